@@ -1,0 +1,2 @@
+//! Runs katana-bot.
+fn main() {}
