@@ -1,1 +1,3 @@
-//! placeholder
+//! Katana: a Telegram AI assistant that loses nothing and can be left alone.
+
+pub mod model;

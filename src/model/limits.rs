@@ -1,0 +1,83 @@
+//! Every number with a meaning, with its reason.
+
+use std::time::Duration;
+
+/// Longest message, in UTF-16 units after entities are parsed (Bot API `sendMessage`).
+pub const MESSAGE_UNITS: usize = 4096;
+
+/// Most entities in one message (Telegram's server keeps the first 100).
+pub const MESSAGE_ENTITIES: usize = 100;
+
+/// Longest question given to a provider, in bytes. Telegram's own limit is 4,096 units; a longer
+/// text can only come from another server and is refused politely.
+pub const QUESTION_BYTES: usize = 64 * 1024;
+
+/// Longest answer kept from a provider, in bytes: forty messages are enough for anybody.
+pub const ANSWER_BYTES: usize = 128 * 1024;
+
+/// Updates asked for in one poll (Bot API `getUpdates`: 1 to 100).
+pub const POLL_BATCH: u32 = 100;
+
+/// Different labels kept in one `Vitals`, so that a hostile sender cannot grow it.
+pub const TALLY_LABELS: usize = 200;
+
+/// Writes that share one commit at most: enough to amortise an fsync, small enough to stay quick.
+pub const COMMIT_BATCH: usize = 512;
+
+/// Writes that may wait for the writer; past that callers wait, which is how overload travels back.
+pub const WRITE_QUEUE: usize = 4096;
+
+/// Updates of one chat held in memory; the rest of a long queue waits on disk.
+pub const CHAT_QUEUE: usize = 32;
+
+/// Inbox rows read at once.
+pub const CLAIM_BATCH: usize = 500;
+
+/// Outbox rows read at once.
+pub const DUE_BATCH: usize = 256;
+
+/// Message ids that the reconciler probes for one part before it gives up.
+pub const PROBES: usize = 256;
+
+/// Recent message ids remembered per counter, to leave them out when probing.
+pub const KNOWN_IDS: usize = 8192;
+
+/// How long after an attempt an ambiguous part is looked at: by then a request that was still on
+/// its way has either taken effect or never will.
+pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
+
+/// First pause after a failed poll; it doubles from here.
+pub const POLL_BACKOFF: Duration = Duration::from_millis(500);
+
+/// Longest pause after a failed poll.
+pub const POLL_BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Pause after a 401 or 404: the token must be changed by hand, so hot retries help nobody.
+pub const TOKEN_REFUSED_PAUSE: Duration = Duration::from_secs(60);
+
+/// Pause after a 409: Telegram paces repeated conflicts to 3 s itself.
+pub const CONFLICT_PAUSE: Duration = Duration::from_secs(5);
+
+/// A pairing code is good for this long.
+pub const PAIRING_CODE_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// A stranger hears from the bot at most once in this time.
+pub const STRANGER_SILENCE: Duration = Duration::from_secs(3600);
+
+/// Strangers who get a pairing code in one hour, over all: a flood of accounts gets silence.
+pub const STRANGERS_PER_HOUR: usize = 60;
+
+/// Wrong codes one person may try in an hour.
+pub const CODE_TRIES_PER_HOUR: u32 = 5;
+
+/// A draft is replaced at most this often; drafts count against Telegram's limits.
+pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
+
+/// A chat action fades after 5 s (Bot API `sendChatAction`), so it is renewed a little earlier.
+pub const ACTION_EVERY: Duration = Duration::from_secs(4);
+
+/// A failed answer that somebody may want to try again is offered for this long.
+pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Rows removed in one step of retention, so that it never holds the writer for long.
+pub const RETENTION_BATCH: usize = 500;

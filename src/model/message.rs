@@ -1,0 +1,143 @@
+//! Updates in our own small shape: what is kept in the inbox.
+//!
+//! The Bot API's `Message` is nearly 4 kB; only what the bot uses gets past the edge.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ChatId, MessageId, UpdateId, UserId};
+
+/// One update, as accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// Telegram's number for it.
+    pub id: UpdateId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// Somebody wrote something to the bot, or in a group it is in.
+    Message(Incoming),
+    /// Somebody pressed a button below a message of the bot.
+    Press(Press),
+    /// A basic group became a supergroup and has another id from now on.
+    Moved {
+        /// The old id, of the basic group.
+        from: ChatId,
+        /// The new id, of the supergroup.
+        to: ChatId,
+    },
+    /// The bot was let into a chat or shut out of it (blocked, kicked).
+    Membership {
+        /// Where.
+        chat: ChatId,
+        /// Whether the bot can write there now.
+        present: bool,
+    },
+    /// Kept only to be counted: nothing is answered.
+    Ignored {
+        /// What it was, as the Bot API names it: `edited_message`, `channel_post`, …
+        kind: String,
+        /// Where, if the update says.
+        chat: Option<ChatId>,
+    },
+}
+
+/// A message from a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incoming {
+    /// Where it was written.
+    pub chat: ChatId,
+    /// What kind of chat that is.
+    pub place: Place,
+    /// Who wrote it.
+    pub from: Person,
+    /// Its number in the chat.
+    pub message_id: MessageId,
+    /// When it was sent, Unix seconds, by Telegram's clock.
+    pub date_s: i64,
+    /// Forum topic it belongs to.
+    pub thread: Option<i64>,
+    /// Whether it answers a message of this bot.
+    pub reply_to_bot: bool,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Kinds of chat the bot answers in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// One person and the bot.
+    Private,
+    /// A group or supergroup.
+    Group,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Text.
+    Text(String),
+    /// Something the bot cannot read, as the Bot API names it: `photo`, `voice`, …
+    Unsupported(String),
+}
+
+/// Who somebody is, as Telegram tells it with each update.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The user's number, which never changes.
+    pub id: UserId,
+    /// First and last name.
+    pub name: String,
+    /// Username without `@`.
+    pub username: Option<String>,
+}
+
+/// A pressed button (Bot API `CallbackQuery`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// Number to acknowledge the press with.
+    pub callback_id: String,
+    /// Chat of the message with the button.
+    pub chat: ChatId,
+    /// What kind of chat that is.
+    pub place: Place,
+    /// Who pressed.
+    pub from: Person,
+    /// The message with the button.
+    pub message_id: MessageId,
+    /// The button's data.
+    pub data: String,
+}
+
+impl Update {
+    /// The chat the update belongs to, where it has one.
+    pub fn chat(&self) -> Option<ChatId> {
+        match &self.event {
+            Event::Message(m) => Some(m.chat),
+            Event::Press(p) => Some(p.chat),
+            Event::Moved { from, .. } => Some(*from),
+            Event::Membership { chat, .. } => Some(*chat),
+            Event::Ignored { chat, .. } => *chat,
+        }
+    }
+
+    /// Who caused it, where a person did.
+    pub fn from(&self) -> Option<&Person> {
+        match &self.event {
+            Event::Message(m) => Some(&m.from),
+            Event::Press(p) => Some(&p.from),
+            _ => None,
+        }
+    }
+
+    /// The message id that the update proves to be taken, if any.
+    pub fn message_id(&self) -> Option<MessageId> {
+        match &self.event {
+            Event::Message(m) => Some(m.message_id),
+            _ => None,
+        }
+    }
+}

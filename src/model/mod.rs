@@ -1,0 +1,28 @@
+//! The words everyone shares: plain data and pure functions, no input or output.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | update | one thing Telegram told us (Bot API `Update`), in our own small shape |
+//! | inbox | updates on disk that were accepted; each is *new* until it is *done* |
+//! | question | a text that a provider is asked to answer |
+//! | exchange | one question with its answer, as kept in the history |
+//! | reply | what thinking (commands, answers) returns; it becomes one or more parts |
+//! | part | one Telegram message of a reply, at most 4,096 UTF-16 units |
+//! | outbox | parts on disk: *due*, *sending*, *sent* or *dropped* |
+//! | ambiguous | a part in *sending* of which nobody knows whether it arrived |
+//! | preview | an ephemeral draft of an answer that is still being written |
+//! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
+//! | person | a Telegram user as the bot knows it, with a role |
+
+pub mod access;
+pub mod clock;
+pub mod conversation;
+pub mod failure;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod reply;
+pub mod text;
+pub mod vitals;

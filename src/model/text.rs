@@ -1,0 +1,61 @@
+//! Text with formatting kept beside it, in Telegram's units.
+
+use serde::{Deserialize, Serialize};
+
+/// Text and its entities; nothing in the text has to be parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rich {
+    /// Plain text.
+    pub text: String,
+    /// Formatting, sorted by offset, nested properly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<Entity>,
+}
+
+/// A stretch of formatted text (Bot API `MessageEntity`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entity {
+    /// What it looks like.
+    pub kind: EntityKind,
+    /// Where it begins, in UTF-16 units.
+    pub offset: u32,
+    /// How long it is, in UTF-16 units; never 0.
+    pub length: u32,
+}
+
+/// Kinds of formatting Katana uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntityKind {
+    /// Bold.
+    Bold,
+    /// Italic.
+    Italic,
+    /// Struck through.
+    Strikethrough,
+    /// Monospace within a line.
+    Code,
+    /// A block of monospace text.
+    Pre {
+        /// Programming language, for colouring.
+        language: Option<String>,
+    },
+    /// Text that leads somewhere.
+    Link {
+        /// Where to: http, https, tg or mailto.
+        url: String,
+    },
+    /// A quotation.
+    Quote,
+}
+
+impl Rich {
+    /// Text without formatting.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), entities: Vec::new() }
+    }
+}
+
+/// Length of `text` in UTF-16 units, which is how Telegram counts.
+pub fn utf16_len(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
