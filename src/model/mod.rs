@@ -19,6 +19,7 @@
 pub mod access;
 pub mod clock;
 pub mod conversation;
+pub mod effect;
 pub mod failure;
 pub mod ids;
 pub mod limits;

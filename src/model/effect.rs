@@ -1,0 +1,58 @@
+//! Changes that thinking asks for; they are stored in the commit that finishes its update.
+
+use super::ids::{ChatId, UserId};
+use super::message::Person;
+
+/// One change of what the bot remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The first owner claimed the bot: the code is used up and the person is the owner.
+    Claim(Person),
+    /// The person may chat from now on; a pairing code of theirs is used up.
+    Approve(UserId),
+    /// The person may no longer chat.
+    Remove(UserId),
+    /// A stranger was told this pairing code at this time.
+    OfferCode {
+        /// Who.
+        person: Person,
+        /// Normalised code.
+        code: String,
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The bot may answer in this group, or no longer.
+    AllowChat {
+        /// Which group.
+        chat: ChatId,
+        /// Whether it may.
+        allowed: bool,
+    },
+    /// The chat uses this model from now on; `None` means the configured one.
+    SetModel {
+        /// Which chat.
+        chat: ChatId,
+        /// The model's name.
+        model: Option<String>,
+    },
+    /// What was said before in this chat is no longer part of the conversation.
+    StartAfresh(ChatId),
+    /// Everything this person said, and what was answered, is deleted.
+    Forget(UserId),
+    /// Questions wait on disk from now on, or are answered again.
+    Pause(bool),
+    /// The bot cannot write to this chat (blocked, kicked), or can again.
+    Presence {
+        /// Which chat.
+        chat: ChatId,
+        /// Whether it can.
+        present: bool,
+    },
+    /// A group has another id from now on; its settings, history and unsent parts move along.
+    MoveChat {
+        /// The old id.
+        from: ChatId,
+        /// The new id.
+        to: ChatId,
+    },
+}

@@ -1,0 +1,122 @@
+//! What can go wrong with the state file, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::model::failure::{Again, Fault, Judged};
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or file cannot be created, opened or written.
+    #[error("cannot open the state file {path}")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process holds the file.
+    #[error("the state file {path} is in use by another katana-bot")]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer Katana, or its migrations were changed.
+    #[error("cannot bring the state file {path} to this version")]
+    Schema {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<refinery::Error>,
+    },
+    /// SQLite said no.
+    #[error("state file")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A commit of other writes failed, and this one was part of it.
+    #[error("cannot commit to the state file: {0}")]
+    Commit(String),
+    /// A row does not hold what it should.
+    #[error("state file: a row of {table} cannot be read")]
+    Row {
+        /// Where it stands.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The store was closed while the call was waiting.
+    #[error("the state file was closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => {
+                "check that the folder exists and belongs to the user katana-bot runs as, or set store.path (KATANA_STORE_PATH)"
+            }
+            Self::InUse { .. } => {
+                "stop the other process first, or give this one its own file with store.path (KATANA_STORE_PATH)"
+            }
+            Self::Schema { .. } => {
+                "install the version that wrote the file, or restore a backup made before the upgrade"
+            }
+            Self::Sqlite(_) | Self::Commit(_) | Self::Row { .. } => {
+                "check free space and the health of the disk that holds the state file"
+            }
+            Self::Closed => "nothing: the bot is stopping",
+        }
+    }
+
+    /// Whether the file itself is damaged.
+    pub fn is_corruption(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let code = match self {
+            Self::Sqlite(e) => e.sqlite_error_code(),
+            Self::Schema { source, .. } => {
+                let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
+                let mut found = None;
+                while let Some(e) = cause {
+                    if let Some(sql) = e.downcast_ref::<rusqlite::Error>() {
+                        found = sql.sqlite_error_code();
+                    }
+                    cause = e.source();
+                }
+                found
+            }
+            _ => None,
+        };
+        matches!(code, Some(DatabaseCorrupt | NotADatabase))
+    }
+}
+
+impl Judged for StoreError {
+    fn again(&self) -> Again {
+        match self {
+            Self::Closed | Self::Row { .. } => Again::Never,
+            _ => Again::Backoff,
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::InUse { .. } | Self::Schema { .. } | Self::Row { .. } | Self::Closed => Fault::Us,
+            _ => Fault::Disk,
+        }
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "open",
+            Self::InUse { .. } => "in_use",
+            Self::Schema { .. } => "schema",
+            Self::Sqlite(_) => "sqlite",
+            Self::Commit(_) => "commit",
+            Self::Row { .. } => "row",
+            Self::Closed => "closed",
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The state file: the only place that speaks SQL.
+//!
+//! Invariants: every write answers only after its commit is on disk (`synchronous=FULL`); all
+//! state belongs to one bot id; one process at a time runs a bot on a file. The verbs say what
+//! the bot does (`accept`, `finish`, `settle`, …), never how: another database could stand behind
+//! them.
+
+mod chats;
+mod failure;
+mod history;
+mod inbox;
+mod knowledge;
+mod open;
+mod outbox;
+mod retention;
+mod schema;
+mod users;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::model::clock::Clock;
+use crate::model::ids::BotId;
+
+pub use chats::{ChatState, Settings};
+pub use failure::StoreError;
+pub use history::{NewExchange, Totals};
+pub use inbox::{Accepted, Queued};
+pub use knowledge::{Knowledge, KnowledgeError};
+pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState, Settled, Settlement};
+pub use retention::{Keep, Swept};
+pub use users::{KnownUser, Opening};
+
+/// Readers kept open; a further one is opened when all are busy, and closed afterwards.
+const READERS: usize = 4;
+
+/// The state of one bot. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    bot: BotId,
+    clock: Clock,
+    path: PathBuf,
+    writer: Mutex<Option<writer::Writer>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    readers: Mutex<Vec<Connection>>,
+    set_aside: Option<PathBuf>,
+    /// Held for as long as the daemon runs; `None` for a visiting command line.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens the file for the daemon: takes the lock, checks, migrates. The folder is created.
+    ///
+    /// # Errors
+    /// When another process runs on the file, the folder cannot be written, or the file comes
+    /// from a newer version. A damaged file is no error: it is set aside, see
+    /// [`Store::set_aside`].
+    pub fn open(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
+        let lock = open::lock(path)?;
+        let opened = open::open(path, clock.now_ms())?;
+        Self::start(path, bot, clock, opened.conn, opened.set_aside, Some(lock))
+    }
+
+    /// Opens the file beside a running daemon, for a quick command. Nothing is migrated.
+    ///
+    /// # Errors
+    /// When there is no file yet or it cannot be opened.
+    pub fn visit(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
+        if let Err(source) = std::fs::metadata(path) {
+            return Err(StoreError::Open { path: path.to_owned(), source });
+        }
+        let conn = open::connect(path)?;
+        Self::start(path, bot, clock, conn, None, None)
+    }
+
+    fn start(
+        path: &Path,
+        bot: BotId,
+        clock: Clock,
+        conn: Connection,
+        set_aside: Option<PathBuf>,
+        lock: Option<File>,
+    ) -> Result<Self, StoreError> {
+        conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
+        let (writer, thread) = writer::Writer::start(conn)
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                bot,
+                clock,
+                path: path.to_owned(),
+                writer: Mutex::new(Some(writer)),
+                thread: Mutex::new(Some(thread)),
+                readers: Mutex::new(Vec::new()),
+                set_aside,
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// The bot whose state this is.
+    pub fn bot(&self) -> BotId {
+        self.inner.bot
+    }
+
+    /// Where a damaged file was put when this one was opened.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.inner.set_aside.as_deref()
+    }
+
+    /// Waits until every write that was begun is on disk, then closes the file. Later calls
+    /// answer [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(writer);
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The thread ends after the last queued write; joining it must not block the runtime.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let result = writer.ok_or(StoreError::Closed)?.write(work).await;
+        if let Err(e) = &result
+            && e.is_corruption()
+        {
+            open::mark_suspect(&self.inner.path);
+        }
+        result
+    }
+
+    /// Reads on a connection of its own. Queries here are indexed and bounded, tens of
+    /// microseconds long, so they run on the caller's thread.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => open::connect_reading(&self.inner.path)?,
+        };
+        let result = work(&conn);
+        match &result {
+            Err(e) if e.is_corruption() => open::mark_suspect(&self.inner.path),
+            _ => {
+                let mut idle = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+                if idle.len() < READERS {
+                    idle.push(conn);
+                }
+            }
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

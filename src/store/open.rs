@@ -1,0 +1,125 @@
+//! Opening the state file: the lock, the settings, and what happens to a damaged file.
+//!
+//! Invariant: a damaged file is set aside under another name, never deleted or overwritten.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure::StoreError;
+use super::schema;
+
+/// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
+/// checked when a fault was noticed while running.
+const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A file that was opened for writing.
+pub(super) struct Opened {
+    pub(super) conn: Connection,
+    /// Where a damaged predecessor was put.
+    pub(super) set_aside: Option<PathBuf>,
+}
+
+/// Takes the lock that makes a process the only one to work on `path`.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    }
+    let name = sibling(path, ".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|source| StoreError::Open { path: name, source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Open { path: path.to_owned(), source }),
+    }
+}
+
+/// Opens the file for writing and brings it to this version; sets a damaged one aside first.
+/// The caller holds the lock.
+pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
+    match open_checked(path) {
+        Ok(conn) => Ok(Opened { conn, set_aside: None }),
+        Err(e) if e.is_corruption() => {
+            let aside = set_aside(path, stamp_ms)?;
+            Ok(Opened { conn: open_checked(path)?, set_aside: Some(aside) })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn open_checked(path: &Path) -> Result<Connection, StoreError> {
+    let fresh = !path.exists();
+    let mut conn = connect(path)?;
+    let suspect = sibling(path, ".suspect");
+    let small = std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECK_BYTES);
+    if !fresh && (small || suspect.exists()) {
+        let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::Sqlite(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+                Some(verdict),
+            )));
+        }
+        let _ = std::fs::remove_file(suspect);
+    }
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    schema::migrate(&mut conn, path)?;
+    Ok(conn)
+}
+
+/// A writing connection with Katana's settings, without any check.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let conn = Connection::open(path).map_err(|e| match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => {
+            StoreError::Open { path: path.to_owned(), source: std::io::Error::other(e.to_string()) }
+        }
+        _ => StoreError::Sqlite(e),
+    })?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "secure_delete", "ON")?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// A connection that cannot write.
+pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Remembers for the next start that the file must be checked whole.
+pub(super) fn mark_suspect(path: &Path) {
+    let _ = File::create(sibling(path, ".suspect"));
+}
+
+fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
+    let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
+    for suffix in ["", "-wal", "-shm"] {
+        let from = sibling(path, suffix);
+        if from.exists() {
+            std::fs::rename(&from, sibling(&aside, suffix))
+                .map_err(|source| StoreError::Open { path: from, source })?;
+        }
+    }
+    let _ = std::fs::remove_file(sibling(path, ".suspect"));
+    Ok(aside)
+}
+
+/// `path` with `suffix` after its whole name.
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

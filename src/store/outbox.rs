@@ -1,0 +1,337 @@
+//! The outbox: parts of replies on their way to Telegram.
+//!
+//! Invariants: an update is done in the commit that stores its replies; a part is *sending* on
+//! disk before the request that sends it is written.
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::history::{NewExchange, insert_exchange};
+use super::{Store, StoreError, chats};
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
+use crate::model::reply::Button;
+use crate::model::text::{Entity, Rich};
+
+/// Everything that one update led to; stored in one commit.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The update that is done with this.
+    pub seq: InboxSeq,
+    /// How it ended, in one word: `answered`, `command`, `ignored`, …
+    pub outcome: &'static str,
+    /// Whether the update's text is kept, so that somebody can ask for another try.
+    pub keep_body: bool,
+    /// What is remembered of it.
+    pub effects: Vec<Effect>,
+    /// Question and answer, for the history.
+    pub exchange: Option<NewExchange>,
+    /// Parts to send, in order. The first may be marked *sending* at once, see `first_attempt`.
+    pub parts: Vec<NewPart>,
+    /// The last message id known in the chat's counter, when the caller sends the first part
+    /// right after the commit.
+    pub first_attempt: Option<MessageId>,
+}
+
+/// A part that is not stored yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPart {
+    /// Where to.
+    pub chat: ChatId,
+    /// Text and entities.
+    pub rich: Rich,
+    /// Buttons and the message it answers.
+    pub extra: PartExtra,
+}
+
+/// What goes with a part's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartExtra {
+    /// Formatting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<Entity>,
+    /// Rows of buttons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Vec<Button>>,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageId>,
+    /// Forum topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<i64>,
+}
+
+/// Whether a part has been tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// Not tried, or surely not arrived.
+    Due,
+    /// Tried; nobody knows whether it arrived.
+    Sending {
+        /// Last message id known in the counter before the attempt.
+        floor: MessageId,
+        /// When it was tried, Unix milliseconds.
+        at_ms: i64,
+    },
+}
+
+/// A part that has not been settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenPart {
+    /// Its place in the order of leaving.
+    pub id: PartId,
+    /// Where to.
+    pub chat: ChatId,
+    /// What it says.
+    pub text: String,
+    /// What goes with the text.
+    pub extra: PartExtra,
+    /// Whether it was tried.
+    pub state: PartState,
+    /// Tries that surely failed.
+    pub attempts: u32,
+    /// Not before this time, Unix milliseconds.
+    pub due_ms: i64,
+    /// When it was stored, Unix milliseconds.
+    pub created_ms: i64,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It arrived.
+    Sent(MessageId),
+    /// It surely did not arrive and is due again.
+    Again {
+        /// Not before, Unix milliseconds.
+        due_ms: i64,
+        /// Why, as a short word.
+        reason: &'static str,
+    },
+    /// It never will arrive.
+    Dropped(&'static str),
+}
+
+/// One part and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which part.
+    pub id: PartId,
+    /// What became of it.
+    pub outcome: Settlement,
+}
+
+impl Store {
+    /// Marks an update done together with everything it led to. Answers the parts as stored.
+    ///
+    /// # Errors
+    /// When the commit fails; then the update is still new.
+    pub async fn finish(&self, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
+        let (bot, now) = (self.bot().0, self.now_ms());
+        self.write(move |tx| {
+            let done = tx
+                .prepare_cached(
+                    "UPDATE inbox SET done_ms = ?2, outcome = ?3,
+                       body = CASE WHEN ?4 THEN body ELSE '' END
+                     WHERE seq = ?1 AND done_ms IS NULL",
+                )?
+                .execute(params![finish.seq.0, now, finish.outcome, finish.keep_body])?;
+            if done == 0 {
+                // Done before: storing its replies again would send them twice.
+                return Ok(Vec::new());
+            }
+            for effect in &finish.effects {
+                chats::apply(tx, bot, now, effect)?;
+            }
+            if let Some(exchange) = &finish.exchange {
+                insert_exchange(tx, bot, now, exchange)?;
+            }
+            let mut first = finish.first_attempt;
+            let mut stored = Vec::with_capacity(finish.parts.len());
+            for part in finish.parts {
+                stored.push(insert(tx, bot, now, finish.seq, part, first.take())?);
+            }
+            Ok(stored)
+        })
+        .await
+    }
+
+    /// Marks parts as *sending*: to be called before the request is written.
+    ///
+    /// # Errors
+    /// When the commit fails; then nothing may be sent.
+    pub async fn mark_sending(&self, id: PartId, floor: MessageId) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        self.write(move |tx| {
+            tx.prepare_cached(
+                "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3 WHERE id = ?1",
+            )?
+            .execute(params![id.0, floor.0, now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores what became of parts, with whatever has to be remembered because of it.
+    ///
+    /// # Errors
+    /// When the commit fails; then the parts are still *sending* and the reconciler will look.
+    pub async fn settle(
+        &self,
+        settled: Vec<Settled>,
+        effects: Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let (bot, now) = (self.bot().0, self.now_ms());
+        self.write(move |tx| {
+            for row in &settled {
+                settle_one(tx, row)?;
+            }
+            for effect in &effects {
+                chats::apply(tx, bot, now, effect)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Parts that are not settled, after `after`, in order, at most `limit`; of one chat when
+    /// `chat` is given.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn open_parts(
+        &self,
+        chat: Option<ChatId>,
+        after: PartId,
+        limit: usize,
+    ) -> Result<Vec<OpenPart>, StoreError> {
+        self.read(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT id, chat_id, text, extra, state, attempts, due_ms, floor_id,
+                        attempted_ms, created_ms
+                 FROM outbox
+                 WHERE bot_id = ?1 AND state < 2 AND id > ?2 AND (?3 IS NULL OR chat_id = ?3)
+                 ORDER BY id LIMIT ?4",
+            )?;
+            let chat = chat.map(|c| c.0);
+            let rows = find.query_map(params![self.bot().0, after.0, chat, limit], open_part)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// How many parts are not settled, and when the oldest was stored (Unix ms).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn outbox_depth(&self) -> Result<(u64, Option<i64>), StoreError> {
+        self.read(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT count(*), min(created_ms) FROM outbox WHERE bot_id = ?1 AND state < 2",
+            )?;
+            Ok(find.query_row([self.bot().0], |r| Ok((r.get(0)?, r.get(1)?)))?)
+        })
+    }
+
+    /// Message ids of the latest parts that arrived, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn recent_sent_ids(&self, limit: usize) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
+        self.read(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT chat_id, message_id FROM
+                   (SELECT id, chat_id, message_id FROM outbox
+                    WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2)
+                 WHERE message_id IS NOT NULL",
+            )?;
+            let rows = find.query_map(params![self.bot().0, limit], |r| {
+                Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+fn insert(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    seq: InboxSeq,
+    part: NewPart,
+    floor: Option<MessageId>,
+) -> Result<OpenPart, StoreError> {
+    let NewPart { chat, rich, mut extra } = part;
+    extra.entities = rich.entities;
+    let json = serde_json::to_string(&extra)
+        .map_err(|source| StoreError::Row { table: "outbox", source })?;
+    tx.prepare_cached(
+        "INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, floor_id,
+                             attempted_ms, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7)",
+    )?
+    .execute(params![
+        bot,
+        chat.0,
+        seq.0,
+        rich.text,
+        json,
+        i64::from(floor.is_some()),
+        now,
+        floor.map(|m| m.0),
+        floor.map(|_| now)
+    ])?;
+    Ok(OpenPart {
+        id: PartId(tx.last_insert_rowid()),
+        chat,
+        text: rich.text,
+        extra,
+        state: floor.map_or(PartState::Due, |floor| PartState::Sending { floor, at_ms: now }),
+        attempts: 0,
+        due_ms: now,
+        created_ms: now,
+    })
+}
+
+fn settle_one(tx: &Connection, row: &Settled) -> Result<(), StoreError> {
+    // A settled part needs only its message id: the words live in the history, if anywhere.
+    match &row.outcome {
+        Settlement::Sent(message) => tx
+            .prepare_cached(
+                "UPDATE outbox SET state = 2, message_id = ?2, text = '', extra = '' WHERE id = ?1",
+            )?
+            .execute(params![row.id.0, message.0])?,
+        Settlement::Again { due_ms, reason } => tx
+            .prepare_cached(
+                "UPDATE outbox SET state = 0, due_ms = ?2, attempts = attempts + 1, reason = ?3
+                 WHERE id = ?1",
+            )?
+            .execute(params![row.id.0, due_ms, reason])?,
+        Settlement::Dropped(reason) => tx
+            .prepare_cached(
+                "UPDATE outbox SET state = 3, reason = ?2, text = '', extra = '' WHERE id = ?1",
+            )?
+            .execute(params![row.id.0, reason])?,
+    };
+    Ok(())
+}
+
+fn open_part(row: &rusqlite::Row<'_>) -> rusqlite::Result<OpenPart> {
+    let extra = row.get_ref(3)?.as_str().unwrap_or_default();
+    let state = match row.get::<_, i64>(4)? {
+        0 => PartState::Due,
+        _ => PartState::Sending {
+            floor: MessageId(row.get::<_, Option<i64>>(7)?.unwrap_or_default()),
+            at_ms: row.get::<_, Option<i64>>(8)?.unwrap_or_default(),
+        },
+    };
+    Ok(OpenPart {
+        id: PartId(row.get(0)?),
+        chat: ChatId(row.get(1)?),
+        text: row.get(2)?,
+        extra: serde_json::from_str(extra).unwrap_or_default(),
+        state,
+        attempts: row.get(5)?,
+        due_ms: row.get(6)?,
+        created_ms: row.get(9)?,
+    })
+}
