@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -292,10 +292,15 @@ pub(crate) fn respond(status: u16, content_type: &'static str, body: Bytes) -> R
 /// An answer that promises its whole length and breaks off in the middle.
 fn cut(status: u16, body: &Bytes) -> Response<Body> {
     let half = body.slice(..body.len() / 2);
-    let pieces = stream::iter([
-        Ok(Frame::data(half)),
-        Err(io::Error::other("cut on purpose")),
-    ]);
+    let pieces = stream::iter([Some(half), None]).then(|piece| async {
+        match piece {
+            Some(half) => Ok(Frame::data(half)),
+            None => {
+                tokio::task::yield_now().await; // lets the first half leave before the end
+                Err(io::Error::other("cut on purpose"))
+            }
+        }
+    });
     let mut response = respond(status, "application/json", Bytes::new());
     response
         .headers_mut()

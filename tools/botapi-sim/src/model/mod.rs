@@ -194,7 +194,10 @@ fn streamed(events: Vec<Event>, pace: ModelPace) -> hyper::Response<crate::serve
         }
         match bytes {
             Some(bytes) => Ok(Frame::data(Bytes::from(bytes))),
-            None => Err(io::Error::other("cut on purpose")),
+            None => {
+                tokio::task::yield_now().await; // lets what came before leave first
+                Err(io::Error::other("cut on purpose"))
+            }
         }
     });
     let mut response = respond(200, "text/event-stream", Bytes::new());
