@@ -25,6 +25,9 @@ const GEMINI: Server = Server {
     model: "gemini-flash-latest",
 };
 
+/// Addresses that begin so take Google's key.
+const GEMINI_HOST: &str = "https://generativelanguage.googleapis.com/";
+
 const SERVERS: &[Server] = &[
     GEMINI,
     Server { word: "google", ..GEMINI },
@@ -62,26 +65,30 @@ pub(super) fn settle(settled: &mut Settled, sources: &Sources) {
     model(settled, sources, provider, server);
 }
 
-/// Uses Google's key when that is what somebody means: the provider is Gemini, or only Google's
-/// key is there and no other server is named. Returns whether it was used.
+/// Uses Google's key when that is what somebody means: the provider or the address is Gemini's, or
+/// no other key and no other server is named. Returns whether it was used.
 fn google_key(settled: &mut Settled, sources: &Sources, word: &str) -> bool {
-    let own = ["gemini", "google"].contains(&word);
+    const PATH: &str = "openai.api_key";
+    let Some(key) = find(PATH) else { return false };
+    let (address, origin) = (settled.text("openai.base_url"), settled.origin(PATH));
+    let gemini = ["gemini", "google"].contains(&word) || address.starts_with(GEMINI_HOST);
     let alone = ["auto", "openai"].contains(&word)
-        && settled.secret("openai.api_key").is_none()
-        && !settled.problems.about("openai.api_key")
+        && settled.secret(PATH).is_none()
+        && !settled.problems.about(PATH)
         && settled.is_default("openai.base_url");
     // OPENAI_API_KEY is OpenAI's own; a key given to Katana by its own name comes first.
-    let given = matches!(settled.origin("openai.api_key"), Origin::Credential(_))
-        || settled.origin("openai.api_key").to_string().contains("KATANA_OPENAI_API_KEY");
-    if !alone && (!own || given) {
+    let own = match origin {
+        Origin::Env(name) | Origin::SecretFile(name) => name.starts_with(&key.variable()),
+        Origin::Credential(_) => true,
+        _ => false,
+    };
+    if !alone && (!gemini || own) {
         return false;
     }
-    let Some(key) = find("openai.api_key") else { return false };
-    let names: Vec<String> = key.shared.iter().map(|name| (*name).to_owned()).collect();
-    let found = credential::find_in(key, &names, sources, &mut settled.problems);
+    let found = credential::find_in(key, key.shared, sources, &mut settled.problems);
     let used = found.is_some();
     if let Some((value, origin)) = found {
-        settled.set("openai.api_key", value, origin);
+        settled.set(PATH, value, origin);
     }
     used
 }
@@ -127,10 +134,8 @@ fn model(settled: &mut Settled, sources: &Sources, provider: Provider, server: O
     };
     let Some(key) = find(path) else { return };
     if *settled.origin(path) != Origin::Env(key.variable()) {
-        let names: Vec<String> = key.shared.iter().map(|name| (*name).to_owned()).collect();
-        if let Some((value, origin)) =
-            environment::find_in(key, &names, sources, &mut settled.problems)
-        {
+        let found = environment::find_in(key, key.shared, sources, &mut settled.problems);
+        if let Some((value, origin)) = found {
             settled.set(path, value, origin);
         }
     }

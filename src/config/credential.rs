@@ -46,11 +46,12 @@ pub(super) fn find(
 /// Looks for the secret of this key in the given variables only.
 pub(super) fn find_in(
     key: &Key,
-    variables: &[String],
+    variables: &[impl AsRef<str>],
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
-    for variable in variables {
+    let variables: Vec<&str> = variables.iter().map(AsRef::as_ref).collect();
+    for variable in &variables {
         let file_variable = format!("{variable}_FILE");
         if let Some(path) = sources.variable(&file_variable) {
             let origin = Origin::SecretFile(file_variable);
@@ -59,7 +60,7 @@ pub(super) fn find_in(
     }
     for variable in variables {
         if let Some(text) = sources.variable(variable) {
-            return settle(key, Ok(text.to_owned()), Origin::Env(variable.clone()), problems);
+            return settle(key, Ok(text.to_owned()), Origin::Env(variable.to_owned()), problems);
         }
     }
     None

@@ -24,13 +24,15 @@ pub(super) fn find(
 /// What the first of these variables that is set says.
 pub(super) fn find_in(
     key: &Key,
-    variables: &[String],
+    variables: &[impl AsRef<str>],
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
-    let (name, text) =
-        variables.iter().find_map(|name| sources.variable(name).map(|text| (name, text)))?;
-    let origin = Origin::Env(name.clone());
+    let (name, text) = variables
+        .iter()
+        .map(AsRef::as_ref)
+        .find_map(|name| sources.variable(name).map(|text| (name, text)))?;
+    let origin = Origin::Env(name.to_owned());
     match from_text(key.kind, text) {
         Ok(value) => Some((value, origin)),
         Err(why) => {

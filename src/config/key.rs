@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::value::{Value, from_text};
 use super::{answer, anthropic, bot, delivery, knowledge, lifecycle, log, openai};
 use super::{pipeline, store, telegram};
 
@@ -46,6 +47,8 @@ pub struct Key {
     /// The default as it would be written in the environment; empty when there is none, or when
     /// it depends on other settings.
     pub default: &'static str,
+    /// A value worth showing where there is no default, as in `default`.
+    pub example: &'static str,
     /// What it means, in whole sentences.
     pub doc: &'static str,
     /// When somebody would change it; may be empty.
@@ -60,13 +63,19 @@ pub struct Key {
 impl Key {
     /// A row without aliases.
     pub(super) const fn new(path: &'static str, kind: Kind, default: &'static str) -> Self {
-        Self { path, kind, default, doc: "", when: "", aliases: &[], shared: &[] }
+        Self { path, kind, default, example: "", doc: "", when: "", aliases: &[], shared: &[] }
     }
 
     /// Says what the key means, and when to change it.
     pub(super) const fn doc(mut self, doc: &'static str, when: &'static str) -> Self {
         self.doc = doc;
         self.when = when;
+        self
+    }
+
+    /// Adds an example, for a key without a default.
+    pub(super) const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
         self
     }
 
@@ -100,6 +109,20 @@ impl Key {
     /// Its own variable, then its aliases (not the shared ones), in order of precedence.
     pub fn variables(&self) -> impl Iterator<Item = String> {
         std::iter::once(self.variable()).chain(self.aliases.iter().map(|s| (*s).to_owned()))
+    }
+
+    /// The default as TOML writes it; empty when there is none.
+    pub fn default_toml(&self) -> String {
+        self.default_value().to_toml()
+    }
+
+    /// The default; a test proves that each can be read.
+    pub(super) fn default_value(&self) -> Value {
+        match self.kind {
+            Kind::Ids { .. } => Value::Ids(Vec::new()),
+            _ if self.default.is_empty() => Value::Unset,
+            kind => from_text(kind, self.default).expect("the table's defaults are valid"),
+        }
     }
 
     /// The systemd credential that holds it, when it is a secret.

@@ -16,7 +16,7 @@ pub struct Knowledge {
 }
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("knowledge.dir", Kind::Path, "").doc(
+    Key::new("knowledge.dir", Kind::Path, "").example("/etc/katana-bot/knowledge").doc(
         "A folder of text and Markdown files which answers may quote with their source.",
         "To answer from your own documents; the provider `offline` needs it.",
     ),

@@ -23,12 +23,15 @@ mod openai;
 mod pipeline;
 mod print;
 mod problem;
+pub mod reference;
 mod secret;
 mod server;
 mod settled;
 mod source;
 mod store;
 mod telegram;
+#[cfg(test)]
+mod tests;
 mod url;
 mod value;
 
@@ -50,8 +53,7 @@ pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};
 pub use store::Store;
 pub use telegram::Telegram;
 
-use settled::Settled;
-use value::Value;
+use settled::{Rows, Settled};
 
 /// Every setting, checked.
 #[derive(Clone, Debug)]
@@ -89,7 +91,7 @@ pub struct Loaded {
     pub origins: BTreeMap<&'static str, Origin>,
     /// What is allowed but unwise.
     pub warnings: Vec<Problem>,
-    rows: BTreeMap<&'static str, (Value, Origin)>,
+    rows: Rows,
 }
 
 impl Config {
@@ -116,11 +118,8 @@ impl Config {
             log: Log::read(&settled),
             answer,
         };
-        if !settled.problems.0.is_empty() {
-            return Err(settled.problems);
-        }
-        let warnings = std::mem::take(&mut settled.warnings);
-        let rows = settled.into_rows();
+        settled.refuse_copies_of_secrets();
+        let (rows, warnings) = settled.finish()?;
         let origins = rows.iter().map(|(path, (_, origin))| (*path, origin.clone())).collect();
         Ok(Loaded { config, origins, warnings, rows })
     }

@@ -5,16 +5,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::key::{Key, keys};
+use super::key::keys;
 use super::problem::{Problem, Problems};
 use super::secret::Secret;
 use super::source::{Origin, Sources};
-use super::value::{Value, from_text};
+use super::value::Value;
 use super::{credential, environment, file};
+
+/// Values and their origins by the path of their key.
+pub(super) type Rows = BTreeMap<&'static str, (Value, Origin)>;
+
+/// Fewest characters of a secret that is looked for in other settings.
+const SECRET_CHARS: usize = 12;
 
 /// Every key with its value and origin, and what was wrong on the way.
 pub(super) struct Settled {
-    rows: BTreeMap<&'static str, (Value, Origin)>,
+    rows: Rows,
     pub problems: Problems,
     pub warnings: Vec<Problem>,
 }
@@ -28,14 +34,14 @@ impl Settled {
             Some(path) => file::read(path, &mut problems),
             None => file::Settings::new(),
         };
-        let mut rows = BTreeMap::new();
+        let mut rows = Rows::new();
         for key in keys() {
             let from_file = from_file.remove(key.path);
             let found = match key.credential() {
                 Some(_) => credential::find(key, sources, &mut problems),
                 None => environment::find(key, sources, &mut problems).or(from_file),
             };
-            rows.insert(key.path, found.unwrap_or_else(|| (default(key), Origin::Default)));
+            rows.insert(key.path, found.unwrap_or_else(|| (key.default_value(), Origin::Default)));
         }
         environment::refuse_unknown(sources, &mut problems);
         Self { rows, problems, warnings: Vec::new() }
@@ -46,14 +52,38 @@ impl Settled {
         self.rows.insert(path, (value, origin));
     }
 
+    /// Refuses settings that contain a secret: they are printed and logged, secrets are not.
+    pub fn refuse_copies_of_secrets(&mut self) {
+        let secrets = self.rows.iter().filter_map(|(path, (value, _))| match value {
+            // A shorter one is a stand-in such as `ollama`, and may well be part of an address.
+            Value::Secret(secret) if secret.expose().len() >= SECRET_CHARS => Some((path, secret)),
+            _ => None,
+        });
+        for (secret_path, secret) in secrets {
+            for (path, (value, origin)) in &self.rows {
+                if matches!(value, Value::Text(text) if text.contains(secret.expose())) {
+                    let message = format!("the value contains the secret {secret_path} ({origin})");
+                    self.problems.push(*path, message, "take the secret out of it");
+                }
+            }
+        }
+    }
+
     /// Adds a warning.
     pub fn warn(&mut self, key: &str, message: &str, hint: &str) {
         self.warnings.push(Problem::new(key, message, hint));
     }
 
-    /// The values and their origins, to be shown.
-    pub fn into_rows(self) -> BTreeMap<&'static str, (Value, Origin)> {
-        self.rows
+    /// The values with their origins, to be shown, and the warnings; or all problems, in the
+    /// order of the table.
+    pub fn finish(mut self) -> Result<(Rows, Vec<Problem>), Problems> {
+        if self.problems.0.is_empty() {
+            return Ok((self.rows, self.warnings));
+        }
+        // What is no key (the file itself, unknown keys) comes first: it may explain the rest.
+        let place = |problem: &Problem| keys().iter().position(|key| key.path == problem.key);
+        self.problems.0.sort_by_key(place);
+        Err(self.problems)
     }
 
     fn value(&self, path: &str) -> &Value {
@@ -128,15 +158,5 @@ impl Settled {
             Value::Secret(secret) => Some(secret.clone()),
             _ => None,
         }
-    }
-}
-
-/// The default of the table; a test proves that each can be read.
-pub(super) fn default(key: &Key) -> Value {
-    use super::key::Kind;
-    match key.kind {
-        Kind::Ids { .. } => Value::Ids(Vec::new()),
-        _ if key.default.is_empty() => Value::Unset,
-        kind => from_text(kind, key.default).expect("the table's defaults are valid"),
     }
 }

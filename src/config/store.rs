@@ -22,7 +22,7 @@ pub struct Store {
 }
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("store.path", Kind::Path, "").doc(
+    Key::new("store.path", Kind::Path, "").example("/var/lib/katana-bot/katana.db").doc(
         "The database file. By default `katana.db` in systemd's `$STATE_DIRECTORY`, else in `$XDG_STATE_HOME/katana-bot`, else in `~/.local/state/katana-bot`.",
         "To put it on another disk, or to run several bots as one user. It must be a local disk, not a network share.",
     ),

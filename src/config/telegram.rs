@@ -89,7 +89,7 @@ fn token(settled: &mut Settled) -> Secret {
                 PATH,
                 format!("the {} is not a bot token", settled.origin(PATH)),
                 "a bot token has the form digits:characters, such as 123456789:ABC-def_…; copy it \
-                 whole from @BotFather",
+                 whole from @BotFather, without quotes",
             );
             Secret::new("")
         }

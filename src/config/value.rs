@@ -29,12 +29,6 @@ pub(super) enum Value {
     Secret(Secret),
 }
 
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
-    }
-}
-
 impl Value {
     /// The value as TOML writes it; empty for what is unset or secret.
     pub fn to_toml(&self) -> String {
