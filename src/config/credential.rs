@@ -1,0 +1,101 @@
+//! Secrets: looked for in systemd's credentials, then in files named by `*_FILE` variables, then
+//! in the environment. Never in the configuration file, and never in the arguments.
+//!
+//! Invariant: a problem names the credential or the variable and nothing else. Not even the path
+//! of a file, because somebody may have put the secret itself where its file name belongs.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::key::Key;
+use super::problem::Problems;
+use super::source::{Origin, Sources};
+use super::value::{Value, from_text};
+
+/// Largest file that is read for a secret, in bytes.
+const SECRET_BYTES: u64 = 16 * 1024;
+
+/// The right places for this secret, to follow "and" or to stand alone.
+pub(super) fn places(key: &Key) -> String {
+    let variable = key.variable();
+    let name = key.credential().unwrap_or_default();
+    format!(
+        "put it into the systemd credential {name}, into a file named by {variable}_FILE, or into \
+         {variable}"
+    )
+}
+
+/// Looks for the secret of this key in all its places.
+pub(super) fn find(
+    key: &Key,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
+    if let (Some(dir), Some(name)) = (&sources.credentials_dir, key.credential()) {
+        let path = dir.join(name);
+        // A credential that was not passed is simply not there.
+        if !matches!(path.try_exists(), Ok(false)) {
+            let origin = Origin::Credential(name.to_owned());
+            return settle(key, read(&path), origin, problems);
+        }
+    }
+    let variables: Vec<String> = key.variables().collect();
+    find_in(key, &variables, sources, problems)
+}
+
+/// Looks for the secret of this key in the given variables only.
+pub(super) fn find_in(
+    key: &Key,
+    variables: &[impl AsRef<str>],
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
+    let variables: Vec<&str> = variables.iter().map(AsRef::as_ref).collect();
+    for variable in &variables {
+        let file_variable = format!("{variable}_FILE");
+        if let Some(path) = sources.variable(&file_variable) {
+            let origin = Origin::SecretFile(file_variable);
+            return settle(key, read(Path::new(path)), origin, problems);
+        }
+    }
+    for variable in variables {
+        if let Some(text) = sources.variable(variable) {
+            return settle(key, Ok(text.to_owned()), Origin::Env(variable.to_owned()), problems);
+        }
+    }
+    None
+}
+
+fn settle(
+    key: &Key,
+    text: Result<String, String>,
+    origin: Origin,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
+    match text.and_then(|text| from_text(key.kind, &text)) {
+        Ok(value) => Some((value, origin)),
+        Err(why) => {
+            let hint = match origin {
+                Origin::SecretFile(_) => {
+                    "the variable holds the path of a file, which holds the secret on one line \
+                     and is readable by the bot's user"
+                }
+                Origin::Credential(_) => "give the credential the secret on one line",
+                _ => "give the variable the secret alone, on one line, without quotes",
+            };
+            problems.push(key.path, format!("the {origin} {why}"), hint);
+            None
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(SECRET_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) => Err(format!("cannot be read: {}", error.kind())),
+        Ok(n) if n as u64 > SECRET_BYTES => Err("is too long".to_owned()),
+        Ok(_) => String::from_utf8(bytes).map_err(|_| "is not text".to_owned()),
+    }
+}

@@ -1,0 +1,63 @@
+//! The environment: `KATANA_<SECTION>_<KEY>` for every key, and well-known names besides.
+
+use super::key::{Key, keys, nearest};
+use super::problem::Problems;
+use super::source::{FILE_VARIABLE, Origin, Sources};
+use super::value::{Value, expected, from_text};
+
+/// Variables that begin with `KATANA_` and are no key: for the command line, tests and benchmarks.
+const OTHERS: &[&str] = &[FILE_VARIABLE, "KATANA_CRASH_KILLS"];
+
+/// Beginnings of such variables.
+const OTHER_PREFIXES: &[&str] = &["KATANA_TEST_", "KATANA_BENCH_"];
+
+/// What the environment sets this key to: its own variable first, then its aliases.
+pub(super) fn find(
+    key: &Key,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
+    let variables: Vec<String> = key.variables().collect();
+    find_in(key, &variables, sources, problems)
+}
+
+/// What the first of these variables that is set says.
+pub(super) fn find_in(
+    key: &Key,
+    variables: &[impl AsRef<str>],
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
+    let (name, text) = variables
+        .iter()
+        .map(AsRef::as_ref)
+        .find_map(|name| sources.variable(name).map(|text| (name, text)))?;
+    let origin = Origin::Env(name.to_owned());
+    match from_text(key.kind, text) {
+        Ok(value) => Some((value, origin)),
+        Err(why) => {
+            let hint = format!("write {}", expected(key.kind));
+            problems.push(key.path, format!("the value {why} ({origin})"), hint);
+            None
+        }
+    }
+}
+
+/// Refuses `KATANA_` variables that mean nothing: a slip there would otherwise go unseen.
+pub(super) fn refuse_unknown(sources: &Sources, problems: &mut Problems) {
+    let mut known: Vec<String> = keys().iter().map(Key::variable).collect();
+    let secrets = keys().iter().filter(|key| key.credential().is_some());
+    known.extend(secrets.map(|key| format!("{}_FILE", key.variable())));
+    for name in sources.env.keys().filter(|name| name.starts_with("KATANA_")) {
+        let other = OTHERS.contains(&name.as_str())
+            || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if other || known.contains(name) || sources.variable(name).is_none() {
+            continue;
+        }
+        let hint = match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "unset it; docs/configuration.md names all variables".to_owned(),
+        };
+        problems.push(name, "no such environment variable", hint);
+    }
+}

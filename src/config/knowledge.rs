@@ -1,0 +1,50 @@
+//! `[knowledge]`: the folder of pages that answers may quote.
+
+use std::path::PathBuf;
+
+use super::answer::Provider;
+use super::key::{Key, Kind};
+use super::settled::Settled;
+
+/// The section `[knowledge]`.
+#[derive(Clone, Debug)]
+pub struct Knowledge {
+    /// The folder; without it, nothing is looked up.
+    pub dir: Option<PathBuf>,
+    /// Passages that go along with a question; 0 for none.
+    pub passages: u32,
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("knowledge.dir", Kind::Path, "").example("/etc/katana-bot/knowledge").doc(
+        "A folder of text and Markdown files which answers may quote with their source.",
+        "To answer from your own documents; the provider `offline` needs it.",
+    ),
+    Key::new("knowledge.passages", Kind::Whole(0, 20), "3").doc(
+        "How many passages are looked up for a question.",
+        "Raise it when answers miss what the documents say; each passage costs tokens.",
+    ),
+];
+
+impl Knowledge {
+    pub(super) fn read(settled: &mut Settled, chosen: Provider) -> Self {
+        const DIR: &str = "knowledge.dir";
+        const HINT: &str = "name an existing folder that the bot's user may read";
+        let dir = settled.path(DIR);
+        match (&dir, chosen) {
+            (Some(path), _) if path.is_dir() => {}
+            (Some(_), Provider::Offline) => {
+                let message = format!("there is no such folder ({})", settled.origin(DIR));
+                settled.problems.push(DIR, message, HINT);
+            }
+            (Some(_), _) => settled.warn(DIR, "there is no such folder", HINT),
+            (None, Provider::Offline)
+                if !settled.problems.about(DIR) && !settled.problems.about("answer.provider") =>
+            {
+                settled.problems.push(DIR, "the provider offline has nothing to quote", HINT);
+            }
+            (None, _) => {}
+        }
+        Self { dir, passages: settled.count("knowledge.passages") }
+    }
+}

@@ -1,0 +1,126 @@
+//! The configuration: one TOML file, every key overridable by the environment, secrets apart.
+//!
+//! [`keys`] is the table of all keys. [`Config::load`] finds one value for each (environment, then
+//! file, then default), checks them all, and tells every problem at once. Each section has a file
+//! with its fields, its rows of the table and its checks.
+//!
+//! Invariants: a secret comes from a systemd credential, a `*_FILE` variable or the environment,
+//! never from the file; no problem, warning or printout repeats one.
+
+mod answer;
+mod anthropic;
+mod bot;
+mod choose;
+mod credential;
+mod delivery;
+mod environment;
+mod file;
+mod key;
+mod knowledge;
+mod lifecycle;
+mod log;
+mod openai;
+mod pipeline;
+mod print;
+mod problem;
+pub mod reference;
+mod secret;
+mod server;
+mod settled;
+mod source;
+mod store;
+mod telegram;
+#[cfg(test)]
+mod tests;
+mod url;
+mod value;
+
+use std::collections::BTreeMap;
+
+pub use answer::{Answer, Provider};
+pub use anthropic::Anthropic;
+pub use bot::{Access, Bot};
+pub use delivery::Delivery;
+pub use key::{Key, Kind, find, keys};
+pub use knowledge::Knowledge;
+pub use lifecycle::Lifecycle;
+pub use log::{Format, Level, Log};
+pub use openai::OpenAi;
+pub use pipeline::Pipeline;
+pub use problem::{Problem, Problems, print_warnings};
+pub use secret::Secret;
+pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};
+pub use store::Store;
+pub use telegram::Telegram;
+
+use settled::{Rows, Settled};
+
+/// Every setting, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who this bot is, and who may talk to it.
+    pub bot: Bot,
+    /// The Bot API.
+    pub telegram: Telegram,
+    /// The database.
+    pub store: Store,
+    /// How much is done at once.
+    pub pipeline: Pipeline,
+    /// Who answers, and how.
+    pub answer: Answer,
+    /// OpenAI, or a server that speaks its language.
+    pub openai: OpenAi,
+    /// Anthropic.
+    pub anthropic: Anthropic,
+    /// The folder that answers may quote.
+    pub knowledge: Knowledge,
+    /// The pace of sending.
+    pub delivery: Delivery,
+    /// How the bot stops.
+    pub lifecycle: Lifecycle,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// A configuration with the story of its values.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Where each key's value came from, by its path such as `telegram.token`.
+    pub origins: BTreeMap<&'static str, Origin>,
+    /// What is allowed but unwise.
+    pub warnings: Vec<Problem>,
+    rows: Rows,
+}
+
+impl Config {
+    /// Loads and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once, none of them with a value in it that might be a secret.
+    pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+        let mut settled = Settled::gather(sources);
+        choose::settle(&mut settled, sources);
+        let answer = Answer::read(&mut settled);
+        let chosen = answer.provider;
+        let config = Self {
+            bot: Bot::read(&mut settled),
+            telegram: Telegram::read(&mut settled),
+            store: Store::read(&mut settled, sources),
+            pipeline: Pipeline::read(&settled),
+            openai: OpenAi::read(&mut settled, chosen),
+            anthropic: Anthropic::read(&mut settled, chosen),
+            knowledge: Knowledge::read(&mut settled, chosen),
+            delivery: Delivery::read(&settled),
+            lifecycle: Lifecycle::read(&settled),
+            log: Log::read(&settled),
+            answer,
+        };
+        settled.refuse_copies_of_secrets();
+        let (rows, warnings) = settled.finish()?;
+        let origins = rows.iter().map(|(path, (_, origin))| (*path, origin.clone())).collect();
+        Ok(Loaded { config, origins, warnings, rows })
+    }
+}

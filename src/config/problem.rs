@@ -1,0 +1,97 @@
+//! What is wrong with a configuration, said once and all together.
+//!
+//! Invariant: a problem never holds the value it is about, because any value may be a secret in
+//! the wrong place. It names the key, where the value came from, and what would be right.
+
+use std::fmt;
+
+/// One thing that is wrong (or, as a warning, unwise).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, such as `telegram.token`, or the file when the file itself is the matter.
+    pub key: String,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Problem {
+    /// A problem with the key `key`.
+    pub fn new(
+        key: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { key: key.into(), message: message.into(), hint: hint.into() }
+    }
+}
+
+/// All problems of one configuration, in the order of the keys as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// Adds a problem.
+    pub(super) fn push(
+        &mut self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.push(Problem::new(key, message, hint));
+    }
+
+    /// Whether there is a problem with this key already, so that checks which build on it are
+    /// better left out.
+    pub(super) fn about(&self, key: &str) -> bool {
+        self.0.iter().any(|problem| problem.key == key)
+    }
+
+    /// One block for each problem: key and message, then the hint. `colour` adds ANSI colours.
+    pub fn print(&self, colour: bool) -> String {
+        print_all(&self.0, colour, "\x1b[1;31m")
+    }
+}
+
+/// Warnings in the same form as [`Problems::print`].
+pub fn print_warnings(warnings: &[Problem], colour: bool) -> String {
+    print_all(warnings, colour, "\x1b[1;33m")
+}
+
+fn print_all(problems: &[Problem], colour: bool, tint: &str) -> String {
+    let (tint, dim, off) = if colour { (tint, "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+    problems
+        .iter()
+        .map(|Problem { key, message, hint }| {
+            format!("{tint}{key}{off}: {message}\n  {dim}hint:{off} {hint}\n")
+        })
+        .collect()
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.print(false).trim_end())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_for_each_problem() {
+        let mut problems = Problems::default();
+        problems.push("bot.access", "not a word of the list", "write closed or open");
+        problems.push("log.level", "not a level", "write info");
+        assert_eq!(
+            problems.print(false),
+            "bot.access: not a word of the list\n  hint: write closed or open\n\
+             log.level: not a level\n  hint: write info\n"
+        );
+        assert!(problems.print(true).contains("\x1b[1;31mbot.access\x1b[0m:"));
+        assert!(problems.about("log.level") && !problems.about("log.format"));
+    }
+}

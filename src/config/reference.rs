@@ -1,0 +1,155 @@
+//! The reference of all keys, written from the table: `docs/configuration.md` and the packaged
+//! file hold these texts, and `tests/docs.rs` compares them.
+
+use super::credential;
+use super::key::{Key, Kind, keys};
+use super::value::{expected, from_text};
+
+/// Width of the comments in the packaged file.
+const WIDTH: usize = 96;
+
+/// Opens the packaged file.
+const HEADER: &str = "\
+# Katana's configuration. Each setting is shown with its default, as a comment: remove the # and
+# change it. Without this file, everything has its default.
+#
+# Every key can also be set in the environment, which wins: KATANA_<SECTION>_<KEY>.
+# Secrets are never read from this file; its readers need not be trusted.
+#
+#   katana-bot check-config    tells everything that is wrong with it
+#   katana-bot print-config    shows what counts, and where it came from
+";
+
+/// The chapters of `docs/configuration.md` on each section and key, as Markdown.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for key in keys() {
+        if key.section() != section {
+            section = key.section();
+            text.push_str(&format!("## `[{section}]`\n\n"));
+        }
+        text.push_str(&entry(key));
+    }
+    text
+}
+
+fn entry(key: &Key) -> String {
+    let mut text = format!("### `{}`\n\n{}\n\n", key.path, key.doc);
+    match (key.kind, key.default_toml()) {
+        (Kind::Secret(name), _) => {
+            text.push_str(&format!("* Secret; its systemd credential is `{name}`.\n"));
+        }
+        (kind, default) => {
+            let default = if default.is_empty() { "none".to_owned() } else { code(&default) };
+            text.push_str(&format!("* Default: {default}. Takes {}.\n", expected(kind)));
+        }
+    }
+    let mut names: Vec<String> = key.variables().collect();
+    if key.credential().is_some() {
+        names = names.into_iter().flat_map(|name| [format!("{name}_FILE"), name]).collect();
+    }
+    let names: Vec<String> = names.iter().map(|name| code(name)).collect();
+    text.push_str(&format!("* Environment: {}.\n", names.join(", ")));
+    if !key.shared.is_empty() {
+        let shared: Vec<String> = key.shared.iter().map(|name| code(name)).collect();
+        let shared = shared.join(", ");
+        text.push_str(&format!("* Also, when its provider is the chosen one: {shared}.\n"));
+    }
+    if !key.when.is_empty() {
+        text.push_str(&format!("* When to change it: {}\n", key.when));
+    }
+    text.push('\n');
+    text
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// The packaged configuration file: every key, as a comment with its default.
+pub fn template() -> String {
+    let mut text = HEADER.to_owned();
+    let mut section = "";
+    for key in keys() {
+        if key.section() != section {
+            section = key.section();
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        let mut words = format!("{} {}", key.doc, key.when).replace('`', "");
+        if key.credential().is_some() {
+            words = format!("{}: a secret, so not here; {}.", key.name(), credential::places(key));
+        }
+        text.push_str(&comment(&words));
+        if key.credential().is_none() {
+            text.push_str(&format!("# {} = {}\n", key.name(), shown(key)));
+        }
+    }
+    text
+}
+
+/// The default, or the example where there is none.
+fn shown(key: &Key) -> String {
+    let default = key.default_toml();
+    if !default.is_empty() {
+        return default;
+    }
+    from_text(key.kind, key.example).map(|value| value.to_toml()).unwrap_or_default()
+}
+
+/// Breaks a text into comment lines. Two signs mark it, so that one sign marks a setting.
+fn comment(words: &str) -> String {
+    let mut text = String::new();
+    let mut line = "##".to_owned();
+    for word in words.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line = "##".to_owned();
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    #[test]
+    fn the_template_holds_the_defaults() {
+        let uncommented: String = template()
+            .lines()
+            .skip_while(|line| !line.starts_with('['))
+            .filter(|line| !line.starts_with("##"))
+            .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+            .collect();
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("katana-bot.toml");
+        let env = [("TELEGRAM_TOKEN", "42:abcdefgh"), ("OPENAI_API_KEY", "k"), ("HOME", "/h")];
+        let mut sources = Sources::from_env(env);
+        let defaults = Config::load(&sources).expect("valid").config;
+        std::fs::write(&path, &uncommented).expect("written");
+        sources.file = Some(path);
+        let mut config = Config::load(&sources).expect("valid").config;
+        // These two have no default but an example.
+        config.store.path = defaults.store.path.clone();
+        config.knowledge.dir = None;
+        assert_eq!(format!("{config:#?}"), format!("{defaults:#?}"));
+    }
+
+    #[test]
+    fn every_key_is_in_both() {
+        let (markdown, template) = (markdown(), template());
+        for key in keys() {
+            assert!(markdown.contains(&format!("### `{}`", key.path)), "{}", key.path);
+            let secret = format!("## {}: a secret", key.name());
+            let setting = format!("\n# {} = ", key.name());
+            assert!(template.contains(&secret) || template.contains(&setting), "{}", key.path);
+        }
+    }
+}
