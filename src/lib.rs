@@ -1,4 +1,5 @@
 //! Katana: a Telegram AI assistant that loses nothing and can be left alone.
 
+pub mod commands;
 pub mod model;
 pub mod store;
