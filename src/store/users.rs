@@ -123,7 +123,14 @@ pub(super) fn apply(
 ) -> Result<(), StoreError> {
     match effect {
         Effect::Claim(person) => {
-            upsert(tx, bot, now, person, Role::Owner)?;
+            tx.execute(
+                "INSERT INTO users (bot_id, user_id, role, name, username, since_ms)
+                 VALUES (?1, ?2, 'owner', ?3, ?4, ?5)
+                 ON CONFLICT (bot_id, user_id) DO UPDATE SET
+                   role = excluded.role, name = excluded.name, username = excluded.username,
+                   since_ms = excluded.since_ms, code = NULL",
+                params![bot, person.id.0, person.name, person.username, now],
+            )?;
             tx.execute("UPDATE bots SET claim_code = NULL WHERE bot_id = ?1", [bot])?;
         }
         Effect::Approve(user) => {
@@ -143,32 +150,20 @@ pub(super) fn apply(
             )?;
         }
         Effect::OfferCode { person, code, at_ms } => {
-            upsert(tx, bot, now, person, Role::Stranger)?;
+            // The person may have been approved while this was on its way: that stands.
             tx.execute(
-                "UPDATE users SET code = ?3, code_at_ms = ?4 WHERE bot_id = ?1 AND user_id = ?2",
-                params![bot, person.id.0, code, at_ms],
+                "INSERT INTO users (bot_id, user_id, role, name, username, since_ms, code,
+                                    code_at_ms)
+                 VALUES (?1, ?2, 'stranger', ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (bot_id, user_id) DO UPDATE SET
+                   name = excluded.name, username = excluded.username, code = excluded.code,
+                   code_at_ms = excluded.code_at_ms
+                 WHERE role = 'stranger'",
+                params![bot, person.id.0, person.name, person.username, now, code, at_ms],
             )?;
         }
         _ => {}
     }
-    Ok(())
-}
-
-fn upsert(
-    tx: &Connection,
-    bot: i64,
-    now: i64,
-    person: &Person,
-    role: Role,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO users (bot_id, user_id, role, name, username, since_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (bot_id, user_id) DO UPDATE SET
-           role = excluded.role, name = excluded.name, username = excluded.username,
-           since_ms = excluded.since_ms, code = NULL",
-        params![bot, person.id.0, role.as_str(), person.name, person.username, now],
-    )?;
     Ok(())
 }
 

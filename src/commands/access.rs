@@ -1,0 +1,139 @@
+//! Who may what: roles, groups, and what a stranger hears.
+
+use std::sync::PoisonError;
+
+use super::{Desk, Outcome, Say, wording};
+use crate::model::access::{CODE_LEN, Role, code_from};
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::limits;
+use crate::model::message::{Person, Place};
+use crate::model::reply::{Button, Reply};
+use crate::store::{KnownUser, StoreError};
+
+/// A new one-time code.
+///
+/// # Errors
+/// When the machine has no randomness to give.
+pub fn fresh_code() -> Result<String, getrandom::Error> {
+    let mut random = [0; CODE_LEN];
+    getrandom::fill(&mut random)?;
+    Ok(code_from(random))
+}
+
+impl Desk {
+    /// What somebody is: by the configuration's owners, then the store, then the configuration's
+    /// members, then whether everybody may.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn role(&self, user: &UserId) -> Result<Role, StoreError> {
+        if self.access.owners.contains(user) {
+            return Ok(Role::Owner);
+        }
+        let stored = self.store.user(*user)?.map_or(Role::Stranger, |u| u.role);
+        let configured = self.access.open || self.access.allow_users.contains(user);
+        Ok(if stored == Role::Stranger && configured { Role::Member } else { stored })
+    }
+
+    /// Whether the bot answers somebody here: in private members and owners, in a group everybody,
+    /// once the group is allowed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn may_chat(&self, place: Place, chat: ChatId, role: Role) -> Result<bool, StoreError> {
+        match place {
+            Place::Private => Ok(role >= Role::Member),
+            Place::Group => {
+                Ok(self.access.allow_chats.contains(&chat) || self.store.chat(chat)?.allowed)
+            }
+        }
+    }
+
+    /// A stranger wrote: a short reply with a pairing code, and a word to each owner; then silence
+    /// for a while. In groups always silence.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn stranger(
+        &self,
+        from: &Person,
+        chat: ChatId,
+        place: Place,
+    ) -> Result<Outcome, StoreError> {
+        // Offering a code makes its receiver a stranger, so nobody else may ever get one.
+        if place == Place::Group || self.role(&from.id)? != Role::Stranger {
+            return Ok(Outcome::default());
+        }
+        let now = self.clock.now_ms();
+        let known = self.store.user(from.id)?;
+        let silence = i64::try_from(limits::STRANGER_SILENCE.as_millis()).unwrap_or(i64::MAX);
+        let told = known.as_ref().and_then(|u| u.told_ms);
+        if told.is_some_and(|at| now.saturating_sub(at) < silence) {
+            return Ok(Outcome::default());
+        }
+        // Without randomness there is no code to give; the stranger may write again.
+        let (code, is_new) = match known.and_then(|u| u.code) {
+            Some(code) => (code, false),
+            None => match fresh_code() {
+                Ok(code) => (code, true),
+                Err(_) => return Ok(Outcome::default()),
+            },
+        };
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = limiter.admit_stranger(now);
+        drop(limiter);
+        if !admitted {
+            return Ok(Outcome::default());
+        }
+
+        let users = self.store.users()?;
+        let owners = self.owners(&users);
+        let reply = Reply::markdown(greeting(from, &code, owners.is_empty()));
+        let mut outcome = Outcome { replies: vec![Say { to: chat, reply }], ..Outcome::default() };
+        if is_new {
+            for owner in owners {
+                outcome = outcome.telling(ChatId(owner.0), knock(from, &code));
+            }
+        }
+        let person = from.clone();
+        Ok(outcome.with(Effect::OfferCode { person, code, at_ms: now }))
+    }
+
+    /// Owners by configuration and store, each once. A person's private chat has the person's id.
+    pub(super) fn owners(&self, users: &[KnownUser]) -> Vec<UserId> {
+        let mut owners = self.access.owners.clone();
+        owners.extend(users.iter().filter(|u| u.role == Role::Owner).map(|u| u.person.id));
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+}
+
+/// What a stranger reads.
+fn greeting(from: &Person, code: &str, ownerless: bool) -> String {
+    let id = from.id;
+    if ownerless {
+        return "Hello! I am new here and have no owner yet.\n\nIf I am yours, look for my claim \
+                code in the log of my first start and send me `/claim CODE`."
+            .to_owned();
+    }
+    format!(
+        "Hello! I only chat with people my owner has let in. I have told my owner that you wrote; \
+         you will hear from me when they agree.\n\nYour pairing code is `{code}`, your Telegram \
+         id `{id}`. If you know my owner, send them the code. It is good for a day."
+    )
+}
+
+/// What an owner reads when somebody new is at the door.
+fn knock(from: &Person, code: &str) -> Reply {
+    let (who, id) = (wording::person(from), from.id);
+    Reply::markdown(format!(
+        "{who} would like to chat with me.\n\nTelegram id `{id}`, pairing code `{code}`. Names are \
+         chosen freely, so be sure it is who you think it is."
+    ))
+    .with_row(vec![
+        Button::new("Approve", format!("approve:{code}")),
+        Button::new("Ignore", format!("ignore:{code}")),
+    ])
+}

@@ -1,0 +1,201 @@
+//! What a slash command does.
+//!
+//! Invariants: nothing here sends or writes. A command reads the store and returns replies and
+//! effects; the pipeline stores both in the commit that finishes the update. Everything that
+//! comes from a chat (names, arguments, button data) is taken for hostile.
+
+mod access;
+mod dispatch;
+mod limiter;
+mod model;
+mod parse;
+mod pause;
+mod people;
+mod press;
+mod privacy;
+mod report;
+mod requests;
+mod table;
+mod talk;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use std::sync::{Arc, Mutex};
+
+use crate::model::access::Role;
+use crate::model::clock::Clock;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
+use crate::model::message::{Person, Place};
+use crate::model::reply::Reply;
+use crate::model::vitals::Vitals;
+use crate::store::Store;
+
+pub use access::fresh_code;
+pub use parse::{Parsed, is_command};
+pub use table::{Command, Places, Scope, Who, published, table};
+
+/// What commands may look at. One per running bot; shared by all chats.
+pub struct Desk {
+    /// Where people, settings and the history are read.
+    pub store: Store,
+    /// The time of day.
+    pub clock: Clock,
+    /// Counts since the start.
+    pub vitals: Arc<Vitals>,
+    /// Who may what, by the configuration.
+    pub access: Rules,
+    /// What the bot says about itself.
+    pub about: About,
+    limiter: Mutex<limiter::Limiter>,
+}
+
+/// Who may do what, as the configuration says (`[bot] access, owners, allow_users, allow_chats`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Everybody may chat in private.
+    pub open: bool,
+    /// Owners whatever the store says.
+    pub owners: Vec<UserId>,
+    /// Members without approval.
+    pub allow_users: Vec<UserId>,
+    /// Groups the bot answers in without `/approve`.
+    pub allow_chats: Vec<ChatId>,
+}
+
+/// What the bot says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its username, without `@`.
+    pub username: String,
+    /// Katana's version.
+    pub version: &'static str,
+    /// `production`, `staging`, … as configured.
+    pub environment: String,
+    /// Who answers: `openai`, `anthropic`, `offline`, `echo`.
+    pub provider: String,
+    /// The configured model; empty where the provider has none.
+    pub model: String,
+    /// When this process started, Unix milliseconds.
+    pub started_ms: i64,
+}
+
+/// One command, as somebody wrote it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The update it came with.
+    pub seq: InboxSeq,
+    /// Where it was written.
+    pub chat: ChatId,
+    /// What kind of chat that is.
+    pub place: Place,
+    /// Who wrote it.
+    pub from: &'a Person,
+    /// What they are, from [`Desk::role`].
+    pub role: Role,
+    /// The command's own message.
+    pub message_id: Option<MessageId>,
+    /// The word after the slash, in any case.
+    pub word: &'a str,
+    /// What follows it, trimmed.
+    pub args: &'a str,
+    /// Whether it was meant for this bot by name, or answers one of its messages. Matters in
+    /// groups only, where an unknown command may belong to another bot.
+    pub addressed: bool,
+    /// How many questions a `/cancel` has just stopped.
+    pub cancelled: usize,
+    /// The message to attach replies to; `None` means `message_id` in groups, nothing in private.
+    pub reply_to: Option<MessageId>,
+}
+
+/// What a command, a button or a stranger's message led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to say, in order. Nothing is a valid answer.
+    pub replies: Vec<Say>,
+    /// What to remember, in the same commit.
+    pub effects: Vec<Effect>,
+    /// What the pipeline does after the commit.
+    pub then: Then,
+}
+
+/// A reply and where it goes: usually the same chat, but somebody who was approved hears of it in
+/// their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Say {
+    /// Where to.
+    pub to: ChatId,
+    /// What.
+    pub reply: Reply,
+}
+
+/// What the pipeline does after the commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing. A button press is acknowledged without text.
+    #[default]
+    Nothing,
+    /// Asks the provider again for this kept question; it has been checked that the presser may.
+    Retry(InboxSeq),
+    /// Takes up the questions that waited during a pause.
+    Resumed,
+    /// Acknowledges a button press with this short text (Bot API `answerCallbackQuery`, at most
+    /// 200 characters).
+    ClosePress(String),
+}
+
+impl Desk {
+    /// Puts the desk together.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        vitals: Arc<Vitals>,
+        access: Rules,
+        about: About,
+    ) -> Self {
+        Self { store, clock, vitals, access, about, limiter: Mutex::default() }
+    }
+
+    /// What to say to a message that is no text; `kind` as the Bot API names it.
+    pub fn unsupported(&self, kind: &str) -> Reply {
+        Reply::plain(wording::unsupported(kind))
+    }
+}
+
+impl Asked<'_> {
+    /// An outcome that only says this, in the same chat.
+    fn say(&self, markdown: impl Into<String>) -> Outcome {
+        self.answer(Reply::markdown(markdown))
+    }
+
+    /// An outcome that only gives this reply, attached to the command in groups.
+    fn answer(&self, mut reply: Reply) -> Outcome {
+        let in_group = if self.place == Place::Group { self.message_id } else { None };
+        reply.reply_to = self.reply_to.or(in_group);
+        Outcome { replies: vec![Say { to: self.chat, reply }], ..Outcome::default() }
+    }
+}
+
+impl Outcome {
+    /// The same with one more effect.
+    #[must_use]
+    fn with(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+
+    /// The same with one more reply, to somebody else.
+    #[must_use]
+    fn telling(mut self, to: ChatId, reply: Reply) -> Self {
+        self.replies.push(Say { to, reply });
+        self
+    }
+
+    /// The same, followed by `then`.
+    #[must_use]
+    fn then(mut self, then: Then) -> Self {
+        self.then = then;
+        self
+    }
+}

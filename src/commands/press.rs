@@ -1,0 +1,123 @@
+//! Buttons. Their data comes back from people's devices, so every press is checked anew.
+
+use std::time::Duration;
+
+use super::requests::let_in;
+use super::{Desk, Outcome, Say, Then, privacy, wording};
+use crate::model::access::{Role, normalise_code};
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq};
+use crate::model::limits;
+use crate::model::message::{Event, Place, Press};
+use crate::model::reply::Reply;
+use crate::store::{KnownUser, StoreError};
+
+/// Somebody who is ignored hears nothing for this long, and their code stays good, in case the
+/// owner thinks again.
+pub(super) const IGNORED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Desk {
+    /// Does what a button says, if this person may.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn press(&self, press: &Press, role: Role) -> Result<Outcome, StoreError> {
+        let (verb, rest) = press.data.split_once(':').unwrap_or((press.data.as_str(), ""));
+        match verb {
+            "approve" | "ignore" if role != Role::Owner => {
+                Ok(toast("Only my owner can decide that."))
+            }
+            "approve" => self.press_approve(press, rest),
+            "ignore" => self.press_ignore(rest),
+            "retry" => self.press_retry(press, role, rest),
+            "forget" => Ok(press_forget(press, rest)),
+            _ => Ok(toast("This button no longer works.")),
+        }
+    }
+
+    fn waiting(&self, code: &str) -> Result<Option<KnownUser>, StoreError> {
+        match normalise_code(code) {
+            Some(code) => self.store.user_by_code(&code),
+            None => Ok(None),
+        }
+    }
+
+    fn press_approve(&self, press: &Press, code: &str) -> Result<Outcome, StoreError> {
+        let Some(user) = self.waiting(code)? else {
+            return Ok(toast("Decided already, or the code is too old. See /users."));
+        };
+        let text = format!("{} may chat with me now.", wording::person(&user.person));
+        let outcome = let_in(in_chat(press, text), &user);
+        Ok(outcome.then(Then::ClosePress("Approved.".to_owned())))
+    }
+
+    fn press_ignore(&self, code: &str) -> Result<Outcome, StoreError> {
+        let Some(user) = self.waiting(code)? else {
+            return Ok(toast("Decided already, or the code is too old. See /users."));
+        };
+        // A code that was offered in the future keeps its person silent until then.
+        let pause = i64::try_from(IGNORED.as_millis()).unwrap_or(i64::MAX);
+        let effect = Effect::OfferCode {
+            person: user.person,
+            code: user.code.unwrap_or_default(),
+            at_ms: self.clock.now_ms().saturating_add(pause),
+        };
+        Ok(toast("Ignored: they hear nothing from me for 30 days. /users still lists them.")
+            .with(effect))
+    }
+
+    fn press_retry(&self, press: &Press, role: Role, seq: &str) -> Result<Outcome, StoreError> {
+        if !self.may_chat(press.place, press.chat, role)? {
+            return Ok(toast("You may not chat with me."));
+        }
+        let kept = match seq.parse() {
+            Ok(seq) => self.store.kept_update(InboxSeq(seq))?,
+            Err(_) => None,
+        };
+        let life = i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap_or(i64::MAX);
+        let oldest = self.clock.now_ms().saturating_sub(life);
+        // Numbers are easy to guess: a question of another chat is as good as none.
+        let kept = kept.filter(|q| q.received_ms >= oldest).and_then(|q| match q.update.event {
+            Event::Message(message) if message.chat == press.chat => Some((q.seq, message)),
+            _ => None,
+        });
+        Ok(match kept {
+            None => toast("That question is no longer kept. Please ask it again."),
+            Some((_, message))
+                if press.place == Place::Group && message.from.id != press.from.id =>
+            {
+                toast("Only the person who asked can try again.")
+            }
+            Some((seq, _)) => Outcome::default().then(Then::Retry(seq)),
+        })
+    }
+}
+
+/// The question carries the id of the person it was put to: in a group somebody else might press.
+fn press_forget(press: &Press, rest: &str) -> Outcome {
+    let Some((answer, id)) = rest.split_once(':') else {
+        return toast("This button no longer works.");
+    };
+    if id != press.from.id.to_string() {
+        return toast("This question was put to somebody else.");
+    }
+    match answer {
+        "yes" => in_chat(press, privacy::FORGOTTEN.to_owned())
+            .with(Effect::Forget(press.from.id))
+            .then(Then::ClosePress("Deleted.".to_owned())),
+        "no" => toast("Nothing was deleted."),
+        _ => toast("This button no longer works."),
+    }
+}
+
+fn toast(text: &str) -> Outcome {
+    Outcome::default().then(Then::ClosePress(text.to_owned()))
+}
+
+/// A reply where the button was pressed.
+fn in_chat(press: &Press, text: String) -> Outcome {
+    let mut reply = Reply::markdown(text);
+    let to: ChatId = press.chat;
+    reply.reply_to = (press.place == Place::Group).then_some(press.message_id);
+    Outcome { replies: vec![Say { to, reply }], ..Outcome::default() }
+}

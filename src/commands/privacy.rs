@@ -1,0 +1,65 @@
+//! /whoami and /forget: what is stored about somebody, and its deletion.
+
+use std::fmt::Write as _;
+
+use super::{Asked, Desk, Outcome, wording};
+use crate::model::access::Role;
+use crate::model::effect::Effect;
+use crate::model::message::Place;
+use crate::model::reply::{Button, Reply};
+use crate::store::StoreError;
+
+pub(super) const FORGOTTEN: &str = "Done. What you said to me and what I answered is deleted, in \
+    all our chats. Messages already in Telegram stay there; you can delete those yourself.";
+
+pub(super) fn whoami(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let mut text = format!(
+        "You are {}.\n\n- Telegram id: `{}`\n- Role: {}\n- This chat's id: `{}`\n",
+        wording::person(asked.from),
+        asked.from.id,
+        asked.role.as_str(),
+        asked.chat
+    );
+    if let Some(known) = desk.store.user(asked.from.id)?.filter(|u| u.role != Role::Stranger) {
+        let age = desk.clock.now_ms().saturating_sub(known.since_ms);
+        let _ = writeln!(text, "- In this role for {}", wording::span(age));
+    }
+    let kept = desk.store.exchanges_of(asked.from.id)?;
+    let _ = match kept {
+        0 => write!(text, "\nI have stored none of our conversation."),
+        n => write!(
+            text,
+            "\nI have stored {} of yours with my answers, over all chats. /forget deletes them.",
+            wording::count(n, "question")
+        ),
+    };
+    Ok(asked.say(text))
+}
+
+pub(super) fn forget(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let id = asked.from.id;
+    let kept = desk.store.exchanges_of(id)?;
+    // Somebody who was removed may still delete what they said; a stranger who never said
+    // anything is a stranger.
+    if asked.place == Place::Private && asked.role == Role::Stranger && kept == 0 {
+        return desk.stranger(asked.from, asked.chat, asked.place);
+    }
+    if asked.args.eq_ignore_ascii_case("yes") {
+        return Ok(asked.say(FORGOTTEN).with(Effect::Forget(id)));
+    }
+    let what = match kept {
+        0 => "I have stored no answered questions of yours; a question that failed may still be \
+              kept for another try."
+            .to_owned(),
+        n => format!("I have stored {} of yours with my answers.", wording::count(n, "question")),
+    };
+    let text = format!(
+        "{what} Shall I delete everything you said to me, in all chats? It cannot be undone. \
+         The list of who may chat with me stays as it is."
+    );
+    let buttons = vec![
+        Button::new("Delete everything", format!("forget:yes:{id}")),
+        Button::new("Keep", format!("forget:no:{id}")),
+    ];
+    Ok(asked.answer(Reply::markdown(text).with_row(buttons)))
+}

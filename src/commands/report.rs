@@ -1,0 +1,70 @@
+//! /status and /stats: how the bot is doing, in plain words and in figures.
+
+use std::fmt::Write as _;
+
+use super::{Asked, Desk, Outcome, wording};
+use crate::store::StoreError;
+
+pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let now = desk.clock.now_ms();
+    let (waiting, oldest) = desk.store.inbox_depth()?;
+    // The update with this very command is not done yet, and is nobody's worry.
+    let waiting = waiting.saturating_sub(1);
+    let (unsent, unsent_since) = desk.store.outbox_depth()?;
+    let chat = desk.store.chat(asked.chat)?;
+    let paused = desk.store.settings()?.paused;
+
+    let mut text = if paused {
+        "I am **paused**: questions are kept and answered later.\n".to_owned()
+    } else {
+        "I am running.\n".to_owned()
+    };
+    let up = wording::span(now.saturating_sub(desk.about.started_ms));
+    let _ = write!(text, "\n- Up for {up} (Katana {}", desk.about.version);
+    if !desk.about.environment.is_empty() {
+        let _ = write!(text, ", {}", wording::escape(&desk.about.environment));
+    }
+    let _ = write!(text, ")\n- Answers come from {}", wording::escape(&desk.about.provider));
+    let model = chat.model.unwrap_or_else(|| desk.about.model.clone());
+    if !model.is_empty() {
+        let _ = write!(text, ", model {}", wording::escape(&model));
+    }
+    let since = |n: u64, at: Option<i64>| match at {
+        Some(at) if n > 0 => {
+            format!(", the oldest for {}", wording::span(now.saturating_sub(at)))
+        }
+        _ => String::new(),
+    };
+    let _ = write!(text, "\n- Messages waiting: {waiting}{}", since(waiting, oldest));
+    let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
+    Ok(asked.say(text))
+}
+
+pub(super) fn stats(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let v = &desk.vitals;
+    let totals = desk.store.totals()?;
+    let up = wording::span(desk.clock.now_ms().saturating_sub(desk.about.started_ms));
+    let mut text = format!("**Since the start, {up} ago**\n");
+    for (what, n) in [
+        ("Updates received", v.updates.get()),
+        ("Commands answered", v.commands.get()),
+        ("Questions answered", v.answers.get()),
+        ("Questions whose provider failed", v.answers_failed.get()),
+        ("Messages sent", v.sent.get()),
+        ("Messages refused by Telegram", v.dropped.get()),
+        ("Messages that may have been sent twice", v.possible_duplicates.get()),
+        ("Failed polls", v.polls_failed.get()),
+        ("Times Telegram asked me to slow down", v.rate_limited.get()),
+    ] {
+        let _ = write!(text, "\n- {what}: {}", wording::number(n));
+    }
+    let _ = write!(
+        text,
+        "\n\n**Stored**\n\n- {} in {}\n- Tokens in prompts: {}, in answers: {}",
+        wording::count(totals.exchanges, "question"),
+        wording::count(totals.chats, "chat"),
+        wording::number(totals.input_tokens),
+        wording::number(totals.output_tokens)
+    );
+    Ok(asked.say(text))
+}

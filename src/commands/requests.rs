@@ -1,0 +1,95 @@
+//! /claim and /approve: codes that let somebody in.
+
+use std::sync::PoisonError;
+
+use super::limiter::Tries;
+use super::{Asked, Desk, Outcome, wording};
+use crate::model::access::{Role, normalise_code};
+use crate::model::effect::Effect;
+use crate::model::ids::ChatId;
+use crate::model::message::Place;
+use crate::model::reply::Reply;
+use crate::store::{KnownUser, StoreError};
+
+pub(super) fn claim(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    if asked.role == Role::Owner {
+        return Ok(asked.say("You are my owner already. /help shows what you can do."));
+    }
+    let now = desk.clock.now_ms();
+    let expected = claim_code(desk)?;
+    let mut limiter = desk.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+    let may_try = limiter.may_try(asked.from.id, now);
+    let typed = normalise_code(asked.args);
+    if may_try && typed.is_some() && typed == expected {
+        let text = "Welcome: you are my owner now.\n\n- Ask me anything, to try me out\n- People \
+                    who write to me get a code; I tell you, and you let them in with a button\n- \
+                    In a group, add me and send /approve there\n- /help shows everything else";
+        return Ok(asked.say(text).with(Effect::Claim(asked.from.clone())));
+    }
+    // A bot that has an owner counts tries like one that has none, so that nobody can talk to it
+    // without end.
+    Ok(match limiter.wrong_code(asked.from.id, now) {
+        Tries::Left if expected.is_none() => asked.say("This bot already has an owner."),
+        Tries::Left if asked.args.is_empty() => {
+            asked.say("Please send the code with it: `/claim CODE`. It is in my log.")
+        }
+        Tries::Left => asked.say(
+            "That is not the code. It is in the log of my first start and looks like `K7QM-2XWD`.",
+        ),
+        Tries::JustUsedUp => {
+            asked.say("Too many tries. I will not look at codes from you for an hour.")
+        }
+        Tries::UsedUp => Outcome::default(),
+    })
+}
+
+/// The code that makes somebody the owner, as long as nobody is.
+fn claim_code(desk: &Desk) -> Result<Option<String>, StoreError> {
+    let users = desk.store.users()?;
+    if desk.owners(&users).is_empty() { Ok(desk.store.settings()?.claim_code) } else { Ok(None) }
+}
+
+pub(super) fn approve(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    if asked.args.is_empty() {
+        return match asked.place {
+            Place::Group => approve_group(desk, asked),
+            Place::Private => Ok(asked.say(
+                "Please send the pairing code with it: `/approve CODE`. /users shows who is \
+                 waiting. To let me answer in a group, send /approve there.",
+            )),
+        };
+    }
+    let found = match normalise_code(asked.args) {
+        Some(code) => desk.store.user_by_code(&code)?,
+        None => None,
+    };
+    Ok(match found {
+        Some(user) => {
+            let text = format!("{} may chat with me now.", wording::person(&user.person));
+            let_in(asked.say(text), &user)
+        }
+        None => asked.say(
+            "Nobody is waiting with that code. Codes are good for a day and work once. /users \
+             shows who is waiting; somebody whose code is too old just writes to me again.",
+        ),
+    })
+}
+
+/// The outcome with somebody approved and told about it.
+pub(super) fn let_in(outcome: Outcome, user: &KnownUser) -> Outcome {
+    let welcome = "Good news: you may chat with me now. Ask me anything, or see /help.";
+    outcome
+        .with(Effect::Approve(user.person.id))
+        .telling(ChatId(user.person.id.0), Reply::markdown(welcome))
+}
+
+fn approve_group(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    if desk.may_chat(asked.place, asked.chat, asked.role)? {
+        return Ok(asked.say("I answer in this group already."));
+    }
+    let text = format!(
+        "I answer in this group from now on, whoever asks: mention me (@{}) or reply to me.",
+        wording::escape(&desk.about.username)
+    );
+    Ok(asked.say(text).with(Effect::AllowChat { chat: asked.chat, allowed: true }))
+}

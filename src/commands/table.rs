@@ -1,0 +1,268 @@
+//! The one table of commands: name, help, who may, where, and what it does.
+
+use super::{Asked, Desk, Outcome, model, pause, people, privacy, report, requests, talk};
+use crate::model::access::Role;
+use crate::model::message::Place;
+use crate::store::StoreError;
+
+/// One command.
+#[derive(Debug)]
+pub struct Command {
+    /// The word after the slash.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// How it is written.
+    pub usage: &'static str,
+    /// More about it, for `/help name`.
+    pub details: &'static str,
+    /// Who may use it.
+    pub who: Who,
+    /// Where it works.
+    pub places: Places,
+    /// What it does.
+    pub run: fn(&Desk, &Asked<'_>) -> Result<Outcome, StoreError>,
+}
+
+/// Who may use a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Also strangers.
+    Anyone,
+    /// Who may chat.
+    Member,
+    /// Owners.
+    Owner,
+}
+
+/// Where a command works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Everywhere.
+    Both,
+    /// In private chats only, because it shows or takes what a group should not read.
+    Private,
+}
+
+/// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All private chats.
+    Private,
+    /// All groups.
+    Group,
+    /// The private chat of an owner.
+    Owner,
+}
+
+impl Who {
+    /// Whether somebody with this role may.
+    pub fn lets(self, role: Role) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Member => role >= Role::Member,
+            Self::Owner => role >= Role::Owner,
+        }
+    }
+}
+
+impl Places {
+    /// Whether it works there.
+    pub fn include(self, place: Place) -> bool {
+        self == Self::Both || place == Place::Private
+    }
+}
+
+/// All commands, in the order in which they are shown.
+pub fn table() -> &'static [Command] {
+    TABLE
+}
+
+/// The command called `word`, in any case.
+pub(super) fn find(word: &str) -> Option<&'static Command> {
+    TABLE.iter().find(|c| c.name.eq_ignore_ascii_case(word))
+}
+
+/// Names and help lines for Telegram's command menu (Bot API `setMyCommands`).
+pub fn published(scope: Scope) -> Vec<(&'static str, &'static str)> {
+    let shown = |c: &&Command| match scope {
+        // `/claim` is for one person, once; a menu entry would only puzzle everybody else.
+        Scope::Private => c.who != Who::Owner && c.name != "claim",
+        Scope::Group => c.who != Who::Owner && c.places == Places::Both,
+        Scope::Owner => c.name != "claim",
+    };
+    TABLE.iter().filter(shown).map(|c| (c.name, c.help)).collect()
+}
+
+const TABLE: &[Command] = &[
+    Command {
+        name: "start",
+        help: "What I am and how to begin",
+        usage: "/start",
+        details: "Says what I can do for you and what to try first.",
+        who: Who::Member,
+        places: Places::Both,
+        run: talk::start,
+    },
+    Command {
+        name: "help",
+        help: "What I understand",
+        usage: "/help [command]",
+        details: "Lists the commands you may use. With a name, such as `/help new`, it tells more \
+                  about that one.",
+        who: Who::Member,
+        places: Places::Both,
+        run: talk::help,
+    },
+    Command {
+        name: "new",
+        help: "Start a new conversation",
+        usage: "/new",
+        details: "I stop taking what was said in this chat into account. Nothing is deleted; \
+                  /forget does that.",
+        who: Who::Member,
+        places: Places::Both,
+        run: talk::new,
+    },
+    Command {
+        name: "cancel",
+        help: "Stop the answer in progress",
+        usage: "/cancel",
+        details: "Stops the answer I am writing in this chat, and questions waiting behind it.",
+        who: Who::Member,
+        places: Places::Both,
+        run: talk::cancel,
+    },
+    Command {
+        name: "status",
+        help: "How I am doing",
+        usage: "/status",
+        details: "How long I have been running, who writes my answers, and what is waiting.",
+        who: Who::Member,
+        places: Places::Both,
+        run: report::status,
+    },
+    Command {
+        name: "whoami",
+        help: "What I know about you",
+        usage: "/whoami",
+        details: "Your Telegram id, your role, the id of this chat, and what I have stored.",
+        who: Who::Member,
+        places: Places::Both,
+        run: privacy::whoami,
+    },
+    Command {
+        name: "model",
+        help: "Show or choose the model for this chat",
+        usage: "/model [name|default]",
+        details: "Without a name it shows which model answers here. With a name it uses that one \
+                  from now on; `default` goes back to the configured one. In groups only an owner \
+                  can change it.",
+        who: Who::Member,
+        places: Places::Both,
+        run: model::model,
+    },
+    Command {
+        name: "forget",
+        help: "Delete what you have said to me",
+        usage: "/forget [yes]",
+        details: "Deletes your questions and my answers, in all chats, for good. I ask first; \
+                  `/forget yes` does it at once.",
+        who: Who::Anyone,
+        places: Places::Both,
+        run: privacy::forget,
+    },
+    Command {
+        name: "claim",
+        help: "Become the owner of a new bot",
+        usage: "/claim CODE",
+        details: "The code is in the log of the bot's first start. It works once.",
+        who: Who::Anyone,
+        places: Places::Private,
+        run: requests::claim,
+    },
+    Command {
+        name: "users",
+        help: "Who may chat, and who is waiting",
+        usage: "/users",
+        details: "Lists owners, members and people waiting, with buttons to approve them.",
+        who: Who::Owner,
+        places: Places::Private,
+        run: people::users,
+    },
+    Command {
+        name: "approve",
+        help: "Let somebody chat, or allow this group",
+        usage: "/approve [CODE]",
+        details: "With a pairing code: lets that person chat. In a group, without a code: I \
+                  answer there from now on when somebody mentions me or replies to me.",
+        who: Who::Owner,
+        places: Places::Both,
+        run: requests::approve,
+    },
+    Command {
+        name: "remove",
+        help: "Shut somebody out, or leave this group alone",
+        usage: "/remove [ID|@username]",
+        details: "With an id or username (see /users): that person may no longer chat. In a \
+                  group, without a name: I no longer answer there.",
+        who: Who::Owner,
+        places: Places::Both,
+        run: people::remove,
+    },
+    Command {
+        name: "pause",
+        help: "Stop answering for a while",
+        usage: "/pause",
+        details: "Questions are kept, not lost. I answer them after /resume.",
+        who: Who::Owner,
+        places: Places::Both,
+        run: pause::pause,
+    },
+    Command {
+        name: "resume",
+        help: "Answer again",
+        usage: "/resume",
+        details: "Ends a /pause; the questions that came meanwhile are answered in order.",
+        who: Who::Owner,
+        places: Places::Both,
+        run: pause::resume,
+    },
+    Command {
+        name: "stats",
+        help: "Figures about my work",
+        usage: "/stats",
+        details: "Counts since the start, and totals of what is stored.",
+        who: Who::Owner,
+        places: Places::Both,
+        run: report::stats,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_help_are_what_telegram_accepts() {
+        for command in table() {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            assert!(command.name.len() <= 32 && command.name.bytes().all(plain));
+            assert!((1..=256).contains(&command.help.len()));
+            assert!(command.usage.starts_with(&format!("/{}", command.name)));
+            assert_eq!(table().iter().filter(|c| c.name == command.name).count(), 1);
+        }
+    }
+
+    #[test]
+    fn each_menu_shows_what_its_readers_may_use() {
+        let names = |scope| published(scope).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let private = names(Scope::Private);
+        assert_eq!(
+            private,
+            ["start", "help", "new", "cancel", "status", "whoami", "model", "forget"]
+        );
+        assert!(names(Scope::Group).iter().all(|n| private.contains(n)));
+        assert_eq!(names(Scope::Owner).len(), table().len() - 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! /start, /help, /new, /cancel: getting along with each other.
+
+use std::fmt::Write as _;
+
+use super::dispatch::nearest;
+use super::table::{Command, Who, find, table};
+use super::{Asked, Desk, Outcome, wording};
+use crate::model::access::Role;
+use crate::model::effect::Effect;
+use crate::model::message::Place;
+use crate::store::StoreError;
+
+pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let settings = desk.store.settings()?;
+    let source = match desk.about.provider.as_str() {
+        "offline" => "I look up the answer in my documents and tell you where it stands.",
+        "echo" => "I am being tested and repeat what you write.",
+        _ => "A language model writes my answers, and it can be wrong: check what matters.",
+    };
+    let mut text = match asked.place {
+        Place::Private => format!("Hello, I am Katana. Ask me anything in plain words. {source}\n"),
+        Place::Group => format!(
+            "Hello, I am Katana. Mention me (@{}) or reply to me to ask something. {source}\n",
+            wording::escape(&desk.about.username)
+        ),
+    };
+    text.push_str(
+        "\n- /new starts a new conversation\n- /cancel stops an answer\n- /help shows everything \
+         else\n",
+    );
+    if asked.role == Role::Owner {
+        text.push_str(
+            "\nYou are my owner: /users shows who may chat with me and who is waiting.\n",
+        );
+    }
+    if settings.paused {
+        text.push_str(
+            "\nI am paused at the moment: I keep your questions and answer them later.\n",
+        );
+    }
+    Ok(asked.say(text))
+}
+
+pub(super) fn help(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let wanted = asked.args.trim_start_matches('/');
+    if wanted.is_empty() {
+        return Ok(asked.say(overview(asked)));
+    }
+    let mine = |c: &&Command| c.who.lets(asked.role.max(Role::Member));
+    Ok(asked.say(match find(wanted).filter(mine) {
+        Some(c) => format!("**{}**\n\n`{}`\n\n{}", c.help, c.usage, c.details),
+        None => {
+            let word = wording::escape(&wording::tame(wanted, 32));
+            match nearest(wanted, asked.role.max(Role::Member), asked.place) {
+                Some(name) => format!("There is no command /{word}. Did you mean /{name}?"),
+                None => format!("There is no command /{word}. /help shows those there are."),
+            }
+        }
+    }))
+}
+
+fn overview(asked: &Asked<'_>) -> String {
+    let mut text = match asked.place {
+        Place::Private => "Ask me anything in plain words. Besides, I understand:\n".to_owned(),
+        Place::Group => "Mention me or reply to me to ask something. I understand:\n".to_owned(),
+    };
+    let here = |c: &&Command| c.places.include(asked.place) && c.name != "claim";
+    for c in table().iter().filter(here).filter(|c| c.who != Who::Owner) {
+        let _ = write!(text, "\n- /{} – {}", c.name, c.help);
+    }
+    if asked.role == Role::Owner {
+        text.push_str("\n\n**For you as my owner**\n");
+        for c in table().iter().filter(here).filter(|c| c.who == Who::Owner) {
+            let _ = write!(text, "\n- /{} – {}", c.name, c.help);
+        }
+    }
+    text.push_str("\n\n`/help new` tells more about /new, and so on.");
+    text
+}
+
+pub(super) fn new(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    let text = "A new conversation: I no longer take into account what was said before here.";
+    Ok(asked.say(text).with(Effect::StartAfresh(asked.chat)))
+}
+
+pub(super) fn cancel(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    Ok(asked.say(match asked.cancelled {
+        0 => "There is nothing to stop: I am not writing an answer here.".to_owned(),
+        1 => "Stopped.".to_owned(),
+        n => format!("Stopped: {n} questions will not be answered."),
+    }))
+}

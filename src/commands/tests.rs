@@ -1,0 +1,1 @@
+//! Every command for every role, on a real store.

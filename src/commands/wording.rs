@@ -1,0 +1,183 @@
+//! How people, times and numbers are written in chats.
+//!
+//! Invariant: a name that somebody gave themselves can neither format, nor reorder, nor break a
+//! line of what the bot says.
+
+use crate::model::message::Person;
+
+/// Characters of a name that are shown: enough to recognise anybody.
+const NAME: usize = 48;
+
+/// Characters of a name on a button, which is narrow.
+const LABEL: usize = 24;
+
+/// A person's name and username in Markdown, harmless whatever they contain.
+pub(super) fn person(person: &Person) -> String {
+    let name = escape(&tame(&person.name, NAME));
+    match &person.username {
+        Some(username) => format!("{name} (@{})", escape(&tame(username, NAME))),
+        None => name,
+    }
+}
+
+/// A person's name as plain text for a button.
+pub(super) fn label(person: &Person) -> String {
+    tame(&person.name, LABEL)
+}
+
+/// One line of visible characters in reading order, at most `longest` of them.
+pub(super) fn tame(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    let mut shown = 0;
+    for c in text.chars() {
+        // Combining marks are not told apart, but a pile of them ends at the bound, too.
+        let c = if c.is_whitespace() { ' ' } else { c };
+        if c.is_control()
+            || is_invisible(c)
+            || (c == ' ' && (line.is_empty() || line.ends_with(' ')))
+        {
+            continue;
+        }
+        if shown == longest {
+            line.push('…');
+            break;
+        }
+        line.push(c);
+        shown += 1;
+    }
+    let line = line.trim_end();
+    if line.is_empty() { "somebody without a name".to_owned() } else { line.to_owned() }
+}
+
+/// Text in which no character means anything to Markdown (CommonMark 2.4: any ASCII punctuation
+/// may be escaped).
+pub(super) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            safe.push('\\');
+        }
+        safe.push(c);
+    }
+    safe
+}
+
+/// Characters that reorder the text around them, or hide: overrides, isolates, marks, zero width,
+/// tags. The zero-width joiner stays, since families of emoji are made with it.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'
+        | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A stretch of time in at most two units: `3 days 4 h`, `12 min`, `5 s`.
+pub(super) fn span(ms: i64) -> String {
+    let s = ms.max(0) / 1000;
+    let (days, hours, minutes) = (s / 86_400, s / 3600 % 24, s / 60 % 60);
+    let day = if days == 1 { "day" } else { "days" };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{s} s"),
+        (0, 0, m) => format!("{m} min"),
+        (0, h, 0) => format!("{h} h"),
+        (0, h, m) => format!("{h} h {m} min"),
+        (d, 0, _) => format!("{d} {day}"),
+        (d, h, _) => format!("{d} {day} {h} h"),
+    }
+}
+
+/// A count with its noun: `1 question`, `12 questions`.
+pub(super) fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(n)) }
+}
+
+/// A number with thin groups of three: `1,234,567`.
+pub(super) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(c);
+    }
+    grouped
+}
+
+/// What to say to a message of a kind that the bot cannot read (Bot API names).
+pub(super) fn unsupported(kind: &str) -> String {
+    let what = match kind {
+        "photo" => "pictures",
+        "voice" | "audio" => "voice messages or audio",
+        "video" | "video_note" | "animation" => "videos",
+        "sticker" => "stickers",
+        "document" => "files",
+        "location" | "venue" | "live_location" => "places on a map",
+        "contact" => "contacts",
+        "poll" => "polls",
+        "dice" | "game" => "games",
+        _ => "messages of this kind",
+    };
+    format!("Sorry, I cannot read {what}, only text. Please write what you would like to know.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::UserId;
+
+    #[test]
+    fn hostile_names_are_harmless() {
+        let hostile = Person {
+            id: UserId(1),
+            name: "*bold* `code`\n# head\u{202e}desrever\u{200b} [x](tg://y) <b>&amp;".into(),
+            username: Some("a_b_c".into()),
+        };
+        let shown = person(&hostile);
+        assert!(!shown.contains(['\n', '\u{202e}', '\u{200b}']));
+        assert!(shown.starts_with("\\*bold\\* \\`code\\` \\# headdesrever \\[x\\]\\(tg"));
+        assert!(shown.ends_with("(@a\\_b\\_c)"));
+        let label = label(&hostile);
+        assert!(label.chars().count() <= LABEL + 1 && label.starts_with("*bold* `code`"));
+    }
+
+    #[test]
+    fn nobody_is_nameless_or_endless() {
+        assert_eq!(tame(" \u{200b}\n ", 9), "somebody without a name");
+        assert_eq!(tame("Ann  Lee ", 9), "Ann Lee");
+        assert_eq!(tame(&"x".repeat(99), 3), "xxx…");
+        assert_eq!(tame("👩‍👩‍👧", 9), "👩‍👩‍👧");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn escaped_text_has_no_bare_punctuation(text in ".*") {
+            let safe = escape(&tame(&text, 20));
+            proptest::prop_assert!(!safe.contains('\n'));
+            let mut chars = safe.chars();
+            while let Some(c) = chars.next() {
+                if c == '\\' {
+                    proptest::prop_assert!(chars.next().is_some_and(|n| n.is_ascii_punctuation()));
+                } else {
+                    proptest::prop_assert!(!c.is_ascii_punctuation());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn times_and_numbers_read_well() {
+        let spans = [(0, "0 s"), (59_999, "59 s"), (61_000, "1 min"), (3_600_000, "1 h")];
+        for (ms, words) in spans {
+            assert_eq!(span(ms), words);
+        }
+        assert_eq!(span(90_060_000), "1 day 1 h");
+        assert_eq!(span(-5), "0 s");
+        assert_eq!(
+            (count(1, "reply"), count(1234, "user")),
+            ("1 reply".into(), "1,234 users".into())
+        );
+        assert_eq!(number(1_234_567), "1,234,567");
+    }
+}
