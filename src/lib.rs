@@ -1,6 +1,34 @@
 //! Katana: a Telegram AI assistant that loses nothing and can be left alone.
+//!
+//! ```text
+//! Telegram ──poll──▶ intake ──commit──▶ inbox ──claim──▶ chats ──route──▶ command ─┐
+//!                      ▲ offset                            │              answer ──┤ replies
+//!                      └─ only after commit                └─ previews (ephemeral) │
+//! Telegram ◀──send── deliver ◀──claim── outbox ◀──one commit: update done + turns + replies
+//! ```
+//!
+//! Work rests on disk between the stages: a stage takes one piece from the store, does one step,
+//! commits. Crash, restart, shutdown and overload are one case: the row is still there.
+//!
+//! Read in this order: [`model`] (the words), [`store`], [`telegram`] and [`provider`] (the
+//! edges), [`commands`] and [`answer`] (thinking), [`pipeline`] (movement), [`app`] (where the
+//! parts meet).
 
-pub mod commands;
-pub mod config;
 pub mod model;
+
+pub mod config;
+pub mod provider;
 pub mod store;
+pub mod telegram;
+
+pub mod answer;
+pub mod commands;
+
+pub mod pipeline;
+
+pub mod lifecycle;
+pub mod logging;
+pub mod systemd;
+
+pub mod app;
+pub mod cli;

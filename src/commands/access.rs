@@ -100,6 +100,14 @@ impl Desk {
         Ok(outcome.with(Effect::OfferCode { person, code, at_ms: now }))
     }
 
+    /// Everybody who owns the bot, by configuration or by claim.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn all_owners(&self) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.owners(&self.store.users()?))
+    }
+
     /// Owners by configuration and store, each once. A person's private chat has the person's id.
     pub(super) fn owners(&self, users: &[KnownUser]) -> Vec<UserId> {
         let mut owners = self.access.owners.clone();

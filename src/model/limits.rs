@@ -33,9 +33,6 @@ pub const CHAT_QUEUE: usize = 32;
 /// Inbox rows read at once.
 pub const CLAIM_BATCH: usize = 500;
 
-/// Outbox rows read at once.
-pub const DUE_BATCH: usize = 256;
-
 /// Message ids that the reconciler probes for one part before it gives up.
 pub const PROBES: usize = 256;
 
@@ -81,3 +78,26 @@ pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Rows removed in one step of retention, so that it never holds the writer for long.
 pub const RETENTION_BATCH: usize = 500;
+
+/// A stored offset is used for this long, in milliseconds; after a week without updates Telegram
+/// picks new ids at random (Bot API `Update.update_id`).
+pub const OFFSET_LIFE_MS: i64 = 6 * 24 * 3600 * 1000;
+
+/// Parts of one chat held in memory; the rest of a long queue waits on disk.
+pub const LANE_PARTS: usize = 32;
+
+/// Sends on their way at once. Telegram's own limits keep it far below; it bounds what a crash can
+/// leave ambiguous when they are switched off.
+pub const SENDS_AT_ONCE: usize = 256;
+
+/// First pause after a failed send; it doubles from here.
+pub const SEND_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Longest pause after a failed send.
+pub const SEND_BACKOFF_MAX: Duration = Duration::from_secs(300);
+
+/// An answer that takes longer than this is announced by a preview or a typing sign.
+pub const PREVIEW_AFTER: Duration = Duration::from_millis(300);
+
+/// Between two rounds of retention.
+pub const RETENTION_EVERY: Duration = Duration::from_secs(3600);

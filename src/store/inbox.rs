@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError};
 use crate::model::ids::{InboxSeq, MessageId};
+use crate::model::limits;
 use crate::model::message::Update;
 
 /// An update that waits in the inbox.
@@ -29,14 +30,20 @@ pub struct Accepted {
 }
 
 impl Store {
-    /// The offset to poll with next (Bot API `getUpdates.offset`); 0 before the first poll.
+    /// The offset to poll with next (Bot API `getUpdates.offset`); 0 before the first poll, and
+    /// again after six quiet days: after a week without updates Telegram's ids start anew, maybe
+    /// below the old offset. What is delivered twice because of it is known and not stored again.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn next_offset(&self) -> Result<i64, StoreError> {
         self.read(|conn| {
-            let mut find = conn.prepare_cached("SELECT next_offset FROM bots WHERE bot_id = ?1")?;
-            Ok(find.query_row([self.bot().0], |r| r.get(0)).optional()?.unwrap_or(0))
+            let mut find =
+                conn.prepare_cached("SELECT next_offset, offset_ms FROM bots WHERE bot_id = ?1")?;
+            let row = find.query_row([self.bot().0], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?)));
+            let (offset, at_ms) = row.optional()?.unwrap_or_default();
+            let quiet_ms = self.now_ms().saturating_sub(at_ms);
+            Ok(if quiet_ms > limits::OFFSET_LIFE_MS { 0 } else { offset })
         })
     }
 
@@ -70,8 +77,10 @@ impl Store {
                 ])?;
                 if rows == 1 { accepted.stored += 1 } else { accepted.repeated += 1 }
             }
-            tx.prepare_cached("UPDATE bots SET next_offset = ?2 WHERE bot_id = ?1")?
-                .execute(params![bot, next_offset])?;
+            tx.prepare_cached(
+                "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
+            )?
+            .execute(params![bot, next_offset, now])?;
             Ok(accepted)
         })
         .await

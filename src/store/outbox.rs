@@ -194,27 +194,64 @@ impl Store {
         .await
     }
 
-    /// Parts that are not settled, after `after`, in order, at most `limit`; of one chat when
-    /// `chat` is given.
+    /// Drops everything that is due in a chat; answers how many parts that were.
+    ///
+    /// # Errors
+    /// When the commit fails; then nothing is dropped.
+    pub async fn drop_due(&self, chat: ChatId, reason: &'static str) -> Result<usize, StoreError> {
+        let bot = self.bot().0;
+        self.write(move |tx| {
+            Ok(tx.execute(
+                "UPDATE outbox SET state = 3, reason = ?3, text = '', extra = ''
+                 WHERE bot_id = ?1 AND chat_id = ?2 AND state = 0",
+                params![bot, chat.0, reason],
+            )?)
+        })
+        .await
+    }
+
+    /// Chats that have parts which are not settled.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn open_parts(
+    pub fn open_chats(&self) -> Result<Vec<ChatId>, StoreError> {
+        self.read(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT DISTINCT chat_id FROM outbox WHERE bot_id = ?1 AND state < 2",
+            )?;
+            let rows = find.query_map([self.bot().0], |r| Ok(ChatId(r.get(0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Due parts of one chat after `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn due_parts(
         &self,
-        chat: Option<ChatId>,
+        chat: ChatId,
         after: PartId,
         limit: usize,
     ) -> Result<Vec<OpenPart>, StoreError> {
         self.read(|conn| {
-            let mut find = conn.prepare_cached(
-                "SELECT id, chat_id, text, extra, state, attempts, due_ms, floor_id,
-                        attempted_ms, created_ms
-                 FROM outbox
-                 WHERE bot_id = ?1 AND state < 2 AND id > ?2 AND (?3 IS NULL OR chat_id = ?3)
-                 ORDER BY id LIMIT ?4",
-            )?;
-            let chat = chat.map(|c| c.0);
-            let rows = find.query_map(params![self.bot().0, after.0, chat, limit], open_part)?;
+            let mut find = conn.prepare_cached(&format!(
+                "{OPEN_PART} AND state = 0 AND chat_id = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+            ))?;
+            let rows = find.query_map(params![self.bot().0, chat.0, after.0, limit], open_part)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// All parts in *sending*: what an earlier process left behind, at most one per chat.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ambiguous_parts(&self) -> Result<Vec<OpenPart>, StoreError> {
+        self.read(|conn| {
+            let mut find =
+                conn.prepare_cached(&format!("{OPEN_PART} AND state = 1 ORDER BY id"))?;
+            let rows = find.query_map([self.bot().0], open_part)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -251,6 +288,10 @@ impl Store {
         })
     }
 }
+
+/// Columns in the order that [`open_part`] reads them; `state < 2` makes the index fit.
+const OPEN_PART: &str = "SELECT id, chat_id, text, extra, state, attempts, due_ms, floor_id, \
+     attempted_ms, created_ms FROM outbox WHERE bot_id = ?1 AND state < 2";
 
 fn insert(
     tx: &Connection,

@@ -3,6 +3,7 @@
 CREATE TABLE bots (
     bot_id      INTEGER PRIMARY KEY,
     next_offset INTEGER NOT NULL DEFAULT 0,
+    offset_ms   INTEGER NOT NULL DEFAULT 0,
     claim_code  TEXT,
     paused      INTEGER NOT NULL DEFAULT 0
 );
@@ -40,7 +41,7 @@ CREATE TABLE outbox (
     created_ms   INTEGER NOT NULL,
     reason       TEXT
 );
-CREATE INDEX outbox_open ON outbox (bot_id, id) WHERE state < 2;
+CREATE INDEX outbox_open ON outbox (bot_id, chat_id, id) WHERE state < 2;
 
 -- What was said, one row per question with its answer.
 CREATE TABLE exchanges (

@@ -1,0 +1,297 @@
+//! How a question becomes a reply: retrieve, window, stream.
+//!
+//! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
+//! never the chat.
+
+mod stream;
+mod window;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::conversation::{Ask, Exchange, Passage, StopReason};
+use crate::model::failure::{Fault, Judged, chain};
+use crate::model::ids::{ChatId, UserId};
+use crate::model::limits;
+use crate::model::reply::{Reply, ReplyBody};
+use crate::provider::{Provider, ProviderError};
+use crate::store::{Knowledge, NewExchange, Store, StoreError};
+
+use stream::Collected;
+
+/// Plain settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Instructions for the model.
+    pub system_prompt: String,
+    /// Earlier exchanges given along, at most.
+    pub max_history_turns: usize,
+    /// Their size in tokens, at most.
+    pub max_history_tokens: usize,
+    /// Size of an answer in tokens, at most.
+    pub max_output_tokens: u32,
+    /// Passages given along, at most.
+    pub passages: usize,
+    /// Questions answered at once.
+    pub answers_at_once: usize,
+    /// Until the first words.
+    pub first_token_timeout: Duration,
+    /// Until the end.
+    pub timeout: Duration,
+    /// Whether texts may be logged (at debug level).
+    pub log_prompts: bool,
+}
+
+/// Answers questions.
+pub struct Answerer {
+    provider: Arc<dyn Provider>,
+    knowledge: Option<Arc<Knowledge>>,
+    store: Store,
+    settings: Settings,
+    room: Semaphore,
+}
+
+/// A question.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Where it was asked.
+    pub chat: ChatId,
+    /// Who asked.
+    pub user: UserId,
+    /// What.
+    pub text: &'a str,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub enum Answered {
+    /// An answer, with what the history keeps of it.
+    Answer {
+        /// For the chat.
+        reply: Reply,
+        /// For the history.
+        exchange: Option<NewExchange>,
+    },
+    /// No answer; the reply says so and a new try makes sense.
+    Failed {
+        /// For the chat.
+        reply: Reply,
+        /// For counting.
+        class: &'static str,
+    },
+    /// Somebody sent `/cancel`.
+    Cancelled,
+}
+
+/// Why there is no answer.
+enum Trouble {
+    Provider(ProviderError),
+    FirstTokenLate,
+    Late,
+    Empty,
+}
+
+impl Answerer {
+    /// An answerer with this provider.
+    pub fn new(
+        provider: Arc<dyn Provider>,
+        knowledge: Option<Arc<Knowledge>>,
+        store: Store,
+        settings: Settings,
+    ) -> Self {
+        let room = Semaphore::new(settings.answers_at_once.max(1));
+        Self { provider, knowledge, store, settings, room }
+    }
+
+    /// Answers a question; `words` shows what is written so far.
+    ///
+    /// # Errors
+    /// Only when the store cannot be read; the question should be asked again then.
+    pub async fn answer(
+        &self,
+        question: Question<'_>,
+        words: &watch::Sender<String>,
+        cancel: &CancellationToken,
+    ) -> Result<Answered, StoreError> {
+        if question.text.len() > limits::QUESTION_BYTES {
+            return Ok(too_long());
+        }
+        let room = tokio::select! {
+            room = self.room.acquire() => room,
+            () = cancel.cancelled() => return Ok(Answered::Cancelled),
+        };
+        let ask = self.ask(question)?;
+        let begun = Instant::now();
+        let collected = self.collect(ask, words, cancel).await;
+        drop(room);
+        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.log(question, &collected, duration_ms);
+        Ok(match collected {
+            Collected::Cancelled => Answered::Cancelled,
+            Collected::Failed(trouble) => trouble.told(),
+            Collected::Whole { text, finished } => {
+                let mut text = text;
+                match finished.reason {
+                    StopReason::Length => {
+                        text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
+                    }
+                    StopReason::Filtered => {
+                        text.push_str("\n\n_(The provider's filter stopped this answer.)_");
+                    }
+                    StopReason::End | StopReason::Other => {}
+                }
+                let said = Exchange { question: question.text.to_owned(), answer: text.clone() };
+                let exchange = NewExchange {
+                    chat: question.chat,
+                    user: question.user,
+                    said,
+                    provider: self.provider.name(),
+                    duration_ms,
+                    usage: finished.usage,
+                };
+                let body = if self.provider.is_markdown() {
+                    ReplyBody::Markdown(text)
+                } else {
+                    ReplyBody::Plain(text)
+                };
+                let reply = Reply { body, buttons: Vec::new(), reply_to: None };
+                Answered::Answer { reply, exchange: Some(exchange) }
+            }
+        })
+    }
+
+    fn ask(&self, question: Question<'_>) -> Result<Ask, StoreError> {
+        let mut ask = Ask {
+            system: self.settings.system_prompt.clone(),
+            question: question.text.to_owned(),
+            max_output_tokens: self.settings.max_output_tokens,
+            ..Ask::default()
+        };
+        if self.provider.has_context() {
+            let kept = self.store.history(question.chat, self.settings.max_history_turns)?;
+            ask.history = window::fit(kept, self.settings.max_history_tokens);
+            ask.model = self.store.chat(question.chat)?.model;
+        }
+        ask.passages = self.retrieve(question.text);
+        Ok(ask)
+    }
+
+    fn retrieve(&self, text: &str) -> Vec<Passage> {
+        let Some(knowledge) = &self.knowledge else { return Vec::new() };
+        knowledge.search(text, self.settings.passages).unwrap_or_else(|e| {
+            tracing::error!(error = chain(&e), "cannot search the knowledge folder");
+            Vec::new()
+        })
+    }
+
+    async fn collect(
+        &self,
+        ask: Ask,
+        words: &watch::Sender<String>,
+        cancel: &CancellationToken,
+    ) -> Collected {
+        if self.settings.log_prompts {
+            tracing::debug!(prompt = ask.question, history = ask.history.len(), "asking");
+        }
+        let pieces = self.provider.answer(ask);
+        let bounds = stream::Bounds {
+            first: self.settings.first_token_timeout,
+            whole: self.settings.timeout,
+            bytes: limits::ANSWER_BYTES,
+        };
+        stream::collect(pieces, words, cancel, bounds).await
+    }
+
+    fn log(&self, question: Question<'_>, collected: &Collected, duration_ms: i64) {
+        let hash = Sha256::digest(question.text.as_bytes());
+        let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
+        let (chat_id, provider, length) =
+            (question.chat.0, self.provider.name(), question.text.len());
+        match collected {
+            Collected::Whole { text, finished } => tracing::info!(
+                chat_id,
+                provider,
+                model = finished.model.as_deref().unwrap_or(self.provider.model()),
+                duration_ms,
+                outcome = "answered",
+                prompt_length = length,
+                prompt_hash = hash,
+                answer_length = text.len(),
+                input_tokens = finished.usage.map(|u| u.input_tokens),
+                output_tokens = finished.usage.map(|u| u.output_tokens),
+                "provider answered"
+            ),
+            Collected::Cancelled => {
+                tracing::info!(chat_id, provider, duration_ms, outcome = "cancelled", "cancelled");
+            }
+            Collected::Failed(trouble) => tracing::warn!(
+                finding = "provider_failing",
+                chat_id,
+                provider,
+                model = self.provider.model(),
+                duration_ms,
+                outcome = trouble.class(),
+                prompt_length = length,
+                prompt_hash = hash,
+                error = trouble.words(),
+                "provider failed"
+            ),
+        }
+    }
+}
+
+fn too_long() -> Answered {
+    let most = limits::QUESTION_BYTES / 1024;
+    let words = format!(
+        "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
+    );
+    Answered::Answer { reply: Reply::plain(words), exchange: None }
+}
+
+impl Trouble {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Provider(e) => e.class(),
+            Self::FirstTokenLate => "first_token_timeout",
+            Self::Late => "timeout",
+            Self::Empty => "empty",
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Provider(e) => chain(e),
+            Self::FirstTokenLate => "no first words in time".into(),
+            Self::Late => "the answer did not end in time".into(),
+            Self::Empty => "the answer is empty".into(),
+        }
+    }
+
+    /// What the chat is told: short, honest, without the provider's own words.
+    fn told(&self) -> Answered {
+        let words = match self {
+            Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
+            Self::Empty => "The model returned an empty answer.",
+            Self::Provider(e) => match (e.class(), e.fault()) {
+                ("rate_limit" | "overloaded", _) => {
+                    "The model is busy right now and refused the question."
+                }
+                ("timeout", _) => "The model took too long, so I stopped waiting.",
+                ("too_long", _) => {
+                    "The conversation has grown too long for the model. /new starts a fresh one."
+                }
+                ("auth" | "quota" | "not_found", _) | (_, Fault::Us) => {
+                    "I cannot use the model right now; whoever runs this bot has to look at it."
+                }
+                ("filtered" | "refused", _) => "The provider's filter refused this question.",
+                _ => "I could not reach the model, or its answer broke off.",
+            },
+        };
+        let reply = Reply::plain(format!("{words} Your question is kept; nothing was lost."));
+        Answered::Failed { reply, class: self.class() }
+    }
+}

@@ -1,0 +1,75 @@
+//! Collecting a streamed answer within its bounds.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::Trouble;
+use crate::model::conversation::{Finished, Piece, StopReason};
+use crate::provider::{Answering, ProviderError};
+
+/// Bounds of one answer.
+pub(super) struct Bounds {
+    /// Until the first words.
+    pub(super) first: Duration,
+    /// Until the end.
+    pub(super) whole: Duration,
+    /// Size; what exceeds it is cut, as if the model had stopped there.
+    pub(super) bytes: usize,
+}
+
+/// What came of a stream.
+pub(super) enum Collected {
+    /// All of it.
+    Whole { text: String, finished: Finished },
+    /// Not all of it; half an answer is not passed off as a whole one.
+    Failed(Trouble),
+    /// `/cancel` came first.
+    Cancelled,
+}
+
+/// Reads the stream to its end; `words` always holds what is there so far.
+pub(super) async fn collect(
+    mut pieces: Answering,
+    words: &watch::Sender<String>,
+    cancel: &CancellationToken,
+    bounds: Bounds,
+) -> Collected {
+    let begun = Instant::now();
+    let mut text = String::new();
+    loop {
+        let first = text.is_empty();
+        let limit = if first { bounds.first.min(bounds.whole) } else { bounds.whole };
+        let piece = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Collected::Cancelled,
+            piece = timeout_at(begun + limit, pieces.next()) => piece,
+        };
+        match piece {
+            Err(_) if first => return Collected::Failed(Trouble::FirstTokenLate),
+            Err(_) => return Collected::Failed(Trouble::Late),
+            Ok(None) => return Collected::Failed(Trouble::Provider(ProviderError::Cut)),
+            Ok(Some(Err(e))) => return Collected::Failed(Trouble::Provider(e)),
+            Ok(Some(Ok(Piece::Text(more)))) => {
+                text.push_str(&more);
+                if text.len() > bounds.bytes {
+                    text.truncate(text.floor_char_boundary(bounds.bytes));
+                    let finished = Finished { reason: StopReason::Length, ..Finished::default() };
+                    return Collected::Whole { text, finished };
+                }
+                if words.receiver_count() > 0 {
+                    words.send_modify(|so_far| text.clone_into(so_far));
+                }
+            }
+            Ok(Some(Ok(Piece::Done(finished)))) => {
+                if text.trim().is_empty() {
+                    return Collected::Failed(Trouble::Empty);
+                }
+                return Collected::Whole { text, finished };
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The command line: what an operator can ask of the binary.
+
+mod run;
+mod users;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Loaded, Sources, print_warnings};
+use crate::model::failure::chain;
+use crate::store::StoreError;
+
+/// Exit codes of sysexits(3), as the unit expects them.
+pub mod exit {
+    /// The command line makes no sense.
+    pub const USAGE: u8 = 64;
+    /// Something the bot needs is not there.
+    pub const UNAVAILABLE: u8 = 69;
+    /// Something is wrong with the program itself.
+    pub const SOFTWARE: u8 = 70;
+    /// Try again later.
+    pub const TEMPFAIL: u8 = 75;
+    /// The configuration has to be mended first.
+    pub const CONFIG: u8 = 78;
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "katana-bot",
+    version,
+    about = "A Telegram AI assistant that loses nothing and can be left alone",
+    after_help = "Secrets come from systemd credentials, *_FILE variables or the environment, \
+                  never from the command line.\nFirst steps: KATANA_TELEGRAM_TOKEN=… katana-bot run",
+    arg_required_else_help = true
+)]
+struct Args {
+    /// Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the bot until it is told to stop (SIGTERM, SIGINT)
+    Run,
+    /// Check the configuration and print every problem with a hint; exit 78 if there is one
+    CheckConfig {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the effective configuration with the origin of each value, secrets masked
+    PrintConfig,
+    /// List, approve and remove the people who may chat
+    Users {
+        #[command(subcommand)]
+        command: users::UsersCommand,
+    },
+}
+
+/// An error with an exit code and something to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Stop {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Stop {
+    fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    // Two crypto libraries in one build make rustls panic unless one is chosen; a second
+    // installation (in tests) is harmless.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let outcome = match args.command {
+        Command::Run => load(args.config).and_then(|loaded| run::run(&loaded)),
+        Command::CheckConfig { json } => check_config(args.config, json),
+        Command::PrintConfig => load(args.config).map(|loaded| {
+            say(&loaded.print(std::io::stdout().is_terminal()));
+            ExitCode::SUCCESS
+        }),
+        Command::Users { command } => {
+            load(args.config).and_then(|loaded| users::users(&loaded, &command))
+        }
+    };
+    outcome.unwrap_or_else(|e| complain(&e))
+}
+
+fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
+    Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
+}
+
+fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+    let colour = std::io::stderr().is_terminal();
+    let (problems, warnings) = match Config::load(&Sources::from_process(file)) {
+        Ok(loaded) => (Vec::new(), loaded.warnings),
+        Err(problems) => (problems.0, Vec::new()),
+    };
+    if json {
+        let rows = |list: &[crate::config::Problem]| -> Vec<BTreeMap<&str, String>> {
+            list.iter()
+                .map(|p| {
+                    BTreeMap::from([
+                        ("key", p.key.clone()),
+                        ("message", p.message.clone()),
+                        ("hint", p.hint.clone()),
+                    ])
+                })
+                .collect()
+        };
+        let out = serde_json::json!({
+            "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)
+        });
+        say(&format!("{out}\n"));
+    } else {
+        if !warnings.is_empty() {
+            eprint!("{}", print_warnings(&warnings, colour));
+        }
+        if problems.is_empty() {
+            say("The configuration is good.\n");
+        } else {
+            let count = problems.len();
+            eprint!("{}", crate::config::Problems(problems.clone()).print(colour));
+            eprintln!("{count} problem{}.", if count == 1 { "" } else { "s" });
+        }
+    }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) })
+}
+
+/// Prints to standard output; a closed pipe is no error of ours.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+fn complain(e: &anyhow::Error) -> ExitCode {
+    if let Some(problems) = e.downcast_ref::<crate::config::Problems>() {
+        eprint!("{}", problems.print(std::io::stderr().is_terminal()));
+        return ExitCode::from(exit::CONFIG);
+    }
+    eprintln!("katana-bot: {}", chain(e.as_ref()));
+    let (code, hint) = if let Some(stop) = e.downcast_ref::<Stop>() {
+        (stop.code, stop.hint.as_deref())
+    } else if let Some(store) = e.downcast_ref::<StoreError>() {
+        let code = match store {
+            StoreError::InUse { .. } => exit::TEMPFAIL,
+            StoreError::Schema { .. } => exit::CONFIG,
+            _ => exit::UNAVAILABLE,
+        };
+        (code, Some(store.hint()))
+    } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
+        (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
+    } else {
+        (exit::SOFTWARE, None)
+    };
+    if let Some(hint) = hint {
+        eprintln!("  hint: {hint}");
+    }
+    ExitCode::from(code)
+}

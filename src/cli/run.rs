@@ -1,0 +1,160 @@
+//! `katana-bot run`: the daemon, from its first log line to its last.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::SecretString;
+
+use super::exit;
+use crate::app::{App, Prepared, Tuning};
+use crate::config::{Config, Format, Loaded};
+use crate::lifecycle::{Signal, Signals, Tasks};
+use crate::logging::{self, Sink};
+use crate::pipeline::Polling;
+use crate::systemd;
+
+/// Runs until a signal, or until a task panics.
+pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
+    logging::begin(sink(config), config.log.level.as_str(), secrets(config));
+    for warning in &loaded.warnings {
+        tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "starting");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(live(config));
+    // Blocking work that is stuck (a dead disk) must not hold the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Err(e) = &outcome {
+        tracing::error!(error = %e, "cannot run");
+    }
+    outcome
+}
+
+async fn live(config: &Config) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let tasks = Tasks::new();
+    let prepared = Prepared::open(config, tuning())?;
+    systemd::status("connecting to Telegram");
+    let starting = prepared.start(config, tasks.clone());
+    tokio::pin!(starting);
+    let app = loop {
+        tokio::select! {
+            app = &mut starting => break app?,
+            signal = signals.next() => match signal {
+                Signal::Stop => {
+                    tasks.drain().cancel();
+                    tracing::info!("stopped before the start was over; nothing was lost");
+                    return Ok(ExitCode::SUCCESS);
+                }
+                Signal::Reload => unsupported_reload(),
+            },
+        }
+    };
+    let Some(app) = app else { return Ok(ExitCode::SUCCESS) };
+    watch(&app, &mut signals, &tasks).await;
+    end(app, &mut signals, &tasks, Duration::from_secs(config.lifecycle.grace_s)).await
+}
+
+/// Tells systemd how things go until it is time to stop.
+async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks) {
+    let mut polling = app.polling();
+    let mut ready = false;
+    loop {
+        let now = *polling.borrow_and_update();
+        if !ready && matches!(now, Polling::Listening | Polling::Full) {
+            ready = true;
+            systemd::ready(words(now));
+            tracing::info!("ready: Telegram answered the first poll");
+        } else {
+            systemd::status(words(now));
+        }
+        tokio::select! {
+            _ = polling.changed() => {}
+            () = tasks.drain().cancelled() => return,
+            signal = signals.next() => match signal {
+                Signal::Stop => return,
+                Signal::Reload => unsupported_reload(),
+            },
+        }
+    }
+}
+
+async fn end(
+    app: App,
+    signals: &mut Signals,
+    tasks: &Tasks,
+    grace: Duration,
+) -> anyhow::Result<ExitCode> {
+    systemd::stopping("stopping: running answers get their grace time");
+    tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
+    let stop = app.stop(grace);
+    tokio::pin!(stop);
+    let gentle = loop {
+        tokio::select! {
+            gentle = &mut stop => break gentle,
+            signal = signals.next() => if signal == Signal::Stop {
+                tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
+                return Ok(ExitCode::from(exit::TEMPFAIL));
+            },
+        }
+    };
+    if let Some(task) = tasks.failed() {
+        tracing::error!(task, "stopped because a task panicked; nothing was lost");
+        return Ok(ExitCode::from(exit::SOFTWARE));
+    }
+    if gentle {
+        tracing::info!("stopped; nothing was lost");
+    } else {
+        tracing::warn!(
+            "stopped after the grace time; what was unfinished is on disk, nothing was lost"
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn words(polling: Polling) -> &'static str {
+    match polling {
+        Polling::Starting => "connecting to Telegram",
+        Polling::Listening => "answering",
+        Polling::Failing => "polls fail; trying again",
+        Polling::TokenRefused => "Telegram refuses the token; get a new one from @BotFather",
+        Polling::Conflict => "another process or a webhook takes this bot's updates",
+        Polling::Full => "catching up; polling pauses until the backlog is smaller",
+    }
+}
+
+fn unsupported_reload() {
+    tracing::warn!("reloading the configuration is not supported yet; restart instead");
+}
+
+fn sink(config: &Config) -> Sink {
+    match config.log.format {
+        Format::Auto => Sink::Auto,
+        Format::Journal => Sink::Journal,
+        Format::Text => Sink::Text,
+    }
+}
+
+fn secrets(config: &Config) -> Vec<SecretString> {
+    let keys = [config.openai.api_key.as_ref(), config.anthropic.api_key.as_ref()];
+    keys.into_iter()
+        .flatten()
+        .chain([&config.telegram.token])
+        .map(|s| SecretString::from(s.expose()))
+        .collect()
+}
+
+/// Tests shorten the reconciler's patience; everybody else keeps the default.
+fn tuning() -> Tuning {
+    let mut tuning = Tuning::default();
+    let ms = std::env::var("KATANA_TEST_RECONCILE_AFTER_MS").ok().and_then(|v| v.parse().ok());
+    if let Some(ms) = ms {
+        tuning.reconcile_after = Duration::from_millis(ms);
+    }
+    tuning
+}

@@ -1,0 +1,143 @@
+//! `katana-bot users`: access from the machine, also while the bot runs.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::{Stop, exit, say};
+use crate::config::Loaded;
+use crate::model::access::{Role, normalise_code};
+use crate::model::clock::Clock;
+use crate::model::effect::Effect;
+use crate::model::ids::{BotId, UserId};
+use crate::store::{KnownUser, Store};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UsersCommand {
+    /// Show owners, members and those who wait, with their pairing codes
+    List {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let somebody chat: by pairing code, or by Telegram user id
+    Approve {
+        /// The code the person was given, or a user id
+        #[arg(value_name = "CODE|ID")]
+        who: String,
+    },
+    /// Take the right to chat away
+    Remove {
+        /// A user id or @username
+        #[arg(value_name = "ID|@USERNAME", allow_hyphen_values = true)]
+        who: String,
+    },
+}
+
+pub(super) fn users(loaded: &Loaded, command: &UsersCommand) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
+    let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // A bot that never ran has no file yet; an empty list is the honest answer then.
+        let path = &config.store.path;
+        if !path.exists() && matches!(command, UsersCommand::List { .. }) {
+            say(&table(&[], matches!(command, UsersCommand::List { json: true })));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let store = Store::visit(path, bot, Clock::system())?;
+        let outcome = act(&store, command).await;
+        store.close().await;
+        outcome
+    })
+}
+
+async fn act(store: &Store, command: &UsersCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        UsersCommand::List { json } => say(&table(&store.users()?, *json)),
+        UsersCommand::Approve { who } => {
+            let user = approved(store, who)?;
+            store.apply(vec![Effect::Approve(user)]).await?;
+            say(&format!("{user} may chat now.\n"));
+        }
+        UsersCommand::Remove { who } => {
+            let known = found(store, who)?;
+            if known.role == Role::Owner && owners(store)? == 1 {
+                return Err(Stop::new(
+                    exit::USAGE,
+                    "this is the only owner",
+                    "make somebody else an owner first (bot.owners in the configuration)",
+                )
+                .into());
+            }
+            store.apply(vec![Effect::Remove(known.person.id)]).await?;
+            say(&format!("{} may no longer chat.\n", known.person.id));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn owners(store: &Store) -> anyhow::Result<usize> {
+    Ok(store.users()?.iter().filter(|u| u.role == Role::Owner).count())
+}
+
+fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
+    if let Some(code) = normalise_code(who)
+        && let Some(known) = store.user_by_code(&code)?
+    {
+        return Ok(known.person.id);
+    }
+    match who.parse::<i64>() {
+        Ok(id) if id > 0 => Ok(UserId(id)),
+        _ => Err(Stop::new(
+            exit::USAGE,
+            format!("no open request has the code {who:?}"),
+            "`katana-bot users list` shows the open requests; codes are good for a day",
+        )
+        .into()),
+    }
+}
+
+fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
+    let name = who.strip_prefix('@');
+    let all = store.users()?;
+    let same = |u: &KnownUser| match name {
+        Some(name) => u.person.username.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)),
+        None => who.parse() == Ok(u.person.id.0),
+    };
+    all.into_iter().find(same).ok_or_else(|| {
+        let hint = "`katana-bot users list` shows everybody the bot knows";
+        Stop::new(exit::USAGE, format!("nobody known is called {who:?}"), hint).into()
+    })
+}
+
+fn table(users: &[KnownUser], json: bool) -> String {
+    if json {
+        let rows: Vec<_> = users
+            .iter()
+            .map(|u| {
+                serde_json::json!({
+                    "id": u.person.id.0, "role": u.role.as_str(), "name": u.person.name,
+                    "username": u.person.username, "code": u.code, "since_ms": u.since_ms,
+                })
+            })
+            .collect();
+        return format!("{}\n", serde_json::Value::from(rows));
+    }
+    if users.is_empty() {
+        return "Nobody yet. Send the bot any message to ask for access, or /claim CODE with the \
+                code from its log.\n"
+            .into();
+    }
+    let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
+    for u in users {
+        // Names are chosen by strangers: no control characters on somebody's terminal.
+        let name: String = u.person.name.chars().filter(|c| !c.is_control()).collect();
+        let at = u.person.username.as_ref().map(|n| format!(" (@{n})")).unwrap_or_default();
+        let code = u.code.as_deref().unwrap_or("-");
+        let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };
+        text.push_str(&format!("{:<14} {role:<9} {code:<10} {name}{at}\n", u.person.id));
+    }
+    text
+}

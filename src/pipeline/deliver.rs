@@ -1,0 +1,372 @@
+//! Deliver: from the outbox to Telegram.
+//!
+//! Invariants: a part is *sending* on disk before its request is written; only failures that
+//! surely happened before that, and explicit refusals, are tried again without asking the
+//! reconciler; whatever happens here concerns one chat.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::Shared;
+use super::lanes::{After, Lanes, Next};
+use super::reconcile::{Fate, reconcile};
+use crate::model::effect::Effect;
+use crate::model::failure::{Again, Judged, backoff};
+use crate::model::ids::{ChatId, MessageId};
+use crate::model::limits;
+use crate::store::{OpenPart, PartState, Settled, Settlement};
+use crate::telegram::pace::{Pacer, Rates};
+use crate::telegram::{Outgoing, TelegramError};
+
+/// Where finished work is handed over. Cheap to clone.
+#[derive(Clone)]
+pub struct Delivery(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    lanes: Mutex<Lanes>,
+    wake: Notify,
+    closing: AtomicBool,
+}
+
+/// The stage that sends.
+pub struct Deliver(Delivery);
+
+/// Room for one part that leaves right after its commit.
+pub(super) struct Slot {
+    pub(super) chat: ChatId,
+    pub(super) floor: MessageId,
+}
+
+impl Delivery {
+    /// Nothing is on its way yet. `rates`: none for servers without limits.
+    pub fn new(shared: Arc<Shared>, rates: Option<Rates>) -> Self {
+        let lanes = Lanes::new(Pacer::new(rates), shared.settings.reconcile_after);
+        Self(Arc::new(Inner {
+            shared,
+            lanes: Mutex::new(lanes),
+            wake: Notify::new(),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// Nothing will be handed over any more; the stage ends when what can leave now has left.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::SeqCst);
+        self.0.wake.notify_one();
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for the first part of a reply, if it could leave at once.
+    pub(super) fn reserve(&self, chat: ChatId) -> Option<Slot> {
+        let mut lanes = self.lanes();
+        let floor = lanes.reserve(chat, &mut self.0.shared.ledger(), Instant::now())?;
+        Some(Slot { chat, floor })
+    }
+
+    /// Takes over parts that were just committed, the first of them *sending* if there was a slot.
+    pub(super) fn take(&self, slot: Option<Slot>, stored: Vec<OpenPart>) {
+        let mut parts = stored.into_iter().peekable();
+        if let Some(slot) = slot {
+            match parts.next_if(|p| matches!(p.state, PartState::Sending { .. })) {
+                Some(part) => {
+                    let this = self.clone();
+                    self.0.shared.tasks.spawn("send", async move {
+                        this.attempt(Box::new(part), slot.floor, true).await;
+                    });
+                }
+                None => {
+                    self.0.shared.ledger().end(slot.chat);
+                    self.lanes().done(slot.chat, After::Settled, Instant::now());
+                }
+            }
+        }
+        if parts.peek().is_some() {
+            let mut lanes = self.lanes();
+            for part in parts {
+                lanes.fill(part.chat);
+            }
+            drop(lanes);
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// A group has another id; its parts on disk were moved already.
+    pub(super) fn moved(&self, from: ChatId, to: ChatId) {
+        self.lanes().moved(from, to);
+        self.0.wake.notify_one();
+    }
+
+    fn done(&self, chat: ChatId, after: After) {
+        self.lanes().done(chat, after, Instant::now());
+        self.0.wake.notify_one();
+    }
+
+    async fn attempt(&self, part: Box<OpenPart>, floor: MessageId, marked: bool) {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        if !marked {
+            let mark = || shared.store.mark_sending(part.id, floor);
+            if shared.insist("mark a part as sending", mark).await.is_none() {
+                return;
+            }
+        }
+        let sent = tokio::select! {
+            sent = shared.client.send(outgoing(&part)) => sent,
+            // The part stays *sending*; the next start asks the reconciler.
+            () = shared.tasks.halt().cancelled() => return,
+        };
+        if let Ok(id) = &sent {
+            shared.ledger().sent(chat, *id);
+        }
+        shared.ledger().end(chat);
+        let after = match sent {
+            Ok(id) => self.arrived(&part, id).await,
+            Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
+            Err(e) if e.ambiguous() => {
+                shared.vitals.tally("send_doubtful", e.class());
+                tracing::warn!(
+                    chat_id = chat.0,
+                    error = %e,
+                    "a message may or may not have arrived; looking before it is sent again"
+                );
+                Some(After::Doubtful(part, floor))
+            }
+            Err(e) => self.refused(part, &e).await,
+        };
+        if let Some(after) = after {
+            self.done(chat, after);
+        }
+    }
+
+    async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<After> {
+        self.0.shared.vitals.sent.add_one();
+        self.settle(part, Settlement::Sent(id), Vec::new()).await?;
+        Some(After::Settled)
+    }
+
+    /// Stores what became of a part. `None`: the process halts; the reconciler will look.
+    async fn settle(
+        &self,
+        part: &OpenPart,
+        outcome: Settlement,
+        effects: Vec<Effect>,
+    ) -> Option<()> {
+        let shared = &self.0.shared;
+        let row = Settled { id: part.id, outcome };
+        let store = || shared.store.settle(vec![row.clone()], effects.clone());
+        shared.insist("settle a part", store).await
+    }
+
+    /// It surely did not arrive.
+    async fn refused(&self, part: Box<OpenPart>, e: &TelegramError) -> Option<After> {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        shared.vitals.tally("send_refused", e.class());
+        if let Some(to) = e.moved_to() {
+            let again = Settlement::Again { due_ms: shared.clock.now_ms(), reason: "moved" };
+            self.settle(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
+            tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
+            self.moved(chat, to);
+            return Some(After::Settled);
+        }
+        if e.shut_out() {
+            return self.shut_out(&part, e).await;
+        }
+        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
+        let expired =
+            u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis();
+        let wait = match e.again() {
+            Again::Never => return self.dropped(&part, e, e.class()).await,
+            _ if expired => return self.dropped(&part, e, "expired").await,
+            Again::After(wait) => {
+                if e.class() == "rate_limited" {
+                    shared.vitals.rate_limited.add_one();
+                }
+                wait
+            }
+            Again::Backoff => {
+                backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
+            }
+        };
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
+        let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
+        self.settle(&part, Settlement::Again { due_ms, reason: e.class() }, Vec::new()).await?;
+        let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
+        Some(After::Again(part, Instant::now() + wait))
+    }
+
+    async fn dropped(
+        &self,
+        part: &OpenPart,
+        e: &TelegramError,
+        reason: &'static str,
+    ) -> Option<After> {
+        self.0.shared.vitals.dropped.add_one();
+        tracing::error!(
+            finding = "delivery_refused",
+            chat_id = part.chat.0,
+            error = %e,
+            reason,
+            "a reply cannot be delivered and is dropped"
+        );
+        self.settle(part, Settlement::Dropped(reason), Vec::new()).await?;
+        Some(After::Settled)
+    }
+
+    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<After> {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        let absent = vec![Effect::Presence { chat, present: false }];
+        self.settle(part, Settlement::Dropped("shut_out"), absent).await?;
+        let rest = || shared.store.drop_due(chat, "shut_out");
+        let rest = shared.insist("drop parts of a chat", rest).await?;
+        shared.vitals.dropped.add(1 + rest as u64);
+        tracing::warn!(
+            finding = "delivery_refused",
+            chat_id = chat.0,
+            parts = 1 + rest,
+            error = %e,
+            "the bot cannot write to this chat any more; its replies are dropped"
+        );
+        Some(After::ShutOut)
+    }
+
+    async fn clear_up(&self, part: Box<OpenPart>, floor: MessageId) {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        let fate = tokio::select! {
+            fate = reconcile(shared, &part, floor) => fate,
+            () = shared.tasks.halt().cancelled() => return,
+        };
+        tracing::info!(
+            chat_id = chat.0,
+            part = part.id.0,
+            fate = fate.word(),
+            "message looked for"
+        );
+        let after = match fate {
+            Fate::Arrived(id) => {
+                shared.ledger().heard(chat, id);
+                shared.vitals.reconciled_arrived.add_one();
+                self.arrived(&part, id).await
+            }
+            Fate::Lost => {
+                shared.vitals.reconciled_lost.add_one();
+                Some(After::Resend(part))
+            }
+            Fate::Unclear => {
+                shared.vitals.possible_duplicates.add_one();
+                tracing::warn!(
+                    finding = "possible_duplicate",
+                    chat_id = chat.0,
+                    "cannot find out whether a message arrived; sending it again"
+                );
+                Some(After::Resend(part))
+            }
+            Fate::AskAgain => Some(After::Doubtful(part, floor)),
+            Fate::Refused(e) => self.refused(part, &e).await,
+        };
+        if let Some(after) = after {
+            self.done(chat, after);
+        }
+    }
+}
+
+impl Deliver {
+    /// The stage behind a [`Delivery`].
+    pub fn new(delivery: Delivery) -> Self {
+        Self(delivery)
+    }
+
+    /// Sends until the [`Delivery`] is closed and empty, or the process halts.
+    pub async fn run(self) {
+        let inner = Arc::clone(&self.0.0);
+        let halt = inner.shared.tasks.halt().clone();
+        if inner.shared.insist("read the outbox", || async { self.load() }).await.is_none() {
+            return;
+        }
+        loop {
+            let woken = inner.wake.notified();
+            let until = self.step();
+            if inner.closing.load(Ordering::SeqCst) && self.0.lanes().is_idle() {
+                return;
+            }
+            let timer = async {
+                match until {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = halt.cancelled() => return,
+                () = woken => {}
+                () = timer => {}
+            }
+        }
+    }
+
+    /// What earlier processes left.
+    fn load(&self) -> Result<(), crate::store::StoreError> {
+        let store = &self.0.0.shared.store;
+        let (doubtful, chats) = (store.ambiguous_parts()?, store.open_chats()?);
+        if !doubtful.is_empty() {
+            tracing::info!(parts = doubtful.len(), "messages of unknown fate from an earlier run");
+        }
+        let mut lanes = self.0.lanes();
+        for part in doubtful {
+            lanes.left_behind(part, Instant::now());
+        }
+        for chat in chats {
+            lanes.fill(chat);
+        }
+        Ok(())
+    }
+
+    /// Starts everything that may leave now; answers when there may be more.
+    pub fn step(&self) -> Option<Instant> {
+        let shared = &self.0.0.shared;
+        loop {
+            let next = self.0.lanes().next(&mut shared.ledger(), Instant::now());
+            let this = self.0.clone();
+            match next {
+                Next::Send(part, floor) => shared.tasks.spawn("send", async move {
+                    this.attempt(part, floor, false).await;
+                }),
+                Next::Reconcile(part, floor) => shared.tasks.spawn("reconcile", async move {
+                    this.clear_up(part, floor).await;
+                }),
+                Next::Load(chat, after) => {
+                    match shared.store.due_parts(chat, after, limits::LANE_PARTS) {
+                        Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
+                        Err(e) => {
+                            tracing::error!(error = %e, "cannot read the outbox; trying again");
+                            self.0.lanes().fill(chat);
+                            return Some(Instant::now() + limits::SEND_BACKOFF);
+                        }
+                    }
+                }
+                Next::Sleep(until) => return until,
+            }
+        }
+    }
+}
+
+/// A part as the Bot API wants it.
+pub(super) fn outgoing(part: &OpenPart) -> Outgoing<'_> {
+    Outgoing {
+        chat: part.chat,
+        thread: part.extra.thread,
+        text: &part.text,
+        entities: &part.extra.entities,
+        buttons: &part.extra.buttons,
+        reply_to: part.extra.reply_to,
+    }
+}

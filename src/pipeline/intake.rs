@@ -1,0 +1,201 @@
+//! Intake: from Telegram into the inbox.
+//!
+//! Invariants: the offset that confirms updates to Telegram is used only after they are committed;
+//! the loop never ends by itself, whatever Telegram or the network do.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Polling, Shared};
+use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::limits;
+use crate::telegram::{Batch, Conflict, TelegramError};
+
+/// The polling stage.
+pub struct Intake {
+    shared: Arc<Shared>,
+    failures: u32,
+    /// Whether a poll was answered; the first one must not wait for messages.
+    answered: bool,
+    started: Instant,
+}
+
+/// What one step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Telegram answered; so many updates are new.
+    Took(u64),
+    /// Something failed; wait this long.
+    Failed(Duration),
+    /// The inbox is full.
+    Full,
+}
+
+impl Intake {
+    /// A stage that continues at the stored offset.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, failures: 0, answered: false, started: Instant::now() }
+    }
+
+    /// Polls until the process drains.
+    pub async fn run(mut self) {
+        let drain = self.shared.tasks.drain().clone();
+        loop {
+            let step = tokio::select! {
+                () = drain.cancelled() => return,
+                step = self.step() => step,
+            };
+            match step {
+                Step::Took(_) => {}
+                Step::Failed(pause) => {
+                    tokio::select! {
+                        () = drain.cancelled() => return,
+                        () = sleep(pause) => {}
+                    }
+                }
+                Step::Full => {
+                    let drained = self.shared.inbox_drained.notified();
+                    // Looked at again after registering, so that no wake-up is missed.
+                    if self.shared.is_full() {
+                        tokio::select! {
+                            () = drain.cancelled() => return,
+                            () = drained => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
+    /// same updates again.
+    pub async fn step(&mut self) -> Step {
+        if self.shared.is_full() {
+            self.tell(Polling::Full);
+            return Step::Full;
+        }
+        let offset = match self.shared.store.next_offset() {
+            Ok(offset) => offset,
+            Err(e) => return self.store_failed(&e),
+        };
+        match self.shared.client.poll(offset, self.answered, self.shared.me.id).await {
+            Ok(batch) => self.accept(batch).await,
+            Err(e) => self.poll_failed(&e).await,
+        }
+    }
+
+    async fn accept(&mut self, batch: Batch) -> Step {
+        self.shared.vitals.polls.add_one();
+        if batch.nonsense > 0 {
+            self.shared.vitals.tally("skipped", "no_update_id");
+            tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
+        }
+        let Some(next) = batch.next_offset else {
+            self.succeeded();
+            return Step::Took(0);
+        };
+        let heard: Vec<_> =
+            batch.updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
+        match self.shared.store.accept(batch.updates, next).await {
+            Ok(accepted) => {
+                let mut ledger = self.shared.ledger();
+                for (chat, id) in heard {
+                    ledger.heard(chat, id);
+                }
+                drop(ledger);
+                self.shared.vitals.updates.add(accepted.stored);
+                self.shared.vitals.updates_repeated.add(accepted.repeated);
+                let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
+                self.shared.backlog.fetch_add(stored, Ordering::Relaxed);
+                self.shared.inbox_filled.notify_one();
+                self.succeeded();
+                Step::Took(accepted.stored)
+            }
+            Err(e) => self.store_failed(&e),
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if self.failures > 0 {
+            tracing::info!(failures = self.failures, "polling works again");
+        }
+        self.failures = 0;
+        self.answered = true;
+        self.tell(Polling::Listening);
+    }
+
+    fn store_failed(&mut self, e: &crate::store::StoreError) -> Step {
+        self.failures += 1;
+        tracing::error!(error = chain(e), class = e.class(), "cannot store updates: {}", e.hint());
+        // Nothing is confirmed to Telegram, so nothing is lost by waiting.
+        self.tell(Polling::Failing);
+        Step::Failed(backoff(self.failures, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX))
+    }
+
+    async fn poll_failed(&mut self, e: &TelegramError) -> Step {
+        self.failures += 1;
+        self.shared.vitals.polls_failed.add_one();
+        self.shared.vitals.tally("poll_failed", e.class());
+        if let Some(cause) = e.conflict() {
+            return self.conflict(cause).await;
+        }
+        if e.token_refused() {
+            self.tell(Polling::TokenRefused);
+            tracing::error!(
+                class = e.class(),
+                "Telegram refuses the token; get a new one from @BotFather and restart"
+            );
+            return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
+        }
+        self.tell(Polling::Failing);
+        let longest = self.shared.settings.poll_backoff_max;
+        let pause = match e.again() {
+            Again::After(wait) => {
+                self.shared.vitals.rate_limited.add_one();
+                wait.min(Duration::from_secs(3600))
+            }
+            _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
+        };
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            error = chain(e),
+            class = e.class(),
+            failures = self.failures,
+            pause_ms,
+            "poll failed; trying again"
+        );
+        Step::Failed(pause)
+    }
+
+    async fn conflict(&mut self, cause: Conflict) -> Step {
+        self.shared.vitals.conflicts.add_one();
+        match cause {
+            Conflict::Webhook => {
+                self.tell(Polling::Conflict);
+                tracing::error!(
+                    "a webhook is set for this bot, so Telegram refuses polls; call deleteWebhook, \
+                     or stop the program that set it"
+                );
+            }
+            // Our own poll from before a restart is cut off by the new one: normal, once.
+            Conflict::OtherPoller if self.started.elapsed() < Duration::from_secs(60) => {
+                tracing::info!("an earlier poll is still open at Telegram; trying again");
+            }
+            Conflict::OtherPoller => {
+                self.tell(Polling::Conflict);
+                tracing::error!(
+                    "another process polls with the same token; stop it, or give one of them a \
+                     token of its own"
+                );
+            }
+        }
+        Step::Failed(limits::CONFLICT_PAUSE)
+    }
+
+    fn tell(&self, now: Polling) {
+        self.shared.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
+    }
+}

@@ -1,0 +1,284 @@
+//! Lanes: which part may leave next, and which have to wait for what. No IO of its own.
+//!
+//! Invariants: at most one part per chat is on its way; a chat's parts leave in order; a part that
+//! nobody knows the fate of blocks only its own chat.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::ledger::Ledger;
+use crate::model::ids::{ChatId, MessageId, PartId};
+use crate::model::limits;
+use crate::store::{OpenPart, PartState};
+use crate::telegram::pace::{Pacer, Wait};
+
+/// While the stand of a counter is unknown, others look again this soon.
+const STAND_PAUSE: Duration = Duration::from_millis(10);
+
+/// All chats with parts to send.
+pub(super) struct Lanes {
+    map: HashMap<ChatId, Lane>,
+    /// Chats that may have something to do now.
+    ready: VecDeque<ChatId>,
+    timers: BinaryHeap<Reverse<(Instant, ChatId)>>,
+    in_flight: usize,
+    pacer: Pacer,
+    reconcile_after: Duration,
+}
+
+#[derive(Default)]
+struct Lane {
+    /// Parts in memory, in order.
+    queue: VecDeque<OpenPart>,
+    /// One part is on its way.
+    busy: bool,
+    /// Parts after `last` wait on disk.
+    on_disk: bool,
+    /// The last part read from disk.
+    last: PartId,
+    /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
+    not_before: Option<Instant>,
+    /// When the part in front became ambiguous.
+    doubtful_since: Option<Instant>,
+}
+
+/// What is to be done now.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send this part; the floor is to be stored first.
+    Send(Box<OpenPart>, MessageId),
+    /// Find out whether this part arrived.
+    Reconcile(Box<OpenPart>, MessageId),
+    /// Read this chat's parts after that id from disk, then ask again.
+    Load(ChatId, PartId),
+    /// Nothing until then, or until something happens.
+    Sleep(Option<Instant>),
+}
+
+/// What became of the part that was on its way.
+pub(super) enum After {
+    /// It is settled; the next may follow.
+    Settled,
+    /// It is due again at that time.
+    Again(Box<OpenPart>, Instant),
+    /// Nobody knows; it was sent when `floor` was the highest id.
+    Doubtful(Box<OpenPart>, MessageId),
+    /// Its fate is known to be "not arrived", or is given up on: send it (again).
+    Resend(Box<OpenPart>),
+    /// Everything due in this chat was dropped.
+    ShutOut,
+}
+
+impl Lanes {
+    pub(super) fn new(pacer: Pacer, reconcile_after: Duration) -> Self {
+        Self {
+            map: HashMap::new(),
+            ready: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            in_flight: 0,
+            pacer,
+            reconcile_after,
+        }
+    }
+
+    /// Something of this chat waits on disk.
+    pub(super) fn fill(&mut self, chat: ChatId) {
+        self.map.entry(chat).or_default().on_disk = true;
+        self.ready.push_back(chat);
+    }
+
+    /// A part that an earlier process left behind, of unknown fate.
+    pub(super) fn left_behind(&mut self, part: OpenPart, now: Instant) {
+        let lane = self.map.entry(part.chat).or_default();
+        lane.doubtful_since = Some(now);
+        lane.not_before = Some(now + self.reconcile_after);
+        self.ready.push_back(part.chat);
+        lane.queue.push_back(part);
+    }
+
+    /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
+    pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
+        let lane = self.map.entry(chat).or_default();
+        lane.on_disk = parts.len() >= limit;
+        for part in parts {
+            lane.last = lane.last.max(part.id);
+            if lane.queue.iter().all(|p| p.id != part.id) {
+                lane.queue.push_back(part);
+            }
+        }
+        self.ready.push_front(chat);
+    }
+
+    /// Whether nothing is on its way and nothing could be sent right now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.ready.is_empty()
+    }
+
+    /// Room for a part of `chat` that will be committed as *sending*, if it could leave at once.
+    pub(super) fn reserve(
+        &mut self,
+        chat: ChatId,
+        ledger: &mut Ledger,
+        now: Instant,
+    ) -> Option<MessageId> {
+        if self.in_flight >= limits::SENDS_AT_ONCE || !self.ready.is_empty() {
+            return None;
+        }
+        let lane = self.map.entry(chat).or_default();
+        let waits = lane.not_before.is_some_and(|at| at > now);
+        if lane.busy || lane.on_disk || !lane.queue.is_empty() || waits {
+            return None;
+        }
+        let floor = ledger.begin(chat)?;
+        if self.pacer.take(chat, now).is_err() {
+            ledger.end(chat);
+            return None;
+        }
+        lane.busy = true;
+        self.in_flight += 1;
+        Some(floor)
+    }
+
+    /// The next thing to do.
+    pub(super) fn next(&mut self, ledger: &mut Ledger, now: Instant) -> Next {
+        while let Some(Reverse((at, chat))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            self.ready.push_back(chat);
+        }
+        while self.in_flight < limits::SENDS_AT_ONCE {
+            let Some(chat) = self.ready.front().copied() else { break };
+            match self.look(chat, ledger, now) {
+                Look::Nothing => {
+                    self.ready.pop_front();
+                }
+                Look::Later(at) => {
+                    self.ready.pop_front();
+                    self.timers.push(Reverse((at, chat)));
+                }
+                Look::Hold(at) => return Next::Sleep(Some(at)),
+                Look::Load(after) => {
+                    self.ready.pop_front();
+                    return Next::Load(chat, after);
+                }
+                Look::Go(next) => {
+                    self.ready.pop_front();
+                    self.in_flight += 1;
+                    return next;
+                }
+            }
+        }
+        Next::Sleep(self.timers.peek().map(|Reverse((at, _))| *at))
+    }
+
+    fn look(&mut self, chat: ChatId, ledger: &mut Ledger, now: Instant) -> Look {
+        let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
+        if lane.busy {
+            return Look::Nothing;
+        }
+        if let Some(at) = lane.not_before.filter(|at| *at > now) {
+            return Look::Later(at);
+        }
+        let Some(head) = lane.queue.front() else {
+            if lane.on_disk {
+                return Look::Load(lane.last);
+            }
+            self.map.remove(&chat);
+            return Look::Nothing;
+        };
+        if let PartState::Sending { floor, .. } = head.state {
+            // The stand of the counter makes the search short; it is worth some patience.
+            let since = lane.doubtful_since.unwrap_or(now);
+            let patience = since + self.reconcile_after * 4;
+            if !ledger.is_fresh(chat) && now < patience {
+                return Look::Later((now + STAND_PAUSE * 5).min(patience));
+            }
+            lane.busy = true;
+            return match lane.queue.pop_front() {
+                Some(part) => Look::Go(Next::Reconcile(Box::new(part), floor)),
+                None => Look::Nothing,
+            };
+        }
+        let Some(floor) = ledger.begin(chat) else { return Look::Later(now + STAND_PAUSE) };
+        match self.pacer.take(chat, now) {
+            Ok(()) => {}
+            Err(wait) => {
+                ledger.end(chat);
+                return match wait {
+                    Wait::Overall(at) => Look::Hold(at),
+                    Wait::Chat(at) => Look::Later(at),
+                };
+            }
+        }
+        lane.busy = true;
+        match lane.queue.pop_front() {
+            Some(part) => Look::Go(Next::Send(Box::new(part), floor)),
+            None => Look::Nothing,
+        }
+    }
+
+    /// The part of `chat` that was on its way has come to something.
+    pub(super) fn done(&mut self, chat: ChatId, after: After, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let lane = self.map.entry(chat).or_default();
+        lane.busy = false;
+        match after {
+            After::Settled => {
+                lane.doubtful_since = None;
+                lane.not_before = None;
+            }
+            After::Again(mut part, at) => {
+                part.state = PartState::Due;
+                lane.queue.push_front(*part);
+                lane.not_before = Some(at);
+            }
+            After::Doubtful(mut part, floor) => {
+                part.state = PartState::Sending { floor, at_ms: 0 };
+                lane.queue.push_front(*part);
+                lane.doubtful_since.get_or_insert(now);
+                lane.not_before = Some(now + self.reconcile_after);
+            }
+            After::Resend(mut part) => {
+                part.state = PartState::Due;
+                lane.queue.push_front(*part);
+                lane.doubtful_since = None;
+            }
+            After::ShutOut => {
+                lane.queue.clear();
+                lane.on_disk = false;
+            }
+        }
+        if lane.queue.is_empty() && !lane.on_disk {
+            if lane.not_before.is_none() {
+                self.map.remove(&chat);
+            }
+        } else {
+            self.ready.push_back(chat);
+        }
+    }
+
+    /// The group has another id now; what waits on disk was moved.
+    pub(super) fn moved(&mut self, from: ChatId, to: ChatId) {
+        if let Some(old) = self.map.get_mut(&from) {
+            old.queue.retain(|p| p.state != PartState::Due);
+            old.on_disk = false;
+        }
+        let lane = self.map.entry(to).or_default();
+        lane.last = PartId(0);
+        lane.on_disk = true;
+        self.ready.push_back(to);
+    }
+}
+
+enum Look {
+    Nothing,
+    Later(Instant),
+    Hold(Instant),
+    Load(PartId),
+    Go(Next),
+}

@@ -1,0 +1,198 @@
+//! Movement: the stages through which an update passes.
+//!
+//! ```text
+//! Telegram ──poll──▶ intake ──▶ inbox ──▶ chats ──route──▶ think ──▶ outbox ──▶ deliver ──▶ Telegram
+//!                                                                      └─ reconcile ─┘
+//! ```
+//!
+//! Each stage takes its work from the store, does one step, and commits; where a process dies does
+//! not matter, because the row is still there.
+
+mod chats;
+mod deliver;
+mod intake;
+mod lanes;
+mod ledger;
+mod preview;
+mod reconcile;
+mod retention;
+mod route;
+mod think;
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::answer::Answerer;
+use crate::commands::Desk;
+use crate::lifecycle::Tasks;
+use crate::model::clock::Clock;
+use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::vitals::Vitals;
+use crate::store::{Store, StoreError};
+use crate::telegram::{Client, Me};
+
+pub use chats::Chats;
+pub use deliver::{Deliver, Delivery};
+pub use intake::Intake;
+pub use retention::Retention;
+
+/// What all stages share.
+pub struct Shared {
+    /// The state.
+    pub store: Store,
+    /// The Bot API.
+    pub client: Client,
+    /// Who the bot is.
+    pub me: Me,
+    /// Counts.
+    pub vitals: Arc<Vitals>,
+    /// Time of day.
+    pub clock: Clock,
+    /// Starts tasks.
+    pub tasks: Tasks,
+    /// Commands and access.
+    pub desk: Desk,
+    /// Answers to questions.
+    pub answerer: Answerer,
+    /// Plain settings.
+    pub settings: Settings,
+    /// Questions wait on disk.
+    pub paused: AtomicBool,
+    /// Updates in the inbox that are not done.
+    pub backlog: AtomicI64,
+    /// How polling goes.
+    pub polling: watch::Sender<Polling>,
+    inbox_filled: Notify,
+    inbox_drained: Notify,
+    resumed: Notify,
+    ledger: Mutex<ledger::Ledger>,
+    drafts_unknown: AtomicBool,
+}
+
+/// Plain settings of the stages.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Polling pauses while more updates than this wait.
+    pub backlog_max: u64,
+    /// Longest pause after a failed poll.
+    pub poll_backoff_max: Duration,
+    /// Show answers while they are written.
+    pub previews: bool,
+    /// A part that cannot be sent for this long is given up.
+    pub give_up_after: Duration,
+    /// How long after an attempt an ambiguous part is looked at.
+    pub reconcile_after: Duration,
+}
+
+/// How polling goes, in one word for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Polling {
+    /// No poll was answered yet.
+    #[default]
+    Starting,
+    /// Polls are answered.
+    Listening,
+    /// Polls fail, and are tried again.
+    Failing,
+    /// Telegram does not accept the token.
+    TokenRefused,
+    /// Another process or a webhook takes the updates.
+    Conflict,
+    /// Too much waits; polling pauses.
+    Full,
+}
+
+impl Shared {
+    /// Puts together what the stages share.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    #[expect(clippy::too_many_arguments, reason = "the composition root names each part once")]
+    pub fn new(
+        store: Store,
+        client: Client,
+        me: Me,
+        vitals: Arc<Vitals>,
+        clock: Clock,
+        tasks: Tasks,
+        desk: Desk,
+        answerer: Answerer,
+        settings: Settings,
+    ) -> Result<Self, StoreError> {
+        let paused = store.settings()?.paused;
+        let backlog = store.inbox_depth()?.0;
+        let mut ledger = ledger::Ledger::default();
+        let remembered = crate::model::limits::KNOWN_IDS / 4;
+        for (chat, id) in store.recent_message_ids(remembered)? {
+            ledger.heard(chat, id);
+        }
+        for (chat, id) in store.recent_sent_ids(remembered)? {
+            ledger.heard(chat, id);
+        }
+        Ok(Self {
+            store,
+            client,
+            me,
+            vitals,
+            clock,
+            tasks,
+            desk,
+            answerer,
+            settings,
+            paused: AtomicBool::new(paused),
+            backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+            polling: watch::Sender::new(Polling::default()),
+            inbox_filled: Notify::new(),
+            inbox_drained: Notify::new(),
+            resumed: Notify::new(),
+            ledger: Mutex::new(ledger),
+            drafts_unknown: AtomicBool::new(false),
+        })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, ledger::Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether more waits in the inbox than may.
+    fn is_full(&self) -> bool {
+        let max = i64::try_from(self.settings.backlog_max).unwrap_or(i64::MAX);
+        self.backlog.load(Ordering::Relaxed) >= max
+    }
+
+    /// Repeats a step on the store until it works, with pauses; `None` when the process halts
+    /// first or trying again makes no sense. Nothing is lost by giving up: the row is on disk.
+    async fn insist<T, F>(&self, what: &'static str, mut step: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match step().await {
+                Ok(value) => return Some(value),
+                Err(e) => {
+                    attempt += 1;
+                    tracing::error!(
+                        error = chain(&e),
+                        class = e.class(),
+                        attempt,
+                        "cannot {what}: {}",
+                        e.hint()
+                    );
+                    if e.again() == Again::Never {
+                        return None;
+                    }
+                    let pause =
+                        backoff(attempt, Duration::from_millis(200), Duration::from_secs(10));
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.tasks.halt().cancelled() => return None,
+                    }
+                }
+            }
+        }
+    }
+}

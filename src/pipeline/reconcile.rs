@@ -1,0 +1,142 @@
+//! Reconcile: did a message arrive? Asked by editing it to what it already says.
+//!
+//! `sendMessage` has no idempotency key. But an edit to identical content is refused as "message
+//! is not modified" where the message stands, and as "message to edit not found" where it does
+//! not (Bot API `editMessageText`; tdlib), so the few ids that it can have are asked in turn.
+
+use tokio::time::sleep;
+
+use super::Shared;
+use super::deliver::outgoing;
+use crate::model::failure::{Again, Judged};
+use crate::model::ids::MessageId;
+use crate::store::OpenPart;
+use crate::telegram::TelegramError;
+
+/// Refusals by pace that one search sits out before it is put off.
+const PATIENCE: usize = 5;
+
+/// What became of a part.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It arrived, with this id.
+    Arrived(MessageId),
+    /// It surely did not.
+    Lost,
+    /// Too many ids are possible, or Telegram will not tell.
+    Unclear,
+    /// The search was cut short; ask again later.
+    AskAgain,
+    /// Nothing can be sent to this chat at all, or the chat moved.
+    Refused(TelegramError),
+}
+
+impl Fate {
+    /// One word for the log.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Arrived(_) => "arrived",
+            Self::Lost => "lost",
+            Self::Unclear => "unclear",
+            Self::AskAgain => "ask_again",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+/// What one edit says about one id.
+#[derive(Debug, PartialEq, Eq)]
+enum Probe {
+    Here,
+    NotHere,
+    Wait(std::time::Duration),
+    Broken,
+    Refused,
+    Odd,
+}
+
+/// Looks for a part whose attempt began when `floor` was the highest id known.
+pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId) -> Fate {
+    let candidates = shared.ledger().candidates(part.chat, floor);
+    let mut waits = 0;
+    for id in candidates.ids {
+        loop {
+            let answer = shared.client.edit(id, outgoing(part)).await;
+            match read(&answer) {
+                Probe::Here => return Fate::Arrived(id),
+                Probe::NotHere => break,
+                Probe::Wait(pause) if waits < PATIENCE => {
+                    waits += 1;
+                    sleep(pause).await;
+                }
+                Probe::Wait(_) | Probe::Broken => return Fate::AskAgain,
+                Probe::Refused => {
+                    return match answer {
+                        Err(e) => Fate::Refused(e),
+                        Ok(()) => Fate::Unclear,
+                    };
+                }
+                Probe::Odd => {
+                    tracing::warn!(chat_id = part.chat.0, ?answer, "unexpected answer to a probe");
+                    return Fate::Unclear;
+                }
+            }
+        }
+    }
+    if candidates.complete { Fate::Lost } else { Fate::Unclear }
+}
+
+fn read(answer: &Result<(), TelegramError>) -> Probe {
+    let e = match answer {
+        Ok(()) | Err(TelegramError::Undecodable) => return Probe::Here,
+        Err(e) => e,
+    };
+    let words = e.description();
+    if words.contains("message is not modified") {
+        return Probe::Here;
+    }
+    // Somebody else's message has the id, or nobody's in this chat.
+    let elsewhere = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
+    if elsewhere.iter().any(|w| words.contains(w)) {
+        return Probe::NotHere;
+    }
+    if e.shut_out() || e.moved_to().is_some() {
+        return Probe::Refused;
+    }
+    match e.again() {
+        Again::After(pause) => Probe::Wait(pause),
+        Again::Backoff => Probe::Broken,
+        Again::Never => Probe::Odd,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u16, description: &str) -> Result<(), TelegramError> {
+        Err(TelegramError::Refused {
+            code,
+            description: description.into(),
+            retry_after: None,
+            moved_to: None,
+        })
+    }
+
+    #[test]
+    fn what_the_words_mean() {
+        let table = [
+            (Ok(()), Probe::Here),
+            (refused(400, "Bad Request: message is not modified: specified new"), Probe::Here),
+            (refused(400, "Bad Request: message to edit not found"), Probe::NotHere),
+            (refused(400, "Bad Request: message can't be edited"), Probe::NotHere),
+            (refused(403, "Forbidden: bot was blocked by the user"), Probe::Refused),
+            (refused(502, "Bad Gateway"), Probe::Broken),
+            (Err(TelegramError::NotSent("dns".into())), Probe::Broken),
+            (refused(400, "Bad Request: something new"), Probe::Odd),
+        ];
+        for (answer, expected) in table {
+            assert_eq!(read(&answer), expected, "{answer:?}");
+        }
+    }
+}

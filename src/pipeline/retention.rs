@@ -1,0 +1,55 @@
+//! Retention: removes what is older than configured, a little at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Shared;
+use crate::model::failure::chain;
+use crate::model::limits;
+use crate::store::Keep;
+
+/// The stage that forgets.
+pub struct Retention {
+    shared: Arc<Shared>,
+    keep: Keep,
+}
+
+impl Retention {
+    /// A stage that keeps things as long as `keep` says.
+    pub fn new(shared: Arc<Shared>, keep: Keep) -> Self {
+        Self { shared, keep }
+    }
+
+    /// Sweeps now and then until the process drains.
+    pub async fn run(self) {
+        let drain = self.shared.tasks.drain().clone();
+        // Not at once: a start has better things to do.
+        let mut pause = Duration::from_secs(60);
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+            pause =
+                if self.step().await { Duration::from_secs(1) } else { limits::RETENTION_EVERY };
+        }
+    }
+
+    /// One small batch; whether there may be more.
+    pub async fn step(&self) -> bool {
+        match self.shared.store.sweep(self.keep).await {
+            Ok(swept) => {
+                if swept != crate::store::Swept::default() {
+                    tracing::debug!(?swept, "old rows removed");
+                }
+                swept.is_full()
+            }
+            Err(e) => {
+                tracing::warn!(error = chain(&e), "cannot remove old rows; trying again later");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Think: one update becomes replies and effects, and is finished in one commit.
+//!
+//! Invariant: an update that did not finish changed nothing; it is thought about again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+
+use super::deliver::Delivery;
+use super::route::{Route, route};
+use super::{Shared, preview};
+use crate::answer::{Answered, Question};
+use crate::commands::{Asked, Outcome, Say, Then};
+use crate::model::access::Role;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq, MessageId};
+use crate::model::message::{Incoming, Place, Press};
+use crate::model::reply::{Button, Reply, ReplyBody};
+use crate::store::{Finish, NewPart, PartExtra, Queued, StoreError};
+use crate::telegram::render;
+
+/// Works on one update.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) delivery: Delivery,
+    /// Cancelled by `/cancel`.
+    pub(super) cancel: CancellationToken,
+    /// For a `/cancel`: how many questions it stopped.
+    pub(super) stopped: usize,
+}
+
+/// How far a worker came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worked {
+    /// The update is done.
+    Done,
+    /// It waits for `/resume`.
+    Held,
+    /// The process stops; the update is still new.
+    Left,
+}
+
+/// What thinking came to, before it is stored.
+#[derive(Default)]
+struct Thought {
+    outcome: &'static str,
+    says: Vec<Say>,
+    effects: Vec<Effect>,
+    exchange: Option<crate::store::NewExchange>,
+    keep_body: bool,
+    /// Notice for a pressed button, and which.
+    press: Option<(String, Option<String>)>,
+}
+
+impl Thought {
+    fn nothing(outcome: &'static str) -> Self {
+        Self { outcome, ..Self::default() }
+    }
+
+    fn of(outcome: &'static str, commands: Outcome) -> Self {
+        Self { outcome, says: commands.replies, effects: commands.effects, ..Self::default() }
+    }
+}
+
+/// Where a question comes from.
+struct Source<'a> {
+    seq: InboxSeq,
+    message: &'a Incoming,
+}
+
+impl Worker {
+    /// Thinks and finishes.
+    pub(super) async fn work(&self, queued: &Queued) -> Worked {
+        let halt = self.shared.tasks.halt();
+        let thought = tokio::select! {
+            thought = self.shared.insist("think about an update", || self.think(queued)) => thought,
+            () = halt.cancelled() => None,
+        };
+        let Some(thought) = thought else { return Worked::Left };
+        let Some(thought) = thought else { return Worked::Held };
+        self.finish(queued, thought).await
+    }
+
+    async fn think(&self, queued: &Queued) -> Result<Option<Thought>, StoreError> {
+        let shared = &*self.shared;
+        Ok(Some(match route(&queued.update, &shared.me.username) {
+            Route::Nothing(why) => {
+                shared.vitals.tally("ignored", why);
+                tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
+                Thought::nothing("ignored")
+            }
+            Route::Moved { from, to } => {
+                tracing::info!(chat_id = from.0, new_chat_id = to.0, "group has a new id");
+                let mut thought = Thought::nothing("moved");
+                thought.effects.push(Effect::MoveChat { from, to });
+                thought
+            }
+            Route::Membership { chat, present } => {
+                tracing::info!(chat_id = chat.0, present, "membership changed");
+                let mut thought = Thought::nothing("membership");
+                thought.effects.push(Effect::Presence { chat, present });
+                thought
+            }
+            Route::Press(press) => return self.press(queued, press).await,
+            Route::Command { message, word, args } => {
+                self.heard(queued, message, "command", word.len() + args.len());
+                self.command(queued.seq, message, &word, &args)?
+            }
+            Route::Unsupported { message, kind } => {
+                self.heard(queued, message, kind, 0);
+                match self.access(message)? {
+                    Ok(_) => {
+                        let reply = shared.desk.unsupported(kind);
+                        let mut thought = Thought::nothing("unsupported");
+                        thought.says.push(Say { to: message.chat, reply });
+                        thought
+                    }
+                    Err(refused) => refused,
+                }
+            }
+            Route::Question { message, text } => {
+                self.heard(queued, message, "question", text.len());
+                match self.access(message)? {
+                    Err(refused) => refused,
+                    Ok(_) if self.cancel.is_cancelled() => Thought::nothing("cancelled"),
+                    Ok(_) if shared.paused.load(Ordering::SeqCst) => return Ok(None),
+                    Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
+                }
+            }
+        }))
+    }
+
+    fn heard(&self, queued: &Queued, message: &Incoming, kind: &str, length: usize) {
+        tracing::info!(
+            update_id = queued.update.id.0,
+            chat_id = message.chat.0,
+            user_id = message.from.id.0,
+            kind,
+            length,
+            "message received"
+        );
+    }
+
+    /// The sender's role when they may chat here, or what to do instead.
+    fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
+        let desk = &self.shared.desk;
+        let role = desk.role(&message.from.id)?;
+        if desk.may_chat(message.place, message.chat, role)? {
+            return Ok(Ok(role));
+        }
+        let outcome = desk.stranger(&message.from, message.chat, message.place)?;
+        Ok(Err(Thought::of("refused", outcome)))
+    }
+
+    fn command(
+        &self,
+        seq: InboxSeq,
+        message: &Incoming,
+        word: &str,
+        args: &str,
+    ) -> Result<Thought, StoreError> {
+        let desk = &self.shared.desk;
+        let asked = Asked {
+            seq,
+            chat: message.chat,
+            place: message.place,
+            from: &message.from,
+            role: desk.role(&message.from.id)?,
+            message_id: Some(message.message_id),
+            word,
+            args,
+            addressed: true,
+            cancelled: self.stopped,
+            reply_to: (message.place == Place::Group).then_some(message.message_id),
+        };
+        let outcome = desk.run(&asked)?;
+        self.shared.vitals.commands.add_one();
+        tracing::info!(chat_id = message.chat.0, command = word, "command done");
+        Ok(Thought::of("command", outcome))
+    }
+
+    async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
+        let desk = &self.shared.desk;
+        let outcome = desk.press(press, desk.role(&press.from.id)?)?;
+        let then = outcome.then.clone();
+        let mut thought = Thought::of("press", outcome);
+        let mut notice = None;
+        match then {
+            Then::ClosePress(words) => notice = Some(words),
+            Then::Retry(seq) => {
+                if self.shared.paused.load(Ordering::SeqCst) {
+                    return Ok(None);
+                }
+                let kept = self.shared.store.kept_update(seq)?;
+                match kept.as_ref().map(|k| route(&k.update, &self.shared.me.username)) {
+                    Some(Route::Question { message, text }) => {
+                        self.close_press(&press.callback_id, Some("Trying again…".into()));
+                        return Ok(Some(self.answer(&Source { seq, message }, &text).await?));
+                    }
+                    _ => notice = Some("That question is no longer kept.".into()),
+                }
+            }
+            _ => {}
+        }
+        thought.press = Some((press.callback_id.clone(), notice));
+        Ok(Some(thought)).inspect(|_| {
+            tracing::info!(
+                update_id = queued.update.id.0,
+                chat_id = press.chat.0,
+                user_id = press.from.id.0,
+                "button pressed"
+            );
+        })
+    }
+
+    async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
+        let shared = &self.shared;
+        let m = source.message;
+        let question = Question { chat: m.chat, user: m.from.id, text };
+        let (words, written) = tokio::sync::watch::channel(String::new());
+        let shown = preview::show(shared, m.chat, m.place, m.thread, m.message_id, written);
+        let answered = tokio::select! {
+            answered = shared.answerer.answer(question, &words, &self.cancel) => answered?,
+            never = shown => match never {},
+        };
+        let mut thought = Thought::nothing("answered");
+        let reply = match answered {
+            Answered::Cancelled => return Ok(Thought::nothing("cancelled")),
+            Answered::Answer { reply, exchange } => {
+                shared.vitals.answers.add_one();
+                thought.exchange = exchange;
+                reply
+            }
+            Answered::Failed { reply, class } => {
+                shared.vitals.answers_failed.add_one();
+                shared.vitals.tally("answer_failed", class);
+                thought.outcome = "failed";
+                thought.keep_body = true;
+                reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
+            }
+        };
+        let reply_to = (m.place == Place::Group).then_some(m.message_id);
+        thought.says.push(Say { to: m.chat, reply: Reply { reply_to, ..reply } });
+        Ok(thought)
+    }
+
+    async fn finish(&self, queued: &Queued, thought: Thought) -> Worked {
+        let shared = &self.shared;
+        let here = queued.update.chat();
+        let thread = match &queued.update.event {
+            crate::model::message::Event::Message(m) => m.thread,
+            _ => None,
+        };
+        let mut parts = Vec::new();
+        for say in thought.says {
+            let thread = thread.filter(|_| Some(say.to) == here);
+            parts.extend(parts_of(say.to, say.reply, thread));
+        }
+        let slot = parts.first().and_then(|first| self.delivery.reserve(first.chat));
+        let finish = Finish {
+            seq: queued.seq,
+            outcome: thought.outcome,
+            keep_body: thought.keep_body,
+            effects: thought.effects.clone(),
+            exchange: thought.exchange,
+            parts,
+            first_attempt: slot.as_ref().map(|s| s.floor),
+        };
+        let commit = || shared.store.finish(finish.clone());
+        let Some(stored) = shared.insist("finish an update", commit).await else {
+            return Worked::Left;
+        };
+        self.take_effect(&thought.effects);
+        self.delivery.take(slot, stored);
+        if let Some((id, notice)) = thought.press {
+            self.close_press(&id, notice);
+        }
+        Worked::Done
+    }
+
+    /// What has to change in memory once the effects are on disk.
+    fn take_effect(&self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Pause(paused) => {
+                    self.shared.paused.store(*paused, Ordering::SeqCst);
+                    tracing::info!(paused, "answering paused or resumed by the owner");
+                    if !paused {
+                        self.shared.resumed.notify_one();
+                    }
+                }
+                Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
+                Effect::Claim(person) => {
+                    tracing::info!(user_id = person.id.0, "the bot has an owner");
+                }
+                Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
+                Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends the waiting sign on a button. Nothing depends on it, so it is not kept on disk.
+    fn close_press(&self, id: &str, notice: Option<String>) {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.shared.tasks.spawn("answer-press", async move {
+            let call = shared.client.answer_press(&id, notice.as_deref());
+            tokio::select! {
+                done = call => if let Err(e) = done {
+                    tracing::debug!(error = %e, "cannot answer a button");
+                },
+                () = shared.tasks.halt().cancelled() => {}
+            }
+        });
+    }
+}
+
+/// The messages that a reply becomes: the first answers, the last has the buttons.
+fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<NewPart> {
+    let rich = match &reply.body {
+        ReplyBody::Markdown(text) => render::markdown(text),
+        ReplyBody::Plain(text) => render::plain(text),
+    };
+    let mut parts: Vec<NewPart> = rich
+        .into_iter()
+        .map(|rich| NewPart { chat, rich, extra: PartExtra { thread, ..PartExtra::default() } })
+        .collect();
+    if let Some(first) = parts.first_mut() {
+        first.extra.reply_to = reply.reply_to.filter(|id: &MessageId| id.0 > 0);
+    }
+    if let Some(last) = parts.last_mut() {
+        last.extra.buttons = reply.buttons;
+    }
+    parts
+}

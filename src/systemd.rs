@@ -1,0 +1,39 @@
+//! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
+
+use sd_notify::NotifyState;
+
+/// The start is over: the store is open and Telegram answered a poll.
+pub fn ready(status: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+}
+
+/// What the bot is doing, in words, for `systemctl status`.
+pub fn status(words: &str) {
+    notify(&[NotifyState::Status(&one_line(words))]);
+}
+
+/// The stop has begun.
+pub fn stopping(status: &str) {
+    notify(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(e) = sd_notify::notify(state) {
+        tracing::debug!(error = %e, "cannot notify systemd");
+    }
+}
+
+/// A newline in a status would begin another assignment.
+fn one_line(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_line() {
+        assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger  [1m");
+    }
+}

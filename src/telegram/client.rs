@@ -1,0 +1,281 @@
+//! The calls Katana makes, on frankenstein's transport.
+//!
+//! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
+//! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
+
+use std::time::Duration;
+
+use frankenstein::AsyncTelegramApi;
+use frankenstein::client_reqwest::Bot;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::failure::TelegramError;
+use super::{convert, wire};
+use crate::model::ids::{ChatId, MessageId, UserId};
+use crate::model::limits;
+use crate::model::message::Update;
+use crate::model::reply::Button;
+use crate::model::text::Entity;
+
+/// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
+const ALLOWED_UPDATES: &[&str] = &[
+    "message",
+    "edited_message",
+    "channel_post",
+    "edited_channel_post",
+    "callback_query",
+    "my_chat_member",
+];
+
+/// How to reach the Bot API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Base URL without the token, without a slash at the end.
+    pub api_url: String,
+    /// The bot's token.
+    pub token: SecretString,
+    /// Seconds the server may hold a poll open.
+    pub poll_timeout: Duration,
+    /// Whole time for one poll, answer included.
+    pub poll_deadline: Duration,
+    /// Whole time for any other call.
+    pub send_timeout: Duration,
+}
+
+/// The Bot API, for one bot. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    polls: Bot,
+    sends: Bot,
+    poll_timeout: Duration,
+}
+
+/// Who the bot is (Bot API `getMe`).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Me {
+    /// The bot's user id.
+    pub id: UserId,
+    /// Its username, without `@`.
+    #[serde(default)]
+    pub username: String,
+    /// Its name.
+    #[serde(default)]
+    pub first_name: String,
+}
+
+/// One answered poll.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The updates, each decoded alone.
+    pub updates: Vec<Update>,
+    /// The offset that confirms all of them, if there were any.
+    pub next_offset: Option<i64>,
+    /// Elements that were no updates at all, not even an id.
+    pub nonsense: usize,
+}
+
+/// A message to be sent or compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Where to.
+    pub chat: ChatId,
+    /// Forum topic.
+    pub thread: Option<i64>,
+    /// Text, at most 4,096 UTF-16 units.
+    pub text: &'a str,
+    /// Formatting.
+    pub entities: &'a [Entity],
+    /// Rows of buttons.
+    pub buttons: &'a [Vec<Button>],
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+}
+
+impl Client {
+    /// Builds both HTTP clients. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When no TLS roots can be loaded.
+    pub fn new(settings: &Settings) -> Result<Self, TelegramError> {
+        let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
+        let bot = |whole: Duration, idle: usize| {
+            let http = reqwest::Client::builder()
+                .http1_only()
+                .connect_timeout(Duration::from_secs(10))
+                .timeout(whole)
+                .tcp_nodelay(true)
+                .tcp_keepalive(Duration::from_secs(15))
+                .pool_max_idle_per_host(idle)
+                .pool_idle_timeout(Duration::from_secs(30))
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("katana-bot/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|e| TelegramError::from_raw(e.into()))?;
+            Ok(Bot::builder().api_url(url.clone()).client(http).build())
+        };
+        Ok(Self {
+            polls: bot(settings.poll_deadline, 1)?,
+            sends: bot(settings.send_timeout, 64)?,
+            poll_timeout: settings.poll_timeout,
+        })
+    }
+
+    async fn call<P, T>(bot: &Bot, method: &str, params: P) -> Result<T, TelegramError>
+    where
+        P: Serialize + std::fmt::Debug + Send,
+        T: DeserializeOwned,
+    {
+        let answer: Result<wire::Answer<T>, _> = bot.request(method, Some(params)).await;
+        answer.map(|a| a.result).map_err(TelegramError::from_raw)
+    }
+
+    /// `getMe`.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn me(&self) -> Result<Me, TelegramError> {
+        Self::call(&self.sends, "getMe", serde_json::json!({})).await
+    }
+
+    /// `getUpdates` from `offset`. `patient`: wait for updates as long as configured; otherwise
+    /// answer at once.
+    ///
+    /// # Errors
+    /// Any failure of the call; a single odd update is none.
+    pub async fn poll(
+        &self,
+        offset: i64,
+        patient: bool,
+        me: UserId,
+    ) -> Result<Batch, TelegramError> {
+        let params = wire::GetUpdates {
+            offset,
+            limit: limits::POLL_BATCH,
+            timeout: if patient { self.poll_timeout.as_secs() } else { 0 },
+            allowed_updates: ALLOWED_UPDATES,
+        };
+        let answer: Result<wire::Updates, _> = self.polls.request("getUpdates", Some(params)).await;
+        let raw = answer.map_err(TelegramError::from_raw)?.result;
+        let mut batch = Batch::default();
+        for element in &raw {
+            match convert::update(element, me) {
+                Some(update) => {
+                    let after = update.id.0 + 1;
+                    batch.next_offset = Some(batch.next_offset.map_or(after, |n| n.max(after)));
+                    batch.updates.push(update);
+                }
+                None => batch.nonsense += 1,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// `getWebhookInfo`: whether a webhook is set.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn has_webhook(&self) -> Result<bool, TelegramError> {
+        let hook: wire::Webhook =
+            Self::call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
+        Ok(!hook.url.is_empty())
+    }
+
+    /// `sendMessage`.
+    ///
+    /// # Errors
+    /// Any failure of the call; see [`TelegramError::ambiguous`].
+    pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
+        let sent: wire::SentMessage =
+            Self::call(&self.sends, "sendMessage", text(message, None)).await?;
+        Ok(MessageId(sent.message_id))
+    }
+
+    /// `editMessageText`.
+    ///
+    /// # Errors
+    /// Any failure of the call; "message is not modified" is one, too.
+    pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
+        // `true` for inline messages, a Message otherwise: neither matters.
+        let _: serde::de::IgnoredAny =
+            Self::call(&self.sends, "editMessageText", text(message, Some(id))).await?;
+        Ok(())
+    }
+
+    /// `sendMessageDraft`: shows an answer while it is written. Private chats only.
+    ///
+    /// # Errors
+    /// Any failure of the call; see [`TelegramError::method_unknown`].
+    pub async fn draft(&self, draft_id: i64, message: Outgoing<'_>) -> Result<(), TelegramError> {
+        let mut params = text(message, None);
+        params.draft_id = Some(draft_id);
+        params.link_preview_options = None;
+        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendMessageDraft", params).await?;
+        Ok(())
+    }
+
+    /// `sendChatAction` with `typing`.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
+        let params =
+            wire::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
+        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendChatAction", params).await?;
+        Ok(())
+    }
+
+    /// `answerCallbackQuery`: ends the waiting sign on a pressed button, with a short notice.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
+        let params = wire::AnswerPress { callback_query_id: id, text: notice };
+        let _: serde::de::IgnoredAny =
+            Self::call(&self.sends, "answerCallbackQuery", params).await?;
+        Ok(())
+    }
+
+    /// `setMyCommands` for all private chats, all groups, or one chat.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn publish(
+        &self,
+        scope: &'static str,
+        chat: Option<ChatId>,
+        commands: &[(&str, &str)],
+    ) -> Result<(), TelegramError> {
+        let params = wire::SetCommands {
+            commands: commands
+                .iter()
+                .map(|(command, description)| wire::BotCommand { command, description })
+                .collect(),
+            scope: wire::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
+        };
+        let _: serde::de::IgnoredAny = Self::call(&self.sends, "setMyCommands", params).await?;
+        Ok(())
+    }
+}
+
+fn text(message: Outgoing<'_>, id: Option<MessageId>) -> wire::Text<'_> {
+    let rows = message.buttons.iter().map(|row| {
+        row.iter().map(|b| wire::Key { text: &b.label, callback_data: &b.data }).collect()
+    });
+    wire::Text {
+        chat_id: message.chat.0,
+        message_id: id.map(|m| m.0),
+        draft_id: None,
+        message_thread_id: message.thread.filter(|_| id.is_none()),
+        text: message.text,
+        entities: message.entities.iter().map(Into::into).collect(),
+        link_preview_options: Some(wire::NoPreview { is_disabled: true }),
+        reply_parameters: message
+            .reply_to
+            .filter(|_| id.is_none())
+            .map(|m| wire::ReplyTo { message_id: m.0, allow_sending_without_reply: true }),
+        reply_markup: (!message.buttons.is_empty())
+            .then(|| wire::Keyboard { inline_keyboard: rows.collect() }),
+    }
+}

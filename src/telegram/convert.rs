@@ -1,0 +1,206 @@
+//! From the Bot API's updates to Katana's own.
+//!
+//! Invariant: every update becomes something; what is not understood becomes `Ignored` with a
+//! name to count it by.
+
+use serde_json::value::RawValue;
+
+use super::wire;
+use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
+use crate::model::message::{Body, Event, Incoming, Person, Place, Press, Update};
+
+/// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
+/// have none.
+const TEXT_BYTES: usize = 1 << 20;
+
+/// Content kinds of a message that are told apart when they cannot be read.
+const CONTENT: &[&str] = &[
+    "photo",
+    "voice",
+    "video",
+    "video_note",
+    "audio",
+    "document",
+    "sticker",
+    "animation",
+    "location",
+    "venue",
+    "contact",
+    "poll",
+    "dice",
+    "game",
+    "story",
+    "checklist",
+    "paid_media",
+    "rich_message",
+];
+
+/// One update of a batch, or `None` when it has not even an id.
+pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
+    let id = serde_json::from_str::<wire::UpdateId>(raw.get()).ok()?.update_id;
+    let event = match serde_json::from_str::<wire::Update>(raw.get()) {
+        Ok(known) => event(known, raw, me),
+        Err(_) => ignored(format!("undecodable_{}", kind_of(raw)), None),
+    };
+    Some(Update { id: UpdateId(id), event })
+}
+
+fn event(update: wire::Update, raw: &RawValue, me: UserId) -> Event {
+    if let Some(m) = update.message {
+        return message(m, raw, me);
+    }
+    if let Some(q) = update.callback_query {
+        return press(q);
+    }
+    if let Some(m) = update.my_chat_member {
+        let present = !matches!(m.new_chat_member.status.as_str(), "kicked" | "left");
+        return Event::Membership { chat: ChatId(m.chat.id), present };
+    }
+    ignored(kind_of(raw), chat_of(raw))
+}
+
+fn message(m: wire::Message, raw: &RawValue, me: UserId) -> Event {
+    let chat = ChatId(m.chat.id);
+    if let Some(to) = m.migrate_to_chat_id {
+        return Event::Moved { from: chat, to: ChatId(to) };
+    }
+    let place = match m.chat.kind.as_str() {
+        "private" => Place::Private,
+        "group" | "supergroup" => Place::Group,
+        other => return ignored(format!("message_in_{other}"), Some(chat)),
+    };
+    // Anonymous admins and channels write in a group's name: nobody to answer to.
+    let from = match m.from {
+        Some(user) if m.sender_chat.is_none() && !user.is_bot => user,
+        Some(user) if user.is_bot => return ignored("message_of_bot".into(), Some(chat)),
+        _ => return ignored("message_of_chat".into(), Some(chat)),
+    };
+    let body = match m.text {
+        Some(text) => Body::Text(cut(text)),
+        None => match content_of(raw) {
+            Some(kind) => Body::Unsupported(kind.to_owned()),
+            None => return ignored("service_message".into(), Some(chat)),
+        },
+    };
+    Event::Message(Incoming {
+        chat,
+        place,
+        from: person(from),
+        message_id: MessageId(m.message_id),
+        date_s: m.date,
+        thread: m.message_thread_id.filter(|_| m.is_topic_message),
+        reply_to_bot: m
+            .reply_to_message
+            .and_then(|r| r.from)
+            .is_some_and(|author| author.id == me.0),
+        body,
+    })
+}
+
+fn press(q: wire::CallbackQuery) -> Event {
+    let (Some(message), Some(data)) = (q.message, q.data) else {
+        return ignored("callback_query_without_message".into(), None);
+    };
+    let place = if message.chat.kind == "private" { Place::Private } else { Place::Group };
+    Event::Press(Press {
+        callback_id: q.id,
+        chat: ChatId(message.chat.id),
+        place,
+        from: person(q.from),
+        message_id: MessageId(message.message_id),
+        data,
+    })
+}
+
+fn person(user: wire::User) -> Person {
+    let name = match user.last_name {
+        Some(last) => format!("{} {last}", user.first_name),
+        None => user.first_name,
+    };
+    Person { id: UserId(user.id), name, username: user.username }
+}
+
+fn ignored(kind: String, chat: Option<ChatId>) -> Event {
+    Event::Ignored { kind, chat }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES));
+    }
+    text
+}
+
+/// The name of the update's field that is not its id.
+fn kind_of(raw: &RawValue) -> String {
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(raw.get()).unwrap_or_default();
+    let name = fields.keys().find(|k| *k != "update_id").map_or("empty", String::as_str);
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect()
+}
+
+fn chat_of(raw: &RawValue) -> Option<ChatId> {
+    let value: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
+    let inner = value.as_object()?.iter().find(|(k, _)| *k != "update_id")?.1;
+    inner.get("chat")?.get("id")?.as_i64().map(ChatId)
+}
+
+fn content_of(raw: &RawValue) -> Option<&'static str> {
+    let value: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
+    let message = value.get("message")?.as_object()?;
+    CONTENT.iter().copied().find(|kind| message.contains_key(*kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn convert(json: &str) -> Option<Update> {
+        update(&RawValue::from_string(json.to_owned()).unwrap(), UserId(99))
+    }
+
+    fn kind(json: &str) -> String {
+        match convert(json).unwrap().event {
+            Event::Ignored { kind, .. } => kind,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_private_text_keeps_what_matters() {
+        let json = r#"{"update_id":7,"message":{"message_id":3,"date":9,"new_field":[1],
+            "chat":{"id":5,"type":"private"},"from":{"id":5,"is_bot":false,"first_name":"A","last_name":"B"},
+            "text":"hi","reply_to_message":{"message_id":1,"from":{"id":99,"is_bot":true,"first_name":"K"}}}}"#;
+        let update = convert(json).unwrap();
+        let Event::Message(m) = update.event else { panic!() };
+        assert_eq!((update.id.0, m.chat.0, m.message_id.0), (7, 5, 3));
+        assert_eq!(m.from.name, "A B");
+        assert!(m.reply_to_bot);
+        assert_eq!(m.body, Body::Text("hi".into()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        assert_eq!(kind(r#"{"update_id":1,"telepathy":{"x":1}}"#), "telepathy");
+        assert_eq!(kind(r#"{"update_id":1}"#), "empty");
+        assert_eq!(kind(r#"{"update_id":1,"message":{"chat":"?"}}"#), "undecodable_message");
+        assert_eq!(
+            kind(
+                r#"{"update_id":1,"edited_message":{"message_id":1,"chat":{"id":1,"type":"private"}}}"#
+            ),
+            "edited_message"
+        );
+        let service = r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":-1,"type":"group"},
+            "from":{"id":5,"first_name":"A"},"new_chat_title":"x"}}"#;
+        assert_eq!(kind(service), "service_message");
+        assert!(convert(r#"{"message":{}}"#).is_none());
+    }
+
+    #[test]
+    fn unsupported_content_is_named() {
+        let json = r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":5,"type":"private"},
+            "from":{"id":5,"first_name":"A"},"voice":{"file_id":"x"}}}"#;
+        let Event::Message(m) = convert(json).unwrap().event else { panic!() };
+        assert_eq!(m.body, Body::Unsupported("voice".into()));
+    }
+}

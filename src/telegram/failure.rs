@@ -1,0 +1,262 @@
+//! What can go wrong between Katana and the Bot API, and what it means.
+
+use std::time::Duration;
+
+use frankenstein::Error as Raw;
+use serde::Deserialize;
+
+use crate::model::failure::{Again, Fault, Judged};
+use crate::model::ids::ChatId;
+use crate::model::limits;
+
+/// A failed call of the Bot API. Holds no token, no URL and nobody's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TelegramError {
+    /// The request surely never left: connect, DNS or TLS failed.
+    #[error("cannot reach the Bot API: {0}")]
+    NotSent(String),
+    /// The request may have taken effect: the answer was late, cut, or no Bot API answer.
+    #[error("no usable answer from the Bot API: {0}")]
+    Unknown(String),
+    /// Telegram did it, but its answer cannot be read.
+    #[error("the Bot API did it, but its answer cannot be read")]
+    Undecodable,
+    /// Telegram refused.
+    #[error("the Bot API refused: {code} {description}")]
+    Refused {
+        /// HTTP status and `error_code`.
+        code: u16,
+        /// Telegram's words.
+        description: String,
+        /// `ResponseParameters.retry_after`.
+        retry_after: Option<Duration>,
+        /// `ResponseParameters.migrate_to_chat_id`.
+        moved_to: Option<ChatId>,
+    },
+}
+
+/// Who else wants the updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// A webhook is set for the bot.
+    Webhook,
+    /// Another process polls with the same token.
+    OtherPoller,
+}
+
+impl TelegramError {
+    /// A 409's cause.
+    pub fn conflict(&self) -> Option<Conflict> {
+        match self {
+            Self::Refused { code: 409, description, .. } => {
+                Some(if description.contains("webhook") {
+                    Conflict::Webhook
+                } else {
+                    Conflict::OtherPoller
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the token is no good: revoked (401) or not of Telegram's form (404).
+    pub fn token_refused(&self) -> bool {
+        match self {
+            Self::Refused { code: 401, .. } => true,
+            // "Not Found" without more words is the answer to a malformed token or an unknown
+            // method; chats and messages that are missing are a 400.
+            Self::Refused { code: 404, .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the bot cannot write to the chat at all: blocked, kicked, or the chat is gone.
+    pub fn shut_out(&self) -> bool {
+        match self {
+            Self::Refused { code: 403, .. } => true,
+            Self::Refused { code: 400, description, .. } => {
+                description.contains("chat not found")
+                    || description.contains("PEER_ID_INVALID")
+                    || description.contains("have no rights to send")
+                    || description.contains("not enough rights to send")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the server does not know the method (an older or other server).
+    pub fn method_unknown(&self) -> bool {
+        matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// Whether nobody can say if the call took effect.
+    pub fn ambiguous(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
+    /// The group's new id, when it became a supergroup.
+    pub fn moved_to(&self) -> Option<ChatId> {
+        match self {
+            Self::Refused { moved_to, .. } => *moved_to,
+            _ => None,
+        }
+    }
+
+    /// Telegram's words, where it had some.
+    pub fn description(&self) -> &str {
+        match self {
+            Self::Refused { description, .. } => description,
+            _ => "",
+        }
+    }
+
+    /// Makes sense of what the client library says. `ok_is_done`: the method has an effect.
+    pub(super) fn from_raw(raw: Raw) -> Self {
+        match raw {
+            Raw::Api(e) => Self::Refused {
+                code: u16::try_from(e.error_code).unwrap_or(0),
+                description: bounded(&e.description),
+                retry_after: e
+                    .parameters
+                    .and_then(|p| p.retry_after)
+                    .map(|s| Duration::from_secs(u64::from(s))),
+                moved_to: e.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
+            },
+            Raw::JsonDecode { input, .. } => Self::from_body(&input),
+            Raw::HttpReqwest(e) => Self::from_http(e),
+            Raw::JsonEncode { .. } => Self::NotSent("the request cannot be encoded".into()),
+            _ => Self::Unknown("unexpected failure of the client".into()),
+        }
+    }
+
+    /// An answer that the library could not decode: it loses the status, and its 16-bit
+    /// `retry_after` turns a long 429 into garbage, so the body is looked at again.
+    fn from_body(body: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Answer {
+            ok: bool,
+            error_code: Option<i64>,
+            description: Option<String>,
+            parameters: Option<Parameters>,
+        }
+        #[derive(Deserialize)]
+        struct Parameters {
+            retry_after: Option<f64>,
+            migrate_to_chat_id: Option<i64>,
+        }
+        match serde_json::from_str::<Answer>(body) {
+            Ok(a) if a.ok => Self::Undecodable,
+            Ok(a) => Self::Refused {
+                code: a.error_code.and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
+                description: bounded(a.description.as_deref().unwrap_or_default()),
+                retry_after: a
+                    .parameters
+                    .as_ref()
+                    .and_then(|p| p.retry_after)
+                    .map(|s| Duration::from_secs_f64(s.clamp(0.0, 86_400.0))),
+                moved_to: a.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
+            },
+            Err(_) => Self::Unknown(format!("{} bytes that are no Bot API answer", body.len())),
+        }
+    }
+
+    fn from_http(e: reqwest::Error) -> Self {
+        let e = e.without_url();
+        let words = crate::model::failure::chain(&e);
+        if e.is_connect() || e.is_builder() {
+            Self::NotSent(bounded(&words))
+        } else if e.is_timeout() {
+            Self::Unknown("no answer in time".into())
+        } else {
+            Self::Unknown(bounded(&words))
+        }
+    }
+}
+
+/// Foreign words, at a length that fits a log line.
+fn bounded(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+impl Judged for TelegramError {
+    fn again(&self) -> Again {
+        match self {
+            Self::NotSent(_) | Self::Unknown(_) => Again::Backoff,
+            Self::Undecodable => Again::Never,
+            Self::Refused { code: 429, retry_after, .. } => {
+                retry_after.map_or(Again::Backoff, Again::After)
+            }
+            // A refused token has to be changed by hand; what waits can be sent after that.
+            Self::Refused { code: 401, .. } => Again::After(limits::TOKEN_REFUSED_PAUSE),
+            Self::Refused { code, .. } if *code >= 500 || *code == 0 => Again::Backoff,
+            Self::Refused { .. } => Again::Never,
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NotSent(_) => Fault::Network,
+            Self::Unknown(_) | Self::Undecodable => Fault::Telegram,
+            Self::Refused { code: 403, .. } => Fault::User,
+            Self::Refused { code, .. } if *code >= 500 => Fault::Telegram,
+            Self::Refused { .. } => Fault::Us,
+        }
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "connect",
+            Self::Unknown(why) if why == "no answer in time" => "timeout",
+            Self::Unknown(_) => "cut",
+            Self::Undecodable => "undecodable",
+            Self::Refused { code, .. } => match code {
+                400 => "bad_request",
+                401 => "unauthorized",
+                403 => "forbidden",
+                404 => "not_found",
+                409 => "conflict",
+                429 => "rate_limited",
+                500.. => "server",
+                _ => "refused",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_beyond_sixteen_bits_is_still_a_429() {
+        let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 86400","parameters":{"retry_after":86400}}"#;
+        let e = TelegramError::from_body(body);
+        assert_eq!(e.class(), "rate_limited");
+        assert_eq!(e.again(), Again::After(Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn bodies_that_are_no_answer_are_ambiguous() {
+        for body in ["", "<html>502 Bad Gateway</html>", "[1]", "{\"ok\":"] {
+            assert!(TelegramError::from_body(body).ambiguous(), "{body:?}");
+        }
+        assert_eq!(
+            TelegramError::from_body(r#"{"ok":true,"result":{"strange":1}}"#),
+            TelegramError::Undecodable
+        );
+    }
+
+    #[test]
+    fn conflicts_are_told_apart() {
+        let say = |words: &str| TelegramError::Refused {
+            code: 409,
+            description: words.into(),
+            retry_after: None,
+            moved_to: None,
+        };
+        let webhook = "Conflict: can't use getUpdates method while webhook is active";
+        assert_eq!(say(webhook).conflict(), Some(Conflict::Webhook));
+        let other = "Conflict: terminated by other getUpdates request";
+        assert_eq!(say(other).conflict(), Some(Conflict::OtherPoller));
+    }
+}

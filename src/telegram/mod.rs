@@ -1,0 +1,14 @@
+//! The Bot API edge: everything that is said to and heard from Telegram.
+//!
+//! Invariants: the token is in no error and no log line; one odd update never fails a batch; what
+//! leaves here upwards are Katana's own small types.
+
+mod client;
+mod convert;
+mod failure;
+pub mod pace;
+pub mod render;
+mod wire;
+
+pub use client::{Batch, Client, Me, Outgoing, Settings};
+pub use failure::{Conflict, TelegramError};

@@ -1,0 +1,61 @@
+//! From what a model writes to what Telegram shows: Markdown to messages of text and entities.
+//!
+//! Nothing that leaves here has to be parsed by Telegram, so nothing can fail to parse. What is
+//! sent is what Telegram stores: the text is cleaned by Telegram's own rules before any offset is
+//! taken (`clean`), entities are nested and exclusive as Telegram wants them (`spans`), and every
+//! part begins and ends with something other than whitespace (`split`).
+//!
+//! # What is lost, and where
+//!
+//! * Whitespace where two parts meet, and at both ends of a message. A code block that goes on in
+//!   the next part may lose the indentation of its first line there; cuts at lines without
+//!   indentation are preferred.
+//! * Parts that would show nothing (only whitespace and invisible characters) are left out, so
+//!   both functions return no part at all for a text that shows nothing.
+//! * All other characters arrive, in order, each with its formatting.
+
+mod canvas;
+mod clean;
+mod cut;
+mod link;
+mod markdown;
+mod preview;
+mod spans;
+mod split;
+mod table;
+#[cfg(test)]
+mod testing;
+mod width;
+
+use crate::model::limits::MESSAGE_UNITS;
+use crate::model::text::Rich;
+
+/// Markdown to messages: each at most 4,096 UTF-16 units and at most 100 entities.
+///
+/// `source` is Markdown as language models write it: CommonMark with tables, strikethrough, task
+/// lists, footnotes and alerts. Any input is accepted. No part is blank; if nothing would be
+/// visible, there is no part.
+pub fn markdown(source: &str) -> Vec<Rich> {
+    split::parts(markdown::read(source), MESSAGE_UNITS)
+}
+
+/// Plain text to messages, unformatted, within the same limits.
+///
+/// No part is blank; if nothing would be visible, there is no part.
+pub fn plain(text: &str) -> Vec<Rich> {
+    split::parts(canvas::Marked::plain(text), MESSAGE_UNITS)
+}
+
+/// A half-written answer in Markdown to one message: what is still open is closed.
+///
+/// When the answer is longer than one message, this is its last part so far, which is where the
+/// writing goes on. Empty while nothing is visible yet: Telegram refuses that, so do not send it.
+pub fn preview(source: &str) -> Rich {
+    markdown(&preview::close(source)).pop().unwrap_or_default()
+}
+
+/// A formatted text to messages of at most `units` UTF-16 units (two at least, for a surrogate
+/// pair) and 100 entities each. Entities that Telegram would drop are put right first.
+pub fn split(rich: &Rich, units: usize) -> Vec<Rich> {
+    split::parts(canvas::Marked::from_rich(rich), units)
+}

@@ -1,0 +1,5 @@
+//! Scenarios: the real application in process, against the simulator over real HTTP.
+
+mod harness;
+
+mod conversation;
