@@ -22,7 +22,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         setup: Setup,
-        /// Also serve /control/…: say, flood, faults, transcript, state.
+        /// Also serve /control/…: say, flood, reset, faults, transcript, state.
         #[arg(long)]
         control: bool,
     },

@@ -128,6 +128,18 @@ impl Sim {
         self.inner.lock().latencies.clone()
     }
 
+    /// Forgets counts, log, latencies and the first poll; chats and updates stay. For a new measurement.
+    pub fn reset_counts(&self) {
+        self.change(|state| {
+            state.calls.clear();
+            state.outcomes.clear();
+            state.log.clear();
+            state.latencies.clear();
+            state.bot_messages = 0;
+            state.first_poll_at = None;
+        });
+    }
+
     /// Waits until `f` holds; false when `deadline` passes first. Looks again after every change.
     pub async fn wait_until(&self, deadline: Duration, f: impl Fn(&Sim) -> bool) -> bool {
         let deadline = tokio::time::Instant::now() + deadline;
