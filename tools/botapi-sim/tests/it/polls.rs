@@ -223,3 +223,21 @@ async fn kinds_are_remembered_and_filtered() {
         "raw updates are not filtered and get an id"
     );
 }
+
+#[tokio::test]
+async fn repeated_conflicts_are_paced() {
+    let bot = Bot::start().await;
+    bot.sim.set_webhook_url("https://example.org/");
+    let start = Instant::now();
+    assert_eq!(bot.refused("getUpdates", json!({})).await.0, 409);
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "the first at once"
+    );
+    let start = Instant::now();
+    assert_eq!(bot.refused("getUpdates", json!({})).await.0, 409);
+    assert!(
+        start.elapsed() > Duration::from_secs(2),
+        "the next 3 s late"
+    );
+}
