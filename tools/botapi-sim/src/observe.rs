@@ -115,6 +115,12 @@ impl Sim {
         self.inner.lock().queue.len()
     }
 
+    /// Whether a `getUpdates` waits for updates now: the bot is idle and listening.
+    #[must_use]
+    pub fn polling(&self) -> bool {
+        self.inner.lock().queue.waiting > 0
+    }
+
     /// When the first `getUpdates` arrived.
     #[must_use]
     pub fn first_poll_at(&self) -> Option<Instant> {
