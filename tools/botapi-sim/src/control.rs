@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `POST /control/say` | `{"user_id":1,"text":"hi","chat_id":-5}` (`chat_id` optional) | `{"update_id":…,"message_id":…}` |
 //! | `POST /control/flood` | `{"updates":20000,"chats":200,"text":"hi"}` | `{}` |
+//! | `POST /control/reset` | | `{}`; forgets counts, latencies and the first poll |
 //! | `POST /control/faults` | `{"rate":0.01}` | `{}` |
 //! | `GET /control/transcript` | `?chat_id=1`, or nothing for all chats | `{"1":[{"message_id":…,"from_bot":…,"text":…}]}` |
 //! | `GET /control/state` | | see [`state`] |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::http::request::Parts;
@@ -36,6 +37,10 @@ pub(crate) fn answer(inner: &Arc<Inner>, parts: &Parts, body: &Bytes) -> Respons
     let done = match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/control/say") => say(&sim, &given),
         (&Method::POST, "/control/flood") => flood(&sim, &given),
+        (&Method::POST, "/control/reset") => {
+            sim.reset_counts();
+            Ok(json!({}))
+        }
         (&Method::POST, "/control/faults") => given["rate"]
             .as_f64()
             .ok_or_else(|| "rate must be a number from 0 to 1".to_owned())
@@ -102,7 +107,7 @@ fn transcript(sim: &Sim, query: Option<&str>) -> Value {
 }
 
 /// The counts of a run: `calls` and `outcomes` by method, `pending` updates, `bot_messages`,
-/// `polled` (whether the first poll has come), and `latency` (`count`, `p50_ms`, `p99_ms`, `max_ms`)
+/// `first_poll_unix_ms` (null until the first poll), and `latency` (`count`, `p50_ms`, `p99_ms`, `max_ms`)
 /// from the update being there to the arrival of its `sendMessage`.
 #[must_use]
 pub fn state(sim: &Sim) -> Value {
@@ -118,7 +123,7 @@ pub fn state(sim: &Sim) -> Value {
         "outcomes": outcomes,
         "pending": sim.pending(),
         "bot_messages": sim.bot_message_count(),
-        "polled": sim.first_poll_at().is_some(),
+        "first_poll_unix_ms": sim.first_poll_at().map(unix_ms),
         "latency": {
             "count": latencies.len(),
             "p50_ms": percentile(&latencies, 50),
@@ -126,6 +131,14 @@ pub fn state(sim: &Sim) -> Value {
             "max_ms": percentile(&latencies, 100),
         },
     })
+}
+
+/// An instant of the past in milliseconds since 1970.
+fn unix_ms(at: Instant) -> f64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    now.saturating_sub(at.elapsed()).as_secs_f64() * 1000.0
 }
 
 /// A percentile of sorted durations, in milliseconds; 0 when there are none.

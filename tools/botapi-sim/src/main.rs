@@ -1,6 +1,7 @@
 //! `botapi-sim`: the simulator on its own, for a bot in another process.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,7 +23,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         setup: Setup,
-        /// Also serve /control/…: say, flood, faults, transcript, state.
+        /// Also serve /control/…: say, flood, reset, faults, transcript, state.
         #[arg(long)]
         control: bool,
     },
@@ -67,8 +68,18 @@ enum LimitChoice {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("botapi-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Serve { setup, control } => {
             let sim = start(setup, control).await?;
             print(&banner(&sim)).await?;

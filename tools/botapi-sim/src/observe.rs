@@ -115,6 +115,12 @@ impl Sim {
         self.inner.lock().queue.len()
     }
 
+    /// Whether a `getUpdates` waits for updates now: the bot is idle and listening.
+    #[must_use]
+    pub fn polling(&self) -> bool {
+        self.inner.lock().queue.waiting > 0
+    }
+
     /// When the first `getUpdates` arrived.
     #[must_use]
     pub fn first_poll_at(&self) -> Option<Instant> {
@@ -126,6 +132,18 @@ impl Sim {
     #[must_use]
     pub fn latencies(&self) -> Vec<Duration> {
         self.inner.lock().latencies.clone()
+    }
+
+    /// Forgets counts, log, latencies and the first poll; chats and updates stay. For a new measurement.
+    pub fn reset_counts(&self) {
+        self.change(|state| {
+            state.calls.clear();
+            state.outcomes.clear();
+            state.log.clear();
+            state.latencies.clear();
+            state.bot_messages = 0;
+            state.first_poll_at = None;
+        });
     }
 
     /// Waits until `f` holds; false when `deadline` passes first. Looks again after every change.

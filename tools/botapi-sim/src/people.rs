@@ -257,15 +257,33 @@ impl Sim {
         self.act(|state| Some(state.queue.push_raw(update, state.clock.now())))
     }
 
-    /// `updates` messages at once, dealt over `chats` private chats with the user ids 1001, 1002, ….
+    /// A user pins a message (service message); 0 when it is not there.
+    pub fn pin(&self, chat_id: i64, user_id: i64, message_id: i64) -> Sent {
+        let pinned = self.change(|state| {
+            let chat = state.chats.get(&chat_id)?;
+            let message = chat.messages.get(&message_id)?;
+            serde_json::from_str(&state.message_json(chat, message)).ok()
+        });
+        match pinned {
+            Some(pinned) => self.say_with(chat_id, user_id, "", "pinned_message", pinned),
+            None => Sent {
+                update_id: 0,
+                message_id: 0,
+            },
+        }
+    }
+
+    /// `updates` messages at once, dealt over `chats` private chats with the user ids 1001, 1002, …;
+    /// `{n}` in the text becomes the number of the message, from 1.
     pub fn flood(&self, updates: usize, chats: usize, text: &str) {
         let mut user_id = 1000;
         let last = 1000 + i64::try_from(chats.max(1)).unwrap_or(1);
         self.change(|state| {
-            for _ in 0..updates {
+            for number in 1..=updates {
                 user_id = if user_id >= last { 1001 } else { user_id + 1 };
+                let numbered = text.replace("{n}", &number.to_string());
                 let draft = Draft {
-                    text,
+                    text: &numbered,
                     ..Draft::default()
                 };
                 add(state, user_id, user_id, draft);

@@ -38,6 +38,8 @@ pub(crate) struct Queue {
     turn: u64,
     ended: Ended,
     next_conflict_at: Duration,
+    /// How many polls wait now (more than one only for the moment that the older needs to end).
+    pub(crate) waiting: usize,
 }
 
 impl Queue {
@@ -50,6 +52,7 @@ impl Queue {
             turn: 0,
             ended: Ended::OtherPoll,
             next_conflict_at: Duration::ZERO,
+            waiting: 0,
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Stored {
 }
 
 /// What becomes of one character: kept, turned into a space, or dropped.
-fn cleaned(c: char) -> Option<char> {
+pub(crate) fn cleaned(c: char) -> Option<char> {
     match c {
         '\n' => Some('\n'),
         '\r' | '\u{2028}'..='\u{202e}' | '\u{333}' | '\u{33f}' | '\u{30a}' => None,

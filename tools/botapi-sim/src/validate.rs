@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 pub use crate::text::utf16_len;
-use crate::text::{Stored, normalise};
+use crate::text::{Stored, cleaned, normalise};
 
 /// Telegram's limit for a text after entity parsing, in UTF-16 units.
 pub const MAX_TEXT: usize = 4096;
@@ -78,7 +78,7 @@ pub fn check_entities(text: &str, entities: &[Value]) -> Result<(), String> {
     let mut blank = Vec::with_capacity(text.len() + 1);
     for c in text.chars() {
         starts.push(true);
-        blank.push(c.is_whitespace());
+        blank.push(cleaned(c).is_none_or(char::is_whitespace));
         if c.len_utf16() == 2 {
             starts.push(false);
             blank.push(false);

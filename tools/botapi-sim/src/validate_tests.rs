@@ -141,3 +141,37 @@ fn keyboards() {
     assert!(check_markup(&json!({"inline_keyboard":[]})).is_ok_and(|m| m.is_none()));
     assert!(check_markup(&json!({"inline_keyboard":[{}]})).is_err());
 }
+
+/// What was stored is stored again as it is: an edit with the same content is "not modified".
+#[test]
+fn storing_is_idempotent() {
+    let alphabet = [
+        ' ', '\n', '\t', '\r', '\u{1}', '\u{202a}', 'a', 'ä', '😀', 'b',
+    ];
+    let kinds = ["bold", "italic", "code", "blockquote", "spoiler"];
+    let mut rng = fastrand::Rng::with_seed(5);
+    let mut stored_count = 0;
+    for _ in 0..50_000 {
+        let text: String = (0..rng.usize(1..12))
+            .map(|_| alphabet[rng.usize(..alphabet.len())])
+            .collect();
+        let entities: Vec<Value> = (0..rng.usize(0..4))
+            .map(|_| {
+                json!({"type": kinds[rng.usize(..kinds.len())], "offset": rng.usize(0..8),
+                    "length": rng.usize(1..6)})
+            })
+            .collect();
+        let Ok(stored) = store(&text, &entities) else {
+            continue;
+        };
+        stored_count += usize::from(!stored.entities.is_empty());
+        assert_eq!(
+            stored.entities.len(),
+            entities.len(),
+            "nothing is dropped: {text:?} {entities:?}"
+        );
+        let again = store(&stored.text, &stored.entities);
+        assert_eq!(again, Ok(stored), "{text:?} {entities:?}");
+    }
+    assert!(stored_count > 3_000, "only {stored_count} with entities");
+}

@@ -55,6 +55,7 @@ pub(crate) fn carry_out(
     if state.revoked {
         return Err(Refusal::unauthorized());
     }
+    check_names(method, params)?;
     match method {
         "sendMessage" => send::message(state, params, received),
         "editMessageText" => edit::text(state, params),
@@ -80,10 +81,64 @@ pub(crate) fn carry_out(
     }
 }
 
+/// Refuses parameters that the method does not have: Telegram ignores them, which hides misspellings.
+fn check_names(method: &str, params: &Params) -> Result<(), Refusal> {
+    let names: &[&str] = match method {
+        "sendMessage" => &[
+            "chat_id",
+            "text",
+            "entities",
+            "reply_parameters",
+            "reply_markup",
+            "parse_mode",
+            "link_preview_options",
+            "disable_notification",
+            "protect_content",
+            "message_thread_id",
+            "direct_messages_topic_id",
+            "business_connection_id",
+            "ephemeral_message_parameters",
+            "allow_paid_broadcast",
+            "message_effect_id",
+            "suggested_post_parameters",
+            "reply_to_message_id",
+            "allow_sending_without_reply",
+            "disable_web_page_preview",
+        ],
+        "sendMessageDraft" => &[
+            "chat_id",
+            "draft_id",
+            "text",
+            "entities",
+            "parse_mode",
+            "message_thread_id",
+            "can_stop",
+            "keep_on_stop",
+        ],
+        "editMessageText" | "editMessageReplyMarkup" => &[
+            "chat_id",
+            "message_id",
+            "text",
+            "entities",
+            "reply_markup",
+            "parse_mode",
+            "link_preview_options",
+            "inline_message_id",
+            "business_connection_id",
+            "disable_web_page_preview",
+        ],
+        _ => return Ok(()),
+    };
+    match params.map.keys().find(|key| !names.contains(&key.as_str())) {
+        Some(key) => Err(Refusal::bad(format!("strict: unknown parameter {key}"))),
+        None => Ok(()),
+    }
+}
+
 fn me(state: &State) -> String {
     format!(
         "{{\"id\":{},\"is_bot\":true,\"first_name\":\"Katana\",\"username\":{},\
-         \"can_join_groups\":true,\"can_read_all_group_messages\":false,\
+         \"can_join_groups\":true,\"can_read_all_group_messages\":true,\
          \"supports_inline_queries\":false,\"can_connect_to_business\":false,\
          \"has_main_web_app\":false}}",
         state.bot_id,

@@ -43,6 +43,7 @@ pub(crate) async fn get_updates(inner: &Inner, params: &Params) -> Outcome {
             timeout,
         } => (turn, from, limit, timeout),
     };
+    let waiting = Waiting::enter(inner);
     inner.polled.notify_waiters(); // whoever waited before learns that its turn is over
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
@@ -70,11 +71,30 @@ pub(crate) async fn get_updates(inner: &Inner, params: &Params) -> Outcome {
             }
         };
         if let Some((delay, words)) = ended {
+            drop(waiting);
             return conflict(delay, words).await;
         }
         if tokio::time::timeout_at(deadline, arrived).await.is_err() {
             return Ok("[]".to_owned());
         }
+    }
+}
+
+/// Counts a poll as waiting for as long as it lives, also when its client leaves.
+struct Waiting<'a>(&'a Inner);
+
+impl<'a> Waiting<'a> {
+    fn enter(inner: &'a Inner) -> Self {
+        inner.lock().queue.waiting += 1;
+        inner.changed.notify_waiters();
+        Self(inner)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().queue.waiting -= 1;
+        self.0.changed.notify_waiters();
     }
 }
 

@@ -44,6 +44,13 @@ async fn control_says_floods_and_tells() {
     assert_eq!(state["calls"]["sendMessage"], 1);
     assert_eq!(state["latency"]["count"], 1);
     assert!(state["latency"]["p99_ms"].as_f64().unwrap() > 0.0);
+    assert!(state["first_poll_unix_ms"].is_null());
+    bot.ok("getUpdates", json!({})).await;
+    let polled = get("state").await["first_poll_unix_ms"].as_f64().unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() * 1000.0;
+    assert!((now - polled).abs() < 10_000.0);
+    post("reset", json!({})).await;
+    assert_eq!(get("state").await["bot_messages"], 0);
     let transcript = get("transcript?chat_id=7").await;
     assert_eq!(transcript["7"][1]["text"], "answer");
     assert_eq!(get("transcript").await.as_object().unwrap().len(), 4);

@@ -26,7 +26,9 @@ async fn messages_edits_and_contents() {
         json!({"message_id": 1, "date": 1, "chat": {"id": -5, "type": "group"}}),
     );
     bot.sim.join(-5, 7, &[8]);
+    let pinned = bot.sim.say_in(-5, 7, "pin me").message_id;
     bot.sim.block(7);
+    bot.sim.pin(-5, 7, pinned);
     let updates = updates(&bot).await;
     assert_eq!(
         updates[0]["message"]["entities"],
@@ -45,9 +47,10 @@ async fn messages_edits_and_contents() {
     assert_eq!(updates[6]["message"]["pinned_message"]["message_id"], 1);
     assert_eq!(updates[7]["message"]["new_chat_members"][0]["id"], 8);
     assert_eq!(
-        updates[8]["my_chat_member"]["new_chat_member"]["status"],
+        updates[9]["my_chat_member"]["new_chat_member"]["status"],
         "kicked"
     );
+    assert_eq!(updates[10]["message"]["pinned_message"]["text"], "pin me");
 }
 
 #[tokio::test]
@@ -65,7 +68,8 @@ async fn a_group_that_moves_tells_both_chats() {
 #[tokio::test]
 async fn a_flood_is_dealt_over_chats() {
     let bot = Bot::start().await;
-    bot.sim.flood(250, 100, "hi");
+    bot.sim.flood(250, 100, "hi {n}");
+    assert_eq!(bot.sim.transcript(1001)[2].text, "hi 201");
     assert_eq!(bot.sim.pending(), 250);
     let chats = bot.sim.chats();
     assert_eq!((chats.len(), chats[0], chats[99]), (100, 1001, 1100));

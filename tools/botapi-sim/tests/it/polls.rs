@@ -39,14 +39,12 @@ async fn a_waiting_poll_is_answered_by_an_update() {
     let bot = Bot::start().await;
     let sim = bot.sim.clone();
     let poll = tokio::spawn(async move { bot.ok("getUpdates", json!({"timeout": 50})).await });
-    assert!(
-        sim.wait_until(SOON, |sim| sim.calls("getUpdates") == 1)
-            .await
-    );
+    assert!(sim.wait_until(SOON, botapi_sim::Sim::polling).await);
     assert!(sim.first_poll_at().is_some());
     sim.say(7, "hello");
     let updates = tokio::time::timeout(SOON, poll).await.unwrap().unwrap();
     assert_eq!(updates[0]["message"]["text"], "hello");
+    assert!(!sim.polling());
 }
 
 #[tokio::test]
@@ -63,13 +61,7 @@ async fn a_newer_poll_ends_the_older_one() {
     let older = std::sync::Arc::clone(&bot);
     let older =
         tokio::spawn(async move { older.refused("getUpdates", json!({"timeout": 50})).await });
-    assert!(
-        bot.sim
-            .wait_until(SOON, |sim| sim.calls("getUpdates") == 1)
-            .await
-    );
-    // Its request is counted before it waits: give it the moment to get there.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(bot.sim.wait_until(SOON, botapi_sim::Sim::polling).await);
     let newer = std::sync::Arc::clone(&bot);
     let newer = tokio::spawn(async move {
         newer
@@ -121,11 +113,7 @@ async fn setting_a_webhook_ends_a_waiting_poll() {
     let bot = Bot::start().await;
     let sim = bot.sim.clone();
     let poll = tokio::spawn(async move { bot.refused("getUpdates", json!({"timeout": 50})).await });
-    assert!(
-        sim.wait_until(SOON, |sim| sim.calls("getUpdates") == 1)
-            .await
-    );
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(sim.wait_until(SOON, botapi_sim::Sim::polling).await);
     sim.set_webhook_url("https://example.org/");
     let (status, words) = tokio::time::timeout(SOON, poll).await.unwrap().unwrap();
     assert_eq!(
@@ -139,11 +127,7 @@ async fn a_revoked_token_ends_a_waiting_poll() {
     let bot = Bot::start().await;
     let sim = bot.sim.clone();
     let poll = tokio::spawn(async move { bot.refused("getUpdates", json!({"timeout": 50})).await });
-    assert!(
-        sim.wait_until(SOON, |sim| sim.calls("getUpdates") == 1)
-            .await
-    );
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(sim.wait_until(SOON, botapi_sim::Sim::polling).await);
     sim.revoke_token();
     let ended = tokio::time::timeout(SOON, poll).await.unwrap().unwrap();
     assert_eq!(ended, (401, "Unauthorized".to_owned()));
@@ -221,5 +205,23 @@ async fn kinds_are_remembered_and_filtered() {
         ids(&updates),
         [next],
         "raw updates are not filtered and get an id"
+    );
+}
+
+#[tokio::test]
+async fn repeated_conflicts_are_paced() {
+    let bot = Bot::start().await;
+    bot.sim.set_webhook_url("https://example.org/");
+    let start = Instant::now();
+    assert_eq!(bot.refused("getUpdates", json!({})).await.0, 409);
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "the first at once"
+    );
+    let start = Instant::now();
+    assert_eq!(bot.refused("getUpdates", json!({})).await.0, 409);
+    assert!(
+        start.elapsed() > Duration::from_secs(2),
+        "the next 3 s late"
     );
 }

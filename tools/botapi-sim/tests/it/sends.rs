@@ -82,6 +82,11 @@ async fn what_telegram_refuses_is_refused() {
             (400, words.to_owned())
         );
     }
+    let misspelt = json!({"chat_id": 7, "text": "x", "replyParameters": {}});
+    assert_eq!(
+        bot.refused("sendMessage", misspelt).await.1,
+        "Bad Request: strict: unknown parameter replyParameters"
+    );
     let crossing = json!({"chat_id": 7, "text": "abcdef", "entities": [
         {"type": "bold", "offset": 0, "length": 3}, {"type": "italic", "offset": 2, "length": 3}]});
     let (status, words) = bot.refused("sendMessage", crossing).await;
@@ -101,9 +106,9 @@ async fn what_telegram_refuses_is_refused() {
         json!({"chat_id": 7, "text": "x", "reply_parameters": lost}),
     )
     .await;
-    assert_eq!(bot.sim.outcomes()["sendMessage"][&400], 11);
+    assert_eq!(bot.sim.outcomes()["sendMessage"][&400], 12);
     assert_eq!(bot.sim.outcomes()["sendMessage"][&200], 2);
-    assert_eq!(bot.sim.calls("sendMessage"), 13);
+    assert_eq!(bot.sim.calls("sendMessage"), 14);
     assert_eq!(bot.sim.log().last().unwrap().params["text"], "x");
 }
 
