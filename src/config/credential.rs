@@ -4,9 +4,9 @@
 //! Invariant: a problem names the credential or the variable and nothing else. Not even the path
 //! of a file, because somebody may have put the secret itself where its file name belongs.
 
-use std::io::Read;
 use std::path::Path;
 
+use super::disk;
 use super::key::Key;
 use super::problem::Problems;
 use super::source::{Origin, Sources};
@@ -36,7 +36,7 @@ pub(super) fn find(
         // A credential that was not passed is simply not there.
         if !matches!(path.try_exists(), Ok(false)) {
             let origin = Origin::Credential(name.to_owned());
-            return settle(key, read(&path), origin, problems);
+            return settle(key, disk::read(&path, SECRET_BYTES), origin, problems);
         }
     }
     let variables: Vec<String> = key.variables().collect();
@@ -55,7 +55,7 @@ pub(super) fn find_in(
         let file_variable = format!("{variable}_FILE");
         if let Some(path) = sources.variable(&file_variable) {
             let origin = Origin::SecretFile(file_variable);
-            return settle(key, read(Path::new(path)), origin, problems);
+            return settle(key, disk::read(Path::new(path), SECRET_BYTES), origin, problems);
         }
     }
     for variable in variables {
@@ -86,16 +86,5 @@ fn settle(
             problems.push(key.path, format!("the {origin} {why}"), hint);
             None
         }
-    }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(SECRET_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) => Err(format!("cannot be read: {}", error.kind())),
-        Ok(n) if n as u64 > SECRET_BYTES => Err("is too long".to_owned()),
-        Ok(_) => String::from_utf8(bytes).map_err(|_| "is not text".to_owned()),
     }
 }

@@ -4,17 +4,16 @@
 //! may hold a secret.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::credential;
 use super::key::{Kind, find, keys, nearest, nearest_path};
 use super::problem::Problems;
 use super::source::Origin;
 use super::value::{Value, expected, from_toml};
+use super::{credential, disk};
 
 /// Largest file that is read, in bytes; a full configuration has fewer than twenty thousand.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -25,12 +24,12 @@ pub(super) type Settings = BTreeMap<&'static str, (Value, Origin)>;
 /// Reads the file and checks each value by itself.
 pub(super) fn read(path: &Path, problems: &mut Problems) -> Settings {
     let shown = path.display().to_string();
-    let text = match read_text(path) {
+    let text = match disk::read(path, FILE_BYTES) {
         Ok(text) => text,
         Err(why) => {
             problems.push(
                 shown,
-                format!("cannot read the configuration file: {why}"),
+                format!("the configuration file {why}"),
                 "name a readable file with --config or KATANA_CONFIG, or leave both out",
             );
             return Settings::new();
@@ -53,17 +52,6 @@ pub(super) fn read(path: &Path, problems: &mut Problems) -> Settings {
             );
             Settings::new()
         }
-    }
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) => Err(error.kind().to_string()),
-        Ok(n) if n as u64 > FILE_BYTES => Err("it is larger than 1 MiB".to_owned()),
-        Ok(_) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Knowledge {
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("knowledge.dir", Kind::Path, "").example("/etc/katana-bot/knowledge").doc(
-        "A folder of text and Markdown files which answers may quote with their source.",
+        "A folder of text and Markdown files which answers may quote with their source. Without it, nothing is looked up.",
         "To answer from your own documents; the provider `offline` needs it.",
     ),
     Key::new("knowledge.passages", Kind::Whole(0, 20), "3").doc(

@@ -13,6 +13,7 @@ mod bot;
 mod choose;
 mod credential;
 mod delivery;
+mod disk;
 mod environment;
 mod file;
 mod key;
@@ -122,5 +123,11 @@ impl Config {
         let (rows, warnings) = settled.finish()?;
         let origins = rows.iter().map(|(path, (_, origin))| (*path, origin.clone())).collect();
         Ok(Loaded { config, origins, warnings, rows })
+    }
+
+    /// Every secret that is loaded, for whoever keeps them out of logs.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let keys = [self.openai.api_key.as_ref(), self.anthropic.api_key.as_ref()];
+        std::iter::once(&self.telegram.token).chain(keys.into_iter().flatten())
     }
 }

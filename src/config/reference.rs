@@ -15,6 +15,7 @@ const HEADER: &str = "\
 #
 # Every key can also be set in the environment, which wins: KATANA_<SECTION>_<KEY>.
 # Secrets are never read from this file; its readers need not be trusted.
+# docs/configuration.md says more, and when to change what.
 #
 #   katana-bot check-config    tells everything that is wrong with it
 #   katana-bot print-config    shows what counts, and where it came from
@@ -27,7 +28,7 @@ pub fn markdown() -> String {
     for key in keys() {
         if key.section() != section {
             section = key.section();
-            text.push_str(&format!("## `[{section}]`\n\n"));
+            text.push_str(&format!("### `[{section}]`\n\n"));
         }
         text.push_str(&entry(key));
     }
@@ -35,19 +36,24 @@ pub fn markdown() -> String {
 }
 
 fn entry(key: &Key) -> String {
-    let mut text = format!("### `{}`\n\n{}\n\n", key.path, key.doc);
+    let mut text = format!("#### `{}`\n\n{}\n\n", key.path, key.doc);
     match (key.kind, key.default_toml()) {
         (Kind::Secret(name), _) => {
             text.push_str(&format!("* Secret; its systemd credential is `{name}`.\n"));
         }
         (kind, default) => {
-            let default = if default.is_empty() { "none".to_owned() } else { code(&default) };
-            text.push_str(&format!("* Default: {default}. Takes {}.\n", expected(kind)));
+            let default = match default.as_str() {
+                "" => String::new(),
+                default => format!("Default: {}. ", code(default)),
+            };
+            text.push_str(&format!("* {default}Takes {}.\n", expected(kind)));
         }
     }
     let mut names: Vec<String> = key.variables().collect();
     if key.credential().is_some() {
-        names = names.into_iter().flat_map(|name| [format!("{name}_FILE"), name]).collect();
+        // In the order in which they are looked at.
+        let files: Vec<String> = names.iter().map(|name| format!("{name}_FILE")).collect();
+        names.splice(0..0, files);
     }
     let names: Vec<String> = names.iter().map(|name| code(name)).collect();
     text.push_str(&format!("* Environment: {}.\n", names.join(", ")));
@@ -72,14 +78,17 @@ pub fn template() -> String {
     let mut text = HEADER.to_owned();
     let mut section = "";
     for key in keys() {
+        text.push('\n');
         if key.section() != section {
             section = key.section();
-            text.push_str(&format!("\n[{section}]\n"));
+            text.push_str(&format!("[{section}]\n\n"));
         }
-        let mut words = format!("{} {}", key.doc, key.when).replace('`', "");
-        if key.credential().is_some() {
-            words = format!("{}: a secret, so not here; {}.", key.name(), credential::places(key));
-        }
+        let words = match key.credential() {
+            Some(_) => {
+                format!("{}: a secret, so not here; {}.", key.name(), credential::places(key))
+            }
+            None => key.doc.replace('`', ""),
+        };
         text.push_str(&comment(&words));
         if key.credential().is_none() {
             text.push_str(&format!("# {} = {}\n", key.name(), shown(key)));
@@ -146,7 +155,7 @@ mod tests {
     fn every_key_is_in_both() {
         let (markdown, template) = (markdown(), template());
         for key in keys() {
-            assert!(markdown.contains(&format!("### `{}`", key.path)), "{}", key.path);
+            assert!(markdown.contains(&format!("#### `{}`", key.path)), "{}", key.path);
             let secret = format!("## {}: a secret", key.name());
             let setting = format!("\n# {} = ", key.name());
             assert!(template.contains(&secret) || template.contains(&setting), "{}", key.path);

@@ -52,7 +52,7 @@ fn each_mistake_is_one_problem_with_its_key() {
         (
             "KATANA_TELEGRAM_TOKEN_FILE",
             "/no/such",
-            "telegram.token: the file named by KATANA_TELEGRAM_TOKEN_FILE cannot be read: entity not found",
+            "telegram.token: the file named by KATANA_TELEGRAM_TOKEN_FILE cannot be read: there is no such file",
         ),
     ] {
         let problem = only(with(&[(name, value)]));
@@ -126,11 +126,12 @@ fn a_file_that_cannot_be_read_says_why() {
     let dir = tempfile::tempdir().expect("a folder");
     let load = |path| only(Config::load(&Sources { file: Some(path), ..sources(&[]) }));
     assert!(
-        load(dir.path().join("none.toml")).contains("cannot read the configuration file: entity")
+        load(dir.path().join("none.toml"))
+            .contains("the configuration file cannot be read: there is no")
     );
     assert!(load(dir.path().to_owned()).contains("is a directory"));
     let big = written(dir.path(), "big", &"#".repeat(1024 * 1024 + 1));
-    assert!(load(big).contains("larger than 1 MiB"));
+    assert!(load(big).contains("larger than 1048576 bytes"));
     let binary = dir.path().join("binary");
     std::fs::write(&binary, [0xff, 0xfe]).expect("written");
     assert!(load(binary).contains("not UTF-8"));

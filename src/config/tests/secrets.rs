@@ -83,6 +83,14 @@ proptest! {
 }
 
 #[test]
+fn all_loaded_secrets_can_be_listed() {
+    let keys = [("OPENAI_API_KEY", "o"), ("KATANA_ANTHROPIC_API_KEY", "a")];
+    let config = with(&keys).expect("valid").config;
+    let all: Vec<&str> = config.secrets().map(|secret| secret.expose()).collect();
+    assert_eq!(all, [TOKEN, "o", "a"]);
+}
+
+#[test]
 fn a_broken_line_with_a_secret_is_not_printed() {
     let toml = format!("[telegram]\ntoken = {TOKEN}\n");
     let problems = with_file(&toml, &[]).expect_err("broken");
@@ -130,7 +138,7 @@ fn secret_files_that_cannot_serve_are_named_by_their_variable() {
     for (path, why) in [
         (path("empty", "\n"), "is empty"),
         (path("lines", "a\nb\n"), "is not one word"),
-        (path("long", &"a".repeat(17 * 1024)), "is too long"),
+        (path("long", &"a".repeat(17 * 1024)), "is larger than 16384 bytes"),
         (dir.path().display().to_string(), "cannot be read"),
         (TOKEN.to_owned(), "cannot be read"),
     ] {
