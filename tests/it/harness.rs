@@ -102,8 +102,7 @@ impl Stage {
     pub async fn texts(&self, chat: i64, count: usize) -> Vec<String> {
         let enough = |sim: &Sim| sim.bot_messages(chat).len() >= count;
         let got = self.sim.wait_until(SOON, enough).await;
-        let texts: Vec<String> =
-            self.sim.bot_messages(chat).into_iter().map(|m| m.text).collect();
+        let texts: Vec<String> = self.sim.bot_messages(chat).into_iter().map(|m| m.text).collect();
         assert!(got, "{count} messages expected in chat {chat}, got {texts:?}");
         texts
     }
