@@ -271,7 +271,7 @@ impl Delivery {
                 );
                 Some(After::Resend(part))
             }
-            Fate::AskAgain => Some(After::Doubtful(part, floor)),
+            Fate::AskAgain => Some(After::StillDoubtful(part, floor)),
             Fate::Refused(e) => self.refused(part, &e).await,
         };
         if let Some(after) = after {
