@@ -1,6 +1,7 @@
 //! Every command for every role, on a real store: the house that the tests live in.
 
 mod access;
+mod pages;
 mod press;
 mod talk;
 
