@@ -1,0 +1,3 @@
+//! The edge to Telegram: everything that knows the Bot API.
+
+pub mod render;
