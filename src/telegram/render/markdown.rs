@@ -1,0 +1,387 @@
+//! Markdown to text with formatting: one walk over the parser's events.
+//!
+//! Nothing recurses and nothing is written twice, so the time is that of the parser. HTML is shown
+//! as it was written: a model that writes a tag usually talks about it.
+
+use pulldown_cmark::{
+    BlockQuoteKind, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd,
+};
+
+use super::canvas::{Marked, Page};
+use super::table::Table;
+use super::{clean, link};
+use crate::model::text::EntityKind;
+
+/// Columns that each level of a list is moved to the right.
+const INDENT: usize = 4;
+
+/// Levels of lists that are moved; deeper ones stay there, or a hostile text could make megabytes
+/// of spaces.
+const LEVELS: usize = 6;
+
+/// Longest name of a programming language, in bytes; longer ones are not names.
+const LANGUAGE_BYTES: usize = 32;
+
+/// Reads Markdown of any length and form.
+pub(super) fn read(source: &str) -> Marked {
+    let source = clean::source(source);
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_MATH
+        | Options::ENABLE_GFM;
+    let mut walk = Walk::default();
+    for (event, range) in Parser::new_ext(&source, options).into_offset_iter() {
+        walk.event(event, &source[range]);
+    }
+    walk.page.finish()
+}
+
+/// What is open at a place, with the byte it began at where that matters.
+enum Inline {
+    Format(usize, EntityKind),
+    Link(usize, String),
+    /// Something that is shown as it was written.
+    Nothing,
+}
+
+enum Block {
+    List {
+        /// The next number of an ordered one.
+        number: Option<u64>,
+        /// Whether its entries are paragraphs, with empty lines between them.
+        loose: bool,
+    },
+    /// A quote, with where it began, or a footnote.
+    Quote(usize),
+    Note,
+}
+
+#[derive(Default)]
+struct Walk {
+    page: Page,
+    inlines: Vec<Inline>,
+    blocks: Vec<Block>,
+    /// Links that are open; only the outermost counts.
+    links: usize,
+    /// Where a code block began, and its language.
+    code: Option<(usize, Option<String>)>,
+    table: Option<Table>,
+    /// The page around the table cell that is being written.
+    around: Option<Page>,
+    in_heading: bool,
+}
+
+impl Walk {
+    fn event(&mut self, event: Event<'_>, source: &str) {
+        match event {
+            Event::Start(tag) => self.start(tag, source),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) if self.code.is_some() => self.page.write_code(&text),
+            Event::Text(text) => self.page.write(&text),
+            Event::Code(code) => self.formatted(&code, EntityKind::Code),
+            Event::InlineMath(math) => self.inline_math(&math),
+            Event::DisplayMath(math) => self.display_math(&math),
+            Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
+            Event::FootnoteReference(label) => self.page.write(&format!("[{label}]")),
+            Event::SoftBreak if self.in_heading => self.page.write(" "),
+            Event::SoftBreak | Event::HardBreak => self.page.newline(),
+            Event::Rule => {
+                self.page.apart(1);
+                self.page.write("———");
+                self.end_block();
+            }
+            Event::TaskListMarker(done) => {
+                self.page.replace_marker(if done { "☑ " } else { "☐ " });
+            }
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>, source: &str) {
+        match tag {
+            Tag::Paragraph => {
+                if let Some(Block::List { loose, .. }) = self.blocks.last_mut() {
+                    *loose = true;
+                }
+                self.page.apart(1);
+            }
+            Tag::Heading { .. } => {
+                self.page.apart(2);
+                self.in_heading = true;
+                self.open(EntityKind::Bold);
+            }
+            Tag::BlockQuote(kind) => self.start_quote(kind),
+            Tag::CodeBlock(kind) => {
+                self.page.own_line();
+                self.page.break_line();
+                self.code = Some((self.page.at(), language(&kind)));
+            }
+            Tag::HtmlBlock => self.page.apart(1),
+            Tag::List(first) => self.start_list(first),
+            Tag::Item => self.start_item(),
+            Tag::FootnoteDefinition(label) => {
+                self.page.set_marker(self.page.indent, format!("[{label}] "), 1);
+                self.blocks.push(Block::Note);
+            }
+            Tag::Table(alignments) => self.table = Some(Table::new(alignments)),
+            Tag::TableHead | Tag::TableRow => {
+                if let Some(table) = &mut self.table {
+                    table.begin_row();
+                }
+            }
+            Tag::TableCell => {
+                self.around = Some(std::mem::replace(&mut self.page, Page::cell()));
+            }
+            Tag::Emphasis => self.open(EntityKind::Italic),
+            Tag::Strong => self.open(EntityKind::Bold),
+            Tag::Strikethrough if source.starts_with("~~") => self.open(EntityKind::Strikethrough),
+            // One tilde means "about" more often than "deleted".
+            Tag::Strikethrough => {
+                self.page.write("~");
+                self.inlines.push(Inline::Nothing);
+            }
+            Tag::Link { link_type, dest_url, .. } => {
+                let address = match link_type {
+                    LinkType::Email => String::new(),
+                    _ => dest_url.into_string(),
+                };
+                self.open_link(address);
+            }
+            Tag::Image { dest_url, .. } => self.open_link(dest_url.into_string()),
+            // Switched off in the options, or without anything to show.
+            Tag::DefinitionList
+            | Tag::DefinitionListTitle
+            | Tag::DefinitionListDefinition
+            | Tag::Superscript
+            | Tag::Subscript
+            | Tag::MetadataBlock(_) => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => self.end_block(),
+            TagEnd::Heading(_) => {
+                self.close();
+                self.in_heading = false;
+                self.page.set_gap(1);
+            }
+            TagEnd::BlockQuote(_) => {
+                if let Some(Block::Quote(start)) = self.blocks.pop() {
+                    self.page.mark(start, self.page.at(), EntityKind::Quote);
+                }
+                self.end_block();
+            }
+            TagEnd::CodeBlock => self.end_code(),
+            TagEnd::List(_) => {
+                self.blocks.pop();
+                self.indent();
+                self.end_block();
+            }
+            TagEnd::Item => self.page.write_marker(),
+            TagEnd::FootnoteDefinition => {
+                self.page.write_marker();
+                self.blocks.pop();
+                self.end_block();
+            }
+            TagEnd::Table => {
+                if let Some(table) = self.table.take() {
+                    table.draw(&mut self.page);
+                }
+                self.end_block();
+            }
+            TagEnd::TableCell => {
+                if let (Some(around), Some(table)) = (self.around.take(), &mut self.table) {
+                    table.add(std::mem::replace(&mut self.page, around));
+                }
+            }
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close(),
+            TagEnd::Link | TagEnd::Image => self.close(),
+            TagEnd::TableHead
+            | TagEnd::TableRow
+            | TagEnd::DefinitionList
+            | TagEnd::DefinitionListTitle
+            | TagEnd::DefinitionListDefinition
+            | TagEnd::Superscript
+            | TagEnd::Subscript
+            | TagEnd::MetadataBlock(_) => {}
+        }
+    }
+
+    /// After a block comes an empty line, unless the list around it is a tight one.
+    fn end_block(&mut self) {
+        let tight = matches!(self.blocks.last(), Some(Block::List { loose: false, .. }));
+        self.page.set_gap(if tight { 1 } else { 2 });
+    }
+
+    fn start_quote(&mut self, kind: Option<BlockQuoteKind>) {
+        self.page.own_line();
+        self.blocks.push(Block::Quote(self.page.at()));
+        let title = match kind {
+            None => return,
+            Some(BlockQuoteKind::Note) => "Note",
+            Some(BlockQuoteKind::Tip) => "Tip",
+            Some(BlockQuoteKind::Important) => "Important",
+            Some(BlockQuoteKind::Warning) => "Warning",
+            Some(BlockQuoteKind::Caution) => "Caution",
+        };
+        self.formatted(title, EntityKind::Bold);
+        self.page.set_gap(1);
+    }
+
+    fn start_list(&mut self, number: Option<u64>) {
+        let nested = matches!(self.blocks.last(), Some(Block::List { .. }));
+        if nested {
+            self.page.set_gap(1);
+        }
+        self.page.apart(1);
+        self.blocks.push(Block::List { number, loose: false });
+        self.indent();
+    }
+
+    fn start_item(&mut self) {
+        let Some(Block::List { number, loose }) = self.blocks.last_mut() else { return };
+        let below = if *loose { 2 } else { 1 };
+        let marker = match number {
+            None => "• ".to_owned(),
+            Some(number) => {
+                let marker = format!("{number}. ");
+                *number = number.saturating_add(1);
+                marker
+            }
+        };
+        self.page.set_marker(self.page.indent.saturating_sub(INDENT), marker, below);
+    }
+
+    /// Sets the indentation for the lists that are open.
+    fn indent(&mut self) {
+        let lists = self.blocks.iter().filter(|b| matches!(b, Block::List { .. })).count();
+        self.page.indent = INDENT * lists.min(LEVELS);
+    }
+
+    fn end_code(&mut self) {
+        if let Some((start, language)) = self.code.take() {
+            self.page.trim_end(start);
+            self.page.mark(start, self.page.at(), EntityKind::Pre { language });
+        }
+        self.end_block();
+    }
+
+    fn open(&mut self, kind: EntityKind) {
+        self.page.ready();
+        self.inlines.push(Inline::Format(self.page.at(), kind));
+    }
+
+    fn open_link(&mut self, address: String) {
+        self.page.ready();
+        self.links += 1;
+        self.inlines.push(Inline::Link(self.page.at(), address));
+    }
+
+    fn close(&mut self) {
+        match self.inlines.pop() {
+            Some(Inline::Format(start, kind)) => self.page.mark(start, self.page.at(), kind),
+            Some(Inline::Link(start, address)) => self.close_link(start, &address),
+            Some(Inline::Nothing) => self.page.write("~"),
+            None => {}
+        }
+    }
+
+    fn close_link(&mut self, start: usize, address: &str) {
+        self.links -= 1;
+        let nameless = clean::is_blank(self.page.since(start));
+        if self.links > 0 {
+            return;
+        }
+        match link::target(address) {
+            Some(url) => {
+                if nameless {
+                    self.page.write(&url);
+                }
+                self.page.mark(start, self.page.at(), EntityKind::Link { url });
+                if let Some(table) = &mut self.table {
+                    table.note_link();
+                }
+            }
+            None if nameless => self.page.write(address),
+            None => {
+                if let Some(shown) = link::shown(address, self.page.since(start)) {
+                    let shown = format!(" ({shown})");
+                    self.page.write(&shown);
+                }
+            }
+        }
+    }
+
+    fn formatted(&mut self, text: &str, kind: EntityKind) {
+        self.page.ready();
+        let start = self.page.at();
+        self.page.write(text);
+        self.page.mark(start, self.page.at(), kind);
+    }
+
+    /// Formulas are shown as written. What looks like one and has none of its signs is most
+    /// likely money.
+    fn inline_math(&mut self, math: &str) {
+        if math.contains(['\\', '^', '_', '{', '=']) {
+            self.formatted(math, EntityKind::Code);
+        } else {
+            self.page.write(&format!("${math}$"));
+        }
+    }
+
+    /// Nothing is known of what stands around, so the formula takes a block only where it can.
+    fn display_math(&mut self, math: &str) {
+        let inline = self.page.single_line || self.in_heading || !self.inlines.is_empty();
+        if inline {
+            return self.formatted(math.trim(), EntityKind::Code);
+        }
+        self.page.own_line();
+        self.page.break_line();
+        let start = self.page.at();
+        self.page.write_code(math.trim());
+        let language = Some("latex".to_owned());
+        self.page.mark(start, self.page.at(), EntityKind::Pre { language });
+        self.page.set_gap(1);
+    }
+
+    /// HTML as written, but for line breaks.
+    fn html(&mut self, html: &str) {
+        let mut rest = html;
+        while let Some(at) = find_break(rest) {
+            self.page.write(&rest[..at]);
+            self.page.newline();
+            let length = rest[at..].find('>').map_or(rest.len() - at, |end| end + 1);
+            rest = &rest[at + length..];
+        }
+        match rest.strip_suffix('\n') {
+            // The line's end is written with what follows it.
+            Some(line) => {
+                self.page.write(line);
+                self.page.apart(1);
+            }
+            None => self.page.write(rest),
+        }
+    }
+}
+
+/// Where `<br>`, `<br/>` or the like begins.
+fn find_break(html: &str) -> Option<usize> {
+    let bytes = html.as_bytes();
+    html.match_indices('<').map(|(at, _)| at).find(|&at| {
+        let name = bytes.get(at + 1..at + 3).is_some_and(|n| n.eq_ignore_ascii_case(b"br"));
+        let rest = &bytes[bytes.len().min(at + 3)..];
+        name && rest.iter().find(|b| !matches!(b, b' ' | b'/')) == Some(&b'>')
+    })
+}
+
+/// The language of a code block, as Telegram's clients look it up: one lower-case word.
+fn language(kind: &CodeBlockKind<'_>) -> Option<String> {
+    let CodeBlockKind::Fenced(info) = kind else { return None };
+    let decoration = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | '.' | ',' | ':' | '=');
+    let word = info.split(decoration).find(|w| !w.is_empty())?;
+    let fits = word.len() <= LANGUAGE_BYTES
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '#' | '_'));
+    fits.then(|| word.to_ascii_lowercase())
+}
