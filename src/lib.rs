@@ -1,3 +1,4 @@
 //! Katana: a Telegram AI assistant that loses nothing and can be left alone.
 
 pub mod model;
+pub mod provider;
