@@ -74,9 +74,10 @@ mod tests {
         let mut out = String::new();
         let mut last = 0;
         for at in 0..=wide.len() {
-            let cut = message.entities.iter().any(|e| {
-                e.offset as usize == at || (e.offset + e.length) as usize == at
-            });
+            let cut = message
+                .entities
+                .iter()
+                .any(|e| e.offset as usize == at || (e.offset + e.length) as usize == at);
             if !cut && at < wide.len() {
                 continue;
             }
@@ -184,7 +185,10 @@ mod tests {
     #[test]
     fn small_tables_are_aligned_and_others_listed() {
         let small = "|a|b|c|\n|-|-:|:-:|\n|`x`|1|漢|\n|long|**22**||";
-        assert_eq!(shown(small), "<pre:|a    |  b | c\n-----+----+---\nx    |  1 | 漢\nlong | 22 |>");
+        assert_eq!(
+            shown(small),
+            "<pre:|a    |  b | c\n-----+----+---\nx    |  1 | 漢\nlong | 22 |>"
+        );
         let linked = "|a|b|\n|-|-|\n|x|[y](https://a.b)|\n||z|";
         assert_eq!(shown(linked), "• <b|x>\n    b: <a:https://a.b|y>\n• b: z");
         let wide = format!("|a|b|\n|-|-|\n|x|{}|", "w".repeat(60));
@@ -236,10 +240,48 @@ mod tests {
     fn hostile_nesting_stays_linear() {
         let size = 64 * 1024;
         for unit in [
-            "*[`(`> ", "> ", "- ", "*", "_a ", "**a ", "[", "![", "[a](", "`", "``a`", "<", "<a ",
-            "~~", "|", "|a", "\n|-", "1. ", "  - a\n", "> - ", "&#", "$", "$$", "${", "\\", "[^a]",
-            "[^a]: ", "[a]: b\n", "\n\n    ", "\u{301}", "\u{200D}", "\u{1F1E6}", "👨\u{200D}",
-            " \n", "***a** b* ", "<!--", "<![CDATA[", "<?", "**a*~~", "a\n===\n", "#", "# a\n",
+            "*[`(`> ",
+            "> ",
+            "- ",
+            "*",
+            "_a ",
+            "**a ",
+            "[",
+            "![",
+            "[a](",
+            "`",
+            "``a`",
+            "<",
+            "<a ",
+            "~~",
+            "|",
+            "|a",
+            "\n|-",
+            "1. ",
+            "  - a\n",
+            "> - ",
+            "&#",
+            "$",
+            "$$",
+            "${",
+            "\\",
+            "[^a]",
+            "[^a]: ",
+            "[a]: b\n",
+            "\n\n    ",
+            "\u{301}",
+            "\u{200D}",
+            "\u{1F1E6}",
+            "👨\u{200D}",
+            " \n",
+            "***a** b* ",
+            "<!--",
+            "<![CDATA[",
+            "<?",
+            "**a*~~",
+            "a\n===\n",
+            "#",
+            "# a\n",
         ] {
             let source = unit.repeat(size / unit.len());
             let clock = std::time::Instant::now();
@@ -338,8 +380,7 @@ mod tests {
         a.text.push('\n');
         let shift = utf16_len(&a.text) as u32;
         a.text.push_str(&b.text);
-        a.entities
-            .extend(b.entities.into_iter().map(|e| Entity { offset: e.offset + shift, ..e }));
+        a.entities.extend(b.entities.into_iter().map(|e| Entity { offset: e.offset + shift, ..e }));
         a
     }
 

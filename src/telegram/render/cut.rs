@@ -109,7 +109,8 @@ fn holds_together(prev: char, next: char, flags: usize) -> bool {
     extends(next)
         || prev == '\u{200D}'
         || is_flag_half(next) && flags % 2 == 1
-        || matches!(prev, '\u{1100}'..='\u{115F}') && matches!(next, '\u{1100}'..='\u{115F}' | '\u{AC00}'..='\u{D7A3}')
+        || matches!(prev, '\u{1100}'..='\u{115F}')
+            && matches!(next, '\u{1100}'..='\u{115F}' | '\u{AC00}'..='\u{D7A3}')
 }
 
 fn is_flag_half(c: char) -> bool {

@@ -27,7 +27,8 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
             return parts;
         }
         let within = pieces.from(start, after_units(text, start, units.max(UNITS_MIN)));
-        let hard = after_entities(&within, start).min(after_units(text, start, units.max(UNITS_MIN)));
+        let hard =
+            after_entities(&within, start).min(after_units(text, start, units.max(UNITS_MIN)));
         let end = if hard == text.len() {
             hard
         } else {

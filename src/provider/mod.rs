@@ -1,0 +1,42 @@
+//! The edge to language models: one trait, four providers.
+//!
+//! Invariants: an answer is a stream that ends with [`Piece::Done`] or with one error, and nothing
+//! follows either. No error, and no `{:?}` of a provider, shows an API key, a URL with credentials
+//! or what people wrote.
+
+use futures_util::stream::BoxStream;
+
+use crate::model::conversation::{Ask, Piece};
+
+mod echo;
+mod failure;
+mod offline;
+
+pub use echo::Echo;
+pub use failure::{ProviderError, Refusal};
+pub use offline::Offline;
+
+/// An answer while it is being written. Dropping it ends the call.
+pub type Answering = BoxStream<'static, Result<Piece, ProviderError>>;
+
+/// Something that answers questions.
+pub trait Provider: Send + Sync + 'static {
+    /// Which provider this is: `openai`, `anthropic`, `offline` or `echo`.
+    fn name(&self) -> &'static str;
+    /// The configured model.
+    fn model(&self) -> &str;
+    /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
+    /// filter can stop a model before its first word.
+    fn answer(&self, ask: Ask) -> Answering;
+    /// Whether answers are Markdown; otherwise they are sent as they are.
+    fn is_markdown(&self) -> bool {
+        true
+    }
+    /// Whether the history and the chat's model are of any use to it.
+    fn has_context(&self) -> bool {
+        true
+    }
+}
+
+mod pending;
+pub use pending::*;
