@@ -39,7 +39,7 @@ pub enum KnowledgeError {
 #[derive(Debug)]
 pub struct Knowledge {
     index: Mutex<Connection>,
-    files: usize,
+    titles: Vec<String>,
     passages: usize,
     left_out: Vec<PathBuf>,
 }
@@ -61,7 +61,7 @@ impl Knowledge {
         collect(folder, &mut paths, 0)?;
         paths.sort();
         let mut this =
-            Self { index: Mutex::new(conn), files: 0, passages: 0, left_out: Vec::new() };
+            Self { index: Mutex::new(conn), titles: Vec::new(), passages: 0, left_out: Vec::new() };
         for path in paths {
             this.add(folder, path)?;
         }
@@ -83,7 +83,8 @@ impl Knowledge {
             insert.execute(params![title, body, source])?;
             self.passages += 1;
         }
-        self.files += 1;
+        let heading = text.lines().find_map(|l| l.strip_prefix("# ")).map(str::trim);
+        self.titles.push(heading.unwrap_or(&source).to_owned());
         Ok(())
     }
 
@@ -107,7 +108,12 @@ impl Knowledge {
 
     /// Files and passages in the index.
     pub fn size(&self) -> (usize, usize) {
-        (self.files, self.passages)
+        (self.titles.len(), self.passages)
+    }
+
+    /// What the files are about: their first headings, or their names.
+    pub fn titles(&self) -> &[String] {
+        &self.titles
     }
 
     /// Files that are too large, or not UTF-8, or one too many.
