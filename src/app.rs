@@ -135,7 +135,7 @@ impl Prepared {
             answerer,
             settings,
         )?);
-        Ok(Some(launch(shared, config, claim_code)))
+        Ok(Some(launch(shared, config, claim_code)?))
     }
 
     /// `getMe`, until it is answered.
@@ -225,7 +225,7 @@ impl App {
     }
 }
 
-fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> App {
+fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> anyhow::Result<App> {
     let rates = config.delivery.pace.then(|| Rates {
         chat_per_s: config.delivery.chat_per_s,
         chat_burst: config.delivery.chat_burst,
@@ -239,7 +239,7 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> A
     let delivery = Delivery::new(Arc::clone(&shared), rates);
     let chats = Chats::new(Arc::clone(&shared), delivery.clone());
     let tasks = shared.tasks.clone();
-    tasks.spawn("deliver", Deliver::new(delivery.clone()).run());
+    tasks.spawn("deliver", Deliver::new(delivery.clone())?.run());
     tasks.spawn("chats", async move {
         chats.run().await;
         delivery.close();
@@ -247,7 +247,7 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> A
     tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(&shared), keep).run());
     tasks.spawn("publish", publish(Arc::clone(&shared)));
-    App { polling: shared.polling.subscribe(), shared, claim_code }
+    Ok(App { polling: shared.polling.subscribe(), shared, claim_code })
 }
 
 /// Fills Telegram's command menus. Convenience only: tried a few times, then left.

