@@ -332,7 +332,15 @@ fn provider(config: &Config, knowledge: Option<&Knowledge>) -> anyhow::Result<Ar
 }
 
 fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let Some(dir) = &config.knowledge.dir else { return Ok(None) };
+    let offline = config.answer.provider == config::Provider::Offline;
+    let Some(dir) = &config.knowledge.dir else {
+        let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
+        return Ok(built_in.map(Arc::new));
+    };
+    if !offline && !dir.is_dir() {
+        // The configuration warned already; answers go on without the folder.
+        return Ok(None);
+    }
     let knowledge = Knowledge::open(dir)?;
     let (files, passages) = knowledge.size();
     tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
