@@ -8,13 +8,23 @@ use futures_util::stream::BoxStream;
 
 use crate::model::conversation::{Ask, Piece};
 
+mod anthropic;
+mod complaint;
 mod echo;
 mod failure;
 mod offline;
+mod openai;
+pub mod prompt;
+mod reading;
+mod scrub;
+mod wire;
 
+pub use anthropic::{Anthropic, AnthropicSettings};
 pub use echo::Echo;
 pub use failure::{ProviderError, Refusal};
 pub use offline::Offline;
+pub use openai::{OpenAi, OpenAiSettings};
+pub use prompt::tokens;
 
 /// An answer while it is being written. Dropping it ends the call.
 pub type Answering = BoxStream<'static, Result<Piece, ProviderError>>;
