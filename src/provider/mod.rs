@@ -47,6 +47,3 @@ pub trait Provider: Send + Sync + 'static {
         true
     }
 }
-
-mod pending;
-pub use pending::*;
