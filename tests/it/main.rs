@@ -4,7 +4,9 @@ mod harness;
 mod process;
 
 mod access;
+mod commands;
 mod conversation;
 mod crash;
+mod delivery;
 mod groups;
 mod intake;
