@@ -4,17 +4,23 @@
 //! is not modified" where the message stands, and as "message to edit not found" where it does
 //! not (Bot API `editMessageText`; tdlib), so the few ids that it can have are asked in turn.
 
+use std::time::Duration;
+
 use tokio::time::sleep;
 
 use super::Shared;
 use super::deliver::outgoing;
-use crate::model::failure::{Again, Judged};
+use crate::model::failure::{Again, Judged, backoff};
 use crate::model::ids::MessageId;
 use crate::store::OpenPart;
 use crate::telegram::TelegramError;
 
 /// Refusals by pace that one search sits out before it is put off.
 const PATIENCE: usize = 5;
+
+/// Tries of one probe that the network or Telegram fails; a search of many probes would hardly
+/// ever end if one failure ended it.
+const TRIES: u32 = 4;
 
 /// What became of a part.
 #[derive(Debug)]
@@ -49,7 +55,7 @@ impl Fate {
 enum Probe {
     Here,
     NotHere,
-    Wait(std::time::Duration),
+    Wait(Duration),
     Broken,
     Refused,
     Odd,
@@ -60,6 +66,7 @@ pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId
     let candidates = shared.ledger().candidates(part.chat, floor);
     let mut waits = 0;
     for id in candidates.ids {
+        let mut tries = 0;
         loop {
             let answer = shared.client.edit(id, outgoing(part)).await;
             match read(&answer) {
@@ -68,6 +75,10 @@ pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId
                 Probe::Wait(pause) if waits < PATIENCE => {
                     waits += 1;
                     sleep(pause).await;
+                }
+                Probe::Broken if tries < TRIES => {
+                    tries += 1;
+                    sleep(backoff(tries, Duration::from_millis(50), Duration::from_secs(1))).await;
                 }
                 Probe::Wait(_) | Probe::Broken => return Fate::AskAgain,
                 Probe::Refused => {
