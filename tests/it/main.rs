@@ -4,9 +4,11 @@ mod harness;
 mod process;
 
 mod access;
+mod chats;
 mod commands;
 mod conversation;
 mod crash;
 mod delivery;
 mod groups;
 mod intake;
+mod lifecycle;
