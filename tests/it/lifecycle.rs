@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use botapi_sim::{Faults, Hold, HoldAt, ModelFault};
+use botapi_sim::{Fault, Faults, Hold, HoldAt, ModelFault};
 
 use crate::harness::{MODEL_KEY, SOON, Stage};
 use crate::process::{self, Daemon};
@@ -198,6 +198,7 @@ async fn secrets_never_reach_a_sink() {
     model.fault_next(ModelFault::status(500, &format!("token {token} key {MODEL_KEY}")));
     model.fault_next(ModelFault::Html);
     model.fault_next(ModelFault::Closed);
+    stage.sim.fault_next("getUpdates", Fault::AnswerCut);
     let mut daemon = Daemon::start(&stage);
     for i in 0..20 {
         stage.sim.say(5 + i, &format!("message {i}"));

@@ -4,6 +4,7 @@ mod harness;
 mod process;
 
 mod access;
+mod answers;
 mod chats;
 mod commands;
 mod conversation;
@@ -12,3 +13,4 @@ mod delivery;
 mod groups;
 mod intake;
 mod lifecycle;
+mod previews;
