@@ -15,12 +15,12 @@ use crate::model::ids::MessageId;
 use crate::store::OpenPart;
 use crate::telegram::TelegramError;
 
-/// Refusals by pace that one search sits out before it is put off.
-const PATIENCE: usize = 5;
+/// Failed tries that one id gets before the search is put off: a search that began anew at every
+/// failure would not end where one call in ten fails.
+const PATIENCE: u32 = 5;
 
-/// Tries of one probe that the network or Telegram fails; a search of many probes would hardly
-/// ever end if one failure ended it.
-const TRIES: u32 = 4;
+/// First pause after a failed try; it doubles from here.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What became of a part.
 #[derive(Debug)]
@@ -64,7 +64,6 @@ enum Probe {
 /// Looks for a part whose attempt began when `floor` was the highest id known.
 pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId) -> Fate {
     let candidates = shared.ledger().candidates(part.chat, floor);
-    let mut waits = 0;
     for id in candidates.ids {
         let mut tries = 0;
         loop {
@@ -72,13 +71,13 @@ pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId
             match read(&answer) {
                 Probe::Here => return Fate::Arrived(id),
                 Probe::NotHere => break,
-                Probe::Wait(pause) if waits < PATIENCE => {
-                    waits += 1;
+                Probe::Wait(pause) if tries < PATIENCE => {
+                    tries += 1;
                     sleep(pause).await;
                 }
-                Probe::Broken if tries < TRIES => {
+                Probe::Broken if tries < PATIENCE => {
                     tries += 1;
-                    sleep(backoff(tries, Duration::from_millis(50), Duration::from_secs(1))).await;
+                    sleep(backoff(tries, PAUSE, Duration::from_secs(2))).await;
                 }
                 Probe::Wait(_) | Probe::Broken => return Fate::AskAgain,
                 Probe::Refused => {
