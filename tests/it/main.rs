@@ -4,3 +4,4 @@ mod harness;
 
 mod conversation;
 mod crash;
+mod intake;
