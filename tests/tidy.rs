@@ -365,3 +365,16 @@ fn nothing_names_the_machine_it_was_written_on() {
     }
     none(complaints, "foreign places");
 }
+
+#[test]
+fn the_list_of_missing_tests_is_up_to_date() {
+    let sources = sources(&["src", "tests"]);
+    let exists = |name: &str| {
+        sources.iter().any(|s| words(&s.code, name).any(|b| s.code[..b].ends_with("fn ")))
+    };
+    let rows = table("Invariants without a test of their name");
+    let written = rows.iter().flat_map(|row| &row[0]).filter(|name| exists(name));
+    let move_up =
+        |name| format!("{RULES}: {name} has its test now; move the row to \"Invariants\"");
+    none(written.map(move_up).collect(), "invariants");
+}
