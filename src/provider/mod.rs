@@ -12,11 +12,15 @@ mod anthropic;
 mod complaint;
 mod echo;
 mod failure;
+#[cfg(test)]
+mod fake;
 mod offline;
 mod openai;
 pub mod prompt;
 mod reading;
 mod scrub;
+#[cfg(test)]
+mod vendors;
 mod wire;
 
 pub use anthropic::{Anthropic, AnthropicSettings};
@@ -47,6 +51,3 @@ pub trait Provider: Send + Sync + 'static {
         true
     }
 }
-
-mod pending;
-pub use pending::*;

@@ -179,7 +179,7 @@ fn sentences(text: &str, limit: usize) -> String {
             matches!(mark, '。' | '！' | '？') || (matches!(mark, '.' | '!' | '?') && spaced)
         })
         .map(|(at, mark)| at + mark.len_utf8())
-        .last();
+        .next_back();
     let after_word = head.rfind(char::is_whitespace);
     let end = [after_sentence, after_word]
         .into_iter()

@@ -256,3 +256,47 @@ fn stop_reason(word: &str) -> StopReason {
         _ => StopReason::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provider(base_url: &str) -> OpenAi {
+        let base_url = base_url.to_owned();
+        let (model, read_timeout) = ("m".to_owned(), Duration::from_secs(1));
+        OpenAi::new(OpenAiSettings { api_key: None, base_url, model, read_timeout }).unwrap()
+    }
+
+    #[test]
+    fn the_endpoint_follows_from_any_spelling_of_the_base() {
+        let expected = "http://localhost:11434/v1/chat/completions";
+        for tail in ["/v1", "/v1/", "/v1/chat/completions", "/v1/chat/completions/"] {
+            let base = format!("http://localhost:11434{tail}");
+            assert_eq!(provider(&base).shared.url.as_str(), expected);
+        }
+        let bare = provider("http://localhost:8080");
+        assert_eq!(bare.shared.url.path(), "/chat/completions");
+    }
+
+    #[test]
+    fn only_openai_itself_gets_the_newer_name_of_the_bound() {
+        let newer = |base| provider(base).shared.newer_bound.load(Ordering::Relaxed);
+        assert!(newer("https://api.openai.com/v1"));
+        assert!(!newer("https://openrouter.ai/api/v1"));
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_named_without_being_shown() {
+        let settings = OpenAiSettings {
+            api_key: Some(SecretString::from("sk-\nsecret")),
+            base_url: "http://localhost/v1".to_owned(),
+            model: "m".to_owned(),
+            read_timeout: Duration::from_secs(1),
+        };
+        let error = OpenAi::new(settings).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot use the api key: it holds characters that no key has"
+        );
+    }
+}
