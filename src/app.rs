@@ -79,7 +79,8 @@ impl Prepared {
             send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
         })?;
         let knowledge = knowledge(config)?;
-        Ok(Self { store, client, provider: provider(config)?, knowledge, tuning, bot })
+        let provider = provider(config, knowledge.as_deref())?;
+        Ok(Self { store, client, provider, knowledge, tuning, bot })
     }
 
     /// Asks Telegram who the bot is, for as long as it takes, then starts all stages. `None` when
@@ -305,13 +306,16 @@ fn answering(config: &Config) -> answer::Settings {
     }
 }
 
-fn provider(config: &Config) -> anyhow::Result<Arc<dyn Provider>> {
+fn provider(config: &Config, knowledge: Option<&Knowledge>) -> anyhow::Result<Arc<dyn Provider>> {
     let secret = |s: &config::Secret| SecretString::from(s.expose());
     let read_timeout =
         Duration::from_secs(config.answer.first_token_timeout_s.max(config.answer.timeout_s));
     Ok(match config.answer.provider {
         config::Provider::Echo => Arc::new(Echo),
-        config::Provider::Offline => Arc::new(Offline),
+        config::Provider::Offline => {
+            let topics = knowledge.map(|k| k.titles().to_vec()).unwrap_or_default();
+            Arc::new(Offline::with_topics(topics))
+        }
         config::Provider::OpenAi => Arc::new(OpenAi::new(OpenAiSettings {
             api_key: config.openai.api_key.as_ref().map(secret),
             base_url: config.openai.base_url.clone(),
@@ -328,7 +332,15 @@ fn provider(config: &Config) -> anyhow::Result<Arc<dyn Provider>> {
 }
 
 fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let Some(dir) = &config.knowledge.dir else { return Ok(None) };
+    let offline = config.answer.provider == config::Provider::Offline;
+    let Some(dir) = &config.knowledge.dir else {
+        let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
+        return Ok(built_in.map(Arc::new));
+    };
+    if !offline && !dir.is_dir() {
+        // The configuration warned already; answers go on without the folder.
+        return Ok(None);
+    }
     let knowledge = Knowledge::open(dir)?;
     let (files, passages) = knowledge.size();
     tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");

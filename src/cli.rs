@@ -170,6 +170,8 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (code, Some(store.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
+    } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
+        (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))
     } else {
         (exit::SOFTWARE, None)
     };

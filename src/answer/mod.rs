@@ -3,6 +3,7 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod pages;
 mod stream;
 mod window;
 
@@ -21,6 +22,7 @@ use crate::model::reply::{Reply, ReplyBody};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
+pub use pages::PAGES;
 use stream::Collected;
 
 /// Plain settings.

@@ -65,6 +65,9 @@ pub(super) async fn collect(
                 }
             }
             Ok(Some(Ok(Piece::Done(finished)))) => {
+                if text.trim().is_empty() && finished.reason == StopReason::Filtered {
+                    return Collected::Failed(Trouble::Provider(ProviderError::Filtered));
+                }
                 if text.trim().is_empty() {
                     return Collected::Failed(Trouble::Empty);
                 }

@@ -70,7 +70,7 @@ you do not know something, say so instead of guessing.";
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("answer.provider", Kind::Choice(PROVIDERS), "auto").alias(&["AI_PROVIDER"]).doc(
-        "Who answers. `auto` takes `anthropic` if its key is set, else `openai` if its key or address is set, else `offline` if `knowledge.dir` is set. `ollama`, `gemini` (or `google`), `vllm` and `openrouter` mean `openai` with that server's usual address and model. `offline` quotes the knowledge folder, `echo` repeats the question.",
+        "Who answers. `auto` takes `anthropic` if its key is set, else `openai` if its key or address is set, else `offline`. `ollama`, `gemini` (or `google`), `vllm` and `openrouter` mean `openai` with that server's usual address and model. `offline` quotes the knowledge folder, or built-in pages about Katana without one, `echo` repeats the question.",
         "To choose when several keys are set, or to name a server of your own.",
     ),
     Key::new("answer.system_prompt", Kind::Prose, PROMPT).doc(

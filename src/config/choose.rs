@@ -115,11 +115,10 @@ fn auto(settled: &mut Settled) -> Provider {
         return Provider::OpenAi;
     }
     if settled.path("knowledge.dir").is_none() && !settled.problems.about("knowledge.dir") {
-        settled.problems.push(
+        settled.warn(
             "answer.provider",
-            "no provider can be chosen: there is no API key and no knowledge folder",
-            "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or knowledge.dir for answers without a \
-             model, or answer.provider = \"echo\" to try the bot out",
+            "there is no API key and no knowledge folder: only questions about Katana itself are answered",
+            "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or knowledge.dir for answers from your own documents",
         );
     }
     Provider::Offline

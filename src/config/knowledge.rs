@@ -9,7 +9,7 @@ use super::settled::Settled;
 /// The section `[knowledge]`.
 #[derive(Clone, Debug)]
 pub struct Knowledge {
-    /// The folder; without it, nothing is looked up.
+    /// The folder; without it, nothing is looked up, or the built-in pages if offline.
     pub dir: Option<PathBuf>,
     /// Passages that go along with a question; 0 for none.
     pub passages: u32,
@@ -17,8 +17,8 @@ pub struct Knowledge {
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("knowledge.dir", Kind::Path, "").example("/etc/katana-bot/knowledge").doc(
-        "A folder of text and Markdown files which answers may quote with their source. Without it, nothing is looked up.",
-        "To answer from your own documents; the provider `offline` needs it.",
+        "A folder of text and Markdown files which answers may quote with their source. Without it, nothing is looked up, except that the provider `offline` then quotes its built-in pages about Katana.",
+        "To answer from your own documents.",
     ),
     Key::new("knowledge.passages", Kind::Whole(0, 20), "3").doc(
         "How many passages are looked up for a question.",
@@ -38,11 +38,6 @@ impl Knowledge {
                 settled.problems.push(DIR, message, HINT);
             }
             (Some(_), _) => settled.warn(DIR, "there is no such folder", HINT),
-            (None, Provider::Offline)
-                if !settled.problems.about(DIR) && !settled.problems.about("answer.provider") =>
-            {
-                settled.problems.push(DIR, "the provider offline has nothing to quote", HINT);
-            }
             (None, _) => {}
         }
         Self { dir, passages: settled.count("knowledge.passages") }

@@ -18,7 +18,8 @@ use crate::telegram::{Batch, Conflict, TelegramError};
 pub struct Intake {
     shared: Arc<Shared>,
     failures: u32,
-    /// Whether a poll was answered; the first one must not wait for messages.
+    /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
+    /// for messages: so everybody learns at once that polling works.
     answered: bool,
     started: Instant,
 }
@@ -142,6 +143,7 @@ impl Intake {
         if let Some(cause) = e.conflict() {
             return self.conflict(cause).await;
         }
+        self.answered = false;
         if e.token_refused() {
             self.tell(Polling::TokenRefused);
             tracing::error!(
@@ -174,6 +176,7 @@ impl Intake {
         self.shared.vitals.conflicts.add_one();
         match cause {
             Conflict::Webhook => {
+                self.answered = false;
                 self.tell(Polling::Conflict);
                 tracing::error!(
                     "a webhook is set for this bot, so Telegram refuses polls; call deleteWebhook, \
@@ -181,7 +184,10 @@ impl Intake {
                 );
             }
             // Our own poll from before a restart is cut off by the new one: normal, once.
-            Conflict::OtherPoller if self.started.elapsed() < Duration::from_secs(60) => {
+            Conflict::OtherPoller
+                if self.started.elapsed() < Duration::from_secs(60)
+                    && self.shared.vitals.conflicts.get() == 1 =>
+            {
                 tracing::info!("an earlier poll is still open at Telegram; trying again");
             }
             Conflict::OtherPoller => {

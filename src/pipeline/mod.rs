@@ -157,8 +157,12 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether more waits in the inbox than may.
+    /// Whether more waits in the inbox than may. Never while paused: the `/resume` that ends it
+    /// comes by the same way.
     fn is_full(&self) -> bool {
+        if self.paused.load(Ordering::SeqCst) {
+            return false;
+        }
         let max = i64::try_from(self.settings.backlog_max).unwrap_or(i64::MAX);
         self.backlog.load(Ordering::Relaxed) >= max
     }

@@ -1,92 +1,53 @@
-//! temporary
-use crate::model::conversation::*;
-use crate::model::failure::*;
-use futures_util::stream::{self, StreamExt};
-pub type Answering = futures_util::stream::BoxStream<'static, Result<Piece, ProviderError>>;
+//! The edge to language models: one trait, four providers.
+//!
+//! Invariants: an answer is a stream that ends with [`Piece::Done`] or with one error, and nothing
+//! follows either. No error, and no `{:?}` of a provider, shows an API key, a URL with credentials
+//! or what people wrote.
+
+use futures_util::stream::BoxStream;
+
+use crate::model::conversation::{Ask, Piece};
+
+mod anthropic;
+mod complaint;
+mod echo;
+mod failure;
+#[cfg(test)]
+mod fake;
+mod offline;
+mod openai;
+pub mod prompt;
+mod reading;
+mod scrub;
+#[cfg(test)]
+mod vendors;
+mod wire;
+
+pub use anthropic::{Anthropic, AnthropicSettings};
+pub use echo::Echo;
+pub use failure::{ProviderError, Refusal};
+pub use offline::Offline;
+pub use openai::{OpenAi, OpenAiSettings};
+pub use prompt::tokens;
+
+/// An answer while it is being written. Dropping it ends the call.
+pub type Answering = BoxStream<'static, Result<Piece, ProviderError>>;
+
+/// Something that answers questions.
 pub trait Provider: Send + Sync + 'static {
+    /// Which provider this is: `openai`, `anthropic`, `offline` or `echo`.
     fn name(&self) -> &'static str;
+    /// The configured model.
     fn model(&self) -> &str;
+    /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
+    /// filter can stop a model before its first word.
     fn answer(&self, ask: Ask) -> Answering;
+    /// Whether answers are Markdown; otherwise they are sent as they are.
     fn is_markdown(&self) -> bool {
         true
     }
+    /// Whether the history and the chat's model are of any use to it.
     fn has_context(&self) -> bool {
         true
-    }
-}
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    #[error("cut")]
-    Cut,
-}
-impl Judged for ProviderError {
-    fn again(&self) -> Again {
-        Again::Backoff
-    }
-    fn fault(&self) -> Fault {
-        Fault::Provider
-    }
-    fn class(&self) -> &'static str {
-        "cut"
-    }
-}
-pub fn tokens(t: &str) -> usize {
-    t.len() / 4 + 1
-}
-pub struct Echo;
-impl Provider for Echo {
-    fn name(&self) -> &'static str {
-        "echo"
-    }
-    fn model(&self) -> &str {
-        "echo"
-    }
-    fn is_markdown(&self) -> bool {
-        false
-    }
-    fn has_context(&self) -> bool {
-        false
-    }
-    fn answer(&self, ask: Ask) -> Answering {
-        stream::iter(vec![
-            Ok(Piece::Text(format!("echo: {}", ask.question))),
-            Ok(Piece::Done(Finished::default())),
-        ])
-        .boxed()
-    }
-}
-pub struct Offline;
-impl Provider for Offline {
-    fn name(&self) -> &'static str {
-        "offline"
-    }
-    fn model(&self) -> &str {
-        "x"
-    }
-    fn answer(&self, ask: Ask) -> Answering {
-        stream::iter(vec![
-            Ok(Piece::Text(format!("offline: {}", ask.question))),
-            Ok(Piece::Done(Finished::default())),
-        ])
-        .boxed()
-    }
-}
-pub struct OpenAiSettings {
-    pub api_key: Option<secrecy::SecretString>,
-    pub base_url: String,
-    pub model: String,
-    pub read_timeout: std::time::Duration,
-}
-pub type AnthropicSettings = OpenAiSettings;
-pub struct OpenAi;
-impl OpenAi {
-    pub fn new(_: OpenAiSettings) -> Result<Echo, ProviderError> {
-        Ok(Echo)
-    }
-}
-pub struct Anthropic;
-impl Anthropic {
-    pub fn new(_: AnthropicSettings) -> Result<Echo, ProviderError> {
-        Ok(Echo)
     }
 }

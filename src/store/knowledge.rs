@@ -39,7 +39,7 @@ pub enum KnowledgeError {
 #[derive(Debug)]
 pub struct Knowledge {
     index: Mutex<Connection>,
-    files: usize,
+    titles: Vec<String>,
     passages: usize,
     left_out: Vec<PathBuf>,
 }
@@ -52,23 +52,38 @@ impl Knowledge {
     /// When the folder cannot be read. Single files that are too large or not UTF-8 are left out,
     /// see [`Knowledge::left_out`].
     pub fn open(folder: &Path) -> Result<Self, KnowledgeError> {
+        let mut paths = Vec::new();
+        collect(folder, &mut paths, 0)?;
+        paths.sort();
+        let mut this = Self::empty()?;
+        for path in paths {
+            this.add_file(folder, path)?;
+        }
+        Ok(this)
+    }
+
+    /// Indexes pages that come with the program, each a name and its text.
+    ///
+    /// # Errors
+    /// When the index cannot be built.
+    pub fn of_pages(pages: &[(&str, &str)]) -> Result<Self, KnowledgeError> {
+        let mut this = Self::empty()?;
+        for (source, text) in pages {
+            this.add(source, text)?;
+        }
+        Ok(this)
+    }
+
+    fn empty() -> Result<Self, KnowledgeError> {
         let conn = Connection::open_in_memory()?;
         conn.execute_batch(
             "CREATE VIRTUAL TABLE passages USING fts5(
                title, body, source UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')",
         )?;
-        let mut paths = Vec::new();
-        collect(folder, &mut paths, 0)?;
-        paths.sort();
-        let mut this =
-            Self { index: Mutex::new(conn), files: 0, passages: 0, left_out: Vec::new() };
-        for path in paths {
-            this.add(folder, path)?;
-        }
-        Ok(this)
+        Ok(Self { index: Mutex::new(conn), titles: Vec::new(), passages: 0, left_out: Vec::new() })
     }
 
-    fn add(&mut self, folder: &Path, path: PathBuf) -> Result<(), KnowledgeError> {
+    fn add_file(&mut self, folder: &Path, path: PathBuf) -> Result<(), KnowledgeError> {
         let small = std::fs::metadata(&path).is_ok_and(|m| m.len() <= FILE_BYTES);
         let text = if small { std::fs::read_to_string(&path).ok() } else { None };
         let Some(text) = text.filter(|_| self.passages < PASSAGES) else {
@@ -76,14 +91,19 @@ impl Knowledge {
             return Ok(());
         };
         let source = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        self.add(&source, &text)
+    }
+
+    fn add(&mut self, source: &str, text: &str) -> Result<(), KnowledgeError> {
         let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut insert = index
             .prepare_cached("INSERT INTO passages (title, body, source) VALUES (?1, ?2, ?3)")?;
-        for (title, body) in cut(&text) {
+        for (title, body) in cut(text) {
             insert.execute(params![title, body, source])?;
             self.passages += 1;
         }
-        self.files += 1;
+        let heading = text.lines().find_map(|l| l.strip_prefix("# ")).map(str::trim);
+        self.titles.push(heading.unwrap_or(source).to_owned());
         Ok(())
     }
 
@@ -107,7 +127,12 @@ impl Knowledge {
 
     /// Files and passages in the index.
     pub fn size(&self) -> (usize, usize) {
-        (self.files, self.passages)
+        (self.titles.len(), self.passages)
+    }
+
+    /// What the files are about: their first headings, or their names.
+    pub fn titles(&self) -> &[String] {
+        &self.titles
     }
 
     /// Files that are too large, or not UTF-8, or one too many.

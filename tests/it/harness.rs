@@ -8,9 +8,14 @@ use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Sources};
 use katana::lifecycle::Tasks;
 use katana::model::clock::Clock;
+use katana::pipeline::Polling;
+use katana::store::Store;
 
 /// How long anything may take; generous, because the machine may be busy.
 pub const SOON: Duration = Duration::from_secs(20);
+
+/// The key that the simulated model is asked with.
+pub const MODEL_KEY: &str = "sk-simulated-key-0123456789";
 
 /// The owner of every bot here, by configuration.
 pub const OWNER: i64 = 1000;
@@ -56,6 +61,48 @@ impl Stage {
         Self { sim, dir, clock: Clock::system(), app: None, settings }
     }
 
+    /// A simulator and a running bot, with these settings changed.
+    pub async fn running(changes: &[(&str, &str)]) -> Self {
+        let mut stage = Self::new().await;
+        for (key, value) in changes {
+            stage.set(key, value);
+        }
+        stage.start().await;
+        stage
+    }
+
+    /// The same with the simulated model as provider.
+    pub async fn with_model(changes: &[(&str, &str)]) -> Self {
+        let mut stage = Self::new().await;
+        stage.openai();
+        for (key, value) in changes {
+            stage.set(key, value);
+        }
+        stage.start().await;
+        stage
+    }
+
+    /// Answers come from the simulator's OpenAI-compatible server from the next start on.
+    pub fn openai(&mut self) -> &mut Self {
+        let url = self.sim.openai_url();
+        self.set("KATANA_ANSWER_PROVIDER", "openai")
+            .set("OPENAI_API_KEY", MODEL_KEY)
+            .set("KATANA_OPENAI_BASE_URL", &url)
+            .set("KATANA_OPENAI_MODEL", "sim-model")
+    }
+
+    /// The settings as environment variables.
+    pub fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
+    /// Another simulator takes the place of this one, with its own token.
+    pub fn replace_sim(&mut self, sim: Sim) -> Sim {
+        let (token, url) = (sim.token().to_owned(), sim.api_url());
+        self.set("KATANA_TELEGRAM_TOKEN", &token).set("KATANA_TELEGRAM_API_URL", &url);
+        std::mem::replace(&mut self.sim, sim)
+    }
+
     /// Changes a setting for the next start; an empty value removes it.
     pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.settings.retain(|(k, _)| k != key);
@@ -98,6 +145,38 @@ impl Stage {
         self.app.as_ref().expect("the bot runs")
     }
 
+    /// The running bot's state.
+    pub fn store(&self) -> Store {
+        self.app().shared().store.clone()
+    }
+
+    /// Waits until polling is in this state.
+    pub async fn polling_becomes(&self, wanted: Polling) {
+        let mut polling = self.app().polling();
+        let reached = tokio::time::timeout(SOON * 2, polling.wait_for(|now| *now == wanted)).await;
+        assert!(reached.is_ok(), "{wanted:?} expected, it is {:?}", *self.app().polling().borrow());
+    }
+
+    /// Waits until everything that was said is answered and sent.
+    pub async fn idle(&self) {
+        let store = self.store();
+        let open = || store.inbox_depth().unwrap().0 + store.outbox_depth().unwrap().0;
+        let done = eventually(|| self.sim.pending() == 0 && open() == 0).await;
+        assert!(
+            done,
+            "work is left: at Telegram {}, inbox {:?}, outbox {:?}",
+            self.sim.pending(),
+            store.inbox_depth(),
+            store.outbox_depth()
+        );
+    }
+
+    /// How often something was counted under a label.
+    pub fn tallied(&self, family: &'static str, label: &str) -> u64 {
+        let rows = self.app().shared().vitals.tallied(family);
+        rows.into_iter().find(|(name, _)| name == label).map_or(0, |(_, n)| n)
+    }
+
     /// Waits until the bot has said so many messages in a chat, and gives their texts.
     pub async fn texts(&self, chat: i64, count: usize) -> Vec<String> {
         let enough = |sim: &Sim| sim.bot_messages(chat).len() >= count;
@@ -116,24 +195,18 @@ impl Stage {
 
     /// Every scenario ends here: stopped gently, with nothing left in inbox or outbox.
     pub async fn end(mut self) {
-        let store = self.app().shared().store.clone();
-        let empty = async {
-            loop {
-                let open = store.inbox_depth().unwrap().0 + store.outbox_depth().unwrap().0;
-                if open == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let done = tokio::time::timeout(SOON, empty).await;
-        assert!(
-            done.is_ok(),
-            "work is left: inbox {:?}, outbox {:?}",
-            store.inbox_depth(),
-            store.outbox_depth()
-        );
+        self.idle().await;
         assert_eq!(self.app().shared().tasks.failed(), None, "a task panicked");
         assert!(self.stop().await, "the bot stops within its grace");
     }
+}
+
+/// Waits for something that the simulator cannot see; false when it does not come about soon.
+pub async fn eventually(holds: impl Fn() -> bool) -> bool {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.is_ok()
 }

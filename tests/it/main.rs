@@ -1,6 +1,12 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
 mod harness;
+mod process;
 
+mod access;
+mod commands;
 mod conversation;
 mod crash;
+mod delivery;
+mod groups;
+mod intake;

@@ -43,8 +43,6 @@ fn each_mistake_is_one_problem_with_its_key() {
             "telegram.token: the environment TELEGRAM_TOKEN is not a bot token",
         ),
         ("HOME", "", "store.path: there is no place"),
-        ("AI_PROVIDER", "auto", "answer.provider: no provider can be chosen"),
-        ("AI_PROVIDER", "offline", "knowledge.dir: the provider offline has nothing to quote"),
         ("AI_PROVIDER", "openai", "openai.api_key: there is no API key, and api.openai.com needs"),
         ("AI_PROVIDER", "anthropic", "anthropic.api_key: there is no API key"),
         ("AI_PROVIDER", "openrouter", "openai.api_key: there is no API key, and openrouter.ai"),

@@ -29,6 +29,7 @@ const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
 fn auto_takes_the_first_that_can_work() {
     let here = env!("CARGO_MANIFEST_DIR");
     let knowledge = ("KATANA_KNOWLEDGE_DIR", here);
+    assert_eq!(chosen(&[]).0, Provider::Offline);
     assert_eq!(chosen(&[knowledge]).0, Provider::Offline);
     assert_eq!(chosen(&[knowledge, OPENAI]).0, Provider::OpenAi);
     assert_eq!(chosen(&[knowledge, OPENAI, ANTHROPIC]).0, Provider::Anthropic);

@@ -12,18 +12,26 @@ pub(super) fn close(source: &str) -> String {
         return without_half_fence(source, fence).to_owned();
     }
     let head = source.len() - tail(source).len();
-    let mut text = source.trim_end().trim_end_matches(['*', '_', '~', '`', '[', '!']).trim_end();
-    if text.len() < source.trim_end().len() && is_rule_or_bullet(source) {
-        text = source.trim_end();
-    }
+    let text = without_half_mark(source.trim_end());
     let mut closed = text.to_owned();
     if let Some((open, middle)) = half_link(text, head) {
         closed = format!("{}{}", &text[..open], &text[open + 1..middle]);
     }
-    let from = head.min(closed.len());
-    let closers = closers(&closed[from..]);
-    closed.push_str(&closers);
+    let closers = closers(&closed[head.min(closed.len())..]);
+    // The first half of the closing mark may have come already.
+    let half = ["**", "~~"].iter().any(|&mark| {
+        closers.starts_with(mark) && closed.ends_with(&mark[1..]) && !closed.ends_with(mark)
+    });
+    closed.push_str(if half { &closers[1..] } else { &closers });
     closed
+}
+
+/// Without a mark at the end that nothing has followed yet, unless the line is only that: a
+/// bullet or a rule.
+fn without_half_mark(text: &str) -> &str {
+    let kept = text.trim_end_matches(['*', '_', '~', '`', '[', '!']);
+    let dangles = text.len() - kept.len() <= 3 && kept.ends_with(' ') && !kept.trim().is_empty();
+    if dangles || text.ends_with("\n`") || text.ends_with("\n``") { kept.trim_end() } else { text }
 }
 
 /// The marks of a code block that is still open.
@@ -60,12 +68,6 @@ fn tail(source: &str) -> &str {
         from += 1;
     }
     &source[from..]
-}
-
-/// Whether the last line consists of marks, as a bullet or a rule does.
-fn is_rule_or_bullet(source: &str) -> bool {
-    let line = source.trim_end().rsplit('\n').next().unwrap_or_default();
-    line.trim_start().chars().all(|c| matches!(c, '*' | '-' | '_' | ' '))
 }
 
 /// Where a link begins whose address is not there yet, and where its text ends.
@@ -128,7 +130,11 @@ mod tests {
             ("a **bold", "a **bold**"),
             ("a **bold *and", "a **bold *and***"),
             ("a **bold ", "a **bold**"),
-            ("a **bold**", "a **bold"),
+            ("a **bold*", "a **bold**"),
+            ("a **bold**", "a **bold**"),
+            ("```\nx\n```", "```\nx\n```"),
+            ("text\n``", "text"),
+            ("what!", "what!"),
             ("say `code", "say `code`"),
             ("say `a*b", "say `a*b`"),
             ("~~gone", "~~gone~~"),
@@ -143,12 +149,7 @@ mod tests {
             ("```\n**x\n```\nand **y", "```\n**x\n```\nand **y**"),
             ("**open\n\nnew", "**open\n\nnew"),
         ] {
-            let closed = close(half);
-            if half == "a **bold**" {
-                assert_eq!(closed, "a **bold**");
-            } else {
-                assert_eq!(closed, whole, "{half:?}");
-            }
+            assert_eq!(close(half), whole, "{half:?}");
         }
     }
 }

@@ -1,0 +1,49 @@
+//! The provider that repeats the question: for smoke tests and measurements.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::{Answering, Provider};
+use crate::model::conversation::{Ask, Finished, Piece};
+
+/// Answers `echo: <question>`, at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Echo;
+
+impl Provider for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn model(&self) -> &str {
+        "echo"
+    }
+
+    fn is_markdown(&self) -> bool {
+        false
+    }
+
+    fn has_context(&self) -> bool {
+        false
+    }
+
+    fn answer(&self, ask: Ask) -> Answering {
+        let text = Piece::Text(format!("echo: {}", ask.question));
+        let finished = Finished { model: Some("echo".to_owned()), ..Finished::default() };
+        stream::iter([Ok(text), Ok(Piece::Done(finished))]).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn repeats_the_question_exactly() {
+        let ask = Ask { question: " a\nb 🦀 ".to_owned(), ..Ask::default() };
+        let pieces: Vec<_> = Echo.answer(ask).map(Result::unwrap).collect().await;
+        assert_eq!(pieces.len(), 2);
+        assert_eq!(pieces[0], Piece::Text("echo:  a\nb 🦀 ".to_owned()));
+        assert!(matches!(pieces[1], Piece::Done(_)));
+    }
+}

@@ -1,0 +1,178 @@
+//! How a call to a model can fail.
+//!
+//! Invariant: texts in here are for logs, at most [`DETAIL_CHARS`] long, on one line, and went
+//! through [`super::scrub`] where they came from outside.
+
+use std::time::Duration;
+
+use crate::model::failure::{Again, Fault, Judged};
+
+/// Longest text of a server kept in an error: enough for the sentence that matters in a log line.
+pub const DETAIL_CHARS: usize = 300;
+
+/// Why there is no answer, or only half of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// Name resolution, connection or TLS failed, or the request could not be written.
+    #[error("cannot reach the model's server: {detail}")]
+    Unreachable {
+        /// What failed, for logs.
+        detail: String,
+    },
+    /// The server was silent for longer than the read timeout.
+    #[error("the model's server was silent for too long")]
+    Timeout,
+    /// The server answered with another status than 2xx.
+    #[error("the model's server answered {status} ({}): {detail}", refusal.word())]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// When the server wants to be asked again (`Retry-After`), at most a day.
+        retry_after: Option<Duration>,
+        /// What it means.
+        refusal: Refusal,
+        /// The server's own words, for logs.
+        detail: String,
+    },
+    /// The server reported an error after it had begun to answer with 200.
+    #[error("the model's server failed while answering ({}): {detail}", refusal.word())]
+    Stream {
+        /// What it means.
+        refusal: Refusal,
+        /// The server's own words, for logs.
+        detail: String,
+    },
+    /// What came back is not what a model's server sends.
+    #[error("the model's server sent something that is not an answer: {what}")]
+    Garbage {
+        /// What it looked like.
+        what: &'static str,
+    },
+    /// The answer broke off before the model had finished.
+    #[error("the answer of the model's server broke off")]
+    Cut,
+    /// The vendor's filter refused the question.
+    #[error("the model's server refused the question by its content rules")]
+    Filtered,
+    /// The provider cannot be used as it is configured.
+    #[error("cannot use {setting}: {problem}")]
+    Unusable {
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong with it; never its value.
+        problem: &'static str,
+    },
+}
+
+/// What a refusal of a server means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key is missing, wrong or not allowed to do this.
+    Auth,
+    /// Too many calls for now.
+    RateLimit,
+    /// Nothing left to spend.
+    Quota,
+    /// The conversation does not fit the model.
+    TooLong,
+    /// There is no such model, or no such endpoint.
+    NotFound,
+    /// The server does not accept the request.
+    BadRequest,
+    /// The server failed.
+    Server,
+    /// The server has too much to do.
+    Overloaded,
+}
+
+impl Refusal {
+    /// The word for logs and metric labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::RateLimit => "rate_limit",
+            Self::Quota => "quota",
+            Self::TooLong => "too_long",
+            Self::NotFound => "not_found",
+            Self::BadRequest => "bad_request",
+            Self::Server => "server",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    fn fault(self) -> Fault {
+        match self {
+            Self::Auth | Self::Quota | Self::NotFound | Self::BadRequest => Fault::Us,
+            Self::TooLong => Fault::User,
+            Self::RateLimit | Self::Server | Self::Overloaded => Fault::Provider,
+        }
+    }
+
+    fn again(self, retry_after: Option<Duration>) -> Again {
+        match self {
+            Self::RateLimit | Self::Server | Self::Overloaded => {
+                retry_after.map_or(Again::Backoff, Again::After)
+            }
+            Self::Auth | Self::Quota | Self::TooLong | Self::NotFound | Self::BadRequest => {
+                Again::Never
+            }
+        }
+    }
+}
+
+impl Judged for ProviderError {
+    fn again(&self) -> Again {
+        match self {
+            Self::Status { refusal, retry_after, .. } => refusal.again(*retry_after),
+            Self::Stream { refusal, .. } => refusal.again(None),
+            Self::Unreachable { .. } | Self::Timeout | Self::Garbage { .. } | Self::Cut => {
+                Again::Backoff
+            }
+            Self::Filtered | Self::Unusable { .. } => Again::Never,
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.fault(),
+            Self::Unreachable { .. } => Fault::Network,
+            Self::Timeout | Self::Garbage { .. } | Self::Cut => Fault::Provider,
+            Self::Filtered => Fault::User,
+            Self::Unusable { .. } => Fault::Us,
+        }
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.word(),
+            Self::Garbage { .. } => "garbage",
+            Self::Cut => "cut",
+            Self::Filtered => "filtered",
+            Self::Unusable { .. } => "config",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_limit_says_when_and_a_wrong_key_says_never() {
+        let status = |status, refusal, retry_after| ProviderError::Status {
+            status,
+            retry_after,
+            refusal,
+            detail: String::new(),
+        };
+        let wait = Some(Duration::from_secs(7));
+        let limited = status(429, Refusal::RateLimit, wait);
+        assert_eq!(limited.again(), Again::After(Duration::from_secs(7)));
+        assert_eq!(limited.class(), "rate_limit");
+        let denied = status(401, Refusal::Auth, wait);
+        assert_eq!((denied.again(), denied.fault()), (Again::Never, Fault::Us));
+        assert_eq!(ProviderError::Cut.again(), Again::Backoff);
+    }
+}

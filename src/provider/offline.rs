@@ -1,0 +1,339 @@
+//! The provider without a model: it quotes the operator's documents and names where it read.
+//!
+//! Invariants: it writes nothing that does not stand in a passage, apart from the sentences below;
+//! a fence that is opened is closed.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::{Answering, Provider};
+use crate::model::conversation::{Ask, Finished, Passage, Piece};
+
+/// Characters of one passage that are quoted: what fits on a telephone without much scrolling.
+const QUOTE_CHARS: usize = 900;
+/// Longest code block that is still quoted whole: half of a Bot API message.
+const CODE_CHARS: usize = 2000;
+/// Passages quoted at most; more would be a list of results, not an answer.
+const PASSAGES: usize = 3;
+/// A further passage is quoted when it is nearly as relevant as the best one.
+const NEARLY: f64 = 0.75;
+/// Topics named when nothing was found.
+const TOPICS: usize = 12;
+/// Words that are streamed together.
+const WORDS_PER_PIECE: usize = 12;
+
+/// Answers with the best passages.
+#[derive(Clone, Debug, Default)]
+pub struct Offline {
+    topics: Vec<String>,
+}
+
+impl Offline {
+    /// A provider that does not know what its documents are about.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A provider that can say what its documents are about, such as their titles, when it finds
+    /// nothing. Only the first dozen are named.
+    pub fn with_topics(topics: Vec<String>) -> Self {
+        Self { topics }
+    }
+
+    fn text(&self, passages: &[Passage]) -> String {
+        if passages.is_empty() { self.nothing() } else { quoted(passages) }
+    }
+
+    fn nothing(&self) -> String {
+        let mut text = String::from(
+            "I found nothing about that in my documents. No language model is connected, so I can \
+             only quote what stands in them.",
+        );
+        let topics: Vec<&str> = self
+            .topics
+            .iter()
+            .map(|topic| topic.trim())
+            .filter(|topic| !topic.is_empty())
+            .collect();
+        if !topics.is_empty() {
+            text.push_str("\n\nThey are about:\n");
+            for topic in topics.iter().take(TOPICS) {
+                text.push_str(&format!("\n- {topic}"));
+            }
+            text.push('\n');
+        }
+        text.push_str("\n\nOther words may help: the name of a command, a setting or a message.");
+        text
+    }
+}
+
+impl Provider for Offline {
+    fn name(&self) -> &'static str {
+        "offline"
+    }
+
+    fn model(&self) -> &str {
+        "full-text"
+    }
+
+    fn has_context(&self) -> bool {
+        false
+    }
+
+    fn answer(&self, ask: Ask) -> Answering {
+        let finished = Finished { model: Some("full-text".to_owned()), ..Finished::default() };
+        let pieces = word_groups(&self.text(&ask.passages))
+            .into_iter()
+            .map(Piece::Text)
+            .chain([Piece::Done(finished)])
+            .map(Ok);
+        stream::iter(pieces.collect::<Vec<_>>()).boxed()
+    }
+}
+
+fn quoted(passages: &[Passage]) -> String {
+    let mut chosen: Vec<&Passage> = Vec::new();
+    let best = passages.first().map_or(0.0, |passage| passage.score);
+    for passage in passages {
+        let near = chosen.is_empty() || (best > 0.0 && passage.score >= best * NEARLY);
+        let repeated = chosen.iter().any(|other| other.text.trim() == passage.text.trim());
+        if near && !repeated && chosen.len() < PASSAGES {
+            chosen.push(passage);
+        }
+    }
+    let mut text = String::from("From the documents:");
+    for passage in chosen {
+        text.push_str("\n\n");
+        text.push_str(&excerpt(&passage.text));
+        text.push_str("\n\n");
+        text.push_str(&source(passage));
+    }
+    text
+}
+
+fn source(passage: &Passage) -> String {
+    // A backtick would end the code span early.
+    let file = passage.source.replace('`', "'");
+    match passage.title.trim() {
+        "" => format!("Source: `{file}`"),
+        title => format!("Source: `{file}` — {title}"),
+    }
+}
+
+/// A run of lines that stays together: a paragraph, or a whole fenced code block.
+struct Block {
+    text: String,
+    fence: Option<String>,
+}
+
+/// The beginning of a passage, cut where a reader would pause.
+fn excerpt(text: &str) -> String {
+    let all = blocks(text);
+    let mut taken = String::new();
+    let mut left = QUOTE_CHARS;
+    for (index, block) in all.iter().enumerate() {
+        let chars = block.text.chars().count();
+        // The command in a code block is often the answer itself, so it may exceed the bound.
+        let fits = chars <= left || (block.fence.is_some() && left > 0 && chars <= CODE_CHARS);
+        if !fits && index > 0 {
+            taken.push_str("\n\n…");
+            break;
+        }
+        if index > 0 {
+            taken.push_str("\n\n");
+        }
+        if fits {
+            taken.push_str(&block.text);
+        } else {
+            taken.push_str(&shortened(block));
+            break;
+        }
+        left = left.saturating_sub(chars);
+    }
+    taken
+}
+
+fn shortened(block: &Block) -> String {
+    let Some(fence) = &block.fence else { return sentences(&block.text, QUOTE_CHARS) };
+    let mut text = String::new();
+    for line in block.text.lines() {
+        if text.chars().count() + line.chars().count() > CODE_CHARS {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    format!("{text}…\n{fence}")
+}
+
+/// At most `limit` characters and an ellipsis, ending with a sentence, else a word, where one
+/// ends in the second half.
+fn sentences(text: &str, limit: usize) -> String {
+    let hard = text.char_indices().nth(limit).map_or(text.len(), |(at, _)| at);
+    let head = &text[..hard];
+    let after_sentence = head
+        .char_indices()
+        .filter(|(at, mark)| {
+            let next = at + mark.len_utf8();
+            let spaced = text[next..].starts_with(char::is_whitespace);
+            matches!(mark, '。' | '！' | '？') || (matches!(mark, '.' | '!' | '?') && spaced)
+        })
+        .map(|(at, mark)| at + mark.len_utf8())
+        .next_back();
+    let after_word = head.rfind(char::is_whitespace);
+    let end = [after_sentence, after_word]
+        .into_iter()
+        .flatten()
+        .find(|end| *end > hard / 2)
+        .unwrap_or(hard);
+    format!("{} …", head[..end].trim_end())
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    let mut all: Vec<Block> = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in text.trim().lines() {
+        let mark = fence_of(line);
+        match open.take() {
+            Some(mut block) if block.fence.is_some() => {
+                block.text.push('\n');
+                block.text.push_str(line);
+                let closes = block.fence.as_deref().is_some_and(|fence| closes(line, fence));
+                if closes { all.push(block) } else { open = Some(block) }
+            }
+            block if mark.is_some() => {
+                all.extend(block);
+                open = Some(Block { text: line.to_owned(), fence: mark });
+            }
+            block if line.trim().is_empty() => all.extend(block),
+            Some(mut block) => {
+                block.text.push('\n');
+                block.text.push_str(line);
+                open = Some(block);
+            }
+            None => open = Some(Block { text: line.to_owned(), fence: None }),
+        }
+    }
+    if let Some(mut block) = open {
+        // The passage was cut inside a code block: close it, or it swallows the source line.
+        if let Some(fence) = &block.fence {
+            block.text.push('\n');
+            block.text.push_str(fence);
+        }
+        all.push(block);
+    }
+    all
+}
+
+/// The fence that opens a code block on this line (CommonMark: three or more of one character).
+fn fence_of(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let length = line.chars().take_while(|next| *next == mark).count();
+    let info = &line[length..];
+    (length >= 3 && !(mark == '`' && info.contains('`'))).then(|| mark.to_string().repeat(length))
+}
+
+fn closes(line: &str, fence: &str) -> bool {
+    let line = line.trim();
+    line.starts_with(fence) && line.chars().all(|mark| fence.starts_with(mark))
+}
+
+/// The same text in pieces of a few words; joined they give it back.
+fn word_groups(text: &str) -> Vec<String> {
+    let mut groups = Vec::new();
+    let mut group = String::new();
+    let mut words = 0;
+    for part in text.split_inclusive(char::is_whitespace) {
+        group.push_str(part);
+        words += 1;
+        if words == WORDS_PER_PIECE {
+            groups.push(std::mem::take(&mut group));
+            words = 0;
+        }
+    }
+    if !group.is_empty() {
+        groups.push(group);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passage(text: &str, score: f64) -> Passage {
+        let (source, title) = ("install.md".to_owned(), "First steps".to_owned());
+        Passage { source, title, text: text.to_owned(), score }
+    }
+
+    async fn answered(provider: &Offline, passages: Vec<Passage>) -> String {
+        let ask = Ask { passages, ..Ask::default() };
+        let pieces: Vec<Piece> = provider.answer(ask).map(Result::unwrap).collect().await;
+        assert!(matches!(pieces.last(), Some(Piece::Done(_))));
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Done(_) => String::new(),
+        };
+        pieces.iter().map(text).collect()
+    }
+
+    #[tokio::test]
+    async fn quotes_the_best_passage_with_its_source() {
+        let passages = vec![passage("Run it.\n\n```sh\nmake\n```", 9.0), passage("Other.", 1.0)];
+        let text = answered(&Offline::new(), passages).await;
+        assert_eq!(
+            text,
+            "From the documents:\n\nRun it.\n\n```sh\nmake\n```\n\nSource: `install.md` — First steps"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_passage_nearly_as_good_is_quoted_too_and_repeats_are_not() {
+        let passages = vec![passage("One.", 9.0), passage("One.", 9.0), passage("Two.", 8.0)];
+        let text = answered(&Offline::new(), passages).await;
+        assert_eq!(text.matches("One.").count(), 1);
+        assert_eq!(text.matches("Source:").count(), 2);
+    }
+
+    #[tokio::test]
+    async fn says_honestly_that_nothing_was_found() {
+        let text = answered(&Offline::with_topics(vec!["Install".to_owned()]), Vec::new()).await;
+        assert!(text.starts_with("I found nothing"), "{text}");
+        assert!(text.contains("\n- Install\n"), "{text}");
+        assert!(!answered(&Offline::new(), Vec::new()).await.contains("about:"));
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_sentence_and_code_stays_whole() {
+        let long = "A sentence of some words. ".repeat(60);
+        let cut = excerpt(&long);
+        assert!(cut.ends_with("words. …") && cut.chars().count() <= QUOTE_CHARS + 2, "{cut}");
+        let code = format!("Lead.\n\n```\n{}\n```\n\nAfter.", "x\n\n".repeat(450));
+        let cut = excerpt(&code);
+        assert_eq!(cut.matches("```").count(), 2);
+        assert!(cut.ends_with("```\n\n…"), "{cut}");
+        let huge = excerpt(&format!("```\n{}```", "0123456789\n".repeat(1000)));
+        assert!(huge.ends_with("\n…\n```") && huge.len() < CODE_CHARS + 40);
+    }
+
+    #[test]
+    fn an_open_fence_is_closed() {
+        assert_eq!(excerpt("~~~~\nls"), "~~~~\nls\n~~~~");
+        assert_eq!(excerpt("a\n```\nls"), "a\n\n```\nls\n```");
+    }
+
+    #[test]
+    fn hostile_text_neither_panics_nor_exceeds_the_bound() {
+        for text in ["", "   ", "字".repeat(5000).as_str(), "🦀 ".repeat(3000).as_str(), "`` ```"]
+        {
+            assert!(excerpt(text).chars().count() <= CODE_CHARS + 10);
+        }
+    }
+
+    #[test]
+    fn word_groups_give_the_text_back() {
+        let text = "a b\n\n c  d ".repeat(40);
+        assert_eq!(word_groups(&text).concat(), text);
+    }
+}

@@ -1,0 +1,302 @@
+//! Servers that speak OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp, OpenRouter,
+//! Gemini's compatible endpoint and whatever else people run.
+//!
+//! The request is typed by async-openai; the answer is read leniently, because hardly a server
+//! sends just what the vendor's types promise. Why its client is not used: docs/decisions/0005.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_openai::types::chat::{
+    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage,
+    ChatCompletionRequestSystemMessage, ChatCompletionRequestUserMessage,
+    ChatCompletionStreamOptions, CreateChatCompletionRequest,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::complaint::Complaint;
+use super::failure::ProviderError;
+use super::prompt::{self, Prompt, Speaker};
+use super::reading::{self, Dialect, Step, count, json};
+use super::scrub::Scrubber;
+use super::{Answering, Provider, wire};
+use crate::model::conversation::{Ask, Finished, StopReason, Usage};
+
+/// What [`OpenAi`] needs to know.
+#[derive(Clone)]
+pub struct OpenAiSettings {
+    /// The key; local servers need none, and then no `Authorization` is sent.
+    pub api_key: Option<SecretString>,
+    /// Where the API begins, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
+    pub base_url: String,
+    /// The model, unless an ask names another.
+    pub model: String,
+    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
+    pub read_timeout: Duration,
+}
+
+/// A server with OpenAI's chat completions.
+pub struct OpenAi {
+    shared: Arc<Shared>,
+    model: String,
+}
+
+struct Shared {
+    http: reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+    secrets: Arc<[SecretString]>,
+    /// The server refused `stream_options` before.
+    no_stream_options: AtomicBool,
+    /// The bound on tokens goes by its newer name, `max_completion_tokens`.
+    newer_bound: AtomicBool,
+}
+
+impl OpenAi {
+    /// Checks the settings and builds the client; nothing is sent.
+    pub fn new(settings: OpenAiSettings) -> Result<Self, ProviderError> {
+        let mut url = wire::base(&settings.base_url)?;
+        // OpenAI refuses the old name for its newer models; most others know only the old one.
+        let newer_bound = url.host_str() == Some("api.openai.com");
+        let path = url.path().trim_end_matches('/').trim_end_matches("/chat/completions");
+        let path = format!("{}/chat/completions", path.trim_end_matches('/'));
+        url.set_path(&path);
+        let mut headers = wire::headers();
+        if let Some(key) = wire::present(settings.api_key.as_ref()) {
+            headers.insert(AUTHORIZATION, wire::secret_header(&format!("Bearer {key}"))?);
+        }
+        let shared = Shared {
+            http: wire::client(settings.read_timeout)?,
+            secrets: wire::secrets(settings.api_key, &url),
+            url,
+            headers,
+            no_stream_options: AtomicBool::new(false),
+            newer_bound: AtomicBool::new(newer_bound),
+        };
+        Ok(Self { shared: Arc::new(shared), model: settings.model })
+    }
+}
+
+impl fmt::Debug for OpenAi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.shared.url.host_str().unwrap_or_default();
+        f.debug_struct("OpenAi").field("model", &self.model).field("host", &host).finish()
+    }
+}
+
+impl Provider for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn answer(&self, ask: Ask) -> Answering {
+        let shared = Arc::clone(&self.shared);
+        let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
+        stream::once(async move { shared.answer(&ask, model).await }).try_flatten().boxed()
+    }
+}
+
+impl Shared {
+    async fn answer(&self, ask: &Ask, model: String) -> Result<Answering, ProviderError> {
+        let prompt = Arc::new(prompt::compose(ask));
+        let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
+        let mut request = request(&prompt, model);
+        loop {
+            let bare = self.no_stream_options.load(Ordering::Relaxed);
+            let newer = self.newer_bound.load(Ordering::Relaxed);
+            request.stream_options = (!bare).then_some(ChatCompletionStreamOptions {
+                include_usage: Some(true),
+                include_obfuscation: None,
+            });
+            bound(&mut request, ask.max_output_tokens, newer);
+            let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
+                setting: "the request",
+                problem: "it cannot be written as json",
+            })?;
+            let (url, headers) = (self.url.clone(), self.headers.clone());
+            let refused = match wire::post(&self.http, url, headers, body, &scrubber).await {
+                Ok(events) => {
+                    return Ok(reading::answer(events, Chunks::new(scrubber)));
+                }
+                Err(refused) => refused,
+            };
+            // Each of the two is learnt at most once, so this loop ends.
+            let bad = matches!(refused.error, ProviderError::Status { status: 400 | 422, .. });
+            if bad && !bare && refused.body.contains("stream_options") {
+                self.no_stream_options.store(true, Ordering::Relaxed);
+            } else if bad && !newer && refused.body.contains("max_completion_tokens") {
+                self.newer_bound.store(true, Ordering::Relaxed);
+            } else {
+                return Err(refused.error);
+            }
+        }
+    }
+}
+
+fn request(prompt: &Prompt, model: String) -> CreateChatCompletionRequest {
+    let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
+    if !prompt.system.is_empty() {
+        messages.push(ChatCompletionRequestSystemMessage::from(prompt.system.as_str()).into());
+    }
+    messages.extend(prompt.turns.iter().map(|turn| {
+        let text = turn.text.as_str();
+        match turn.speaker {
+            Speaker::User => ChatCompletionRequestUserMessage::from(text).into(),
+            Speaker::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
+        }
+    }));
+    CreateChatCompletionRequest {
+        model,
+        messages,
+        stream: Some(true),
+        ..CreateChatCompletionRequest::default()
+    }
+}
+
+#[expect(deprecated, reason = "max_tokens is the only name that most servers know")]
+fn bound(request: &mut CreateChatCompletionRequest, tokens: u32, newer: bool) {
+    let tokens = Some(tokens).filter(|tokens| *tokens > 0);
+    (request.max_completion_tokens, request.max_tokens) =
+        if newer { (tokens, None) } else { (None, tokens) };
+}
+
+/// Reads `chat.completion.chunk`, and `chat.completion` from servers that do not stream.
+struct Chunks {
+    scrubber: Scrubber,
+    reason: Option<StopReason>,
+    refused: bool,
+    usage: Option<Usage>,
+    model: Option<String>,
+}
+
+impl Chunks {
+    fn new(scrubber: Scrubber) -> Self {
+        Self { scrubber, reason: None, refused: false, usage: None, model: None }
+    }
+}
+
+impl Dialect for Chunks {
+    fn event(&mut self, data: &str) -> Result<Step, ProviderError> {
+        if data.trim() == "[DONE]" {
+            return Ok(Step::Over);
+        }
+        let chunk = json(data)?;
+        if let Some(complaint) = Complaint::within(&chunk) {
+            return Err(complaint.in_stream(&self.scrubber));
+        }
+        if !chunk.is_object() {
+            return Err(ProviderError::Garbage { what: "an event that is no completion" });
+        }
+        if let Some(model) = chunk.get("model").and_then(Value::as_str) {
+            self.model.get_or_insert_with(|| model.to_owned());
+        }
+        if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
+            let tokens = |name| count(usage.get(name)).unwrap_or_default();
+            let input_tokens = tokens("prompt_tokens");
+            let output_tokens = tokens("completion_tokens");
+            self.usage = Some(Usage { input_tokens, output_tokens });
+        }
+        let Some(choice) = chunk.get("choices").and_then(|choices| choices.get(0)) else {
+            return Ok(Step::Text(String::new()));
+        };
+        let said = choice.get("delta").or_else(|| choice.get("message"));
+        let mut text = said.and_then(|said| said.get("content")).map(content).unwrap_or_default();
+        if let Some(refusal) = said.and_then(|said| said.get("refusal")).and_then(Value::as_str) {
+            self.refused |= !refusal.is_empty();
+            text.push_str(refusal);
+        }
+        match choice.get("finish_reason").and_then(Value::as_str) {
+            None | Some("") => {}
+            // OpenRouter, when the server behind it failed.
+            Some("error") => return Err(Complaint::default().in_stream(&self.scrubber)),
+            Some(reason) => self.reason = Some(stop_reason(reason)),
+        }
+        Ok(Step::Text(text))
+    }
+
+    fn finished(&self) -> Option<Finished> {
+        let reason = match self.reason? {
+            StopReason::End if self.refused => StopReason::Filtered,
+            reason => reason,
+        };
+        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
+    }
+}
+
+/// Text of a `content`: a string, null, or parts of which some are text.
+fn content(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(content).collect(),
+        Value::Object(part) => match part.get("text") {
+            Some(Value::String(text)) => text.clone(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+fn stop_reason(word: &str) -> StopReason {
+    let word = word.to_ascii_lowercase();
+    match word.as_str() {
+        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => StopReason::End,
+        "length" | "max_tokens" | "model_length" => StopReason::Length,
+        // Gemini adds what was found: `content_filter: PROHIBITED_CONTENT`.
+        _ if word.starts_with("content_filter") || word == "safety" => StopReason::Filtered,
+        _ => StopReason::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provider(base_url: &str) -> OpenAi {
+        let base_url = base_url.to_owned();
+        let (model, read_timeout) = ("m".to_owned(), Duration::from_secs(1));
+        OpenAi::new(OpenAiSettings { api_key: None, base_url, model, read_timeout }).unwrap()
+    }
+
+    #[test]
+    fn the_endpoint_follows_from_any_spelling_of_the_base() {
+        let expected = "http://localhost:11434/v1/chat/completions";
+        for tail in ["/v1", "/v1/", "/v1/chat/completions", "/v1/chat/completions/"] {
+            let base = format!("http://localhost:11434{tail}");
+            assert_eq!(provider(&base).shared.url.as_str(), expected);
+        }
+        let bare = provider("http://localhost:8080");
+        assert_eq!(bare.shared.url.path(), "/chat/completions");
+    }
+
+    #[test]
+    fn only_openai_itself_gets_the_newer_name_of_the_bound() {
+        let newer = |base| provider(base).shared.newer_bound.load(Ordering::Relaxed);
+        assert!(newer("https://api.openai.com/v1"));
+        assert!(!newer("https://openrouter.ai/api/v1"));
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_named_without_being_shown() {
+        let settings = OpenAiSettings {
+            api_key: Some(SecretString::from("sk-\nsecret")),
+            base_url: "http://localhost/v1".to_owned(),
+            model: "m".to_owned(),
+            read_timeout: Duration::from_secs(1),
+        };
+        let error = OpenAi::new(settings).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot use the api key: it holds characters that no key has"
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! Access: closed until somebody opens the door, from the chat, a button, or the machine.
+
+use botapi_sim::Message;
+
+use crate::harness::{OWNER, SOON, Stage};
+use crate::process;
+
+/// The pairing code in what a stranger was told.
+fn code_in(text: &str) -> String {
+    let (_, rest) = text.split_once("pairing code is ").expect("a pairing code");
+    rest.chars().take(9).collect()
+}
+
+/// The data of the button with this label.
+fn button(message: &Message, label: &str) -> String {
+    let rows = message.reply_markup.as_ref().expect("buttons")["inline_keyboard"].clone();
+    let keys = rows.as_array().expect("rows").iter().flat_map(|r| r.as_array().expect("a row"));
+    let key = keys.into_iter().find(|k| k["text"] == label);
+    key.unwrap_or_else(|| panic!("no button {label}"))["callback_data"]
+        .as_str()
+        .expect("data")
+        .to_owned()
+}
+
+/// A closed bot with an owner who has spoken to it: before that, it may not write to them.
+async fn closed() -> Stage {
+    let stage = Stage::running(&[("KATANA_BOT_ACCESS", "closed")]).await;
+    assert!(stage.ask(OWNER, "/start").await.contains("You are my owner"));
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_claim_code_makes_its_sender_the_owner_once() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_BOT_ACCESS", "").set("KATANA_BOT_OWNERS", "").start().await;
+    let code = stage.app().claim_code().expect("nobody owns this bot").to_owned();
+    let texts = stage.ask(5, "hello").await;
+    assert!(texts.starts_with("Hello! I am new here and have no owner yet."), "{texts}");
+    assert!(!texts.contains(&code));
+    assert!(stage.ask(5, "/claim AAAA-2222").await.starts_with("That is not the code."));
+    let typed = code.to_lowercase().replace('-', " ");
+    assert!(
+        stage.ask(5, &format!("/claim {typed}")).await.starts_with("Welcome: you are my owner")
+    );
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    let second = stage.ask(6, &format!("/claim {code}")).await;
+    assert_eq!(second, "This bot already has an owner.");
+    stage.idle().await;
+    assert!(stage.stop().await);
+    stage.start().await;
+    assert_eq!(stage.app().claim_code(), None, "after a restart, too");
+    assert!(stage.ask(5, "/users").await.contains("owner"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gets_one_reply_with_a_code_and_then_silence() {
+    let stage = closed().await;
+    for text in ["hello", "are you there?", "/help", "/status", "/unknown", "hello?"] {
+        stage.sim.say(5, text);
+    }
+    stage.sim.photo(5, 5, "");
+    stage.idle().await;
+    let texts = stage.texts(5, 1).await;
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let code = code_in(&texts[0]);
+    let told = stage.texts(OWNER, 2).await;
+    assert_eq!(told.len(), 2, "the owner is told once: {told:?}");
+    assert!(told[1].contains(&code) && told[1].contains("User 5"), "{told:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_lets_somebody_in_with_a_button() {
+    let stage = closed().await;
+    stage.sim.user(5, "Ann", Some("ann"));
+    stage.sim.say(5, "hello");
+    stage.texts(OWNER, 2).await;
+    let knock = stage.sim.bot_messages(OWNER).swap_remove(1);
+    let data = button(&knock, "Approve");
+    // Nobody else may press it, whatever their device sends.
+    stage.sim.press(5, knock.message_id, 5, &data);
+    stage.idle().await;
+    assert_eq!(stage.sim.callback_answers()[0]["text"], "Only my owner can decide that.");
+    assert_eq!(stage.sim.bot_messages(5).len(), 1);
+    stage.sim.press(OWNER, knock.message_id, OWNER, &data);
+    assert_eq!(stage.texts(OWNER, 3).await[2], "Ann (@ann) may chat with me now.");
+    assert!(stage.texts(5, 2).await[1].starts_with("Good news: you may chat with me now."));
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    // A button works once.
+    stage.sim.press(OWNER, knock.message_id, OWNER, &data);
+    let answered = |sim: &botapi_sim::Sim| sim.callback_answers().len() >= 3;
+    assert!(stage.sim.wait_until(SOON, answered).await);
+    let last = stage.sim.callback_answers().pop().expect("an answer");
+    assert_eq!(last["text"], "Decided already, or the code is too old. See /users.");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_ignored_hears_nothing_more() {
+    let stage = closed().await;
+    stage.sim.say(5, "hello");
+    stage.texts(OWNER, 2).await;
+    let knock = stage.sim.bot_messages(OWNER).swap_remove(1);
+    stage.sim.press(OWNER, knock.message_id, OWNER, &button(&knock, "Ignore"));
+    stage.idle().await;
+    stage.sim.say(5, "hello?");
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(5).len(), 1);
+    assert!(stage.ask(OWNER, "/users").await.contains("ignored User 5"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_lets_somebody_in_and_out_with_commands() {
+    let stage = closed().await;
+    stage.sim.user(5, "Ann", Some("ann"));
+    let code = code_in(&stage.ask(5, "hello").await);
+    stage.texts(OWNER, 2).await;
+    let users = stage.ask(OWNER, "/users").await;
+    assert!(users.contains(&format!("waiting Ann (@ann), id 5, code {code}")), "{users}");
+    let wrong = stage.ask(OWNER, "/approve AAAA-2222").await;
+    assert!(wrong.starts_with("Nobody is waiting with that code."), "{wrong}");
+    assert_eq!(
+        stage.ask(OWNER, &format!("/approve {code}")).await,
+        "Ann (@ann) may chat with me now."
+    );
+    stage.texts(5, 2).await;
+    let not_theirs = stage.ask(5, "/approve AAAA-2222").await;
+    assert_eq!(not_theirs, "Only my owner can use /approve.");
+    let removed = stage.ask(OWNER, "/remove @ann").await;
+    assert!(removed.starts_with("Ann (@ann), id 5 is off my list."), "{removed}");
+    let again = stage.ask(5, "hello").await;
+    assert!(again.contains("pairing code is"), "{again}");
+    assert_ne!(code_in(&again), code, "an old code is worth nothing");
+    stage.texts(OWNER, 6).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_codes_are_limited() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_BOT_ACCESS", "closed").set("KATANA_BOT_OWNERS", "").start().await;
+    let code = stage.app().claim_code().expect("a claim code").to_owned();
+    for _ in 0..5 {
+        assert!(stage.ask(5, "/claim AAAA-2222").await.starts_with("That is not the code."));
+    }
+    let sixth = stage.ask(5, "/claim AAAA-2223").await;
+    assert_eq!(sixth, "Too many tries. I will not look at codes from you for an hour.");
+    stage.sim.say(5, &format!("/claim {code}"));
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(5).len(), 6, "the right code is not looked at either");
+    assert!(stage.ask(6, &format!("/claim {code}")).await.starts_with("Welcome"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allow_lists_and_open_access_let_in_without_codes() {
+    let mut stage = closed().await;
+    assert!(stage.stop().await);
+    stage.set("KATANA_BOT_ALLOW_USERS", "5, 6").start().await;
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    assert!(stage.ask(7, "hello").await.contains("pairing code"));
+    stage.texts(OWNER, 2).await;
+    assert!(stage.stop().await);
+    stage.set("KATANA_BOT_ACCESS", "open").start().await;
+    assert_eq!(stage.ask(7, "hello").await, "echo: hello");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
+    let stage = closed().await;
+    stage.sim.user(5, "Ann\u{1b}[31m", Some("ann"));
+    let code = code_in(&stage.ask(5, "hello").await);
+    stage.texts(OWNER, 2).await;
+    let list = process::run(&stage, &["users", "list"]).await;
+    assert!(list.code == Some(0));
+    assert!(list.stdout.contains(&code) && list.stdout.contains("waiting"), "{}", list.stdout);
+    assert!(!list.stdout.contains('\u{1b}'), "names cannot colour the terminal");
+    let wrong = process::run(&stage, &["users", "approve", "AAAA-2222"]).await;
+    assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("no open request has the code"), "{}", wrong.stderr);
+    let approved = process::run(&stage, &["users", "approve", &code.to_lowercase()]).await;
+    assert_eq!(approved.stdout, "5 may chat now.\n");
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    let json = process::run(&stage, &["users", "list", "--json"]).await.stdout;
+    let rows: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&rows[0]["id"], &rows[0]["role"]), (&5.into(), &"member".into()));
+    let removed = process::run(&stage, &["users", "remove", "@ANN"]).await;
+    assert_eq!(removed.stdout, "5 may no longer chat.\n");
+    assert!(stage.ask(5, "hello").await.contains("pairing code"));
+    stage.texts(OWNER, 3).await;
+    assert_eq!(process::run(&stage, &["users", "remove", "4711"]).await.code, Some(64));
+    // By id, before somebody ever wrote.
+    assert_eq!(process::run(&stage, &["users", "approve", "6"]).await.stdout, "6 may chat now.\n");
+    assert_eq!(stage.ask(6, "hello").await, "echo: hello");
+    stage.end().await;
+}

@@ -1,0 +1,151 @@
+//! Groups: silent unless allowed and addressed, and the same group under a new id.
+
+use botapi_sim::{ChatKind, Hold, HoldAt};
+
+use crate::harness::{OWNER, SOON, Stage};
+
+const GROUP: i64 = -700;
+const SUPER: i64 = -1_000_000_000_700;
+
+/// A bot that the owner has let into a group.
+async fn let_in() -> Stage {
+    let stage = Stage::running(&[]).await;
+    stage.sim.group(GROUP, "Friends", ChatKind::Group);
+    stage.sim.say_in(GROUP, OWNER, "/approve@katana_sim_bot");
+    let texts = stage.texts(GROUP, 1).await;
+    assert!(texts[0].starts_with("I answer in this group from now on"), "{texts:?}");
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_hears_nothing_until_the_owner_allows_it() {
+    let stage = Stage::running(&[]).await;
+    let sim = &stage.sim;
+    sim.group(GROUP, "Friends", ChatKind::Group);
+    sim.say_in(GROUP, 5, "@katana_sim_bot hello");
+    sim.say_in(GROUP, 5, "/help@katana_sim_bot");
+    sim.say_in(GROUP, 5, "/approve@katana_sim_bot");
+    stage.idle().await;
+    assert_eq!(sim.bot_message_count(), 0, "{:?}", sim.bot_messages(GROUP));
+    sim.say_in(GROUP, OWNER, "/help@katana_sim_bot");
+    let texts = stage.texts(GROUP, 1).await;
+    assert_eq!(texts, ["I do not answer in this group yet. Send /approve here, and I will."]);
+    sim.say_in(GROUP, OWNER, "/approve@katana_sim_bot");
+    stage.texts(GROUP, 2).await;
+    sim.say_in(GROUP, 5, "@katana_sim_bot hello");
+    assert_eq!(stage.texts(GROUP, 3).await[2], "echo: hello");
+    sim.say_in(GROUP, OWNER, "/remove@katana_sim_bot");
+    stage.texts(GROUP, 4).await;
+    sim.say_in(GROUP, 5, "@katana_sim_bot hello?");
+    stage.idle().await;
+    assert_eq!(sim.bot_messages(GROUP).len(), 4);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_group_the_bot_answers_only_when_addressed_and_attaches_its_reply() {
+    let stage = let_in().await;
+    let sim = &stage.sim;
+    sim.say_in(GROUP, 5, "hello everybody");
+    sim.say_in(GROUP, 5, "/help");
+    sim.say_in(GROUP, 5, "/help@some_other_bot");
+    sim.say_in(GROUP, 5, "me@katana_sim_bots and @katana_sim_botany");
+    sim.photo(GROUP, 5, "look");
+    let asked = sim.say_in(GROUP, 6, "what is this, @Katana_Sim_Bot?");
+    let texts = stage.texts(GROUP, 2).await;
+    assert_eq!(texts[1], "echo: what is this, ?");
+    let answer = sim.bot_messages(GROUP).swap_remove(1);
+    assert_eq!(answer.reply_to, Some(asked.message_id));
+    let back = sim.reply_in(GROUP, 5, answer.message_id, "and that?");
+    assert_eq!(stage.texts(GROUP, 3).await[2], "echo: and that?");
+    assert_eq!(sim.bot_messages(GROUP)[2].reply_to, Some(back.message_id));
+    let command = sim.say_in(GROUP, 5, "/whoami@katana_sim_bot");
+    let texts = stage.texts(GROUP, 4).await;
+    assert!(texts[3].starts_with("You are User 5."), "{texts:?}");
+    assert_eq!(sim.bot_messages(GROUP)[3].reply_to, Some(command.message_id));
+    stage.idle().await;
+    assert_eq!(sim.bot_messages(GROUP).len(), 4);
+    assert_eq!(stage.tallied("ignored", "not_addressed"), 5);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_allowed_by_configuration_needs_no_owner() {
+    let stage = Stage::running(&[("KATANA_BOT_ALLOW_CHATS", "-700")]).await;
+    stage.sim.say_in(GROUP, 5, "@katana_sim_bot hello");
+    assert_eq!(stage.texts(GROUP, 1).await, ["echo: hello"]);
+    stage.sim.say_in(GROUP, OWNER, "/remove@katana_sim_bot");
+    let texts = stage.texts(GROUP, 2).await;
+    assert!(texts[1].starts_with("This group is allowed by configuration"), "{texts:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_commands_and_channels_are_not_for_groups() {
+    let stage = let_in().await;
+    stage.sim.say_in(GROUP, OWNER, "/users@katana_sim_bot");
+    let texts = stage.texts(GROUP, 2).await;
+    assert_eq!(texts[1], "/users works in a private chat with me only.");
+    stage.sim.channel_post(-1_000_000_000_009, "@katana_sim_bot hello");
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_message_count(), 2);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_becomes_a_supergroup_keeps_its_right_and_its_pending_replies() {
+    let stage = let_in().await;
+    let sim = &stage.sim;
+    sim.say_in(GROUP, 5, "@katana_sim_bot before");
+    stage.texts(GROUP, 2).await;
+    // Two replies are on their way when the group moves: one in flight, one behind it.
+    let hold = sim.hold(Hold::Chat("sendMessage", GROUP), HoldAt::BeforeEffect);
+    sim.say_in(GROUP, 5, "@katana_sim_bot one");
+    sim.say_in(GROUP, 6, "@katana_sim_bot two");
+    assert!(hold.wait_held(1, SOON).await);
+    sim.migrate(GROUP, SUPER);
+    hold.release();
+    let texts = stage.texts(SUPER, 2).await;
+    assert_eq!(texts, ["echo: one", "echo: two"]);
+    sim.say_in(SUPER, 5, "@katana_sim_bot after");
+    assert_eq!(stage.texts(SUPER, 3).await[2], "echo: after");
+    stage.idle().await;
+    assert_eq!(sim.bot_messages(GROUP).len(), 2, "nothing more in the old chat");
+    assert_eq!(sim.bot_messages(SUPER).len(), 3);
+    assert_eq!(stage.app().shared().vitals.dropped.get(), 0);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_is_learned_from_the_refusal_alone() {
+    let mut stage = let_in().await;
+    // The service messages never reach the bot: only the refusal names the new id.
+    assert!(stage.stop().await);
+    stage.sim.say_in(GROUP, 5, "@katana_sim_bot hello");
+    stage.sim.migrate(GROUP, SUPER);
+    let hold = stage.sim.hold(Hold::Chat("sendMessage", GROUP), HoldAt::BeforeEffect);
+    stage.start().await;
+    assert!(hold.wait_held(1, SOON).await);
+    hold.release();
+    assert_eq!(stage.texts(SUPER, 1).await, ["echo: hello"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_kicked_drops_its_replies_there_and_works_again_when_invited() {
+    let stage = let_in().await;
+    let sim = &stage.sim;
+    let hold = sim.hold(Hold::Chat("sendMessage", GROUP), HoldAt::BeforeEffect);
+    sim.say_in(GROUP, 5, "@katana_sim_bot one");
+    assert!(hold.wait_held(1, SOON).await);
+    sim.kick(GROUP);
+    hold.release();
+    stage.idle().await;
+    assert_eq!(sim.bot_messages(GROUP).len(), 1, "only the word from before");
+    assert_eq!(stage.app().shared().vitals.dropped.get(), 1);
+    assert_eq!(stage.ask(5, "elsewhere").await, "echo: elsewhere");
+    sim.invite(GROUP, OWNER);
+    sim.say_in(GROUP, 5, "@katana_sim_bot again");
+    assert_eq!(stage.texts(GROUP, 2).await[1], "echo: again");
+    stage.end().await;
+}
