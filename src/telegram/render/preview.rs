@@ -31,11 +31,7 @@ pub(super) fn close(source: &str) -> String {
 fn without_half_mark(text: &str) -> &str {
     let kept = text.trim_end_matches(['*', '_', '~', '`', '[', '!']);
     let dangles = text.len() - kept.len() <= 3 && kept.ends_with(' ') && !kept.trim().is_empty();
-    if dangles || text.ends_with("\n`") || text.ends_with("\n``") {
-        kept.trim_end()
-    } else {
-        text
-    }
+    if dangles || text.ends_with("\n`") || text.ends_with("\n``") { kept.trim_end() } else { text }
 }
 
 /// The marks of a code block that is still open.
@@ -47,7 +43,9 @@ fn open_fence(source: &str) -> Option<&str> {
         let mark = &line[..marks];
         let uniform = marks >= 3 && mark.bytes().all(|b| b == mark.as_bytes()[0]);
         match open {
-            Some(fence) if mark.starts_with(fence) && line[marks..].trim().is_empty() => open = None,
+            Some(fence) if mark.starts_with(fence) && line[marks..].trim().is_empty() => {
+                open = None
+            }
             None if uniform && !line[marks..].contains('`') => open = Some(mark),
             _ => {}
         }

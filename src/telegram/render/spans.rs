@@ -232,8 +232,11 @@ mod tests {
     }
 
     fn shape(text: &str, spans: &[(usize, usize, EntityKind)]) -> Vec<(u32, u32, EntityKind)> {
-        let spans =
-            spans.iter().map(|(start, end, kind)| Span { start: *start, end: *end, kind: kind.clone() });
+        let spans = spans.iter().map(|(start, end, kind)| Span {
+            start: *start,
+            end: *end,
+            kind: kind.clone(),
+        });
         entities(text, &resolve(spans.collect()))
             .into_iter()
             .map(|e| (e.offset, e.offset + e.length, e.kind))
