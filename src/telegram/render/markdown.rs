@@ -9,7 +9,7 @@ use pulldown_cmark::{
 
 use super::canvas::{Marked, Page};
 use super::table::Table;
-use super::{clean, link};
+use super::{clean, effort, link, math};
 use crate::model::text::EntityKind;
 
 /// Columns that each level of a list is moved to the right.
@@ -22,17 +22,13 @@ const LEVELS: usize = 4;
 /// Longest name of a programming language, in bytes; longer ones are not names.
 const LANGUAGE_BYTES: usize = 32;
 
-/// How much work lists and quotes may make: levels open at once times lines. The parser looks at
-/// every open level on every line; what would take it longer than a tenth of a second, or hours,
-/// was not written to be read, and is shown as it is.
-const WORK: usize = 50_000_000;
-
 /// Reads Markdown of any length and form.
 pub(super) fn read(source: &str) -> Marked {
     let source = clean::source(source);
-    if work(&source) > WORK {
+    if effort::is_too_much(&source) {
         return Marked::plain(&source);
     }
+    let source = math::with_dollars(&source);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
@@ -44,22 +40,6 @@ pub(super) fn read(source: &str) -> Marked {
         walk.event(event, &source[range]);
     }
     walk.page.finish()
-}
-
-/// Most levels that a line of `source` may open or continue, times lines.
-fn work(source: &str) -> usize {
-    let levels = |line: &str| {
-        let marks = line.trim_start_matches([
-            ' ', '\t', '>', '-', '+', '*', '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8',
-            '9',
-        ]);
-        let marks = &line.as_bytes()[..line.len() - marks.len()];
-        let opened = marks.iter().filter(|&&b| b == b'>').count();
-        // Each level of a list needs a space or two, whether it begins or goes on.
-        let spaces = marks.iter().filter(|b| b.is_ascii_whitespace()).count();
-        opened + spaces
-    };
-    source.lines().map(levels).max().unwrap_or(0) * source.lines().count()
 }
 
 /// What is open at a place, with the byte it began at where that matters.
