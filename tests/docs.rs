@@ -59,11 +59,12 @@ fn every_chat_command_is_documented() {
     let readme = read("README.md");
     let mut complaints = Vec::new();
     for command in katana::commands::table() {
-        let row = |line: &&str| line.starts_with(&format!("| `{}", command.usage.trim()));
-        if !readme.lines().any(|line| row(&line)) {
+        // In a table, a bar inside of code needs a backslash.
+        let row = format!("| `{}` |", command.usage.replace('|', "\\|"));
+        if !readme.lines().any(|line| line.starts_with(&row)) {
             complaints.push(format!(
-                "README.md: no row \"| `{}` | …\" in the table of commands; it does: {}",
-                command.usage, command.help
+                "README.md: no row \"{row} …\" in the table of commands; it does: {}",
+                command.help
             ));
         }
     }
