@@ -119,6 +119,9 @@ impl Store {
     /// Waits until every write that was begun is on disk, then closes the file. Later calls
     /// answer [`StoreError::Closed`].
     pub async fn close(&self) {
+        // The readers go first: only the last connection to close folds the log into the file, and
+        // one that cannot write would leave it, with what was deleted still in it.
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(writer);
         let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

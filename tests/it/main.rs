@@ -4,9 +4,13 @@ mod harness;
 mod process;
 
 mod access;
+mod answers;
+mod chats;
 mod commands;
 mod conversation;
 mod crash;
 mod delivery;
 mod groups;
 mod intake;
+mod lifecycle;
+mod previews;
