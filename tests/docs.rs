@@ -240,9 +240,16 @@ fn every_dependency_has_its_reason() {
         crates.into_iter().flat_map(toml::Table::keys).cloned().collect()
     };
     let crates = [named("dependencies"), named("dev-dependencies")].concat();
-    let silent = crates.iter().filter(|c| !page.contains(&format!("`{c}`")));
-    let remedy = |c| format!("Cargo.toml: {c} has no line in docs/decisions/0001-dependencies.md");
-    none(silent.map(remedy).collect(), "dependencies");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+    let silent = crates.iter().filter(|c| !rows.contains(&c.as_str()));
+    let remedy = |c| format!("Cargo.toml: {c} has no row in docs/decisions/0001-dependencies.md");
+    let mut complaints: Vec<String> = silent.map(remedy).collect();
+    let gone = rows.iter().filter(|row| crates.iter().all(|c| c != *row));
+    complaints.extend(gone.map(|row| {
+        format!("docs/decisions/0001-dependencies.md: {row} is not in Cargo.toml; remove its row")
+    }));
+    none(complaints, "dependencies");
 }
 
 #[test]

@@ -320,8 +320,7 @@ mod tests {
             1 => any::<char>().prop_map(String::from),
             1 => "[ -~]{200,900}",
         ];
-        prop::collection::vec(piece, 0..40)
-            .prop_map(|pieces| pieces.concat())
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {

@@ -50,7 +50,8 @@ pub(super) fn read(source: &str) -> Marked {
 fn work(source: &str) -> usize {
     let levels = |line: &str| {
         let marks = line.trim_start_matches([
-            ' ', '\t', '>', '-', '+', '*', '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+            ' ', '\t', '>', '-', '+', '*', '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8',
+            '9',
         ]);
         let marks = &line.as_bytes()[..line.len() - marks.len()];
         let opened = marks.iter().filter(|&&b| b == b'>').count();
