@@ -337,6 +337,18 @@ fn every_invariant_has_its_test() {
 }
 
 #[test]
+fn every_test_file_is_run() {
+    // Cargo does not look for them by itself here, because tests/bench would be taken for one.
+    let manifest = read("Cargo.toml");
+    let entries = std::fs::read_dir(source::top().join("tests")).expect("tests can be read");
+    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let alone = names.filter(|name| name.ends_with(".rs"));
+    let silent = alone.filter(|name| !manifest.contains(&format!("path = \"tests/{name}\"")));
+    let remedy = |name| format!("tests/{name}: name it in Cargo.toml as a [[test]]");
+    none(silent.map(remedy).collect(), "test files");
+}
+
+#[test]
 fn the_top_is_uncluttered() {
     let entries = std::fs::read_dir(source::top()).expect("the top can be read").flatten();
     let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
