@@ -11,11 +11,11 @@ use source::{Source, at, closing, files, read, sources, words};
 
 const RULES: &str = "docs/architecture.md";
 
-/// Longest file of code: past that it has more than one purpose.
+/// Longest code of one file, tests apart: past that it has more than one purpose.
 const CODE_LINES: usize = 400;
 
-/// Longest file of tests, which may hold long tables.
-const TEST_LINES: usize = 500;
+/// Longest file with its tests, which may hold long tables.
+const ALL_LINES: usize = 500;
 
 /// What may lie at the top. Dotfiles are free; `target` is Cargo's.
 const TOP: &[&str] = &[
@@ -176,6 +176,29 @@ fn each_crate_stays_at_home() {
 }
 
 #[test]
+fn each_crate_is_used() {
+    let manifest = read("Cargo.toml");
+    let section = |name: &str| {
+        let rest = manifest.split_once(&format!("\n[{name}]\n")).map_or("", |(_, rest)| rest);
+        let lines = rest.lines().take_while(|l| !l.starts_with('['));
+        let names = lines.filter_map(|l| Some(l.split_once('=')?.0.trim()));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (ours, all) = (ours(), sources(&["src", "tests", "examples"]));
+    let mut complaints = Vec::new();
+    for (names, sources) in [(section("dependencies"), &ours), (section("dev-dependencies"), &all)]
+    {
+        for name in names {
+            let path = format!("{}::", name.replace('-', "_"));
+            if !sources.iter().any(|s| s.code.contains(&path)) {
+                complaints.push(format!("Cargo.toml: {name} is never named in code; remove it"));
+            }
+        }
+    }
+    none(complaints, "unused crates");
+}
+
+#[test]
 fn each_file_says_what_it_is_for() {
     let silent = everything().into_iter().filter(|s| !s.text.starts_with("//! "));
     none(
@@ -188,12 +211,15 @@ fn each_file_says_what_it_is_for() {
 fn files_are_short() {
     let mut complaints = Vec::new();
     for source in everything() {
-        let in_tests = source.is_test() || source.path.split('/').any(|d| d == "tests");
-        let most = if in_tests { TEST_LINES } else { CODE_LINES };
-        let lines = source.text.lines().count();
-        if lines > most {
+        let (code, all) = (source.lines().count(), source.text.lines().count());
+        if code > CODE_LINES {
             complaints.push(format!(
-                "{}: {lines} lines, at most {most}; split it by purpose",
+                "{}: {code} lines of code, at most {CODE_LINES}; split it by purpose",
+                source.path
+            ));
+        } else if all > ALL_LINES {
+            complaints.push(format!(
+                "{}: {all} lines, at most {ALL_LINES}; move tests into a file of their own",
                 source.path
             ));
         }
@@ -308,6 +334,18 @@ fn every_invariant_has_its_test() {
         }
     }
     none(complaints, "invariants");
+}
+
+#[test]
+fn every_test_file_is_run() {
+    // Cargo does not look for them by itself here, because tests/bench would be taken for one.
+    let manifest = read("Cargo.toml");
+    let entries = std::fs::read_dir(source::top().join("tests")).expect("tests can be read");
+    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let alone = names.filter(|name| name.ends_with(".rs"));
+    let silent = alone.filter(|name| !manifest.contains(&format!("path = \"tests/{name}\"")));
+    let remedy = |name| format!("tests/{name}: name it in Cargo.toml as a [[test]]");
+    none(silent.map(remedy).collect(), "test files");
 }
 
 #[test]
