@@ -14,11 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let connections: usize = args.next().map_or(Ok(16), |arg| arg.parse())?;
     let messages: usize = args.next().map_or(Ok(200_000), |arg| arg.parse())?;
-    let sim = Sim::start(Options {
-        limits: Limits::off(),
-        ..Options::default()
-    })
-    .await?;
+    let sim = Sim::start(Options { limits: Limits::off(), ..Options::default() }).await?;
     sim.flood(connections, connections, "hello");
     let start = Instant::now();
     let mut clients = Vec::new();

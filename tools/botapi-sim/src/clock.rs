@@ -16,9 +16,7 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             started: Instant::now(),
-            started_unix: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
+            started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             added: Duration::ZERO,
         }
     }
@@ -52,11 +50,7 @@ impl Bucket {
         self.used = (self.used - refilled).max(0.0);
         self.at = now;
         let over = self.used + 1.0 - rate.burst;
-        if over > 1e-9 {
-            Duration::from_secs_f64(over / rate.per_s)
-        } else {
-            Duration::ZERO
-        }
+        if over > 1e-9 { Duration::from_secs_f64(over / rate.per_s) } else { Duration::ZERO }
     }
 
     /// Takes one.
@@ -71,19 +65,13 @@ mod tests {
 
     #[test]
     fn a_bucket_lets_a_burst_through_and_then_the_rate() {
-        let rate = Rate {
-            burst: 2.0,
-            per_s: 1.0,
-        };
+        let rate = Rate { burst: 2.0, per_s: 1.0 };
         let mut bucket = Bucket::default();
         for _ in 0..2 {
             assert_eq!(bucket.wait(rate, Duration::ZERO), Duration::ZERO);
             bucket.take();
         }
-        assert_eq!(
-            bucket.wait(rate, Duration::from_millis(250)),
-            Duration::from_millis(750)
-        );
+        assert_eq!(bucket.wait(rate, Duration::from_millis(250)), Duration::from_millis(750));
         assert_eq!(bucket.wait(rate, Duration::from_secs(1)), Duration::ZERO);
     }
 }

@@ -66,9 +66,7 @@ fn reply(status: u16, value: &Value) -> Response<Body> {
 }
 
 fn say(sim: &Sim, given: &Value) -> Result<Value, String> {
-    let user_id = given["user_id"]
-        .as_i64()
-        .ok_or("user_id must be a number")?;
+    let user_id = given["user_id"].as_i64().ok_or("user_id must be a number")?;
     let text = given["text"].as_str().ok_or("text must be a string")?;
     let chat_id = given["chat_id"].as_i64().unwrap_or(user_id);
     let sent = sim.say_in(chat_id, user_id, text);
@@ -112,10 +110,8 @@ fn transcript(sim: &Sim, query: Option<&str>) -> Value {
 #[must_use]
 pub fn state(sim: &Sim) -> Value {
     let outcomes = sim.outcomes();
-    let calls: BTreeMap<_, _> = outcomes
-        .keys()
-        .map(|method| (method.clone(), sim.calls(method)))
-        .collect();
+    let calls: BTreeMap<_, _> =
+        outcomes.keys().map(|method| (method.clone(), sim.calls(method))).collect();
     let mut latencies = sim.latencies();
     latencies.sort_unstable();
     json!({
@@ -135,16 +131,12 @@ pub fn state(sim: &Sim) -> Value {
 
 /// An instant of the past in milliseconds since 1970.
 fn unix_ms(at: Instant) -> f64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(at.elapsed()).as_secs_f64() * 1000.0
 }
 
 /// A percentile of sorted durations, in milliseconds; 0 when there are none.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
-    sorted
-        .get(place)
-        .map_or(0.0, |duration| duration.as_secs_f64() * 1000.0)
+    sorted.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1000.0)
 }

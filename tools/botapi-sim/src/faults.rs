@@ -108,12 +108,7 @@ impl Faults {
         ];
         let each = rate / 8.0;
         let all: Vec<_> = kinds.into_iter().map(|fault| (fault, each)).collect();
-        Self {
-            polls: all.clone(),
-            sends: all.clone(),
-            other: all,
-            without_drafts: false,
-        }
+        Self { polls: all.clone(), sends: all.clone(), other: all, without_drafts: false }
     }
 
     /// Adds `fault` to a class, meeting `rate` (0 to 1) of its requests.
@@ -164,9 +159,7 @@ mod tests {
         let faults = Faults::everything(0.5);
         let throw = |seed| {
             let mut rng = fastrand::Rng::with_seed(seed);
-            (0..200)
-                .map(|_| faults.throw(Class::Sends, &mut rng))
-                .collect::<Vec<_>>()
+            (0..200).map(|_| faults.throw(Class::Sends, &mut rng)).collect::<Vec<_>>()
         };
         assert_eq!(throw(7), throw(7));
         assert_ne!(throw(7), throw(8));

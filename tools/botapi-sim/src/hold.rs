@@ -92,12 +92,7 @@ impl HoldGuard {
             arrived: watch::Sender::new(0),
             held: AtomicUsize::new(0),
         });
-        (
-            Self {
-                point: Arc::clone(&point),
-            },
-            point,
-        )
+        (Self { point: Arc::clone(&point) }, point)
     }
 
     /// How many requests are held now.

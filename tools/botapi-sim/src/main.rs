@@ -97,10 +97,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn start(setup: Setup, control: bool) -> anyhow::Result<Sim> {
-    anyhow::ensure!(
-        (0.0..=1.0).contains(&setup.fault_rate),
-        "--fault-rate must be from 0 to 1"
-    );
+    anyhow::ensure!((0.0..=1.0).contains(&setup.fault_rate), "--fault-rate must be from 0 to 1");
     let defaults = Options::default();
     let options = Options {
         seed: setup.seed,
@@ -119,9 +116,7 @@ async fn start(setup: Setup, control: bool) -> anyhow::Result<Sim> {
         .split_once(':')
         .is_some_and(|(id, secret)| id.parse::<i64>().is_ok() && !secret.is_empty());
     anyhow::ensure!(well_formed, "--token must look like 123456:SECRET");
-    Sim::start(options)
-        .await
-        .with_context(|| format!("cannot listen on {}", setup.listen))
+    Sim::start(options).await.with_context(|| format!("cannot listen on {}", setup.listen))
 }
 
 fn banner(sim: &Sim) -> String {
@@ -176,9 +171,7 @@ async fn chat(sim: &Sim, user: i64) -> anyhow::Result<()> {
 async fn show(sim: &Sim, user: i64, shown: &mut Vec<Message>) -> anyhow::Result<()> {
     let messages = sim.bot_messages(user);
     for message in &messages {
-        let before = shown
-            .iter()
-            .find(|old| old.message_id == message.message_id);
+        let before = shown.iter().find(|old| old.message_id == message.message_id);
         if before == Some(message) {
             continue;
         }

@@ -54,9 +54,7 @@ impl Sim {
         let state = self.inner.lock();
         let mut map: BTreeMap<String, BTreeMap<u16, u64>> = BTreeMap::new();
         for ((method, status), count) in &state.outcomes {
-            map.entry((*method).to_owned())
-                .or_default()
-                .insert(*status, *count);
+            map.entry((*method).to_owned()).or_default().insert(*status, *count);
         }
         map
     }
@@ -71,11 +69,7 @@ impl Sim {
     #[must_use]
     pub fn drafts(&self, chat_id: i64) -> Vec<String> {
         let state = self.inner.lock();
-        state
-            .chats
-            .get(&chat_id)
-            .map(|chat| chat.drafts.clone())
-            .unwrap_or_default()
+        state.chats.get(&chat_id).map(|chat| chat.drafts.clone()).unwrap_or_default()
     }
 
     /// How many chat actions were sent to a chat.

@@ -69,29 +69,16 @@ impl Limits {
     #[must_use]
     pub const fn real() -> Self {
         Self {
-            per_chat: Some(Rate {
-                burst: 5.0,
-                per_s: 1.0,
-            }),
-            per_group: Some(Rate {
-                burst: 20.0,
-                per_s: 20.0 / 60.0,
-            }),
-            overall: Some(Rate {
-                burst: 30.0,
-                per_s: 30.0,
-            }),
+            per_chat: Some(Rate { burst: 5.0, per_s: 1.0 }),
+            per_group: Some(Rate { burst: 20.0, per_s: 20.0 / 60.0 }),
+            overall: Some(Rate { burst: 30.0, per_s: 30.0 }),
         }
     }
 
     /// No limits, for benchmarks.
     #[must_use]
     pub const fn off() -> Self {
-        Self {
-            per_chat: None,
-            per_group: None,
-            overall: None,
-        }
+        Self { per_chat: None, per_group: None, overall: None }
     }
 }
 

@@ -64,10 +64,7 @@ impl Params {
         match self.map.get(name) {
             Some(Value::Bool(flag)) => *flag,
             Some(Value::String(text)) => {
-                matches!(
-                    text.to_ascii_lowercase().as_str(),
-                    "true" | "yes" | "1" | "y" | "t"
-                )
+                matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1" | "y" | "t")
             }
             Some(Value::Number(number)) => number.as_i64() == Some(1),
             _ => false,
@@ -80,10 +77,7 @@ impl Params {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) => serde_json::from_str(text).map(Some).map_err(|_| {
-                Refusal::bad(format!(
-                    "can't parse {} JSON object",
-                    name.replace('_', " ")
-                ))
+                Refusal::bad(format!("can't parse {} JSON object", name.replace('_', " ")))
             }),
             Some(value) => Ok(Some(value.clone())),
         }

@@ -46,20 +46,13 @@ impl Sim {
 
     /// A user writes in a chat; both are made up when unknown.
     pub fn say_in(&self, chat_id: i64, user_id: i64, text: &str) -> Sent {
-        let draft = Draft {
-            text,
-            ..Draft::default()
-        };
+        let draft = Draft { text, ..Draft::default() };
         self.post(chat_id, user_id, draft)
     }
 
     /// A user answers a message.
     pub fn reply_in(&self, chat_id: i64, user_id: i64, reply_to: i64, text: &str) -> Sent {
-        let draft = Draft {
-            text,
-            reply_to: Some(reply_to),
-            ..Draft::default()
-        };
+        let draft = Draft { text, reply_to: Some(reply_to), ..Draft::default() };
         self.post(chat_id, user_id, draft)
     }
 
@@ -73,11 +66,8 @@ impl Sim {
         key: &str,
         value: Value,
     ) -> Sent {
-        let draft = Draft {
-            text,
-            extra: BTreeMap::from([(key.to_owned(), value)]),
-            ..Draft::default()
-        };
+        let draft =
+            Draft { text, extra: BTreeMap::from([(key.to_owned(), value)]), ..Draft::default() };
         self.post(chat_id, user_id, draft)
     }
 
@@ -118,9 +108,7 @@ impl Sim {
     pub fn join(&self, chat_id: i64, user_id: i64, new_members: &[i64]) -> Sent {
         let members: Vec<Value> = self.change(|state| {
             let objects = new_members.iter().map(|id| state.user_json(*id));
-            objects
-                .filter_map(|user| serde_json::from_str(&user).ok())
-                .collect()
+            objects.filter_map(|user| serde_json::from_str(&user).ok()).collect()
         });
         self.say_with(chat_id, user_id, "", "new_chat_members", json!(members))
     }
@@ -132,14 +120,7 @@ impl Sim {
                 state.add_chat(chat_id, &format!("Channel {chat_id}"), ChatKind::Channel);
             }
         });
-        self.post(
-            chat_id,
-            chat_id,
-            Draft {
-                text,
-                ..Draft::default()
-            },
-        )
+        self.post(chat_id, chat_id, Draft { text, ..Draft::default() })
     }
 
     /// A user edits a message; 0 when there is no such message or nobody asked for edits.
@@ -168,10 +149,9 @@ impl Sim {
             let chat = state.chats.get(&chat_id)?;
             let message = match chat.messages.get(&message_id) {
                 Some(message) => state.message_json(chat, message),
-                None => format!(
-                    "{{\"chat\":{},\"message_id\":{message_id},\"date\":0}}",
-                    chat.json
-                ),
+                None => {
+                    format!("{{\"chat\":{},\"message_id\":{message_id},\"date\":0}}", chat.json)
+                }
             };
             let id = state.rng.u64(1 << 40..1 << 60).to_string();
             state.callbacks.insert(id.clone(), state.clock.now());
@@ -198,11 +178,7 @@ impl Sim {
         self.act(|state| {
             state.ensure_chat(user_id);
             state.chats.get_mut(&user_id)?.blocked = blocked;
-            let (old, new) = if blocked {
-                ("member", "kicked")
-            } else {
-                ("kicked", "member")
-            };
+            let (old, new) = if blocked { ("member", "kicked") } else { ("kicked", "member") };
             my_member(state, user_id, user_id, old, new)
         })
     }
@@ -229,8 +205,7 @@ impl Sim {
     pub fn delete_message(&self, chat_id: i64, message_id: i64) -> bool {
         self.change(|state| {
             let chat = state.chats.get_mut(&chat_id);
-            chat.and_then(|chat| chat.messages.remove(&message_id))
-                .is_some()
+            chat.and_then(|chat| chat.messages.remove(&message_id)).is_some()
         })
     }
 
@@ -266,10 +241,7 @@ impl Sim {
         });
         match pinned {
             Some(pinned) => self.say_with(chat_id, user_id, "", "pinned_message", pinned),
-            None => Sent {
-                update_id: 0,
-                message_id: 0,
-            },
+            None => Sent { update_id: 0, message_id: 0 },
         }
     }
 
@@ -282,10 +254,7 @@ impl Sim {
             for number in 1..=updates {
                 user_id = if user_id >= last { 1001 } else { user_id + 1 };
                 let numbered = text.replace("{n}", &number.to_string());
-                let draft = Draft {
-                    text: &numbered,
-                    ..Draft::default()
-                };
+                let draft = Draft { text: &numbered, ..Draft::default() };
                 add(state, user_id, user_id, draft);
             }
         });
@@ -325,11 +294,7 @@ fn add(state: &mut State, chat_id: i64, user_id: i64, draft: Draft<'_>) -> Sent 
     };
     let message_id = message.message_id;
     let chat = &state.chats[&chat_id];
-    let kind = if chat.kind == ChatKind::Channel {
-        "channel_post"
-    } else {
-        "message"
-    };
+    let kind = if chat.kind == ChatKind::Channel { "channel_post" } else { "message" };
     let body = state.message_json(chat, &message);
     let update_id = state.queue.push(kind, &body, state.clock.now());
     if let Some(chat) = state.chats.get_mut(&chat_id) {
@@ -337,10 +302,7 @@ fn add(state: &mut State, chat_id: i64, user_id: i64, draft: Draft<'_>) -> Sent 
         chat.messages.insert(message_id, message);
         chat.unanswered.push_back((message_id, Instant::now()));
     }
-    Sent {
-        update_id: update_id.unwrap_or(0),
-        message_id,
-    }
+    Sent { update_id: update_id.unwrap_or(0), message_id }
 }
 
 /// Telegram marks a leading command by itself.
@@ -360,15 +322,8 @@ fn my_member(state: &mut State, chat_id: i64, by: i64, old: &str, new: &str) -> 
     let user = state.user_json(by);
     let chat = state.chats.get(&chat_id)?;
     let member = |status: &str| {
-        let until = if status == "kicked" {
-            ",\"until_date\":0"
-        } else {
-            ""
-        };
-        format!(
-            "{{\"status\":\"{status}\",\"user\":{}{until}}}",
-            state.bot_json
-        )
+        let until = if status == "kicked" { ",\"until_date\":0" } else { "" };
+        format!("{{\"status\":\"{status}\",\"user\":{}{until}}}", state.bot_json)
     };
     let body = format!(
         "{{\"chat\":{},\"from\":{user},\"date\":{},\"old_chat_member\":{},\"new_chat_member\":{}}}",

@@ -82,11 +82,7 @@ impl Queue {
         json.push_str("\":");
         json.push_str(body);
         json.push('}');
-        self.items.push_back(Queued {
-            id,
-            json,
-            expires_at: now + UPDATE_LIFE,
-        });
+        self.items.push_back(Queued { id, json, expires_at: now + UPDATE_LIFE });
         Some(id)
     }
 
@@ -131,11 +127,7 @@ impl Queue {
     /// Confirms what lies below `offset`; a negative one keeps that many from the end. Returns the
     /// first id to deliver.
     pub(crate) fn confirm(&mut self, offset: i64, now: Duration) -> i64 {
-        while self
-            .items
-            .front()
-            .is_some_and(|item| item.expires_at <= now)
-        {
+        while self.items.front().is_some_and(|item| item.expires_at <= now) {
             self.items.pop_front();
         }
         if offset < 0 {
@@ -216,9 +208,7 @@ mod tests {
     fn ids(queue: &Queue, from: i64, limit: usize) -> Vec<i64> {
         let list = queue.list(from, limit).unwrap_or_else(|| "[]".to_owned());
         let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
-        list.iter()
-            .map(|update| update["update_id"].as_i64().unwrap())
-            .collect()
+        list.iter().map(|update| update["update_id"].as_i64().unwrap()).collect()
     }
 
     #[test]
@@ -280,17 +270,9 @@ mod tests {
     #[test]
     fn kinds_are_filtered_when_they_happen() {
         let mut queue = Queue::new(1);
-        assert!(
-            queue
-                .push("message_reaction", "{}", Duration::ZERO)
-                .is_none()
-        );
+        assert!(queue.push("message_reaction", "{}", Duration::ZERO).is_none());
         queue.allowed = Some(vec!["message_reaction".to_owned()]);
-        assert!(
-            queue
-                .push("message_reaction", "{}", Duration::ZERO)
-                .is_some()
-        );
+        assert!(queue.push("message_reaction", "{}", Duration::ZERO).is_some());
         assert!(queue.push("message", "{}", Duration::ZERO).is_none());
         queue.allowed = Some(Vec::new());
         assert!(queue.push("message", "{}", Duration::ZERO).is_some());

@@ -19,12 +19,7 @@ pub(crate) type Outcome = Result<String, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(code: u16, description: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            retry_after: None,
-            migrate_to_chat_id: None,
-        }
+        Self { code, description: description.into(), retry_after: None, migrate_to_chat_id: None }
     }
 
     /// 400 with `Bad Request: ` before the words.
@@ -67,10 +62,8 @@ pub(crate) fn render(outcome: &Outcome) -> (u16, Bytes) {
             (200, Bytes::from(body))
         }
         Err(refusal) => {
-            let mut body = format!(
-                "{{\"ok\":false,\"error_code\":{},\"description\":",
-                refusal.code
-            );
+            let mut body =
+                format!("{{\"ok\":false,\"error_code\":{},\"description\":", refusal.code);
             body.push_str(&quoted(&refusal.description));
             if let Some(seconds) = refusal.retry_after {
                 let _ = write!(body, ",\"parameters\":{{\"retry_after\":{seconds}}}");

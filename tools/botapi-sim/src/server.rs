@@ -111,11 +111,7 @@ fn method_of(inner: &Inner, path: &str) -> Result<&'static str, Refusal> {
         let well_formed = token.split_once(':').is_some_and(|(id, secret)| {
             !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) && secret.len() >= 24
         });
-        return Err(if well_formed {
-            Refusal::unauthorized()
-        } else {
-            Refusal::not_found()
-        });
+        return Err(if well_formed { Refusal::unauthorized() } else { Refusal::not_found() });
     }
     methods::known(method).ok_or_else(Refusal::not_found)
 }
@@ -127,11 +123,8 @@ async fn bot(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
     };
     let received = Instant::now();
     let (parts, body) = request.into_parts();
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
+    let content_type =
+        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let body = whole(body).await?;
     let params = match Params::read(parts.uri.query(), content_type, body).await {
         Ok(params) => params,
@@ -194,12 +187,7 @@ fn plan(state: &mut crate::state::State, method: &str, params: &Params) -> Plan 
             .filter(|point| !point.is_released() && point.matches(at, method, chat_id));
         matching.cloned().collect()
     };
-    Plan {
-        before: at(HoldAt::BeforeEffect),
-        after: at(HoldAt::AfterEffect),
-        fault,
-        delay,
-    }
+    Plan { before: at(HoldAt::BeforeEffect), after: at(HoldAt::AfterEffect), fault, delay }
 }
 
 /// A request that meets holds or faults, or that may wait.
@@ -245,11 +233,7 @@ async fn careful(
         Some(Fault::BadGateway) => {
             let page = "<html><head><title>502 Bad Gateway</title></head><body>\
                  <center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>";
-            return Ok(respond(
-                502,
-                "text/html",
-                Bytes::from_static(page.as_bytes()),
-            ));
+            return Ok(respond(502, "text/html", Bytes::from_static(page.as_bytes())));
         }
         Some(Fault::Reset | Fault::AnswerLost) => {
             return Err(io::Error::other("closed on purpose"));
@@ -283,9 +267,7 @@ pub(crate) fn respond(status: u16, content_type: &'static str, body: Bytes) -> R
     let mut response = Response::new(Either::Left(Full::new(body)));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -302,9 +284,7 @@ fn cut(status: u16, body: &Bytes) -> Response<Body> {
         }
     });
     let mut response = respond(status, "application/json", Bytes::new());
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     *response.body_mut() = Either::Right(StreamBody::new(pieces).boxed_unsync());
     response
 }

@@ -80,21 +80,13 @@ impl Sim {
             tasks: TaskTracker::new(),
             address,
         });
-        inner
-            .tasks
-            .spawn(crate::server::accept(listener, Arc::clone(&inner)));
-        Ok(Self {
-            inner,
-            _stopper: Some(Arc::new(Stopper(stop))),
-        })
+        inner.tasks.spawn(crate::server::accept(listener, Arc::clone(&inner)));
+        Ok(Self { inner, _stopper: Some(Arc::new(Stopper(stop))) })
     }
 
     /// A handle that does not keep the simulator alive.
     pub(crate) fn inside(inner: &Arc<Inner>) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            _stopper: None,
-        }
+        Self { inner: Arc::clone(inner), _stopper: None }
     }
 
     /// Ends every connection and waits until the port is free.

@@ -125,12 +125,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(options: &Options) -> Self {
         let mut rng = fastrand::Rng::with_seed(options.seed);
-        let bot_id = options
-            .token
-            .split(':')
-            .next()
-            .and_then(|id| id.parse().ok())
-            .unwrap_or(1);
+        let bot_id = options.token.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(1);
         let bot_json = json!({"id": bot_id, "is_bot": true, "first_name": "Katana",
             "username": options.bot_username})
         .to_string();
@@ -176,17 +171,13 @@ impl State {
             user["username"] = Value::from(username);
             chat["username"] = Value::from(username);
         }
-        let user = User {
-            json: user.to_string(),
-            username: username.map(str::to_owned),
-        };
+        let user = User { json: user.to_string(), username: username.map(str::to_owned) };
         self.users.insert(id, user);
         let json = chat.to_string();
         match self.chats.get_mut(&id) {
             Some(chat) => chat.json = json,
             None => {
-                self.chats
-                    .insert(id, Chat::new(id, ChatKind::Private, json));
+                self.chats.insert(id, Chat::new(id, ChatKind::Private, json));
             }
         }
     }
@@ -196,9 +187,7 @@ impl State {
         if !self.users.contains_key(&id) {
             self.ensure_user(id, &format!("User {id}"), None);
         }
-        self.users
-            .get(&id)
-            .map_or_else(String::new, |user| user.json.clone())
+        self.users.get(&id).map_or_else(String::new, |user| user.json.clone())
     }
 
     /// The chat, made up when unknown: a private one for positive ids, else by the range of the id.
@@ -209,11 +198,8 @@ impl State {
         if id > 0 {
             self.ensure_user(id, &format!("User {id}"), None);
         } else {
-            let kind = if id <= -1_000_000_000_000 {
-                ChatKind::Supergroup
-            } else {
-                ChatKind::Group
-            };
+            let kind =
+                if id <= -1_000_000_000_000 { ChatKind::Supergroup } else { ChatKind::Group };
             self.add_chat(id, &format!("Chat {id}"), kind);
         }
     }
@@ -264,18 +250,11 @@ impl State {
         }
         let media = message.extra.keys().next().is_some();
         if !message.text.is_empty() {
-            let (text, entities) = if media {
-                ("caption", "caption_entities")
-            } else {
-                ("text", "entities")
-            };
+            let (text, entities) =
+                if media { ("caption", "caption_entities") } else { ("text", "entities") };
             let _ = write!(out, ",\"{text}\":{}", quoted(&message.text));
             if !message.entities.is_empty() {
-                let _ = write!(
-                    out,
-                    ",\"{entities}\":{}",
-                    Value::from(message.entities.clone())
-                );
+                let _ = write!(out, ",\"{entities}\":{}", Value::from(message.entities.clone()));
             }
         }
         if let Some(markup) = &message.reply_markup {
@@ -315,11 +294,7 @@ impl State {
         if self.log.len() >= self.log_capacity {
             self.log.pop_front();
         }
-        self.log.push_back(Request {
-            method,
-            params,
-            status,
-        });
+        self.log.push_back(Request { method, params, status });
     }
 }
 

@@ -38,10 +38,7 @@ pub fn normalise(text: &str, entities: &[Value]) -> Stored {
         && !text.starts_with(blank)
         && !text.ends_with(blank);
     if untouched {
-        return Stored {
-            text: text.to_owned(),
-            entities: sorted(entities.to_vec()),
-        };
+        return Stored { text: text.to_owned(), entities: sorted(entities.to_vec()) };
     }
     // places[i] is where UTF-16 unit i of the old text lands in the cleaned one.
     let mut places = Vec::with_capacity(text.len() + 1);
@@ -64,14 +61,7 @@ pub fn normalise(text: &str, entities: &[Value]) -> Stored {
     let trimmed = clean.trim_matches(blank);
     let end = utf16_len(trimmed);
     // Blanks are one unit and one byte each, so `lead` counts both.
-    let place = |unit: usize| {
-        places
-            .get(unit)
-            .copied()
-            .unwrap_or(at)
-            .saturating_sub(lead)
-            .min(end)
-    };
+    let place = |unit: usize| places.get(unit).copied().unwrap_or(at).saturating_sub(lead).min(end);
     let moved = entities.iter().filter_map(|entity| {
         let start = place(number(entity, "offset"));
         let stop = place(number(entity, "offset") + number(entity, "length"));
@@ -80,17 +70,11 @@ pub fn normalise(text: &str, entities: &[Value]) -> Stored {
         entity["length"] = Value::from(stop.checked_sub(start).filter(|length| *length > 0)?);
         Some(entity)
     });
-    Stored {
-        entities: sorted(moved.collect()),
-        text: trimmed.to_owned(),
-    }
+    Stored { entities: sorted(moved.collect()), text: trimmed.to_owned() }
 }
 
 fn number(entity: &Value, key: &str) -> usize {
-    entity[key]
-        .as_u64()
-        .and_then(|n| usize::try_from(n).ok())
-        .unwrap_or(0)
+    entity[key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
 }
 
 fn sorted(mut entities: Vec<Value>) -> Vec<Value> {
@@ -111,23 +95,15 @@ mod tests {
 
     #[test]
     fn blanks_go_at_both_ends_and_entities_follow() {
-        let stored = normalise(
-            " \n 😀 bold \n",
-            &[json!({"type":"bold","offset":6,"length":6})],
-        );
+        let stored = normalise(" \n 😀 bold \n", &[json!({"type":"bold","offset":6,"length":6})]);
         assert_eq!(stored.text, "😀 bold");
-        assert_eq!(
-            stored.entities,
-            [json!({"type":"bold","offset":3,"length":4})]
-        );
+        assert_eq!(stored.entities, [json!({"type":"bold","offset":3,"length":4})]);
     }
 
     #[test]
     fn control_characters_become_spaces_or_vanish() {
-        let stored = normalise(
-            "a\tb\r\n\u{1}c\u{2028}d",
-            &[json!({"type":"code","offset":8,"length":1})],
-        );
+        let stored =
+            normalise("a\tb\r\n\u{1}c\u{2028}d", &[json!({"type":"code","offset":8,"length":1})]);
         assert_eq!(stored.text, "a b\n cd");
         assert_eq!(stored.entities[0]["offset"], 6);
     }

@@ -68,10 +68,7 @@ pub fn check_entities(text: &str, entities: &[Value]) -> Result<(), String> {
         return Ok(());
     }
     if entities.len() > MAX_ENTITIES {
-        return Err(format!(
-            "strict: {} entities, Telegram keeps {MAX_ENTITIES}",
-            entities.len()
-        ));
+        return Err(format!("strict: {} entities, Telegram keeps {MAX_ENTITIES}", entities.len()));
     }
     // units[i] is true where a character starts; one more for the end.
     let mut starts = Vec::with_capacity(text.len() + 1);
@@ -85,16 +82,11 @@ pub fn check_entities(text: &str, entities: &[Value]) -> Result<(), String> {
         }
     }
     starts.push(true);
-    let spans = entities
-        .iter()
-        .map(|entity| span(entity, &starts))
-        .collect::<Result<Vec<_>, _>>()?;
+    let spans =
+        entities.iter().map(|entity| span(entity, &starts)).collect::<Result<Vec<_>, _>>()?;
     for span in &spans {
         if blank[span.start..span.end].iter().all(|b| *b) {
-            return Err(format!(
-                "strict: {} at {} covers only white space",
-                span.kind, span.start
-            ));
+            return Err(format!("strict: {} at {} covers only white space", span.kind, span.start));
         }
     }
     check_nesting(&spans)
@@ -102,9 +94,7 @@ pub fn check_entities(text: &str, entities: &[Value]) -> Result<(), String> {
 
 fn span<'a>(entity: &'a Value, starts: &[bool]) -> Result<Span<'a>, String> {
     let fail = |why: &str| format!("can't parse MessageEntity: {why}");
-    let map = entity
-        .as_object()
-        .ok_or_else(|| fail("expected an Object"))?;
+    let map = entity.as_object().ok_or_else(|| fail("expected an Object"))?;
     let number = |key: &str| {
         map.get(key)
             .and_then(Value::as_u64)
@@ -112,10 +102,8 @@ fn span<'a>(entity: &'a Value, starts: &[bool]) -> Result<Span<'a>, String> {
             .ok_or_else(|| fail(&format!("field \"{key}\" must be a Number not below 0")))
     };
     let (start, length) = (number("offset")?, number("length")?);
-    let kind = map
-        .get("type")
-        .and_then(Value::as_str)
-        .ok_or_else(|| fail("Type is not specified"))?;
+    let kind =
+        map.get("type").and_then(Value::as_str).ok_or_else(|| fail("Type is not specified"))?;
     check_kind(kind, map).map_err(|why| fail(&why))?;
     let end = start.saturating_add(length);
     if length == 0 {
@@ -153,9 +141,7 @@ fn check_kind(kind: &str, map: &Map<String, Value>) -> Result<(), String> {
         "date_time" => &["unix_time", "date_time_format"],
         "mention" | "hashtag" | "cashtag" | "bot_command" | "url" | "email" | "phone_number"
         | "bank_card_number" => {
-            return Err(format!(
-                "strict: Telegram finds {kind} itself and ignores it here"
-            ));
+            return Err(format!("strict: Telegram finds {kind} itself and ignores it here"));
         }
         _ => return Err("Unsupported type specified".to_owned()),
     };
@@ -166,10 +152,7 @@ fn check_kind(kind: &str, map: &Map<String, Value>) -> Result<(), String> {
     }
     match kind {
         "text_link" => {
-            let url = map
-                .get("url")
-                .and_then(Value::as_str)
-                .ok_or("Can't find field \"url\"")?;
+            let url = map.get("url").and_then(Value::as_str).ok_or("Can't find field \"url\"")?;
             check_url(url)
         }
         "pre" => match map.get("language") {
@@ -224,10 +207,7 @@ fn check_nesting(spans: &[Span<'_>]) -> Result<(), String> {
     let verbatim = |kind: &str| kind == "pre" || kind == "code";
     let continuous = |kind: &str| {
         verbatim(kind)
-            || matches!(
-                kind,
-                "text_link" | "text_mention" | "custom_emoji" | "date_time"
-            )
+            || matches!(kind, "text_link" | "text_mention" | "custom_emoji" | "date_time")
     };
     for (i, a) in spans.iter().enumerate() {
         for b in &spans[i + 1..] {
@@ -269,9 +249,7 @@ fn check_nesting(spans: &[Span<'_>]) -> Result<(), String> {
 /// # Errors
 /// Says what is wrong, in Telegram's words where it has some.
 pub fn check_markup(markup: &Value) -> Result<Option<Value>, String> {
-    let map = markup
-        .as_object()
-        .ok_or("object expected as reply markup")?;
+    let map = markup.as_object().ok_or("object expected as reply markup")?;
     let Some(rows) = map.get("inline_keyboard") else {
         let known = ["keyboard", "remove_keyboard", "force_reply"];
         return if known.iter().any(|key| map.contains_key(*key)) {

@@ -24,10 +24,7 @@ pub(crate) fn chat_id(state: &State, params: &Params, need: Need) -> Result<i64,
         Some(id) => id,
         None => by_name(state, params.text("chat_id"))?,
     };
-    let chat = state
-        .chats
-        .get(&id)
-        .ok_or_else(|| Refusal::bad("chat not found"))?;
+    let chat = state.chats.get(&id).ok_or_else(|| Refusal::bad("chat not found"))?;
     check(chat, need)?;
     Ok(id)
 }
@@ -46,9 +43,9 @@ fn by_name(state: &State, name: &str) -> Result<i64, Refusal> {
 
 fn check(chat: &Chat, need: Need) -> Result<(), Refusal> {
     match chat.kind {
-        ChatKind::Private if need == Need::Write && !chat.started => Err(Refusal::forbidden(
-            "bot can't initiate conversation with a user",
-        )),
+        ChatKind::Private if need == Need::Write && !chat.started => {
+            Err(Refusal::forbidden("bot can't initiate conversation with a user"))
+        }
         ChatKind::Private if need == Need::Write && chat.blocked => {
             Err(Refusal::forbidden("bot was blocked by the user"))
         }
@@ -78,12 +75,12 @@ fn check(chat: &Chat, need: Need) -> Result<(), Refusal> {
             let kind = chat.kind.name();
             match chat.standing {
                 Standing::Member => Ok(()),
-                Standing::Kicked => Err(Refusal::forbidden(&format!(
-                    "bot was kicked from the {kind} chat"
-                ))),
-                Standing::Left => Err(Refusal::forbidden(&format!(
-                    "bot is not a member of the {kind} chat"
-                ))),
+                Standing::Kicked => {
+                    Err(Refusal::forbidden(&format!("bot was kicked from the {kind} chat")))
+                }
+                Standing::Left => {
+                    Err(Refusal::forbidden(&format!("bot is not a member of the {kind} chat")))
+                }
             }
         }
     }

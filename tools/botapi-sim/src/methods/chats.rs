@@ -33,10 +33,7 @@ pub(crate) fn member(state: &State, params: &Params) -> Outcome {
             Standing::Left => ("left", ""),
             Standing::Kicked => ("kicked", ",\"until_date\":0"),
         };
-        return Ok(format!(
-            "{{\"status\":\"{status}\",\"user\":{}{until}}}",
-            state.bot_json
-        ));
+        return Ok(format!("{{\"status\":\"{status}\",\"user\":{}{until}}}", state.bot_json));
     }
     match state.users.get(&user_id) {
         Some(user) => Ok(format!("{{\"status\":\"member\",\"user\":{}}}", user.json)),
@@ -51,9 +48,7 @@ pub(crate) fn leave(state: &mut State, params: &Params) -> Outcome {
             chat.standing = Standing::Left;
             Ok("true".to_owned())
         }
-        _ => Err(Refusal::bad(
-            "chat member status can't be changed in private chats",
-        )),
+        _ => Err(Refusal::bad("chat member status can't be changed in private chats")),
     }
 }
 
@@ -64,9 +59,7 @@ pub(crate) fn file(state: &State, params: &Params) -> Outcome {
             "file_size": bytes.len(), "file_path": format!("files/{id}")})
         .to_string()),
         None if id.is_empty() => Err(Refusal::bad("file_id not specified")),
-        None => Err(Refusal::bad(
-            "wrong file_id or the file is temporarily unavailable",
-        )),
+        None => Err(Refusal::bad("wrong file_id or the file is temporarily unavailable")),
     }
 }
 
@@ -84,9 +77,7 @@ pub(crate) fn webhook_info(state: &State) -> String {
 /// Sets the webhook's address, or deletes it with an empty one. Nothing is ever delivered to it.
 pub(crate) fn set_webhook(state: &mut State, params: &Params, url: &str) -> Outcome {
     if !url.is_empty() && !url.starts_with("https://") {
-        return Err(Refusal::bad(
-            "bad webhook: An HTTPS URL must be provided for webhook",
-        ));
+        return Err(Refusal::bad("bad webhook: An HTTPS URL must be provided for webhook"));
     }
     super::poll::remember_kinds(state, params)?;
     if params.flag("drop_pending_updates") {

@@ -21,28 +21,20 @@ pub(crate) fn key(scope: &Value, language: &str) -> String {
 }
 
 fn scope_key(state: &State, params: &Params) -> Result<String, Refusal> {
-    let scope = params
-        .json("scope")?
-        .unwrap_or_else(|| json!({"type": "default"}));
+    let scope = params.json("scope")?.unwrap_or_else(|| json!({"type": "default"}));
     let kind = scope["type"].as_str().unwrap_or("");
     match kind {
         "default" | "all_private_chats" | "all_group_chats" | "all_chat_administrators" => {}
         "chat" | "chat_administrators" | "chat_member" => {
             let mut inner = Params::default();
-            inner
-                .map
-                .insert("chat_id".to_owned(), scope["chat_id"].clone());
+            inner.map.insert("chat_id".to_owned(), scope["chat_id"].clone());
             chat_id(state, &inner, Need::Read)?;
             if kind == "chat_member" && scope["user_id"].as_i64().is_none() {
-                return Err(Refusal::bad(
-                    "can't parse BotCommandScope: Invalid user_id specified",
-                ));
+                return Err(Refusal::bad("can't parse BotCommandScope: Invalid user_id specified"));
             }
         }
         _ => {
-            return Err(Refusal::bad(
-                "can't parse BotCommandScope: Unsupported type specified",
-            ));
+            return Err(Refusal::bad("can't parse BotCommandScope: Unsupported type specified"));
         }
     }
     let language = params.text("language_code");
@@ -88,8 +80,5 @@ pub(crate) fn delete(state: &mut State, params: &Params) -> Outcome {
 
 pub(crate) fn get(state: &State, params: &Params) -> Outcome {
     let key = scope_key(state, params)?;
-    Ok(state
-        .commands
-        .get(&key)
-        .map_or_else(|| "[]".to_owned(), Value::to_string))
+    Ok(state.commands.get(&key).map_or_else(|| "[]".to_owned(), Value::to_string))
 }

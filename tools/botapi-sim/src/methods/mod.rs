@@ -40,9 +40,7 @@ const METHODS: [&str; 21] = [
 
 /// Telegram's spelling of a method, if it is simulated.
 pub(crate) fn known(name: &str) -> Option<&'static str> {
-    METHODS
-        .into_iter()
-        .find(|method| method.eq_ignore_ascii_case(name))
+    METHODS.into_iter().find(|method| method.eq_ignore_ascii_case(name))
 }
 
 /// Carries out any method but `getUpdates`.

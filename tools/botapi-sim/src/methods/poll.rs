@@ -22,12 +22,7 @@ const WEBHOOK_ACTIVE: &str = "Conflict: can't use getUpdates method while webhoo
 enum Look {
     Answer(Outcome),
     Conflict(Duration, &'static str),
-    Wait {
-        turn: u64,
-        from: i64,
-        limit: usize,
-        timeout: Duration,
-    },
+    Wait { turn: u64, from: i64, limit: usize, timeout: Duration },
 }
 
 /// Answers one `getUpdates`.
@@ -36,12 +31,7 @@ pub(crate) async fn get_updates(inner: &Inner, params: &Params) -> Outcome {
     let (turn, from, limit, timeout) = match look {
         Look::Answer(outcome) => return outcome,
         Look::Conflict(delay, words) => return conflict(delay, words).await,
-        Look::Wait {
-            turn,
-            from,
-            limit,
-            timeout,
-        } => (turn, from, limit, timeout),
+        Look::Wait { turn, from, limit, timeout } => (turn, from, limit, timeout),
     };
     let waiting = Waiting::enter(inner);
     inner.polled.notify_waiters(); // whoever waited before learns that its turn is over
@@ -119,10 +109,7 @@ fn look(state: &mut State, params: &Params) -> Look {
     }
     let offset = params.number("offset").unwrap_or(0);
     let limit = params.number("limit").unwrap_or(100).clamp(1, 100);
-    let timeout = params
-        .number("timeout")
-        .unwrap_or(0)
-        .clamp(0, MAX_TIMEOUT_S);
+    let timeout = params.number("timeout").unwrap_or(0).clamp(0, MAX_TIMEOUT_S);
     let limit = usize::try_from(limit).unwrap_or(100);
     let timeout = u64::try_from(timeout).unwrap_or(0);
     let (limit, timeout) = state.queue.pace(offset, limit, timeout, now);
@@ -144,13 +131,8 @@ pub(crate) fn remember_kinds(state: &mut State, params: &Params) -> Result<(), R
     match params.json("allowed_updates")? {
         None => Ok(()),
         Some(Value::Array(kinds)) => {
-            state.queue.allowed = Some(
-                kinds
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect(),
-            );
+            state.queue.allowed =
+                Some(kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect());
             Ok(())
         }
         Some(_) => Err(Refusal::bad("strict: allowed_updates must be an Array")),

@@ -73,9 +73,7 @@ fn reply_to(state: &State, params: &Params, chat_id: i64) -> Result<Option<i64>,
             }
             let elsewhere = reply.get("chat_id").and_then(Value::as_i64);
             if elsewhere.is_some_and(|other| other != chat_id) {
-                return Err(Refusal::bad(
-                    "strict: replies to other chats are not simulated",
-                ));
+                return Err(Refusal::bad("strict: replies to other chats are not simulated"));
             }
             (
                 reply.get("message_id").and_then(Value::as_i64),
@@ -83,18 +81,12 @@ fn reply_to(state: &State, params: &Params, chat_id: i64) -> Result<Option<i64>,
             )
         }
         Some(_) => return Err(Refusal::bad("object expected as reply parameters")),
-        None => (
-            params.number("reply_to_message_id"),
-            params.flag("allow_sending_without_reply"),
-        ),
+        None => (params.number("reply_to_message_id"), params.flag("allow_sending_without_reply")),
     };
     let Some(id) = id.filter(|id| *id != 0) else {
         return Ok(None);
     };
-    let there = state
-        .chats
-        .get(&chat_id)
-        .is_some_and(|chat| chat.messages.contains_key(&id));
+    let there = state.chats.get(&chat_id).is_some_and(|chat| chat.messages.contains_key(&id));
     match (there, without) {
         (true, _) => Ok(Some(id)),
         (false, true) => Ok(None),
@@ -146,26 +138,18 @@ pub(crate) fn callback_answer(state: &mut State, params: &Params) -> Outcome {
     if params.text("text").chars().count() > 200 {
         return Err(Refusal::bad("MESSAGE_TOO_LONG"));
     }
-    let asked = state
-        .callbacks
-        .remove(params.text("callback_query_id"))
-        .ok_or_else(too_old)?;
+    let asked = state.callbacks.remove(params.text("callback_query_id")).ok_or_else(too_old)?;
     if state.clock.now().saturating_sub(asked) > CALLBACK_LIFE {
         return Err(too_old());
     }
-    state
-        .callback_answers
-        .push(Value::Object(params.map.clone()));
+    state.callback_answers.push(Value::Object(params.map.clone()));
     Ok("true".to_owned())
 }
 
 pub(crate) fn reaction(state: &mut State, params: &Params) -> Outcome {
     let chat_id = chat_id(state, params, Need::Read)?;
     let id = params.number("message_id").unwrap_or(0);
-    let there = state
-        .chats
-        .get(&chat_id)
-        .is_some_and(|chat| chat.messages.contains_key(&id));
+    let there = state.chats.get(&chat_id).is_some_and(|chat| chat.messages.contains_key(&id));
     if !there {
         return Err(Refusal::bad("message to react not found"));
     }

@@ -41,9 +41,7 @@ pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<ModelRequest, String> 
                 );
             }
             _ => {
-                return Err(format!(
-                    "messages.{i}.role: Input should be 'user' or 'assistant'"
-                ));
+                return Err(format!("messages.{i}.role: Input should be 'user' or 'assistant'"));
             }
         }
         let empty = match &message["content"] {
@@ -52,9 +50,7 @@ pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<ModelRequest, String> 
             _ => true,
         };
         if empty {
-            return Err(format!(
-                "messages.{i}: all messages must have non-empty content"
-            ));
+            return Err(format!("messages.{i}: all messages must have non-empty content"));
         }
     }
     Ok(ModelRequest {
@@ -74,10 +70,7 @@ pub(super) fn whole(script: &Script) -> Value {
 }
 
 fn event(value: &Value) -> String {
-    format!(
-        "event: {}\ndata: {value}\n\n",
-        value["type"].as_str().unwrap_or("")
-    )
+    format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or(""))
 }
 
 /// A stream: message_start, content_block_start, ping, deltas, content_block_stop, message_delta, message_stop.
@@ -101,9 +94,8 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
     }
     match &script.fault {
         Some(ModelFault::CutAfter(_)) => {
-            events.push(Event::now(
-                "event: content_block_delta\ndata: {\"type\":\"cont".to_owned(),
-            ));
+            events
+                .push(Event::now("event: content_block_delta\ndata: {\"type\":\"cont".to_owned()));
             events.push(Event::cut());
             return events;
         }

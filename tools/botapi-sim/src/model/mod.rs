@@ -46,10 +46,7 @@ pub(crate) async fn answer(server: &ModelServer, parts: &Parts, body: &Bytes) ->
             Ok(request) => play(server.next(request)).await,
             Err(why) => Ok(json(400, &anthropic::error("invalid_request_error", &why))),
         },
-        _ => Ok(json(
-            404,
-            &openai::error("invalid_request_error", "unknown path"),
-        )),
+        _ => Ok(json(404, &openai::error("invalid_request_error", "unknown path"))),
     }
 }
 
@@ -57,12 +54,7 @@ fn authorized(server: &ModelServer, vendor: Vendor, parts: &Parts) -> Result<(),
     let Some(key) = server.key() else {
         return Ok(());
     };
-    let header = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     match vendor {
         Vendor::OpenAi => match header("authorization").and_then(|v| v.strip_prefix("Bearer ")) {
             Some(given) if given == key => Ok(()),
@@ -70,10 +62,9 @@ fn authorized(server: &ModelServer, vendor: Vendor, parts: &Parts) -> Result<(),
             None => Err((401, openai::no_key())),
         },
         Vendor::Anthropic if header("x-api-key") == Some(&key) => Ok(()),
-        Vendor::Anthropic => Err((
-            401,
-            anthropic::error("authentication_error", "invalid x-api-key"),
-        )),
+        Vendor::Anthropic => {
+            Err((401, anthropic::error("authentication_error", "invalid x-api-key")))
+        }
     }
 }
 
@@ -86,16 +77,10 @@ async fn play(script: Script) -> Answer {
             return Err(io::Error::other("hung on purpose"));
         }
         Some(ModelFault::Closed) => return Err(io::Error::other("closed on purpose")),
-        Some(ModelFault::Status {
-            status,
-            retry_after,
-            content_type,
-            body,
-        }) => {
+        Some(ModelFault::Status { status, retry_after, content_type, body }) => {
             let mut response = respond(*status, content_type, Bytes::from(body.clone()));
-            if let Some(value) = retry_after
-                .as_ref()
-                .and_then(|value| HeaderValue::from_str(value).ok())
+            if let Some(value) =
+                retry_after.as_ref().and_then(|value| HeaderValue::from_str(value).ok())
             {
                 response.headers_mut().insert(RETRY_AFTER, value);
             }
@@ -141,36 +126,22 @@ pub(crate) struct Event {
 impl Event {
     /// Bytes that leave at once.
     fn now(bytes: String) -> Self {
-        Self {
-            bytes: Some(bytes),
-            paced: false,
-            hang: false,
-        }
+        Self { bytes: Some(bytes), paced: false, hang: false }
     }
 
     /// Bytes that take the time of a token.
     fn token(bytes: String) -> Self {
-        Self {
-            paced: true,
-            ..Self::now(bytes)
-        }
+        Self { paced: true, ..Self::now(bytes) }
     }
 
     /// The connection breaks here.
     fn cut() -> Self {
-        Self {
-            bytes: None,
-            paced: false,
-            hang: false,
-        }
+        Self { bytes: None, paced: false, hang: false }
     }
 
     /// Nothing more comes, and the connection stays.
     fn hang() -> Self {
-        Self {
-            hang: true,
-            ..Self::cut()
-        }
+        Self { hang: true, ..Self::cut() }
     }
 }
 
@@ -201,10 +172,9 @@ fn streamed(events: Vec<Event>, pace: ModelPace) -> hyper::Response<crate::serve
         }
     });
     let mut response = respond(200, "text/event-stream", Bytes::new());
-    response.headers_mut().insert(
-        HeaderName::from_static("cache-control"),
-        HeaderValue::from_static("no-cache"),
-    );
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-cache"));
     *response.body_mut() = Either::Right(StreamBody::new(body).boxed_unsync());
     response
 }

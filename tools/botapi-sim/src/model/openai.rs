@@ -14,9 +14,7 @@ const CREATED: u64 = 1_790_000_000;
 pub(super) fn read(body: &Bytes) -> Result<ModelRequest, String> {
     let params: Value = serde_json::from_slice(body)
         .map_err(|_| "We could not parse the JSON body of your request.".to_owned())?;
-    let model = params["model"]
-        .as_str()
-        .ok_or("you must provide a model parameter")?;
+    let model = params["model"].as_str().ok_or("you must provide a model parameter")?;
     let messages = match &params["messages"] {
         Value::Array(messages) if !messages.is_empty() => messages.clone(),
         Value::Array(_) => {
@@ -111,9 +109,7 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
     }
     match &script.fault {
         Some(ModelFault::CutAfter(_)) => {
-            events.push(Event::now(
-                "data: {\"id\":\"chatcmpl-sim\",\"cho".to_owned(),
-            ));
+            events.push(Event::now("data: {\"id\":\"chatcmpl-sim\",\"cho".to_owned()));
             events.push(Event::cut());
             return events;
         }
@@ -123,10 +119,8 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
             return events;
         }
         Some(ModelFault::ErrorAfter(_)) => {
-            let error = error(
-                "server_error",
-                "The server had an error while processing your request.",
-            );
+            let error =
+                error("server_error", "The server had an error while processing your request.");
             events.push(Event::now(line(&error)));
             return events;
         }
@@ -173,12 +167,9 @@ fn embed(text: &str) -> Vec<f64> {
             continue;
         }
         // FNV-1a: the same on every run and machine.
-        let hash = word
-            .to_lowercase()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+        let hash = word.to_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         let place = usize::try_from(hash % DIMENSIONS as u64).unwrap_or(0);
         vector[place] += if hash >> 63 == 0 { 1.0 } else { -1.0 };
     }

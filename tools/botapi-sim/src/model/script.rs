@@ -39,13 +39,8 @@ impl ModelRequest {
     /// The text of the last message of the role `user`; empty when there is none.
     #[must_use]
     pub fn last_user_text(&self) -> String {
-        let last = self
-            .messages
-            .iter()
-            .rev()
-            .find(|message| message["role"] == "user");
-        last.map(|message| text_of(&message["content"]))
-            .unwrap_or_default()
+        let last = self.messages.iter().rev().find(|message| message["role"] == "user");
+        last.map(|message| text_of(&message["content"])).unwrap_or_default()
     }
 
     /// The system prompt, wherever the vendor keeps it; empty when there is none.
@@ -66,10 +61,7 @@ impl ModelRequest {
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
         _ => String::new(),
     }
 }
@@ -191,10 +183,7 @@ pub struct ModelServer {
 
 impl Default for ModelServer {
     fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            calls: watch::Sender::new(0),
-        }
+        Self { inner: Mutex::default(), calls: watch::Sender::new(0) }
     }
 }
 
@@ -312,11 +301,7 @@ impl ModelServer {
                     | ModelFault::Closed
             )
         );
-        let queued = if silent {
-            None
-        } else {
-            inner.answers.pop_front()
-        };
+        let queued = if silent { None } else { inner.answers.pop_front() };
         let respond = inner.respond.clone();
         let pace = inner.pace;
         if inner.requests.len() >= MAX_REQUESTS {
@@ -336,9 +321,7 @@ impl ModelServer {
             .sum();
         Script {
             prompt_tokens: answer.prompt_tokens.unwrap_or(words as u64),
-            completion_tokens: answer
-                .completion_tokens
-                .unwrap_or(answer.pieces.len() as u64),
+            completion_tokens: answer.completion_tokens.unwrap_or(answer.pieces.len() as u64),
             pieces: answer.pieces,
             request,
             pace,

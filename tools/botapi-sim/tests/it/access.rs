@@ -13,17 +13,11 @@ async fn tokens_and_methods() {
     assert_eq!(me["is_bot"], true);
     let unknown = bot.refused("getMeNot", json!({})).await;
     assert_eq!(unknown, (404, "Not Found".to_owned()));
-    for (token, status) in [
-        ("123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 401),
-        ("nonsense", 404),
-        ("12:short", 404),
-    ] {
+    for (token, status) in
+        [("123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 401), ("nonsense", 404), ("12:short", 404)]
+    {
         let url = format!("{}/bot{token}/getMe", bot.sim.api_url());
-        assert_eq!(
-            bot.client.get(url).send().await.unwrap().status(),
-            status,
-            "{token}"
-        );
+        assert_eq!(bot.client.get(url).send().await.unwrap().status(), status, "{token}");
     }
     let encoded = bot.url("getMe").replace("001:", "001%3A");
     assert_eq!(bot.client.get(encoded).send().await.unwrap().status(), 200);
@@ -43,15 +37,11 @@ async fn people_must_come_first_and_may_block() {
     let send = json!({"chat_id": 7, "text": "x"});
     assert_eq!(
         bot.refused("sendMessage", send.clone()).await,
-        (
-            403,
-            "Forbidden: bot can't initiate conversation with a user".to_owned()
-        )
+        (403, "Forbidden: bot can't initiate conversation with a user".to_owned())
     );
     bot.sim.say(7, "/start");
     bot.ok("sendMessage", send.clone()).await;
-    bot.ok("sendMessage", json!({"chat_id": "@Ada", "text": "by name"}))
-        .await;
+    bot.ok("sendMessage", json!({"chat_id": "@Ada", "text": "by name"})).await;
     bot.sim.block(7);
     assert_eq!(
         bot.refused("sendMessage", send.clone()).await,
@@ -69,40 +59,23 @@ async fn groups_may_kick_and_move() {
     bot.sim.group(supergroup, "Super", ChatKind::Supergroup);
     for (chat, words) in [
         (-5, "Forbidden: bot was kicked from the group chat"),
-        (
-            supergroup,
-            "Forbidden: bot was kicked from the supergroup chat",
-        ),
+        (supergroup, "Forbidden: bot was kicked from the supergroup chat"),
     ] {
         let send = json!({"chat_id": chat, "text": "x"});
         bot.ok("sendMessage", send.clone()).await;
         bot.sim.kick(chat);
-        assert_eq!(
-            bot.refused("sendMessage", send.clone()).await,
-            (403, words.to_owned())
-        );
+        assert_eq!(bot.refused("sendMessage", send.clone()).await, (403, words.to_owned()));
         bot.sim.invite(chat, 7);
         bot.ok("sendMessage", send).await;
     }
     let moved = -1_000_000_000_077;
     bot.sim.migrate(-5, moved);
-    let (status, body) = bot
-        .call("sendMessage", json!({"chat_id": -5, "text": "x"}))
-        .await;
+    let (status, body) = bot.call("sendMessage", json!({"chat_id": -5, "text": "x"})).await;
     assert_eq!(status, 400);
-    assert_eq!(
-        body["description"],
-        "Bad Request: group chat was upgraded to a supergroup chat"
-    );
+    assert_eq!(body["description"], "Bad Request: group chat was upgraded to a supergroup chat");
     assert_eq!(body["parameters"]["migrate_to_chat_id"], moved);
-    bot.ok("sendMessage", json!({"chat_id": moved, "text": "x"}))
-        .await;
+    bot.ok("sendMessage", json!({"chat_id": moved, "text": "x"})).await;
     bot.ok("leaveChat", json!({"chat_id": moved})).await;
-    let left = bot
-        .refused("sendMessage", json!({"chat_id": moved, "text": "x"}))
-        .await;
-    assert_eq!(
-        left.1,
-        "Forbidden: bot is not a member of the supergroup chat"
-    );
+    let left = bot.refused("sendMessage", json!({"chat_id": moved, "text": "x"})).await;
+    assert_eq!(left.1, "Forbidden: bot is not a member of the supergroup chat");
 }

@@ -9,25 +9,11 @@ async fn control_says_floods_and_tells() {
     let bot = Bot::start().await;
     let base = format!("{}/control", bot.sim.api_url());
     let post = async |path: &str, body: Value| {
-        let response = bot
-            .client
-            .post(format!("{base}/{path}"))
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        (
-            response.status().as_u16(),
-            response.json::<Value>().await.unwrap(),
-        )
+        let response = bot.client.post(format!("{base}/{path}")).json(&body).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
     let get = async |path: &str| {
-        let response = bot
-            .client
-            .get(format!("{base}/{path}"))
-            .send()
-            .await
-            .unwrap();
+        let response = bot.client.get(format!("{base}/{path}")).send().await.unwrap();
         response.json::<Value>().await.unwrap()
     };
     let (status, sent) = post("say", json!({"user_id": 7, "text": "hi"})).await;

@@ -19,10 +19,7 @@ async fn identical_content_is_not_modified_after_the_same_normalisation() {
         .await;
     let id = &sent["message_id"];
     let edit = json!({"chat_id": 7, "message_id": id, "text": "hello\n", "entities": [italic, bold], "reply_markup": markup});
-    assert_eq!(
-        bot.refused("editMessageText", edit).await,
-        (400, SAME.to_owned())
-    );
+    assert_eq!(bot.refused("editMessageText", edit).await, (400, SAME.to_owned()));
     assert!(!bot.sim.bot_messages(7)[0].edited);
     for other in [
         json!({"chat_id": 7, "message_id": id, "text": "hello", "entities": [bold, italic]}),
@@ -50,10 +47,7 @@ async fn only_own_messages_of_that_chat_can_be_edited() {
         (edit(9, own), "Bad Request: chat not found"),
     ];
     for (params, words) in table {
-        assert_eq!(
-            bot.refused("editMessageText", params).await,
-            (400, words.to_owned())
-        );
+        assert_eq!(bot.refused("editMessageText", params).await, (400, words.to_owned()));
     }
     bot.sim.delete_message(7, own);
     let gone = bot.refused("editMessageText", edit(7, own)).await;
@@ -69,11 +63,7 @@ async fn markup_alone_can_change() {
     let edit = json!({"chat_id": 7, "message_id": id, "reply_markup": markup});
     bot.ok("editMessageReplyMarkup", edit.clone()).await;
     assert_eq!(bot.refused("editMessageReplyMarkup", edit).await.1, SAME);
-    bot.ok(
-        "editMessageReplyMarkup",
-        json!({"chat_id": 7, "message_id": id}),
-    )
-    .await;
+    bot.ok("editMessageReplyMarkup", json!({"chat_id": 7, "message_id": id})).await;
     assert_eq!(bot.sim.bot_messages(7)[0].reply_markup, None);
 }
 
@@ -82,19 +72,12 @@ async fn deleting() {
     let bot = Bot::start().await;
     bot.sim.say(7, "hi");
     let id = bot.send(7, "x").await;
-    bot.ok("deleteMessage", json!({"chat_id": 7, "message_id": id}))
-        .await;
-    let gone = bot
-        .refused("deleteMessage", json!({"chat_id": 7, "message_id": id}))
-        .await;
+    bot.ok("deleteMessage", json!({"chat_id": 7, "message_id": id})).await;
+    let gone = bot.refused("deleteMessage", json!({"chat_id": 7, "message_id": id})).await;
     assert_eq!(gone.1, "Bad Request: message to delete not found");
     assert!(bot.sim.bot_messages(7).is_empty());
     let next = bot.send(7, "y").await;
     assert_eq!(next, id + 1, "ids are not used again");
-    bot.ok(
-        "deleteMessages",
-        json!({"chat_id": 7, "message_ids": [next, 5]}),
-    )
-    .await;
+    bot.ok("deleteMessages", json!({"chat_id": 7, "message_ids": [next, 5]})).await;
     assert!(bot.sim.bot_messages(7).is_empty());
 }

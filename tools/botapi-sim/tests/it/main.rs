@@ -30,12 +30,7 @@ pub struct Bot {
 impl Bot {
     /// A simulator without limits, and a bot for it.
     pub async fn start() -> Self {
-        Self::with(Options {
-            limits: Limits::off(),
-            control: true,
-            ..Options::default()
-        })
-        .await
+        Self::with(Options { limits: Limits::off(), control: true, ..Options::default() }).await
     }
 
     pub async fn with(options: Options) -> Self {
@@ -85,9 +80,7 @@ impl Bot {
     }
 
     pub async fn send(&self, chat_id: i64, text: &str) -> i64 {
-        let sent = self
-            .ok("sendMessage", json!({"chat_id": chat_id, "text": text}))
-            .await;
+        let sent = self.ok("sendMessage", json!({"chat_id": chat_id, "text": text})).await;
         sent["message_id"].as_i64().unwrap()
     }
 }

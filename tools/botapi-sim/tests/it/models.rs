@@ -36,10 +36,7 @@ async fn ask(bot: &Bot, vendor: Vendor, extra: Value) -> Got {
         status: response.status().as_u16(),
         body: String::new(),
         broken: false,
-        retry_after: response
-            .headers()
-            .get("retry-after")
-            .map(|v| v.to_str().unwrap().to_owned()),
+        retry_after: response.headers().get("retry-after").map(|v| v.to_str().unwrap().to_owned()),
     };
     loop {
         match response.chunk().await {
@@ -56,10 +53,7 @@ async fn ask(bot: &Bot, vendor: Vendor, extra: Value) -> Got {
 /// The JSON of every `data:` line.
 fn data(body: &str) -> Vec<Value> {
     let lines = body.lines().filter_map(|line| line.strip_prefix("data: "));
-    lines
-        .filter(|line| *line != "[DONE]")
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    lines.filter(|line| *line != "[DONE]").map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test]
@@ -67,10 +61,7 @@ async fn openai_whole_and_streamed() {
     let bot = Bot::start().await;
     let got = ask(&bot, Vendor::OpenAi, json!({})).await;
     let whole: Value = serde_json::from_str(&got.body).unwrap();
-    assert_eq!(
-        whole["choices"][0]["message"]["content"],
-        "echo: hello there"
-    );
+    assert_eq!(whole["choices"][0]["message"]["content"], "echo: hello there");
     assert_eq!(whole["choices"][0]["finish_reason"], "stop");
     bot.sim.model().push("two words");
     let got = ask(
@@ -81,45 +72,28 @@ async fn openai_whole_and_streamed() {
     .await;
     assert!(got.body.ends_with("data: [DONE]\n\n"));
     let chunks = data(&got.body);
-    assert_eq!(
-        chunks[0]["choices"][0]["delta"],
-        json!({"role": "assistant", "content": null})
-    );
-    let text: String = chunks
-        .iter()
-        .filter_map(|c| c["choices"][0]["delta"]["content"].as_str())
-        .collect();
+    assert_eq!(chunks[0]["choices"][0]["delta"], json!({"role": "assistant", "content": null}));
+    let text: String =
+        chunks.iter().filter_map(|c| c["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!(text, "two words");
     assert_eq!(chunks[3]["choices"][0]["finish_reason"], "stop");
     assert_eq!(chunks[4]["choices"], json!([]));
     assert_eq!(chunks[4]["usage"]["completion_tokens"], 2);
     let requests = bot.sim.model().requests();
     assert_eq!(requests.len(), 2);
-    assert_eq!(
-        (requests[1].stream, requests[1].last_user_text().as_str()),
-        (true, "hello there")
-    );
+    assert_eq!((requests[1].stream, requests[1].last_user_text().as_str()), (true, "hello there"));
 }
 
 #[tokio::test]
 async fn anthropic_whole_and_streamed() {
     let bot = Bot::start().await;
     bot.sim.model().respond_with(|request| {
-        format!(
-            "{} says {}",
-            request.system_text(),
-            request.last_user_text()
-        )
+        format!("{} says {}", request.system_text(), request.last_user_text())
     });
     let got = ask(&bot, Vendor::Anthropic, json!({"system": "Bob"})).await;
     let whole: Value = serde_json::from_str(&got.body).unwrap();
     assert_eq!(whole["content"][0]["text"], "Bob says hello there");
-    let got = ask(
-        &bot,
-        Vendor::Anthropic,
-        json!({"system": "Bob", "stream": true}),
-    )
-    .await;
+    let got = ask(&bot, Vendor::Anthropic, json!({"system": "Bob", "stream": true})).await;
     let events = data(&got.body);
     let kinds: Vec<_> = events.iter().map(|e| e["type"].as_str().unwrap()).collect();
     assert_eq!(
@@ -151,12 +125,9 @@ async fn keys_and_bodies_are_judged_in_the_vendors_words() {
     let got = ask(&bot, Vendor::Anthropic, json!({"max_tokens": null})).await;
     assert_eq!(got.status, 400);
     assert!(got.body.contains("max_tokens: Field required"));
-    let got = ask(
-        &bot,
-        Vendor::Anthropic,
-        json!({"messages": [{"role": "system", "content": "x"}]}),
-    )
-    .await;
+    let got =
+        ask(&bot, Vendor::Anthropic, json!({"messages": [{"role": "system", "content": "x"}]}))
+            .await;
     assert_eq!(got.status, 400);
     let got = ask(&bot, Vendor::OpenAi, json!({"messages": []})).await;
     assert_eq!(got.status, 400);
@@ -169,11 +140,7 @@ async fn keys_and_bodies_are_judged_in_the_vendors_words() {
     assert!(got.status == 401 && got.body.contains("invalid_api_key"));
     let got = ask(&bot, Vendor::Anthropic, json!({})).await;
     assert!(got.status == 401 && got.body.contains("authentication_error"));
-    assert_eq!(
-        bot.sim.model().calls(),
-        2,
-        "refused requests do not reach the model"
-    );
+    assert_eq!(bot.sim.model().calls(), 2, "refused requests do not reach the model");
 }
 
 #[tokio::test]
@@ -185,12 +152,7 @@ async fn faults_hit_one_request() {
     let got = ask(&bot, Vendor::OpenAi, stream.clone()).await;
     assert_eq!((got.status, got.retry_after.as_deref()), (429, Some("7")));
     model.fault_next(ModelFault::Html);
-    assert!(
-        ask(&bot, Vendor::OpenAi, json!({}))
-            .await
-            .body
-            .contains("<html>")
-    );
+    assert!(ask(&bot, Vendor::OpenAi, json!({})).await.body.contains("<html>"));
     model.fault_next(ModelFault::Garbage);
     assert!(
         serde_json::from_str::<Value>(&ask(&bot, Vendor::OpenAi, json!({})).await.body).is_err()
@@ -210,12 +172,7 @@ async fn faults_hit_one_request() {
         let got = ask(&bot, vendor, stream.clone()).await;
         assert!(data(&got.body).last().unwrap()["error"]["message"].is_string());
         model.fault_next(ModelFault::FinishReason("tired".to_owned()));
-        assert!(
-            ask(&bot, vendor, stream.clone())
-                .await
-                .body
-                .contains("\"tired\"")
-        );
+        assert!(ask(&bot, vendor, stream.clone()).await.body.contains("\"tired\""));
     }
     model.fault_next(ModelFault::ContentAsList);
     let got = ask(&bot, Vendor::OpenAi, json!({})).await;
@@ -232,31 +189,20 @@ async fn hanging_and_stalling_keep_the_connection() {
     for fault in [ModelFault::Hang, ModelFault::StallAfter(1)] {
         bot.sim.model().fault_next(fault);
         let asked = ask(&bot, Vendor::OpenAi, json!({"stream": true}));
-        assert!(
-            tokio::time::timeout(Duration::from_millis(150), asked)
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_millis(150), asked).await.is_err());
     }
     assert!(bot.sim.model().wait_calls(2, SOON).await);
-    tokio::time::timeout(SOON, bot.sim.clone().stop())
-        .await
-        .unwrap();
+    tokio::time::timeout(SOON, bot.sim.clone().stop()).await.unwrap();
 }
 
 #[tokio::test]
 async fn models_speak_at_their_pace() {
     let bot = Bot::start().await;
-    bot.sim
-        .model()
-        .set_pace(Duration::from_millis(60), Duration::from_millis(20));
+    bot.sim.model().set_pace(Duration::from_millis(60), Duration::from_millis(20));
     for stream in [true, false] {
         let start = Instant::now();
         ask(&bot, Vendor::OpenAi, json!({"stream": stream})).await;
-        assert!(
-            start.elapsed() >= Duration::from_millis(100),
-            "stream {stream}"
-        );
+        assert!(start.elapsed() >= Duration::from_millis(100), "stream {stream}");
     }
 }
 
@@ -265,16 +211,7 @@ async fn embeddings_know_equal_from_different() {
     let bot = Bot::start().await;
     let url = format!("{}/embeddings", bot.sim.openai_url());
     let input = json!({"model": "m", "input": ["a red cat", "A red cat!", "quarterly report"]});
-    let body: Value = bot
-        .client
-        .post(url)
-        .json(&input)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let body: Value = bot.client.post(url).json(&input).send().await.unwrap().json().await.unwrap();
     let vector = |i: usize| -> Vec<f64> {
         let list = body["data"][i]["embedding"].as_array().unwrap().iter();
         list.map(|x| x.as_f64().unwrap()).collect()

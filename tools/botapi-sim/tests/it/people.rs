@@ -36,20 +36,14 @@ async fn messages_edits_and_contents() {
     );
     assert_eq!(updates[1]["edited_message"]["text"], "/help");
     assert!(updates[1]["edited_message"]["edit_date"].is_number());
-    assert_eq!(
-        updates[2]["message"]["reply_to_message"]["message_id"],
-        said.message_id
-    );
+    assert_eq!(updates[2]["message"]["reply_to_message"]["message_id"], said.message_id);
     assert_eq!(updates[3]["message"]["caption"], "look");
     assert!(updates[3]["message"]["text"].is_null());
     assert_eq!(updates[4]["message"]["voice"]["duration"], 2);
     assert_eq!(updates[5]["message"]["sticker"]["type"], "regular");
     assert_eq!(updates[6]["message"]["pinned_message"]["message_id"], 1);
     assert_eq!(updates[7]["message"]["new_chat_members"][0]["id"], 8);
-    assert_eq!(
-        updates[9]["my_chat_member"]["new_chat_member"]["status"],
-        "kicked"
-    );
+    assert_eq!(updates[9]["my_chat_member"]["new_chat_member"]["status"], "kicked");
     assert_eq!(updates[10]["message"]["pinned_message"]["text"], "pin me");
 }
 
@@ -58,10 +52,7 @@ async fn a_group_that_moves_tells_both_chats() {
     let bot = Bot::start().await;
     bot.sim.migrate(-5, -1_000_000_000_006);
     let updates = updates(&bot).await;
-    assert_eq!(
-        updates[0]["message"]["migrate_to_chat_id"],
-        -1_000_000_000_006_i64
-    );
+    assert_eq!(updates[0]["message"]["migrate_to_chat_id"], -1_000_000_000_006_i64);
     assert_eq!(updates[1]["message"]["migrate_from_chat_id"], -5);
 }
 
@@ -83,16 +74,12 @@ async fn waiting_is_woken_and_bounded() {
     let bot = Bot::start().await;
     bot.sim.say(7, "hi");
     let never = std::time::Duration::from_millis(30);
-    assert!(
-        !bot.sim
-            .wait_until(never, |sim| !sim.bot_messages(7).is_empty())
-            .await
-    );
+    assert!(!bot.sim.wait_until(never, |sim| !sim.bot_messages(7).is_empty()).await);
     let sim = bot.sim.clone();
-    let waiting = tokio::spawn(async move {
-        sim.wait_until(SOON, |sim| !sim.bot_messages(7).is_empty())
-            .await
-    });
+    let waiting =
+        tokio::spawn(
+            async move { sim.wait_until(SOON, |sim| !sim.bot_messages(7).is_empty()).await },
+        );
     bot.send(7, "x").await;
     assert!(waiting.await.unwrap());
 }

@@ -33,10 +33,7 @@ async fn every_answer_decodes() {
         "reply_markup": {"inline_keyboard": [[{"text": "ok", "callback_data": "x"}]]}}),
     )
     .await;
-    assert_eq!(
-        message.reply_to_message.unwrap().text.as_deref(),
-        Some("hi")
-    );
+    assert_eq!(message.reply_to_message.unwrap().text.as_deref(), Some("hi"));
     assert_eq!(message.entities.unwrap()[0].offset, 6);
     assert!(message.reply_markup.is_some());
     let edited: Message = typed(
@@ -48,22 +45,13 @@ async fn every_answer_decodes() {
     assert!(edited.edit_date.is_some());
     let chat: ChatFullInfo = typed(&bot, "getChat", json!({"chat_id": 7})).await;
     assert_eq!(chat.username.as_deref(), Some("ada"));
-    let member: ChatMember = typed(
-        &bot,
-        "getChatMember",
-        json!({"chat_id": 7, "user_id": bot.sim.bot_id()}),
-    )
-    .await;
+    let member: ChatMember =
+        typed(&bot, "getChatMember", json!({"chat_id": 7, "user_id": bot.sim.bot_id()})).await;
     assert!(matches!(member, ChatMember::Member(_)));
     typed::<WebhookInfo>(&bot, "getWebhookInfo", json!({})).await;
     typed::<Vec<BotCommand>>(&bot, "getMyCommands", json!({})).await;
     let id = bot.sim.file(b"x");
-    assert!(
-        typed::<File>(&bot, "getFile", json!({"file_id": id}))
-            .await
-            .file_path
-            .is_some()
-    );
+    assert!(typed::<File>(&bot, "getFile", json!({"file_id": id})).await.file_path.is_some());
 }
 
 #[tokio::test]
@@ -76,8 +64,7 @@ async fn every_update_decodes() {
     bot.sim.sticker(7, 7);
     bot.sim.group(-1_000_000_000_009, "News", ChatKind::Channel);
     let post = bot.sim.channel_post(-1_000_000_000_009, "news");
-    bot.sim
-        .edit(-1_000_000_000_009, post.message_id, "newer news");
+    bot.sim.edit(-1_000_000_000_009, post.message_id, "newer news");
     bot.sim.join(-5, 7, &[8, 9]);
     bot.sim.migrate(-5, -1_000_000_000_005);
     bot.sim.block(7);
@@ -94,10 +81,7 @@ async fn every_update_decodes() {
     assert_eq!(kinds(|c| matches!(c, UpdateContent::Message(_))), 7);
     assert_eq!(kinds(|c| matches!(c, UpdateContent::EditedMessage(_))), 1);
     assert_eq!(kinds(|c| matches!(c, UpdateContent::ChannelPost(_))), 1);
-    assert_eq!(
-        kinds(|c| matches!(c, UpdateContent::EditedChannelPost(_))),
-        1
-    );
+    assert_eq!(kinds(|c| matches!(c, UpdateContent::EditedChannelPost(_))), 1);
     assert_eq!(kinds(|c| matches!(c, UpdateContent::MyChatMember(_))), 4);
     assert_eq!(kinds(|c| matches!(c, UpdateContent::CallbackQuery(_))), 2);
     let UpdateContent::Message(photo) = &updates[2].content else {

@@ -1,0 +1,158 @@
+//! The measurements: start, a steady stream, a flood.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use botapi_sim::{Limits, Options, Sim};
+
+use crate::process::Bot;
+use crate::report::Figures;
+
+/// The first user of `Sim::flood`.
+const FIRST_USER: i64 = 1001;
+
+/// How long a flood may take: even a slow disk is done by then.
+const FLOOD_BOUND: Duration = Duration::from_secs(120);
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Messages of the flood.
+    pub(crate) messages: usize,
+    /// Chats they are dealt over.
+    pub(crate) chats: usize,
+    /// Messages a second of the steady stream.
+    pub(crate) per_s: u32,
+    /// How long it flows.
+    pub(crate) paced: Duration,
+    /// How often the start is measured.
+    pub(crate) starts: usize,
+}
+
+async fn telegram() -> Sim {
+    let options = Options { limits: Limits::off(), log_capacity: 0, ..Options::default() };
+    Sim::start(options).await.expect("the simulator starts")
+}
+
+fn folder(state: &Path) -> tempfile::TempDir {
+    tempfile::tempdir_in(state).expect("the target directory can be written")
+}
+
+/// Start to first `getUpdates`, with no state and with state; memory at rest.
+pub(crate) async fn start(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
+    for _ in 0..size.starts {
+        let state = folder(state);
+        for again in [false, true] {
+            let sim = telegram().await;
+            let running = bot.start(&sim, state.path());
+            running.listening(&sim).await;
+            let polled = sim.first_poll_at().expect("it listens");
+            let ms = (polled - running.begun).as_secs_f64() * 1e3;
+            figures.push(if again { "restart_ms" } else { "start_ms" }, ms);
+            if again {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                figures.push("idle_rss_mb", running.memory_mb("VmRSS"));
+            }
+            running.stop().await;
+            sim.stop().await;
+        }
+    }
+}
+
+/// A steady stream: the time from a message being there to the arrival of its answer.
+pub(crate) async fn paced(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
+    let (sim, state) = (telegram().await, folder(state));
+    let running = bot.start(&sim, state.path());
+    running.listening(&sim).await;
+    // The first message pays for connections; nobody waits for percentiles of that.
+    sim.say(1, "warm up");
+    assert!(sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() == 1).await);
+    sim.reset_counts();
+    let (warm, cpu) = (sim.bot_message_count(), running.cpu_s());
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / size.per_s);
+    let count = size.paced.as_secs() * u64::from(size.per_s);
+    for number in 0..count {
+        tick.tick().await;
+        let chat = i64::try_from(number).unwrap_or(0) % i64::try_from(size.chats).unwrap_or(1);
+        sim.say(FIRST_USER + chat, &format!("hello {number}"));
+    }
+    let all = sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() >= warm + count).await;
+    assert!(all, "answers are missing");
+    let used = running.quiet_cpu_s().await - cpu;
+    let mut latencies = sim.latencies();
+    latencies.sort_unstable();
+    figures.push("p50_ms", percentile(&latencies, 50));
+    figures.push("p99_ms", percentile(&latencies, 99));
+    figures.push("max_ms", percentile(&latencies, 100));
+    figures.push("paced_cpu_s_per_1000", per_1000(used, count));
+    running.stop().await;
+    sim.stop().await;
+}
+
+/// A flood that waits when the bot starts: from its first poll to the arrival of the last answer.
+pub(crate) async fn flood(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
+    let (sim, state) = (telegram().await, folder(state));
+    sim.flood(size.messages, size.chats, "hello {n}");
+    let running = bot.start(&sim, state.path());
+    let wanted = size.messages as u64;
+    let bound = Instant::now() + FLOOD_BOUND;
+    // Looking at every change would cost the simulator more than a look each millisecond.
+    while sim.bot_message_count() < wanted && Instant::now() < bound {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let ended = Instant::now();
+    let begun = sim.first_poll_at().expect("the bot polled");
+    let used = running.quiet_cpu_s().await;
+    let seconds = (ended - begun).as_secs_f64();
+    let sent = sim.bot_message_count();
+    figures.push("flood_per_s", f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / seconds);
+    figures.push("peak_rss_mb", running.memory_mb("VmHWM"));
+    figures.push("flood_cpu_s_per_1000", per_1000(used, wanted));
+    let wrong = judge(&sim, size);
+    figures.push("lost", wrong.lost);
+    figures.push("doubled", wrong.doubled);
+    figures.push("disordered", wrong.disordered);
+    running.stop().await;
+    sim.stop().await;
+}
+
+/// What a flood must not do.
+#[derive(Default)]
+struct Wrong {
+    lost: f64,
+    doubled: f64,
+    disordered: f64,
+}
+
+fn judge(sim: &Sim, size: &Size) -> Wrong {
+    let mut wrong = Wrong::default();
+    for chat in 0..size.chats {
+        let id = FIRST_USER + i64::try_from(chat).unwrap_or(0);
+        let numbers: Vec<usize> = sim
+            .bot_messages(id)
+            .iter()
+            .filter_map(|m| m.text.strip_prefix("echo: hello ")?.parse().ok())
+            .collect();
+        if !numbers.is_sorted() {
+            wrong.disordered += 1.0;
+        }
+        for number in (chat + 1..=size.messages).step_by(size.chats) {
+            match numbers.iter().filter(|n| **n == number).count() {
+                0 => wrong.lost += 1.0,
+                1 => {}
+                _ => wrong.doubled += 1.0,
+            }
+        }
+    }
+    wrong
+}
+
+fn per_1000(seconds: f64, count: u64) -> f64 {
+    seconds * 1000.0 / f64::from(u32::try_from(count.max(1)).unwrap_or(u32::MAX))
+}
+
+/// A percentile of sorted durations, in milliseconds.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(place).map_or(f64::NAN, |d| d.as_secs_f64() * 1e3)
+}
