@@ -17,14 +17,22 @@ const INDENT: usize = 4;
 
 /// Levels of lists that are moved; deeper ones stay there, or a hostile text could make megabytes
 /// of spaces.
-const LEVELS: usize = 6;
+const LEVELS: usize = 4;
 
 /// Longest name of a programming language, in bytes; longer ones are not names.
 const LANGUAGE_BYTES: usize = 32;
 
+/// How much work lists and quotes may make: levels open at once times lines. The parser looks at
+/// every open level on every line; what would take it longer than a tenth of a second, or hours,
+/// was not written to be read, and is shown as it is.
+const WORK: usize = 50_000_000;
+
 /// Reads Markdown of any length and form.
 pub(super) fn read(source: &str) -> Marked {
     let source = clean::source(source);
+    if work(&source) > WORK {
+        return Marked::plain(&source);
+    }
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
@@ -36,6 +44,22 @@ pub(super) fn read(source: &str) -> Marked {
         walk.event(event, &source[range]);
     }
     walk.page.finish()
+}
+
+/// Most levels that a line of `source` may open or continue, times lines.
+fn work(source: &str) -> usize {
+    let levels = |line: &str| {
+        let marks = line.trim_start_matches([
+            ' ', '\t', '>', '-', '+', '*', '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8',
+            '9',
+        ]);
+        let marks = &line.as_bytes()[..line.len() - marks.len()];
+        let opened = marks.iter().filter(|&&b| b == b'>').count();
+        // Each level of a list needs a space or two, whether it begins or goes on.
+        let spaces = marks.iter().filter(|b| b.is_ascii_whitespace()).count();
+        opened + spaces
+    };
+    source.lines().map(levels).max().unwrap_or(0) * source.lines().count()
 }
 
 /// What is open at a place, with the byte it began at where that matters.
@@ -63,6 +87,8 @@ struct Walk {
     page: Page,
     inlines: Vec<Inline>,
     blocks: Vec<Block>,
+    /// How many of them are lists.
+    lists: usize,
     /// Links that are open; only the outermost counts.
     links: usize,
     /// Where a code block began, and its language.
@@ -121,7 +147,7 @@ impl Walk {
             Tag::List(first) => self.start_list(first),
             Tag::Item => self.start_item(),
             Tag::FootnoteDefinition(label) => {
-                self.page.set_marker(self.page.indent, format!("[{label}] "), 1);
+                self.page.set_marker(self.page.indent, &format!("[{label}] "), 1);
                 self.blocks.push(Block::Note);
             }
             Tag::Table(alignments) => self.table = Some(Table::new(alignments)),
@@ -176,7 +202,8 @@ impl Walk {
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::List(_) => {
                 self.blocks.pop();
-                self.indent();
+                self.lists -= 1;
+                self.page.indent = INDENT * self.lists.min(LEVELS);
                 self.end_block();
             }
             TagEnd::Item => self.page.write_marker(),
@@ -237,7 +264,8 @@ impl Walk {
         }
         self.page.apart(1);
         self.blocks.push(Block::List { number, loose: false });
-        self.indent();
+        self.lists += 1;
+        self.page.indent = INDENT * self.lists.min(LEVELS);
     }
 
     fn start_item(&mut self) {
@@ -251,13 +279,7 @@ impl Walk {
                 marker
             }
         };
-        self.page.set_marker(self.page.indent.saturating_sub(INDENT), marker, below);
-    }
-
-    /// Sets the indentation for the lists that are open.
-    fn indent(&mut self) {
-        let lists = self.blocks.iter().filter(|b| matches!(b, Block::List { .. })).count();
-        self.page.indent = INDENT * lists.min(LEVELS);
+        self.page.set_marker(self.page.indent.saturating_sub(INDENT), &marker, below);
     }
 
     fn end_code(&mut self) {
@@ -336,6 +358,9 @@ impl Walk {
         let inline = self.page.single_line || self.in_heading || !self.inlines.is_empty();
         if inline {
             return self.formatted(math.trim(), EntityKind::Code);
+        }
+        if math.trim().is_empty() {
+            return self.page.write(&format!("$${math}$$"));
         }
         self.page.own_line();
         self.page.break_line();
