@@ -10,6 +10,7 @@ mod commands;
 mod conversation;
 mod crash;
 mod delivery;
+mod disk;
 mod groups;
 mod intake;
 mod lifecycle;
