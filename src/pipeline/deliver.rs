@@ -351,7 +351,9 @@ impl Deliver {
                         Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
                         Err(e) => {
                             tracing::error!(error = %e, "cannot read the outbox; trying again");
-                            self.0.lanes().fill(chat);
+                            let mut lanes = self.0.lanes();
+                            lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+                            lanes.fill(chat);
                             return Some(Instant::now() + limits::SEND_BACKOFF);
                         }
                     }

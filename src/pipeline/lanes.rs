@@ -38,6 +38,8 @@ struct Lane {
     busy: bool,
     /// Parts after `last` wait on disk.
     on_disk: bool,
+    /// They are being read. What is stored meanwhile sets `on_disk` anew.
+    loading: bool,
     /// The last part read from disk.
     last: PartId,
     /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
@@ -107,7 +109,11 @@ impl Lanes {
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
     pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
         let lane = self.map.entry(chat).or_default();
-        lane.on_disk = parts.len() >= limit;
+        if !std::mem::take(&mut lane.loading) {
+            // The chat moved while they were read; they wait under its new id.
+            return;
+        }
+        lane.on_disk |= parts.len() >= limit;
         for part in parts {
             lane.last = lane.last.max(part.id);
             if lane.queue.iter().all(|p| p.id != part.id) {
@@ -134,7 +140,7 @@ impl Lanes {
         }
         let lane = self.map.entry(chat).or_default();
         let waits = lane.not_before.is_some_and(|at| at > now);
-        if lane.busy || lane.on_disk || !lane.queue.is_empty() || waits {
+        if lane.busy || lane.on_disk || lane.loading || !lane.queue.is_empty() || waits {
             return None;
         }
         let floor = ledger.begin(chat)?;
@@ -190,7 +196,11 @@ impl Lanes {
             return Look::Later(at);
         }
         let Some(head) = lane.queue.front() else {
-            if lane.on_disk {
+            if lane.loading {
+                return Look::Nothing;
+            }
+            if std::mem::take(&mut lane.on_disk) {
+                lane.loading = true;
                 return Look::Load(lane.last);
             }
             self.map.remove(&chat);
@@ -264,7 +274,8 @@ impl Lanes {
             }
             After::ShutOut => {
                 lane.queue.clear();
-                lane.on_disk = false;
+                // What was stored after the dropping must not wait for the chat's next message.
+                lane.on_disk = true;
             }
         }
         if lane.queue.is_empty() && !lane.on_disk {
@@ -281,6 +292,7 @@ impl Lanes {
         if let Some(old) = self.map.get_mut(&from) {
             old.queue.retain(|p| p.state != PartState::Due);
             old.on_disk = false;
+            old.loading = false;
         }
         let lane = self.map.entry(to).or_default();
         lane.last = PartId(0);
@@ -295,4 +307,25 @@ enum Look {
     Hold(Instant),
     Load(PartId),
     Go(Next),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_while_the_disk_is_read_is_read_next() {
+        let chat = ChatId(5);
+        let mut ledger = Ledger::default();
+        let mut lanes = Lanes::new(Pacer::new(None), Duration::ZERO);
+        let now = Instant::now();
+        lanes.fill(chat);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        assert!(lanes.reserve(chat, &mut ledger, now).is_none(), "nothing overtakes them");
+        lanes.fill(chat);
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Sleep(None)));
+    }
 }
