@@ -2,9 +2,15 @@
 //!
 //! `KATANA_TEST_WRITE=1` writes the generated parts anew instead of comparing them.
 
+#[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
+mod source;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use katana::config::reference;
+use source::{File, Source, closing, files, read, sources};
 
 /// Encloses the generated part of `docs/configuration.md`.
 const BEGIN: &str = "<!-- keys: begin -->\n";
@@ -36,4 +42,221 @@ fn the_configuration_page_documents_every_key() {
 #[test]
 fn the_packaged_configuration_lists_every_key() {
     expect("packaging/katana-bot.toml", &reference::template());
+}
+
+/// Fails with all complaints at once.
+fn none(complaints: Vec<String>, rule: &str) {
+    assert!(complaints.is_empty(), "{rule}:\n  {}\n", complaints.join("\n  "));
+}
+
+fn pages() -> Vec<File> {
+    let all = files(&["README.md", "CHANGELOG.md", "docs"]);
+    all.into_iter().filter(|f| f.path.ends_with(".md")).collect()
+}
+
+#[test]
+fn every_chat_command_is_documented() {
+    let readme = read("README.md");
+    let mut complaints = Vec::new();
+    for command in katana::commands::table() {
+        // In a table, a bar inside of code needs a backslash.
+        let row = format!("| `{}` |", command.usage.replace('|', "\\|"));
+        if !readme.lines().any(|line| line.starts_with(&row)) {
+            complaints.push(format!(
+                "README.md: no row \"{row} …\" in the table of commands; it does: {}",
+                command.help
+            ));
+        }
+    }
+    none(complaints, "chat commands");
+}
+
+#[test]
+fn every_finding_has_its_page_in_the_runbook() {
+    let page = read("docs/runbook.md");
+    let told: BTreeSet<&str> = page.lines().filter_map(|l| l.strip_prefix("## ")).collect();
+    let sources = sources(&["src"]);
+    let mut known = BTreeSet::new();
+    let mut complaints = Vec::new();
+    for source in &sources {
+        for (byte, mark) in source.text.match_indices("finding = \"") {
+            let rest = &source.text[byte + mark.len()..];
+            let name = rest.split('"').next().unwrap_or_default();
+            known.insert(name);
+            if !told.contains(name) && !source.tests_at(byte) {
+                let place = source::at(&source.path, source.line_of(byte));
+                complaints.push(format!("{place}: {name} has no heading in docs/runbook.md"));
+            }
+        }
+    }
+    let stale = told.difference(&known);
+    complaints.extend(stale.map(|name| {
+        format!("docs/runbook.md: \"## {name}\" is no finding in src; remove or rename it")
+    }));
+    none(complaints, "findings");
+}
+
+#[test]
+fn every_field_of_the_log_is_documented() {
+    let page = read("docs/logging.md");
+    let mut complaints = Vec::new();
+    for source in sources(&["src"]) {
+        for (byte, field) in fields(&source) {
+            let shown = format!("| `{field}` | `{}` |", field.to_uppercase());
+            if !page.contains(&shown) {
+                let place = source::at(&source.path, source.line_of(byte));
+                complaints.push(format!("{place}: no row \"{shown}\" in docs/logging.md"));
+            }
+        }
+    }
+    none(complaints, "fields of the log");
+}
+
+/// Names of fields in `tracing` events outside of tests, with their places.
+fn fields(source: &Source) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for level in ["error", "warn", "info", "debug", "trace"] {
+        for (byte, mark) in source.code.match_indices(&format!("tracing::{level}!(")) {
+            let open = byte + mark.len() - 1;
+            let inside = &source.code[open + 1..closing(&source.code, open)];
+            for argument in arguments(inside) {
+                let argument = argument.trim();
+                if argument.starts_with('"') {
+                    break;
+                }
+                let name = argument.split('=').next().unwrap_or_default();
+                let name = name.trim().trim_start_matches(['%', '?']);
+                if !source.tests_at(byte) && !name.is_empty() {
+                    found.push((byte, name.to_owned()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Splits at commas outside of brackets.
+fn arguments(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[from..]);
+    parts
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut complaints = Vec::new();
+    for page in pages() {
+        for (n, line) in page.text.lines().enumerate() {
+            let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            for link in links.filter(|l| !l.contains("://") && !l.starts_with("mailto:")) {
+                if let Err(why) = follow(&page.path, link) {
+                    complaints.push(format!("{}: {link}: {why}", source::at(&page.path, n)));
+                }
+            }
+        }
+    }
+    none(complaints, "links");
+}
+
+fn follow(from: &str, link: &str) -> Result<(), &'static str> {
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let folder = Path::new(from).parent().unwrap_or(Path::new(""));
+    let target = if path.is_empty() { file(from) } else { file("").join(folder).join(path) };
+    if !target.exists() {
+        return Err("there is no such file");
+    }
+    if anchor.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(target).map_err(|_| "the file cannot be read")?;
+    let headings = text.lines().filter(|l| l.starts_with('#'));
+    let found = headings.map(|l| slug(l.trim_start_matches('#').trim())).any(|s| s == anchor);
+    if found { Ok(()) } else { Err("there is no such heading") }
+}
+
+/// A heading's anchor, as code hosts write it.
+fn slug(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The subcommands that `--help` lists.
+fn subcommands(of: &[&str]) -> Vec<String> {
+    let mut help = Command::new(env!("CARGO_BIN_EXE_katana-bot"));
+    let output = help.args(of).arg("--help").output().expect("katana-bot runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let list = text.lines().skip_while(|l| *l != "Commands:").skip(1);
+    let rows = list.take_while(|l| l.starts_with("  "));
+    let names = rows.filter_map(|l| l.split_whitespace().next()).filter(|name| *name != "help");
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    assert!(!names.is_empty(), "no commands in {text}");
+    names
+}
+
+#[test]
+fn every_subcommand_is_documented() {
+    let readme = read("README.md");
+    let mut complaints = Vec::new();
+    for name in subcommands(&[]) {
+        if !readme.contains(&format!("`katana-bot {name}")) {
+            complaints.push(format!("README.md: `katana-bot {name}` is missing"));
+        }
+    }
+    for name in subcommands(&["users"]) {
+        if !readme.contains(&format!("`katana-bot users {name}")) {
+            complaints.push(format!("README.md: `katana-bot users {name}` is missing"));
+        }
+    }
+    none(complaints, "subcommands");
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    use katana::cli::exit;
+    let page = read("docs/operations.md");
+    let codes = [exit::USAGE, exit::UNAVAILABLE, exit::SOFTWARE, exit::TEMPFAIL, exit::CONFIG];
+    let missing = codes.iter().filter(|code| !page.contains(&format!("| {code} |")));
+    none(missing.map(|c| format!("docs/operations.md: no row for {c}")).collect(), "exit codes");
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml is TOML");
+    let page = read("docs/decisions/0001-dependencies.md");
+    let named = |table: &str| -> Vec<String> {
+        let crates = manifest.get(table).and_then(toml::Value::as_table);
+        crates.into_iter().flat_map(toml::Table::keys).cloned().collect()
+    };
+    let crates = [named("dependencies"), named("dev-dependencies")].concat();
+    let rows: Vec<&str> =
+        page.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+    let silent = crates.iter().filter(|c| !rows.contains(&c.as_str()));
+    let remedy = |c| format!("Cargo.toml: {c} has no row in docs/decisions/0001-dependencies.md");
+    let mut complaints: Vec<String> = silent.map(remedy).collect();
+    let gone = rows.iter().filter(|row| crates.iter().all(|c| c != *row));
+    complaints.extend(gone.map(|row| {
+        format!("docs/decisions/0001-dependencies.md: {row} is not in Cargo.toml; remove its row")
+    }));
+    none(complaints, "dependencies");
+}
+
+#[test]
+fn the_readme_begins_with_its_two_commands() {
+    let readme = read("README.md");
+    let block = readme.split("```").nth(1).unwrap_or_default();
+    let commands: Vec<&str> = block.lines().skip(1).filter(|l| !l.is_empty()).collect();
+    let wanted = ["cargo run --release --example demo", "cargo test --workspace"];
+    assert_eq!(commands, wanted, "README.md: the first block holds the two commands alone");
 }

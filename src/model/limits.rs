@@ -15,6 +15,9 @@ pub const QUESTION_BYTES: usize = 64 * 1024;
 /// Longest answer kept from a provider, in bytes: forty messages are enough for anybody.
 pub const ANSWER_BYTES: usize = 128 * 1024;
 
+/// Messages that one reply becomes at most; hostile Markdown can grow to ten times its size.
+pub const REPLY_PARTS: usize = 40;
+
 /// Updates asked for in one poll (Bot API `getUpdates`: 1 to 100).
 pub const POLL_BATCH: u32 = 100;
 

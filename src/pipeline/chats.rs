@@ -37,6 +37,8 @@ struct Lane {
     /// The last update that was in memory; later ones wait on disk when `on_disk`.
     last: InboxSeq,
     on_disk: bool,
+    /// Questions of each person that wait on disk and are not cancelled.
+    unread: HashMap<UserId, usize>,
     running: Option<Running>,
     /// Questions of this person accepted before this update are not answered.
     cancelled: HashMap<UserId, InboxSeq>,
@@ -134,16 +136,17 @@ impl Chats {
             && let Some(from) = queued.update.from().map(|p| p.id)
         {
             let mut stopped = 0;
-            let theirs = |r: &&Running| r.question && r.from == Some(from);
+            let theirs =
+                |r: &&Running| r.question && r.from == Some(from) && !r.cancel.is_cancelled();
             if let Some(running) = lane.running.as_ref().filter(theirs) {
                 running.cancel.cancel();
                 stopped += 1;
             }
-            let asks = |q: &&Queued| {
-                q.update.from().map(|p| p.id) == Some(from)
-                    && matches!(route(&q.update, &self.shared.me.username), Route::Question { .. })
-            };
+            let since = lane.cancelled.get(&from).copied().unwrap_or_default();
+            let asks =
+                |q: &&Queued| q.seq > since && asker(q, &self.shared.me.username) == Some(from);
             stopped += lane.queue.iter().chain(&lane.held).filter(asks).count();
+            stopped += lane.unread.remove(&from).unwrap_or(0);
             lane.cancelled.insert(from, queued.seq);
             lane.stopped.insert(queued.seq, stopped);
             // Held questions are finished in order, as cancelled ones.
@@ -154,6 +157,9 @@ impl Chats {
         }
         if lane.on_disk || lane.queue.len() >= limits::CHAT_QUEUE {
             lane.on_disk = true;
+            if let Some(from) = asker(&queued, &self.shared.me.username) {
+                *lane.unread.entry(from).or_default() += 1;
+            }
         } else {
             lane.last = queued.seq;
             lane.queue.push_back(queued);
@@ -175,7 +181,16 @@ impl Chats {
                     // What lies beyond the cursor will be placed when the cursor gets there.
                     let cursor = self.cursor;
                     lane.on_disk = more.len() >= limits::CHAT_QUEUE;
-                    lane.queue.extend(more.into_iter().filter(|q| q.seq <= cursor));
+                    for queued in more.into_iter().filter(|q| q.seq <= cursor) {
+                        let from = asker(&queued, &self.shared.me.username);
+                        if let Some(from) = from
+                            && lane.cancelled.get(&from).is_none_or(|until| queued.seq > *until)
+                            && let Some(n) = lane.unread.get_mut(&from)
+                        {
+                            *n = n.saturating_sub(1);
+                        }
+                        lane.queue.push_back(queued);
+                    }
                     lane.last = lane.queue.back().map_or(lane.last, |q| q.seq);
                 }
                 Err(e) => {
@@ -267,6 +282,14 @@ impl Chats {
             self.release(chat);
             self.start(chat);
         }
+    }
+}
+
+/// Who asks, if it is a question.
+fn asker(queued: &Queued, username: &str) -> Option<UserId> {
+    match route(&queued.update, username) {
+        Route::Question { message, .. } => Some(message.from.id),
+        _ => None,
     }
 }
 

@@ -4,17 +4,23 @@
 //! is not modified" where the message stands, and as "message to edit not found" where it does
 //! not (Bot API `editMessageText`; tdlib), so the few ids that it can have are asked in turn.
 
+use std::time::Duration;
+
 use tokio::time::sleep;
 
 use super::Shared;
 use super::deliver::outgoing;
-use crate::model::failure::{Again, Judged};
+use crate::model::failure::{Again, Judged, backoff};
 use crate::model::ids::MessageId;
 use crate::store::OpenPart;
 use crate::telegram::TelegramError;
 
-/// Refusals by pace that one search sits out before it is put off.
-const PATIENCE: usize = 5;
+/// Failed tries that one id gets before the search is put off: a search that began anew at every
+/// failure would not end where one call in ten fails.
+const PATIENCE: u32 = 5;
+
+/// First pause after a failed try; it doubles from here.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What became of a part.
 #[derive(Debug)]
@@ -49,7 +55,7 @@ impl Fate {
 enum Probe {
     Here,
     NotHere,
-    Wait(std::time::Duration),
+    Wait(Duration),
     Broken,
     Refused,
     Odd,
@@ -58,16 +64,20 @@ enum Probe {
 /// Looks for a part whose attempt began when `floor` was the highest id known.
 pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId) -> Fate {
     let candidates = shared.ledger().candidates(part.chat, floor);
-    let mut waits = 0;
     for id in candidates.ids {
+        let mut tries = 0;
         loop {
             let answer = shared.client.edit(id, outgoing(part)).await;
             match read(&answer) {
                 Probe::Here => return Fate::Arrived(id),
                 Probe::NotHere => break,
-                Probe::Wait(pause) if waits < PATIENCE => {
-                    waits += 1;
+                Probe::Wait(pause) if tries < PATIENCE => {
+                    tries += 1;
                     sleep(pause).await;
+                }
+                Probe::Broken if tries < PATIENCE => {
+                    tries += 1;
+                    sleep(backoff(tries, PAUSE, Duration::from_secs(2))).await;
                 }
                 Probe::Wait(_) | Probe::Broken => return Fate::AskAgain,
                 Probe::Refused => {

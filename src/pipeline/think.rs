@@ -15,6 +15,7 @@ use crate::commands::{Asked, Outcome, Say, Then};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId};
+use crate::model::limits;
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply, ReplyBody};
 use crate::store::{Finish, NewPart, PartExtra, Queued, StoreError};
@@ -327,6 +328,13 @@ fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<NewPart> {
         .into_iter()
         .map(|rich| NewPart { chat, rich, extra: PartExtra { thread, ..PartExtra::default() } })
         .collect();
+    if parts.len() > limits::REPLY_PARTS {
+        parts.truncate(limits::REPLY_PARTS);
+        let note = "(The rest of this answer is left out: it is too long for a chat.)";
+        if let Some(last) = parts.last_mut() {
+            last.rich = crate::model::text::Rich::plain(note);
+        }
+    }
     if let Some(first) = parts.first_mut() {
         first.extra.reply_to = reply.reply_to.filter(|id: &MessageId| id.0 > 0);
     }

@@ -19,6 +19,7 @@ mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -52,6 +53,8 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     readers: Mutex<Vec<Connection>>,
     set_aside: Option<PathBuf>,
+    /// The next commit empties the log, which still holds what it deletes.
+    fold: Arc<AtomicBool>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
     _lock: Option<File>,
 }
@@ -90,7 +93,8 @@ impl Store {
         lock: Option<File>,
     ) -> Result<Self, StoreError> {
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
-        let (writer, thread) = writer::Writer::start(conn)
+        let fold = Arc::new(AtomicBool::new(false));
+        let (writer, thread) = writer::Writer::start(conn, Arc::clone(&fold))
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -101,6 +105,7 @@ impl Store {
                 thread: Mutex::new(Some(thread)),
                 readers: Mutex::new(Vec::new()),
                 set_aside,
+                fold,
                 _lock: lock,
             }),
         })
@@ -119,6 +124,9 @@ impl Store {
     /// Waits until every write that was begun is on disk, then closes the file. Later calls
     /// answer [`StoreError::Closed`].
     pub async fn close(&self) {
+        // The readers go first: only the last connection to close folds the log into the file, and
+        // one that cannot write would leave it, with what was deleted still in it.
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(writer);
         let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -3,6 +3,9 @@
 //! Invariants: an update is done in the commit that stores its replies; a part is *sending* on
 //! disk before the request that sends it is written.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +131,11 @@ impl Store {
     /// When the commit fails; then the update is still new.
     pub async fn finish(&self, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
         let (bot, now) = (self.bot().0, self.now_ms());
+        let fold = finish.effects.iter().any(|e| matches!(e, Effect::Forget(_)));
+        let after = Arc::clone(&self.inner.fold);
         self.write(move |tx| {
+            // Set within the transaction, so that it is this one's commit that is folded.
+            after.fetch_or(fold, Ordering::SeqCst);
             let done = tx
                 .prepare_cached(
                     "UPDATE inbox SET done_ms = ?2, outcome = ?3,

@@ -3,6 +3,9 @@
 //! Invariant: a caller gets its answer only after the commit that holds its write is on disk.
 
 use rusqlite::{Connection, TransactionBehavior};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::StoreError;
@@ -49,9 +52,11 @@ where
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the last `Writer` is dropped.
+    /// Starts the thread; it ends when the last `Writer` is dropped. After a commit that finds
+    /// `fold` set, the write-ahead log is folded into the file and emptied.
     pub(super) fn start(
         mut conn: Connection,
+        fold: Arc<AtomicBool>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
@@ -62,6 +67,11 @@ impl Writer {
                     batch.push(job);
                 }
                 let commit = commit_together(&mut conn, &mut batch).map_err(|e| e.to_string());
+                if fold.swap(false, Ordering::SeqCst) {
+                    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                    // Without it the log is folded later, when it has grown.
+                    let _ = conn.query_row(sql, [], |_| Ok(()));
+                }
                 for job in batch {
                     job.answer(commit.clone());
                 }

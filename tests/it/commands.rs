@@ -113,6 +113,7 @@ async fn forget_deletes_for_good() {
     stage.sim.press(5, question.message_id, 5, "forget:yes:5");
     let texts = stage.texts(5, 3).await;
     assert!(texts[2].starts_with("Done. What you said to me and what I answered is deleted"));
+    assert!(eventually(|| !holds(secret)).await, "it is gone while the bot runs, too");
     assert!(stage.ask(5, "/whoami").await.contains("I have stored none"));
     stage.idle().await;
     assert!(stage.stop().await);

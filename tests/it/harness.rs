@@ -160,7 +160,10 @@ impl Stage {
     /// Waits until everything that was said is answered and sent.
     pub async fn idle(&self) {
         let store = self.store();
-        let open = || store.inbox_depth().unwrap().0 + store.outbox_depth().unwrap().0;
+        let open = || {
+            let inbox = store.inbox_depth().expect("the inbox can be counted");
+            inbox.0 + store.outbox_depth().expect("the outbox can be counted").0
+        };
         let done = eventually(|| self.sim.pending() == 0 && open() == 0).await;
         assert!(
             done,

@@ -4,9 +4,14 @@ mod harness;
 mod process;
 
 mod access;
+mod answers;
+mod chats;
 mod commands;
 mod conversation;
 mod crash;
 mod delivery;
+mod disk;
 mod groups;
 mod intake;
+mod lifecycle;
+mod previews;

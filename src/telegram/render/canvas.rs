@@ -58,6 +58,15 @@ impl Marked {
     }
 }
 
+/// A list marker that waits for its entry; several when lists begin on one line.
+#[derive(Clone, Debug)]
+struct Marker {
+    indent: usize,
+    text: String,
+    /// Where the last of several begins.
+    last: usize,
+}
+
 /// The pen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
@@ -65,8 +74,8 @@ pub(super) struct Page {
     spans: Vec<Span>,
     /// Newlines wanted between what is written and what comes.
     gap: usize,
-    /// List marker to write before what comes, with its indentation.
-    marker: Option<(usize, String)>,
+    /// List marker to write before what comes.
+    marker: Option<Marker>,
     /// Columns that a new line begins with.
     pub(super) indent: usize,
     /// A table cell: one line, whatever is written.
@@ -115,16 +124,21 @@ impl Page {
     }
 
     /// Puts a marker before what comes; `below` newlines from what is above.
-    pub(super) fn set_marker(&mut self, indent: usize, marker: String, below: usize) {
-        self.write_marker();
+    pub(super) fn set_marker(&mut self, indent: usize, marker: &str, below: usize) {
+        if let Some(waiting) = &mut self.marker {
+            waiting.last = waiting.text.len();
+            waiting.text.push_str(marker);
+            return;
+        }
         self.gap = self.gap.max(below);
-        self.marker = Some((indent, marker));
+        self.marker = Some(Marker { indent, text: marker.to_owned(), last: 0 });
     }
 
     /// Replaces the bullet still to be written, for task lists.
     pub(super) fn replace_marker(&mut self, marker: &str) {
-        if let Some((_, waiting)) = &mut self.marker {
-            marker.clone_into(waiting);
+        if let Some(waiting) = &mut self.marker {
+            waiting.text.truncate(waiting.last);
+            waiting.text.push_str(marker);
         }
     }
 
@@ -132,6 +146,7 @@ impl Page {
     pub(super) fn write_marker(&mut self) {
         if self.marker.is_some() {
             self.ready();
+            self.trim_end(0);
         }
     }
 
@@ -143,11 +158,11 @@ impl Page {
 
     /// Goes to where the next character belongs: gap, indentation and marker are written.
     pub(super) fn ready(&mut self) {
-        if let Some((indent, marker)) = self.marker.take() {
+        if let Some(marker) = self.marker.take() {
             self.gap = self.gap.max(1);
             self.break_line();
-            self.pad(indent);
-            self.raw(&marker);
+            self.pad(marker.indent);
+            self.raw(&marker.text);
         } else if self.gap > 0 {
             self.break_line();
             self.pad(self.indent);

@@ -52,11 +52,9 @@ pub(super) fn best(
     let mut flags = 0;
     let window = text[start..].char_indices().map(|(i, c)| (start + i, c));
     for (at, next) in window.take_while(|&(at, _)| at <= hard) {
-        if let Some(prev) = before {
-            if !holds_together(prev, next, flags) {
-                for border in borders(text, at, prev, next, &in_code).into_iter().flatten() {
-                    last[border as usize] = Some(at);
-                }
+        if let Some(prev) = before.filter(|&prev| !holds_together(prev, next, flags)) {
+            for border in borders(text, at, prev, next, &in_code).into_iter().flatten() {
+                last[border as usize] = Some(at);
             }
         }
         flags = if is_flag_half(next) { flags + 1 } else { 0 };

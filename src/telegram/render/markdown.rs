@@ -9,7 +9,7 @@ use pulldown_cmark::{
 
 use super::canvas::{Marked, Page};
 use super::table::Table;
-use super::{clean, link};
+use super::{clean, effort, link, math};
 use crate::model::text::EntityKind;
 
 /// Columns that each level of a list is moved to the right.
@@ -17,7 +17,7 @@ const INDENT: usize = 4;
 
 /// Levels of lists that are moved; deeper ones stay there, or a hostile text could make megabytes
 /// of spaces.
-const LEVELS: usize = 6;
+const LEVELS: usize = 4;
 
 /// Longest name of a programming language, in bytes; longer ones are not names.
 const LANGUAGE_BYTES: usize = 32;
@@ -25,6 +25,10 @@ const LANGUAGE_BYTES: usize = 32;
 /// Reads Markdown of any length and form.
 pub(super) fn read(source: &str) -> Marked {
     let source = clean::source(source);
+    if effort::is_too_much(&source) {
+        return Marked::plain(&source);
+    }
+    let source = math::with_dollars(&source);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
@@ -63,6 +67,8 @@ struct Walk {
     page: Page,
     inlines: Vec<Inline>,
     blocks: Vec<Block>,
+    /// How many of them are lists.
+    lists: usize,
     /// Links that are open; only the outermost counts.
     links: usize,
     /// Where a code block began, and its language.
@@ -121,7 +127,7 @@ impl Walk {
             Tag::List(first) => self.start_list(first),
             Tag::Item => self.start_item(),
             Tag::FootnoteDefinition(label) => {
-                self.page.set_marker(self.page.indent, format!("[{label}] "), 1);
+                self.page.set_marker(self.page.indent, &format!("[{label}] "), 1);
                 self.blocks.push(Block::Note);
             }
             Tag::Table(alignments) => self.table = Some(Table::new(alignments)),
@@ -176,7 +182,8 @@ impl Walk {
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::List(_) => {
                 self.blocks.pop();
-                self.indent();
+                self.lists -= 1;
+                self.page.indent = INDENT * self.lists.min(LEVELS);
                 self.end_block();
             }
             TagEnd::Item => self.page.write_marker(),
@@ -237,7 +244,8 @@ impl Walk {
         }
         self.page.apart(1);
         self.blocks.push(Block::List { number, loose: false });
-        self.indent();
+        self.lists += 1;
+        self.page.indent = INDENT * self.lists.min(LEVELS);
     }
 
     fn start_item(&mut self) {
@@ -251,13 +259,7 @@ impl Walk {
                 marker
             }
         };
-        self.page.set_marker(self.page.indent.saturating_sub(INDENT), marker, below);
-    }
-
-    /// Sets the indentation for the lists that are open.
-    fn indent(&mut self) {
-        let lists = self.blocks.iter().filter(|b| matches!(b, Block::List { .. })).count();
-        self.page.indent = INDENT * lists.min(LEVELS);
+        self.page.set_marker(self.page.indent.saturating_sub(INDENT), &marker, below);
     }
 
     fn end_code(&mut self) {
@@ -336,6 +338,9 @@ impl Walk {
         let inline = self.page.single_line || self.in_heading || !self.inlines.is_empty();
         if inline {
             return self.formatted(math.trim(), EntityKind::Code);
+        }
+        if math.trim().is_empty() {
+            return self.page.write(&format!("$${math}$$"));
         }
         self.page.own_line();
         self.page.break_line();

@@ -160,9 +160,10 @@ struct Nest {
 
 impl Nest {
     /// Opens `span` inside what is open. Lesser spans that end within it are interrupted, so that
-    /// not the link is cut but the bold that runs into it.
+    /// not the link is cut but the bold that runs into it; a quote is always outermost.
     fn open(&mut self, span: Span) {
-        let crosses = |o: &Span| o.end < span.end && class(&o.kind) > class(&span.kind);
+        let own = class(&span.kind);
+        let crosses = |o: &Span| class(&o.kind) > own && (own == QUOTE || o.end < span.end);
         let at = self.open.iter().position(crosses).unwrap_or(self.open.len());
         let start = span.start;
         let above = self.interrupt(at, start);

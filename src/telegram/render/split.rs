@@ -9,7 +9,7 @@ use super::clean::is_blank;
 use super::cut;
 use super::spans::{self, Span};
 use crate::model::limits::MESSAGE_ENTITIES;
-use crate::model::text::{EntityKind, Rich};
+use crate::model::text::{Entity, EntityKind, Rich};
 
 /// Fewest units a part may be limited to: one character beyond the basic plane.
 const UNITS_MIN: usize = 2;
@@ -26,9 +26,9 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
         if start == text.len() {
             return parts;
         }
-        let within = pieces.from(start, after_units(text, start, units.max(UNITS_MIN)));
-        let hard =
-            after_entities(&within, start).min(after_units(text, start, units.max(UNITS_MIN)));
+        let far = after_units(text, start, units.max(UNITS_MIN));
+        let within = pieces.from(start, far);
+        let hard = after_entities(&within, start).min(far);
         let end = if hard == text.len() {
             hard
         } else {
@@ -93,7 +93,7 @@ fn is_splittable(span: &Span) -> bool {
 }
 
 /// Entities of the part from `start` to `end`.
-fn clip(spans: &[Span], start: usize, end: usize, part: &str) -> Vec<crate::model::text::Entity> {
+fn clip(spans: &[Span], start: usize, end: usize, part: &str) -> Vec<Entity> {
     let clipped: Vec<Span> = spans
         .iter()
         .filter(|s| s.start < end && s.end > start)

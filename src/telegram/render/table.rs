@@ -106,7 +106,7 @@ impl Table {
         }
         let outer = page.indent;
         for row in rows {
-            page.set_marker(outer, "• ".to_owned(), 1);
+            page.set_marker(outer, "• ", 1);
             page.indent = outer + INDENT;
             for (i, cell) in row.iter().enumerate().filter(|(_, c)| !c.text().trim().is_empty()) {
                 page.apart(1);

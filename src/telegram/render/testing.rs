@@ -33,12 +33,12 @@ pub(super) fn check(message: &Rich, units: usize) -> Result<(), String> {
     if !entities.is_sorted_by_key(order) {
         return Err("not sorted".into());
     }
-    entities.iter().try_for_each(|e| check_one(text, e))?;
+    let wide: Vec<u16> = text.encode_utf16().collect();
+    entities.iter().try_for_each(|e| check_one(&wide, e))?;
     check_pairs(entities)
 }
 
-fn check_one(text: &str, entity: &Entity) -> Result<(), String> {
-    let wide: Vec<u16> = text.encode_utf16().collect();
+fn check_one(wide: &[u16], entity: &Entity) -> Result<(), String> {
     let (start, end) = (entity.offset as usize, (entity.offset + entity.length) as usize);
     if entity.length == 0 || end > wide.len() {
         return Err(format!("out of bounds: {entity:?}"));
