@@ -40,13 +40,14 @@ impl Tasks {
     /// Runs `work` under a name. If it panics, everything drains and [`Tasks::failed`] tells who.
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let this = self.clone();
-        self.tracker.spawn(async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        // Combinators, because an async block would hold `work` twice: as given and as awaited.
+        self.tracker.spawn(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+            if ended.is_err() {
                 tracing::error!(task = name, "a task panicked; draining");
                 let _ = this.failed.set(name);
                 this.drain.cancel();
             }
-        });
+        }));
     }
 
     /// Cancelled when nothing new may begin.

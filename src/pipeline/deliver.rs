@@ -4,6 +4,8 @@
 //! surely happened before that, and explicit refusals, are tried again without asking the
 //! reconciler; whatever happens here concerns one chat.
 
+mod refused;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +16,7 @@ use super::Shared;
 use super::lanes::{After, Lanes, Next};
 use super::reconcile::{Fate, reconcile};
 use crate::model::effect::Effect;
-use crate::model::failure::{Again, Judged, backoff};
+use crate::model::failure::Judged;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::store::{OpenPart, PartState, Settled, Settlement};
@@ -35,10 +37,28 @@ struct Inner {
 /// The stage that sends.
 pub struct Deliver(Delivery);
 
-/// Room for one part that leaves right after its commit.
+/// A place for the parts of a commit that is about to be made.
 pub(super) struct Slot {
-    pub(super) chat: ChatId,
-    pub(super) floor: MessageId,
+    chat: ChatId,
+    place: Place,
+}
+
+enum Place {
+    /// The first part leaves right after the commit, which stores it as *sending*.
+    Leaving(MessageId),
+    /// The parts of the chat queue up in memory.
+    Queued(u64),
+}
+
+impl Slot {
+    /// The last message id known in the chat's counter, when the first part is to be stored as
+    /// *sending*.
+    pub(super) fn first_attempt(&self) -> Option<MessageId> {
+        match self.place {
+            Place::Leaving(floor) => Some(floor),
+            Place::Queued(_) => None,
+        }
+    }
 }
 
 impl Delivery {
@@ -63,36 +83,46 @@ impl Delivery {
         self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Room for the first part of a reply, if it could leave at once.
-    pub(super) fn reserve(&self, chat: ChatId) -> Option<Slot> {
+    /// A place for parts of `chat` that are about to be committed. It must be given back with
+    /// [`Delivery::take`], whatever became of the commit.
+    pub(super) fn reserve(&self, chat: ChatId) -> Slot {
         let mut lanes = self.lanes();
-        let floor = lanes.reserve(chat, &mut self.0.shared.ledger(), Instant::now())?;
-        Some(Slot { chat, floor })
+        let floor = lanes.reserve(chat, &mut self.0.shared.ledger(), Instant::now());
+        let place = match floor {
+            Some(floor) => Place::Leaving(floor),
+            None => Place::Queued(lanes.expect(chat)),
+        };
+        Slot { chat, place }
     }
 
-    /// Takes over parts that were just committed, the first of them *sending* if there was a slot.
-    pub(super) fn take(&self, slot: Option<Slot>, stored: Vec<OpenPart>) {
-        let mut parts = stored.into_iter().peekable();
-        if let Some(slot) = slot {
-            match parts.next_if(|p| matches!(p.state, PartState::Sending { .. })) {
-                Some(part) => {
-                    let this = self.clone();
-                    self.0.shared.tasks.spawn("send", async move {
-                        this.attempt(Box::new(part), slot.floor, true).await;
-                    });
-                }
-                None => {
-                    self.0.shared.ledger().end(slot.chat);
-                    self.lanes().done(slot.chat, After::Settled, Instant::now());
+    /// Takes over parts that were just committed, in order; none when the commit failed.
+    pub(super) fn take(&self, slot: Option<Slot>, mut parts: Vec<OpenPart>) {
+        let mut wake = false;
+        match slot {
+            Some(Slot { chat, place: Place::Leaving(floor) }) => {
+                if matches!(parts.first(), Some(p) if p.state != PartState::Due) {
+                    let (this, part) = (self.clone(), Box::new(parts.remove(0)));
+                    let sends = async move { this.send_on(part, floor, true).await };
+                    self.0.shared.tasks.spawn("send", sends);
+                } else {
+                    self.0.shared.ledger().end(chat);
+                    self.lanes().done(chat, After::Settled, Instant::now());
+                    wake = true;
                 }
             }
+            Some(Slot { chat, place: Place::Queued(epoch) }) => {
+                let (here, elsewhere) = parts.into_iter().partition(|p| p.chat == chat);
+                parts = elsewhere;
+                wake = self.lanes().offer(chat, epoch, here);
+            }
+            None => {}
         }
-        if parts.peek().is_some() {
+        if !parts.is_empty() {
+            wake = true;
             let mut lanes = self.lanes();
-            for part in parts {
-                lanes.fill(part.chat);
-            }
-            drop(lanes);
+            parts.iter().for_each(|part| lanes.fill(part.chat));
+        }
+        if wake {
             self.0.wake.notify_one();
         }
     }
@@ -108,26 +138,48 @@ impl Delivery {
         self.0.wake.notify_one();
     }
 
-    async fn attempt(&self, part: Box<OpenPart>, floor: MessageId, marked: bool) {
+    /// Sends a part, and then what follows in its chat for as long as that may leave at once.
+    /// `marked`: the part is *sending* on disk already.
+    async fn send_on(&self, part: Box<OpenPart>, floor: MessageId, marked: bool) {
         let shared = &self.0.shared;
-        let chat = part.chat;
         if !marked {
             let mark = || shared.store.mark_sending(part.id, floor);
             if shared.insist("mark a part as sending", mark).await.is_none() {
                 return;
             }
         }
+        let mut now = Some((part, floor));
+        while let Some((part, floor)) = now {
+            now = self.attempt(part, floor).await;
+        }
+    }
+
+    /// Sends a part that is *sending* on disk; answers the next one of its chat, if that is
+    /// *sending* now, too.
+    async fn attempt(
+        &self,
+        part: Box<OpenPart>,
+        floor: MessageId,
+    ) -> Option<(Box<OpenPart>, MessageId)> {
+        let shared = &self.0.shared;
+        let chat = part.chat;
         let sent = tokio::select! {
             sent = shared.client.send(outgoing(&part)) => sent,
             // The part stays *sending*; the next start asks the reconciler.
-            () = shared.tasks.halt().cancelled() => return,
+            () = shared.tasks.halt().cancelled() => return None,
         };
         if let Ok(id) = &sent {
             shared.ledger().sent(chat, *id);
         }
         shared.ledger().end(chat);
         let after = match sent {
-            Ok(id) => self.arrived(&part, id).await,
+            Ok(id) => {
+                let next = self.lanes().follow(chat, &mut shared.ledger(), Instant::now());
+                if let Some((next, floor)) = next {
+                    return self.arrived_before(&part, id, next, floor).await;
+                }
+                self.arrived(&part, id).await
+            }
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
             Err(e) if e.ambiguous() => {
                 shared.vitals.tally("send_doubtful", e.class());
@@ -143,6 +195,23 @@ impl Delivery {
         if let Some(after) = after {
             self.done(chat, after);
         }
+        None
+    }
+
+    /// A part arrived, and another one follows: one commit for both.
+    async fn arrived_before(
+        &self,
+        part: &OpenPart,
+        id: MessageId,
+        next: Box<OpenPart>,
+        floor: MessageId,
+    ) -> Option<(Box<OpenPart>, MessageId)> {
+        let shared = &self.0.shared;
+        shared.vitals.sent.add_one();
+        let row = Settled { id: part.id, outcome: Settlement::Sent(id) };
+        let store = || shared.store.settle_and_mark(row.clone(), next.id, floor);
+        shared.insist("settle a part", store).await?;
+        Some((next, floor))
     }
 
     async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<After> {
@@ -162,81 +231,6 @@ impl Delivery {
         let row = Settled { id: part.id, outcome };
         let store = || shared.store.settle(vec![row.clone()], effects.clone());
         shared.insist("settle a part", store).await
-    }
-
-    /// It surely did not arrive.
-    async fn refused(&self, part: Box<OpenPart>, e: &TelegramError) -> Option<After> {
-        let shared = &self.0.shared;
-        let chat = part.chat;
-        shared.vitals.tally("send_refused", e.class());
-        if let Some(to) = e.moved_to() {
-            let again = Settlement::Again { due_ms: shared.clock.now_ms(), reason: "moved" };
-            self.settle(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
-            tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
-            self.moved(chat, to);
-            return Some(After::Settled);
-        }
-        if e.shut_out() {
-            return self.shut_out(&part, e).await;
-        }
-        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
-        let expired =
-            u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis();
-        let wait = match e.again() {
-            Again::Never => return self.dropped(&part, e, e.class()).await,
-            _ if expired => return self.dropped(&part, e, "expired").await,
-            Again::After(wait) => {
-                if e.class() == "rate_limited" {
-                    shared.vitals.rate_limited.add_one();
-                }
-                wait
-            }
-            Again::Backoff => {
-                backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
-            }
-        };
-        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
-        let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
-        self.settle(&part, Settlement::Again { due_ms, reason: e.class() }, Vec::new()).await?;
-        let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
-        Some(After::Again(part, Instant::now() + wait))
-    }
-
-    async fn dropped(
-        &self,
-        part: &OpenPart,
-        e: &TelegramError,
-        reason: &'static str,
-    ) -> Option<After> {
-        self.0.shared.vitals.dropped.add_one();
-        tracing::error!(
-            finding = "delivery_refused",
-            chat_id = part.chat.0,
-            error = %e,
-            reason,
-            "a reply cannot be delivered and is dropped"
-        );
-        self.settle(part, Settlement::Dropped(reason), Vec::new()).await?;
-        Some(After::Settled)
-    }
-
-    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<After> {
-        let shared = &self.0.shared;
-        let chat = part.chat;
-        let absent = vec![Effect::Presence { chat, present: false }];
-        self.settle(part, Settlement::Dropped("shut_out"), absent).await?;
-        let rest = || shared.store.drop_due(chat, "shut_out");
-        let rest = shared.insist("drop parts of a chat", rest).await?;
-        shared.vitals.dropped.add(1 + rest as u64);
-        tracing::warn!(
-            finding = "delivery_refused",
-            chat_id = chat.0,
-            parts = 1 + rest,
-            error = %e,
-            "the bot cannot write to this chat any more; its replies are dropped"
-        );
-        Some(After::ShutOut)
     }
 
     async fn clear_up(&self, part: Box<OpenPart>, floor: MessageId) {
@@ -341,21 +335,21 @@ impl Deliver {
             let this = self.0.clone();
             match next {
                 Next::Send(part, floor) => shared.tasks.spawn("send", async move {
-                    this.attempt(part, floor, false).await;
+                    this.send_on(part, floor, false).await;
                 }),
                 Next::Reconcile(part, floor) => shared.tasks.spawn("reconcile", async move {
                     this.clear_up(part, floor).await;
                 }),
-                Next::Load(chat, after) => {
-                    match shared.store.due_parts(chat, after, limits::LANE_PARTS) {
-                        Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
-                        Err(e) => {
-                            tracing::error!(error = %e, "cannot read the outbox; trying again");
-                            self.0.lanes().fill(chat);
-                            return Some(Instant::now() + limits::SEND_BACKOFF);
-                        }
+                Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS) {
+                    Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
+                    Err(e) => {
+                        tracing::error!(error = %e, "cannot read the outbox; trying again");
+                        let mut lanes = self.0.lanes();
+                        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+                        lanes.fill(chat);
+                        return Some(Instant::now() + limits::SEND_BACKOFF);
                     }
-                }
+                },
                 Next::Sleep(until) => return until,
             }
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use crate::model::failure::backoff;
-use crate::model::ids::{ChatId, MessageId, PartId};
+use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::store::{OpenPart, PartState};
 use crate::telegram::pace::{Pacer, Wait};
@@ -36,10 +36,16 @@ struct Lane {
     queue: VecDeque<OpenPart>,
     /// One part is on its way.
     busy: bool,
-    /// Parts after `last` wait on disk.
+    /// Due parts wait on disk that are not in memory. They are read when nothing of the chat is
+    /// in memory or on its way, so that whatever is due on disk then is new here.
     on_disk: bool,
-    /// The last part read from disk.
-    last: PartId,
+    /// They are being read.
+    loading: bool,
+    /// Commits under way whose parts may be kept in memory, see [`Lanes::expect`].
+    expected: usize,
+    /// Changes whenever parts are read from disk, moved or dropped there: what was committed
+    /// before may then be known already, or gone.
+    epoch: u64,
     /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
     not_before: Option<Instant>,
     /// When the part in front became ambiguous.
@@ -55,8 +61,8 @@ pub(super) enum Next {
     Send(Box<OpenPart>, MessageId),
     /// Find out whether this part arrived.
     Reconcile(Box<OpenPart>, MessageId),
-    /// Read this chat's parts after that id from disk, then ask again.
-    Load(ChatId, PartId),
+    /// Read this chat's due parts from disk, then ask again.
+    Load(ChatId),
     /// Nothing until then, or until something happens.
     Sleep(Option<Instant>),
 }
@@ -107,14 +113,66 @@ impl Lanes {
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
     pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
         let lane = self.map.entry(chat).or_default();
-        lane.on_disk = parts.len() >= limit;
-        for part in parts {
-            lane.last = lane.last.max(part.id);
-            if lane.queue.iter().all(|p| p.id != part.id) {
-                lane.queue.push_back(part);
-            }
+        if !std::mem::take(&mut lane.loading) {
+            // The chat moved while they were read; they wait under its new id.
+            return;
         }
+        // Not cleared here: more may have been committed after the reading.
+        lane.on_disk |= parts.len() >= limit;
+        lane.queue.extend(parts);
         self.ready.push_front(chat);
+    }
+
+    /// A commit is about to store due parts of `chat`. What is answered has to be given to
+    /// [`Lanes::offer`] afterwards, with the parts or without.
+    pub(super) fn expect(&mut self, chat: ChatId) -> u64 {
+        let lane = self.map.entry(chat).or_default();
+        lane.expected += 1;
+        lane.epoch
+    }
+
+    /// Parts that were just committed as due. They stay in memory, unless the order or the disk
+    /// demands that they are read from there. Answers whether something may leave now.
+    pub(super) fn offer(&mut self, chat: ChatId, epoch: u64, parts: Vec<OpenPart>) -> bool {
+        let lane = self.map.entry(chat).or_default();
+        lane.expected = lane.expected.saturating_sub(1);
+        let fits = lane.queue.len() + parts.len() <= limits::LANE_PARTS;
+        if lane.epoch == epoch && !lane.on_disk && fits {
+            lane.queue.extend(parts);
+        } else {
+            lane.on_disk |= !parts.is_empty();
+        }
+        if lane.busy || lane.loading {
+            return false;
+        }
+        self.ready.push_back(chat);
+        true
+    }
+
+    /// The part of `chat` on its way has arrived: the next one, if it may leave at once. The
+    /// chat stays busy with it.
+    pub(super) fn follow(
+        &mut self,
+        chat: ChatId,
+        ledger: &mut Ledger,
+        now: Instant,
+    ) -> Option<(Box<OpenPart>, MessageId)> {
+        // Others that wait have their turn first.
+        if !self.ready.is_empty() {
+            return None;
+        }
+        let lane = self.map.get_mut(&chat)?;
+        if lane.queue.front()?.state != PartState::Due {
+            return None;
+        }
+        let floor = ledger.begin(chat)?;
+        if self.pacer.take(chat, now).is_err() {
+            ledger.end(chat);
+            return None;
+        }
+        lane.settled();
+        let part = lane.queue.pop_front()?;
+        Some((Box::new(part), floor))
     }
 
     /// Whether nothing is on its way and nothing could be sent right now.
@@ -134,7 +192,7 @@ impl Lanes {
         }
         let lane = self.map.entry(chat).or_default();
         let waits = lane.not_before.is_some_and(|at| at > now);
-        if lane.busy || lane.on_disk || !lane.queue.is_empty() || waits {
+        if lane.busy || lane.loading || lane.on_disk || !lane.queue.is_empty() || waits {
             return None;
         }
         let floor = ledger.begin(chat)?;
@@ -167,9 +225,9 @@ impl Lanes {
                     self.timers.push(Reverse((at, chat)));
                 }
                 Look::Hold(at) => return Next::Sleep(Some(at)),
-                Look::Load(after) => {
+                Look::Load => {
                     self.ready.pop_front();
-                    return Next::Load(chat, after);
+                    return Next::Load(chat);
                 }
                 Look::Go(next) => {
                     self.ready.pop_front();
@@ -183,7 +241,7 @@ impl Lanes {
 
     fn look(&mut self, chat: ChatId, ledger: &mut Ledger, now: Instant) -> Look {
         let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
-        if lane.busy {
+        if lane.busy || lane.loading {
             return Look::Nothing;
         }
         if let Some(at) = lane.not_before.filter(|at| *at > now) {
@@ -191,9 +249,14 @@ impl Lanes {
         }
         let Some(head) = lane.queue.front() else {
             if lane.on_disk {
-                return Look::Load(lane.last);
+                lane.on_disk = false;
+                lane.loading = true;
+                lane.epoch += 1;
+                return Look::Load;
             }
-            self.map.remove(&chat);
+            if lane.expected == 0 {
+                self.map.remove(&chat);
+            }
             return Look::Nothing;
         };
         if let PartState::Sending { floor, .. } = head.state {
@@ -233,11 +296,7 @@ impl Lanes {
         let lane = self.map.entry(chat).or_default();
         lane.busy = false;
         match after {
-            After::Settled => {
-                lane.doubtful_since = None;
-                lane.searches = 0;
-                lane.not_before = None;
-            }
+            After::Settled => lane.settled(),
             After::Again(mut part, at) => {
                 part.state = PartState::Due;
                 lane.queue.push_front(*part);
@@ -264,11 +323,13 @@ impl Lanes {
             }
             After::ShutOut => {
                 lane.queue.clear();
-                lane.on_disk = false;
+                // What was stored since then is still there.
+                lane.on_disk = true;
+                lane.epoch += 1;
             }
         }
         if lane.queue.is_empty() && !lane.on_disk {
-            if lane.not_before.is_none() {
+            if lane.not_before.is_none() && lane.expected == 0 {
                 self.map.remove(&chat);
             }
         } else {
@@ -280,10 +341,12 @@ impl Lanes {
     pub(super) fn moved(&mut self, from: ChatId, to: ChatId) {
         if let Some(old) = self.map.get_mut(&from) {
             old.queue.retain(|p| p.state != PartState::Due);
-            old.on_disk = false;
+            old.on_disk = true;
+            old.loading = false;
+            old.epoch += 1;
+            self.ready.push_back(from);
         }
         let lane = self.map.entry(to).or_default();
-        lane.last = PartId(0);
         lane.on_disk = true;
         self.ready.push_back(to);
     }
@@ -293,6 +356,36 @@ enum Look {
     Nothing,
     Later(Instant),
     Hold(Instant),
-    Load(PartId),
+    Load,
     Go(Next),
+}
+
+impl Lane {
+    /// Nothing keeps the next part from leaving.
+    fn settled(&mut self) {
+        self.doubtful_since = None;
+        self.searches = 0;
+        self.not_before = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_while_the_disk_is_read_is_read_next() {
+        let chat = ChatId(5);
+        let mut ledger = Ledger::default();
+        let mut lanes = Lanes::new(Pacer::new(None), Duration::ZERO);
+        let now = Instant::now();
+        lanes.fill(chat);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        assert!(lanes.reserve(chat, &mut ledger, now).is_none(), "nothing overtakes them");
+        lanes.fill(chat);
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Sleep(None)));
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
-use super::deliver::Delivery;
+use super::deliver::{Delivery, Slot};
 use super::route::{Route, route};
 use super::{Shared, preview};
 use crate::answer::{Answered, Question};
@@ -258,7 +258,7 @@ impl Worker {
             let thread = thread.filter(|_| Some(say.to) == here);
             parts.extend(parts_of(say.to, say.reply, thread));
         }
-        let slot = parts.first().and_then(|first| self.delivery.reserve(first.chat));
+        let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
         let finish = Finish {
             seq: queued.seq,
             outcome: thought.outcome,
@@ -266,10 +266,11 @@ impl Worker {
             effects: thought.effects.clone(),
             exchange: thought.exchange,
             parts,
-            first_attempt: slot.as_ref().map(|s| s.floor),
+            first_attempt: slot.as_ref().and_then(Slot::first_attempt),
         };
         let commit = || shared.store.finish(finish.clone());
         let Some(stored) = shared.insist("finish an update", commit).await else {
+            self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
         self.take_effect(&thought.effects);

@@ -163,20 +163,13 @@ impl Store {
         .await
     }
 
-    /// Marks parts as *sending*: to be called before the request is written.
+    /// Marks a part as *sending*: to be called before the request is written.
     ///
     /// # Errors
     /// When the commit fails; then nothing may be sent.
     pub async fn mark_sending(&self, id: PartId, floor: MessageId) -> Result<(), StoreError> {
         let now = self.now_ms();
-        self.write(move |tx| {
-            tx.prepare_cached(
-                "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3 WHERE id = ?1",
-            )?
-            .execute(params![id.0, floor.0, now])?;
-            Ok(())
-        })
-        .await
+        self.write(move |tx| mark(tx, now, id, floor)).await
     }
 
     /// Stores what became of parts, with whatever has to be remembered because of it.
@@ -197,6 +190,25 @@ impl Store {
                 chats::apply(tx, bot, now, effect)?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// Stores what became of a part and marks the one that leaves next as *sending*: one commit
+    /// for both.
+    ///
+    /// # Errors
+    /// As [`Store::settle`] and [`Store::mark_sending`].
+    pub async fn settle_and_mark(
+        &self,
+        settled: Settled,
+        next: PartId,
+        floor: MessageId,
+    ) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        self.write(move |tx| {
+            settle_one(tx, &settled)?;
+            mark(tx, now, next, floor)
         })
         .await
     }
@@ -231,21 +243,16 @@ impl Store {
         })
     }
 
-    /// Due parts of one chat after `after`, in order, at most `limit`.
+    /// Due parts of one chat, in order, at most `limit`.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn due_parts(
-        &self,
-        chat: ChatId,
-        after: PartId,
-        limit: usize,
-    ) -> Result<Vec<OpenPart>, StoreError> {
+    pub fn due_parts(&self, chat: ChatId, limit: usize) -> Result<Vec<OpenPart>, StoreError> {
         self.read(|conn| {
             let mut find = conn.prepare_cached(&format!(
-                "{OPEN_PART} AND state = 0 AND chat_id = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+                "{OPEN_PART} AND state = 0 AND chat_id = ?2 ORDER BY id LIMIT ?3"
             ))?;
-            let rows = find.query_map(params![self.bot().0, chat.0, after.0, limit], open_part)?;
+            let rows = find.query_map(params![self.bot().0, chat.0, limit], open_part)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -338,6 +345,14 @@ fn insert(
         due_ms: now,
         created_ms: now,
     })
+}
+
+fn mark(tx: &Connection, now: i64, id: PartId, floor: MessageId) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3 WHERE id = ?1",
+    )?
+    .execute(params![id.0, floor.0, now])?;
+    Ok(())
 }
 
 fn settle_one(tx: &Connection, row: &Settled) -> Result<(), StoreError> {

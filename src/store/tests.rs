@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UpdateId, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Event, Incoming, Person, Place, Update};
 use crate::model::text::Rich;
 
@@ -88,7 +88,7 @@ async fn update_done_only_with_its_replies() {
     assert_eq!(parts[1].state, PartState::Due);
     assert!(store.new_updates(InboxSeq(0), 1).unwrap().is_empty());
     assert_eq!(store.ambiguous_parts().unwrap(), parts[..1]);
-    assert_eq!(store.due_parts(ChatId(5), PartId(0), 10).unwrap(), parts[1..]);
+    assert_eq!(store.due_parts(ChatId(5), 10).unwrap(), parts[1..]);
     assert_eq!(store.open_chats().unwrap(), [ChatId(5)]);
     assert!(store.finish(both).await.unwrap().is_empty(), "finishing twice must not send twice");
     assert_eq!(store.outbox_depth().unwrap().0, 2);
@@ -108,7 +108,7 @@ async fn settled_parts_are_gone_and_due_ones_come_back() {
         Settled { id: stored[2].id, outcome: Settlement::Again { due_ms: 5, reason: "429" } },
     ];
     store.settle(rows, Vec::new()).await.unwrap();
-    let open = store.due_parts(ChatId(5), PartId(0), 10).unwrap();
+    let open = store.due_parts(ChatId(5), 10).unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
     assert_eq!(store.recent_sent_ids(10).unwrap(), [(ChatId(5), MessageId(10))]);

@@ -117,7 +117,8 @@ impl Client {
         };
         Ok(Self {
             polls: bot(settings.poll_deadline, 1)?,
-            sends: bot(settings.send_timeout, 64)?,
+            // A connection for each send that may be on its way: none is closed to be opened anew.
+            sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
         })
     }

@@ -1,7 +1,7 @@
 //! A bot as a process: starting it, reading what it uses, ending it.
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,11 @@ impl Bot {
         }
     }
 
-    fn command(self, sim: &Sim, state: &Path) -> Command {
+    fn command(self, sim: &Sim, state: &Path, binary: Option<&Path>) -> Command {
         match self {
             Self::Katana => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_katana-bot"));
+                let built = PathBuf::from(env!("CARGO_BIN_EXE_katana-bot"));
+                let mut command = Command::new(binary.map_or(built, Path::to_owned));
                 command
                     .arg("run")
                     .env_clear()
@@ -62,12 +63,13 @@ impl Bot {
     }
 
     /// Starts it against the simulator. It logs to a file: `tmp/bench.log` in the target directory.
-    pub(crate) fn start(self, sim: &Sim, state: &Path) -> Running {
+    /// `binary`: the bot, unless the one that was just built.
+    pub(crate) fn start(self, sim: &Sim, state: &Path, binary: Option<&Path>) -> Running {
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.log");
         let log = OpenOptions::new().create(true).append(true).open(log);
         let begun = Instant::now();
         let child = self
-            .command(sim, state)
+            .command(sim, state, binary)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.map_or(Stdio::null(), Stdio::from))

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::process::Bot;
-use crate::run::Size;
+use crate::run::Plan;
 
 /// A row of the table: the figure, its words, its decimals, and the mark of the project.
 type Row = (&'static str, &'static str, usize, &'static str);
@@ -63,7 +63,7 @@ impl Figures {
 
 /// All figures, and where they were taken.
 pub(crate) struct Report {
-    size: Size,
+    plan: Plan,
     runs: usize,
     sync_ms: f64,
     bots: BTreeMap<Bot, Figures>,
@@ -71,8 +71,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// Nothing is measured yet but the disk under `state`.
-    pub(crate) fn new(size: &Size, runs: usize, state: &Path) -> Self {
-        Self { size: *size, runs, sync_ms: sync_ms(state), bots: BTreeMap::new() }
+    pub(crate) fn new(plan: &Plan, runs: usize, state: &Path) -> Self {
+        Self { plan: plan.clone(), runs, sync_ms: sync_ms(state), bots: BTreeMap::new() }
     }
 
     /// Adds what one run found.
@@ -98,10 +98,10 @@ impl Report {
         let mut text = format!(
             "\n{} messages over {} chats, {}/s for {} s, medians of {}; {}, {} cores, \
              4 kB to disk in {:.2} ms\n\n",
-            self.size.messages,
-            self.size.chats,
-            self.size.per_s,
-            self.size.paced.as_secs(),
+            self.plan.messages,
+            self.plan.chats,
+            self.plan.per_s,
+            self.plan.paced.as_secs(),
             self.runs,
             cpu(),
             cores(),
@@ -134,8 +134,8 @@ impl Report {
         let bots: serde_json::Map<String, Value> =
             self.bots.iter().map(|(bot, f)| (bot.name().to_owned(), f.json())).collect();
         let report = json!({
-            "messages": self.size.messages, "chats": self.size.chats,
-            "paced_per_s": self.size.per_s, "paced_s": self.size.paced.as_secs(),
+            "messages": self.plan.messages, "chats": self.plan.chats,
+            "paced_per_s": self.plan.per_s, "paced_s": self.plan.paced.as_secs(),
             "runs": self.runs,
             "machine": {"cpu": cpu(), "cores": cores(), "sync_4k_ms": round(self.sync_ms)},
             "bots": bots,

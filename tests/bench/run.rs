@@ -1,6 +1,6 @@
 //! The measurements: start, a steady stream, a flood.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use botapi_sim::{Limits, Options, Sim};
@@ -15,8 +15,8 @@ const FIRST_USER: i64 = 1001;
 const FLOOD_BOUND: Duration = Duration::from_secs(120);
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
     /// Messages of the flood.
     pub(crate) messages: usize,
     /// Chats they are dealt over.
@@ -27,6 +27,8 @@ pub(crate) struct Size {
     pub(crate) paced: Duration,
     /// How often the start is measured.
     pub(crate) starts: usize,
+    /// The bot to measure, instead of the one that was just built.
+    pub(crate) binary: Option<PathBuf>,
 }
 
 async fn telegram() -> Sim {
@@ -39,12 +41,12 @@ fn folder(state: &Path) -> tempfile::TempDir {
 }
 
 /// Start to first `getUpdates`, with no state and with state; memory at rest.
-pub(crate) async fn start(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
-    for _ in 0..size.starts {
+pub(crate) async fn start(bot: Bot, plan: &Plan, state: &Path, figures: &mut Figures) {
+    for _ in 0..plan.starts {
         let state = folder(state);
         for again in [false, true] {
             let sim = telegram().await;
-            let running = bot.start(&sim, state.path());
+            let running = bot.start(&sim, state.path(), plan.binary.as_deref());
             running.listening(&sim).await;
             let polled = sim.first_poll_at().expect("it listens");
             let ms = (polled - running.begun).as_secs_f64() * 1e3;
@@ -60,20 +62,20 @@ pub(crate) async fn start(bot: Bot, size: &Size, state: &Path, figures: &mut Fig
 }
 
 /// A steady stream: the time from a message being there to the arrival of its answer.
-pub(crate) async fn paced(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
+pub(crate) async fn paced(bot: Bot, plan: &Plan, state: &Path, figures: &mut Figures) {
     let (sim, state) = (telegram().await, folder(state));
-    let running = bot.start(&sim, state.path());
+    let running = bot.start(&sim, state.path(), plan.binary.as_deref());
     running.listening(&sim).await;
     // The first message pays for connections; nobody waits for percentiles of that.
     sim.say(1, "warm up");
     assert!(sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() == 1).await);
     sim.reset_counts();
     let (warm, cpu) = (sim.bot_message_count(), running.cpu_s());
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / size.per_s);
-    let count = size.paced.as_secs() * u64::from(size.per_s);
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / plan.per_s);
+    let count = plan.paced.as_secs() * u64::from(plan.per_s);
     for number in 0..count {
         tick.tick().await;
-        let chat = i64::try_from(number).unwrap_or(0) % i64::try_from(size.chats).unwrap_or(1);
+        let chat = i64::try_from(number).unwrap_or(0) % i64::try_from(plan.chats).unwrap_or(1);
         sim.say(FIRST_USER + chat, &format!("hello {number}"));
     }
     let all = sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() >= warm + count).await;
@@ -90,11 +92,11 @@ pub(crate) async fn paced(bot: Bot, size: &Size, state: &Path, figures: &mut Fig
 }
 
 /// A flood that waits when the bot starts: from its first poll to the arrival of the last answer.
-pub(crate) async fn flood(bot: Bot, size: &Size, state: &Path, figures: &mut Figures) {
+pub(crate) async fn flood(bot: Bot, plan: &Plan, state: &Path, figures: &mut Figures) {
     let (sim, state) = (telegram().await, folder(state));
-    sim.flood(size.messages, size.chats, "hello {n}");
-    let running = bot.start(&sim, state.path());
-    let wanted = size.messages as u64;
+    sim.flood(plan.messages, plan.chats, "hello {n}");
+    let running = bot.start(&sim, state.path(), plan.binary.as_deref());
+    let wanted = plan.messages as u64;
     let bound = Instant::now() + FLOOD_BOUND;
     // Looking at every change would cost the simulator more than a look each millisecond.
     while sim.bot_message_count() < wanted && Instant::now() < bound {
@@ -108,7 +110,7 @@ pub(crate) async fn flood(bot: Bot, size: &Size, state: &Path, figures: &mut Fig
     figures.push("flood_per_s", f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / seconds);
     figures.push("peak_rss_mb", running.memory_mb("VmHWM"));
     figures.push("flood_cpu_s_per_1000", per_1000(used, wanted));
-    let wrong = judge(&sim, size);
+    let wrong = judge(&sim, plan);
     figures.push("lost", wrong.lost);
     figures.push("doubled", wrong.doubled);
     figures.push("disordered", wrong.disordered);
@@ -124,9 +126,9 @@ struct Wrong {
     disordered: f64,
 }
 
-fn judge(sim: &Sim, size: &Size) -> Wrong {
+fn judge(sim: &Sim, plan: &Plan) -> Wrong {
     let mut wrong = Wrong::default();
-    for chat in 0..size.chats {
+    for chat in 0..plan.chats {
         let id = FIRST_USER + i64::try_from(chat).unwrap_or(0);
         let numbers: Vec<usize> = sim
             .bot_messages(id)
@@ -136,7 +138,7 @@ fn judge(sim: &Sim, size: &Size) -> Wrong {
         if !numbers.is_sorted() {
             wrong.disordered += 1.0;
         }
-        for number in (chat + 1..=size.messages).step_by(size.chats) {
+        for number in (chat + 1..=plan.messages).step_by(plan.chats) {
             match numbers.iter().filter(|n| **n == number).count() {
                 0 => wrong.lost += 1.0,
                 1 => {}

@@ -5,6 +5,8 @@
 //! stores nothing ([`minimal`]): the ratio of the two holds on any machine. Nothing here is part of
 //! `cargo test`.
 
+#![allow(clippy::print_stdout, reason = "the table is what it is for")]
+
 mod minimal;
 mod process;
 mod report;
@@ -18,7 +20,7 @@ use clap::{Parser, ValueEnum};
 
 use process::Bot;
 use report::{Figures, Report};
-use run::Size;
+use run::Plan;
 
 /// Measures throughput, latency, start-up, memory and CPU of the bot.
 #[derive(Debug, Parser)]
@@ -38,6 +40,9 @@ struct Args {
     /// Leave the bot that stores nothing out.
     #[arg(long)]
     alone: bool,
+    /// Measure this katana-bot instead of the one that was just built.
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -52,14 +57,15 @@ enum Part {
 }
 
 impl Args {
-    fn size(&self) -> Size {
+    fn plan(&self) -> Plan {
         let (messages, paced_s, starts) = if self.quick { (2_000, 2, 3) } else { (20_000, 10, 5) };
-        Size {
+        Plan {
             messages: self.messages.unwrap_or(messages),
             chats: 200,
             per_s: 200,
             paced: Duration::from_secs(paced_s),
             starts,
+            binary: self.binary.clone(),
         }
     }
 
@@ -92,10 +98,10 @@ fn main() -> ExitCode {
 }
 
 async fn measure(args: &Args) -> Report {
-    let size = args.size();
+    let plan = args.plan();
     let runs = args.runs.unwrap_or(if args.quick { 1 } else { 3 }).max(1);
     let state = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let mut report = Report::new(&size, runs, &state);
+    let mut report = Report::new(&plan, runs, &state);
     for number in 1..=runs {
         for bot in Bot::ALL {
             if args.alone && bot == Bot::Minimal {
@@ -104,13 +110,13 @@ async fn measure(args: &Args) -> Report {
             eprintln!("run {number} of {runs}: {}", bot.name());
             let mut figures = Figures::default();
             if args.wants(Part::Start) {
-                run::start(bot, &size, &state, &mut figures).await;
+                run::start(bot, &plan, &state, &mut figures).await;
             }
             if args.wants(Part::Paced) {
-                run::paced(bot, &size, &state, &mut figures).await;
+                run::paced(bot, &plan, &state, &mut figures).await;
             }
             if args.wants(Part::Flood) {
-                run::flood(bot, &size, &state, &mut figures).await;
+                run::flood(bot, &plan, &state, &mut figures).await;
             }
             report.add(bot, figures);
         }
