@@ -159,7 +159,7 @@ impl Prepared {
                     );
                     limits::TOKEN_REFUSED_PAUSE
                 }
-                Again::After(wait) => wait,
+                Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
             tracing::error!(

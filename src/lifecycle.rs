@@ -50,6 +50,13 @@ impl Tasks {
         }));
     }
 
+    /// Something that the process cannot live without is broken: everything drains, and the exit
+    /// is not zero.
+    pub fn fail(&self, name: &'static str) {
+        let _ = self.failed.set(name);
+        self.drain.cancel();
+    }
+
     /// Cancelled when nothing new may begin.
     pub fn drain(&self) -> &CancellationToken {
         &self.drain

@@ -11,6 +11,7 @@ use crate::app::{App, Prepared, Tuning};
 use crate::config::{Config, Format, Loaded};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
+use crate::model::failure::chain;
 use crate::pipeline::Polling;
 use crate::systemd;
 
@@ -30,7 +31,7 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
-        tracing::error!(error = %e, "cannot run");
+        tracing::error!(error = chain(e.as_ref()), "cannot run");
     }
     outcome
 }
@@ -104,7 +105,7 @@ async fn end(
         }
     };
     if let Some(task) = tasks.failed() {
-        tracing::error!(task, "stopped because a task panicked; nothing was lost");
+        tracing::error!(task, "stopped because a task failed; what was unfinished is on disk");
         return Ok(ExitCode::from(exit::SOFTWARE));
     }
     if gentle {

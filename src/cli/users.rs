@@ -59,7 +59,9 @@ async fn act(store: &Store, command: &UsersCommand) -> anyhow::Result<ExitCode> 
         UsersCommand::Approve { who } => {
             let user = approved(store, who)?;
             store.apply(vec![Effect::Approve(user)]).await?;
-            say(&format!("{user} may chat now.\n"));
+            say(&format!(
+                "{user} may chat now. They are not told by this; ask them to write again.\n"
+            ));
         }
         UsersCommand::Remove { who } => {
             let known = found(store, who)?;

@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
         "The address of the Bot API.",
         "For a local Bot API server or a simulator.",
     ),
-    Key::new("telegram.poll_timeout_s", Kind::Whole(0, 50), "50").doc(
+    Key::new("telegram.poll_timeout_s", Kind::Whole(1, 50), "50").doc(
         "How long Telegram may hold a poll open while nothing happens, in seconds; Telegram itself allows 50.",
         "When a proxy on the way cuts quiet connections earlier.",
     ),

@@ -1,6 +1,6 @@
 //! Changes that thinking asks for; they are stored in the commit that finishes its update.
 
-use super::ids::{ChatId, UserId};
+use super::ids::{ChatId, InboxSeq, UserId};
 use super::message::Person;
 
 /// One change of what the bot remembers.
@@ -39,6 +39,8 @@ pub enum Effect {
     StartAfresh(ChatId),
     /// Everything this person said, and what was answered, is deleted.
     Forget(UserId),
+    /// A kept question was answered after all; another try makes no sense.
+    Used(InboxSeq),
     /// Questions wait on disk from now on, or are answered again.
     Pause(bool),
     /// The bot cannot write to this chat (blocked, kicked), or can again.

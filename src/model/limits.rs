@@ -52,6 +52,13 @@ pub const POLL_BACKOFF: Duration = Duration::from_millis(500);
 /// Longest pause after a failed poll.
 pub const POLL_BACKOFF_MAX: Duration = Duration::from_secs(30);
 
+/// Longest pause before the next poll that Telegram can ask for: an absurd number must not make
+/// the bot deaf for a day.
+pub const POLL_PAUSE_MAX: Duration = Duration::from_secs(600);
+
+/// Shortest pause after a 429, whatever its `retry_after` says.
+pub const RATE_LIMIT_PAUSE_MIN: Duration = Duration::from_secs(1);
+
 /// Pause after a 401 or 404: the token must be changed by hand, so hot retries help nobody.
 pub const TOKEN_REFUSED_PAUSE: Duration = Duration::from_secs(60);
 

@@ -4,15 +4,18 @@
 //! other; `/cancel` reaches the running answer of its chat without waiting in its queue.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Shared, think};
+use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
 use crate::store::Queued;
@@ -194,7 +197,10 @@ impl Chats {
                     lane.last = lane.queue.back().map_or(lane.last, |q| q.seq);
                 }
                 Err(e) => {
-                    tracing::error!(error = %e, "cannot read the inbox of a chat; trying again");
+                    tracing::error!(
+                        error = chain(&e),
+                        "cannot read the inbox of a chat; trying again"
+                    );
                     let wake = Arc::clone(&self.shared);
                     let ended = self.ended.0.clone();
                     self.running += 1;
@@ -237,7 +243,15 @@ impl Chats {
         };
         let ended = self.ended.0.clone();
         self.shared.tasks.spawn("worker", async move {
-            let outcome = worker.work(&queued).await;
+            let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;
+            let outcome = match worked {
+                Ok(outcome) => outcome,
+                Err(panic) => {
+                    // The process ends because of it; the next one must not meet it again.
+                    worker.give_up(&queued).await;
+                    std::panic::resume_unwind(panic)
+                }
+            };
             let word = Ended {
                 chat,
                 done: outcome == think::Worked::Done,

@@ -16,7 +16,7 @@ use super::Shared;
 use super::lanes::{After, Lanes, Next};
 use super::reconcile::{Fate, reconcile};
 use crate::model::effect::Effect;
-use crate::model::failure::Judged;
+use crate::model::failure::{Judged, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::store::{OpenPart, PartState, Settled, Settlement};
@@ -144,8 +144,13 @@ impl Delivery {
         let shared = &self.0.shared;
         if !marked {
             let mark = || shared.store.mark_sending(part.id, floor);
-            if shared.insist("mark a part as sending", mark).await.is_none() {
-                return;
+            match shared.insist("mark a part as sending", mark).await {
+                Some(true) => {}
+                Some(false) => {
+                    shared.ledger().end(part.chat);
+                    return self.done(part.chat, After::Settled);
+                }
+                None => return,
             }
         }
         let mut now = Some((part, floor));
@@ -210,7 +215,11 @@ impl Delivery {
         shared.vitals.sent.add_one();
         let row = Settled { id: part.id, outcome: Settlement::Sent(id) };
         let store = || shared.store.settle_and_mark(row.clone(), next.id, floor);
-        shared.insist("settle a part", store).await?;
+        if !shared.insist("settle a part", store).await? {
+            shared.ledger().end(next.chat);
+            self.done(next.chat, After::Settled);
+            return None;
+        }
         Some((next, floor))
     }
 
@@ -233,11 +242,11 @@ impl Delivery {
         shared.insist("settle a part", store).await
     }
 
-    async fn clear_up(&self, part: Box<OpenPart>, floor: MessageId) {
+    async fn clear_up(&self, part: Box<OpenPart>, floor: MessageId, since: Instant) {
         let shared = &self.0.shared;
         let chat = part.chat;
         let fate = tokio::select! {
-            fate = reconcile(shared, &part, floor) => fate,
+            fate = reconcile(shared, &part, floor, since) => fate,
             () = shared.tasks.halt().cancelled() => return,
         };
         tracing::info!(
@@ -252,9 +261,13 @@ impl Delivery {
                 shared.vitals.reconciled_arrived.add_one();
                 self.arrived(&part, id).await
             }
+            Fate::Lost | Fate::Unclear | Fate::AskAgain if self.is_expired(&part) => {
+                let e = TelegramError::Unknown("no usable answer for too long".into());
+                self.dropped(&part, &e, "expired").await
+            }
             Fate::Lost => {
                 shared.vitals.reconciled_lost.add_one();
-                Some(After::Resend(part))
+                Some(resend(part))
             }
             Fate::Unclear => {
                 shared.vitals.possible_duplicates.add_one();
@@ -263,7 +276,7 @@ impl Delivery {
                     chat_id = chat.0,
                     "cannot find out whether a message arrived; sending it again"
                 );
-                Some(After::Resend(part))
+                Some(resend(part))
             }
             Fate::AskAgain => Some(After::StillDoubtful(part, floor)),
             Fate::Refused(e) => self.refused(part, &e).await,
@@ -337,13 +350,15 @@ impl Deliver {
                 Next::Send(part, floor) => shared.tasks.spawn("send", async move {
                     this.send_on(part, floor, false).await;
                 }),
-                Next::Reconcile(part, floor) => shared.tasks.spawn("reconcile", async move {
-                    this.clear_up(part, floor).await;
-                }),
+                Next::Reconcile(part, floor, since) => {
+                    shared.tasks.spawn("reconcile", async move {
+                        this.clear_up(part, floor, since).await;
+                    })
+                }
                 Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS) {
                     Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
                     Err(e) => {
-                        tracing::error!(error = %e, "cannot read the outbox; trying again");
+                        tracing::error!(error = chain(&e), "cannot read the outbox; trying again");
                         let mut lanes = self.0.lanes();
                         lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
                         lanes.fill(chat);
@@ -354,6 +369,11 @@ impl Deliver {
             }
         }
     }
+}
+
+/// To be sent once more, after one more try that came to nothing.
+fn resend(part: Box<OpenPart>) -> After {
+    After::Resend(Box::new(OpenPart { attempts: part.attempts + 1, ..*part }))
 }
 
 /// A part as the Bot API wants it.

@@ -82,8 +82,15 @@ impl Intake {
             Ok(offset) => offset,
             Err(e) => return self.store_failed(&e),
         };
-        match self.shared.client.poll(offset, self.answered, self.shared.me.id).await {
-            Ok(batch) => self.accept(batch).await,
+        let (patient, asked) = (self.answered, Instant::now());
+        match self.shared.client.poll(offset, patient, self.shared.me.id).await {
+            Ok(batch) => match self.accept(batch).await {
+                // A server that does not wait is not asked in a circle.
+                Step::Took(0) if patient && asked.elapsed() < limits::POLL_BACKOFF => {
+                    Step::Failed(limits::POLL_BACKOFF)
+                }
+                step => step,
+            },
             Err(e) => self.poll_failed(&e).await,
         }
     }
@@ -94,7 +101,9 @@ impl Intake {
             self.shared.vitals.tally("skipped", "no_update_id");
             tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
         }
+        let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
         let Some(next) = batch.next_offset else {
+            self.shared.ledger().caught_up(Instant::now());
             self.succeeded();
             // What has no id cannot be confirmed either, and comes again at once.
             let stuck = batch.nonsense > 0;
@@ -107,6 +116,9 @@ impl Intake {
                 let mut ledger = self.shared.ledger();
                 for (chat, id) in heard {
                     ledger.heard(chat, id);
+                }
+                if all {
+                    ledger.caught_up(Instant::now());
                 }
                 drop(ledger);
                 self.shared.vitals.updates.add(accepted.stored);
@@ -132,6 +144,7 @@ impl Intake {
 
     fn store_failed(&mut self, e: &crate::store::StoreError) -> Step {
         self.failures += 1;
+        self.shared.store_failed(e);
         tracing::error!(error = chain(e), class = e.class(), "cannot store updates: {}", e.hint());
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
         self.tell(Polling::Failing);
@@ -159,7 +172,7 @@ impl Intake {
         let pause = match e.again() {
             Again::After(wait) => {
                 self.shared.vitals.rate_limited.add_one();
-                wait.min(Duration::from_secs(3600))
+                wait.min(limits::POLL_PAUSE_MAX)
             }
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
         };

@@ -60,7 +60,7 @@ pub(super) enum Next {
     /// Send this part; the floor is to be stored first.
     Send(Box<OpenPart>, MessageId),
     /// Find out whether this part arrived.
-    Reconcile(Box<OpenPart>, MessageId),
+    Reconcile(Box<OpenPart>, MessageId, Instant),
     /// Read this chat's due parts from disk, then ask again.
     Load(ChatId),
     /// Nothing until then, or until something happens.
@@ -117,6 +117,8 @@ impl Lanes {
             // The chat moved while they were read; they wait under its new id.
             return;
         }
+        // Once more: what was committed between the two may have been read.
+        lane.epoch += 1;
         // Not cleared here: more may have been committed after the reading.
         lane.on_disk |= parts.len() >= limit;
         lane.queue.extend(parts);
@@ -268,7 +270,7 @@ impl Lanes {
             }
             lane.busy = true;
             return match lane.queue.pop_front() {
-                Some(part) => Look::Go(Next::Reconcile(Box::new(part), floor)),
+                Some(part) => Look::Go(Next::Reconcile(Box::new(part), floor, since)),
                 None => Look::Nothing,
             };
         }
@@ -317,6 +319,12 @@ impl Lanes {
             }
             After::Resend(mut part) => {
                 part.state = PartState::Due;
+                // A server that never gives a usable answer is not asked ever faster.
+                if part.attempts > 1 {
+                    let longest = limits::SEND_BACKOFF_MAX;
+                    lane.not_before =
+                        Some(now + backoff(part.attempts, self.reconcile_after, longest));
+                }
                 lane.queue.push_front(*part);
                 lane.doubtful_since = None;
                 lane.searches = 0;

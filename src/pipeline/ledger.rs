@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tokio::time::Instant;
+
 use crate::model::ids::{ChatId, Counter, MessageId};
 use crate::model::limits;
 
@@ -17,7 +19,11 @@ const COUNTERS: usize = 10_000;
 
 /// What is known of all counters.
 #[derive(Debug, Default)]
-pub(super) struct Ledger(HashMap<Counter, Known>);
+pub(super) struct Ledger {
+    counters: HashMap<Counter, Known>,
+    /// When Telegram last had no more updates than it gave: everything before is heard of.
+    caught_up: Option<Instant>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -38,15 +44,27 @@ pub(super) struct Candidates {
     pub ids: Vec<MessageId>,
     /// Whether they are all that the part can have.
     pub complete: bool,
+    /// Whether more will be known when polls work again.
+    pub worth_waiting: bool,
 }
 
 impl Ledger {
     fn known(&mut self, chat: ChatId) -> &mut Known {
         let counter = chat.counter();
-        if self.0.len() >= COUNTERS && !self.0.contains_key(&counter) {
-            self.0.retain(|c, k| *c == Counter::Account || k.in_flight > 0);
+        if self.counters.len() >= COUNTERS && !self.counters.contains_key(&counter) {
+            self.counters.retain(|c, k| *c == Counter::Account || k.in_flight > 0);
         }
-        self.0.entry(counter).or_default()
+        self.counters.entry(counter).or_default()
+    }
+
+    /// A poll was answered with all that Telegram had.
+    pub(super) fn caught_up(&mut self, now: Instant) {
+        self.caught_up = Some(now);
+    }
+
+    /// Whether everything that people wrote until `since` is known.
+    pub(super) fn is_caught_up(&self, since: Instant) -> bool {
+        self.caught_up.is_some_and(|at| at > since)
     }
 
     /// A message with this id exists: somebody wrote it, or it was settled before.
@@ -90,7 +108,18 @@ impl Ledger {
 
     /// Ids that a part can have whose attempt began at `floor`: upwards from there, and downwards
     /// from the first id that this process was given, which lies above it after a restart.
-    pub(super) fn candidates(&mut self, chat: ChatId, floor: MessageId) -> Candidates {
+    /// `since`: when the attempt was over; the ids are all that are possible only if everything
+    /// that people wrote until then is known.
+    pub(super) fn candidates(
+        &mut self,
+        chat: ChatId,
+        floor: MessageId,
+        since: Instant,
+    ) -> Candidates {
+        // In a private chat every message is heard of; in a group others may write unheard (privacy
+        // mode, other bots), so that only an own later message could bound the search.
+        let caught_up = self.is_caught_up(since);
+        let private = chat.counter() == Counter::Account;
         let known = self.known(chat);
         let top = known.highest.max(floor.0) + MARGIN;
         let mut up = (floor.0 + 1..=top).filter(|id| !known.taken.contains(id));
@@ -107,11 +136,11 @@ impl Ledger {
                 }
             }
             if rising.is_none() {
-                complete = true;
+                complete = private && caught_up;
                 break;
             }
         }
-        Candidates { ids, complete }
+        Candidates { ids, complete, worth_waiting: private && !caught_up }
     }
 }
 
@@ -131,7 +160,10 @@ mod tests {
         for id in [10, 12, 13] {
             ledger.heard(ChatId(8), MessageId(id));
         }
-        let c = ledger.candidates(CHAT, MessageId(10));
+        let since = Instant::now();
+        assert!(!ledger.candidates(CHAT, MessageId(10), since).complete, "not heard of all yet");
+        ledger.caught_up(since + std::time::Duration::from_millis(1));
+        let c = ledger.candidates(CHAT, MessageId(10), since);
         assert!(c.complete);
         assert_eq!(ids(&c)[0], 11);
         assert_eq!(ids(&c)[1], 14);
@@ -139,11 +171,21 @@ mod tests {
     }
 
     #[test]
+    fn in_a_supergroup_nothing_is_surely_lost() {
+        let group = ChatId(-1_000_000_000_005);
+        let mut ledger = Ledger::default();
+        ledger.heard(group, MessageId(10));
+        let since = Instant::now();
+        ledger.caught_up(since + std::time::Duration::from_millis(1));
+        assert!(!ledger.candidates(group, MessageId(10), since).complete);
+    }
+
+    #[test]
     fn after_a_restart_the_first_own_id_is_the_nearest_ceiling() {
         let mut ledger = Ledger::default();
         ledger.heard(CHAT, MessageId(100));
         ledger.sent(ChatId(9), MessageId(5002));
-        let c = ledger.candidates(CHAT, MessageId(100));
+        let c = ledger.candidates(CHAT, MessageId(100), Instant::now());
         assert!(!c.complete, "a gap of 5,000 is not probed whole");
         assert_eq!(ids(&c)[..4], [101, 5001, 102, 5000]);
     }

@@ -167,6 +167,15 @@ impl Shared {
         self.backlog.load(Ordering::Relaxed) >= max
     }
 
+    /// A damaged file, or a writer that is gone, does not mend itself: the next start sets the file
+    /// aside.
+    fn store_failed(&self, e: &StoreError) {
+        let gone = matches!(e, StoreError::Closed) && !self.tasks.drain().is_cancelled();
+        if e.is_corruption() || gone {
+            self.tasks.fail("store");
+        }
+    }
+
     /// Repeats a step on the store until it works, with pauses; `None` when the process halts
     /// first or trying again makes no sense. Nothing is lost by giving up: the row is on disk.
     async fn insist<T, F>(&self, what: &'static str, mut step: impl FnMut() -> F) -> Option<T>
@@ -179,6 +188,7 @@ impl Shared {
                 Ok(value) => return Some(value),
                 Err(e) => {
                     attempt += 1;
+                    self.store_failed(&e);
                     tracing::error!(
                         error = chain(&e),
                         class = e.class(),

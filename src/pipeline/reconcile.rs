@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::deliver::outgoing;
@@ -62,8 +62,19 @@ enum Probe {
 }
 
 /// Looks for a part whose attempt began when `floor` was the highest id known.
-pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId) -> Fate {
-    let candidates = shared.ledger().candidates(part.chat, floor);
+pub(super) async fn reconcile(
+    shared: &Shared,
+    part: &OpenPart,
+    floor: MessageId,
+    since: Instant,
+) -> Fate {
+    let begun = Instant::now();
+    let caught_up = shared.ledger().is_caught_up(since);
+    // A poll that waits for messages says nothing for a while; the number of those that wait does.
+    if !caught_up && matches!(shared.client.pending().await, Ok(0)) {
+        shared.ledger().caught_up(begun);
+    }
+    let candidates = shared.ledger().candidates(part.chat, floor, since);
     for id in candidates.ids {
         let mut tries = 0;
         loop {
@@ -93,7 +104,12 @@ pub(super) async fn reconcile(shared: &Shared, part: &OpenPart, floor: MessageId
             }
         }
     }
-    if candidates.complete { Fate::Lost } else { Fate::Unclear }
+    match (candidates.complete, candidates.worth_waiting) {
+        (true, _) => Fate::Lost,
+        // While polls fail, other people's messages are unheard and take ids between.
+        (false, true) => Fate::AskAgain,
+        (false, false) => Fate::Unclear,
+    }
 }
 
 fn read(answer: &Result<(), TelegramError>) -> Probe {

@@ -11,7 +11,7 @@ use super::deliver::{Delivery, Slot};
 use super::route::{Route, route};
 use super::{Shared, preview};
 use crate::answer::{Answered, Question};
-use crate::commands::{Asked, Outcome, Say, Then};
+use crate::commands::{self, Asked, Outcome, Say, Then};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId};
@@ -83,11 +83,36 @@ impl Worker {
         self.finish(queued, thought).await
     }
 
+    /// Finishes an update whose handling panicked, with an apology where a person waits for one.
+    pub(super) async fn give_up(&self, queued: &Queued) {
+        let mut thought = Thought::nothing("panicked");
+        if let crate::model::message::Event::Message(m) = &queued.update.event
+            && m.place == Place::Private
+        {
+            let words = "Something went wrong on my side with this message, and I had to leave it. \
+                         Whoever runs this bot can see it in my log.";
+            thought.says.push(Say { to: m.chat, reply: Reply::plain(words) });
+        }
+        tracing::error!(
+            finding = "update_given_up",
+            update_id = queued.update.id.0,
+            "handling an update panicked; it is finished, so that it cannot stop the next start"
+        );
+        self.finish(queued, thought).await;
+    }
+
     async fn think(&self, queued: &Queued) -> Result<Option<Thought>, StoreError> {
         let shared = &*self.shared;
         Ok(Some(match route(&queued.update, &shared.me.username) {
             Route::Nothing(why) => {
                 shared.vitals.tally("ignored", why);
+                if why.starts_with("undecodable") {
+                    tracing::warn!(
+                        update_id = queued.update.id.0,
+                        kind = why,
+                        "update cannot be read"
+                    );
+                }
                 tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
                 Thought::nothing("ignored")
             }
@@ -197,7 +222,13 @@ impl Worker {
                 match kept.as_ref().map(|k| route(&k.update, &self.shared.me.username)) {
                     Some(Route::Question { message, text }) => {
                         self.close_press(&press.callback_id, Some("Trying again…".into()));
-                        return Ok(Some(self.answer(&Source { seq, message }, &text).await?));
+                        let mut again = self.answer(&Source { seq, message }, &text).await?;
+                        // The question itself stays kept until it is answered, not this press.
+                        again.keep_body = false;
+                        if again.outcome == "answered" {
+                            again.effects.push(Effect::Used(seq));
+                        }
+                        return Ok(Some(again));
                     }
                     _ => notice = Some("That question is no longer kept.".into()),
                 }
@@ -295,12 +326,27 @@ impl Worker {
                 Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
                 Effect::Claim(person) => {
                     tracing::info!(user_id = person.id.0, "the bot has an owner");
+                    self.publish_for(ChatId(person.id.0));
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
                 Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
                 _ => {}
             }
         }
+    }
+
+    /// A new owner sees the owner's commands in the menu. Convenience only: tried once.
+    fn publish_for(&self, owner: ChatId) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn("publish", async move {
+            let menu = commands::published(commands::Scope::Owner);
+            tokio::select! {
+                done = shared.client.publish("chat", Some(owner), &menu) => if let Err(e) = done {
+                    tracing::warn!(error = %e, "cannot publish the command menu");
+                },
+                () = shared.tasks.halt().cancelled() => {}
+            }
+        });
     }
 
     /// Ends the waiting sign on a button. Nothing depends on it, so it is not kept on disk.

@@ -170,6 +170,9 @@ async fn events(response: Response) -> Result<Events, ProviderError> {
     }
 }
 
+/// What the event parser is given at once.
+const PIECE_BYTES: usize = 512;
+
 type Chunks = BoxStream<'static, Result<Bytes, ProviderError>>;
 
 async fn whole(mut body: Vec<u8>, mut chunks: Chunks) -> Result<String, ProviderError> {
@@ -185,9 +188,9 @@ async fn whole(mut body: Vec<u8>, mut chunks: Chunks) -> Result<String, Provider
 fn event_data(head: Bytes, chunks: Chunks) -> Events {
     // Servers forget the blank line after the last event, and it would be dropped.
     let end = stream::iter([Ok(Bytes::from_static(b"\n\n"))]);
-    let bounded = stream::iter([Ok(head)]).chain(chunks).chain(end).scan(
-        (0, 0),
-        |(line, total), chunk: Result<Bytes, ProviderError>| {
+    let small = stream::iter([Ok(head)]).chain(chunks).flat_map(pieces);
+    let bounded =
+        small.chain(end).scan((0, 0), |(line, total), chunk: Result<Bytes, ProviderError>| {
             let checked = chunk.and_then(|chunk| {
                 *total += chunk.len();
                 *line = match chunk.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -199,8 +202,7 @@ fn event_data(head: Bytes, chunks: Chunks) -> Events {
                 if endless { Err(garbage) } else { Ok(chunk) }
             });
             std::future::ready(Some(checked))
-        },
-    );
+        });
     EventStream::new(bounded.boxed())
         .map(|event| match event {
             Ok(event) => Ok(event.data),
@@ -210,6 +212,21 @@ fn event_data(head: Bytes, chunks: Chunks) -> Events {
             }
         })
         .boxed()
+}
+
+/// A chunk in small pieces: eventsource-stream moves its whole buffer for every line in it, so that
+/// one large chunk of empty lines would hold the thread for seconds.
+fn pieces(
+    chunk: Result<Bytes, ProviderError>,
+) -> impl futures_util::Stream<Item = Result<Bytes, ProviderError>> {
+    let pieces: Vec<_> = match chunk {
+        Err(error) => vec![Err(error)],
+        Ok(bytes) => (0..bytes.len())
+            .step_by(PIECE_BYTES)
+            .map(|at| Ok(bytes.slice(at..bytes.len().min(at + PIECE_BYTES))))
+            .collect(),
+    };
+    stream::iter(pieces)
 }
 
 /// The body of a refusal as far as it comes in time; half of it is better than none.

@@ -109,6 +109,22 @@ pub(super) fn apply(
                    AND body <> '' AND json_extract(body, '$.Message.from.id') = ?2",
             )?
             .execute(params![bot, user.0])?;
+            // What still waits is not answered either: not in another chat, not after a pause.
+            tx.prepare_cached(
+                "UPDATE inbox SET body = '', done_ms = ?3, outcome = 'forgotten'
+                 WHERE bot_id = ?1 AND done_ms IS NULL
+                   AND json_extract(body, '$.Message.from.id') = ?2",
+            )?
+            .execute(params![bot, user.0, now])?;
+            tx.prepare_cached(
+                "UPDATE outbox SET state = 3, reason = 'forgotten', text = '', extra = ''
+                 WHERE bot_id = ?1 AND chat_id = ?2 AND state = 0",
+            )?
+            .execute(params![bot, user.0])?;
+        }
+        Effect::Used(seq) => {
+            tx.prepare_cached("UPDATE inbox SET body = '' WHERE seq = ?1 AND done_ms IS NOT NULL")?
+                .execute([seq.0])?;
         }
         Effect::Pause(paused) => {
             tx.prepare_cached("UPDATE bots SET paused = ?2 WHERE bot_id = ?1")?

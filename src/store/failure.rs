@@ -32,11 +32,16 @@ pub enum StoreError {
         source: Box<refinery::Error>,
     },
     /// SQLite said no.
-    #[error("state file")]
+    #[error("cannot read or write the state file")]
     Sqlite(#[from] rusqlite::Error),
     /// A commit of other writes failed, and this one was part of it.
-    #[error("cannot commit to the state file: {0}")]
-    Commit(String),
+    #[error("cannot commit to the state file: {why}")]
+    Commit {
+        /// What SQLite said.
+        why: String,
+        /// Whether the file is damaged.
+        damaged: bool,
+    },
     /// A row does not hold what it should.
     #[error("state file: a row of {table} cannot be read")]
     Row {
@@ -64,7 +69,7 @@ impl StoreError {
             Self::Schema { .. } => {
                 "install the version that wrote the file, or restore a backup made before the upgrade"
             }
-            Self::Sqlite(_) | Self::Commit(_) | Self::Row { .. } => {
+            Self::Sqlite(_) | Self::Commit { .. } | Self::Row { .. } => {
                 "check free space and the health of the disk that holds the state file"
             }
             Self::Closed => "nothing: the bot is stopping",
@@ -75,6 +80,7 @@ impl StoreError {
     pub fn is_corruption(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let code = match self {
+            Self::Commit { damaged, .. } => return *damaged,
             Self::Sqlite(e) => e.sqlite_error_code(),
             Self::Schema { source, .. } => {
                 let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
@@ -114,7 +120,7 @@ impl Judged for StoreError {
             Self::InUse { .. } => "in_use",
             Self::Schema { .. } => "schema",
             Self::Sqlite(_) => "sqlite",
-            Self::Commit(_) => "commit",
+            Self::Commit { .. } => "commit",
             Self::Row { .. } => "row",
             Self::Closed => "closed",
         }

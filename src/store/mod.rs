@@ -67,6 +67,7 @@ impl Store {
     /// from a newer version. A damaged file is no error: it is set aside, see
     /// [`Store::set_aside`].
     pub fn open(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
+        let path = &open::real(path)?;
         let lock = open::lock(path)?;
         let opened = open::open(path, clock.now_ms())?;
         Self::start(path, bot, clock, opened.conn, opened.set_aside, Some(lock))

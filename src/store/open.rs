@@ -2,7 +2,8 @@
 //!
 //! Invariant: a damaged file is set aside under another name, never deleted or overwritten.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -22,17 +23,28 @@ pub(super) struct Opened {
     pub(super) set_aside: Option<PathBuf>,
 }
 
+/// The file itself, whatever links lead to it, so that two ways to it meet at one lock. The folder
+/// is created.
+pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
+    let fail = |source| StoreError::Open { path: path.to_owned(), source };
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Conversations, and the claim code of a bot without an owner: nobody else's business.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+    if let Ok(file) = path.canonicalize() {
+        return Ok(file);
+    }
+    let name = path.file_name().ok_or_else(|| fail(std::io::ErrorKind::InvalidInput.into()))?;
+    Ok(folder.canonicalize().map_err(fail)?.join(name))
+}
+
 /// Takes the lock that makes a process the only one to work on `path`.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-    }
     let name = sibling(path, ".lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(&name)
         .map_err(|source| StoreError::Open { path: name, source })?;
     match file.try_lock() {
@@ -77,6 +89,14 @@ fn open_checked(path: &Path) -> Result<Connection, StoreError> {
 
 /// A writing connection with Katana's settings, without any check.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    // SQLite gives its other files the mode of this one.
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
     let conn = Connection::open(path).map_err(|e| match e.sqlite_error_code() {
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => {
             StoreError::Open { path: path.to_owned(), source: std::io::Error::other(e.to_string()) }

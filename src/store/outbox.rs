@@ -163,11 +163,12 @@ impl Store {
         .await
     }
 
-    /// Marks a part as *sending*: to be called before the request is written.
+    /// Marks a part as *sending*: to be called before the request is written. `false`: it is
+    /// settled already, for instance forgotten, and must not be sent.
     ///
     /// # Errors
     /// When the commit fails; then nothing may be sent.
-    pub async fn mark_sending(&self, id: PartId, floor: MessageId) -> Result<(), StoreError> {
+    pub async fn mark_sending(&self, id: PartId, floor: MessageId) -> Result<bool, StoreError> {
         let now = self.now_ms();
         self.write(move |tx| mark(tx, now, id, floor)).await
     }
@@ -195,7 +196,7 @@ impl Store {
     }
 
     /// Stores what became of a part and marks the one that leaves next as *sending*: one commit
-    /// for both.
+    /// for both. `false`: the next one must not be sent, see [`Store::mark_sending`].
     ///
     /// # Errors
     /// As [`Store::settle`] and [`Store::mark_sending`].
@@ -204,7 +205,7 @@ impl Store {
         settled: Settled,
         next: PartId,
         floor: MessageId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let now = self.now_ms();
         self.write(move |tx| {
             settle_one(tx, &settled)?;
@@ -347,12 +348,14 @@ fn insert(
     })
 }
 
-fn mark(tx: &Connection, now: i64, id: PartId, floor: MessageId) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3 WHERE id = ?1",
-    )?
-    .execute(params![id.0, floor.0, now])?;
-    Ok(())
+fn mark(tx: &Connection, now: i64, id: PartId, floor: MessageId) -> Result<bool, StoreError> {
+    let rows = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3
+             WHERE id = ?1 AND state < 2",
+        )?
+        .execute(params![id.0, floor.0, now])?;
+    Ok(rows == 1)
 }
 
 fn settle_one(tx: &Connection, row: &Settled) -> Result<(), StoreError> {

@@ -38,42 +38,42 @@ const STRANGER_DAYS: u64 = 30;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 impl Store {
-    /// Removes one small batch of everything that is older than `keep` says.
+    /// Removes one small batch of everything that is older than `keep` says, also of bots whose
+    /// token is no longer used here.
     ///
     /// # Errors
     /// When the commit fails; then nothing was removed.
     pub async fn sweep(&self, keep: Keep) -> Result<Swept, StoreError> {
-        let (bot, now) = (self.bot().0, self.now_ms());
+        let now = self.now_ms();
         let before = move |days: u64| {
             now.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MS))
         };
         self.write(move |tx| {
             let remove = |sql: &str, horizon: i64| {
-                tx.prepare_cached(sql)?.execute(params![bot, horizon, limits::RETENTION_BATCH])
+                tx.prepare_cached(sql)?.execute(params![horizon, limits::RETENTION_BATCH])
             };
             let mut swept = Swept::default();
             if keep.history_days > 0 {
                 swept.exchanges = remove(
                     "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges
-                       WHERE bot_id = ?1 AND at_ms < ?2 ORDER BY id LIMIT ?3)",
+                       WHERE at_ms < ?1 ORDER BY id LIMIT ?2)",
                     before(keep.history_days),
                 )?;
             }
-            // Rows are stored in order of time: the scan stops at the first batch from the front.
             swept.updates = remove(
                 "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox
-                   WHERE bot_id = ?1 AND done_ms < ?2 ORDER BY seq LIMIT ?3)",
+                   WHERE done_ms < ?1 ORDER BY seq LIMIT ?2)",
                 before(keep.done_days),
             )?;
             swept.parts = remove(
                 "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
-                   WHERE bot_id = ?1 AND state >= 2 AND created_ms < ?2 ORDER BY id LIMIT ?3)",
+                   WHERE state >= 2 AND created_ms < ?1 ORDER BY id LIMIT ?2)",
                 before(keep.done_days),
             )?;
             // Strangers who never came back; their next message makes them new strangers.
             remove(
                 "DELETE FROM users WHERE (bot_id, user_id) IN (SELECT bot_id, user_id FROM users
-                   WHERE bot_id = ?1 AND role = 'stranger' AND since_ms < ?2 LIMIT ?3)",
+                   WHERE role = 'stranger' AND since_ms < ?1 LIMIT ?2)",
                 before(keep.done_days.max(STRANGER_DAYS)),
             )?;
             Ok(swept)

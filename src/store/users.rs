@@ -123,6 +123,16 @@ pub(super) fn apply(
 ) -> Result<(), StoreError> {
     match effect {
         Effect::Claim(person) => {
+            // Two people may have sent the code at once; the first commit wins.
+            let owned: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM users WHERE bot_id = ?1 AND role = 'owner')",
+                [bot],
+                |r| r.get(0),
+            )?;
+            if owned {
+                return Ok(());
+            }
+            tx.execute("UPDATE bots SET claim_code = NULL WHERE bot_id = ?1", [bot])?;
             tx.execute(
                 "INSERT INTO users (bot_id, user_id, role, name, username, since_ms)
                  VALUES (?1, ?2, 'owner', ?3, ?4, ?5)
@@ -131,7 +141,6 @@ pub(super) fn apply(
                    since_ms = excluded.since_ms, code = NULL",
                 params![bot, person.id.0, person.name, person.username, now],
             )?;
-            tx.execute("UPDATE bots SET claim_code = NULL WHERE bot_id = ?1", [bot])?;
         }
         Effect::Approve(user) => {
             tx.execute(

@@ -20,7 +20,7 @@ trait Job: Send {
     /// Does the work inside the running transaction; says whether it may stay.
     fn run(&mut self, tx: &Connection) -> bool;
     /// Tells the caller, once the fate of the commit is known.
-    fn answer(self: Box<Self>, commit: Result<(), String>);
+    fn answer(self: Box<Self>, commit: Result<(), (String, bool)>);
 }
 
 struct Write<F, T> {
@@ -39,10 +39,10 @@ where
         matches!(self.result, Some(Ok(_)))
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), String>) {
+    fn answer(self: Box<Self>, commit: Result<(), (String, bool)>) {
         let answer = match (self.result, commit) {
             (Some(Err(e)), _) => Err(e),
-            (_, Err(why)) => Err(StoreError::Commit(why)),
+            (_, Err((why, damaged))) => Err(StoreError::Commit { why, damaged }),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(StoreError::Closed),
         };
@@ -66,7 +66,10 @@ impl Writer {
                     let Ok(job) = jobs.try_recv() else { break };
                     batch.push(job);
                 }
-                let commit = commit_together(&mut conn, &mut batch).map_err(|e| e.to_string());
+                let commit = commit_together(&mut conn, &mut batch).map_err(|e| {
+                    let why = e.to_string();
+                    (why, StoreError::Sqlite(e).is_corruption())
+                });
                 if fold.swap(false, Ordering::SeqCst) {
                     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
                     // Without it the log is folded later, when it has grown.

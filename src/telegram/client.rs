@@ -163,7 +163,7 @@ impl Client {
         for element in &raw {
             match convert::update(element, me) {
                 Some(update) => {
-                    let after = update.id.0 + 1;
+                    let after = update.id.0.saturating_add(1);
                     batch.next_offset = Some(batch.next_offset.map_or(after, |n| n.max(after)));
                     batch.updates.push(update);
                 }
@@ -173,14 +173,14 @@ impl Client {
         Ok(batch)
     }
 
-    /// `getWebhookInfo`: whether a webhook is set.
+    /// `getWebhookInfo`: how many updates wait at Telegram, also while polling.
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn has_webhook(&self) -> Result<bool, TelegramError> {
+    pub async fn pending(&self) -> Result<u64, TelegramError> {
         let hook: wire::Webhook =
             Self::call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
-        Ok(!hook.url.is_empty())
+        Ok(hook.pending_update_count)
     }
 
     /// `sendMessage`.

@@ -183,11 +183,13 @@ impl Judged for TelegramError {
         match self {
             Self::NotSent(_) | Self::Unknown(_) => Again::Backoff,
             Self::Undecodable => Again::Never,
-            Self::Refused { code: 429, retry_after, .. } => {
-                retry_after.map_or(Again::Backoff, Again::After)
-            }
+            Self::Refused { code: 429, retry_after, .. } => retry_after
+                .map_or(Again::Backoff, |wait| {
+                    Again::After(wait.max(limits::RATE_LIMIT_PAUSE_MIN))
+                }),
             // A refused token has to be changed by hand; what waits can be sent after that.
-            Self::Refused { code: 401, .. } => Again::After(limits::TOKEN_REFUSED_PAUSE),
+            Self::Refused { code: 401 | 404, .. } => Again::After(limits::TOKEN_REFUSED_PAUSE),
+            Self::Refused { code: 408 | 409, .. } => Again::Backoff,
             Self::Refused { code, .. } if *code >= 500 || *code == 0 => Again::Backoff,
             Self::Refused { .. } => Again::Never,
         }

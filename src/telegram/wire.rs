@@ -101,8 +101,7 @@ pub(super) struct SentMessage {
 
 #[derive(Deserialize)]
 pub(super) struct Webhook {
-    #[serde(default)]
-    pub url: String,
+    pub pending_update_count: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -182,7 +182,10 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("no open request has the code"), "{}", wrong.stderr);
     let approved = process::run(&stage, &["users", "approve", &code.to_lowercase()]).await;
-    assert_eq!(approved.stdout, "5 may chat now.\n");
+    assert_eq!(
+        approved.stdout,
+        "5 may chat now. They are not told by this; ask them to write again.\n"
+    );
     assert_eq!(stage.ask(5, "hello").await, "echo: hello");
     let json = process::run(&stage, &["users", "list", "--json"]).await.stdout;
     let rows: serde_json::Value = serde_json::from_str(&json).expect("JSON");
@@ -193,7 +196,10 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     stage.texts(OWNER, 3).await;
     assert_eq!(process::run(&stage, &["users", "remove", "4711"]).await.code, Some(64));
     // By id, before somebody ever wrote.
-    assert_eq!(process::run(&stage, &["users", "approve", "6"]).await.stdout, "6 may chat now.\n");
+    assert_eq!(
+        process::run(&stage, &["users", "approve", "6"]).await.stdout,
+        "6 may chat now. They are not told by this; ask them to write again.\n"
+    );
     assert_eq!(stage.ask(6, "hello").await, "echo: hello");
     stage.end().await;
 }

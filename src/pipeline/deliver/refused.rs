@@ -18,7 +18,7 @@ impl Delivery {
         let shared = &self.0.shared;
         let chat = part.chat;
         shared.vitals.tally("send_refused", e.class());
-        if let Some(to) = e.moved_to() {
+        if let Some(to) = e.moved_to().filter(|to| *to != chat) {
             let again = Settlement::Again { due_ms: shared.clock.now_ms(), reason: "moved" };
             self.settle(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
             tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
@@ -28,9 +28,7 @@ impl Delivery {
         if e.shut_out() {
             return self.shut_out(&part, e).await;
         }
-        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
-        let expired =
-            u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis();
+        let expired = self.is_expired(&part);
         let wait = match e.again() {
             Again::Never => return self.dropped(&part, e, e.class()).await,
             _ if expired => return self.dropped(&part, e, "expired").await,
@@ -52,7 +50,14 @@ impl Delivery {
         Some(After::Again(part, Instant::now() + wait))
     }
 
-    async fn dropped(
+    /// Whether a part has waited for longer than it may.
+    pub(super) fn is_expired(&self, part: &OpenPart) -> bool {
+        let shared = &self.0.shared;
+        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
+        u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis()
+    }
+
+    pub(super) async fn dropped(
         &self,
         part: &OpenPart,
         e: &TelegramError,
