@@ -145,6 +145,32 @@ fn uses(source: &Source) -> Vec<(usize, &str)> {
 }
 
 #[test]
+fn thinking_only_reads() {
+    let store = sources(&["src/store"]);
+    let writes = store.iter().flat_map(|s| {
+        s.code.match_indices("pub async fn ").map(move |(b, m)| &s.code[b + m.len()..])
+    });
+    let writes: Vec<String> =
+        writes.filter_map(|rest| Some(format!("store.{}(", rest.split('(').next()?))).collect();
+    assert!(
+        writes.contains(&"store.finish(".to_owned()),
+        "the verbs that write are async: {writes:?}"
+    );
+    let mut complaints = Vec::new();
+    for source in sources(&["src/commands", "src/answer"]) {
+        for (n, line) in source.lines() {
+            if let Some(verb) = writes.iter().find(|verb| line.contains(verb.as_str())) {
+                complaints.push(format!(
+                    "{}: {verb}…) writes; return a model::effect::Effect instead",
+                    at(&source.path, n)
+                ));
+            }
+        }
+    }
+    none(complaints, "thinking");
+}
+
+#[test]
 fn each_crate_stays_at_home() {
     let sources = ours();
     let mut complaints = Vec::new();

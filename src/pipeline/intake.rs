@@ -96,7 +96,9 @@ impl Intake {
         }
         let Some(next) = batch.next_offset else {
             self.succeeded();
-            return Step::Took(0);
+            // What has no id cannot be confirmed either, and comes again at once.
+            let stuck = batch.nonsense > 0;
+            return if stuck { Step::Failed(limits::POLL_BACKOFF_MAX) } else { Step::Took(0) };
         };
         let heard: Vec<_> =
             batch.updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();

@@ -113,7 +113,10 @@ impl Lanes {
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
     pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
         let lane = self.map.entry(chat).or_default();
-        lane.loading = false;
+        if !std::mem::take(&mut lane.loading) {
+            // The chat moved while they were read; they wait under its new id.
+            return;
+        }
         // Not cleared here: more may have been committed after the reading.
         lane.on_disk |= parts.len() >= limit;
         lane.queue.extend(parts);
@@ -339,6 +342,7 @@ impl Lanes {
         if let Some(old) = self.map.get_mut(&from) {
             old.queue.retain(|p| p.state != PartState::Due);
             old.on_disk = true;
+            old.loading = false;
             old.epoch += 1;
             self.ready.push_back(from);
         }
@@ -362,5 +366,26 @@ impl Lane {
         self.doubtful_since = None;
         self.searches = 0;
         self.not_before = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_while_the_disk_is_read_is_read_next() {
+        let chat = ChatId(5);
+        let mut ledger = Ledger::default();
+        let mut lanes = Lanes::new(Pacer::new(None), Duration::ZERO);
+        let now = Instant::now();
+        lanes.fill(chat);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        assert!(lanes.reserve(chat, &mut ledger, now).is_none(), "nothing overtakes them");
+        lanes.fill(chat);
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
+        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(lanes.next(&mut ledger, now), Next::Sleep(None)));
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UpdateId, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Event, Incoming, Person, Place, Update};
 use crate::model::text::Rich;
 

@@ -215,7 +215,11 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
     run.compare();
     end(child);
     eprintln!("seed {seed}: {} messages, {kills} kills, caught at {caught:?}", run.count);
-    for must in ["poll_answered", "send_written", "send_taken", "probing", "after"] {
+    let mut every = vec!["poll_answered", "send_written", "send_taken", "probing", "after"];
+    if provider == "openai" {
+        every.push("thinking");
+    }
+    for must in every {
         assert!(
             kills < 30 || caught.get(must).copied().unwrap_or(0) > 0,
             "no kill landed at {must}: {caught:?}"

@@ -1,0 +1,90 @@
+//! What to do about a part that surely did not arrive: move it, put it off, or drop it.
+//!
+//! Invariant: whatever is dropped is said, as a finding; nothing is dropped that could still
+//! arrive within the time it is given.
+
+use tokio::time::Instant;
+
+use super::{After, Delivery};
+use crate::model::effect::Effect;
+use crate::model::failure::{Again, Judged, backoff};
+use crate::model::limits;
+use crate::store::{OpenPart, Settlement};
+use crate::telegram::TelegramError;
+
+impl Delivery {
+    /// It surely did not arrive.
+    pub(super) async fn refused(&self, part: Box<OpenPart>, e: &TelegramError) -> Option<After> {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        shared.vitals.tally("send_refused", e.class());
+        if let Some(to) = e.moved_to() {
+            let again = Settlement::Again { due_ms: shared.clock.now_ms(), reason: "moved" };
+            self.settle(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
+            tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
+            self.moved(chat, to);
+            return Some(After::Settled);
+        }
+        if e.shut_out() {
+            return self.shut_out(&part, e).await;
+        }
+        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
+        let expired =
+            u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis();
+        let wait = match e.again() {
+            Again::Never => return self.dropped(&part, e, e.class()).await,
+            _ if expired => return self.dropped(&part, e, "expired").await,
+            Again::After(wait) => {
+                if e.class() == "rate_limited" {
+                    shared.vitals.rate_limited.add_one();
+                }
+                wait
+            }
+            Again::Backoff => {
+                backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
+            }
+        };
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
+        let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
+        self.settle(&part, Settlement::Again { due_ms, reason: e.class() }, Vec::new()).await?;
+        let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
+        Some(After::Again(part, Instant::now() + wait))
+    }
+
+    async fn dropped(
+        &self,
+        part: &OpenPart,
+        e: &TelegramError,
+        reason: &'static str,
+    ) -> Option<After> {
+        self.0.shared.vitals.dropped.add_one();
+        tracing::error!(
+            finding = "delivery_refused",
+            chat_id = part.chat.0,
+            error = %e,
+            reason,
+            "a reply cannot be delivered and is dropped"
+        );
+        self.settle(part, Settlement::Dropped(reason), Vec::new()).await?;
+        Some(After::Settled)
+    }
+
+    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<After> {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        let absent = vec![Effect::Presence { chat, present: false }];
+        self.settle(part, Settlement::Dropped("shut_out"), absent).await?;
+        let rest = || shared.store.drop_due(chat, "shut_out");
+        let rest = shared.insist("drop parts of a chat", rest).await?;
+        shared.vitals.dropped.add(1 + rest as u64);
+        tracing::warn!(
+            finding = "delivery_refused",
+            chat_id = chat.0,
+            parts = 1 + rest,
+            error = %e,
+            "the bot cannot write to this chat any more; its replies are dropped"
+        );
+        Some(After::ShutOut)
+    }
+}
