@@ -1,8 +1,7 @@
 //! The example configurations are good: `katana-bot check-config` accepts each of them.
 
 use std::path::{Path, PathBuf};
-
-use assert_cmd::Command;
+use std::process::Command;
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/configs");
