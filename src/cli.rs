@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
         Command::Run => load(args.config).and_then(|loaded| run::run(&loaded)),
         Command::CheckConfig { json } => check_config(args.config, json),
         Command::PrintConfig => load(args.config).map(|loaded| {
-            say(&loaded.print(std::io::stdout().is_terminal()));
+            say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
         Command::Users { command } => {
@@ -110,7 +110,7 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
 }
 
 fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
-    let colour = std::io::stderr().is_terminal();
+    let colour = is_colourful(&std::io::stderr());
     let (problems, warnings) = match Config::load(&Sources::from_process(file)) {
         Ok(loaded) => (Vec::new(), loaded.warnings),
         Err(problems) => (problems.0, Vec::new()),
@@ -133,7 +133,7 @@ fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
         say(&format!("{out}\n"));
     } else {
         if !warnings.is_empty() {
-            eprint!("{}", print_warnings(&warnings, colour));
+            eprint!("Warnings:\n{}", print_warnings(&warnings, colour));
         }
         if problems.is_empty() {
             say("The configuration is good.\n");
@@ -146,6 +146,11 @@ fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) })
 }
 
+/// Colours are for terminals whose user has not declined them (no-color.org).
+fn is_colourful(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
 /// Prints to standard output; a closed pipe is no error of ours.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -155,7 +160,7 @@ fn say(text: &str) {
 
 fn complain(e: &anyhow::Error) -> ExitCode {
     if let Some(problems) = e.downcast_ref::<crate::config::Problems>() {
-        eprint!("{}", problems.print(std::io::stderr().is_terminal()));
+        eprint!("{}", problems.print(is_colourful(&std::io::stderr())));
         return ExitCode::from(exit::CONFIG);
     }
     eprintln!("katana-bot: {}", chain(e.as_ref()));

@@ -37,17 +37,24 @@ impl Screen {
     /// Says what is running and what to try.
     pub fn greet(&self, stage: &Stage, args: &Args) -> std::io::Result<()> {
         let who = match args.provider {
-            Provider::Offline => "Answers quote examples/knowledge.",
-            Provider::Echo => "Answers repeat what you say.",
-            Provider::Model => "Answers come slowly from a simulated model.",
+            Provider::Offline => "It answers from examples/knowledge.",
+            Provider::Echo => "It repeats what you say.",
+            Provider::Model => "It asks a slow simulated model.",
         };
         let log = stage.log.as_ref().map_or("standard error".into(), |p| p.display().to_string());
         let mut text = format!(
-            "{} — the real bot, a simulated Telegram at {}, no network. {who}\n{}\n",
+            "{}: the real bot and a simulated Telegram, no network. {who}\n",
             self.paint("1", "Katana demo"),
-            stage.sim.api_url(),
-            self.paint("2", &format!("state  {}\nlog    {log}", stage.state.display())),
         );
+        let places = [
+            ("Telegram", stage.sim.api_url()),
+            ("state", stage.state.display().to_string()),
+            ("log", log),
+        ];
+        for (name, place) in places {
+            text.push_str(&self.paint("2", &format!("  {name:<9}{place}")));
+            text.push('\n');
+        }
         if args.faults > 0.0 {
             text.push_str(&format!(
                 "{:.0} % of all calls to Telegram go wrong on purpose.\n",
@@ -72,12 +79,16 @@ impl Screen {
         }
     }
 
-    /// A line was said; a terminal has shown it already.
-    pub fn said(&self, line: &str) -> std::io::Result<()> {
-        if self.interactive || self.json {
+    /// A line was said. A terminal has shown it already, but maybe below a preview, which goes.
+    pub fn said(&mut self, line: &str) -> std::io::Result<()> {
+        if self.json || (self.interactive && self.preview == 0) {
             return Ok(());
         }
-        put(std::io::stdout(), &format!("{} {line}\n", self.paint("1;32", "you ›")))
+        if self.interactive {
+            self.preview += 1;
+        }
+        let wipe = self.wipe();
+        put(std::io::stdout(), &format!("{wipe}{} {line}\n", self.paint("1;32", "you ›")))
     }
 
     /// Something about the conversation that is not a message.
@@ -133,7 +144,8 @@ impl Screen {
         out.push_str(&self.paint("1;36", "katana ›"));
         out.push('\n');
         for line in style::lines(&message.text, &message.entities, self.room(), self.colour) {
-            out.push_str(&format!("{INDENT}{line}\n"));
+            out.push_str(format!("{INDENT}{line}").trim_end());
+            out.push('\n');
         }
         if !buttons.is_empty() {
             let keys: Vec<String> = buttons

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use botapi_sim::Message;
+use botapi_sim::{Message, Sim};
 use katana::lifecycle::{Signal, Signals};
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::screen::Screen;
 use crate::stage::{Stage, USER};
 
-/// Between two looks at the simulator while an answer is awaited; quick enough to look alive.
-const LOOK: Duration = Duration::from_millis(20);
+/// Between two looks while an answer is awaited, if nothing arrives; quick enough to look alive.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Between two looks otherwise.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -98,13 +98,21 @@ impl<'a> Talk<'a> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.give_up()?;
                 }
-                () = sleep(if self.waiting.is_some() { LOOK } else { GLANCE }) => {}
+                () = self.news() => {}
             }
             if self.stage.is_broken() {
                 return Ok(Ending::BotDied);
             }
             self.look()?;
         }
+    }
+
+    /// Waits for a message of the bot, or for the time of another look.
+    async fn news(&self) {
+        let longest = if self.waiting.is_some() { LOOK } else { GLANCE };
+        let shown = self.shown;
+        let more = |sim: &Sim| sim.bot_messages(USER).len() > shown;
+        self.stage.sim.wait_until(longest, more).await;
     }
 
     /// One line from the person.

@@ -195,11 +195,11 @@ impl Store {
         .await
     }
 
-    /// Stores what became of a part and marks the one that leaves next as *sending*: one commit
-    /// for both. `false`: the next one must not be sent, see [`Store::mark_sending`].
+    /// [`Store::settle`] for one part and [`Store::mark_sending`] for the next, in one commit.
+    /// `false`: the next one must not be sent.
     ///
     /// # Errors
-    /// As [`Store::settle`] and [`Store::mark_sending`].
+    /// As theirs.
     pub async fn settle_and_mark(
         &self,
         settled: Settled,
