@@ -372,8 +372,9 @@ impl Deliver {
 }
 
 /// To be sent once more, after one more try that came to nothing.
-fn resend(part: Box<OpenPart>) -> After {
-    After::Resend(Box::new(OpenPart { attempts: part.attempts + 1, ..*part }))
+fn resend(mut part: Box<OpenPart>) -> After {
+    part.attempts += 1;
+    After::Resend(part)
 }
 
 /// A part as the Bot API wants it.

@@ -14,6 +14,7 @@ mod open;
 mod outbox;
 mod retention;
 mod schema;
+mod settlement;
 mod users;
 mod writer;
 
@@ -32,8 +33,9 @@ pub use failure::StoreError;
 pub use history::{NewExchange, Totals};
 pub use inbox::{Accepted, Queued};
 pub use knowledge::{Knowledge, KnowledgeError};
-pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState, Settled, Settlement};
+pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState};
 pub use retention::{Keep, Swept};
+pub use settlement::{Settled, Settlement};
 pub use users::{KnownUser, Opening};
 
 /// Readers kept open; a further one is opened when all are busy, and closed afterwards.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::history::{NewExchange, insert_exchange};
+use super::settlement::{Settled, Settlement};
 use super::{Store, StoreError, chats};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
@@ -97,31 +98,6 @@ pub struct OpenPart {
     pub due_ms: i64,
     /// When it was stored, Unix milliseconds.
     pub created_ms: i64,
-}
-
-/// What became of a try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// It arrived.
-    Sent(MessageId),
-    /// It surely did not arrive and is due again.
-    Again {
-        /// Not before, Unix milliseconds.
-        due_ms: i64,
-        /// Why, as a short word.
-        reason: &'static str,
-    },
-    /// It never will arrive.
-    Dropped(&'static str),
-}
-
-/// One part and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// Which part.
-    pub id: PartId,
-    /// What became of it.
-    pub outcome: Settlement,
 }
 
 impl Store {
