@@ -2,6 +2,7 @@
 
 mod harness;
 mod process;
+mod rendering;
 
 mod access;
 mod answers;
