@@ -46,6 +46,8 @@ struct Lane {
     /// Changes whenever parts are read from disk, moved or dropped there: what was committed
     /// before may then be known already, or gone.
     epoch: u64,
+    /// The chat has this id now; its parts go on there when the one on its way is back.
+    goes_on_in: Option<ChatId>,
     /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
     not_before: Option<Instant>,
     /// When the part in front became ambiguous.
@@ -297,6 +299,7 @@ impl Lanes {
         self.in_flight = self.in_flight.saturating_sub(1);
         let lane = self.map.entry(chat).or_default();
         lane.busy = false;
+        self.ready.extend(lane.goes_on_in.take());
         match after {
             After::Settled => lane.settled(),
             After::Again(mut part, at) => {
@@ -347,16 +350,21 @@ impl Lanes {
 
     /// The group has another id now; what waits on disk was moved.
     pub(super) fn moved(&mut self, from: ChatId, to: ChatId) {
+        let mut on_its_way = false;
         if let Some(old) = self.map.get_mut(&from) {
             old.queue.retain(|p| p.state != PartState::Due);
             old.on_disk = true;
             old.loading = false;
             old.epoch += 1;
+            on_its_way = old.busy;
+            old.goes_on_in = old.busy.then_some(to);
             self.ready.push_back(from);
         }
-        let lane = self.map.entry(to).or_default();
-        lane.on_disk = true;
-        self.ready.push_back(to);
+        self.map.entry(to).or_default().on_disk = true;
+        // What follows must not overtake a part that may come back.
+        if !on_its_way {
+            self.ready.push_back(to);
+        }
     }
 }
 
