@@ -13,6 +13,7 @@ mod deliver;
 mod intake;
 mod lanes;
 mod ledger;
+mod parts;
 mod preview;
 mod reconcile;
 mod retention;
@@ -170,6 +171,7 @@ impl Shared {
     /// A damaged file, or a writer that is gone, does not mend itself: the next start sets the file
     /// aside.
     fn store_failed(&self, e: &StoreError) {
+        self.vitals.failed(&self.vitals.store, e.class());
         let gone = matches!(e, StoreError::Closed) && !self.tasks.drain().is_cancelled();
         if e.is_corruption() || gone {
             self.tasks.fail("store");
