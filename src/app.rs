@@ -257,6 +257,7 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> a
     tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(&shared), keep).run());
     tasks.spawn("publish", publish(Arc::clone(&shared)));
+    tasks.spawn("pending", pipeline::pending(Arc::clone(&shared)));
     Ok(App { polling: shared.polling.subscribe(), shared, claim_code })
 }
 

@@ -49,6 +49,9 @@ pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 /// Longest time for a poll that does not wait for updates.
 pub const QUICK_POLL: Duration = Duration::from_secs(15);
 
+/// Between two questions to Telegram about how many updates wait there.
+pub const PENDING_EVERY: Duration = Duration::from_secs(300);
+
 /// Loops that wait for work turn at least this often, so that one that hangs is told from one that
 /// is idle.
 pub const IDLE_TURN: Duration = Duration::from_secs(5);

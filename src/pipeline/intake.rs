@@ -240,6 +240,7 @@ impl Intake {
     }
 
     fn tell(&self, now: Polling) {
+        self.shared.vitals.backlog_full.store(now == Polling::Full, Ordering::Relaxed);
         self.shared.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }

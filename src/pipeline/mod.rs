@@ -14,6 +14,7 @@ mod intake;
 mod lanes;
 mod ledger;
 mod parts;
+mod pending;
 mod preview;
 mod reconcile;
 mod retention;
@@ -38,6 +39,7 @@ use crate::telegram::{Client, Me};
 pub use chats::Chats;
 pub use deliver::{Deliver, Delivery};
 pub use intake::Intake;
+pub use pending::pending;
 pub use retention::Retention;
 
 /// What all stages share.
@@ -124,6 +126,7 @@ impl Shared {
         settings: Settings,
     ) -> Result<Self, StoreError> {
         let paused = store.settings()?.paused;
+        vitals.paused.store(paused, Ordering::Relaxed);
         let backlog = store.inbox_depth()?.0;
         let mut ledger = ledger::Ledger::default();
         let remembered = crate::model::limits::KNOWN_IDS / 4;

@@ -335,6 +335,7 @@ impl Worker {
             match effect {
                 Effect::Pause(paused) => {
                     self.shared.paused.store(*paused, Ordering::SeqCst);
+                    self.shared.vitals.paused.store(*paused, Ordering::Relaxed);
                     tracing::info!(paused, "answering paused or resumed by the owner");
                     if !paused {
                         self.shared.resumed.notify_one();

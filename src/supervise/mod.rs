@@ -9,7 +9,11 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod board;
+mod probe;
 mod report;
+mod watchdog;
 
 pub use board::Board;
+pub use probe::probe;
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, System};
+pub use watchdog::{Bark, watchdog};
