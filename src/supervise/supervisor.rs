@@ -19,7 +19,6 @@ use super::report::{Report, System};
 use super::system::Machine;
 use super::verdict::{Thresholds, over_limit};
 use crate::model::beat::Loop;
-use crate::model::limits;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
 
@@ -95,7 +94,7 @@ impl Supervisor {
                 _ = ticks.tick() => {}
                 () = self.board.look_asked() => {}
             }
-            self.vitals.turn(Loop::Supervise, self.every + limits::TURN);
+            self.vitals.turn(Loop::Supervise, self.every);
             let report = self.step();
             self.pulse.write(&report).await;
             let thresholds = self.judge.thresholds();
