@@ -1,22 +1,24 @@
 //! `katana-bot run`: the daemon, from its first log line to its last.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::SecretString;
 
 use super::exit;
+use super::hangup::Hangups;
 use crate::app::{App, Prepared, Tuning};
-use crate::config::{Config, Format, Loaded};
+use crate::config::{Config, Format, Loaded, Sources};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
 use crate::pipeline::Polling;
 use crate::systemd;
 
-/// Runs until a signal, or until a task panics.
-pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+/// Runs until a signal, or until a task panics. `sources`: read again on SIGHUP.
+pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     logging::begin(sink(config), config.log.level.as_str(), secrets(config));
     for warning in &loaded.warnings {
@@ -27,7 +29,7 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(live(config));
+    let outcome = runtime.block_on(live(loaded, sources));
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
@@ -36,12 +38,15 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     outcome
 }
 
-async fn live(config: &Config) -> anyhow::Result<ExitCode> {
+async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
-    let prepared = Prepared::open(config, tuning())?;
+    let prepared = Prepared::open(loaded, tuning())?;
     systemd::status("connecting to Telegram");
-    let starting = prepared.start(config, tasks.clone());
+    let hangups = Arc::new(Hangups::default());
+    let drain = tasks.drain().clone();
+    tasks.spawn("reload", Arc::clone(&hangups).run(prepared.reloader(), sources, drain));
+    let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);
     let app = loop {
         tokio::select! {
@@ -52,26 +57,31 @@ async fn live(config: &Config) -> anyhow::Result<ExitCode> {
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     };
     let Some(app) = app else { return Ok(ExitCode::SUCCESS) };
-    watch(&app, &mut signals, &tasks).await;
-    end(app, &mut signals, &tasks, Duration::from_secs(config.lifecycle.grace_s)).await
+    watch(&app, &mut signals, &tasks, &hangups).await;
+    let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
+    end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
 /// Tells systemd how things go until it is time to stop.
-async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks) {
+async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut polling = app.polling();
     let mut ready = false;
     loop {
         let now = *polling.borrow_and_update();
         if !ready && matches!(now, Polling::Listening | Polling::Full) {
             ready = true;
+            hangups.stands(words(now));
             systemd::ready(words(now));
             tracing::info!("ready: Telegram answered the first poll");
         } else {
+            if ready {
+                hangups.stands(words(now));
+            }
             systemd::status(words(now));
         }
         tokio::select! {
@@ -79,7 +89,7 @@ async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks) {
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     }
@@ -127,10 +137,6 @@ fn words(polling: Polling) -> &'static str {
         Polling::Conflict => "another process or a webhook takes this bot's updates",
         Polling::Full => "catching up; polling pauses until the backlog is smaller",
     }
-}
-
-fn unsupported_reload() {
-    tracing::warn!("reloading the configuration is not supported yet; restart instead");
 }
 
 fn sink(config: &Config) -> Sink {
