@@ -22,7 +22,7 @@ use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::ids::{BotId, UserId};
 use crate::model::limits;
 use crate::model::vitals::Vitals;
-use crate::pipeline::{Chats, Deliver, Delivery, Intake, Polling, Retention, Shared};
+use crate::pipeline::{self, Chats, Deliver, Delivery, Intake, Polling, Retention, Shared};
 use crate::store::{Opening, Store};
 use crate::supervise::Board;
 use crate::telegram::{Client, Me};
@@ -57,6 +57,7 @@ pub struct Prepared {
     client: Client,
     answerer: Arc<Answerer>,
     reloader: Arc<Reloader>,
+    vitals: Arc<Vitals>,
     tuning: Tuning,
     bot: BotId,
 }
@@ -77,18 +78,25 @@ impl Prepared {
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        let client = Client::new(&settings::telegram(config))?;
+        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
+        let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;
         let knowledge = settings::knowledge(config)?;
         let provider = settings::provider(config, knowledge.as_deref())?;
         let answering = settings::answering(config);
-        let answerer = Arc::new(Answerer::new(provider, knowledge, store.clone(), answering));
+        let answerer = Arc::new(Answerer::new(
+            provider,
+            knowledge,
+            store.clone(),
+            answering,
+            Arc::clone(&vitals),
+        ));
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
             client.clone(),
             Arc::clone(&answerer),
             tuning.reconcile_after,
         ));
-        Ok(Self { store, client, answerer, reloader, tuning, bot })
+        Ok(Self { store, client, answerer, reloader, vitals, tuning, bot })
     }
 
     /// Reads the configuration again on demand, already while Telegram is asked.
@@ -118,7 +126,7 @@ impl Prepared {
             "connected to Telegram"
         );
         let claim_code = open_access(&self.store, &loaded).await?;
-        let vitals = Arc::new(Vitals::default());
+        let vitals = Arc::clone(&self.vitals);
         let clock = self.tuning.clock.clone();
         let desk = Desk::new(
             self.store.clone(),
@@ -166,6 +174,7 @@ impl Prepared {
                 Err(e) => e,
             };
             attempt += 1;
+            self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
                 _ if e.token_refused() => {
                     crate::systemd::status(
@@ -279,6 +288,7 @@ fn launch(
     });
     tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(&shared)).run());
+    tasks.spawn("pending", pipeline::pending(Arc::clone(&shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(&shared), owners));
     let drain = tasks.drain().clone();
     tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(&reloader), drain));

@@ -21,6 +21,7 @@ use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::model::swap::Swap;
+use crate::model::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
@@ -55,6 +56,7 @@ pub struct Settings {
 pub struct Answerer {
     mind: Swap<Mind>,
     store: Store,
+    vitals: Arc<Vitals>,
     room: Room,
 }
 
@@ -63,6 +65,7 @@ struct Mind {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
     store: Store,
+    vitals: Arc<Vitals>,
     settings: Settings,
 }
 
@@ -113,10 +116,17 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         store: Store,
         settings: Settings,
+        vitals: Arc<Vitals>,
     ) -> Self {
         let room = Room::new(settings.answers_at_once);
-        let mind = Mind { provider, knowledge, store: store.clone(), settings };
-        Self { mind: Swap::new(mind), store, room }
+        let mind = Mind {
+            provider,
+            knowledge,
+            store: store.clone(),
+            vitals: Arc::clone(&vitals),
+            settings,
+        };
+        Self { mind: Swap::new(mind), store, vitals, room }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -127,7 +137,8 @@ impl Answerer {
         settings: Settings,
     ) {
         self.room.resize(settings.answers_at_once);
-        self.mind.set(Mind { provider, knowledge, store: self.store.clone(), settings });
+        let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
+        self.mind.set(Mind { provider, knowledge, store, vitals, settings });
     }
 
     /// Who answers now: the provider's name and its model.
@@ -172,10 +183,11 @@ impl Mind {
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.log(question, &collected, duration_ms);
+        self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
-            Collected::Whole { text, finished } => {
+            Collected::Whole { text, finished, .. } => {
                 let mut text = text;
                 match finished.reason {
                     StopReason::Length => {
@@ -248,13 +260,38 @@ impl Mind {
         stream::collect(pieces, words, cancel, bounds).await
     }
 
+    fn note(&self, collected: &Collected, took: Duration) {
+        let (vitals, model) = (&self.vitals, self.provider.model());
+        let outcome = match collected {
+            Collected::Cancelled => return,
+            Collected::Whole { finished, first_after, .. } => {
+                vitals.worked(&vitals.provider);
+                vitals.observe(Timing::FirstWords, model, "", first_after.as_secs_f64());
+                if let Some(usage) = finished.usage {
+                    let (input, output) = (usage.input_tokens, usage.output_tokens);
+                    vitals.observe(Timing::Tokens, model, "input", input as f64);
+                    vitals.observe(Timing::Tokens, model, "output", output as f64);
+                }
+                "ok"
+            }
+            Collected::Failed(trouble) => {
+                // A question that the provider will not answer says nothing about its health.
+                if !trouble.is_askers() {
+                    vitals.failed(&vitals.provider, trouble.class());
+                }
+                trouble.class()
+            }
+        };
+        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
+    }
+
     fn log(&self, question: Question<'_>, collected: &Collected, duration_ms: i64) {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
             (question.chat.0, self.provider.name(), question.text.len());
         match collected {
-            Collected::Whole { text, finished } => tracing::info!(
+            Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
                 provider,
                 model = finished.model.as_deref().unwrap_or(self.provider.model()),
@@ -295,6 +332,11 @@ fn too_long() -> Answered {
 }
 
 impl Trouble {
+    /// Whether it lies in the question, so that others are answered all the same.
+    fn is_askers(&self) -> bool {
+        matches!(self, Self::Provider(e) if e.fault() == Fault::User)
+    }
+
     fn class(&self) -> &'static str {
         match self {
             Self::Provider(e) => e.class(),
