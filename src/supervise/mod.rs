@@ -10,15 +10,23 @@
 
 mod board;
 mod judge;
+mod probe;
 mod reading;
 mod report;
 mod system;
+mod thresholds;
 mod verdict;
+mod watchdog;
 mod window;
+mod wording;
 
 pub use board::Board;
 pub use judge::Judge;
+pub use probe::probe;
 pub use reading::{Gauge, Told, Waiting};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use system::Machine;
-pub use verdict::{Level, Seen, TEXT_CHARS, Thresholds, over_limit, seen};
+pub use thresholds::{Thresholds, over_limit};
+pub use verdict::{Level, Seen, seen};
+pub use watchdog::{Bark, watchdog};
+pub use wording::LINE_CHARS;

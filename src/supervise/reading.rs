@@ -3,6 +3,8 @@
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::model::histogram::Buckets;
@@ -20,7 +22,8 @@ const JUMP_MIN_MS: i64 = 1000;
 /// milliseconds.
 pub type Waiting = (u64, Option<i64>);
 
-/// What a reading needs besides the vitals. The default is a store that cannot be asked.
+/// What a reading needs besides the vitals. The default is a store that could not be asked, and a
+/// machine that was not looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Updates that wait; `None` when the store could not be asked.
@@ -29,12 +32,6 @@ pub struct Told {
     pub outbox: Option<Waiting>,
     /// Durations of all commits since the start, in seconds.
     pub commits: Option<Buckets>,
-    /// Updates that wait at Telegram, when it was asked.
-    pub pending: Option<u64>,
-    /// Polling pauses because too much waits.
-    pub backlog_full: bool,
-    /// The owner paused answering.
-    pub paused: bool,
     /// The machine, when it was looked at.
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
@@ -74,7 +71,8 @@ impl Gauge {
 
     fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, told: Told) -> Reading {
         let clock_jump_ms = self.jumped(now_ms, wall_ms);
-        if told.backlog_full {
+        let backlog_full = vitals.backlog_full.load(Relaxed);
+        if backlog_full {
             self.backlog_full_ms = Some(now_ms);
         }
         let depth = |waiting: Option<Waiting>| {
@@ -89,7 +87,7 @@ impl Gauge {
             count: event.count,
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
-        let processed_at_ms = vitals.processed_at_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
         let polling = vitals.polling.read();
         Reading {
             now_ms,
@@ -103,10 +101,10 @@ impl Gauge {
             store: vitals.store.read(),
             inbox,
             outbox,
-            pending: told.pending,
-            backlog_full: told.backlog_full,
+            pending: u64::try_from(vitals.pending.load(Relaxed)).ok(),
+            backlog_full,
             backlog_full_ms: self.backlog_full_ms,
-            paused: told.paused,
+            paused: vitals.paused.load(Relaxed),
             recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
             happened: happened.collect(),
             system: told.system,
