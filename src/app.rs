@@ -1,18 +1,23 @@
 //! The composition root: the only file where concrete parts meet.
 
+mod watching;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::SecretString;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Answerer};
 use crate::commands::{self, About, Desk, Rules, Scope};
 use crate::config::{self, Config};
 use crate::lifecycle::Tasks;
+use crate::model::beat::Loop;
 use crate::model::clock::Clock;
 use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::finding::Kind;
 use crate::model::ids::{BotId, ChatId, UserId};
 use crate::model::limits;
 use crate::model::vitals::Vitals;
@@ -21,8 +26,11 @@ use crate::provider::{
     Anthropic, AnthropicSettings, Echo, Offline, OpenAi, OpenAiSettings, Provider,
 };
 use crate::store::{Keep, Knowledge, Opening, Store};
+use crate::supervise::{self, Board, Phase};
 use crate::telegram::pace::Rates;
 use crate::telegram::{Client, Me, Settings as TelegramSettings};
+
+use watching::Watching;
 
 /// What a test or a benchmark may set that no configuration should.
 #[derive(Clone, Debug)]
@@ -44,6 +52,7 @@ pub struct App {
     shared: Arc<Shared>,
     polling: watch::Receiver<Polling>,
     claim_code: Option<String>,
+    watching: Watching,
 }
 
 /// Parts that are opened before Telegram is asked anything.
@@ -53,6 +62,7 @@ pub struct Prepared {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
     vitals: Arc<Vitals>,
+    board: Board,
     tuning: Tuning,
     bot: BotId,
 }
@@ -65,14 +75,15 @@ impl Prepared {
     pub fn open(config: &Config, tuning: Tuning) -> anyhow::Result<Self> {
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
+        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         if let Some(aside) = store.set_aside() {
+            vitals.happened(Kind::StoreCorrupt);
             tracing::error!(
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         let settings = TelegramSettings {
             api_url: config.telegram.api_url.clone(),
             token: SecretString::from(config.telegram.token.expose()),
@@ -83,7 +94,8 @@ impl Prepared {
         let client = Client::new(&settings, Arc::clone(&vitals))?;
         let knowledge = knowledge(config)?;
         let provider = provider(config, knowledge.as_deref())?;
-        Ok(Self { store, client, provider, knowledge, vitals, tuning, bot })
+        let board = Board::new();
+        Ok(Self { store, client, provider, knowledge, vitals, board, tuning, bot })
     }
 
     /// Asks Telegram who the bot is, for as long as it takes, then starts all stages. `None` when
@@ -92,6 +104,28 @@ impl Prepared {
     /// # Errors
     /// When the state cannot be read or written.
     pub async fn start(self, config: &Config, tasks: Tasks) -> anyhow::Result<Option<App>> {
+        let settings = supervision(config);
+        let watching = Watching::start(&self.vitals, &self.store, &self.board, settings, &tasks);
+        match self.connect(config, tasks).await {
+            Ok(Some((shared, claim_code))) => {
+                Ok(Some(App { polling: shared.polling.subscribe(), shared, claim_code, watching }))
+            }
+            Ok(None) => {
+                watching.end(true).await;
+                Ok(None)
+            }
+            Err(e) => {
+                watching.end(false).await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn connect(
+        self,
+        config: &Config,
+        tasks: Tasks,
+    ) -> anyhow::Result<Option<(Arc<Shared>, Option<String>)>> {
         let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
         tracing::info!(
             bot_id = me.id.0,
@@ -144,7 +178,8 @@ impl Prepared {
             answerer,
             settings,
         )?);
-        Ok(Some(launch(shared, config, claim_code)?))
+        launch(&shared, config, self.board)?;
+        Ok(Some((shared, claim_code)))
     }
 
     /// `getMe`, until it is answered.
@@ -162,12 +197,7 @@ impl Prepared {
             attempt += 1;
             self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
-                _ if e.token_refused() => {
-                    crate::systemd::status(
-                        "Telegram refuses the token; get a new one from @BotFather",
-                    );
-                    limits::TOKEN_REFUSED_PAUSE
-                }
+                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
                 Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
@@ -209,6 +239,12 @@ impl App {
     pub async fn ready(&mut self) {
         // The sender lives in `shared`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
+        self.board().enter(Phase::Running);
+    }
+
+    /// Where the last report hangs.
+    pub fn board(&self) -> &Board {
+        self.watching.board()
     }
 
     /// How polling goes, now and from now on.
@@ -230,12 +266,14 @@ impl App {
     /// whether everything ended in time.
     pub async fn stop(self, grace: Duration) -> bool {
         let gentle = self.shared.tasks.end(grace).await;
+        // Who looks after the store ends before it.
+        self.watching.end(self.shared.tasks.failed().is_none()).await;
         self.shared.store.close().await;
         gentle
     }
 }
 
-fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> anyhow::Result<App> {
+fn launch(shared: &Arc<Shared>, config: &Config, board: Board) -> anyhow::Result<()> {
     let rates = config.delivery.pace.then(|| Rates {
         chat_per_s: config.delivery.chat_per_s,
         chat_burst: config.delivery.chat_burst,
@@ -246,19 +284,54 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> a
         history_days: config.store.keep_history_days,
         done_days: config.store.keep_done_days,
     };
-    let delivery = Delivery::new(Arc::clone(&shared), rates);
-    let chats = Chats::new(Arc::clone(&shared), delivery.clone());
+    let delivery = Delivery::new(Arc::clone(shared), rates);
+    let chats = Chats::new(Arc::clone(shared), delivery.clone());
     let tasks = shared.tasks.clone();
-    tasks.spawn("deliver", Deliver::new(delivery.clone())?.run());
+    let deliver = Deliver::new(delivery.clone())?.run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("deliver", async move {
+        deliver.await;
+        vitals.end(Loop::Deliver);
+    });
+    let vitals = Arc::clone(&shared.vitals);
     tasks.spawn("chats", async move {
         chats.run().await;
+        vitals.end(Loop::Chats);
         delivery.close();
     });
-    tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
-    tasks.spawn("retention", Retention::new(Arc::clone(&shared), keep).run());
-    tasks.spawn("publish", publish(Arc::clone(&shared)));
-    tasks.spawn("pending", pipeline::pending(Arc::clone(&shared)));
-    Ok(App { polling: shared.polling.subscribe(), shared, claim_code })
+    let intake = Intake::new(Arc::clone(shared)).run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("intake", async move {
+        intake.await;
+        vitals.end(Loop::Intake);
+    });
+    tasks.spawn("retention", Retention::new(Arc::clone(shared), keep).run());
+    tasks.spawn("publish", publish(Arc::clone(shared)));
+    tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
+    tasks.spawn("ready", ready(shared.polling.subscribe(), board, tasks.drain().clone()));
+    Ok(())
+}
+
+/// Notes that the first poll was answered.
+async fn ready(mut polling: watch::Receiver<Polling>, board: Board, drain: CancellationToken) {
+    tokio::select! {
+        first = polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)) => {
+            if first.is_ok() {
+                board.enter(Phase::Running);
+            }
+        }
+        () = drain.cancelled() => {}
+    }
+}
+
+fn supervision(config: &Config) -> supervise::Settings {
+    supervise::Settings {
+        every: Duration::from_secs(config.watch.every_s),
+        system_every: Duration::from_secs(config.watch.system_every_s),
+        thresholds: thresholds(config),
+        heartbeat: config.watch.heartbeat_path.clone(),
+        environment: config.bot.environment.clone(),
+    }
 }
 
 /// Fills Telegram's command menus. Convenience only: tried a few times, then left.
@@ -358,4 +431,28 @@ fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
         tracing::warn!(path = %path.display(), "left out: too large, not UTF-8, or one too many");
     }
     Ok(Some(Arc::new(knowledge)))
+}
+
+/// When something is a finding, by the configuration.
+fn thresholds(config: &Config) -> supervise::Thresholds {
+    const MIB: u64 = 1024 * 1024;
+    let watch = &config.watch;
+    supervise::Thresholds {
+        poll_stalled: Duration::from_secs(watch.poll_stalled_s),
+        poll_failing: Duration::from_secs(watch.poll_failing_s),
+        inbox_age: Duration::from_secs(watch.inbox_age_s),
+        outbox_age: Duration::from_secs(watch.outbox_age_s),
+        provider_failures: watch.provider_failures,
+        provider_slow_s: watch.provider_slow_s,
+        response_s: watch.response_s,
+        error_ratio: watch.error_ratio,
+        disk_ratio: watch.disk_ratio,
+        memory_ratio: watch.memory_ratio,
+        cpu_ratio: watch.cpu_ratio,
+        commit_slow_s: watch.commit_slow_ms as f64 / 1e3,
+        rss_warn_bytes: watch.rss_warn_mb * MIB,
+        rss_stop_bytes: watch.rss_stop_mb * MIB,
+        event: Duration::from_secs(watch.event_s),
+        ..supervise::Thresholds::default()
+    }
 }

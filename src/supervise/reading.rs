@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
+use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
 use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
@@ -32,6 +33,12 @@ pub struct Told {
     pub outbox: Option<Waiting>,
     /// Durations of all commits since the start, in seconds.
     pub commits: Option<Buckets>,
+    /// Updates that wait at Telegram, when it was asked.
+    pub pending: Option<u64>,
+    /// Polling pauses because too much waits.
+    pub backlog_full: bool,
+    /// The owner paused answering.
+    pub paused: bool,
     /// The machine, when it was looked at.
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
@@ -71,8 +78,7 @@ impl Gauge {
 
     fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, told: Told) -> Reading {
         let clock_jump_ms = self.jumped(now_ms, wall_ms);
-        let backlog_full = vitals.backlog_full.load(Relaxed);
-        if backlog_full {
+        if told.backlog_full {
             self.backlog_full_ms = Some(now_ms);
         }
         let depth = |waiting: Option<Waiting>| {
@@ -94,6 +100,7 @@ impl Gauge {
             wall_ms,
             clock_jump_ms,
             overdue: vitals.overdue(),
+            silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
             conflict: self.conflicting(now_ms, vitals.conflicts.get(), &polling),
             polling,
             sending: vitals.sending.read(),
@@ -101,10 +108,10 @@ impl Gauge {
             store: vitals.store.read(),
             inbox,
             outbox,
-            pending: u64::try_from(vitals.pending.load(Relaxed)).ok(),
-            backlog_full,
+            pending: told.pending,
+            backlog_full: told.backlog_full,
             backlog_full_ms: self.backlog_full_ms,
-            paused: vitals.paused.load(Relaxed),
+            paused: told.paused,
             recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
             happened: happened.collect(),
             system: told.system,

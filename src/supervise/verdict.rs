@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use super::figures::{bytes, line, seconds, share, span};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use super::wording::{bytes, line, seconds, share, span};
 use crate::model::finding::Kind;
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
