@@ -13,6 +13,8 @@ mod crash;
 mod delivery;
 mod disk;
 mod groups;
+mod hangup;
 mod intake;
 mod lifecycle;
 mod previews;
+mod reload;
