@@ -5,26 +5,31 @@ mod menus;
 pub mod reload;
 mod restart;
 mod settings;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use self::reload::{Reloaded, Reloader};
+use self::watching::Watching;
 use crate::answer::Answerer;
 use crate::commands::{self, About, Desk};
 use crate::config::{Loaded, Sources};
 use crate::lifecycle::Tasks;
+use crate::model::beat::Loop;
 use crate::model::clock::Clock;
 use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::finding::Kind;
 use crate::model::ids::{BotId, UserId};
 use crate::model::limits;
 use crate::model::vitals::Vitals;
 use crate::pipeline::{self, Chats, Deliver, Delivery, Intake, Polling, Retention, Shared};
 use crate::store::{Opening, Store};
-use crate::supervise::Board;
+use crate::supervise::{Board, Phase};
 use crate::telegram::{Client, Me};
 
 /// What a test or a benchmark may set that no configuration should.
@@ -47,8 +52,8 @@ pub struct App {
     shared: Arc<Shared>,
     polling: watch::Receiver<Polling>,
     reloader: Arc<Reloader>,
-    board: Board,
     claim_code: Option<String>,
+    watching: Watching,
 }
 
 /// Parts that are opened before Telegram is asked anything.
@@ -58,6 +63,7 @@ pub struct Prepared {
     answerer: Arc<Answerer>,
     reloader: Arc<Reloader>,
     vitals: Arc<Vitals>,
+    board: Board,
     tuning: Tuning,
     bot: BotId,
 }
@@ -71,14 +77,15 @@ impl Prepared {
         let config = &loaded.config;
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
+        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         if let Some(aside) = store.set_aside() {
+            vitals.happened(Kind::StoreCorrupt);
             tracing::error!(
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;
         let knowledge = settings::knowledge(config)?;
         let provider = settings::provider(config, knowledge.as_deref())?;
@@ -90,13 +97,15 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
+        let board = Board::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
             client.clone(),
             Arc::clone(&answerer),
+            board.clone(),
             tuning.reconcile_after,
         ));
-        Ok(Self { store, client, answerer, reloader, vitals, tuning, bot })
+        Ok(Self { store, client, answerer, reloader, vitals, board, tuning, bot })
     }
 
     /// Reads the configuration again on demand, already while Telegram is asked.
@@ -110,6 +119,26 @@ impl Prepared {
     /// # Errors
     /// When the state cannot be read or written.
     pub async fn start(self, tasks: Tasks) -> anyhow::Result<Option<App>> {
+        let reloader = self.reloader();
+        let supervision = settings::supervision(&reloader.loaded().config);
+        let watching = Watching::start(&self.vitals, &self.store, &self.board, supervision, &tasks);
+        match self.connect(tasks).await {
+            Ok(Some((shared, claim_code))) => {
+                let polling = shared.polling.subscribe();
+                Ok(Some(App { polling, shared, reloader, claim_code, watching }))
+            }
+            Ok(None) => {
+                watching.end(true).await;
+                Ok(None)
+            }
+            Err(e) => {
+                watching.end(false).await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn connect(self, tasks: Tasks) -> anyhow::Result<Option<(Arc<Shared>, Option<String>)>> {
         let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
         let reloader = self.reloader();
         let hold = reloader.hold().await;
@@ -153,9 +182,9 @@ impl Prepared {
             self.answerer,
             settings::stages(config, self.tuning.reconcile_after),
         )?);
-        let app = launch(shared, Arc::clone(&reloader), claim_code)?;
+        launch(&shared, &reloader, self.board)?;
         drop(hold);
-        Ok(Some(app))
+        Ok(Some((shared, claim_code)))
     }
 
     /// `getMe`, until it is answered.
@@ -176,12 +205,7 @@ impl Prepared {
             attempt += 1;
             self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
-                _ if e.token_refused() => {
-                    crate::systemd::status(
-                        "Telegram refuses the token; get a new one from @BotFather",
-                    );
-                    limits::TOKEN_REFUSED_PAUSE
-                }
+                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
                 Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
@@ -224,6 +248,12 @@ impl App {
     pub async fn ready(&mut self) {
         // The sender lives in `shared`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
+        self.board().enter(Phase::Running);
+    }
+
+    /// Where the last report hangs, and where people ask the process for something.
+    pub fn board(&self) -> &Board {
+        self.watching.board()
     }
 
     /// How polling goes, now and from now on.
@@ -251,46 +281,64 @@ impl App {
         &self.reloader
     }
 
-    /// Where people ask the process for something.
-    pub fn board(&self) -> &Board {
-        &self.board
-    }
-
     /// Stops: nothing new is taken, running work gets `grace`, the rest stays on disk. Answers
     /// whether everything ended in time.
     pub async fn stop(self, grace: Duration) -> bool {
         let gentle = self.shared.tasks.end(grace).await;
+        // Who looks after the store ends before it.
+        self.watching.end(self.shared.tasks.failed().is_none()).await;
         self.shared.store.close().await;
         gentle
     }
 }
 
-fn launch(
-    shared: Arc<Shared>,
-    reloader: Arc<Reloader>,
-    claim_code: Option<String>,
-) -> anyhow::Result<App> {
-    let board = Board::new();
+fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: Board) -> anyhow::Result<()> {
     let rates = settings::rates(&reloader.loaded().config);
-    let delivery = Delivery::new(Arc::clone(&shared), rates);
-    let chats = Chats::new(Arc::clone(&shared), delivery.clone());
+    let delivery = Delivery::new(Arc::clone(shared), rates);
+    let chats = Chats::new(Arc::clone(shared), delivery.clone());
     let owners = Arc::new(Notify::new());
     reloader.runs(reload::Running {
-        shared: Arc::clone(&shared),
+        shared: Arc::clone(shared),
         delivery: delivery.clone(),
         owners: Arc::clone(&owners),
     });
     let tasks = shared.tasks.clone();
-    tasks.spawn("deliver", Deliver::new(delivery.clone())?.run());
+    let deliver = Deliver::new(delivery.clone())?.run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("deliver", async move {
+        deliver.await;
+        vitals.end(Loop::Deliver);
+    });
+    let vitals = Arc::clone(&shared.vitals);
     tasks.spawn("chats", async move {
         chats.run().await;
+        vitals.end(Loop::Chats);
         delivery.close();
     });
-    tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
-    tasks.spawn("retention", Retention::new(Arc::clone(&shared)).run());
-    tasks.spawn("pending", pipeline::pending(Arc::clone(&shared)));
-    tasks.spawn("menus", menus::menus(Arc::clone(&shared), owners));
-    let drain = tasks.drain().clone();
-    tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(&reloader), drain));
-    Ok(App { polling: shared.polling.subscribe(), shared, reloader, board, claim_code })
+    let intake = Intake::new(Arc::clone(shared)).run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("intake", async move {
+        intake.await;
+        vitals.end(Loop::Intake);
+    });
+    tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
+    tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
+    tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
+    let drain = tasks.drain();
+    let restarts = restart::restarts(board.clone(), Arc::clone(reloader), drain.clone());
+    tasks.spawn("restarts", restarts);
+    tasks.spawn("ready", ready(shared.polling.subscribe(), board, drain.clone()));
+    Ok(())
+}
+
+/// Notes that the first poll was answered.
+async fn ready(mut polling: watch::Receiver<Polling>, board: Board, drain: CancellationToken) {
+    tokio::select! {
+        first = polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)) => {
+            if first.is_ok() {
+                board.enter(Phase::Running);
+            }
+        }
+        () = drain.cancelled() => {}
+    }
 }

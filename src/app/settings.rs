@@ -13,7 +13,7 @@ use crate::provider::{
 };
 use crate::store::{Keep, Knowledge};
 use crate::telegram::pace::Rates;
-use crate::{answer, pipeline, telegram};
+use crate::{answer, pipeline, supervise, telegram};
 
 pub(super) fn telegram(config: &Config) -> telegram::Settings {
     telegram::Settings {
@@ -56,6 +56,16 @@ pub(super) fn rates(config: &Config) -> Option<Rates> {
         overall_per_s: f64::from(config.delivery.overall_per_s),
         group_per_min: f64::from(config.delivery.group_per_min),
     })
+}
+
+pub(super) fn supervision(config: &Config) -> supervise::Settings {
+    supervise::Settings {
+        every: Duration::from_secs(5),
+        system_every: Duration::from_secs(60),
+        thresholds: supervise::Thresholds::default(),
+        heartbeat: config.store.path.with_file_name("heartbeat"),
+        environment: config.bot.environment.clone(),
+    }
 }
 
 pub(super) fn answering(config: &Config) -> answer::Settings {

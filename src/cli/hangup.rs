@@ -4,59 +4,59 @@
 //! READY=1 (sd_notify(3)).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::reload::{Reloaded, Reloader};
 use crate::config::Sources;
-use crate::model::swap::Swap;
-use crate::systemd;
+use crate::{supervise, systemd};
 
 /// Collects signals for the one task that reloads.
-#[derive(Default)]
 pub(super) struct Hangups {
+    reloader: Arc<Reloader>,
+    sources: Sources,
     asked: Notify,
-    /// What systemd was told last; `None` before it was told that the bot is ready.
-    standing: Swap<Option<String>>,
+    told_ready: AtomicBool,
 }
 
 impl Hangups {
+    /// No signal came yet.
+    pub(super) fn new(reloader: Arc<Reloader>, sources: Sources) -> Self {
+        Self { reloader, sources, asked: Notify::new(), told_ready: AtomicBool::new(false) }
+    }
+
     /// A signal came. Several that come during a reload make one more.
     pub(super) fn ask(&self) {
         tracing::info!("SIGHUP: reading the configuration again");
         self.asked.notify_one();
     }
 
-    /// The bot is ready, and this is how it goes; said again after each reload.
-    pub(super) fn stands(&self, status: &str) {
-        self.standing.set(Some(status.to_owned()));
+    /// systemd was told that the bot is ready.
+    pub(super) fn told_ready(&self) {
+        self.told_ready.store(true, Ordering::SeqCst);
     }
 
     /// Reloads when asked, until the process drains.
-    pub(super) async fn run(
-        self: Arc<Self>,
-        reloader: Arc<Reloader>,
-        sources: Sources,
-        drain: CancellationToken,
-    ) {
+    pub(super) async fn run(self: Arc<Self>, drain: CancellationToken) {
         loop {
             tokio::select! {
                 () = drain.cancelled() => return,
                 () = self.asked.notified() => {}
             }
-            let ready = self.standing.get().is_some();
-            if ready {
+            let tell = self.told_ready.load(Ordering::SeqCst);
+            if tell {
                 systemd::reloading("reading the configuration again");
             }
-            let refused = match reloader.reload(&sources).await {
-                Reloaded::Taken { .. } => String::new(),
-                Reloaded::Rejected(why) => format!("; the new configuration was refused: {why}"),
-            };
-            match self.standing.get().as_deref() {
-                Some(status) if ready => systemd::ready(&format!("{status}{refused}")),
-                Some(status) => systemd::status(&format!("{status}{refused}")),
-                None => systemd::status(&format!("connecting to Telegram{refused}")),
+            let outcome = self.reloader.reload(&self.sources).await;
+            if tell {
+                let now = supervise::words(&self.reloader.board().report());
+                // The status line goes on from here, so it says how things stand.
+                systemd::ready(&match outcome {
+                    Reloaded::Taken { .. } => now,
+                    Reloaded::Rejected(why) => format!("{now}; configuration refused: {why}"),
+                });
             }
         }
     }

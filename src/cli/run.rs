@@ -14,7 +14,7 @@ use crate::config::{Config, Format, Loaded, Sources};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
-use crate::pipeline::Polling;
+use crate::supervise;
 use crate::systemd;
 
 /// Runs until a signal, or until a task panics. `sources`: read again on SIGHUP.
@@ -38,14 +38,21 @@ pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode>
     outcome
 }
 
+/// What opening the state file may take.
+const OPENING: Duration = Duration::from_secs(300);
+
+/// By how much the stop is extended while it goes on.
+const EXTENSION: Duration = Duration::from_secs(20);
+
 async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
+    // A large file is checked, and one of an older version brought up to date.
+    systemd::extend(OPENING);
+    systemd::status("opening the state file");
     let prepared = Prepared::open(loaded, tuning())?;
-    systemd::status("connecting to Telegram");
-    let hangups = Arc::new(Hangups::default());
-    let drain = tasks.drain().clone();
-    tasks.spawn("reload", Arc::clone(&hangups).run(prepared.reloader(), sources, drain));
+    let hangups = Arc::new(Hangups::new(prepared.reloader(), sources));
+    tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
     let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);
     let app = loop {
@@ -61,31 +68,23 @@ async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
             },
         }
     };
-    let Some(app) = app else { return Ok(ExitCode::SUCCESS) };
-    watch(&app, &mut signals, &tasks, &hangups).await;
+    let Some(mut app) = app else { return Ok(ExitCode::SUCCESS) };
+    watch(&mut app, &mut signals, &tasks, &hangups).await;
     let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
 /// Tells systemd how things go until it is time to stop.
-async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
-    let mut polling = app.polling();
+async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut ready = false;
     loop {
-        let now = *polling.borrow_and_update();
-        if !ready && matches!(now, Polling::Listening | Polling::Full) {
-            ready = true;
-            hangups.stands(words(now));
-            systemd::ready(words(now));
-            tracing::info!("ready: Telegram answered the first poll");
-        } else {
-            if ready {
-                hangups.stands(words(now));
-            }
-            systemd::status(words(now));
-        }
         tokio::select! {
-            _ = polling.changed() => {}
+            () = app.ready(), if !ready => {
+                ready = true;
+                systemd::ready(&supervise::words(&app.board().report()));
+                hangups.told_ready();
+                tracing::info!("ready: Telegram answered the first poll");
+            }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
@@ -105,9 +104,12 @@ async fn end(
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
     let stop = app.stop(grace);
     tokio::pin!(stop);
+    let mut patience = tokio::time::interval(EXTENSION / 2);
     let gentle = loop {
         tokio::select! {
             gentle = &mut stop => break gentle,
+            // The grace may be longer than the unit's `TimeoutStopSec`.
+            _ = patience.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
                 tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
                 return Ok(ExitCode::from(exit::TEMPFAIL));
@@ -126,17 +128,6 @@ async fn end(
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn words(polling: Polling) -> &'static str {
-    match polling {
-        Polling::Starting => "connecting to Telegram",
-        Polling::Listening => "answering",
-        Polling::Failing => "polls fail; trying again",
-        Polling::TokenRefused => "Telegram refuses the token; get a new one from @BotFather",
-        Polling::Conflict => "another process or a webhook takes this bot's updates",
-        Polling::Full => "catching up; polling pauses until the backlog is smaller",
-    }
 }
 
 fn sink(config: &Config) -> Sink {

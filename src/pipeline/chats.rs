@@ -82,7 +82,7 @@ impl Chats {
         let (drain, halt) = (self.shared.tasks.drain().clone(), self.shared.tasks.halt().clone());
         let shared = Arc::clone(&self.shared);
         while !drain.is_cancelled() {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             // Registered before the table is looked at, so that no wake-up is missed.
             let filled = shared.inbox_filled.notified();
             if self.step().await > 0 {
@@ -106,7 +106,7 @@ impl Chats {
             }
         }
         while self.running > 0 {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
@@ -124,7 +124,7 @@ impl Chats {
         let shared = Arc::clone(&self.shared);
         let read = || async {
             // A disk that refuses is a turn as well: a restart would not mend it.
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             shared.store.new_updates(cursor, limits::CLAIM_BATCH)
         };
         let Some(batch) = self.shared.insist("read the inbox", read).await else { return 0 };

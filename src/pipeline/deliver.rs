@@ -326,7 +326,7 @@ impl Deliver {
         let inner = Arc::clone(&self.0.0);
         let halt = inner.shared.tasks.halt().clone();
         loop {
-            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN + limits::TURN);
+            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN);
             let woken = inner.wake.notified();
             let until = self.step();
             if inner.closing.load(Ordering::SeqCst) && self.0.lanes().is_idle() {

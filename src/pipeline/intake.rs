@@ -63,7 +63,7 @@ impl Intake {
             match step {
                 Step::Took(_) | Step::Renewed => {}
                 Step::Failed(pause) => {
-                    self.shared.vitals.turn(Loop::Intake, pause + limits::TURN);
+                    self.shared.vitals.turn(Loop::Intake, pause);
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
@@ -88,7 +88,7 @@ impl Intake {
     /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
     /// same updates again.
     pub async fn step(&mut self) -> Step {
-        let within = self.shared.client.poll_deadline() + limits::TURN;
+        let within = self.shared.client.poll_deadline();
         self.shared.vitals.turn(Loop::Intake, within);
         if self.shared.is_full() {
             self.tell(Polling::Full);
@@ -129,7 +129,7 @@ impl Intake {
     }
 
     async fn accept(&mut self, batch: Batch) -> Step {
-        self.shared.vitals.turn(Loop::Intake, limits::TURN);
+        self.shared.vitals.turn(Loop::Intake, Duration::ZERO);
         self.shared.vitals.polls.add_one();
         self.shared.vitals.worked(&self.shared.vitals.polling);
         self.note_lag(&batch.updates);

@@ -5,6 +5,7 @@
 
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
+use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
 use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
@@ -96,6 +97,7 @@ impl Gauge {
             wall_ms,
             clock_jump_ms,
             overdue: vitals.overdue(),
+            silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
             conflict: self.conflicting(now_ms, vitals.conflicts.get(), &polling),
             polling,
             sending: vitals.sending.read(),

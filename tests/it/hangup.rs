@@ -1,11 +1,11 @@
 //! SIGHUP and the real binary: the configuration file and secrets on disk are read again.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
 use botapi_sim::{Hold, HoldAt};
 
 use crate::harness::{OWNER, SOON, Stage};
+use crate::notify::Ear;
 use crate::process::Daemon;
 
 const READY: &str = "ready: Telegram answered the first poll";
@@ -49,12 +49,13 @@ impl Files {
     }
 
     /// Stops the daemon; a new one, in process, finds nothing to do.
-    async fn end(mut self, mut daemon: Daemon) {
+    async fn end(mut self, mut daemon: Daemon) -> String {
         daemon.signal("TERM");
         assert_eq!(daemon.ended().await.code(), Some(0), "{}", daemon.log());
         self.stage.set("KATANA_CONFIG", "").set("KATANA_ANSWER_PROVIDER", "echo");
         self.stage.set("NOTIFY_SOCKET", "").start().await;
         self.stage.end().await;
+        daemon.log()
     }
 }
 
@@ -140,54 +141,42 @@ async fn a_start_that_is_stuck_on_a_revoked_token_goes_on_with_the_new_one() {
     daemon.says(READY).await;
     assert!(begun.elapsed() < SOON, "the pause after a refusal is a minute");
     assert_eq!(files.stage.ask(5, "awake?").await, "echo: awake?");
-    daemon.signal("TERM");
-    daemon.says("stopping: no new updates are taken grace_s=7").await;
-    files.end(daemon).await;
+    let log = files.end(daemon).await;
+    assert!(log.contains("stopping: no new updates are taken grace_s=7"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_of_each_reload_and_of_none_before_the_bot_is_ready() {
     let mut files = Files::new().await;
-    let path = files.stage.dir.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_read_timeout(Some(SOON)).expect("a timeout");
-    let hear = || {
-        let mut buffer = [0; 4096];
-        let length = socket.recv(&mut buffer).expect("a message from the daemon");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
-    let until = |words: &str| loop {
-        let heard = hear();
-        if heard.contains(words) {
-            return heard;
-        }
-        assert!(!heard.contains("READY=1"), "{words} expected before {heard}");
-    };
-    files.stage.set("NOTIFY_SOCKET", &path.display().to_string());
-    files.stage.sim.revoke_token();
+    let mut ear = Ear::listening(&mut files.stage);
+    let hold = files.stage.sim.hold(Hold::Method("getUpdates"), HoldAt::AfterEffect);
     let daemon = Daemon::start(&files.stage);
-    daemon.says("Telegram refuses the token").await;
+    assert!(hold.wait_held(1, SOON).await);
     daemon.signal("HUP");
     daemon.says("configuration read again").await;
-    let hold = files.stage.sim.hold(Hold::Method("getUpdates"), HoldAt::AfterEffect);
-    files.stage.sim.restore_token();
-    // The pause after a refusal ends with fresh connections only.
-    std::fs::write(&files.token, files.stage.sim.reissue_token()).expect("the token's file");
-    daemon.signal("HUP");
-    assert!(hold.wait_held(1, SOON).await);
     hold.release();
-    let ready = until("READY=1");
-    assert!(!ready.contains("RELOADING"), "{ready}");
-    files.write("bot.access = \"opne\"\n");
-    for (file, status) in [("bot.access = \"opne\"\n", "refused: bot.access: "), ("", "answering")]
-    {
+    ear.hears("READY=1").await;
+    assert_eq!(ear.count("RELOADING=1"), 0, "{:?}", ear.all());
+    let bad = ("bot.access = \"opne\"\n", "configuration refused: bot.access: ");
+    for (file, status) in [bad, ("", "STATUS=answering")] {
         files.write(file);
+        ear.forget();
         daemon.signal("HUP");
-        let reloading = until("RELOADING=1");
+        ear.hears("READY=1").await;
+        let said: Vec<_> = ear.all().iter().filter(|s| !s.starts_with("STATUS=")).collect();
+        let [reloading, ready] = said.as_slice() else { panic!("{said:?}") };
+        assert!(reloading.contains("RELOADING=1"), "{reloading}");
         let time = reloading.lines().find_map(|l| l.strip_prefix("MONOTONIC_USEC="));
         assert!(time.is_some_and(|t| t.parse::<u64>().is_ok()), "{reloading}");
-        let again = until("READY=1");
-        assert!(again.contains(status), "{again}");
+        assert!(ready.contains(status), "{ready}");
     }
+    // What stays is a finding, until a good reload.
+    files.write("bot.access = \"opne\"\n");
+    daemon.signal("HUP");
+    ear.hears("degraded: config_rejected").await;
+    files.write("");
+    ear.forget();
+    daemon.signal("HUP");
+    ear.hears("STATUS=answering").await;
     files.end(daemon).await;
 }

@@ -1,6 +1,7 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
 mod harness;
+mod notify;
 mod process;
 mod rendering;
 
@@ -18,3 +19,4 @@ mod intake;
 mod lifecycle;
 mod previews;
 mod reload;
+mod watchdog;

@@ -243,7 +243,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
         panic!("99 s are out of bounds");
     };
     assert!(why.starts_with("telegram.poll_timeout_s: ") && !why.contains('\n'), "{why}");
-    assert_eq!(stage.app().reloader().rejected(), Some(why));
+    assert_eq!(stage.app().board().config_rejected(), Some(why));
     assert_eq!(stage.ask(5, "open as before").await, "echo: open as before");
     // A provider that cannot be built is found before anything changes, too.
     let dir = stage.dir.path().join("gone").display().to_string();
@@ -253,7 +253,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     assert_eq!(stage.ask(5, "once more").await, "echo: once more");
     stage.set("KATANA_ANSWER_PROVIDER", "echo").set("KATANA_KNOWLEDGE_DIR", "");
     change(&mut stage, &[("KATANA_BOT_ACCESS", "open")], &[]).await;
-    assert_eq!(stage.app().reloader().rejected(), None);
+    assert_eq!(stage.app().board().config_rejected(), None);
     stage.end().await;
 }
 
