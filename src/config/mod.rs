@@ -35,6 +35,7 @@ mod telegram;
 mod tests;
 mod url;
 mod value;
+mod web;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,7 @@ pub use secret::Secret;
 pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};
 pub use store::Store;
 pub use telegram::Telegram;
+pub use web::Web;
 
 use settled::{Rows, Settled};
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub lifecycle: Lifecycle,
     /// What is logged.
     pub log: Log,
+    /// The HTTP endpoint.
+    pub web: Web,
 }
 
 /// A configuration with the story of its values.
@@ -117,6 +121,7 @@ impl Config {
             delivery: Delivery::read(&settled),
             lifecycle: Lifecycle::read(&settled),
             log: Log::read(&settled),
+            web: Web::read(&mut settled, sources),
             answer,
         };
         settled.refuse_copies_of_secrets();
@@ -127,7 +132,11 @@ impl Config {
 
     /// Every secret that is loaded, for whoever keeps them out of logs.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let keys = [self.openai.api_key.as_ref(), self.anthropic.api_key.as_ref()];
+        let keys = [
+            self.openai.api_key.as_ref(),
+            self.anthropic.api_key.as_ref(),
+            self.web.admin_token.as_ref(),
+        ];
         std::iter::once(&self.telegram.token).chain(keys.into_iter().flatten())
     }
 }

@@ -9,7 +9,10 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod board;
+pub mod exposition;
+mod metrics;
 mod report;
 
 pub use board::Board;
+pub use metrics::{Metrics, Names, StoreTimings};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, System};
