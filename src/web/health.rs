@@ -80,7 +80,8 @@ pub(super) fn finding(finding: &Finding, full: bool) -> Value {
     json!({"name": name, "severity": severity, "text": finding.text, "since": since})
 }
 
-fn checks(view: &View<'_>, full: bool) -> Value {
+/// The state of each dependency, by name.
+pub(super) fn checks(view: &View<'_>, full: bool) -> Value {
     let age = |run: Run, what| Observed {
         value: view.worked_age_s(&run),
         unit: "s",
