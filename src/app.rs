@@ -1,18 +1,23 @@
 //! The composition root: the only file where concrete parts meet.
 
+mod watching;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::SecretString;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Answerer};
 use crate::commands::{self, About, Desk, Rules, Scope};
 use crate::config::{self, Config};
 use crate::lifecycle::Tasks;
+use crate::model::beat::Loop;
 use crate::model::clock::Clock;
 use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::finding::Kind;
 use crate::model::ids::{BotId, ChatId, UserId};
 use crate::model::limits;
 use crate::model::vitals::Vitals;
@@ -21,8 +26,11 @@ use crate::provider::{
     Anthropic, AnthropicSettings, Echo, Offline, OpenAi, OpenAiSettings, Provider,
 };
 use crate::store::{Keep, Knowledge, Opening, Store};
+use crate::supervise::{self, Board, Phase};
 use crate::telegram::pace::Rates;
 use crate::telegram::{Client, Me, Settings as TelegramSettings};
+
+use watching::Watching;
 
 /// What a test or a benchmark may set that no configuration should.
 #[derive(Clone, Debug)]
@@ -44,6 +52,7 @@ pub struct App {
     shared: Arc<Shared>,
     polling: watch::Receiver<Polling>,
     claim_code: Option<String>,
+    watching: Watching,
 }
 
 /// Parts that are opened before Telegram is asked anything.
@@ -52,6 +61,8 @@ pub struct Prepared {
     client: Client,
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
+    vitals: Arc<Vitals>,
+    board: Board,
     tuning: Tuning,
     bot: BotId,
 }
@@ -64,23 +75,27 @@ impl Prepared {
     pub fn open(config: &Config, tuning: Tuning) -> anyhow::Result<Self> {
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
+        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         if let Some(aside) = store.set_aside() {
+            vitals.happened(Kind::StoreCorrupt);
             tracing::error!(
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        let client = Client::new(&TelegramSettings {
+        let settings = TelegramSettings {
             api_url: config.telegram.api_url.clone(),
             token: SecretString::from(config.telegram.token.expose()),
             poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
             poll_deadline: Duration::from_secs(config.telegram.poll_deadline_s),
             send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
-        })?;
+        };
+        let client = Client::new(&settings, Arc::clone(&vitals))?;
         let knowledge = knowledge(config)?;
         let provider = provider(config, knowledge.as_deref())?;
-        Ok(Self { store, client, provider, knowledge, tuning, bot })
+        let board = Board::new();
+        Ok(Self { store, client, provider, knowledge, vitals, board, tuning, bot })
     }
 
     /// Asks Telegram who the bot is, for as long as it takes, then starts all stages. `None` when
@@ -89,6 +104,28 @@ impl Prepared {
     /// # Errors
     /// When the state cannot be read or written.
     pub async fn start(self, config: &Config, tasks: Tasks) -> anyhow::Result<Option<App>> {
+        let settings = supervision(config);
+        let watching = Watching::start(&self.vitals, &self.store, &self.board, settings, &tasks);
+        match self.connect(config, tasks).await {
+            Ok(Some((shared, claim_code))) => {
+                Ok(Some(App { polling: shared.polling.subscribe(), shared, claim_code, watching }))
+            }
+            Ok(None) => {
+                watching.end(true).await;
+                Ok(None)
+            }
+            Err(e) => {
+                watching.end(false).await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn connect(
+        self,
+        config: &Config,
+        tasks: Tasks,
+    ) -> anyhow::Result<Option<(Arc<Shared>, Option<String>)>> {
         let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
         tracing::info!(
             bot_id = me.id.0,
@@ -100,7 +137,7 @@ impl Prepared {
             "connected to Telegram"
         );
         let claim_code = self.open_access(config).await?;
-        let vitals = Arc::new(Vitals::default());
+        let vitals = Arc::clone(&self.vitals);
         let clock = self.tuning.clock.clone();
         let desk = Desk::new(
             self.store.clone(),
@@ -116,8 +153,13 @@ impl Prepared {
                 started_ms: clock.now_ms(),
             },
         );
-        let answerer =
-            Answerer::new(self.provider, self.knowledge, self.store.clone(), answering(config));
+        let answerer = Answerer::new(
+            self.provider,
+            self.knowledge,
+            self.store.clone(),
+            answering(config),
+            Arc::clone(&vitals),
+        );
         let settings = pipeline::Settings {
             backlog_max: u64::from(config.pipeline.backlog_max),
             poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
@@ -136,7 +178,8 @@ impl Prepared {
             answerer,
             settings,
         )?);
-        Ok(Some(launch(shared, config, claim_code)?))
+        launch(&shared, config, self.board)?;
+        Ok(Some((shared, claim_code)))
     }
 
     /// `getMe`, until it is answered.
@@ -152,13 +195,9 @@ impl Prepared {
                 Err(e) => e,
             };
             attempt += 1;
+            self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
-                _ if e.token_refused() => {
-                    crate::systemd::status(
-                        "Telegram refuses the token; get a new one from @BotFather",
-                    );
-                    limits::TOKEN_REFUSED_PAUSE
-                }
+                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
                 Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
@@ -200,6 +239,12 @@ impl App {
     pub async fn ready(&mut self) {
         // The sender lives in `shared`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
+        self.board().enter(Phase::Running);
+    }
+
+    /// Where the last report hangs.
+    pub fn board(&self) -> &Board {
+        self.watching.board()
     }
 
     /// How polling goes, now and from now on.
@@ -221,12 +266,14 @@ impl App {
     /// whether everything ended in time.
     pub async fn stop(self, grace: Duration) -> bool {
         let gentle = self.shared.tasks.end(grace).await;
+        // Who looks after the store ends before it.
+        self.watching.end(self.shared.tasks.failed().is_none()).await;
         self.shared.store.close().await;
         gentle
     }
 }
 
-fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> anyhow::Result<App> {
+fn launch(shared: &Arc<Shared>, config: &Config, board: Board) -> anyhow::Result<()> {
     let rates = config.delivery.pace.then(|| Rates {
         chat_per_s: config.delivery.chat_per_s,
         chat_burst: config.delivery.chat_burst,
@@ -237,18 +284,54 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> a
         history_days: config.store.keep_history_days,
         done_days: config.store.keep_done_days,
     };
-    let delivery = Delivery::new(Arc::clone(&shared), rates);
-    let chats = Chats::new(Arc::clone(&shared), delivery.clone());
+    let delivery = Delivery::new(Arc::clone(shared), rates);
+    let chats = Chats::new(Arc::clone(shared), delivery.clone());
     let tasks = shared.tasks.clone();
-    tasks.spawn("deliver", Deliver::new(delivery.clone())?.run());
+    let deliver = Deliver::new(delivery.clone())?.run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("deliver", async move {
+        deliver.await;
+        vitals.end(Loop::Deliver);
+    });
+    let vitals = Arc::clone(&shared.vitals);
     tasks.spawn("chats", async move {
         chats.run().await;
+        vitals.end(Loop::Chats);
         delivery.close();
     });
-    tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
-    tasks.spawn("retention", Retention::new(Arc::clone(&shared), keep).run());
-    tasks.spawn("publish", publish(Arc::clone(&shared)));
-    Ok(App { polling: shared.polling.subscribe(), shared, claim_code })
+    let intake = Intake::new(Arc::clone(shared)).run();
+    let vitals = Arc::clone(&shared.vitals);
+    tasks.spawn("intake", async move {
+        intake.await;
+        vitals.end(Loop::Intake);
+    });
+    tasks.spawn("retention", Retention::new(Arc::clone(shared), keep).run());
+    tasks.spawn("publish", publish(Arc::clone(shared)));
+    tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
+    tasks.spawn("ready", ready(shared.polling.subscribe(), board, tasks.drain().clone()));
+    Ok(())
+}
+
+/// Notes that the first poll was answered.
+async fn ready(mut polling: watch::Receiver<Polling>, board: Board, drain: CancellationToken) {
+    tokio::select! {
+        first = polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)) => {
+            if first.is_ok() {
+                board.enter(Phase::Running);
+            }
+        }
+        () = drain.cancelled() => {}
+    }
+}
+
+fn supervision(config: &Config) -> supervise::Settings {
+    supervise::Settings {
+        every: Duration::from_secs(5),
+        system_every: Duration::from_secs(60),
+        thresholds: supervise::Thresholds::default(),
+        heartbeat: config.store.path.with_file_name("heartbeat"),
+        environment: config.bot.environment.clone(),
+    }
 }
 
 /// Fills Telegram's command menus. Convenience only: tried a few times, then left.

@@ -12,7 +12,7 @@ use crate::config::{Config, Format, Loaded};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
-use crate::pipeline::Polling;
+use crate::supervise;
 use crate::systemd;
 
 /// Runs until a signal, or until a task panics.
@@ -36,11 +36,19 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     outcome
 }
 
+/// What opening the state file may take.
+const OPENING: Duration = Duration::from_secs(300);
+
+/// By how much the stop is extended while it goes on.
+const EXTENSION: Duration = Duration::from_secs(20);
+
 async fn live(config: &Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
+    // A large file is checked, and one of an older version brought up to date.
+    systemd::extend(OPENING);
+    systemd::status("opening the state file");
     let prepared = Prepared::open(config, tuning())?;
-    systemd::status("connecting to Telegram");
     let starting = prepared.start(config, tasks.clone());
     tokio::pin!(starting);
     let app = loop {
@@ -56,26 +64,21 @@ async fn live(config: &Config) -> anyhow::Result<ExitCode> {
             },
         }
     };
-    let Some(app) = app else { return Ok(ExitCode::SUCCESS) };
-    watch(&app, &mut signals, &tasks).await;
+    let Some(mut app) = app else { return Ok(ExitCode::SUCCESS) };
+    watch(&mut app, &mut signals, &tasks).await;
     end(app, &mut signals, &tasks, Duration::from_secs(config.lifecycle.grace_s)).await
 }
 
 /// Tells systemd how things go until it is time to stop.
-async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks) {
-    let mut polling = app.polling();
+async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks) {
     let mut ready = false;
     loop {
-        let now = *polling.borrow_and_update();
-        if !ready && matches!(now, Polling::Listening | Polling::Full) {
-            ready = true;
-            systemd::ready(words(now));
-            tracing::info!("ready: Telegram answered the first poll");
-        } else {
-            systemd::status(words(now));
-        }
         tokio::select! {
-            _ = polling.changed() => {}
+            () = app.ready(), if !ready => {
+                ready = true;
+                systemd::ready(&supervise::words(&app.board().report()));
+                tracing::info!("ready: Telegram answered the first poll");
+            }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
@@ -95,9 +98,12 @@ async fn end(
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
     let stop = app.stop(grace);
     tokio::pin!(stop);
+    let mut patience = tokio::time::interval(EXTENSION / 2);
     let gentle = loop {
         tokio::select! {
             gentle = &mut stop => break gentle,
+            // The grace may be longer than the unit's `TimeoutStopSec`.
+            _ = patience.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
                 tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
                 return Ok(ExitCode::from(exit::TEMPFAIL));
@@ -116,17 +122,6 @@ async fn end(
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn words(polling: Polling) -> &'static str {
-    match polling {
-        Polling::Starting => "connecting to Telegram",
-        Polling::Listening => "answering",
-        Polling::Failing => "polls fail; trying again",
-        Polling::TokenRefused => "Telegram refuses the token; get a new one from @BotFather",
-        Polling::Conflict => "another process or a webhook takes this bot's updates",
-        Polling::Full => "catching up; polling pauses until the backlog is smaller",
-    }
 }
 
 fn unsupported_reload() {

@@ -2,7 +2,7 @@
 //! business.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ pub struct Vitals {
     started: Instant,
     clock: Clock,
     beats: Beats,
+    stall_ms: AtomicU64,
     /// Polls: the age of the last one that worked is the one figure that shows deafness.
     pub polling: Streak,
     /// Sends of parts.
@@ -55,6 +56,12 @@ pub struct Vitals {
     pub reconciled_lost: Count,
     /// Parts sent again although they may have arrived.
     pub possible_duplicates: Count,
+    /// The owner paused answering.
+    pub paused: AtomicBool,
+    /// So much waits that polling pauses.
+    pub backlog_full: AtomicBool,
+    /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
+    pub pending: AtomicI64,
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
@@ -140,6 +147,7 @@ impl Vitals {
             started: Instant::now(),
             clock,
             beats: Beats::default(),
+            stall_ms: AtomicU64::new(limits::STALL.as_millis() as u64),
             polling: Streak::default(),
             sending: Streak::default(),
             provider: Streak::default(),
@@ -158,6 +166,9 @@ impl Vitals {
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),
+            paused: AtomicBool::new(false),
+            backlog_full: AtomicBool::new(false),
+            pending: AtomicI64::new(-1),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),
             timings: Mutex::default(),
@@ -175,9 +186,17 @@ impl Vitals {
         self.clock.now_ms()
     }
 
-    /// A loop turned, and will turn again within `within`.
-    pub fn turn(&self, looping: Loop, within: Duration) {
-        self.beats.turn(looping, self.now_ms(), within);
+    /// A loop turned, and will now wait for at most `waits` on purpose. It is overdue when it has
+    /// not turned that long plus the time that work may take, see [`Vitals::set_stall`].
+    pub fn turn(&self, looping: Loop, waits: Duration) {
+        let work = Duration::from_millis(self.stall_ms.load(Ordering::Relaxed));
+        self.beats.turn(looping, self.now_ms(), waits + work);
+    }
+
+    /// How long the work of one turn may take.
+    pub fn set_stall(&self, work: Duration) {
+        let ms = u64::try_from(work.as_millis()).unwrap_or(u64::MAX);
+        self.stall_ms.store(ms, Ordering::Relaxed);
     }
 
     /// A loop ended, and nobody waits for it any more.

@@ -13,6 +13,7 @@ use super::exposition::Family;
 use super::report::Report;
 use crate::model::histogram::{Buckets, Histogram};
 use crate::model::vitals::{Timing, Vitals};
+use crate::store::Timings;
 
 /// Names that are known beforehand.
 #[derive(Clone, Debug, Default)]
@@ -27,15 +28,6 @@ pub struct Names {
     pub model: String,
     /// The chat commands.
     pub commands: Vec<&'static str>,
-}
-
-/// Durations inside of the store, in seconds.
-#[derive(Clone, Debug, Default)]
-pub struct StoreTimings {
-    /// Commits.
-    pub commit: Buckets,
-    /// Queries.
-    pub query: Buckets,
 }
 
 /// Makes the metrics.
@@ -55,7 +47,7 @@ impl Metrics {
         &self,
         vitals: &Vitals,
         report: &Report,
-        store: Option<&StoreTimings>,
+        store: Option<&Timings>,
     ) -> Vec<Family> {
         let mut families = host::verdict(&self.names, vitals, report);
         families.extend(work::families(&self.names, vitals, report));

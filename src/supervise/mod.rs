@@ -10,9 +10,27 @@
 
 mod board;
 pub mod exposition;
+mod heartbeat;
+mod judge;
 mod metrics;
+mod probe;
+mod reading;
 mod report;
+mod supervisor;
+mod system;
+mod verdict;
+mod watchdog;
+mod window;
+mod words;
 
 pub use board::Board;
-pub use metrics::{Metrics, Names, StoreTimings};
-pub use report::{Depth, Happened, Phase, Reading, Recent, Report, System};
+pub use judge::Judge;
+pub use metrics::{Metrics, Names};
+pub use probe::probe;
+pub use reading::{Gauge, Told, Waiting};
+pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
+pub use supervisor::{Settings, Supervisor};
+pub use system::Machine;
+pub use verdict::{Level, Seen, TEXT_CHARS, Thresholds, over_limit, seen};
+pub use watchdog::{Bark, watchdog};
+pub use words::words;

@@ -31,7 +31,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::vitals::Vitals;
-use crate::supervise::{Board, StoreTimings};
+use crate::store::Timings;
+use crate::supervise::Board;
 
 /// The endpoint, bound and not yet answering.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub struct Parts {
     /// Names of the chat commands, so that their counts begin at 0.
     pub commands: Vec<&'static str>,
     /// Asks the store for its durations, when there is a store to ask.
-    pub store_timings: Option<Box<dyn Fn() -> StoreTimings + Send + Sync>>,
+    pub store_timings: Option<Box<dyn Fn() -> Timings + Send + Sync>>,
 }
 
 /// Who this is.

@@ -3,9 +3,10 @@
 //! Calls to models go by the names and buckets of the OpenTelemetry semantic conventions for
 //! generative AI, written as Prometheus writes OpenTelemetry's names.
 
-use super::{Names, StoreTimings, observed};
+use super::{Names, observed};
 use crate::model::histogram::{self, Histogram};
 use crate::model::vitals::{Timing, Vitals};
+use crate::store::Timings;
 use crate::supervise::exposition::Family;
 
 /// The methods of the Bot API that Katana calls.
@@ -28,11 +29,7 @@ const GEN_AI: &[&str] = &["gen_ai_operation_name", "gen_ai_provider_name", "gen_
 const CHAT: &str = "chat";
 
 /// All families of this file.
-pub(super) fn families(
-    names: &Names,
-    vitals: &Vitals,
-    store: Option<&StoreTimings>,
-) -> Vec<Family> {
+pub(super) fn families(names: &Names, vitals: &Vitals, store: Option<&Timings>) -> Vec<Family> {
     let mut families = vec![telegram(vitals)];
     families.extend(models(names, vitals));
     families.extend(stored(store));
@@ -87,7 +84,7 @@ fn models(names: &Names, vitals: &Vitals) -> Vec<Family> {
     vec![duration, first, tokens]
 }
 
-fn stored(store: Option<&StoreTimings>) -> Vec<Family> {
+fn stored(store: Option<&Timings>) -> Vec<Family> {
     let none = || Histogram::new(histogram::STORE_S).read();
     let commit = store.map_or_else(none, |s| s.commit.clone());
     let query = store.map_or_else(none, |s| s.query.clone());
