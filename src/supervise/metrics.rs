@@ -16,45 +16,32 @@ use crate::model::vitals::{Timing, Vitals};
 use crate::store::Timings;
 
 /// Names that are known beforehand.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
     /// Version of the program.
-    pub version: &'static str,
+    pub version: &'a str,
     /// Name of the installation.
-    pub environment: String,
+    pub environment: &'a str,
     /// Which provider answers.
-    pub provider: String,
+    pub provider: &'a str,
     /// With which model; may be empty.
-    pub model: String,
+    pub model: &'a str,
     /// The chat commands.
-    pub commands: Vec<&'static str>,
+    pub commands: &'a [&'static str],
 }
 
-/// Makes the metrics.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    names: Names,
-}
-
-impl Metrics {
-    /// For a bot of these names.
-    pub fn new(names: Names) -> Self {
-        Self { names }
-    }
-
-    /// Everything as it stands now.
-    pub fn families(
-        &self,
-        vitals: &Vitals,
-        report: &Report,
-        store: Option<&Timings>,
-    ) -> Vec<Family> {
-        let mut families = host::verdict(&self.names, vitals, report);
-        families.extend(work::families(&self.names, vitals, report));
-        families.extend(calls::families(&self.names, vitals, store));
-        families.extend(report.reading.system.iter().flat_map(host::system));
-        families
-    }
+/// Everything as it stands now.
+pub fn families(
+    names: &Names<'_>,
+    vitals: &Vitals,
+    report: &Report,
+    store: Option<&Timings>,
+) -> Vec<Family> {
+    let mut families = host::verdict(names, vitals, report);
+    families.extend(work::families(names, vitals, report));
+    families.extend(calls::families(names, vitals, store));
+    families.extend(report.reading.system.iter().flat_map(host::system));
+    families
 }
 
 /// Adds what was tallied in a family, after the labels that are known beforehand.

@@ -12,7 +12,7 @@ mod board;
 pub mod exposition;
 mod heartbeat;
 mod judge;
-mod metrics;
+pub mod metrics;
 mod probe;
 mod reading;
 mod report;
@@ -25,7 +25,6 @@ mod words;
 
 pub use board::Board;
 pub use judge::Judge;
-pub use metrics::{Metrics, Names};
 pub use probe::probe;
 pub use reading::{Gauge, Told, Waiting};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};

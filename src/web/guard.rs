@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 use super::answer::refusal;
 use super::view::Stand;
 use crate::model::limits;
+use crate::model::swap::Swap;
 
 /// What answers to everybody, though not in full.
 const PUBLIC: &[&str] = &["/health", "/ready"];
@@ -37,14 +38,12 @@ const HEADERS: &[(&str, &str)] = &[
 /// Whom the listener can be reached by, and the token that opens it.
 pub(super) struct Guard {
     loopback: bool,
-    /// Of the token, so that neither content nor length of it shows in the time a comparison takes.
-    digest: Option<[u8; 32]>,
+    token: Arc<Swap<Option<SecretString>>>,
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr, token: Option<&SecretString>) -> Self {
-        let loopback = address.ip().to_canonical().is_loopback();
-        Self { loopback, digest: token.map(|t| Sha256::digest(t.expose_secret()).into()) }
+    pub(super) fn new(address: SocketAddr, token: Arc<Swap<Option<SecretString>>>) -> Self {
+        Self { loopback: address.ip().to_canonical().is_loopback(), token }
     }
 
     /// Whether these headers carry the admin token.
@@ -53,9 +52,12 @@ impl Guard {
         let Some((scheme, token)) = sent.and_then(|sent| sent.split_at_checked(7)) else {
             return false;
         };
-        let Some(wanted) = &self.digest else { return false };
+        let wanted = self.token.get();
+        let Some(wanted) = wanted.as_ref() else { return false };
+        // Digests have one length, so that the time tells nothing about that of the token either.
         let token: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
-        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(token.ct_eq(wanted))
+        let wanted: [u8; 32] = Sha256::digest(wanted.expose_secret()).into();
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(token.ct_eq(&wanted))
     }
 
     /// Whether whoever asks may see everything.
@@ -68,7 +70,7 @@ impl Guard {
         if PUBLIC.contains(&path) || self.sees_all(headers) {
             return None;
         }
-        Some(match self.digest {
+        Some(match *self.token.get() {
             Some(_) => unauthorized(),
             None => refusal(
                 StatusCode::FORBIDDEN,
@@ -84,7 +86,7 @@ impl Guard {
         if self.knows(headers) {
             return None;
         }
-        Some(match self.digest {
+        Some(match *self.token.get() {
             Some(_) => unauthorized(),
             None => refusal(
                 StatusCode::FORBIDDEN,

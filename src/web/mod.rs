@@ -30,6 +30,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::swap::Swap;
 use crate::model::vitals::Vitals;
 use crate::store::Timings;
 use crate::supervise::Board;
@@ -47,10 +48,10 @@ pub struct Parts {
     pub board: Board,
     /// What the stages write.
     pub vitals: Arc<Vitals>,
-    /// Who this is.
-    pub about: About,
-    /// What opens everything.
-    pub admin_token: Option<SecretString>,
+    /// Who this is; it may change.
+    pub about: Arc<Swap<About>>,
+    /// What opens everything; it may change.
+    pub admin_token: Arc<Swap<Option<SecretString>>>,
     /// How often a report is made; one that is much older means that the supervisor does not turn.
     pub report_every: Duration,
     /// Names of the chat commands, so that their counts begin at 0.
@@ -66,7 +67,7 @@ pub struct About {
     pub version: &'static str,
     /// Name of the installation, such as `production`.
     pub environment: String,
-    /// The bot's name at Telegram, without `@`.
+    /// The bot's name at Telegram, without `@`; empty until Telegram told it.
     pub username: String,
     /// Which provider answers.
     pub provider: String,

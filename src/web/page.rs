@@ -37,7 +37,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
 
 /// The page.
 pub(super) fn html(view: &View<'_>) -> String {
-    let about = view.about;
+    let about = &view.about;
     let name = match about.username.as_str() {
         "" => "katana-bot".to_owned(),
         username => format!("@{}", escaped(username)),

@@ -16,22 +16,15 @@ use super::guard::{self, Guard};
 use super::view::Stand;
 use super::{Parts, accept, health, page, status};
 use crate::model::limits;
-use crate::supervise::{Metrics, Names, exposition};
+use crate::supervise::exposition;
+use crate::supervise::metrics::{self, Names};
 
 type Shared = State<Arc<Stand>>;
 
 /// All routes, behind the guard.
 pub(super) fn router(parts: Parts, address: SocketAddr) -> Router {
-    let about = &parts.about;
-    let metrics = Metrics::new(Names {
-        version: about.version,
-        environment: about.environment.clone(),
-        provider: about.provider.clone(),
-        model: about.model.clone(),
-        commands: parts.commands.clone(),
-    });
-    let guard = Guard::new(address, parts.admin_token.as_ref());
-    let stand = Arc::new(Stand { parts, metrics, guard });
+    let guard = Guard::new(address, Arc::clone(&parts.admin_token));
+    let stand = Arc::new(Stand { parts, guard });
     Router::new()
         .route("/", get(root))
         .route("/health", get(healthy))
@@ -74,9 +67,17 @@ async fn ready(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
 }
 
 async fn metrics_of(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
-    let Parts { board, vitals, store_timings, .. } = &stand.parts;
+    let Parts { board, vitals, about, commands, store_timings, .. } = &stand.parts;
     let timings = store_timings.as_ref().map(|ask| ask());
-    let families = stand.metrics.families(vitals, &board.report(), timings.as_ref());
+    let about = about.get();
+    let names = Names {
+        version: about.version,
+        environment: &about.environment,
+        provider: &about.provider,
+        model: &about.model,
+        commands,
+    };
+    let families = metrics::families(&names, vitals, &board.report(), timings.as_ref());
     let forms = ["text/plain", "application/json"];
     let mut response = match accept::best(accepted(&headers), &forms) {
         "application/json" => json_of(StatusCode::OK, &exposition::json(&families)),

@@ -10,7 +10,7 @@ use crate::supervise::{Depth, System};
 
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
 pub(super) fn json(view: &View<'_>) -> Value {
-    let (report, vitals, about) = (&view.report, view.vitals, view.about);
+    let (report, vitals, about) = (&view.report, view.vitals, &view.about);
     let reading = &report.reading;
     let findings: Vec<Value> = view.findings().iter().map(|f| finding(f, true)).collect();
     json!({

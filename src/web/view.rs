@@ -11,18 +11,17 @@ use crate::model::finding::{Finding, Severity, Status};
 use crate::model::limits;
 use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
-use crate::supervise::{Metrics, Phase, Report};
+use crate::supervise::{Phase, Report};
 
 /// What all answers are made from.
 pub(super) struct Stand {
     pub parts: Parts,
-    pub metrics: Metrics,
     pub guard: Guard,
 }
 
 /// One moment.
 pub(super) struct View<'a> {
-    pub about: &'a About,
+    pub about: Arc<About>,
     pub vitals: &'a Vitals,
     pub report: Arc<Report>,
     /// Milliseconds since the start of the process.
@@ -43,6 +42,7 @@ impl Stand {
         // While the bot drains, the supervisor may have ended rightly.
         let stale =
             u128::from(report_age_ms) > bound.as_millis() && report.phase != Phase::Draining;
+        let about = about.get();
         View { about, vitals, report, now_ms, report_age_ms, stale }
     }
 }

@@ -29,7 +29,7 @@ const GEN_AI: &[&str] = &["gen_ai_operation_name", "gen_ai_provider_name", "gen_
 const CHAT: &str = "chat";
 
 /// All families of this file.
-pub(super) fn families(names: &Names, vitals: &Vitals, store: Option<&Timings>) -> Vec<Family> {
+pub(super) fn families(names: &Names<'_>, vitals: &Vitals, store: Option<&Timings>) -> Vec<Family> {
     let mut families = vec![telegram(vitals)];
     families.extend(models(names, vitals));
     families.extend(stored(store));
@@ -48,8 +48,8 @@ fn telegram(vitals: &Vitals) -> Family {
         .fold(family, |family, (method, outcome, b)| family.with_buckets(&[&method, &outcome], b))
 }
 
-fn models(names: &Names, vitals: &Vitals) -> Vec<Family> {
-    let (provider, model) = (names.provider.as_str(), names.model.as_str());
+fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
+    let (provider, model) = (names.provider, names.model);
     let mut duration = Family::histogram(
         "gen_ai_client_operation_duration_seconds",
         &["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],

@@ -8,7 +8,7 @@ use crate::supervise::exposition::Family;
 use crate::supervise::report::{Phase, Report, System};
 
 /// Version, verdict, findings and loops.
-pub(super) fn verdict(names: &Names, vitals: &Vitals, report: &Report) -> Vec<Family> {
+pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let verdict = &report.verdict;
     let mut findings = Family::gauge(
         "katana_finding",
@@ -58,7 +58,7 @@ pub(super) fn verdict(names: &Names, vitals: &Vitals, report: &Report) -> Vec<Fa
     }
     vec![
         Family::gauge("katana_build_info", &["version", "environment"], "Always 1.")
-            .with(&[names.version, &names.environment], 1.0),
+            .with(&[names.version, names.environment], 1.0),
         status,
         findings,
         events,

@@ -23,7 +23,7 @@ const TELEGRAM_CLASSES: &[&str] = &[
 ];
 
 /// All families of this file.
-pub(super) fn families(names: &Names, vitals: &Vitals, report: &Report) -> Vec<Family> {
+pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let mut families = polling(vitals, report);
     families.extend(updates(vitals));
     families.extend(answers(names, vitals));
@@ -93,6 +93,11 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
         &["reason"],
         "Elements of a poll's answer that could not be stored, by reason.",
     );
+    let done = Family::counter(
+        "katana_updates_done_total",
+        &["outcome"],
+        "Updates that somebody waited for, by what they became.",
+    );
     vec![
         count(
             "katana_updates_received_total",
@@ -104,6 +109,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
             "Updates that Telegram delivered again and that were not stored twice.",
             vitals.updates_repeated.get(),
         ),
+        tallied(done, vitals, "update", &["command", "answered", "failed"]),
         tallied(ignored, vitals, "ignored", &[]),
         tallied(skipped, vitals, "skipped", &["no_update_id"]),
         Family::gauge(
@@ -115,7 +121,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
     ]
 }
 
-fn answers(names: &Names, vitals: &Vitals) -> Vec<Family> {
+fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
     let mut commands = Family::counter(
         "katana_commands_total",
         &["command", "outcome"],
@@ -126,7 +132,7 @@ fn answers(names: &Names, vitals: &Vitals) -> Vec<Family> {
         let (name, outcome) = label.split_once(':').unwrap_or((label, "other"));
         (name.to_owned(), outcome.to_owned())
     };
-    for name in &names.commands {
+    for name in names.commands {
         if rows.iter().all(|(label, _)| parted(label) != ((*name).to_owned(), "ok".to_owned())) {
             commands = commands.with_count(&[name, "ok"], 0);
         }
@@ -170,6 +176,11 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         .with_count(&["dropped"], vitals.dropped.get()),
         tallied(refused, vitals, "send_refused", &["bad_request", "forbidden", "rate_limited"]),
         tallied(doubtful, vitals, "send_doubtful", &["timeout", "cut"]),
+        count(
+            "katana_chats_shut_out_total",
+            "Chats that the bot can no longer write to: it was blocked or removed.",
+            vitals.tallied("reply").iter().map(|(_, n)| n).sum(),
+        ),
         Family::counter(
             "katana_reconciliations_total",
             &["outcome"],
