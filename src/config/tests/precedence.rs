@@ -140,6 +140,16 @@ fn the_database_finds_its_place() {
 }
 
 #[test]
+fn the_heartbeat_finds_its_place() {
+    let path = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.heartbeat_path;
+    let state = ("STATE_DIRECTORY", "/var/lib/katana-bot");
+    assert_eq!(path(&[state]), PathBuf::from("/var/lib/katana-bot/heartbeat"));
+    let run = ("RUNTIME_DIRECTORY", "/run/katana-bot:/run/other");
+    assert_eq!(path(&[state, run]), PathBuf::from("/run/katana-bot/heartbeat"));
+    assert_eq!(path(&[run, ("KATANA_WATCH_HEARTBEAT_PATH", "/h")]), PathBuf::from("/h"));
+}
+
+#[test]
 fn a_whole_timeout_pulls_the_first_one_down() {
     let answer = with(&[("HTTP_TIMEOUT", "15.0")]).expect("valid").config.answer;
     assert_eq!((answer.timeout_s, answer.first_token_timeout_s), (15, 15));
