@@ -192,10 +192,10 @@ mod tests {
         let mut machine = Machine::new();
         let before = machine.sample(dir.path()).open_files;
         let open: Vec<_> =
-            (0..50).map(|i| fs::File::create(dir.path().join(i.to_string()))).collect();
+            (0..300).map(|i| fs::File::create(dir.path().join(i.to_string()))).collect();
         let after = machine.sample(dir.path()).open_files;
         // Other tests of this process open and close files meanwhile.
-        assert!(after >= before.saturating_sub(40) + open.len() as u64, "{before}, {after}");
+        assert!(after >= before.saturating_sub(200) + open.len() as u64, "{before}, {after}");
     }
 
     /// A machine of 8 GiB with this control group, and these files in its folders.

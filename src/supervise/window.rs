@@ -209,7 +209,7 @@ mod tests {
                 "{step_ms}: {}",
                 recent.window_s
             );
-            assert_eq!(recent.done, recent.window_s * 1000 / step_ms, "{step_ms}");
+            assert_eq!(recent.window_s, recent.done * step_ms / 1000, "{step_ms}");
         }
     }
 }
