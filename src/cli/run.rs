@@ -1,22 +1,24 @@
 //! `katana-bot run`: the daemon, from its first log line to its last.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::SecretString;
 
 use super::exit;
+use super::hangup::Hangups;
 use crate::app::{App, Prepared, Tuning};
-use crate::config::{Config, Format, Loaded};
+use crate::config::{Config, Format, Loaded, Sources};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
 use crate::supervise;
 use crate::systemd;
 
-/// Runs until a signal, or until a task panics.
-pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+/// Runs until a signal, or until a task panics. `sources`: read again on SIGHUP.
+pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     logging::begin(sink(config), config.log.level.as_str(), secrets(config));
     for warning in &loaded.warnings {
@@ -27,7 +29,7 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(live(config));
+    let outcome = runtime.block_on(live(loaded, sources));
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
@@ -42,14 +44,16 @@ const OPENING: Duration = Duration::from_secs(300);
 /// By how much the stop is extended while it goes on.
 const EXTENSION: Duration = Duration::from_secs(20);
 
-async fn live(config: &Config) -> anyhow::Result<ExitCode> {
+async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
     // A large file is checked, and one of an older version brought up to date.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
-    let prepared = Prepared::open(config, tuning())?;
-    let starting = prepared.start(config, tasks.clone());
+    let prepared = Prepared::open(loaded, tuning())?;
+    let hangups = Arc::new(Hangups::new(prepared.reloader(), sources));
+    tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
+    let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);
     let app = loop {
         tokio::select! {
@@ -60,29 +64,31 @@ async fn live(config: &Config) -> anyhow::Result<ExitCode> {
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     };
     let Some(mut app) = app else { return Ok(ExitCode::SUCCESS) };
-    watch(&mut app, &mut signals, &tasks).await;
-    end(app, &mut signals, &tasks, Duration::from_secs(config.lifecycle.grace_s)).await
+    watch(&mut app, &mut signals, &tasks, &hangups).await;
+    let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
+    end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
 /// Tells systemd how things go until it is time to stop.
-async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks) {
+async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut ready = false;
     loop {
         tokio::select! {
             () = app.ready(), if !ready => {
                 ready = true;
                 systemd::ready(&supervise::words(&app.board().report()));
+                hangups.told_ready();
                 tracing::info!("ready: Telegram answered the first poll");
             }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     }
@@ -122,10 +128,6 @@ async fn end(
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn unsupported_reload() {
-    tracing::warn!("reloading the configuration is not supported yet; restart instead");
 }
 
 fn sink(config: &Config) -> Sink {

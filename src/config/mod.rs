@@ -10,6 +10,7 @@
 mod answer;
 mod anthropic;
 mod bot;
+mod changes;
 mod choose;
 mod credential;
 mod delivery;

@@ -23,6 +23,8 @@ pub struct Watch {
     pub poll_stalled_s: u64,
     /// Time of polls that fail.
     pub poll_failing_s: u64,
+    /// Time of 409 answers that go on.
+    pub conflict_s: u64,
     /// Age of the oldest update that waits.
     pub inbox_age_s: u64,
     /// Age of the oldest message that waits.
@@ -49,6 +51,10 @@ pub struct Watch {
     pub rss_stop_mb: u64,
     /// How long something that happened stays a finding.
     pub event_s: u64,
+    /// Stretches or shortens how long a condition must hold, or be gone.
+    pub patience: f64,
+    /// How long the work of one turn of a loop may take.
+    pub stall_s: u64,
 }
 
 pub(super) const KEYS: &[Key] = &[
@@ -71,6 +77,10 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("watch.poll_failing_s", Kind::Whole(1, 3600), "30").doc(
         "Finding `poll_failing`: seconds for which every poll failed.",
         "Raise it behind a line that fails often and briefly.",
+    ),
+    Key::new("watch.conflict_s", Kind::Whole(0, 3600), "60").doc(
+        "Finding `conflict`: seconds for which Telegram answers that somebody else takes this bot's updates. After a restart one such answer is normal.",
+        "",
     ),
     Key::new("watch.inbox_age_s", Kind::Whole(1, 86_400), "120").doc(
         "Finding `inbox_old`: age of the oldest update that waits for its answer, in seconds. Not judged while the owner has paused the bot.",
@@ -124,6 +134,14 @@ pub(super) const KEYS: &[Key] = &[
         "How long `delivery_refused`, `possible_duplicate` and `update_given_up` stay after they happened last, in seconds.",
         "",
     ),
+    Key::new("watch.patience", Kind::Number(0.0, 100.0), "1.0").doc(
+        "Stretches (above 1) or shortens (below 1) how long a condition must hold before its finding opens, and be gone before it closes.",
+        "Raise it when findings come and go.",
+    ),
+    Key::new("watch.stall_s", Kind::Whole(1, 3600), "40").doc(
+        "How long a stage may work on one turn, in seconds, on top of what it waits for on purpose. After that the finding `stage_stalled` opens and systemd's watchdog is told.",
+        "Raise it on a very slow disk.",
+    ),
 ];
 
 impl Watch {
@@ -154,6 +172,9 @@ impl Watch {
             rss_warn_mb: settled.whole("watch.rss_warn_mb"),
             rss_stop_mb: settled.whole("watch.rss_stop_mb"),
             event_s: settled.whole("watch.event_s"),
+            patience: settled.number("watch.patience"),
+            stall_s: settled.whole("watch.stall_s"),
+            conflict_s: settled.whole("watch.conflict_s"),
         }
     }
 }

@@ -275,7 +275,7 @@ impl Chats {
         self.running -= 1;
         if ended.done {
             let before = self.shared.backlog.fetch_sub(1, Ordering::Relaxed);
-            let max = i64::try_from(self.shared.settings.backlog_max).unwrap_or(i64::MAX);
+            let max = i64::try_from(self.shared.settings().backlog_max).unwrap_or(i64::MAX);
             if before >= max {
                 self.shared.inbox_drained.notify_one();
             }

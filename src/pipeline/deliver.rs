@@ -68,13 +68,19 @@ impl Slot {
 impl Delivery {
     /// Nothing is on its way yet. `rates`: none for servers without limits.
     pub fn new(shared: Arc<Shared>, rates: Option<Rates>) -> Self {
-        let lanes = Lanes::new(Pacer::new(rates), shared.settings.reconcile_after);
+        let lanes = Lanes::new(Pacer::new(rates), shared.settings().reconcile_after);
         Self(Arc::new(Inner {
             shared,
             lanes: Mutex::new(lanes),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
         }))
+    }
+
+    /// Other rates from now on; none for servers without limits.
+    pub fn set_rates(&self, rates: Option<Rates>) {
+        self.lanes().set_rates(rates);
+        self.0.wake.notify_one();
     }
 
     /// Nothing will be handed over any more; the stage ends when what can leave now has left.
