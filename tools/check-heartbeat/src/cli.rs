@@ -121,9 +121,15 @@ mod tests {
 
     #[test]
     fn spans_have_units() {
-        for (text, seconds) in
-            [("120", 120), ("0", 0), ("90s", 90), ("2m", 120), ("2 min", 120), ("4h", 14_400), ("1d", 86_400)]
-        {
+        for (text, seconds) in [
+            ("120", 120),
+            ("0", 0),
+            ("90s", 90),
+            ("2m", 120),
+            ("2 min", 120),
+            ("4h", 14_400),
+            ("1d", 86_400),
+        ] {
             assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for odd in ["", "-1", "m", "1.5", "2w", "1h30m", "99999999999999999999", "9999999999d"] {

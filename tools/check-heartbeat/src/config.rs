@@ -157,8 +157,15 @@ impl Config {
         let (channels, channels_read) = top.tables("channel");
         config.complete = channels_read;
         top.finish(&[
-            "host", "reminder", "failures_needed", "good_checks_needed", "ping_url", "mode",
-            "alert_on", "watch", "channel",
+            "host",
+            "reminder",
+            "failures_needed",
+            "good_checks_needed",
+            "ping_url",
+            "mode",
+            "alert_on",
+            "watch",
+            "channel",
         ]);
         config.problems = top.problems;
         for (index, table) in watches.into_iter().enumerate() {
@@ -194,7 +201,12 @@ impl Config {
             self.watches.push(watch);
         }
         section.finish(&[
-            "name", "file", "threshold", "stopped_ok", "ping_url", "failures_needed",
+            "name",
+            "file",
+            "threshold",
+            "stopped_ok",
+            "ping_url",
+            "failures_needed",
             "good_checks_needed",
         ]);
         self.problems.append(&mut section.problems);
@@ -410,8 +422,13 @@ mod tests {
         assert_eq!(
             keys,
             [
-                "reminder", "failures_needed", "ping_url", "mod", "watch[1].threshold",
-                "watch[1].file", "channel[1]",
+                "reminder",
+                "failures_needed",
+                "ping_url",
+                "mod",
+                "watch[1].threshold",
+                "watch[1].file",
+                "channel[1]",
             ]
         );
         assert!(config.problems.iter().all(|p| !p.hint.is_empty()));

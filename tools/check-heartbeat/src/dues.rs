@@ -59,22 +59,18 @@ impl Book {
         let mut late: Vec<&Incident> = Vec::new();
         for incident in &self.incidents {
             // Where the first that accepts is enough, all that are left here are owed the same.
-            let mut names = channels.iter().filter(|name| incident.told.contains_key(**name));
-            let Some(kind) = names.clone().find_map(|name| self.owed(incident, name, telling, now))
-            else {
-                continue;
-            };
+            let owed = |name: &&&String| self.owed(incident, name, telling, now);
+            let Some(kind) = channels.iter().find_map(|name| owed(&name)) else { continue };
             if kind == Kind::Late {
                 late.push(incident);
                 continue;
             }
-            names = channels.iter();
-            let owed = names.filter(|name| self.owed(incident, name, telling, now) == Some(kind));
             let offer = |name: &&String| {
                 let notice = self.notice(kind, incident, name, telling, now);
                 ((**name).clone(), notice)
             };
-            let offers = owed.map(offer).collect();
+            let offers =
+                channels.iter().filter(|name| owed(name) == Some(kind)).map(offer).collect();
             dues.push(Due { kind, incidents: vec![incident.id.clone()], offers });
         }
         if !late.is_empty() {
@@ -82,7 +78,9 @@ impl Book {
                 let notice = self.late(&late, name, telling, now);
                 ((**name).clone(), notice)
             };
-            let knows = |name: &&&String| late.iter().any(|i| i.told.contains_key(**name));
+            let knows = |name: &&&String| {
+                late.iter().any(|i| self.owed(i, name, telling, now) == Some(Kind::Late))
+            };
             let offers = channels.iter().filter(knows).map(offer).collect();
             let incidents = late.iter().map(|i| i.id.clone()).collect();
             // First, because it is the oldest.
@@ -92,7 +90,13 @@ impl Book {
         dues
     }
 
-    fn owed(&self, incident: &Incident, name: &str, telling: &Telling, now: &Stamp) -> Option<Kind> {
+    fn owed(
+        &self,
+        incident: &Incident,
+        name: &str,
+        telling: &Telling,
+        now: &Stamp,
+    ) -> Option<Kind> {
         let told = incident.told.get(name)?;
         if self.pauses.get(name).is_some_and(|p| p.since.elapsed_ms(now) < PAUSE_MS) {
             return None;

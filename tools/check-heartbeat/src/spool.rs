@@ -42,7 +42,8 @@ pub enum Opened {
 /// # Errors
 /// Why neither can be used, in the words for the first.
 pub fn open(folder: &Path, spare: Option<&Path>) -> Result<Opened, String> {
-    let places: Vec<PathBuf> = [Some(folder), spare].into_iter().flatten().map(Into::into).collect();
+    let places: Vec<PathBuf> =
+        [Some(folder), spare].into_iter().flatten().map(Into::into).collect();
     let mut problem = None;
     for place in &places {
         match lock(place) {
