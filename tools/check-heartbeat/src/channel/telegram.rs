@@ -273,11 +273,10 @@ struct Text {
 
 impl Text {
     fn of(notice: &Notice) -> Self {
-        let (subject, body) = (notice.subject(), notice.text());
         // Telegram takes whitespace from the ends, which would move the bold part.
-        let (subject, body) = (quote(&subject), body.trim());
-        let words = if body.is_empty() { subject.clone() } else { format!("{subject}\n\n{body}") };
-        Self { words: fit(&words), bold_units: subject.encode_utf16().count() }
+        let words = fit(notice.text().trim());
+        let first = words.lines().next().unwrap_or_default();
+        Self { bold_units: first.encode_utf16().count(), words }
     }
 }
 

@@ -92,8 +92,7 @@ fn a_mail_has_the_headers_that_mail_needs() {
 fn mails_of_one_incident_thread_and_repeats_are_the_same() {
     let Some(postbox) = Postbox::start(Setup::default()) else { return };
     let channel = channel(&postbox, "tls = 'none'\nto = 'ops@example.org'");
-    let story =
-        [(1, Kind::Down), (2, Kind::Reminder), (2, Kind::Reminder), (3, Kind::Recovered)];
+    let story = [(1, Kind::Down), (2, Kind::Reminder), (2, Kind::Reminder), (3, Kind::Recovered)];
     for (number, kind) in story {
         channel.deliver(&notice(number, kind), later()).expect("accepted");
     }
@@ -116,7 +115,8 @@ fn hostile_text_stays_inside_its_place() {
     hostile.host = "a\r\nBcc: victim@example.org\r\n\r\nb".to_owned();
     hostile.watch = format!("über\r\nX-Evil: 1 {}", "long ".repeat(200));
     hostile.incident = "i>\r\nX-Evil: 2".to_owned();
-    hostile.details = vec![".".to_owned(), "\r\n.\r\nMAIL FROM:<x@y>".to_owned(), "x".repeat(5_000)];
+    hostile.details =
+        vec![".".to_owned(), "\r\n.\r\nMAIL FROM:<x@y>".to_owned(), "x".repeat(5_000)];
     channel.deliver(&hostile, later()).expect("accepted");
     let mail = postbox.mail();
     assert_eq!(mail.header("X-Evil"), None);
@@ -157,7 +157,8 @@ fn the_password_can_lie_in_a_file_or_a_credential() {
     let setup = Setup { tls: "starttls", login: Some(LOGIN), ..Setup::default() };
     let Some(postbox) = Postbox::start(setup) else { return };
     let dir = tempfile::tempdir().expect("a directory");
-    std::fs::write(dir.path().join("smtp-alert-password"), format!("{}\n", LOGIN.1)).expect("written");
+    std::fs::write(dir.path().join("smtp-alert-password"), format!("{}\n", LOGIN.1))
+        .expect("written");
     let dir = dir.path().display().to_string();
     let base = format!("tls = 'starttls'\nuser = '{}'\nto = 'ops@example.org'\n", LOGIN.0);
     let file = format!("{base}password_file = '{dir}/smtp-alert-password'");
