@@ -6,7 +6,7 @@ use check_heartbeat::notice::Kind;
 use crate::postbox::{Mail, Postbox, Setup};
 use crate::{later, notice, open};
 
-const LOGIN: (&str, &str) = ("watch@example.org", "correct horse / battery+staple");
+const LOGIN: (&str, &str) = ("watch@example.org", "correct hörse / battery+staple");
 
 fn table(postbox: &Postbox, more: &str) -> String {
     let ca = postbox.ca_file();

@@ -30,7 +30,6 @@ fn refusals_are_told_apart() {
         ("to = ['nobody@example.org', 'nobody2@example.org']", true, "nobody2@example.org (550 "),
         ("to = ['nobody@example.org', 'later@example.org']", false, "later@example.org (451 "),
         ("from = 'stranger@example.org'", true, "refused the sender: 553 "),
-        ("user = 'x'", true, "offers no login"),
     ] {
         let channel = channel(postbox.port, &format!("tls = 'none'\n{more}"));
         let failure = fails(&*channel, later(), SOON);
@@ -218,6 +217,10 @@ fn silence_and_closed_doors_have_their_words() {
     let gone = Peer::reciting(&["220 mail.test\r\n", "250 mail.test\r\n", "250 ok\r\n"]);
     let failure = fails(&*channel(gone.port, "tls = 'none'"), later(), SOON);
     assert!(!failure.permanent, "{failure:?}");
+
+    let open = Peer::reciting(&["220 mail.test\r\n", "250 mail.test\r\n"]);
+    let failure = fails(&*channel(open.port, "tls = 'none'\nuser = 'x'"), later(), SOON);
+    assert!(failure.permanent && failure.message.contains("offers no login"), "{failure:?}");
 
     let busy = Peer::reciting(&["554 5.7.1 your address is on a list\r\n"]);
     let failure = fails(&*channel(busy.port, "tls = 'none'"), later(), SOON);

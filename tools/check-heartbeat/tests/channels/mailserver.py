@@ -37,8 +37,9 @@ class Post(Mailbox):
             return "452 4.3.1 no room at the moment"
         if b"spam, please" in envelope.content:
             return "554 5.7.1 this looks like spam"
+        encrypted = server.transport.get_extra_info("ssl_object") is not None
         envelope.content = envelope.content.replace(
-            b"\r\n", b"\r\nX-Encrypted: %s\r\n" % (b"yes" if session.ssl else b"no"), 1
+            b"\r\n", b"\r\nX-Encrypted: %s\r\n" % (b"yes" if encrypted else b"no"), 1
         )
         return await super().handle_DATA(server, session, envelope)
 

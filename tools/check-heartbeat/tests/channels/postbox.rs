@@ -3,6 +3,7 @@
 //! It is installed once into `katana-ci` below the user's cache directory. Where that is not
 //! possible, the tests that need it say loudly that they were skipped.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -59,7 +60,7 @@ impl Postbox {
         let mut server = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(File::create(dir.path().join("log")).expect("a log"))
             .spawn()
             .expect("python starts");
         let mut line = String::new();
@@ -95,6 +96,10 @@ impl Drop for Postbox {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            eprintln!("the mail server said:\n{log}");
+        }
     }
 }
 
