@@ -265,9 +265,10 @@ impl Times {
                 duration_ms: incident.started.elapsed_ms(now),
             },
             Some(End { at, duration_ms, .. }) => {
+                // Where the clock was set after the end, both move by the same.
                 let ended_ms = at.seen_from_ms(now);
-                let duration = i64::try_from(*duration_ms).unwrap_or(i64::MAX);
-                let started_ms = ended_ms.saturating_sub(duration);
+                let moved = ended_ms.saturating_sub(at.time_ms);
+                let started_ms = incident.started.seen_from_ms(at).saturating_add(moved);
                 Self { started_ms, ended_ms: Some(ended_ms), duration_ms: *duration_ms }
             }
         }
