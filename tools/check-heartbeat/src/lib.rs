@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
-//!  │        └─ signs ─▶ incident::Book ◀──▶ spool         what is remembered
-//!  └─ deliver ◀─ dues ◀───────┘                           who is owed what
+//!  └▶ tell ──┴ signs ─▶ incident::Book ◀──▶ spool         what is remembered
+//!      └ deliver ◀─ dues ◀────┘                           who is owed what
 //!        └─▶ channel/{telegram,smtp,command}              marked when accepted
 //! ```
 
@@ -19,4 +19,5 @@ pub mod report;
 pub mod run;
 pub mod spool;
 pub mod stamp;
+pub mod tell;
 pub mod watch;

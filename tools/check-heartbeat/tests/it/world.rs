@@ -14,9 +14,9 @@ use check_heartbeat::dues::Telling;
 use check_heartbeat::incident::{Audience, Mode, Patience};
 use check_heartbeat::notice::Notice;
 use check_heartbeat::report::Told;
-use check_heartbeat::run::Teller;
 use check_heartbeat::spool::{self, Opened, Spool};
 use check_heartbeat::stamp::Stamp;
+use check_heartbeat::tell::Teller;
 use check_heartbeat::watch::{AlertOn, Checked, Watch};
 use heartbeat::{Heartbeat, Now, Verdict};
 
@@ -110,7 +110,7 @@ impl World {
             ages: Vec::new(),
         };
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: folder(),
             now,
             beat,
             names: names.iter().map(|n| (*n).to_owned()).collect(),
@@ -211,6 +211,12 @@ impl World {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// A folder in memory, where syncing thousands of times takes no time; kills are played here, and
+/// power cuts are not.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// The spool of this test. Another test may start a program in this moment, whose process holds a
