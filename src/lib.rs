@@ -26,6 +26,8 @@ pub mod commands;
 
 pub mod pipeline;
 
+pub mod supervise;
+
 pub mod lifecycle;
 pub mod logging;
 pub mod systemd;

@@ -4,6 +4,7 @@
 //! never the chat.
 
 mod pages;
+mod room;
 mod stream;
 mod window;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::conversation::{Ask, Exchange, Passage, StopReason};
@@ -19,10 +20,13 @@ use crate::model::failure::{Fault, Judged, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::model::swap::Swap;
+use crate::model::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
 pub use pages::PAGES;
+use room::Room;
 use stream::Collected;
 
 /// Plain settings.
@@ -50,11 +54,19 @@ pub struct Settings {
 
 /// Answers questions.
 pub struct Answerer {
+    mind: Swap<Mind>,
+    store: Store,
+    vitals: Arc<Vitals>,
+    room: Room,
+}
+
+/// Who answers, from what, and how. A question keeps the one that it began with.
+struct Mind {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
     store: Store,
+    vitals: Arc<Vitals>,
     settings: Settings,
-    room: Semaphore,
 }
 
 /// A question.
@@ -104,9 +116,35 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         store: Store,
         settings: Settings,
+        vitals: Arc<Vitals>,
     ) -> Self {
-        let room = Semaphore::new(settings.answers_at_once.max(1));
-        Self { provider, knowledge, store, settings, room }
+        let room = Room::new(settings.answers_at_once);
+        let mind = Mind {
+            provider,
+            knowledge,
+            store: store.clone(),
+            vitals: Arc::clone(&vitals),
+            settings,
+        };
+        Self { mind: Swap::new(mind), store, vitals, room }
+    }
+
+    /// Questions are answered so from now on; answers that are being written finish as they began.
+    pub fn renew(
+        &self,
+        provider: Arc<dyn Provider>,
+        knowledge: Option<Arc<Knowledge>>,
+        settings: Settings,
+    ) {
+        self.room.resize(settings.answers_at_once);
+        let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
+        self.mind.set(Mind { provider, knowledge, store, vitals, settings });
+    }
+
+    /// Who answers now: the provider's name and its model.
+    pub fn provider(&self) -> (&'static str, String) {
+        let mind = self.mind.get();
+        (mind.provider.name(), mind.provider.model().to_owned())
     }
 
     /// Answers a question; `words` shows what is written so far.
@@ -122,20 +160,34 @@ impl Answerer {
         if question.text.len() > limits::QUESTION_BYTES {
             return Ok(too_long());
         }
-        let room = tokio::select! {
-            room = self.room.acquire() => room,
+        let seat = tokio::select! {
+            seat = self.room.enter() => seat,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
+        let mind = self.mind.get();
+        let answered = mind.answer(question, words, cancel).await;
+        drop(seat);
+        answered
+    }
+}
+
+impl Mind {
+    async fn answer(
+        &self,
+        question: Question<'_>,
+        words: &watch::Sender<String>,
+        cancel: &CancellationToken,
+    ) -> Result<Answered, StoreError> {
         let ask = self.ask(question)?;
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
-        drop(room);
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.log(question, &collected, duration_ms);
+        self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
-            Collected::Whole { text, finished } => {
+            Collected::Whole { text, finished, .. } => {
                 let mut text = text;
                 match finished.reason {
                     StopReason::Length => {
@@ -208,13 +260,38 @@ impl Answerer {
         stream::collect(pieces, words, cancel, bounds).await
     }
 
+    fn note(&self, collected: &Collected, took: Duration) {
+        let (vitals, model) = (&self.vitals, self.provider.model());
+        let outcome = match collected {
+            Collected::Cancelled => return,
+            Collected::Whole { finished, first_after, .. } => {
+                vitals.worked(&vitals.provider);
+                vitals.observe(Timing::FirstWords, model, "", first_after.as_secs_f64());
+                if let Some(usage) = finished.usage {
+                    let (input, output) = (usage.input_tokens, usage.output_tokens);
+                    vitals.observe(Timing::Tokens, model, "input", input as f64);
+                    vitals.observe(Timing::Tokens, model, "output", output as f64);
+                }
+                "ok"
+            }
+            Collected::Failed(trouble) => {
+                // A question that the provider will not answer says nothing about its health.
+                if !trouble.is_askers() {
+                    vitals.failed(&vitals.provider, trouble.class());
+                }
+                trouble.class()
+            }
+        };
+        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
+    }
+
     fn log(&self, question: Question<'_>, collected: &Collected, duration_ms: i64) {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
             (question.chat.0, self.provider.name(), question.text.len());
         match collected {
-            Collected::Whole { text, finished } => tracing::info!(
+            Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
                 provider,
                 model = finished.model.as_deref().unwrap_or(self.provider.model()),
@@ -255,6 +332,11 @@ fn too_long() -> Answered {
 }
 
 impl Trouble {
+    /// Whether it lies in the question, so that others are answered all the same.
+    fn is_askers(&self) -> bool {
+        matches!(self, Self::Provider(e) if e.fault() == Fault::User)
+    }
+
     fn class(&self) -> &'static str {
         match self {
             Self::Provider(e) => e.class(),

@@ -17,13 +17,18 @@
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
+pub mod beat;
 pub mod clock;
 pub mod conversation;
 pub mod effect;
 pub mod failure;
+pub mod finding;
+pub mod histogram;
 pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod reply;
+pub mod streak;
+pub mod swap;
 pub mod text;
 pub mod vitals;

@@ -1,14 +1,33 @@
-//! Counts that the stages report; who reads them is not the stages' business.
+//! What the stages report: beats, counts, durations and streaks. Who reads them is not the stages'
+//! business.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::beat::{Beats, Loop, Overdue};
+use super::clock::Clock;
+use super::finding::Kind;
+use super::histogram::{self, Buckets, Histogram};
 use super::limits;
+use super::streak::Streak;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Vitals {
+    started: Instant,
+    clock: Clock,
+    beats: Beats,
+    stall_ms: AtomicU64,
+    /// Polls: the age of the last one that worked is the one figure that shows deafness.
+    pub polling: Streak,
+    /// Sends of parts.
+    pub sending: Streak,
+    /// Questions to the provider.
+    pub provider: Streak,
+    /// Commits, as the probe sees them.
+    pub store: Streak,
     /// Polls that Telegram answered.
     pub polls: Count,
     /// Polls that failed, whatever the reason.
@@ -37,12 +56,54 @@ pub struct Vitals {
     pub reconciled_lost: Count,
     /// Parts sent again although they may have arrived.
     pub possible_duplicates: Count,
+    /// The owner paused answering.
+    pub paused: AtomicBool,
+    /// So much waits that polling pauses.
+    pub backlog_full: AtomicBool,
+    /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
+    pub pending: AtomicI64,
+    /// When the last update was done, Unix milliseconds; zero before the first.
+    pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
+    timings: Mutex<BTreeMap<(Timing, String, String), Histogram>>,
+    events: Mutex<BTreeMap<Kind, Event>>,
 }
 
 /// One count that only grows.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
+
+/// Families of durations and sizes, with the meaning of their two labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timing {
+    /// Calls to the Bot API in seconds: method, outcome (`ok` or the class of the error).
+    ApiCall,
+    /// Questions to a provider in seconds: model, outcome (`ok` or the class of the error).
+    Provider,
+    /// Tokens of one answer: model, `input` or `output`.
+    Tokens,
+    /// Until a provider's first words in seconds: model, nothing.
+    FirstWords,
+    /// From the acceptance of an update to the commit of its replies in seconds: `command` or
+    /// `question`, nothing.
+    Response,
+    /// From the commit of a part to its arrival in seconds: nothing, nothing.
+    Delivery,
+    /// From the date of a message to its acceptance in seconds: nothing, nothing.
+    InboundLag,
+}
+
+/// Something that happened at moments, rather than being so for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// How often since the start.
+    pub count: u64,
+    /// When last, milliseconds since the start.
+    pub last_ms: u64,
+}
+
+/// One series of a family: its two labels and how it stands.
+pub type Series = (String, String, Buckets);
 
 impl Count {
     /// One more.
@@ -61,11 +122,111 @@ impl Count {
     }
 }
 
+impl Timing {
+    fn bounds(self) -> &'static [f64] {
+        match self {
+            Self::ApiCall => histogram::CALL_S,
+            Self::Provider | Self::FirstWords => histogram::GEN_AI_S,
+            Self::Tokens => histogram::GEN_AI_TOKENS,
+            Self::Response | Self::Delivery | Self::InboundLag => histogram::WAIT_S,
+        }
+    }
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self::new(Clock::system())
+    }
+}
+
 impl Vitals {
+    /// Nothing has happened yet.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            started: Instant::now(),
+            clock,
+            beats: Beats::default(),
+            stall_ms: AtomicU64::new(limits::STALL.as_millis() as u64),
+            polling: Streak::default(),
+            sending: Streak::default(),
+            provider: Streak::default(),
+            store: Streak::default(),
+            polls: Count::default(),
+            polls_failed: Count::default(),
+            conflicts: Count::default(),
+            rate_limited: Count::default(),
+            updates: Count::default(),
+            updates_repeated: Count::default(),
+            commands: Count::default(),
+            answers: Count::default(),
+            answers_failed: Count::default(),
+            sent: Count::default(),
+            dropped: Count::default(),
+            reconciled_arrived: Count::default(),
+            reconciled_lost: Count::default(),
+            possible_duplicates: Count::default(),
+            paused: AtomicBool::new(false),
+            backlog_full: AtomicBool::new(false),
+            pending: AtomicI64::new(-1),
+            processed_at_ms: AtomicI64::new(0),
+            labelled: Mutex::default(),
+            timings: Mutex::default(),
+            events: Mutex::default(),
+        }
+    }
+
+    /// Milliseconds since the start, by a clock that never jumps.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Unix milliseconds.
+    pub fn wall_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// A loop turned, and will now wait for at most `waits` on purpose. It is overdue when it has
+    /// not turned that long plus the time that work may take, see [`Vitals::set_stall`].
+    pub fn turn(&self, looping: Loop, waits: Duration) {
+        let work = Duration::from_millis(self.stall_ms.load(Ordering::Relaxed));
+        self.beats.turn(looping, self.now_ms(), waits + work);
+    }
+
+    /// How long the work of one turn may take.
+    pub fn set_stall(&self, work: Duration) {
+        let ms = u64::try_from(work.as_millis()).unwrap_or(u64::MAX);
+        self.stall_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// A loop ended, and nobody waits for it any more.
+    pub fn end(&self, looping: Loop) {
+        self.beats.end(looping);
+    }
+
+    /// Milliseconds since a running loop turned.
+    pub fn silent_ms(&self, looping: Loop) -> Option<u64> {
+        self.beats.silent_ms(looping, self.now_ms())
+    }
+
+    /// The loop that is late by most, if any is.
+    pub fn overdue(&self) -> Option<Overdue> {
+        self.beats.overdue(self.now_ms())
+    }
+
+    /// A call of this dependency worked.
+    pub fn worked(&self, streak: &Streak) {
+        streak.worked(self.now_ms(), self.wall_ms());
+    }
+
+    /// A call of this dependency failed.
+    pub fn failed(&self, streak: &Streak, class: &'static str) {
+        streak.failed(self.now_ms(), class);
+    }
+
     /// Counts something with a name of its own, such as an ignored kind of update. The number of
     /// different names is bounded; what exceeds it is counted as `other`.
     pub fn tally(&self, family: &'static str, label: &str) {
-        let mut map = self.labelled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = lock(&self.labelled);
         let full = map.len() >= limits::TALLY_LABELS;
         let key = (family, label.to_owned());
         let key = if full && !map.contains_key(&key) { (family, "other".to_owned()) } else { key };
@@ -74,9 +235,50 @@ impl Vitals {
 
     /// Everything tallied in one family, by label.
     pub fn tallied(&self, family: &'static str) -> Vec<(String, u64)> {
-        let map = self.labelled.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = lock(&self.labelled);
         map.iter().filter(|((f, _), _)| *f == family).map(|((_, l), n)| (l.clone(), *n)).collect()
     }
+
+    /// One observation, in the family's unit. The number of series is bounded like the labels of
+    /// [`Vitals::tally`].
+    pub fn observe(&self, timing: Timing, first: &str, second: &str, value: f64) {
+        let mut map = lock(&self.timings);
+        let full = map.len() >= limits::TALLY_LABELS;
+        let key = (timing, first.to_owned(), second.to_owned());
+        let key = if full && !map.contains_key(&key) {
+            (timing, "other".to_owned(), "other".to_owned())
+        } else {
+            key
+        };
+        map.entry(key).or_insert_with(|| Histogram::new(timing.bounds())).observe(value);
+    }
+
+    /// All series of a family.
+    pub fn observed(&self, timing: Timing) -> Vec<Series> {
+        let map = lock(&self.timings);
+        map.iter()
+            .filter(|((t, _, _), _)| *t == timing)
+            .map(|((_, a, b), h)| (a.clone(), b.clone(), h.read()))
+            .collect()
+    }
+
+    /// Something happened that is a finding for a while.
+    pub fn happened(&self, kind: Kind) {
+        let now_ms = self.now_ms();
+        let mut events = lock(&self.events);
+        let event = events.entry(kind).or_insert(Event { count: 0, last_ms: now_ms });
+        event.count += 1;
+        event.last_ms = now_ms;
+    }
+
+    /// What happened so far, by kind.
+    pub fn events(&self) -> Vec<(Kind, Event)> {
+        lock(&self.events).iter().map(|(kind, event)| (*kind, *event)).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -88,9 +290,21 @@ mod tests {
         let vitals = Vitals::default();
         for i in 0..limits::TALLY_LABELS * 2 {
             vitals.tally("ignored", &format!("kind{i}"));
+            vitals.observe(Timing::ApiCall, &format!("method{i}"), "ok", 0.1);
         }
         let rows = vitals.tallied("ignored");
         assert!(rows.len() <= limits::TALLY_LABELS + 1);
         assert_eq!(rows.iter().map(|(_, n)| n).sum::<u64>(), limits::TALLY_LABELS as u64 * 2);
+        assert!(vitals.observed(Timing::ApiCall).len() <= limits::TALLY_LABELS + 1);
+    }
+
+    #[test]
+    fn events_are_counted_by_kind() {
+        let vitals = Vitals::default();
+        vitals.happened(Kind::DeliveryRefused);
+        vitals.happened(Kind::DeliveryRefused);
+        let events = vitals.events();
+        assert_eq!(events.len(), 1);
+        assert_eq!((events[0].0, events[0].1.count), (Kind::DeliveryRefused, 2));
     }
 }

@@ -3,21 +3,25 @@
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use frankenstein::AsyncTelegramApi;
 use frankenstein::client_reqwest::Bot;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::failure::TelegramError;
 use super::{convert, wire};
+use crate::model::failure::Judged;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
 use crate::model::reply::Button;
 use crate::model::text::Entity;
+use crate::model::vitals::{Timing, Vitals};
 
 /// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
 const ALLOWED_UPDATES: &[&str] = &[
@@ -44,12 +48,32 @@ pub struct Settings {
     pub send_timeout: Duration,
 }
 
-/// The Bot API, for one bot. Cheap to clone.
+/// The Bot API, for one bot. Cheap to clone; [`Client::renew`] reaches all clones.
 #[derive(Clone)]
 pub struct Client {
+    lines: watch::Sender<Arc<Lines>>,
+    vitals: Arc<Vitals>,
+}
+
+/// Both HTTP clients, built together from one set of settings.
+struct Lines {
     polls: Bot,
     sends: Bot,
     poll_timeout: Duration,
+    poll_deadline: Duration,
+}
+
+/// Hears of each renewal of a client.
+pub struct Renewals(watch::Receiver<Arc<Lines>>);
+
+impl Renewals {
+    /// Waits for the next renewal that was not heard of yet. Dropping the future loses none.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The client is gone, so it will not be renewed.
+            std::future::pending().await
+        }
+    }
 }
 
 /// Who the bot is (Bot API `getMe`).
@@ -93,12 +117,8 @@ pub struct Outgoing<'a> {
     pub reply_to: Option<MessageId>,
 }
 
-impl Client {
-    /// Builds both HTTP clients. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When no TLS roots can be loaded.
-    pub fn new(settings: &Settings) -> Result<Self, TelegramError> {
+impl Lines {
+    fn open(settings: &Settings) -> Result<Self, TelegramError> {
         let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
         let bot = |whole: Duration, idle: usize| {
             let http = reqwest::Client::builder()
@@ -120,16 +140,60 @@ impl Client {
             // A connection for each send that may be on its way: none is closed to be opened anew.
             sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
+            poll_deadline: settings.poll_deadline,
         })
     }
+}
 
-    async fn call<P, T>(bot: &Bot, method: &str, params: P) -> Result<T, TelegramError>
+impl Client {
+    /// Builds both HTTP clients. Nothing is sent yet. Each call is noted in `vitals`.
+    ///
+    /// # Errors
+    /// When no TLS roots can be loaded.
+    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
+        Ok(Self { lines: watch::Sender::new(Arc::new(Lines::open(settings)?)), vitals })
+    }
+
+    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones.
+    /// Calls that are on their way finish on the old ones; [`Renewals`] tells who waits in a poll.
+    ///
+    /// # Errors
+    /// As [`Client::new`]; then nothing has changed.
+    pub fn renew(&self, settings: &Settings) -> Result<(), TelegramError> {
+        self.lines.send_replace(Arc::new(Lines::open(settings)?));
+        Ok(())
+    }
+
+    /// Hears of renewals from now on.
+    pub fn renewals(&self) -> Renewals {
+        Renewals(self.lines.subscribe())
+    }
+
+    fn lines(&self) -> Arc<Lines> {
+        Arc::clone(&self.lines.borrow())
+    }
+
+    async fn call<P, T>(&self, method: &str, params: P) -> Result<T, TelegramError>
     where
         P: Serialize + std::fmt::Debug + Send,
         T: DeserializeOwned,
     {
-        let answer: Result<wire::Answer<T>, _> = bot.request(method, Some(params)).await;
-        answer.map(|a| a.result).map_err(TelegramError::from_raw)
+        let begun = Instant::now();
+        let lines = self.lines();
+        let answer: Result<wire::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
+        let answer = answer.map(|a| a.result).map_err(TelegramError::from_raw);
+        self.note(method, begun, answer.as_ref().err());
+        answer
+    }
+
+    fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
+        let outcome = failed.map_or("ok", Judged::class);
+        self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
+    }
+
+    /// How long a poll may take at most, answer included.
+    pub fn poll_deadline(&self) -> Duration {
+        self.lines().poll_deadline
     }
 
     /// `getMe`.
@@ -137,7 +201,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn me(&self) -> Result<Me, TelegramError> {
-        Self::call(&self.sends, "getMe", serde_json::json!({})).await
+        self.call("getMe", serde_json::json!({})).await
     }
 
     /// `getUpdates` from `offset`. `patient`: wait for updates as long as configured; otherwise
@@ -151,14 +215,24 @@ impl Client {
         patient: bool,
         me: UserId,
     ) -> Result<Batch, TelegramError> {
+        let lines = self.lines();
         let params = wire::GetUpdates {
             offset,
             limit: limits::POLL_BATCH,
-            timeout: if patient { self.poll_timeout.as_secs() } else { 0 },
+            timeout: if patient { lines.poll_timeout.as_secs() } else { 0 },
             allowed_updates: ALLOWED_UPDATES,
         };
-        let answer: Result<wire::Updates, _> = self.polls.request("getUpdates", Some(params)).await;
-        let raw = answer.map_err(TelegramError::from_raw)?.result;
+        let begun = Instant::now();
+        let request = lines.polls.request::<_, wire::Updates>("getUpdates", Some(params));
+        // One that is to be answered at once has no reason to take as long as one that waits.
+        let within =
+            if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
+        let answer = match tokio::time::timeout(within, request).await {
+            Ok(answer) => answer.map_err(TelegramError::from_raw),
+            Err(_) => Err(TelegramError::late()),
+        };
+        self.note("getUpdates", begun, answer.as_ref().err());
+        let raw = answer?.result;
         let mut batch = Batch::default();
         for element in &raw {
             match convert::update(element, me) {
@@ -178,8 +252,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn pending(&self) -> Result<u64, TelegramError> {
-        let hook: wire::Webhook =
-            Self::call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
+        let hook: wire::Webhook = self.call("getWebhookInfo", serde_json::json!({})).await?;
         Ok(hook.pending_update_count)
     }
 
@@ -188,8 +261,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call; see [`TelegramError::ambiguous`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
-        let sent: wire::SentMessage =
-            Self::call(&self.sends, "sendMessage", text(message, None)).await?;
+        let sent: wire::SentMessage = self.call("sendMessage", text(message, None)).await?;
         Ok(MessageId(sent.message_id))
     }
 
@@ -200,7 +272,7 @@ impl Client {
     pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
         // `true` for inline messages, a Message otherwise: neither matters.
         let _: serde::de::IgnoredAny =
-            Self::call(&self.sends, "editMessageText", text(message, Some(id))).await?;
+            self.call("editMessageText", text(message, Some(id))).await?;
         Ok(())
     }
 
@@ -212,7 +284,7 @@ impl Client {
         let mut params = text(message, None);
         params.draft_id = Some(draft_id);
         params.link_preview_options = None;
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendMessageDraft", params).await?;
+        let _: serde::de::IgnoredAny = self.call("sendMessageDraft", params).await?;
         Ok(())
     }
 
@@ -223,7 +295,7 @@ impl Client {
     pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
         let params =
             wire::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendChatAction", params).await?;
+        let _: serde::de::IgnoredAny = self.call("sendChatAction", params).await?;
         Ok(())
     }
 
@@ -233,8 +305,18 @@ impl Client {
     /// Any failure of the call.
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
         let params = wire::AnswerPress { callback_query_id: id, text: notice };
-        let _: serde::de::IgnoredAny =
-            Self::call(&self.sends, "answerCallbackQuery", params).await?;
+        let _: serde::de::IgnoredAny = self.call("answerCallbackQuery", params).await?;
+        Ok(())
+    }
+
+    /// `deleteMyCommands` for one chat: what is shown there is again what all such chats show.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn unpublish(&self, chat: ChatId) -> Result<(), TelegramError> {
+        let scope = wire::Scope { kind: "chat", chat_id: Some(chat.0) };
+        let params = wire::DeleteCommands { scope };
+        let _: serde::de::IgnoredAny = self.call("deleteMyCommands", params).await?;
         Ok(())
     }
 
@@ -255,7 +337,7 @@ impl Client {
                 .collect(),
             scope: wire::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
         };
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "setMyCommands", params).await?;
+        let _: serde::de::IgnoredAny = self.call("setMyCommands", params).await?;
         Ok(())
     }
 }

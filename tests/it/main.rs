@@ -1,6 +1,7 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
 mod harness;
+mod notify;
 mod process;
 mod rendering;
 
@@ -13,6 +14,9 @@ mod crash;
 mod delivery;
 mod disk;
 mod groups;
+mod hangup;
 mod intake;
 mod lifecycle;
 mod previews;
+mod reload;
+mod watchdog;

@@ -1,0 +1,63 @@
+//! SIGHUP: reads the configuration again, one reload after the other, and tells systemd.
+//!
+//! Invariant: RELOADING=1 is always followed by READY=1, and neither is said before the first
+//! READY=1 (sd_notify(3)).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::reload::{Reloaded, Reloader};
+use crate::config::Sources;
+use crate::{supervise, systemd};
+
+/// Collects signals for the one task that reloads.
+pub(super) struct Hangups {
+    reloader: Arc<Reloader>,
+    sources: Sources,
+    asked: Notify,
+    told_ready: AtomicBool,
+}
+
+impl Hangups {
+    /// No signal came yet.
+    pub(super) fn new(reloader: Arc<Reloader>, sources: Sources) -> Self {
+        Self { reloader, sources, asked: Notify::new(), told_ready: AtomicBool::new(false) }
+    }
+
+    /// A signal came. Several that come during a reload make one more.
+    pub(super) fn ask(&self) {
+        tracing::info!("SIGHUP: reading the configuration again");
+        self.asked.notify_one();
+    }
+
+    /// systemd was told that the bot is ready.
+    pub(super) fn told_ready(&self) {
+        self.told_ready.store(true, Ordering::SeqCst);
+    }
+
+    /// Reloads when asked, until the process drains.
+    pub(super) async fn run(self: Arc<Self>, drain: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => return,
+                () = self.asked.notified() => {}
+            }
+            let tell = self.told_ready.load(Ordering::SeqCst);
+            if tell {
+                systemd::reloading("reading the configuration again");
+            }
+            let outcome = self.reloader.reload(&self.sources).await;
+            if tell {
+                let now = supervise::words(&self.reloader.board().report());
+                // The status line goes on from here, so it says how things stand.
+                systemd::ready(&match outcome {
+                    Reloaded::Taken { .. } => now,
+                    Reloaded::Rejected(why) => format!("{now}; configuration refused: {why}"),
+                });
+            }
+        }
+    }
+}
