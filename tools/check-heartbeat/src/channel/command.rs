@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
 use super::words::{quote, quote_end};
-use super::{Channel, ConfigProblem, Environment, Failure, attempt_end, name, timeout};
+use super::{Channel, ConfigProblem, Environment, Failure, Time, attempt_end, name, timeout};
 use crate::notice::Notice;
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
@@ -42,7 +42,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<String>,
+    timeout: Option<Time>,
     program: String,
     #[serde(default)]
     args: Vec<String>,
@@ -87,7 +87,7 @@ impl Command {
         }
         Ok(Self {
             name: name(settings.name.as_deref(), "command")?,
-            timeout: timeout(settings.timeout.as_deref())?,
+            timeout: timeout(settings.timeout.as_ref())?,
             program: program.to_owned(),
             args: settings.args.clone(),
             kept,

@@ -1,12 +1,14 @@
 //! The channels against real servers, real programs, and peers that misbehave.
 
 mod command;
+mod documented;
 mod leaks;
 mod mail;
 mod mail_faults;
 mod peers;
 mod ping;
 mod postbox;
+mod proxy;
 mod telegram;
 mod tls;
 
