@@ -240,7 +240,7 @@ impl Config {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let message = plain(error.message());
-                let hint = "docs/check-heartbeat.md lists the keys of each type".to_owned();
+                let hint = "docs/alert-channels.md lists the keys of each type".to_owned();
                 self.problems.push(Problem { key: prefix, message, hint });
                 None
             }

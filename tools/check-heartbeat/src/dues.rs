@@ -7,7 +7,8 @@
 
 use heartbeat::span;
 
-use crate::incident::{Audience, Book, End, Incident, Mode, Pause};
+use crate::book::{Book, Pause};
+use crate::incident::{Audience, End, Incident, Mode};
 use crate::notice::{Kind, Level, Notice, clock};
 use crate::stamp::Stamp;
 

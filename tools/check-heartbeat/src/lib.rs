@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
-//!  └▶ tell ──┴ signs ─▶ incident::Book ◀──▶ spool         what is remembered
+//!  └▶ tell ──┴ signs ─▶ book::Book ◀──▶ spool             what is remembered
 //!      └ deliver ◀─ dues ◀────┘                           who is owed what
 //!        └─▶ channel/{telegram,smtp,command}              marked when accepted
 //! ```
 
+pub mod book;
 pub mod channel;
 pub mod cli;
 pub mod config;

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::incident::Book;
+use crate::book::Book;
 
 /// Largest book that is read; a full one is far smaller.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;

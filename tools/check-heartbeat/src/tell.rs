@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use heartbeat::{Now, State};
 
+use crate::book::Book;
 use crate::channel::{self, Channel, Environment};
 use crate::cli::Args;
 use crate::config::{Config, Entry, Problem};
 use crate::deliver::{Outcome, deliver};
 use crate::dues::{Due, Telling};
-use crate::incident::{Audience, Book, Mode};
+use crate::incident::{Audience, Mode};
 use crate::report::Told;
 use crate::spool::{self, Opened, Spool};
 use crate::stamp::Stamp;
