@@ -139,12 +139,7 @@ fn sink(config: &Config) -> Sink {
 }
 
 fn secrets(config: &Config) -> Vec<SecretString> {
-    let keys = [config.openai.api_key.as_ref(), config.anthropic.api_key.as_ref()];
-    keys.into_iter()
-        .flatten()
-        .chain([&config.telegram.token])
-        .map(|s| SecretString::from(s.expose()))
-        .collect()
+    config.secrets().map(|s| SecretString::from(s.expose())).collect()
 }
 
 /// Tests shorten the reconciler's patience; everybody else keeps the default.
