@@ -1,16 +1,16 @@
 //! The command line: what an operator can ask of the binary.
 
+mod check;
 mod run;
 mod users;
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Loaded, Sources, print_warnings};
+use crate::config::{Config, Loaded, Sources};
 use crate::model::failure::chain;
 use crate::store::StoreError;
 
@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
         Command::Run => load(args.config).and_then(|loaded| run::run(&loaded)),
-        Command::CheckConfig { json } => check_config(args.config, json),
+        Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
         Command::PrintConfig => load(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
@@ -107,43 +107,6 @@ pub fn main() -> ExitCode {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
-}
-
-fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
-    let colour = is_colourful(&std::io::stderr());
-    let (problems, warnings) = match Config::load(&Sources::from_process(file)) {
-        Ok(loaded) => (Vec::new(), loaded.warnings),
-        Err(problems) => (problems.0, Vec::new()),
-    };
-    if json {
-        let rows = |list: &[crate::config::Problem]| -> Vec<BTreeMap<&str, String>> {
-            list.iter()
-                .map(|p| {
-                    BTreeMap::from([
-                        ("key", p.key.clone()),
-                        ("message", p.message.clone()),
-                        ("hint", p.hint.clone()),
-                    ])
-                })
-                .collect()
-        };
-        let out = serde_json::json!({
-            "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)
-        });
-        say(&format!("{out}\n"));
-    } else {
-        if !warnings.is_empty() {
-            eprint!("Warnings:\n{}", print_warnings(&warnings, colour));
-        }
-        if problems.is_empty() {
-            say("The configuration is good.\n");
-        } else {
-            let count = problems.len();
-            eprint!("{}", crate::config::Problems(problems.clone()).print(colour));
-            eprintln!("{count} problem{}.", if count == 1 { "" } else { "s" });
-        }
-    }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) })
 }
 
 /// Colours are for terminals whose user has not declined them (no-color.org).
@@ -177,6 +140,12 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
         (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))
+    } else if e.downcast_ref::<crate::telegram::TelegramError>().is_some() {
+        // Calls are repeated until they work; what fails for good is building the client.
+        (
+            exit::UNAVAILABLE,
+            Some("TLS needs the machine's CA certificates: apt install ca-certificates"),
+        )
     } else {
         (exit::SOFTWARE, None)
     };

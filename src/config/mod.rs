@@ -95,6 +95,16 @@ pub struct Loaded {
     rows: Rows,
 }
 
+/// A configuration as far as it can be understood, for showing and checking, never for running:
+/// where there is a problem, a default stands in.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// What was understood, and the warnings.
+    pub loaded: Loaded,
+    /// Everything that is wrong.
+    pub problems: Problems,
+}
+
 impl Config {
     /// Loads and checks everything.
     ///
@@ -102,6 +112,12 @@ impl Config {
     ///
     /// All problems at once, none of them with a value in it that might be a secret.
     pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+        let Examined { loaded, problems } = Self::examine(sources);
+        if problems.0.is_empty() { Ok(loaded) } else { Err(problems) }
+    }
+
+    /// The same for those who want to know what is good even if something is not.
+    pub fn examine(sources: &Sources) -> Examined {
         let mut settled = Settled::gather(sources);
         choose::settle(&mut settled, sources);
         let answer = Answer::read(&mut settled);
@@ -120,9 +136,9 @@ impl Config {
             answer,
         };
         settled.refuse_copies_of_secrets();
-        let (rows, warnings) = settled.finish()?;
+        let (rows, warnings, problems) = settled.finish();
         let origins = rows.iter().map(|(path, (_, origin))| (*path, origin.clone())).collect();
-        Ok(Loaded { config, origins, warnings, rows })
+        Examined { loaded: Loaded { config, origins, warnings, rows }, problems }
     }
 
     /// Every secret that is loaded, for whoever keeps them out of logs.
