@@ -52,6 +52,7 @@ pub struct Prepared {
     client: Client,
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
+    vitals: Arc<Vitals>,
     tuning: Tuning,
     bot: BotId,
 }
@@ -71,16 +72,18 @@ impl Prepared {
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        let client = Client::new(&TelegramSettings {
+        let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
+        let settings = TelegramSettings {
             api_url: config.telegram.api_url.clone(),
             token: SecretString::from(config.telegram.token.expose()),
             poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
             poll_deadline: Duration::from_secs(config.telegram.poll_deadline_s),
             send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
-        })?;
+        };
+        let client = Client::new(&settings, Arc::clone(&vitals))?;
         let knowledge = knowledge(config)?;
         let provider = provider(config, knowledge.as_deref())?;
-        Ok(Self { store, client, provider, knowledge, tuning, bot })
+        Ok(Self { store, client, provider, knowledge, vitals, tuning, bot })
     }
 
     /// Asks Telegram who the bot is, for as long as it takes, then starts all stages. `None` when
@@ -100,7 +103,7 @@ impl Prepared {
             "connected to Telegram"
         );
         let claim_code = self.open_access(config).await?;
-        let vitals = Arc::new(Vitals::default());
+        let vitals = Arc::clone(&self.vitals);
         let clock = self.tuning.clock.clone();
         let desk = Desk::new(
             self.store.clone(),
@@ -116,8 +119,13 @@ impl Prepared {
                 started_ms: clock.now_ms(),
             },
         );
-        let answerer =
-            Answerer::new(self.provider, self.knowledge, self.store.clone(), answering(config));
+        let answerer = Answerer::new(
+            self.provider,
+            self.knowledge,
+            self.store.clone(),
+            answering(config),
+            Arc::clone(&vitals),
+        );
         let settings = pipeline::Settings {
             backlog_max: u64::from(config.pipeline.backlog_max),
             poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
@@ -152,6 +160,7 @@ impl Prepared {
                 Err(e) => e,
             };
             attempt += 1;
+            self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
                 _ if e.token_refused() => {
                     crate::systemd::status(
@@ -248,6 +257,7 @@ fn launch(shared: Arc<Shared>, config: &Config, claim_code: Option<String>) -> a
     tasks.spawn("intake", Intake::new(Arc::clone(&shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(&shared), keep).run());
     tasks.spawn("publish", publish(Arc::clone(&shared)));
+    tasks.spawn("pending", pipeline::pending(Arc::clone(&shared)));
     Ok(App { polling: shared.polling.subscribe(), shared, claim_code })
 }
 

@@ -1,5 +1,7 @@
 //! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 
 /// The start is over: the store is open and Telegram answered a poll.
@@ -15,6 +17,27 @@ pub fn status(words: &str) {
 /// The stop has begun.
 pub fn stopping(status: &str) {
     notify(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
+}
+
+/// How often systemd wants to hear that all is well (`WATCHDOG_USEC`), if it does.
+pub fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|d| !d.is_zero())
+}
+
+/// All loops turn.
+pub fn ping() {
+    notify(&[NotifyState::Watchdog]);
+}
+
+/// A loop does not turn: the service manager shall do what it does when pings stay away.
+pub fn trigger() {
+    notify(&[NotifyState::WatchdogTrigger]);
+}
+
+/// Starting or stopping takes this much longer.
+pub fn extend(by: Duration) {
+    let usec = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+    notify(&[NotifyState::ExtendTimeoutUsec(usec)]);
 }
 
 fn notify(state: &[NotifyState<'_>]) {

@@ -19,6 +19,7 @@ use crate::model::failure::{Fault, Judged, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::model::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
@@ -55,6 +56,7 @@ pub struct Answerer {
     store: Store,
     settings: Settings,
     room: Semaphore,
+    vitals: Arc<Vitals>,
 }
 
 /// A question.
@@ -104,9 +106,10 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         store: Store,
         settings: Settings,
+        vitals: Arc<Vitals>,
     ) -> Self {
         let room = Semaphore::new(settings.answers_at_once.max(1));
-        Self { provider, knowledge, store, settings, room }
+        Self { provider, knowledge, store, settings, room, vitals }
     }
 
     /// Answers a question; `words` shows what is written so far.
@@ -132,10 +135,11 @@ impl Answerer {
         drop(room);
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.log(question, &collected, duration_ms);
+        self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
-            Collected::Whole { text, finished } => {
+            Collected::Whole { text, finished, .. } => {
                 let mut text = text;
                 match finished.reason {
                     StopReason::Length => {
@@ -208,13 +212,38 @@ impl Answerer {
         stream::collect(pieces, words, cancel, bounds).await
     }
 
+    fn note(&self, collected: &Collected, took: Duration) {
+        let (vitals, model) = (&self.vitals, self.provider.model());
+        let outcome = match collected {
+            Collected::Cancelled => return,
+            Collected::Whole { finished, first_after, .. } => {
+                vitals.worked(&vitals.provider);
+                vitals.observe(Timing::FirstWords, model, "", first_after.as_secs_f64());
+                if let Some(usage) = finished.usage {
+                    let (input, output) = (usage.input_tokens, usage.output_tokens);
+                    vitals.observe(Timing::Tokens, model, "input", input as f64);
+                    vitals.observe(Timing::Tokens, model, "output", output as f64);
+                }
+                "ok"
+            }
+            Collected::Failed(trouble) => {
+                // A question that the provider will not answer says nothing about its health.
+                if !trouble.is_askers() {
+                    vitals.failed(&vitals.provider, trouble.class());
+                }
+                trouble.class()
+            }
+        };
+        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
+    }
+
     fn log(&self, question: Question<'_>, collected: &Collected, duration_ms: i64) {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
             (question.chat.0, self.provider.name(), question.text.len());
         match collected {
-            Collected::Whole { text, finished } => tracing::info!(
+            Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
                 provider,
                 model = finished.model.as_deref().unwrap_or(self.provider.model()),
@@ -255,6 +284,11 @@ fn too_long() -> Answered {
 }
 
 impl Trouble {
+    /// Whether it lies in the question, so that others are answered all the same.
+    fn is_askers(&self) -> bool {
+        matches!(self, Self::Provider(e) if e.fault() == Fault::User)
+    }
+
     fn class(&self) -> &'static str {
         match self {
             Self::Provider(e) => e.class(),

@@ -24,7 +24,7 @@ pub(super) struct Bounds {
 /// What came of a stream.
 pub(super) enum Collected {
     /// All of it.
-    Whole { text: String, finished: Finished },
+    Whole { text: String, finished: Finished, first_after: Duration },
     /// Not all of it; half an answer is not passed off as a whole one.
     Failed(Trouble),
     /// `/cancel` came first.
@@ -40,6 +40,7 @@ pub(super) async fn collect(
 ) -> Collected {
     let begun = Instant::now();
     let mut text = String::new();
+    let mut first_after = None;
     loop {
         let first = text.is_empty();
         let limit = if first { bounds.first.min(bounds.whole) } else { bounds.whole };
@@ -54,11 +55,13 @@ pub(super) async fn collect(
             Ok(None) => return Collected::Failed(Trouble::Provider(ProviderError::Cut)),
             Ok(Some(Err(e))) => return Collected::Failed(Trouble::Provider(e)),
             Ok(Some(Ok(Piece::Text(more)))) => {
+                first_after.get_or_insert_with(|| begun.elapsed());
                 text.push_str(&more);
                 if text.len() > bounds.bytes {
                     text.truncate(text.floor_char_boundary(bounds.bytes));
                     let finished = Finished { reason: StopReason::Length, ..Finished::default() };
-                    return Collected::Whole { text, finished };
+                    let first_after = first_after.unwrap_or_default();
+                    return Collected::Whole { text, finished, first_after };
                 }
                 if words.receiver_count() > 0 {
                     words.send_modify(|so_far| text.clone_into(so_far));
@@ -71,7 +74,8 @@ pub(super) async fn collect(
                 if text.trim().is_empty() {
                     return Collected::Failed(Trouble::Empty);
                 }
-                return Collected::Whole { text, finished };
+                let first_after = first_after.unwrap_or_default();
+                return Collected::Whole { text, finished, first_after };
             }
         }
     }

@@ -20,6 +20,19 @@ impl Desk {
     /// When the store cannot be read.
     pub fn run(&self, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
         let command = find(asked.word);
+        let outcome = self.decide(asked, command)?;
+        let name = command.map_or("unknown", |c| c.name);
+        let lets = command.is_none_or(|c| c.who.lets(asked.role) || asked.place == Place::Group);
+        let word = if lets { "ok" } else { "denied" };
+        self.vitals.tally("command", &format!("{name}:{word}"));
+        Ok(outcome)
+    }
+
+    fn decide(
+        &self,
+        asked: &Asked<'_>,
+        command: Option<&'static Command>,
+    ) -> Result<Outcome, StoreError> {
         if asked.place == Place::Group && !self.may_chat(asked.place, asked.chat, asked.role)? {
             return self.in_closed_group(asked, command);
         }

@@ -46,6 +46,20 @@ pub const KNOWN_IDS: usize = 8192;
 /// its way has either taken effect or never will.
 pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 
+/// Longest time for a poll that does not wait for updates.
+pub const QUICK_POLL: Duration = Duration::from_secs(15);
+
+/// Between two questions to Telegram about how many updates wait there.
+pub const PENDING_EVERY: Duration = Duration::from_secs(300);
+
+/// Loops that wait for work turn at least this often, so that one that hangs is told from one that
+/// is idle.
+pub const IDLE_TURN: Duration = Duration::from_secs(5);
+
+/// What a loop may take for one turn beyond what it waits for: reading a batch, a slow commit. A
+/// disk that takes longer than this for one commit does not serve anybody.
+pub const TURN: Duration = Duration::from_secs(40);
+
 /// First pause after a failed poll; it doubles from here.
 pub const POLL_BACKOFF: Duration = Duration::from_millis(500);
 

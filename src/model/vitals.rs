@@ -2,7 +2,7 @@
 //! business.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,12 @@ pub struct Vitals {
     pub reconciled_lost: Count,
     /// Parts sent again although they may have arrived.
     pub possible_duplicates: Count,
+    /// The owner paused answering.
+    pub paused: AtomicBool,
+    /// So much waits that polling pauses.
+    pub backlog_full: AtomicBool,
+    /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
+    pub pending: AtomicI64,
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
@@ -157,6 +163,9 @@ impl Vitals {
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),
+            paused: AtomicBool::new(false),
+            backlog_full: AtomicBool::new(false),
+            pending: AtomicI64::new(-1),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),
             timings: Mutex::default(),

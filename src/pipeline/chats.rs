@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Shared, think};
+use crate::model::beat::Loop;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
@@ -81,6 +82,7 @@ impl Chats {
         let (drain, halt) = (self.shared.tasks.drain().clone(), self.shared.tasks.halt().clone());
         let shared = Arc::clone(&self.shared);
         while !drain.is_cancelled() {
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
             // Registered before the table is looked at, so that no wake-up is missed.
             let filled = shared.inbox_filled.notified();
             if self.step().await > 0 {
@@ -93,6 +95,7 @@ impl Chats {
             tokio::select! {
                 () = drain.cancelled() => break,
                 () = filled => {}
+                () = tokio::time::sleep(limits::IDLE_TURN) => {}
                 () = shared.resumed.notified() => self.resume(),
                 Some(ended) = self.ended.1.recv() => {
                     self.settle(ended);
@@ -103,8 +106,10 @@ impl Chats {
             }
         }
         while self.running > 0 {
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
             tokio::select! {
                 () = halt.cancelled() => return,
+                () = tokio::time::sleep(limits::IDLE_TURN) => {}
                 ended = self.ended.1.recv() => match ended {
                     Some(_) => self.running -= 1,
                     None => return,
@@ -117,7 +122,11 @@ impl Chats {
     pub async fn step(&mut self) -> usize {
         let cursor = self.cursor;
         let shared = Arc::clone(&self.shared);
-        let read = || async { shared.store.new_updates(cursor, limits::CLAIM_BATCH) };
+        let read = || async {
+            // A disk that refuses is a turn as well: a restart would not mend it.
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.store.new_updates(cursor, limits::CLAIM_BATCH)
+        };
         let Some(batch) = self.shared.insist("read the inbox", read).await else { return 0 };
         let count = batch.len();
         let mut chats = Vec::new();

@@ -14,14 +14,18 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::lanes::{After, Lanes, Next};
+use super::parts::outgoing;
 use super::reconcile::{Fate, reconcile};
+use crate::model::beat::Loop;
 use crate::model::effect::Effect;
 use crate::model::failure::{Judged, chain};
+use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
+use crate::model::vitals::Timing;
 use crate::store::{OpenPart, PartState, Settled, Settlement};
+use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
-use crate::telegram::{Outgoing, TelegramError};
 
 /// Where finished work is handed over. Cheap to clone.
 #[derive(Clone)]
@@ -173,8 +177,12 @@ impl Delivery {
             // The part stays *sending*; the next start asks the reconciler.
             () = shared.tasks.halt().cancelled() => return None,
         };
-        if let Ok(id) = &sent {
-            shared.ledger().sent(chat, *id);
+        match &sent {
+            Ok(id) => {
+                shared.vitals.worked(&shared.vitals.sending);
+                shared.ledger().sent(chat, *id);
+            }
+            Err(e) => shared.vitals.failed(&shared.vitals.sending, e.class()),
         }
         shared.ledger().end(chat);
         let after = match sent {
@@ -212,7 +220,7 @@ impl Delivery {
         floor: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         let shared = &self.0.shared;
-        shared.vitals.sent.add_one();
+        self.note_arrival(part);
         let row = Settled { id: part.id, outcome: Settlement::Sent(id) };
         let store = || shared.store.settle_and_mark(row.clone(), next.id, floor);
         if !shared.insist("settle a part", store).await? {
@@ -224,9 +232,16 @@ impl Delivery {
     }
 
     async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<After> {
-        self.0.shared.vitals.sent.add_one();
+        self.note_arrival(part);
         self.settle(part, Settlement::Sent(id), Vec::new()).await?;
         Some(After::Settled)
+    }
+
+    fn note_arrival(&self, part: &OpenPart) {
+        let shared = &self.0.shared;
+        shared.vitals.sent.add_one();
+        let waited_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
+        shared.vitals.observe(Timing::Delivery, "", "", waited_ms as f64 / 1e3);
     }
 
     /// Stores what became of a part. `None`: the process halts; the reconciler will look.
@@ -271,6 +286,7 @@ impl Delivery {
             }
             Fate::Unclear => {
                 shared.vitals.possible_duplicates.add_one();
+                shared.vitals.happened(Kind::PossibleDuplicate);
                 tracing::warn!(
                     finding = "possible_duplicate",
                     chat_id = chat.0,
@@ -304,21 +320,17 @@ impl Deliver {
         let inner = Arc::clone(&self.0.0);
         let halt = inner.shared.tasks.halt().clone();
         loop {
+            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN + limits::TURN);
             let woken = inner.wake.notified();
             let until = self.step();
             if inner.closing.load(Ordering::SeqCst) && self.0.lanes().is_idle() {
                 return;
             }
-            let timer = async {
-                match until {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let idle = Instant::now() + limits::IDLE_TURN;
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = woken => {}
-                () = timer => {}
+                () = sleep_until(until.map_or(idle, |at| at.min(idle))) => {}
             }
         }
     }
@@ -375,16 +387,4 @@ impl Deliver {
 fn resend(mut part: Box<OpenPart>) -> After {
     part.attempts += 1;
     After::Resend(part)
-}
-
-/// A part as the Bot API wants it.
-pub(super) fn outgoing(part: &OpenPart) -> Outgoing<'_> {
-    Outgoing {
-        chat: part.chat,
-        thread: part.extra.thread,
-        text: &part.text,
-        entities: &part.extra.entities,
-        buttons: &part.extra.buttons,
-        reply_to: part.extra.reply_to,
-    }
 }

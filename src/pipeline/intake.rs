@@ -10,8 +10,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Polling, Shared};
+use crate::model::beat::Loop;
 use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::limits;
+use crate::model::message::{Event, Update};
+use crate::model::vitals::Timing;
 use crate::telegram::{Batch, Conflict, TelegramError};
 
 /// The polling stage.
@@ -52,6 +55,7 @@ impl Intake {
             match step {
                 Step::Took(_) => {}
                 Step::Failed(pause) => {
+                    self.shared.vitals.turn(Loop::Intake, pause + limits::TURN);
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
@@ -64,6 +68,7 @@ impl Intake {
                         tokio::select! {
                             () = drain.cancelled() => return,
                             () = drained => {}
+                            () = sleep(limits::IDLE_TURN) => {}
                         }
                     }
                 }
@@ -74,6 +79,8 @@ impl Intake {
     /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
     /// same updates again.
     pub async fn step(&mut self) -> Step {
+        let within = self.shared.client.poll_deadline() + limits::TURN;
+        self.shared.vitals.turn(Loop::Intake, within);
         if self.shared.is_full() {
             self.tell(Polling::Full);
             return Step::Full;
@@ -96,7 +103,10 @@ impl Intake {
     }
 
     async fn accept(&mut self, batch: Batch) -> Step {
+        self.shared.vitals.turn(Loop::Intake, limits::TURN);
         self.shared.vitals.polls.add_one();
+        self.shared.vitals.worked(&self.shared.vitals.polling);
+        self.note_lag(&batch.updates);
         if batch.nonsense > 0 {
             self.shared.vitals.tally("skipped", "no_update_id");
             tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
@@ -133,6 +143,18 @@ impl Intake {
         }
     }
 
+    fn note_lag(&self, updates: &[Update]) {
+        let now_s = self.shared.clock.now_ms() as f64 / 1e3;
+        for update in updates {
+            if let Event::Message(message) = &update.event
+                && message.date_s > 0
+            {
+                let lag_s = now_s - message.date_s as f64;
+                self.shared.vitals.observe(Timing::InboundLag, "", "", lag_s);
+            }
+        }
+    }
+
     fn succeeded(&mut self) {
         if self.failures > 0 {
             tracing::info!(failures = self.failures, "polling works again");
@@ -154,6 +176,7 @@ impl Intake {
     async fn poll_failed(&mut self, e: &TelegramError) -> Step {
         self.failures += 1;
         self.shared.vitals.polls_failed.add_one();
+        self.shared.vitals.failed(&self.shared.vitals.polling, e.class());
         self.shared.vitals.tally("poll_failed", e.class());
         if let Some(cause) = e.conflict() {
             return self.conflict(cause).await;
@@ -217,6 +240,7 @@ impl Intake {
     }
 
     fn tell(&self, now: Polling) {
+        self.shared.vitals.backlog_full.store(now == Polling::Full, Ordering::Relaxed);
         self.shared.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }

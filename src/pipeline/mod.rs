@@ -13,6 +13,8 @@ mod deliver;
 mod intake;
 mod lanes;
 mod ledger;
+mod parts;
+mod pending;
 mod preview;
 mod reconcile;
 mod retention;
@@ -37,6 +39,7 @@ use crate::telegram::{Client, Me};
 pub use chats::Chats;
 pub use deliver::{Deliver, Delivery};
 pub use intake::Intake;
+pub use pending::pending;
 pub use retention::Retention;
 
 /// What all stages share.
@@ -123,6 +126,7 @@ impl Shared {
         settings: Settings,
     ) -> Result<Self, StoreError> {
         let paused = store.settings()?.paused;
+        vitals.paused.store(paused, Ordering::Relaxed);
         let backlog = store.inbox_depth()?.0;
         let mut ledger = ledger::Ledger::default();
         let remembered = crate::model::limits::KNOWN_IDS / 4;
@@ -170,6 +174,7 @@ impl Shared {
     /// A damaged file, or a writer that is gone, does not mend itself: the next start sets the file
     /// aside.
     fn store_failed(&self, e: &StoreError) {
+        self.vitals.failed(&self.vitals.store, e.class());
         let gone = matches!(e, StoreError::Closed) && !self.tasks.drain().is_cancelled();
         if e.is_corruption() || gone {
             self.tasks.fail("store");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::deliver::outgoing;
+use super::parts::outgoing;
 use crate::model::failure::{Again, Judged, backoff};
 use crate::model::ids::MessageId;
 use crate::store::OpenPart;

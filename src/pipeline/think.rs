@@ -8,18 +8,19 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::{Delivery, Slot};
+use super::parts::parts_of;
 use super::route::{Route, route};
 use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, Asked, Outcome, Say, Then};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId};
-use crate::model::limits;
+use crate::model::finding::Kind;
+use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
-use crate::model::reply::{Button, Reply, ReplyBody};
-use crate::store::{Finish, NewPart, PartExtra, Queued, StoreError};
-use crate::telegram::render;
+use crate::model::reply::{Button, Reply};
+use crate::model::vitals::Timing;
+use crate::store::{Finish, Queued, StoreError};
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -93,6 +94,7 @@ impl Worker {
                          Whoever runs this bot can see it in my log.";
             thought.says.push(Say { to: m.chat, reply: Reply::plain(words) });
         }
+        self.shared.vitals.happened(Kind::UpdateGivenUp);
         tracing::error!(
             finding = "update_given_up",
             update_id = queued.update.id.0,
@@ -304,6 +306,7 @@ impl Worker {
             self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
+        self.note_response(queued, thought.outcome);
         self.take_effect(&thought.effects);
         self.delivery.take(slot, stored);
         if let Some((id, notice)) = thought.press {
@@ -312,12 +315,27 @@ impl Worker {
         Worked::Done
     }
 
+    fn note_response(&self, queued: &Queued, outcome: &'static str) {
+        let vitals = &self.shared.vitals;
+        let now_ms = self.shared.clock.now_ms();
+        vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
+        let kind = match outcome {
+            "command" => "command",
+            "answered" | "failed" => "question",
+            _ => return,
+        };
+        vitals.tally("update", outcome);
+        let waited_ms = now_ms.saturating_sub(queued.received_ms);
+        vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
+    }
+
     /// What has to change in memory once the effects are on disk.
     fn take_effect(&self, effects: &[Effect]) {
         for effect in effects {
             match effect {
                 Effect::Pause(paused) => {
                     self.shared.paused.store(*paused, Ordering::SeqCst);
+                    self.shared.vitals.paused.store(*paused, Ordering::Relaxed);
                     tracing::info!(paused, "answering paused or resumed by the owner");
                     if !paused {
                         self.shared.resumed.notify_one();
@@ -362,30 +380,4 @@ impl Worker {
             }
         });
     }
-}
-
-/// The messages that a reply becomes: the first answers, the last has the buttons.
-fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<NewPart> {
-    let rich = match &reply.body {
-        ReplyBody::Markdown(text) => render::markdown(text),
-        ReplyBody::Plain(text) => render::plain(text),
-    };
-    let mut parts: Vec<NewPart> = rich
-        .into_iter()
-        .map(|rich| NewPart { chat, rich, extra: PartExtra { thread, ..PartExtra::default() } })
-        .collect();
-    if parts.len() > limits::REPLY_PARTS {
-        parts.truncate(limits::REPLY_PARTS);
-        let note = "(The rest of this answer is left out: it is too long for a chat.)";
-        if let Some(last) = parts.last_mut() {
-            last.rich = crate::model::text::Rich::plain(note);
-        }
-    }
-    if let Some(first) = parts.first_mut() {
-        first.extra.reply_to = reply.reply_to.filter(|id: &MessageId| id.0 > 0);
-    }
-    if let Some(last) = parts.last_mut() {
-        last.extra.buttons = reply.buttons;
-    }
-    parts
 }

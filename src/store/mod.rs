@@ -22,10 +22,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
 use crate::model::clock::Clock;
+use crate::model::histogram::{self, Buckets, Histogram};
 use crate::model::ids::BotId;
 
 pub use chats::{ChatState, Settings};
@@ -57,8 +59,19 @@ struct Inner {
     set_aside: Option<PathBuf>,
     /// The next commit empties the log, which still holds what it deletes.
     fold: Arc<AtomicBool>,
+    queries: Histogram,
+    commits: Arc<Histogram>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
     _lock: Option<File>,
+}
+
+/// How long reading and committing took since the file was opened, in seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timings {
+    /// Commits, each of which may hold many writes.
+    pub commit: Buckets,
+    /// Queries.
+    pub query: Buckets,
 }
 
 impl Store {
@@ -97,7 +110,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
         let fold = Arc::new(AtomicBool::new(false));
-        let (writer, thread) = writer::Writer::start(conn, Arc::clone(&fold))
+        let commits = Arc::new(Histogram::new(histogram::STORE_S));
+        let (writer, thread) = writer::Writer::start(conn, Arc::clone(&fold), Arc::clone(&commits))
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -109,6 +123,8 @@ impl Store {
                 readers: Mutex::new(Vec::new()),
                 set_aside,
                 fold,
+                queries: Histogram::new(histogram::STORE_S),
+                commits,
                 _lock: lock,
             }),
         })
@@ -138,6 +154,30 @@ impl Store {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
         self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How long queries and commits took so far.
+    pub fn timings(&self) -> Timings {
+        Timings { commit: self.inner.commits.read(), query: self.inner.queries.read() }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// A small write that goes the way of every other one, to see that commits work.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let bot = self.bot().0;
+        self.write(move |tx| {
+            let sql = "UPDATE bots SET offset_ms = offset_ms WHERE bot_id = ?1";
+            tx.prepare_cached(sql)?.execute([bot])?;
+            Ok(())
+        })
+        .await
     }
 
     fn now_ms(&self) -> i64 {
@@ -170,7 +210,9 @@ impl Store {
             Some(conn) => conn,
             None => open::connect_reading(&self.inner.path)?,
         };
+        let begun = Instant::now();
         let result = work(&conn);
+        self.inner.queries.observe(begun.elapsed().as_secs_f64());
         match &result {
             Err(e) if e.is_corruption() => open::mark_suspect(&self.inner.path),
             _ => {

@@ -5,10 +5,12 @@
 use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::StoreError;
+use crate::model::histogram::Histogram;
 use crate::model::limits;
 
 /// Sends writes to the thread that owns the writing connection.
@@ -57,6 +59,7 @@ impl Writer {
     pub(super) fn start(
         mut conn: Connection,
         fold: Arc<AtomicBool>,
+        commits: Arc<Histogram>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
@@ -66,10 +69,12 @@ impl Writer {
                     let Ok(job) = jobs.try_recv() else { break };
                     batch.push(job);
                 }
+                let begun = Instant::now();
                 let commit = commit_together(&mut conn, &mut batch).map_err(|e| {
                     let why = e.to_string();
                     (why, StoreError::Sqlite(e).is_corruption())
                 });
+                commits.observe(begun.elapsed().as_secs_f64());
                 if fold.swap(false, Ordering::SeqCst) {
                     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
                     // Without it the log is folded later, when it has grown.

@@ -35,7 +35,7 @@ pub struct System {
     pub memory_total_bytes: u64,
     /// What of it is in use and cannot be reclaimed.
     pub memory_used_bytes: u64,
-    /// Size of the file system that holds the state, in bytes.
+    /// Size of the file system that holds the state, in bytes, without what is reserved for root.
     pub disk_total_bytes: u64,
     /// What of it this process may still fill, in bytes.
     pub disk_free_bytes: u64,
@@ -57,6 +57,17 @@ pub struct System {
     pub cpu_seconds: f64,
     /// When it was started, Unix seconds.
     pub started_s: f64,
+}
+
+/// Something that keeps happening with pauses. Times are milliseconds since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spell {
+    /// How often.
+    pub count: u64,
+    /// When it began.
+    pub since_ms: u64,
+    /// When it happened last.
+    pub last_ms: u64,
 }
 
 /// Averages and ratios over the last minutes; `None` where too little happened.
@@ -110,6 +121,8 @@ pub struct Reading {
     pub overdue: Option<Overdue>,
     /// Polls.
     pub polling: Run,
+    /// 409 answers to polls, while they go on. Polls that work may lie between them.
+    pub conflict: Option<Spell>,
     /// Sends.
     pub sending: Run,
     /// Questions to the provider.
@@ -124,6 +137,8 @@ pub struct Reading {
     pub pending: Option<u64>,
     /// Polling pauses because too much waits.
     pub backlog_full: bool,
+    /// When that was so last.
+    pub backlog_full_ms: Option<u64>,
     /// The owner paused answering.
     pub paused: bool,
     /// The last minutes.

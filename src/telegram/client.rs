@@ -3,7 +3,8 @@
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use frankenstein::AsyncTelegramApi;
 use frankenstein::client_reqwest::Bot;
@@ -13,11 +14,13 @@ use serde::de::DeserializeOwned;
 
 use super::failure::TelegramError;
 use super::{convert, wire};
+use crate::model::failure::Judged;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
 use crate::model::reply::Button;
 use crate::model::text::Entity;
+use crate::model::vitals::{Timing, Vitals};
 
 /// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
 const ALLOWED_UPDATES: &[&str] = &[
@@ -50,6 +53,8 @@ pub struct Client {
     polls: Bot,
     sends: Bot,
     poll_timeout: Duration,
+    poll_deadline: Duration,
+    vitals: Arc<Vitals>,
 }
 
 /// Who the bot is (Bot API `getMe`).
@@ -94,11 +99,11 @@ pub struct Outgoing<'a> {
 }
 
 impl Client {
-    /// Builds both HTTP clients. Nothing is sent yet.
+    /// Builds both HTTP clients. Nothing is sent yet. Each call is noted in `vitals`.
     ///
     /// # Errors
     /// When no TLS roots can be loaded.
-    pub fn new(settings: &Settings) -> Result<Self, TelegramError> {
+    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
         let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
         let bot = |whole: Duration, idle: usize| {
             let http = reqwest::Client::builder()
@@ -120,16 +125,31 @@ impl Client {
             // A connection for each send that may be on its way: none is closed to be opened anew.
             sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
+            poll_deadline: settings.poll_deadline,
+            vitals,
         })
     }
 
-    async fn call<P, T>(bot: &Bot, method: &str, params: P) -> Result<T, TelegramError>
+    async fn call<P, T>(&self, bot: &Bot, method: &str, params: P) -> Result<T, TelegramError>
     where
         P: Serialize + std::fmt::Debug + Send,
         T: DeserializeOwned,
     {
+        let begun = Instant::now();
         let answer: Result<wire::Answer<T>, _> = bot.request(method, Some(params)).await;
-        answer.map(|a| a.result).map_err(TelegramError::from_raw)
+        let answer = answer.map(|a| a.result).map_err(TelegramError::from_raw);
+        self.note(method, begun, answer.as_ref().err());
+        answer
+    }
+
+    fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
+        let outcome = failed.map_or("ok", Judged::class);
+        self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
+    }
+
+    /// How long a poll may take at most, answer included.
+    pub fn poll_deadline(&self) -> Duration {
+        self.poll_deadline
     }
 
     /// `getMe`.
@@ -137,7 +157,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn me(&self) -> Result<Me, TelegramError> {
-        Self::call(&self.sends, "getMe", serde_json::json!({})).await
+        self.call(&self.sends, "getMe", serde_json::json!({})).await
     }
 
     /// `getUpdates` from `offset`. `patient`: wait for updates as long as configured; otherwise
@@ -157,8 +177,17 @@ impl Client {
             timeout: if patient { self.poll_timeout.as_secs() } else { 0 },
             allowed_updates: ALLOWED_UPDATES,
         };
-        let answer: Result<wire::Updates, _> = self.polls.request("getUpdates", Some(params)).await;
-        let raw = answer.map_err(TelegramError::from_raw)?.result;
+        let begun = Instant::now();
+        let request = self.polls.request::<_, wire::Updates>("getUpdates", Some(params));
+        // One that is to be answered at once has no reason to take as long as one that waits.
+        let within =
+            if patient { self.poll_deadline } else { limits::QUICK_POLL.min(self.poll_deadline) };
+        let answer = match tokio::time::timeout(within, request).await {
+            Ok(answer) => answer.map_err(TelegramError::from_raw),
+            Err(_) => Err(TelegramError::late()),
+        };
+        self.note("getUpdates", begun, answer.as_ref().err());
+        let raw = answer?.result;
         let mut batch = Batch::default();
         for element in &raw {
             match convert::update(element, me) {
@@ -179,7 +208,7 @@ impl Client {
     /// Any failure of the call.
     pub async fn pending(&self) -> Result<u64, TelegramError> {
         let hook: wire::Webhook =
-            Self::call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
+            self.call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
         Ok(hook.pending_update_count)
     }
 
@@ -189,7 +218,7 @@ impl Client {
     /// Any failure of the call; see [`TelegramError::ambiguous`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
         let sent: wire::SentMessage =
-            Self::call(&self.sends, "sendMessage", text(message, None)).await?;
+            self.call(&self.sends, "sendMessage", text(message, None)).await?;
         Ok(MessageId(sent.message_id))
     }
 
@@ -200,7 +229,7 @@ impl Client {
     pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
         // `true` for inline messages, a Message otherwise: neither matters.
         let _: serde::de::IgnoredAny =
-            Self::call(&self.sends, "editMessageText", text(message, Some(id))).await?;
+            self.call(&self.sends, "editMessageText", text(message, Some(id))).await?;
         Ok(())
     }
 
@@ -212,7 +241,7 @@ impl Client {
         let mut params = text(message, None);
         params.draft_id = Some(draft_id);
         params.link_preview_options = None;
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendMessageDraft", params).await?;
+        let _: serde::de::IgnoredAny = self.call(&self.sends, "sendMessageDraft", params).await?;
         Ok(())
     }
 
@@ -223,7 +252,7 @@ impl Client {
     pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
         let params =
             wire::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "sendChatAction", params).await?;
+        let _: serde::de::IgnoredAny = self.call(&self.sends, "sendChatAction", params).await?;
         Ok(())
     }
 
@@ -234,7 +263,7 @@ impl Client {
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
         let params = wire::AnswerPress { callback_query_id: id, text: notice };
         let _: serde::de::IgnoredAny =
-            Self::call(&self.sends, "answerCallbackQuery", params).await?;
+            self.call(&self.sends, "answerCallbackQuery", params).await?;
         Ok(())
     }
 
@@ -255,7 +284,7 @@ impl Client {
                 .collect(),
             scope: wire::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
         };
-        let _: serde::de::IgnoredAny = Self::call(&self.sends, "setMyCommands", params).await?;
+        let _: serde::de::IgnoredAny = self.call(&self.sends, "setMyCommands", params).await?;
         Ok(())
     }
 }

@@ -44,6 +44,8 @@ pub enum Conflict {
     OtherPoller,
 }
 
+const LATE: &str = "no answer in time";
+
 impl TelegramError {
     /// A 409's cause.
     pub fn conflict(&self) -> Option<Conflict> {
@@ -82,6 +84,11 @@ impl TelegramError {
             }
             _ => false,
         }
+    }
+
+    /// There was no answer in time.
+    pub fn late() -> Self {
+        Self::Unknown(LATE.into())
     }
 
     /// Whether the server does not know the method (an older or other server).
@@ -166,7 +173,7 @@ impl TelegramError {
         if e.is_connect() || e.is_builder() {
             Self::NotSent(bounded(&words))
         } else if e.is_timeout() {
-            Self::Unknown("no answer in time".into())
+            Self::late()
         } else {
             Self::Unknown(bounded(&words))
         }
@@ -208,7 +215,7 @@ impl Judged for TelegramError {
     fn class(&self) -> &'static str {
         match self {
             Self::NotSent(_) => "connect",
-            Self::Unknown(why) if why == "no answer in time" => "timeout",
+            Self::Unknown(why) if why == LATE => "timeout",
             Self::Unknown(_) => "cut",
             Self::Undecodable => "undecodable",
             Self::Refused { code, .. } => match code {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{After, Delivery};
 use crate::model::effect::Effect;
 use crate::model::failure::{Again, Judged, backoff};
+use crate::model::finding::Kind;
 use crate::model::limits;
 use crate::store::{OpenPart, Settlement};
 use crate::telegram::TelegramError;
@@ -64,6 +65,7 @@ impl Delivery {
         reason: &'static str,
     ) -> Option<After> {
         self.0.shared.vitals.dropped.add_one();
+        self.0.shared.vitals.happened(Kind::DeliveryRefused);
         tracing::error!(
             finding = "delivery_refused",
             chat_id = part.chat.0,
@@ -82,7 +84,9 @@ impl Delivery {
         self.settle(part, Settlement::Dropped("shut_out"), absent).await?;
         let rest = || shared.store.drop_due(chat, "shut_out");
         let rest = shared.insist("drop parts of a chat", rest).await?;
+        // People may leave: that is counted, and is nobody's fault to mend.
         shared.vitals.dropped.add(1 + rest as u64);
+        shared.vitals.tally("reply", "shut_out");
         tracing::warn!(
             finding = "delivery_refused",
             chat_id = chat.0,

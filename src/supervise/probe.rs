@@ -1,0 +1,50 @@
+//! The probe: a small commit now and then, so that a disk that fails or hangs is noticed before a
+//! message needs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::beat::Loop;
+use crate::model::failure::{Judged, chain};
+use crate::model::limits;
+use crate::model::vitals::Vitals;
+use crate::store::Store;
+
+/// Between two probes.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Commits something each ten seconds until `end`. One that fails is a turn; one that hangs is not.
+pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
+    loop {
+        vitals.turn(Loop::Store, limits::TURN);
+        let done = tokio::select! {
+            done = store.probe() => done,
+            () = end.cancelled() => return,
+        };
+        let failing = vitals.store.read().failures > 0;
+        match done {
+            Ok(()) => vitals.worked(&vitals.store),
+            Err(e) => {
+                if !failing {
+                    tracing::error!(
+                        error = chain(&e),
+                        class = e.class(),
+                        "cannot commit to the state file: {}",
+                        e.hint()
+                    );
+                }
+                vitals.failed(&vitals.store, e.class());
+            }
+        }
+        // A file that refuses is looked at more often, to hear soon that it works again.
+        let pause = if vitals.store.read().failures > 0 { EVERY / 5 } else { EVERY };
+        vitals.turn(Loop::Store, pause + limits::TURN);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = end.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! The verdict's first half: which conditions hold in one reading. Pure; what opens and closes a
+//! finding over time is [`super::Judge`]'s business.
+//!
+//! Invariants: a text is one line of at most [`TEXT_CHARS`] characters with figures for people,
+//! and never an id, a name or anybody's words.
+
+use std::time::Duration;
+
+use super::report::{Depth, Happened, Reading, System};
+use crate::model::finding::Kind;
+
+/// Longest text of a finding, in characters.
+pub const TEXT_CHARS: usize = 200;
+
+/// Below its threshold a figure keeps an open finding open down to this share of it.
+const HOLD: f64 = 0.95;
+
+/// Fewest pieces of work in the window before their error ratio says anything.
+const WORK_MIN: u64 = 20;
+
+/// Commits that fail one after the other until it is no accident.
+const STORE_FAILURES: u32 = 2;
+
+/// How long a damaged state file is told about: until somebody has surely seen it.
+const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+const MIB: u64 = 1024 * 1024;
+
+/// Where normal ends. Ratios are 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Without a completed poll for this long the bot is deaf.
+    pub poll_stalled: Duration,
+    /// Polls that fail for this long.
+    pub poll_failing: Duration,
+    /// 409 answers that go on for this long come from somebody else, not from our own restart.
+    pub conflict: Duration,
+    /// Age of the oldest update that waits.
+    pub inbox_age: Duration,
+    /// Age of the oldest part that waits.
+    pub outbox_age: Duration,
+    /// Questions that fail one after the other.
+    pub provider_failures: u32,
+    /// Average duration of a question to the provider, in seconds.
+    pub provider_slow_s: f64,
+    /// Average time to the reply to a command, in seconds.
+    pub response_s: f64,
+    /// Share of the work that fails.
+    pub error_ratio: f64,
+    /// Share of the disk that is used.
+    pub disk_ratio: f64,
+    /// Share of the memory that is used.
+    pub memory_ratio: f64,
+    /// Share of the processors that is busy.
+    pub cpu_ratio: f64,
+    /// Average duration of a commit, in seconds.
+    pub commit_slow_s: f64,
+    /// Commits that fail for this long.
+    pub store_failing: Duration,
+    /// Memory of the process in bytes that is a finding; 0 is never.
+    pub rss_warn_bytes: u64,
+    /// Memory of the process in bytes at which it should be replaced; 0 is never.
+    pub rss_stop_bytes: u64,
+    /// How long something that happened stays a finding.
+    pub event: Duration,
+    /// A step of the time of day that matters.
+    pub clock_jump: Duration,
+    /// Stretches or shortens how long conditions must hold or be gone ([`super::Judge`]).
+    pub patience: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            poll_stalled: Duration::from_secs(75),
+            poll_failing: Duration::from_secs(30),
+            conflict: Duration::from_secs(60),
+            inbox_age: Duration::from_secs(120),
+            outbox_age: Duration::from_secs(120),
+            provider_failures: 3,
+            provider_slow_s: 30.0,
+            response_s: 2.0,
+            error_ratio: 0.05,
+            disk_ratio: 0.90,
+            memory_ratio: 0.80,
+            cpu_ratio: 0.80,
+            commit_slow_s: 0.5,
+            store_failing: Duration::from_secs(10),
+            rss_warn_bytes: 256 * MIB,
+            rss_stop_bytes: 512 * MIB,
+            event: Duration::from_secs(600),
+            clock_jump: Duration::from_secs(30),
+            patience: 1.0,
+        }
+    }
+}
+
+/// How clearly a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Keeps an open finding open, but opens none.
+    Hold,
+    /// Opens a finding.
+    Raise,
+}
+
+/// A condition that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Of which finding.
+    pub kind: Kind,
+    /// How clearly.
+    pub level: Level,
+    /// One line in words, with figures.
+    pub text: String,
+}
+
+/// Everything that is not as it should be.
+pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
+    let (r, t) = (reading, thresholds);
+    let states = [
+        stage_stalled(r),
+        token_refused(r),
+        conflict(r, t),
+        poll_stalled(r, t),
+        poll_failing(r, t),
+        store_failing(r, t),
+        backlog_full(r),
+        inbox_old(r, t),
+        outbox_old(r, t),
+        provider_failing(r, t),
+        config_rejected(r),
+        clock_jumped(r, t),
+    ];
+    let states = states.into_iter().flatten().chain(recent(r, t));
+    let machine = r.system.iter().flat_map(|system| machine(system, t));
+    states.chain(machine).chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
+}
+
+/// Whether the process uses so much memory that a fresh one should take its place.
+pub fn over_limit(system: &System, thresholds: &Thresholds) -> bool {
+    thresholds.rss_stop_bytes > 0 && system.rss_bytes >= thresholds.rss_stop_bytes
+}
+
+fn raise(kind: Kind, text: impl AsRef<str>) -> Option<Seen> {
+    Some(Seen { kind, level: Level::Raise, text: line(text.as_ref()) })
+}
+
+/// Raised from the threshold on, held a little below it.
+fn above(kind: Kind, value: f64, threshold: f64, text: impl FnOnce() -> String) -> Option<Seen> {
+    let level = match value {
+        v if v >= threshold => Level::Raise,
+        v if v >= threshold * HOLD => Level::Hold,
+        _ => return None,
+    };
+    Some(Seen { kind, level, text: line(&text()) })
+}
+
+fn stage_stalled(r: &Reading) -> Option<Seen> {
+    let late = r.overdue?;
+    let (silent, over) = (span(late.silent_ms), span(late.late_ms));
+    let name = late.looping.name();
+    raise(
+        Kind::StageStalled,
+        format!("the {name} loop has not turned for {silent}; it is {over} late"),
+    )
+}
+
+fn token_refused(r: &Reading) -> Option<Seen> {
+    let class = r.polling.class.filter(|class| refuses_token(class))?;
+    raise(Kind::TokenRefused, format!("Telegram does not accept the token ({class})"))
+}
+
+fn refuses_token(class: &str) -> bool {
+    matches!(class, "unauthorized" | "not_found")
+}
+
+fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let spell = r.conflict?;
+    let lasted = spell.last_ms.saturating_sub(spell.since_ms);
+    let level = if lasted >= ms(t.conflict) { Level::Raise } else { Level::Hold };
+    let text = format!(
+        "somebody else takes this bot's updates: {} of its polls were refused within {}",
+        spell.count,
+        span(lasted)
+    );
+    Some(Seen { kind: Kind::Conflict, level, text: line(&text) })
+}
+
+fn poll_stalled(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    if r.backlog_full {
+        return None;
+    }
+    // Before the first poll it counts from the start; after a full backlog from its end.
+    let since = r.polling.worked_ms.max(r.backlog_full_ms).unwrap_or(0);
+    let silent = r.now_ms.saturating_sub(since);
+    let text = || format!("no poll was completed for {}", span(silent));
+    (silent >= ms(t.poll_stalled)).then(|| raise(Kind::PollStalled, text())).flatten()
+}
+
+fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let class = r.polling.class?;
+    // These have findings of their own.
+    if refuses_token(class) || class == "conflict" {
+        return None;
+    }
+    let lasted = r.now_ms.saturating_sub(r.polling.failing_since_ms?);
+    if lasted < ms(t.poll_failing) {
+        return None;
+    }
+    let lasted = span(lasted);
+    let text = match class {
+        "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
+        "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),
+        _ => format!("Telegram has answered polls with errors for {lasted} ({class})"),
+    };
+    raise(Kind::PollFailing, text)
+}
+
+fn store_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let lasted = r.now_ms.saturating_sub(r.store.failing_since_ms?);
+    if r.store.failures < STORE_FAILURES && lasted <= ms(t.store_failing) {
+        return None;
+    }
+    let class = r.store.class.unwrap_or("unknown");
+    let text = format!("commits have failed for {} ({class})", span(lasted));
+    raise(Kind::StoreFailing, text)
+}
+
+fn backlog_full(r: &Reading) -> Option<Seen> {
+    let count = r.inbox.filter(|_| r.backlog_full).map(|inbox| inbox.count);
+    match (r.backlog_full, count) {
+        (false, _) => None,
+        (true, Some(n)) => {
+            raise(Kind::BacklogFull, format!("polling pauses: {n} updates wait already"))
+        }
+        (true, None) => raise(Kind::BacklogFull, "polling pauses: too many updates wait already"),
+    }
+}
+
+fn inbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    // Who paused the bot knows that questions wait.
+    if r.paused {
+        return None;
+    }
+    waiting(Kind::InboxOld, r.inbox, t.inbox_age, "update")
+}
+
+fn outbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    waiting(Kind::OutboxOld, r.outbox, t.outbox_age, "message")
+}
+
+fn waiting(kind: Kind, depth: Option<Depth>, limit: Duration, what: &str) -> Option<Seen> {
+    let Some(depth) = depth else {
+        let text = format!("the store cannot say how long the oldest {what} waits");
+        return Some(Seen { kind, level: Level::Hold, text });
+    };
+    let oldest = depth.oldest_ms?;
+    above(kind, oldest as f64, ms(limit) as f64, || match depth.count {
+        0 | 1 => format!("the only waiting {what} is {} old", span(oldest)),
+        n => format!("the oldest of {n} waiting {what}s is {} old", span(oldest)),
+    })
+}
+
+fn provider_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let run = &r.provider;
+    if run.failures == 0 || run.failures < t.provider_failures {
+        return None;
+    }
+    let ago = span(r.now_ms.saturating_sub(run.tried_ms.unwrap_or(r.now_ms)));
+    let class = run.class.unwrap_or("unknown");
+    let text = match run.failures {
+        1 => format!("the last question to the provider failed ({class}), {ago} ago"),
+        n => format!("the last {n} questions to the provider failed ({class}), newest {ago} ago"),
+    };
+    raise(Kind::ProviderFailing, text)
+}
+
+fn config_rejected(r: &Reading) -> Option<Seen> {
+    let why = r.config_rejected.as_ref()?;
+    raise(Kind::ConfigRejected, format!("the new configuration was not taken over: {why}"))
+}
+
+fn clock_jumped(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let far = r.clock_jump_ms.unsigned_abs();
+    if far < ms(t.clock_jump) {
+        return None;
+    }
+    let far = span(far);
+    let text = if r.clock_jump_ms > 0 {
+        format!("the time of day went forward by {far}, or the machine was suspended")
+    } else {
+        format!("the time of day went back by {far}")
+    };
+    raise(Kind::ClockJumped, text)
+}
+
+/// What the averages of the last minutes show.
+fn recent(r: &Reading, t: &Thresholds) -> impl Iterator<Item = Seen> {
+    let recent = r.recent;
+    let window = span(recent.window_s.saturating_mul(1000));
+    let ratio = recent.error_ratio().filter(|_| recent.done + recent.failed >= WORK_MIN);
+    let errors = ratio.and_then(|ratio| {
+        let text = || {
+            let (failed, all) = (recent.failed, recent.done + recent.failed);
+            format!("{} of the work of the last {window} failed ({failed} of {all})", share(ratio))
+        };
+        above(Kind::ErrorRatio, ratio, t.error_ratio, text)
+    });
+    let average = |kind, value: Option<f64>, threshold, what: &str| {
+        let text = |v| format!("{what} took {} on average in the last {window}", seconds(v));
+        value.and_then(|value| above(kind, value, threshold, || text(value)))
+    };
+    let found = [
+        errors,
+        average(Kind::ProviderSlow, recent.provider_s, t.provider_slow_s, "the provider's answers"),
+        average(Kind::ResponseSlow, recent.command_s, t.response_s, "replies to commands"),
+        average(Kind::StoreSlow, recent.commit_s, t.commit_slow_s, "commits"),
+    ];
+    found.into_iter().flatten()
+}
+
+/// What the figures of the machine show. A figure that is unknown is 0 in total.
+fn machine(system: &System, t: &Thresholds) -> impl Iterator<Item = Seen> {
+    let (total, free) = (system.disk_total_bytes, system.disk_free_bytes);
+    let disk = (total > 0).then(|| 1.0 - free as f64 / total as f64).and_then(|used| {
+        above(Kind::DiskFull, used, t.disk_ratio, || {
+            let (used, free) = (share(used), bytes(free));
+            format!("the disk of the state directory is {used} full, {free} are free")
+        })
+    });
+    let (total, used) = (system.memory_total_bytes, system.memory_used_bytes);
+    let memory = (total > 0).then(|| used as f64 / total as f64).and_then(|ratio| {
+        above(Kind::MemoryHigh, ratio, t.memory_ratio, || {
+            format!("{} of {} memory is in use", share(ratio), bytes(total))
+        })
+    });
+    let rss = (t.rss_warn_bytes > 0).then(|| {
+        let (rss, limit) = (system.rss_bytes, t.rss_warn_bytes);
+        above(Kind::RssHigh, rss as f64, limit as f64, || {
+            format!("the process uses {} of memory; normal is below {}", bytes(rss), bytes(limit))
+        })
+    });
+    let cpu = system.cpu_ratio.and_then(|busy| {
+        let text = || format!("the processors are {} busy", share(busy));
+        above(Kind::CpuHigh, busy, t.cpu_ratio, text)
+    });
+    [disk, memory, rss.flatten(), cpu].into_iter().flatten()
+}
+
+fn happened(event: &Happened, t: &Thresholds) -> Option<Seen> {
+    let stays = if event.kind == Kind::StoreCorrupt { CORRUPT_FOR } else { t.event };
+    if event.ago_ms >= ms(stays) {
+        return None;
+    }
+    let what = match event.kind {
+        Kind::DeliveryRefused => "Telegram refused a message for good",
+        Kind::PossibleDuplicate => "a message may have been sent twice",
+        Kind::UpdateGivenUp => "an update was given up without an answer",
+        Kind::StoreCorrupt => "the state file was damaged and set aside; a new one was begun",
+        kind => return raise(kind, format!("this happened {} ago", span(event.ago_ms))),
+    };
+    let (ago, n) = (span(event.ago_ms), event.count);
+    let text = if n > 1 {
+        format!("{what}, {ago} ago; {n} times since the start")
+    } else {
+        format!("{what}, {ago} ago")
+    };
+    raise(event.kind, text)
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A duration as people say it: the largest unit of which there are at least two.
+fn span(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0..120 => format!("{s} s"),
+        120..7200 => format!("{} min", s / 60),
+        7200..172_800 => format!("{} h", s / 3600),
+        _ => format!("{} days", s / 86_400),
+    }
+}
+
+fn seconds(s: f64) -> String {
+    if s < 1.0 { format!("{:.0} ms", s * 1000.0) } else { format!("{s:.1} s") }
+}
+
+fn share(ratio: f64) -> String {
+    // Rounded down, so that a share below its threshold never reads as if it had reached it.
+    let percent = ratio * 100.0 + 1e-6;
+    if percent < 10.0 {
+        format!("{:.1} %", (percent * 10.0).floor() / 10.0)
+    } else {
+        format!("{:.0} %", percent.floor())
+    }
+}
+
+fn bytes(n: u64) -> String {
+    let mib = n as f64 / MIB as f64;
+    if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+}
+
+/// One bounded line of it.
+fn line(text: &str) -> String {
+    let visible = text.chars().map(|c| if c.is_control() || is_break(c) { ' ' } else { c });
+    let mut line: String = visible.take(TEXT_CHARS).collect();
+    if text.chars().nth(TEXT_CHARS).is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
+/// What some programs take for the end of a line although it is no control character.
+fn is_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}

@@ -1,0 +1,97 @@
+//! The watchdog: systemd hears a ping only while every loop turns within its own deadline.
+//!
+//! Invariant: no timer alone can feed it. A restart mends a process that hangs, and nothing else,
+//! so only beats count here: a poll that Telegram refused is a turn as well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::vitals::Vitals;
+
+/// What the watchdog tells the service manager (sd_notify(3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bark {
+    /// `WATCHDOG=1`: all loops turn.
+    Ping,
+    /// `WATCHDOG=trigger`: one does not; end the process now.
+    Trigger,
+}
+
+/// How often the beats are looked at, so that a stalled loop is named soon.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Pings each `every` (half of `WATCHDOG_USEC`) until `end`; a loop that is overdue is named in the
+/// log once, and told with [`Bark::Trigger`].
+pub async fn watchdog(
+    vitals: Arc<Vitals>,
+    every: Duration,
+    end: CancellationToken,
+    say: impl Fn(Bark) + Send,
+) {
+    let mut ticks = interval(LOOK.min(every));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pinged: Option<Instant> = None;
+    let mut stalled = false;
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let Some(overdue) = vitals.overdue() else {
+            stalled = false;
+            if pinged.is_none_or(|at| at.elapsed() + LOOK.min(every) / 2 >= every) {
+                pinged = Some(Instant::now());
+                say(Bark::Ping);
+            }
+            continue;
+        };
+        if !stalled {
+            stalled = true;
+            tracing::error!(
+                stage = overdue.looping.name(),
+                silent_ms = overdue.silent_ms,
+                late_ms = overdue.late_ms,
+                "a stage does not turn any more; telling the watchdog"
+            );
+            say(Bark::Trigger);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::beat::Loop;
+
+    #[tokio::test]
+    async fn pings_stop_with_the_loop_that_stops() {
+        let vitals = Arc::new(Vitals::default());
+        vitals.turn(Loop::Intake, Duration::from_millis(200));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let end = CancellationToken::new();
+        let log = Arc::clone(&said);
+        let say = move |bark| log.lock().unwrap().push(bark);
+        let every = Duration::from_millis(20);
+        let task = tokio::spawn(watchdog(Arc::clone(&vitals), every, end.clone(), say));
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while !said.lock().unwrap().contains(&Bark::Trigger) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("the stall is told");
+        {
+            let said = said.lock().unwrap();
+            assert_eq!(said.first(), Some(&Bark::Ping), "it was fed while the loop turned");
+            assert_eq!(said.last(), Some(&Bark::Trigger), "and not after");
+            assert_eq!(said.iter().filter(|b| **b == Bark::Trigger).count(), 1);
+        }
+        end.cancel();
+        task.await.expect("it ends");
+    }
+}

@@ -1,0 +1,144 @@
+//! The last minutes: what the counts and durations of the vitals gained since then.
+//!
+//! Invariant: at most [`SLOTS`] samples are kept, however often one is taken.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::report::Recent;
+use crate::model::finding::Kind;
+use crate::model::histogram::Buckets;
+use crate::model::vitals::{Timing, Vitals};
+
+/// How far back the window reaches.
+pub const SPAN: Duration = Duration::from_secs(300);
+
+/// Samples kept at most; together with the newest one they cut the window this finely.
+const SLOTS: usize = 60;
+
+/// Fewest observations of which an average is taken.
+const AVERAGE_MIN: u64 = 3;
+
+/// Remembers how the vitals stood in the last minutes.
+#[derive(Debug)]
+pub struct Window {
+    span_ms: u64,
+    /// Oldest first. The first one is where the window begins.
+    samples: VecDeque<Sample>,
+}
+
+/// How the vitals stood at one moment, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sample {
+    now_ms: u64,
+    done: u64,
+    failed: u64,
+    responses: Sum,
+    deliveries: Sum,
+    provider: Sum,
+    commits: Sum,
+}
+
+/// Observations: how many, and their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sum {
+    count: u64,
+    sum: f64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::new(SPAN)
+    }
+}
+
+impl Window {
+    /// A window that reaches back this far; it begins with the process, when nothing had happened.
+    pub fn new(span: Duration) -> Self {
+        let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self { span_ms, samples: VecDeque::from([Sample::default()]) }
+    }
+
+    /// What happened in the window that ends now. `commits` are the durations of all commits since
+    /// the start, in seconds, when the store told them.
+    pub fn look(&mut self, now_ms: u64, vitals: &Vitals, commits: Option<&Buckets>) -> Recent {
+        let now = Sample::take(now_ms, vitals, commits);
+        self.keep(now);
+        let begin = self.samples.front().copied().unwrap_or_default();
+        now.since(&begin)
+    }
+
+    fn keep(&mut self, now: Sample) {
+        let edge_ms = now.now_ms.saturating_sub(self.span_ms);
+        while self.samples.get(1).is_some_and(|second| second.now_ms <= edge_ms) {
+            self.samples.pop_front();
+        }
+        let last_ms = self.samples.back().map_or(0, |s| s.now_ms);
+        if now.now_ms.saturating_sub(last_ms) >= self.span_ms / SLOTS as u64 {
+            self.samples.push_back(now);
+        }
+        // One more than slots: the one that lies at or before the edge.
+        while self.samples.len() > SLOTS + 1 {
+            self.samples.pop_front();
+        }
+    }
+}
+
+impl Sample {
+    fn take(now_ms: u64, vitals: &Vitals, commits: Option<&Buckets>) -> Self {
+        let given_up =
+            vitals.events().iter().find(|(kind, _)| *kind == Kind::UpdateGivenUp).map(|e| e.1);
+        Self {
+            now_ms,
+            done: vitals.commands.get() + vitals.answers.get() + vitals.sent.get(),
+            failed: vitals.answers_failed.get()
+                + vitals.dropped.get()
+                + given_up.map_or(0, |event| event.count),
+            responses: sum(vitals, Timing::Response, |first, _| first == "command"),
+            // Parts of answers are many and paced; where parts say what they belong to, only the
+            // replies to commands count.
+            deliveries: sum(vitals, Timing::Delivery, |first, _| first != "question"),
+            provider: sum(vitals, Timing::Provider, |_, outcome| outcome == "ok"),
+            commits: commits.map_or_else(Sum::default, Sum::of),
+        }
+    }
+
+    fn since(&self, begin: &Self) -> Recent {
+        let response = self.responses.since(begin.responses).average();
+        let delivery = self.deliveries.since(begin.deliveries).average();
+        Recent {
+            window_s: self.now_ms.saturating_sub(begin.now_ms) / 1000,
+            command_s: response.map(|r| r + delivery.unwrap_or(0.0)),
+            provider_s: self.provider.since(begin.provider).average(),
+            commit_s: self.commits.since(begin.commits).average(),
+            done: self.done.saturating_sub(begin.done),
+            failed: self.failed.saturating_sub(begin.failed),
+        }
+    }
+}
+
+/// All series of a family whose labels are wanted.
+fn sum(vitals: &Vitals, timing: Timing, wanted: impl Fn(&str, &str) -> bool) -> Sum {
+    let series = vitals.observed(timing);
+    let wanted = series.iter().filter(|(first, second, _)| wanted(first, second));
+    wanted
+        .map(|(_, _, buckets)| Sum::of(buckets))
+        .fold(Sum::default(), |a, b| Sum { count: a.count + b.count, sum: a.sum + b.sum })
+}
+
+impl Sum {
+    fn of(buckets: &Buckets) -> Self {
+        Self { count: buckets.count(), sum: buckets.sum }
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            sum: (self.sum - earlier.sum).max(0.0),
+        }
+    }
+
+    fn average(self) -> Option<f64> {
+        (self.count >= AVERAGE_MIN).then(|| self.sum / self.count as f64)
+    }
+}

@@ -1,0 +1,151 @@
+//! The file itself: replaced as a whole, read with bounds.
+//!
+//! A reader sees the old beat or the new one, never a part. At most one temporary file exists, of
+//! a fixed name, so that a writer killed in the middle leaves nothing that adds up.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::{Heartbeat, MAX_BYTES};
+
+/// Folders that are empty after a boot: a file missing there need not be a bad sign yet.
+const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev/shm"];
+
+/// Why there is nothing to judge.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The file does not exist.
+    Missing {
+        /// Whether a boot empties the folder, as it does `/run`.
+        volatile: bool,
+    },
+    /// It is a folder, a pipe or a device.
+    NotAFile,
+    /// It is larger than [`MAX_BYTES`].
+    TooLarge,
+    /// The kernel refuses.
+    Refused(io::Error),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { .. } => f.write_str("does not exist"),
+            Self::NotAFile => f.write_str("is not a regular file"),
+            Self::TooLarge => write!(f, "is larger than {MAX_BYTES} bytes"),
+            Self::Refused(error) => write!(f, "cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// The name of the temporary file that [`write`] uses, beside `path`.
+pub fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+/// Replaces the file: a temporary one in the same folder is written, made readable for everybody
+/// (0644), and renamed. It is not synced to disk: after a power cut the beat is of an earlier boot
+/// anyway.
+pub fn write(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
+    let temporary = temporary(path);
+    // Created anew, so that a link laid in its place is never followed.
+    match std::fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = fill(&temporary, heartbeat).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // The first error counts; the next write tries to remove it again.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn fill(temporary: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(temporary)?;
+    // The mode above is cut by the umask.
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.write_all(heartbeat.render().as_bytes())
+}
+
+/// Reads a heartbeat file of any kind. Pipes and devices are refused before they are opened,
+/// because opening them can block.
+pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            ReadError::Missing { volatile: VOLATILE.iter().any(|v| path.starts_with(v)) }
+        }
+        _ => ReadError::Refused(error),
+    };
+    if !std::fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(ReadError::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    File::open(path).map_err(refused)?.take(limit).read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.len() > MAX_BYTES { Err(ReadError::TooLarge) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::tests::sample;
+
+    #[test]
+    fn a_beat_is_replaced_whole_and_readable_for_everybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heartbeat");
+        std::fs::write(temporary(&path), "left by a writer that was killed").unwrap();
+        for sequence in 0..3 {
+            let beat = Heartbeat { sequence, ..sample() };
+            write(&path, &beat).unwrap();
+            let text = String::from_utf8(read(&path).unwrap()).unwrap();
+            assert_eq!(Heartbeat::parse(&text).unwrap(), beat);
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_temporary_place_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("heartbeat"), folder.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, temporary(&path)).unwrap();
+        write(&path, &sample()).unwrap();
+        assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heartbeat");
+        std::fs::create_dir_all(path.join("full")).unwrap();
+        assert!(write(&path, &sample()).is_err());
+        assert!(!temporary(&path).exists());
+        assert!(write(&folder.path().join("no/such/folder"), &sample()).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heartbeat");
+        assert!(matches!(read(&path), Err(ReadError::Missing { volatile: false })));
+        let run = read(Path::new("/run/katana-no-such-folder/heartbeat"));
+        assert!(matches!(run, Err(ReadError::Missing { volatile: true })));
+        assert!(matches!(read(folder.path()), Err(ReadError::NotAFile)));
+        assert!(matches!(read(Path::new("/dev/null")), Err(ReadError::NotAFile)));
+        std::fs::write(&path, vec![b'x'; MAX_BYTES]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), MAX_BYTES);
+        std::fs::write(&path, vec![b'x'; MAX_BYTES + 1]).unwrap();
+        assert!(matches!(read(&path), Err(ReadError::TooLarge)));
+    }
+}

@@ -1,0 +1,371 @@
+//! The text of a heartbeat: how it is written, and how it is read.
+//!
+//! Each value takes one line, whatever it holds. A reader skips keys that it does not know, and
+//! needs only the first lines of a file of a newer format.
+
+use std::fmt;
+
+use crate::{FORMAT, Finding, Heartbeat, MAX_ENTRIES, MAX_TEXT, Severity, Verdict, rfc3339};
+
+/// Numbers of this size and above are milliseconds, not seconds, since 1970: the year 5138 in
+/// seconds, 1973 in milliseconds.
+const LEAST_MS: i64 = 100_000_000_000;
+
+/// What is wrong with a heartbeat's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParseError {
+    /// Nothing but blanks.
+    Empty,
+    /// Not text in UTF-8.
+    NotText,
+    /// The first line is neither a time in RFC 3339 nor one in seconds or milliseconds since 1970.
+    NoTime(String),
+    /// A time and nothing more: another program's heartbeat.
+    Plain,
+    /// It ends in the middle of a line.
+    Cut,
+    /// A line that must be there is not.
+    MissingKey(&'static str),
+    /// A value that makes no sense, with its key.
+    BadValue(String, String),
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::NotText => f.write_str("is not text"),
+            Self::NoTime(line) => write!(f, "does not begin with a time but with \"{line}\""),
+            Self::Plain => f.write_str("holds a time and nothing more"),
+            Self::Cut => f.write_str("is cut off: its last line has no end"),
+            Self::MissingKey(key) => write!(f, "is incomplete: it has no line \"{key}:\""),
+            Self::BadValue(key, value) => write!(f, "is garbled: {key} is \"{value}\""),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+impl Heartbeat {
+    /// The text of the file. Control characters become blanks, and what is longer than
+    /// [`MAX_TEXT`] or more than [`MAX_ENTRIES`] is left out.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(512);
+        let mut line = |key: &str, value: &str| {
+            text.push_str(key);
+            text.push_str(": ");
+            text.push_str(value);
+            text.push('\n');
+        };
+        line("format", &FORMAT.to_string());
+        line("boot_id", &one_line(&self.boot_id));
+        line("boot_ms", &self.boot_ms.to_string());
+        line("sequence", &self.sequence.to_string());
+        line("pid", &self.pid.to_string());
+        line("version", &one_line(&self.version));
+        line("environment", &one_line(&self.environment));
+        line("verdict", self.verdict.word());
+        for finding in self.findings.iter().take(MAX_ENTRIES) {
+            let (name, severity) = (one_word(&finding.name), finding.severity.word());
+            line("finding", format!("{name} {severity} {}", one_line(&finding.text)).trim_end());
+        }
+        for (name, ms) in self.ages.iter().take(MAX_ENTRIES) {
+            line("age", &format!("{} {ms}", one_word(name)));
+        }
+        format!("{}\n{text}", rfc3339::format(self.time_ms))
+    }
+
+    /// Reads what [`render`](Self::render) wrote, of this format or a newer one. A newer format may
+    /// lack anything but the time; a verdict unknown here counts as degraded.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let fields = Fields::parse(text)?;
+        let Some(format) = fields.format else { return Err(ParseError::Plain) };
+        if format <= FORMAT {
+            fields.check(text)?;
+        }
+        let newer_verdict = if format > FORMAT { Some(Verdict::Degraded) } else { None };
+        Ok(Self {
+            time_ms: fields.time_ms,
+            boot_id: fields.boot_id.unwrap_or_default(),
+            boot_ms: fields.boot_ms.unwrap_or_default(),
+            sequence: fields.sequence.unwrap_or_default(),
+            pid: fields.pid.unwrap_or_default(),
+            version: fields.version.unwrap_or_default(),
+            environment: fields.environment.unwrap_or_default(),
+            verdict: fields.verdict.or(newer_verdict).ok_or(ParseError::MissingKey("verdict"))?,
+            findings: fields.findings,
+            ages: fields.ages,
+        })
+    }
+}
+
+/// What a heartbeat's text says, as far as it says it.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) time_ms: i64,
+    /// `None` in another program's file.
+    pub(crate) format: Option<u32>,
+    pub(crate) boot_id: Option<String>,
+    pub(crate) boot_ms: Option<u64>,
+    sequence: Option<u64>,
+    pid: Option<u32>,
+    version: Option<String>,
+    environment: Option<String>,
+    verdict: Option<Verdict>,
+    findings: Vec<Finding>,
+    ages: Vec<(String, u64)>,
+    /// The first value that makes no sense, with its key.
+    bad: Option<(String, String)>,
+}
+
+impl Fields {
+    /// Reads the time and every line that makes sense. Fails only when there is no time.
+    pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
+        let text = text.trim_start_matches('\u{feff}');
+        let mut lines = text.lines().map(str::trim).skip_while(|line| line.is_empty());
+        let first = lines.next().ok_or(ParseError::Empty)?;
+        let time_ms = time(first).ok_or_else(|| ParseError::NoTime(excerpt(first)))?;
+        let mut fields = Self { time_ms, ..Self::default() };
+        for line in lines {
+            let Some((key, value)) = line.split_once(':') else { continue };
+            let value = value.trim();
+            if fields.take(key.trim(), value).is_none() && fields.bad.is_none() {
+                fields.bad = Some((excerpt(key.trim()), excerpt(value)));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// `None` when the value makes no sense.
+    fn take(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "format" => self.format = Some(value.parse().ok()?),
+            "boot_id" => self.boot_id = Some(value.to_owned()),
+            "boot_ms" => self.boot_ms = Some(value.parse().ok()?),
+            "sequence" => self.sequence = Some(value.parse().ok()?),
+            "pid" => self.pid = Some(value.parse().ok()?),
+            "version" => self.version = Some(value.to_owned()),
+            "environment" => self.environment = Some(value.to_owned()),
+            "verdict" => self.verdict = Some(Verdict::from_word(value)?),
+            "finding" if self.findings.len() < MAX_ENTRIES => {
+                let (name, rest) = value.split_once(' ')?;
+                let (severity, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let severity = Severity::from_word(severity)?;
+                let (name, text) = (name.to_owned(), text.trim().to_owned());
+                self.findings.push(Finding { name, severity, text });
+            }
+            "age" if self.ages.len() < MAX_ENTRIES => {
+                let (name, ms) = value.split_once(' ')?;
+                self.ages.push((name.to_owned(), ms.trim().parse().ok()?));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// What the known format demands beyond a time.
+    fn check(&self, text: &str) -> Result<(), ParseError> {
+        if let Some((key, value)) = &self.bad {
+            return Err(match text.ends_with('\n') {
+                true => ParseError::BadValue(key.clone(), value.clone()),
+                false => ParseError::Cut,
+            });
+        }
+        for (key, there) in [
+            ("boot_id", self.boot_id.is_some()),
+            ("boot_ms", self.boot_ms.is_some()),
+            ("verdict", self.verdict.is_some()),
+        ] {
+            if !there {
+                return Err(ParseError::MissingKey(key));
+            }
+        }
+        if text.ends_with('\n') { Ok(()) } else { Err(ParseError::Cut) }
+    }
+}
+
+/// The time of a first line: RFC 3339, or seconds (with or without decimals) or milliseconds since
+/// 1970.
+fn time(line: &str) -> Option<i64> {
+    if let Some(ms) = rfc3339::parse(line) {
+        return Some(ms);
+    }
+    let (whole, decimals) = line.split_once('.').unwrap_or((line, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let whole: i64 = whole.parse().ok()?;
+    if whole >= LEAST_MS {
+        return Some(whole);
+    }
+    let thousandths = decimals.bytes().chain(*b"00").take(3);
+    let ms = thousandths.fold(0, |ms, digit| ms * 10 + i64::from(digit - b'0'));
+    Some(whole * 1000 + ms)
+}
+
+/// The start of something unexpected, fit for one line of an error.
+fn excerpt(text: &str) -> String {
+    let mut short: String = one_line(text).chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Without control characters, at most [`MAX_TEXT`] characters, and without blanks at the ends.
+fn one_line(text: &str) -> String {
+    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let cut: String = visible.take(MAX_TEXT).collect();
+    cut.trim().to_owned()
+}
+
+/// A name without blanks; never empty.
+fn one_word(name: &str) -> String {
+    let word = one_line(name).replace(char::is_whitespace, "_");
+    if word.is_empty() { "unnamed".to_owned() } else { word }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn sample() -> Heartbeat {
+        let finding = |name: &str, severity, text: &str| Finding {
+            name: name.to_owned(),
+            severity,
+            text: text.to_owned(),
+        };
+        Heartbeat {
+            time_ms: 1_795_245_873_120,
+            boot_id: "5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10".to_owned(),
+            boot_ms: 8_123_450,
+            sequence: 1604,
+            pid: 812,
+            version: "0.1.0".to_owned(),
+            environment: "production".to_owned(),
+            verdict: Verdict::Failing,
+            findings: vec![
+                finding("poll_stalled", Severity::Failing, "no poll for 3 min: is it there?"),
+                finding("disk", Severity::Degraded, ""),
+            ],
+            ages: vec![("poll".to_owned(), 1250), ("inbox".to_owned(), 0)],
+        }
+    }
+
+    #[test]
+    fn the_text_is_for_people_too() {
+        let wanted = "2026-11-21T07:24:33.120Z\nformat: 1\n\
+            boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10\nboot_ms: 8123450\nsequence: 1604\n\
+            pid: 812\nversion: 0.1.0\nenvironment: production\nverdict: failing\n\
+            finding: poll_stalled failing no poll for 3 min: is it there?\n\
+            finding: disk degraded\nage: poll 1250\nage: inbox 0\n";
+        assert_eq!(sample().render(), wanted);
+        assert_eq!(Heartbeat::parse(wanted), Ok(sample()));
+    }
+
+    #[test]
+    fn nothing_written_can_forge_a_line() {
+        let mut beat = sample();
+        beat.version = "1\nverdict: ok\u{0}".to_owned();
+        beat.findings[0].name = "a b\nc".to_owned();
+        beat.findings[0].text = "x\r\nverdict: ok".to_owned();
+        beat.ages[0].0 = "\t".to_owned();
+        let read = Heartbeat::parse(&beat.render()).unwrap();
+        assert_eq!(read.verdict, Verdict::Failing);
+        assert_eq!(read.version, "1 verdict: ok");
+        assert_eq!(read.findings[0].name, "a_b_c");
+        assert_eq!(read.findings[0].text, "x  verdict: ok");
+        assert_eq!(read.ages[0].0, "unnamed");
+    }
+
+    #[test]
+    fn each_cut_is_noticed() {
+        let whole = sample().render();
+        let verdict = whole.find("finding").unwrap();
+        for end in 0..verdict {
+            let error = Heartbeat::parse(&whole[..end]).expect_err("a part is no heartbeat");
+            assert!(!error.to_string().is_empty());
+        }
+        for end in verdict..whole.len() {
+            let complete = whole[..end].ends_with('\n');
+            assert_eq!(Heartbeat::parse(&whole[..end]).is_ok(), complete, "{}", &whole[..end]);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_read_as_far_as_it_is_known() {
+        let text = "2026-11-21T07:24:33Z\nformat: 7\nmood: sunny\nverdict: sleepy\nboot_ms: x";
+        let beat = Heartbeat::parse(text).unwrap();
+        assert_eq!((beat.verdict, beat.time_ms), (Verdict::Degraded, 1_795_245_873_000));
+        let known = text.replace("format: 7", "format: 1") + "\n";
+        let error = Heartbeat::parse(&known).unwrap_err();
+        assert_eq!(error.to_string(), "is garbled: verdict is \"sleepy\"");
+    }
+
+    #[test]
+    fn times_of_other_programs() {
+        for (line, ms) in [
+            ("1795245873", 1_795_245_873_000),
+            ("1795245873.5", 1_795_245_873_500),
+            ("1795245873.123456789", 1_795_245_873_123),
+            ("1795245873120", 1_795_245_873_120),
+            ("0", 0),
+            ("2026-11-21T09:24:33+02:00", 1_795_245_873_000),
+        ] {
+            assert_eq!(time(line), Some(ms), "{line}");
+            assert_eq!(Heartbeat::parse(line), Err(ParseError::Plain));
+        }
+        for odd in ["-1", "1e9", "12.", ".5", "0x1", "99999999999999999999", "ok"] {
+            assert_eq!(time(odd), None, "{odd}");
+        }
+    }
+
+    fn beats() -> impl Strategy<Value = Heartbeat> {
+        let text = || "[^\u{0}-\u{1f}]{0,30}";
+        let finding = ("[a-z_]{1,12}", any::<bool>(), text());
+        let numbers = (0..4_000_000_000_000i64, any::<u64>(), any::<u64>(), any::<u32>());
+        (numbers, text(), text(), 0..4usize, prop::collection::vec(finding, 0..4)).prop_map(
+            |((time_ms, boot_ms, sequence, pid), version, boot_id, verdict, findings)| {
+                let verdicts = [Verdict::Ok, Verdict::Degraded, Verdict::Failing, Verdict::Stopped];
+                let findings = findings.into_iter().map(|(name, failing, text)| {
+                    let severity = if failing { Severity::Failing } else { Severity::Degraded };
+                    Finding { name, severity, text: one_line(&text) }
+                });
+                Heartbeat {
+                    time_ms,
+                    boot_id: one_line(&boot_id),
+                    boot_ms,
+                    sequence,
+                    pid,
+                    version: one_line(&version),
+                    environment: String::new(),
+                    verdict: verdicts[verdict],
+                    findings: findings.collect(),
+                    ages: vec![("poll".to_owned(), boot_ms)],
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(beat in beats()) {
+            prop_assert_eq!(Heartbeat::parse(&beat.render()), Ok(beat));
+        }
+
+        #[test]
+        fn any_damage_is_survived(beat in beats(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = beat.render().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = Heartbeat::parse(&String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "(?s).{0,200}") {
+            let _ = Heartbeat::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
+//!
+//! Only the standard library is used, so that the checker stays small and the daemon gains
+//! nothing new. The file is text for people first: its first line is the time in RFC 3339, then
+//! one `key: value` a line. Nothing here panics on any content of a file.
+//!
+//! ```text
+//! 2026-11-21T07:24:33.120Z
+//! format: 1
+//! boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10
+//! boot_ms: 8123450
+//! sequence: 1604
+//! pid: 812
+//! version: 0.1.0
+//! environment: production
+//! verdict: degraded
+//! finding: provider_slow degraded the last 20 answers took 9.1 s on average
+//! age: poll 1250
+//! ```
+
+mod file;
+mod format;
+mod judge;
+mod now;
+pub mod rfc3339;
+mod span;
+
+pub use file::{ReadError, read, temporary, write};
+pub use format::ParseError;
+pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
+pub use now::Now;
+pub use span::span;
+
+/// Where the packaged daemon writes, and the checker looks.
+pub const DEFAULT_PATH: &str = "/run/katana-bot/heartbeat";
+
+/// Oldest heartbeat, in seconds, that the checker takes for fresh unless told otherwise.
+pub const DEFAULT_THRESHOLD_S: u64 = 120;
+
+/// The version of the format that this crate writes and fully understands.
+pub const FORMAT: u32 = 1;
+
+/// Largest heartbeat file in bytes that is read; this crate writes far less.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// Most findings, and most ages, that are written.
+pub const MAX_ENTRIES: usize = 64;
+
+/// Longest text of a value in characters; longer ones are cut when written.
+pub const MAX_TEXT: usize = 300;
+
+/// One beat: that the writer lives, and what it thinks of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// When it was formed, in milliseconds since 1970, by the wall clock.
+    pub time_ms: i64,
+    /// The kernel's random id of this boot; empty when unknown.
+    pub boot_id: String,
+    /// Milliseconds since boot, suspend included (`CLOCK_BOOTTIME`, `/proc/uptime`).
+    pub boot_ms: u64,
+    /// Counts up from the writer's start.
+    pub sequence: u64,
+    /// The writer's process id.
+    pub pid: u32,
+    /// The writer's version.
+    pub version: String,
+    /// The name of the installation, such as `production`; may be empty.
+    pub environment: String,
+    /// What the writer thinks of itself.
+    pub verdict: Verdict,
+    /// Why the verdict is not ok.
+    pub findings: Vec<Finding>,
+    /// Name and age in milliseconds of what the verdict was formed from, such as `poll`.
+    pub ages: Vec<(String, u64)>,
+}
+
+/// What a daemon thinks of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Ok,
+    /// It does its work, but something needs a look.
+    Degraded,
+    /// It cannot do its work.
+    Failing,
+    /// It was asked to stop, and did.
+    Stopped,
+}
+
+impl Verdict {
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// The verdict that a word in the file stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Ok, Self::Degraded, Self::Failing, Self::Stopped]
+            .into_iter()
+            .find(|v| v.word() == word)
+    }
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Needs a look.
+    Degraded,
+    /// Keeps the daemon from its work.
+    Failing,
+}
+
+impl Severity {
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
+
+    /// The severity that a word in the file stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Degraded, Self::Failing].into_iter().find(|s| s.word() == word)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its name, without blanks: also metric label and heading in the runbook.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line for people.
+    pub text: String,
+}
