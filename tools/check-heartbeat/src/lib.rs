@@ -1,4 +1,22 @@
 //! `check-heartbeat`: judges heartbeat files, and tells people once when one is not good, and once
 //! when it is good again.
+//!
+//! ```text
+//! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
+//!  │        └─ signs ─▶ incident::Book ◀──▶ spool         what is remembered
+//!  └─ deliver ◀─ dues ◀───────┘                           who is owed what
+//!        └─▶ channel/{telegram,smtp,command}              marked when accepted
+//! ```
 
+pub mod channel;
+pub mod cli;
+pub mod config;
+pub mod deliver;
+pub mod dues;
+pub mod incident;
 pub mod notice;
+pub mod report;
+pub mod run;
+pub mod spool;
+pub mod stamp;
+pub mod watch;
