@@ -316,7 +316,10 @@ fn answering(config: &Config) -> answer::Settings {
     }
 }
 
-fn provider(config: &Config, knowledge: Option<&Knowledge>) -> anyhow::Result<Arc<dyn Provider>> {
+pub(crate) fn provider(
+    config: &Config,
+    knowledge: Option<&Knowledge>,
+) -> anyhow::Result<Arc<dyn Provider>> {
     let secret = |s: &config::Secret| SecretString::from(s.expose());
     let read_timeout =
         Duration::from_secs(config.answer.first_token_timeout_s.max(config.answer.timeout_s));

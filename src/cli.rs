@@ -1,7 +1,12 @@
 //! The command line: what an operator can ask of the binary.
 
+mod advice;
 mod check;
+mod doctor;
+mod endpoint;
 mod run;
+mod status;
+mod style;
 mod users;
 
 use std::io::{IsTerminal, Write};
@@ -57,12 +62,34 @@ enum Command {
     },
     /// Print the effective configuration with the origin of each value, secrets masked
     PrintConfig,
+    /// Show how the daemon is; exit 1 if it does not serve people
+    Status {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+        /// Heartbeat file [default: that of the configuration]
+        #[arg(long, value_name = "HEARTBEAT")]
+        file: Option<PathBuf>,
+    },
+    /// Look at everything the bot needs, and say what to do; exit 69 or 78 if something is wrong
+    Doctor {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+        /// Ask the provider for one token, which may cost money
+        #[arg(long)]
+        ask_provider: bool,
+    },
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
         command: users::UsersCommand,
     },
 }
+
+/// What to do when there is nothing that TLS could trust.
+const CA_CERTIFICATES: &str =
+    "TLS needs the machine's CA certificates: apt install ca-certificates";
 
 /// An error with an exit code and something to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +104,11 @@ impl Stop {
     fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: Some(hint.into()) }
     }
+}
+
+/// The command line, as clap describes it; the man page is made from it.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
 }
 
 /// The whole program.
@@ -98,6 +130,8 @@ pub fn main() -> ExitCode {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
+        Command::Status { json, file } => Ok(status::status(args.config, file, json)),
+        Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
         Command::Users { command } => {
             load(args.config).and_then(|loaded| users::users(&loaded, &command))
         }
@@ -142,10 +176,7 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))
     } else if e.downcast_ref::<crate::telegram::TelegramError>().is_some() {
         // Calls are repeated until they work; what fails for good is building the client.
-        (
-            exit::UNAVAILABLE,
-            Some("TLS needs the machine's CA certificates: apt install ca-certificates"),
-        )
+        (exit::UNAVAILABLE, Some(CA_CERTIFICATES))
     } else {
         (exit::SOFTWARE, None)
     };

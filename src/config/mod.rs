@@ -55,6 +55,7 @@ pub use store::Store;
 pub use telegram::Telegram;
 
 use settled::{Rows, Settled};
+use value::Value;
 
 /// Every setting, checked.
 #[derive(Clone, Debug)]
@@ -93,6 +94,25 @@ pub struct Loaded {
     /// What is allowed but unwise.
     pub warnings: Vec<Problem>,
     rows: Rows,
+}
+
+impl Loaded {
+    /// A secret, by the path of its key; `None` when there is no such key, or it is unset.
+    pub fn secret(&self, path: &str) -> Option<&Secret> {
+        match &self.rows.get(path)?.0 {
+            Value::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// A text, an address, a path or a choice as it was set, by the path of its key; `None` when
+    /// there is no such key, or it is unset or of another kind.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        match &self.rows.get(path)?.0 {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// A configuration as far as it can be understood, for showing and checking, never for running:
