@@ -1,19 +1,22 @@
 //! Logs: the journal under systemd, text on standard error otherwise.
 //!
 //! Invariant: no loaded secret reaches a sink. Every event is searched for them; one that holds a
-//! secret is replaced by the same words with the secret struck out.
+//! secret is replaced by the same words with the secret struck out. A secret that was replaced at
+//! run time stays among them.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use crate::model::swap::Swap;
 
 /// Secrets shorter than this are not searched for: they would strike out ordinary words.
 const SHORTEST: usize = 8;
@@ -29,10 +32,21 @@ pub enum Sink {
     Text,
 }
 
+/// What may change while the process logs.
+struct Controls {
+    filter: reload::Handle<EnvFilter, Registry>,
+    scrubber: Arc<Swap<Scrubber>>,
+}
+
+/// A process has one log.
+static CONTROLS: OnceLock<Controls> = OnceLock::new();
+
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
 /// says; `RUST_LOG` refines it per module.
 pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
-    let guard = Guard(Arc::new(Scrubber::new(secrets)));
+    let scrubber = Arc::new(Swap::new(Scrubber::new(secrets)));
+    let guard = Guard(Arc::clone(&scrubber));
+    let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
         Sink::Text => None,
         Sink::Auto if !stderr_is_journal() => None,
@@ -45,8 +59,9 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
             .with_target(false)
     });
     let missing = sink == Sink::Journal && journal.is_none();
-    let all = Registry::default().with(filter(level)).with(guard).with(journal).with(text);
+    let all = Registry::default().with(filter).with(guard).with(journal).with(text);
     if all.try_init().is_ok() {
+        let _ = CONTROLS.set(Controls { filter: handle, scrubber });
         std::panic::set_hook(Box::new(|panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
             let words = panic.payload_as_str().unwrap_or("no message");
@@ -55,6 +70,22 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
     }
     if missing {
         tracing::warn!("cannot reach the journal; logging as text on standard error");
+    }
+}
+
+/// Another level from now on, as in [`begin`].
+pub fn set_level(level: &str) {
+    if let Some(controls) = CONTROLS.get()
+        && let Err(e) = controls.filter.reload(filter(level))
+    {
+        tracing::error!(error = %e, "cannot change the level of the log");
+    }
+}
+
+/// These secrets are struck out as well from now on.
+pub fn keep_out(secrets: Vec<SecretString>) {
+    if let Some(controls) = CONTROLS.get() {
+        controls.scrubber.set(controls.scrubber.get().with(secrets));
     }
 }
 
@@ -99,8 +130,16 @@ struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
     fn new(secrets: Vec<SecretString>) -> Self {
-        let mut all = Vec::new();
+        Self(Vec::new()).with(secrets)
+    }
+
+    /// The same with more secrets, each once.
+    fn with(&self, secrets: Vec<SecretString>) -> Self {
+        let mut all = self.0.clone();
         for secret in secrets {
+            if all.iter().any(|known| known.expose_secret() == secret.expose_secret()) {
+                continue;
+            }
             // The part after a token's colon is as secret as the whole.
             let tail = secret.expose_secret().split_once(':').map(|(_, tail)| tail.to_owned());
             all.extend(tail.map(SecretString::from));
@@ -120,22 +159,24 @@ impl Scrubber {
 }
 
 /// Refuses events that hold a secret and says the rest of their words instead.
-struct Guard(Arc<Scrubber>);
+struct Guard(Arc<Swap<Scrubber>>);
 
 impl<S: Subscriber> Layer<S> for Guard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        if self.0.0.is_empty() {
+        // A copy, because the line that is said instead comes here again.
+        let scrubber = self.0.get();
+        if scrubber.0.is_empty() {
             return true;
         }
         let mut words = Words(String::new());
         event.record(&mut words);
-        if !self.0.finds(&words.0) {
+        if !scrubber.finds(&words.0) {
             return true;
         }
         tracing::error!(
             origin = event.metadata().target(),
             "a secret was struck out of this line: {}",
-            self.0.scrub(&words.0)
+            scrubber.scrub(&words.0)
         );
         false
     }
@@ -183,7 +224,8 @@ mod tests {
         let out = Captured::default();
         let writer = out.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-        let guard = Guard(Arc::new(Scrubber::new(vec![SecretString::from(token)])));
+        let scrubber = Arc::new(Swap::new(Scrubber::new(vec![SecretString::from(token)])));
+        let guard = Guard(Arc::clone(&scrubber));
         let subscriber = Registry::default().with(guard).with(layer);
         // The guard's own line goes to the default subscriber, which is this one only in a test.
         tracing::subscriber::with_default(subscriber, || {
@@ -191,9 +233,14 @@ mod tests {
             tracing::info!("url https://host/bot{token}/getMe");
             tracing::info!(error = "SECRETsecretSECRETsecret", "field");
             tracing::info!(error = ?Some(token), "debug field");
+            let next = "123456:ANOTHERanotherANOTHER";
+            scrubber.set(scrubber.get().with(vec![SecretString::from(next)]));
+            tracing::info!("new {next}, and still {token}");
         });
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("plain line"));
         assert!(!text.contains("SECRETsecret"), "{text}");
+        assert!(!text.contains("ANOTHERanother"), "{text}");
+        assert!(text.contains("new ***, and still ***"), "{text}");
     }
 }

@@ -14,6 +14,16 @@ pub fn status(words: &str) {
     notify(&[NotifyState::Status(&one_line(words))]);
 }
 
+/// The configuration is being read again; [`ready`] ends that. In one message, because systemd
+/// takes a reload for failed when the time is missing.
+pub fn reloading(status: &str) {
+    let words = one_line(status);
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now, NotifyState::Status(&words)]),
+        Err(e) => tracing::debug!(error = %e, "cannot read the monotonic clock"),
+    }
+}
+
 /// The stop has begun.
 pub fn stopping(status: &str) {
     notify(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);

@@ -63,10 +63,10 @@ impl Stage {
         }
         let state = dir.path().join("katana.db");
         let settings = settings(args, &sim, &state);
-        let config = Config::load(&Sources::from_env(settings)).map_err(anyhow::Error::new)?.config;
+        let loaded = Config::load(&Sources::from_env(settings)).map_err(anyhow::Error::new)?;
         let tasks = Tasks::new();
-        let prepared = Prepared::open(&config, Tuning::default())?;
-        let app = prepared.start(&config, tasks.clone()).await?;
+        let prepared = Prepared::open(&loaded, Tuning::default())?;
+        let app = prepared.start(tasks.clone()).await?;
         let mut app = app.context("the bot was stopped while it started")?;
         tokio::time::timeout(GRACE, app.ready()).await.context("the bot does not poll")?;
         // From here on, and not while it introduces itself.

@@ -4,6 +4,7 @@
 //! never the chat.
 
 mod pages;
+mod room;
 mod stream;
 mod window;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::conversation::{Ask, Exchange, Passage, StopReason};
@@ -19,11 +20,13 @@ use crate::model::failure::{Fault, Judged, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::model::swap::Swap;
 use crate::model::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
 pub use pages::PAGES;
+use room::Room;
 use stream::Collected;
 
 /// Plain settings.
@@ -51,12 +54,19 @@ pub struct Settings {
 
 /// Answers questions.
 pub struct Answerer {
+    mind: Swap<Mind>,
+    store: Store,
+    vitals: Arc<Vitals>,
+    room: Room,
+}
+
+/// Who answers, from what, and how. A question keeps the one that it began with.
+struct Mind {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
     store: Store,
-    settings: Settings,
-    room: Semaphore,
     vitals: Arc<Vitals>,
+    settings: Settings,
 }
 
 /// A question.
@@ -108,8 +118,33 @@ impl Answerer {
         settings: Settings,
         vitals: Arc<Vitals>,
     ) -> Self {
-        let room = Semaphore::new(settings.answers_at_once.max(1));
-        Self { provider, knowledge, store, settings, room, vitals }
+        let room = Room::new(settings.answers_at_once);
+        let mind = Mind {
+            provider,
+            knowledge,
+            store: store.clone(),
+            vitals: Arc::clone(&vitals),
+            settings,
+        };
+        Self { mind: Swap::new(mind), store, vitals, room }
+    }
+
+    /// Questions are answered so from now on; answers that are being written finish as they began.
+    pub fn renew(
+        &self,
+        provider: Arc<dyn Provider>,
+        knowledge: Option<Arc<Knowledge>>,
+        settings: Settings,
+    ) {
+        self.room.resize(settings.answers_at_once);
+        let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
+        self.mind.set(Mind { provider, knowledge, store, vitals, settings });
+    }
+
+    /// Who answers now: the provider's name and its model.
+    pub fn provider(&self) -> (&'static str, String) {
+        let mind = self.mind.get();
+        (mind.provider.name(), mind.provider.model().to_owned())
     }
 
     /// Answers a question; `words` shows what is written so far.
@@ -125,14 +160,27 @@ impl Answerer {
         if question.text.len() > limits::QUESTION_BYTES {
             return Ok(too_long());
         }
-        let room = tokio::select! {
-            room = self.room.acquire() => room,
+        let seat = tokio::select! {
+            seat = self.room.enter() => seat,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
+        let mind = self.mind.get();
+        let answered = mind.answer(question, words, cancel).await;
+        drop(seat);
+        answered
+    }
+}
+
+impl Mind {
+    async fn answer(
+        &self,
+        question: Question<'_>,
+        words: &watch::Sender<String>,
+        cancel: &CancellationToken,
+    ) -> Result<Answered, StoreError> {
         let ask = self.ask(question)?;
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
-        drop(room);
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.log(question, &collected, duration_ms);
         self.note(&collected, begun.elapsed());

@@ -82,7 +82,7 @@ async fn everything(
     let mut checks = settings::checks(examined, sources);
     let store = problems.0.iter().all(|p| p.key != "store.path");
     if store {
-        checks.extend(state::checks(&loaded.config.store.path));
+        checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
     let (telegram, provider, clock, unit) = tokio::join!(
         outside::telegram(loaded, problems),

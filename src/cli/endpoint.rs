@@ -1,13 +1,14 @@
-//! Asks the running daemon over its own HTTP endpoint, on this machine.
+//! Finds the running daemon from outside of its unit, and asks it over its own HTTP endpoint.
 //!
 //! Invariant: an answer takes at most [`WHOLE`] and [`MOST_BYTES`], whatever listens there. The
 //! connection is plain TCP to this machine; the admin token goes nowhere else.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::config::Loaded;
+use crate::config::{Loaded, Sources};
 
 /// Longest time for one question.
 const WHOLE: Duration = Duration::from_secs(3);
@@ -18,6 +19,10 @@ const MOST_BYTES: usize = 256 * 1024;
 /// The address that is listened on unless somebody set another one.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
+/// The packaged unit's folders.
+const STATE_FOLDER: &str = "/var/lib/katana-bot";
+const RUNTIME_FOLDER: &str = "/run/katana-bot";
+
 /// What the endpoint answered.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -25,6 +30,19 @@ pub(super) struct Answer {
     pub(super) code: u16,
     /// The body, when it is JSON.
     pub(super) json: Option<serde_json::Value>,
+}
+
+/// The settings as the packaged daemon sees them. Outside of its unit, the variables that systemd
+/// sets are missing; its folders tell what they would be.
+pub(super) fn sources(file: Option<PathBuf>) -> Sources {
+    let mut sources = Sources::from_process(file);
+    let folders = [("STATE_DIRECTORY", STATE_FOLDER), ("RUNTIME_DIRECTORY", RUNTIME_FOLDER)];
+    for (name, folder) in folders {
+        if !sources.env.contains_key(name) && Path::new(folder).is_dir() {
+            sources.env.insert(name.to_owned(), folder.to_owned());
+        }
+    }
+    sources
 }
 
 /// Where the daemon listens by this configuration; `None` when it is told not to.

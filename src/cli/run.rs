@@ -1,22 +1,24 @@
 //! `katana-bot run`: the daemon, from its first log line to its last.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::SecretString;
 
 use super::exit;
+use super::hangup::Hangups;
 use crate::app::{App, Prepared, Tuning};
-use crate::config::{Config, Format, Loaded};
+use crate::config::{Config, Format, Loaded, Sources};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
-use crate::pipeline::Polling;
+use crate::supervise;
 use crate::systemd;
 
-/// Runs until a signal, or until a task panics.
-pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+/// Runs until a signal, or until a task panics. `sources`: read again on SIGHUP.
+pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     logging::begin(sink(config), config.log.level.as_str(), secrets(config));
     for warning in &loaded.warnings {
@@ -27,7 +29,7 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(live(config));
+    let outcome = runtime.block_on(live(loaded, sources));
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
@@ -36,12 +38,24 @@ pub(super) fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     outcome
 }
 
-async fn live(config: &Config) -> anyhow::Result<ExitCode> {
+/// What opening the state file may take.
+const OPENING: Duration = Duration::from_secs(300);
+
+/// By how much the stop is extended while it goes on.
+const EXTENSION: Duration = Duration::from_secs(20);
+
+async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
-    let prepared = Prepared::open(config, tuning())?;
-    systemd::status("connecting to Telegram");
-    let starting = prepared.start(config, tasks.clone());
+    // A large file is checked, and one of an older version brought up to date.
+    systemd::extend(OPENING);
+    systemd::status("opening the state file");
+    let prepared = Prepared::open(loaded, tuning())?;
+    let hangups = Arc::new(Hangups::default());
+    let drain = tasks.drain().clone();
+    let reload = Arc::clone(&hangups).run(prepared.reloader(), sources, prepared.board(), drain);
+    tasks.spawn("reload", reload);
+    let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);
     let app = loop {
         tokio::select! {
@@ -49,37 +63,36 @@ async fn live(config: &Config) -> anyhow::Result<ExitCode> {
             signal = signals.next() => match signal {
                 Signal::Stop => {
                     tasks.drain().cancel();
+                    // The watchers end, and the heartbeat says why.
+                    let _ = tokio::time::timeout(EXTENSION, &mut starting).await;
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     };
-    let Some(app) = app else { return Ok(ExitCode::SUCCESS) };
-    watch(&app, &mut signals, &tasks).await;
-    end(app, &mut signals, &tasks, Duration::from_secs(config.lifecycle.grace_s)).await
+    let Some(mut app) = app else { return Ok(ExitCode::SUCCESS) };
+    watch(&mut app, &mut signals, &tasks, &hangups).await;
+    let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
+    end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
 /// Tells systemd how things go until it is time to stop.
-async fn watch(app: &App, signals: &mut Signals, tasks: &Tasks) {
-    let mut polling = app.polling();
+async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut ready = false;
     loop {
-        let now = *polling.borrow_and_update();
-        if !ready && matches!(now, Polling::Listening | Polling::Full) {
-            ready = true;
-            systemd::ready(words(now));
-            tracing::info!("ready: Telegram answered the first poll");
-        } else {
-            systemd::status(words(now));
-        }
         tokio::select! {
-            _ = polling.changed() => {}
+            () = app.ready(), if !ready => {
+                ready = true;
+                hangups.ready();
+                systemd::ready(&supervise::words(&app.board().report()));
+                tracing::info!("ready: Telegram answered the first poll");
+            }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
-                Signal::Reload => unsupported_reload(),
+                Signal::Reload => hangups.ask(),
             },
         }
     }
@@ -95,9 +108,12 @@ async fn end(
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
     let stop = app.stop(grace);
     tokio::pin!(stop);
+    let mut patience = tokio::time::interval(EXTENSION / 2);
     let gentle = loop {
         tokio::select! {
             gentle = &mut stop => break gentle,
+            // The grace may be longer than the unit's `TimeoutStopSec`.
+            _ = patience.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
                 tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
                 return Ok(ExitCode::from(exit::TEMPFAIL));
@@ -116,21 +132,6 @@ async fn end(
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn words(polling: Polling) -> &'static str {
-    match polling {
-        Polling::Starting => "connecting to Telegram",
-        Polling::Listening => "answering",
-        Polling::Failing => "polls fail; trying again",
-        Polling::TokenRefused => "Telegram refuses the token; get a new one from @BotFather",
-        Polling::Conflict => "another process or a webhook takes this bot's updates",
-        Polling::Full => "catching up; polling pauses until the backlog is smaller",
-    }
-}
-
-fn unsupported_reload() {
-    tracing::warn!("reloading the configuration is not supported yet; restart instead");
 }
 
 fn sink(config: &Config) -> Sink {

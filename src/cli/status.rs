@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::style::{Mark, Style};
 use super::{endpoint, say};
-use crate::config::{Config, Loaded, Sources};
+use crate::config::{Config, Loaded};
 
 /// Past this age a heartbeat of a process that is gone is no heartbeat of a process that is being
 /// replaced.
@@ -74,7 +74,7 @@ impl Overall {
 
 /// Runs the command.
 pub(super) fn status(config: Option<PathBuf>, file: Option<PathBuf>, json: bool) -> ExitCode {
-    let loaded = Config::examine(&Sources::from_process(config)).loaded;
+    let loaded = Config::examine(&endpoint::sources(config)).loaded;
     let found = look(&loaded, file);
     if json {
         say(&format!("{}\n", found.json()));
@@ -87,13 +87,9 @@ pub(super) fn status(config: Option<PathBuf>, file: Option<PathBuf>, json: bool)
     }
 }
 
-/// Where the daemon of this configuration writes its heartbeat; `None` when it is told not to.
-pub(super) fn heartbeat_file(loaded: &Loaded) -> Option<PathBuf> {
-    match loaded.text("watch.heartbeat") {
-        Some("off") => None,
-        Some(path) => Some(path.into()),
-        None => Some(heartbeat::DEFAULT_PATH.into()),
-    }
+/// Where the daemon of this configuration writes its heartbeat.
+pub(super) fn heartbeat_file(loaded: &Loaded) -> PathBuf {
+    loaded.config.watch.heartbeat_path.clone()
 }
 
 /// Reads and judges a heartbeat, as `check-heartbeat` does by default.
@@ -104,7 +100,7 @@ pub(super) fn judged(path: &Path) -> Judgement {
 }
 
 fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
-    let path = file.or_else(|| heartbeat_file(loaded)).unwrap_or_default();
+    let path = file.unwrap_or_else(|| heartbeat_file(loaded));
     let judgement = judged(&path);
     let listen = endpoint::address(loaded);
     let pid = judgement.heartbeat.as_ref().map(|beat| beat.pid);

@@ -28,11 +28,12 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub fn role(&self, user: &UserId) -> Result<Role, StoreError> {
-        if self.access.owners.contains(user) {
+        let rules = self.access();
+        if rules.owners.contains(user) {
             return Ok(Role::Owner);
         }
         let stored = self.store.user(*user)?.map_or(Role::Stranger, |u| u.role);
-        let configured = self.access.open || self.access.allow_users.contains(user);
+        let configured = rules.open || rules.allow_users.contains(user);
         Ok(if stored == Role::Stranger && configured { Role::Member } else { stored })
     }
 
@@ -45,7 +46,7 @@ impl Desk {
         match place {
             Place::Private => Ok(role >= Role::Member),
             Place::Group => {
-                Ok(self.access.allow_chats.contains(&chat) || self.store.chat(chat)?.allowed)
+                Ok(self.access().allow_chats.contains(&chat) || self.store.chat(chat)?.allowed)
             }
         }
     }
@@ -110,7 +111,7 @@ impl Desk {
 
     /// Owners by configuration and store, each once. A person's private chat has the person's id.
     pub(super) fn owners(&self, users: &[KnownUser]) -> Vec<UserId> {
-        let mut owners = self.access.owners.clone();
+        let mut owners = self.access().owners.clone();
         owners.extend(users.iter().filter(|u| u.role == Role::Owner).map(|u| u.person.id));
         owners.sort_unstable();
         owners.dedup();

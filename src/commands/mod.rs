@@ -29,6 +29,7 @@ use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{Person, Place};
 use crate::model::reply::Reply;
+use crate::model::swap::Swap;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
 
@@ -44,10 +45,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Counts since the start.
     pub vitals: Arc<Vitals>,
-    /// Who may what, by the configuration.
-    pub access: Rules,
-    /// What the bot says about itself.
-    pub about: About,
+    access: Swap<Rules>,
+    about: Swap<About>,
     limiter: Mutex<limiter::Limiter>,
 }
 
@@ -154,7 +153,28 @@ impl Desk {
         access: Rules,
         about: About,
     ) -> Self {
+        let (access, about) = (Swap::new(access), Swap::new(about));
         Self { store, clock, vitals, access, about, limiter: Mutex::default() }
+    }
+
+    /// Who may what, by the configuration in effect now.
+    pub fn access(&self) -> Arc<Rules> {
+        self.access.get()
+    }
+
+    /// What the bot says about itself now.
+    pub fn about(&self) -> Arc<About> {
+        self.about.get()
+    }
+
+    /// Other rules from now on.
+    pub fn set_access(&self, access: Rules) {
+        self.access.set(access);
+    }
+
+    /// The bot says this about itself from now on.
+    pub fn set_about(&self, about: About) {
+        self.about.set(about);
     }
 
     /// What to say to a message that is no text; `kind` as the Bot API names it.

@@ -10,7 +10,8 @@ use crate::store::StoreError;
 const LONGEST: usize = 128;
 
 pub(super) fn model(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let provider = desk.about.provider.as_str();
+    let about = desk.about();
+    let provider = about.provider.as_str();
     if matches!(provider, "offline" | "echo") {
         return Ok(asked.say(format!(
             "There is no model to choose: my answers come from `{provider}`, without a language \
@@ -18,7 +19,7 @@ pub(super) fn model(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
         )));
     }
     let chosen = desk.store.chat(asked.chat)?.model;
-    let configured = match desk.about.model.as_str() {
+    let configured = match about.model.as_str() {
         "" => "the provider's default".to_owned(),
         name => format!("`{}`", shown(name)),
     };

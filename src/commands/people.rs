@@ -18,12 +18,13 @@ const BUTTONS: usize = 8;
 
 pub(super) fn users(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
     let users = desk.store.users()?;
+    let rules = desk.access();
     let mut lines = Vec::new();
-    for owner in &desk.access.owners {
+    for owner in &rules.owners {
         lines.push(format!("- **owner** {}, by configuration", named(*owner, &users)));
     }
     let stored = |role| {
-        let by_config = &desk.access.owners;
+        let by_config = &rules.owners;
         users.iter().filter(move |u| u.role == role && !by_config.contains(&u.person.id))
     };
     lines.extend(stored(Role::Owner).map(|u| format!("- **owner** {}", with_id(u))));
@@ -39,11 +40,11 @@ pub(super) fn users(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
     lines.extend(stored(Role::Member).map(|u| format!("- member {}", with_id(u))));
     let is_stored_member =
         |id: &UserId| users.iter().any(|u| u.person.id == *id && u.role != Role::Stranger);
-    for user in desk.access.allow_users.iter().filter(|id| !is_stored_member(id)) {
+    for user in rules.allow_users.iter().filter(|id| !is_stored_member(id)) {
         lines.push(format!("- member {}, by configuration", named(*user, &users)));
     }
 
-    let mut text = String::from(if desk.access.open {
+    let mut text = String::from(if rules.open {
         "Everybody may chat with me (access is open). I know:\n\n"
     } else {
         "Who may chat with me, and who is waiting:\n\n"
@@ -130,13 +131,14 @@ fn remove_person(
     users: &[KnownUser],
 ) -> Result<Outcome, StoreError> {
     let who = named(id, users);
-    if desk.access.owners.contains(&id) {
+    let rules = desk.access();
+    if rules.owners.contains(&id) {
         return Ok(asked.say(format!(
             "{who} is an owner by configuration (`[bot] owners`) and can be removed only there."
         )));
     }
     let Some(user) = users.iter().find(|u| u.person.id == id) else {
-        return Ok(asked.say(if desk.access.allow_users.contains(&id) {
+        return Ok(asked.say(if rules.allow_users.contains(&id) {
             format!("{who} may chat by configuration (`[bot] allow_users`); remove the id there.")
         } else {
             "I know nobody by that id or username. /users shows everybody.".to_owned()
@@ -150,9 +152,9 @@ fn remove_person(
         Role::Member => format!("{who} is off my list."),
         Role::Stranger => format!("{who} no longer waits; the code is void."),
     };
-    let rest = if desk.access.allow_users.contains(&id) {
+    let rest = if rules.allow_users.contains(&id) {
         "They may still chat with me by configuration (`[bot] allow_users`)."
-    } else if desk.access.open {
+    } else if rules.open {
         "They may still chat with me, as everybody may (`[bot] access = \"open\"`)."
     } else {
         "They may not chat with me in private; in groups I am allowed in, I answer everybody."
@@ -162,7 +164,7 @@ fn remove_person(
 }
 
 fn remove_group(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    if desk.access.allow_chats.contains(&asked.chat) {
+    if desk.access().allow_chats.contains(&asked.chat) {
         return Ok(asked.say(format!(
             "This group is allowed by configuration (`[bot] allow_chats`, id `{}`) and can be \
              removed only there.",

@@ -6,7 +6,7 @@ use super::{Asked, Desk, Outcome, wording};
 use crate::store::StoreError;
 
 pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let now = desk.clock.now_ms();
+    let (now, about) = (desk.clock.now_ms(), desk.about());
     let (waiting, oldest) = desk.store.inbox_depth()?;
     // The update with this very command is not done yet, and is nobody's worry.
     let waiting = waiting.saturating_sub(1);
@@ -19,13 +19,13 @@ pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
     } else {
         "I am running.\n".to_owned()
     };
-    let up = wording::span(now.saturating_sub(desk.about.started_ms));
-    let _ = write!(text, "\n- Up for {up} (Katana {}", desk.about.version);
-    if !desk.about.environment.is_empty() {
-        let _ = write!(text, ", {}", wording::escape(&desk.about.environment));
+    let up = wording::span(now.saturating_sub(about.started_ms));
+    let _ = write!(text, "\n- Up for {up} (Katana {}", about.version);
+    if !about.environment.is_empty() {
+        let _ = write!(text, ", {}", wording::escape(&about.environment));
     }
-    let _ = write!(text, ")\n- Answers come from {}", wording::escape(&desk.about.provider));
-    let model = chat.model.unwrap_or_else(|| desk.about.model.clone());
+    let _ = write!(text, ")\n- Answers come from {}", wording::escape(&about.provider));
+    let model = chat.model.unwrap_or_else(|| about.model.clone());
     if !model.is_empty() {
         let _ = write!(text, ", model {}", wording::escape(&model));
     }
@@ -43,7 +43,7 @@ pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
 pub(super) fn stats(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
     let v = &desk.vitals;
     let totals = desk.store.totals()?;
-    let up = wording::span(desk.clock.now_ms().saturating_sub(desk.about.started_ms));
+    let up = wording::span(desk.clock.now_ms().saturating_sub(desk.about().started_ms));
     let mut text = format!("**Since the start, {up} ago**\n");
     for (what, n) in [
         ("Updates received", v.updates.get()),

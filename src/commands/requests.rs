@@ -89,7 +89,7 @@ fn approve_group(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> 
     }
     let text = format!(
         "I answer in this group from now on, whoever asks: mention me (@{}) or reply to me.",
-        wording::escape(&desk.about.username)
+        wording::escape(&desk.about().username)
     );
     Ok(asked.say(text).with(Effect::AllowChat { chat: asked.chat, allowed: true }))
 }

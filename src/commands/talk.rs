@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
     let settings = desk.store.settings()?;
-    let source = match desk.about.provider.as_str() {
+    let source = match desk.about().provider.as_str() {
         "offline" => "I look up the answer in my documents and tell you where it stands.",
         "echo" => "I am being tested and repeat what you write.",
         _ => "A language model writes my answers, and it can be wrong: check what matters.",
@@ -21,7 +21,7 @@ pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
         Place::Private => format!("Hello, I am Katana. Ask me anything in plain words. {source}\n"),
         Place::Group => format!(
             "Hello, I am Katana. Mention me (@{}) or reply to me to ask something. {source}\n",
-            wording::escape(&desk.about.username)
+            wording::escape(&desk.about().username)
         ),
     };
     text.push_str(

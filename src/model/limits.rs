@@ -56,9 +56,9 @@ pub const PENDING_EVERY: Duration = Duration::from_secs(300);
 /// is idle.
 pub const IDLE_TURN: Duration = Duration::from_secs(5);
 
-/// What a loop may take for one turn beyond what it waits for: reading a batch, a slow commit. A
-/// disk that takes longer than this for one commit does not serve anybody.
-pub const TURN: Duration = Duration::from_secs(40);
+/// What the work of one turn of a loop may take, unless configured: reading a batch, a slow commit.
+/// A disk that takes longer than this for one commit does not serve anybody.
+pub const STALL: Duration = Duration::from_secs(40);
 
 /// First pause after a failed poll; it doubles from here.
 pub const POLL_BACKOFF: Duration = Duration::from_millis(500);

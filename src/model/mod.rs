@@ -29,5 +29,6 @@ pub mod limits;
 pub mod message;
 pub mod reply;
 pub mod streak;
+pub mod swap;
 pub mod text;
 pub mod vitals;

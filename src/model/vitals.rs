@@ -19,6 +19,7 @@ pub struct Vitals {
     started: Instant,
     clock: Clock,
     beats: Beats,
+    stall_ms: AtomicU64,
     /// Polls: the age of the last one that worked is the one figure that shows deafness.
     pub polling: Streak,
     /// Sends of parts.
@@ -145,6 +146,7 @@ impl Vitals {
             started: Instant::now(),
             clock,
             beats: Beats::default(),
+            stall_ms: AtomicU64::new(limits::STALL.as_millis() as u64),
             polling: Streak::default(),
             sending: Streak::default(),
             provider: Streak::default(),
@@ -183,9 +185,17 @@ impl Vitals {
         self.clock.now_ms()
     }
 
-    /// A loop turned, and will turn again within `within`.
-    pub fn turn(&self, looping: Loop, within: Duration) {
-        self.beats.turn(looping, self.now_ms(), within);
+    /// A loop turned, and will now wait for at most `waits` on purpose. It is overdue when it has
+    /// not turned that long plus the time that work may take, see [`Vitals::set_stall`].
+    pub fn turn(&self, looping: Loop, waits: Duration) {
+        let work = Duration::from_millis(self.stall_ms.load(Ordering::Relaxed));
+        self.beats.turn(looping, self.now_ms(), waits + work);
+    }
+
+    /// How long the work of one turn may take.
+    pub fn set_stall(&self, work: Duration) {
+        let ms = u64::try_from(work.as_millis()).unwrap_or(u64::MAX);
+        self.stall_ms.store(ms, Ordering::Relaxed);
     }
 
     /// A loop ended, and nobody waits for it any more.

@@ -82,7 +82,7 @@ impl Chats {
         let (drain, halt) = (self.shared.tasks.drain().clone(), self.shared.tasks.halt().clone());
         let shared = Arc::clone(&self.shared);
         while !drain.is_cancelled() {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             // Registered before the table is looked at, so that no wake-up is missed.
             let filled = shared.inbox_filled.notified();
             if self.step().await > 0 {
@@ -106,7 +106,7 @@ impl Chats {
             }
         }
         while self.running > 0 {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
@@ -124,7 +124,7 @@ impl Chats {
         let shared = Arc::clone(&self.shared);
         let read = || async {
             // A disk that refuses is a turn as well: a restart would not mend it.
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN + limits::TURN);
+            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
             shared.store.new_updates(cursor, limits::CLAIM_BATCH)
         };
         let Some(batch) = self.shared.insist("read the inbox", read).await else { return 0 };
@@ -275,7 +275,7 @@ impl Chats {
         self.running -= 1;
         if ended.done {
             let before = self.shared.backlog.fetch_sub(1, Ordering::Relaxed);
-            let max = i64::try_from(self.shared.settings.backlog_max).unwrap_or(i64::MAX);
+            let max = i64::try_from(self.shared.settings().backlog_max).unwrap_or(i64::MAX);
             if before >= max {
                 self.shared.inbox_drained.notify_one();
             }

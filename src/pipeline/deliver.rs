@@ -68,13 +68,19 @@ impl Slot {
 impl Delivery {
     /// Nothing is on its way yet. `rates`: none for servers without limits.
     pub fn new(shared: Arc<Shared>, rates: Option<Rates>) -> Self {
-        let lanes = Lanes::new(Pacer::new(rates), shared.settings.reconcile_after);
+        let lanes = Lanes::new(Pacer::new(rates), shared.settings().reconcile_after);
         Self(Arc::new(Inner {
             shared,
             lanes: Mutex::new(lanes),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
         }))
+    }
+
+    /// Other rates from now on; none for servers without limits.
+    pub fn set_rates(&self, rates: Option<Rates>) {
+        self.lanes().set_rates(rates);
+        self.0.wake.notify_one();
     }
 
     /// Nothing will be handed over any more; the stage ends when what can leave now has left.
@@ -320,7 +326,7 @@ impl Deliver {
         let inner = Arc::clone(&self.0.0);
         let halt = inner.shared.tasks.halt().clone();
         loop {
-            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN + limits::TURN);
+            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN);
             let woken = inner.wake.notified();
             let until = self.step();
             if inner.closing.load(Ordering::SeqCst) && self.0.lanes().is_idle() {

@@ -15,7 +15,7 @@ use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::limits;
 use crate::model::message::{Event, Update};
 use crate::model::vitals::Timing;
-use crate::telegram::{Batch, Conflict, TelegramError};
+use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
 
 /// The polling stage.
 pub struct Intake {
@@ -24,7 +24,11 @@ pub struct Intake {
     /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
     /// for messages: so everybody learns at once that polling works.
     answered: bool,
+    renewals: Renewals,
+    /// When polling began, or began anew.
     started: Instant,
+    /// Conflicts since then.
+    conflicts: u32,
 }
 
 /// What one step came to.
@@ -36,12 +40,16 @@ pub enum Step {
     Failed(Duration),
     /// The inbox is full.
     Full,
+    /// The client was renewed; the poll was dropped, and the next one begins anew.
+    Renewed,
 }
 
 impl Intake {
     /// A stage that continues at the stored offset.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, failures: 0, answered: false, started: Instant::now() }
+        let renewals = shared.client.renewals();
+        let started = Instant::now();
+        Self { shared, failures: 0, answered: false, renewals, started, conflicts: 0 }
     }
 
     /// Polls until the process drains.
@@ -53,12 +61,13 @@ impl Intake {
                 step = self.step() => step,
             };
             match step {
-                Step::Took(_) => {}
+                Step::Took(_) | Step::Renewed => {}
                 Step::Failed(pause) => {
-                    self.shared.vitals.turn(Loop::Intake, pause + limits::TURN);
+                    self.shared.vitals.turn(Loop::Intake, pause);
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
+                        () = self.renewals.next() => self.begin_anew(),
                     }
                 }
                 Step::Full => {
@@ -79,7 +88,7 @@ impl Intake {
     /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
     /// same updates again.
     pub async fn step(&mut self) -> Step {
-        let within = self.shared.client.poll_deadline() + limits::TURN;
+        let within = self.shared.client.poll_deadline();
         self.shared.vitals.turn(Loop::Intake, within);
         if self.shared.is_full() {
             self.tell(Polling::Full);
@@ -90,7 +99,15 @@ impl Intake {
             Err(e) => return self.store_failed(&e),
         };
         let (patient, asked) = (self.answered, Instant::now());
-        match self.shared.client.poll(offset, patient, self.shared.me.id).await {
+        let polled = tokio::select! {
+            polled = self.shared.client.poll(offset, patient, self.shared.me.id) => polled,
+            // What the old connection would have brought comes again by the new one.
+            () = self.renewals.next() => {
+                self.begin_anew();
+                return Step::Renewed;
+            }
+        };
+        match polled {
             Ok(batch) => match self.accept(batch).await {
                 // A server that does not wait is not asked in a circle.
                 Step::Took(0) if patient && asked.elapsed() < limits::POLL_BACKOFF => {
@@ -102,8 +119,17 @@ impl Intake {
         }
     }
 
+    /// The client has fresh connections: the next poll does not wait for messages, and cuts off
+    /// the one that may still be open at Telegram.
+    fn begin_anew(&mut self) {
+        tracing::info!("polling afresh on new connections");
+        self.answered = false;
+        self.started = Instant::now();
+        self.conflicts = 0;
+    }
+
     async fn accept(&mut self, batch: Batch) -> Step {
-        self.shared.vitals.turn(Loop::Intake, limits::TURN);
+        self.shared.vitals.turn(Loop::Intake, Duration::ZERO);
         self.shared.vitals.polls.add_one();
         self.shared.vitals.worked(&self.shared.vitals.polling);
         self.note_lag(&batch.updates);
@@ -186,12 +212,12 @@ impl Intake {
             self.tell(Polling::TokenRefused);
             tracing::error!(
                 class = e.class(),
-                "Telegram refuses the token; get a new one from @BotFather and restart"
+                "Telegram refuses the token; get a new one from @BotFather and reload"
             );
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
         }
         self.tell(Polling::Failing);
-        let longest = self.shared.settings.poll_backoff_max;
+        let longest = self.shared.settings().poll_backoff_max;
         let pause = match e.again() {
             Again::After(wait) => {
                 self.shared.vitals.rate_limited.add_one();
@@ -212,6 +238,7 @@ impl Intake {
 
     async fn conflict(&mut self, cause: Conflict) -> Step {
         self.shared.vitals.conflicts.add_one();
+        self.conflicts += 1;
         match cause {
             Conflict::Webhook => {
                 self.answered = false;
@@ -221,10 +248,9 @@ impl Intake {
                      or stop the program that set it"
                 );
             }
-            // Our own poll from before a restart is cut off by the new one: normal, once.
+            // Our own poll from before a start or a renewal is cut off by the new one: normal, once.
             Conflict::OtherPoller
-                if self.started.elapsed() < Duration::from_secs(60)
-                    && self.shared.vitals.conflicts.get() == 1 =>
+                if self.started.elapsed() < Duration::from_secs(60) && self.conflicts == 1 =>
             {
                 tracing::info!("an earlier poll is still open at Telegram; trying again");
             }

@@ -14,7 +14,7 @@ use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::store::{OpenPart, PartState};
-use crate::telegram::pace::{Pacer, Wait};
+use crate::telegram::pace::{Pacer, Rates, Wait};
 
 /// While the stand of a counter is unknown, others look again this soon.
 const STAND_PAUSE: Duration = Duration::from_millis(10);
@@ -95,6 +95,12 @@ impl Lanes {
             pacer,
             reconcile_after,
         }
+    }
+
+    /// Other rates from now on. Who waits for the old ones is looked at again.
+    pub(super) fn set_rates(&mut self, rates: Option<Rates>) {
+        self.pacer.set_rates(rates);
+        self.ready.extend(self.timers.drain().map(|Reverse((_, chat))| chat));
     }
 
     /// Something of this chat waits on disk.

@@ -22,7 +22,7 @@ mod route;
 mod think;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -33,7 +33,7 @@ use crate::lifecycle::Tasks;
 use crate::model::clock::Clock;
 use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::vitals::Vitals;
-use crate::store::{Store, StoreError};
+use crate::store::{Keep, Store, StoreError};
 use crate::telegram::{Client, Me};
 
 pub use chats::Chats;
@@ -59,9 +59,8 @@ pub struct Shared {
     /// Commands and access.
     pub desk: Desk,
     /// Answers to questions.
-    pub answerer: Answerer,
-    /// Plain settings.
-    pub settings: Settings,
+    pub answerer: Arc<Answerer>,
+    settings: RwLock<Settings>,
     /// Questions wait on disk.
     pub paused: AtomicBool,
     /// Updates in the inbox that are not done.
@@ -88,6 +87,8 @@ pub struct Settings {
     pub give_up_after: Duration,
     /// How long after an attempt an ambiguous part is looked at.
     pub reconcile_after: Duration,
+    /// How long things are kept on disk.
+    pub keep: Keep,
 }
 
 /// How polling goes, in one word for people.
@@ -122,7 +123,7 @@ impl Shared {
         clock: Clock,
         tasks: Tasks,
         desk: Desk,
-        answerer: Answerer,
+        answerer: Arc<Answerer>,
         settings: Settings,
     ) -> Result<Self, StoreError> {
         let paused = store.settings()?.paused;
@@ -145,7 +146,7 @@ impl Shared {
             tasks,
             desk,
             answerer,
-            settings,
+            settings: RwLock::new(settings),
             paused: AtomicBool::new(paused),
             backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
             polling: watch::Sender::new(Polling::default()),
@@ -155,6 +156,18 @@ impl Shared {
             ledger: Mutex::new(ledger),
             drafts_unknown: AtomicBool::new(false),
         })
+    }
+
+    /// The settings in effect now.
+    pub fn settings(&self) -> Settings {
+        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other settings from now on.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        // Intake looks again whether the inbox is full.
+        self.inbox_drained.notify_one();
     }
 
     fn ledger(&self) -> MutexGuard<'_, ledger::Ledger> {
@@ -167,7 +180,7 @@ impl Shared {
         if self.paused.load(Ordering::SeqCst) {
             return false;
         }
-        let max = i64::try_from(self.settings.backlog_max).unwrap_or(i64::MAX);
+        let max = i64::try_from(self.settings().backlog_max).unwrap_or(i64::MAX);
         self.backlog.load(Ordering::Relaxed) >= max
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn show(
 ) -> Infallible {
     sleep(limits::PREVIEW_AFTER).await;
     loop {
-        let drafts = shared.settings.previews
+        let drafts = shared.settings().previews
             && place == Place::Private
             && !shared.drafts_unknown.load(Ordering::Relaxed);
         let text = written.borrow_and_update().clone();

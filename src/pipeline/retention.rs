@@ -8,18 +8,16 @@ use tokio::time::sleep;
 use super::Shared;
 use crate::model::failure::chain;
 use crate::model::limits;
-use crate::store::Keep;
 
 /// The stage that forgets.
 pub struct Retention {
     shared: Arc<Shared>,
-    keep: Keep,
 }
 
 impl Retention {
-    /// A stage that keeps things as long as `keep` says.
-    pub fn new(shared: Arc<Shared>, keep: Keep) -> Self {
-        Self { shared, keep }
+    /// A stage that keeps things as long as the settings say at each sweep.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Sweeps now and then until the process drains.
@@ -39,7 +37,7 @@ impl Retention {
 
     /// One small batch; whether there may be more.
     pub async fn step(&self) -> bool {
-        match self.shared.store.sweep(self.keep).await {
+        match self.shared.store.sweep(self.shared.settings().keep).await {
             Ok(swept) => {
                 if swept != crate::store::Swept::default() {
                     tracing::debug!(?swept, "old rows removed");

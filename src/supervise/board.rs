@@ -1,11 +1,12 @@
 //! The board: where the last report hangs, and what people may ask of the process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use super::report::{Phase, Report};
+use super::thresholds::Thresholds;
 
 /// Shared by the supervisor, which writes, and everybody who shows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,9 @@ struct Inner {
     report: watch::Sender<Arc<Report>>,
     phase: AtomicU8,
     restart: Notify,
+    look: Notify,
+    config_rejected: Mutex<Option<String>>,
+    thresholds: Mutex<Option<Thresholds>>,
 }
 
 impl Board {
@@ -50,9 +54,15 @@ impl Board {
         }
     }
 
-    /// The process entered another phase; it never goes back.
+    /// The process entered another phase; it never goes back. The supervisor looks at once.
     pub fn enter(&self, phase: Phase) {
         self.0.phase.fetch_max(phase as u8, Ordering::SeqCst);
+        self.0.look.notify_one();
+    }
+
+    /// Waits until somebody wants a report before its time.
+    pub(super) async fn look_asked(&self) {
+        self.0.look.notified().await;
     }
 
     /// Somebody asks for a fresh intake and fresh connections to Telegram.
@@ -64,4 +74,29 @@ impl Board {
     pub async fn restart_asked(&self) {
         self.0.restart.notified().await;
     }
+
+    /// A new configuration was refused for this reason, or a good one was taken over.
+    pub fn set_config_rejected(&self, why: Option<String>) {
+        *lock(&self.0.config_rejected) = why;
+        self.0.look.notify_one();
+    }
+
+    /// Why the last new configuration was refused, while the old one stands.
+    pub fn config_rejected(&self) -> Option<String> {
+        lock(&self.0.config_rejected).clone()
+    }
+
+    /// Other thresholds from the next report on.
+    pub fn set_thresholds(&self, thresholds: Thresholds) {
+        *lock(&self.0.thresholds) = Some(thresholds);
+        self.0.look.notify_one();
+    }
+
+    pub(super) fn new_thresholds(&self) -> Option<Thresholds> {
+        lock(&self.0.thresholds).take()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,8 +3,11 @@
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
+use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
 use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
@@ -20,7 +23,8 @@ const JUMP_MIN_MS: i64 = 1000;
 /// milliseconds.
 pub type Waiting = (u64, Option<i64>);
 
-/// What a reading needs besides the vitals. The default is a store that cannot be asked.
+/// What a reading needs besides the vitals. The default is a store that could not be asked, and a
+/// machine that was not looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Updates that wait; `None` when the store could not be asked.
@@ -89,13 +93,14 @@ impl Gauge {
             count: event.count,
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
-        let processed_at_ms = vitals.processed_at_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
         let polling = vitals.polling.read();
         Reading {
             now_ms,
             wall_ms,
             clock_jump_ms,
             overdue: vitals.overdue(),
+            silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
             conflict: self.conflicting(now_ms, vitals.conflicts.get(), &polling),
             polling,
             sending: vitals.sending.read(),

@@ -1,7 +1,7 @@
 //! The report: what the supervisor saw last, as plain data. The heartbeat, the endpoint, the metrics
 //! and systemd only repeat it.
 
-use crate::model::beat::Overdue;
+use crate::model::beat::{Loop, Overdue};
 use crate::model::finding::{Kind, Verdict};
 use crate::model::streak::Run;
 
@@ -119,6 +119,9 @@ pub struct Reading {
     pub clock_jump_ms: i64,
     /// The loop that is late by most.
     pub overdue: Option<Overdue>,
+    /// Milliseconds since each loop turned, in the order of [`Loop::ALL`]; `None` for one that does
+    /// not run.
+    pub silent_ms: [Option<u64>; Loop::ALL.len()],
     /// Polls.
     pub polling: Run,
     /// 409 answers to polls, while they go on. Polls that work may lie between them.

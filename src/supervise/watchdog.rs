@@ -71,6 +71,7 @@ mod tests {
     #[tokio::test]
     async fn pings_stop_with_the_loop_that_stops() {
         let vitals = Arc::new(Vitals::default());
+        vitals.set_stall(Duration::ZERO);
         vitals.turn(Loop::Intake, Duration::from_millis(200));
         let said = Arc::new(Mutex::new(Vec::new()));
         let end = CancellationToken::new();

@@ -13,6 +13,7 @@ use frankenstein::client_reqwest::Bot;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::failure::TelegramError;
 use super::{convert, wire};
@@ -51,14 +52,32 @@ pub struct Settings {
     pub send_timeout: Duration,
 }
 
-/// The Bot API, for one bot. Cheap to clone.
+/// The Bot API, for one bot. Cheap to clone; [`Client::renew`] reaches all clones.
 #[derive(Clone)]
 pub struct Client {
+    lines: watch::Sender<Arc<Lines>>,
+    vitals: Arc<Vitals>,
+}
+
+/// Both HTTP clients, built together from one set of settings.
+struct Lines {
     polls: Bot,
     sends: Bot,
     poll_timeout: Duration,
     poll_deadline: Duration,
-    vitals: Arc<Vitals>,
+}
+
+/// Hears of each renewal of a client.
+pub struct Renewals(watch::Receiver<Arc<Lines>>);
+
+impl Renewals {
+    /// Waits for the next renewal that was not heard of yet. Dropping the future loses none.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The client is gone, so it will not be renewed.
+            std::future::pending().await
+        }
+    }
 }
 
 /// Who the bot is (Bot API `getMe`).
@@ -102,12 +121,8 @@ pub struct Outgoing<'a> {
     pub reply_to: Option<MessageId>,
 }
 
-impl Client {
-    /// Builds both HTTP clients. Nothing is sent yet. Each call is noted in `vitals`.
-    ///
-    /// # Errors
-    /// When no TLS roots can be loaded.
-    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
+impl Lines {
+    fn open(settings: &Settings) -> Result<Self, TelegramError> {
         let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
         let bot = |whole: Duration, idle: usize| {
             let http = reqwest::Client::builder()
@@ -130,17 +145,46 @@ impl Client {
             sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
             poll_deadline: settings.poll_deadline,
-            vitals,
         })
     }
+}
 
-    async fn call<P, T>(&self, bot: &Bot, method: &str, params: P) -> Result<T, TelegramError>
+impl Client {
+    /// Builds both HTTP clients. Nothing is sent yet. Each call is noted in `vitals`.
+    ///
+    /// # Errors
+    /// When no TLS roots can be loaded.
+    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
+        Ok(Self { lines: watch::Sender::new(Arc::new(Lines::open(settings)?)), vitals })
+    }
+
+    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones.
+    /// Calls that are on their way finish on the old ones; [`Renewals`] tells who waits in a poll.
+    ///
+    /// # Errors
+    /// As [`Client::new`]; then nothing has changed.
+    pub fn renew(&self, settings: &Settings) -> Result<(), TelegramError> {
+        self.lines.send_replace(Arc::new(Lines::open(settings)?));
+        Ok(())
+    }
+
+    /// Hears of renewals from now on.
+    pub fn renewals(&self) -> Renewals {
+        Renewals(self.lines.subscribe())
+    }
+
+    fn lines(&self) -> Arc<Lines> {
+        Arc::clone(&self.lines.borrow())
+    }
+
+    async fn call<P, T>(&self, method: &str, params: P) -> Result<T, TelegramError>
     where
         P: Serialize + std::fmt::Debug + Send,
         T: DeserializeOwned,
     {
         let begun = Instant::now();
-        let answer: Result<wire::Answer<T>, _> = bot.request(method, Some(params)).await;
+        let lines = self.lines();
+        let answer: Result<wire::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
         let answer = answer.map(|a| a.result).map_err(TelegramError::from_raw);
         self.note(method, begun, answer.as_ref().err());
         answer
@@ -153,7 +197,7 @@ impl Client {
 
     /// How long a poll may take at most, answer included.
     pub fn poll_deadline(&self) -> Duration {
-        self.poll_deadline
+        self.lines().poll_deadline
     }
 
     /// `getMe`.
@@ -161,7 +205,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn me(&self) -> Result<Me, TelegramError> {
-        self.call(&self.sends, "getMe", serde_json::json!({})).await
+        self.call("getMe", serde_json::json!({})).await
     }
 
     /// `getUpdates` from `offset`. `patient`: wait for updates as long as configured; otherwise
@@ -175,17 +219,18 @@ impl Client {
         patient: bool,
         me: UserId,
     ) -> Result<Batch, TelegramError> {
+        let lines = self.lines();
         let params = wire::GetUpdates {
             offset,
             limit: limits::POLL_BATCH,
-            timeout: if patient { self.poll_timeout.as_secs() } else { 0 },
+            timeout: if patient { lines.poll_timeout.as_secs() } else { 0 },
             allowed_updates: ALLOWED_UPDATES,
         };
         let begun = Instant::now();
-        let request = self.polls.request::<_, wire::Updates>("getUpdates", Some(params));
+        let request = lines.polls.request::<_, wire::Updates>("getUpdates", Some(params));
         // One that is to be answered at once has no reason to take as long as one that waits.
         let within =
-            if patient { self.poll_deadline } else { limits::QUICK_POLL.min(self.poll_deadline) };
+            if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
         let answer = match tokio::time::timeout(within, request).await {
             Ok(answer) => answer.map_err(TelegramError::from_raw),
             Err(_) => Err(TelegramError::late()),
@@ -211,8 +256,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn pending(&self) -> Result<u64, TelegramError> {
-        let hook: wire::Webhook =
-            self.call(&self.sends, "getWebhookInfo", serde_json::json!({})).await?;
+        let hook: wire::Webhook = self.call("getWebhookInfo", serde_json::json!({})).await?;
         Ok(hook.pending_update_count)
     }
 
@@ -221,8 +265,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call; see [`TelegramError::ambiguous`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
-        let sent: wire::SentMessage =
-            self.call(&self.sends, "sendMessage", text(message, None)).await?;
+        let sent: wire::SentMessage = self.call("sendMessage", text(message, None)).await?;
         Ok(MessageId(sent.message_id))
     }
 
@@ -233,7 +276,7 @@ impl Client {
     pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
         // `true` for inline messages, a Message otherwise: neither matters.
         let _: serde::de::IgnoredAny =
-            self.call(&self.sends, "editMessageText", text(message, Some(id))).await?;
+            self.call("editMessageText", text(message, Some(id))).await?;
         Ok(())
     }
 
@@ -245,7 +288,7 @@ impl Client {
         let mut params = text(message, None);
         params.draft_id = Some(draft_id);
         params.link_preview_options = None;
-        let _: serde::de::IgnoredAny = self.call(&self.sends, "sendMessageDraft", params).await?;
+        let _: serde::de::IgnoredAny = self.call("sendMessageDraft", params).await?;
         Ok(())
     }
 
@@ -256,7 +299,7 @@ impl Client {
     pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
         let params =
             wire::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
-        let _: serde::de::IgnoredAny = self.call(&self.sends, "sendChatAction", params).await?;
+        let _: serde::de::IgnoredAny = self.call("sendChatAction", params).await?;
         Ok(())
     }
 
@@ -266,8 +309,18 @@ impl Client {
     /// Any failure of the call.
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
         let params = wire::AnswerPress { callback_query_id: id, text: notice };
-        let _: serde::de::IgnoredAny =
-            self.call(&self.sends, "answerCallbackQuery", params).await?;
+        let _: serde::de::IgnoredAny = self.call("answerCallbackQuery", params).await?;
+        Ok(())
+    }
+
+    /// `deleteMyCommands` for one chat: what is shown there is again what all such chats show.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn unpublish(&self, chat: ChatId) -> Result<(), TelegramError> {
+        let scope = wire::Scope { kind: "chat", chat_id: Some(chat.0) };
+        let params = wire::DeleteCommands { scope };
+        let _: serde::de::IgnoredAny = self.call("deleteMyCommands", params).await?;
         Ok(())
     }
 
@@ -288,7 +341,7 @@ impl Client {
                 .collect(),
             scope: wire::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
         };
-        let _: serde::de::IgnoredAny = self.call(&self.sends, "setMyCommands", params).await?;
+        let _: serde::de::IgnoredAny = self.call("setMyCommands", params).await?;
         Ok(())
     }
 }

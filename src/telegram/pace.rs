@@ -68,6 +68,11 @@ impl Pacer {
         Self { rates, overall: Bucket::default(), chats: HashMap::new() }
     }
 
+    /// Other rates from now on. What the buckets hold stays, so that a change gives no room twice.
+    pub fn set_rates(&mut self, rates: Option<Rates>) {
+        self.rates = rates;
+    }
+
     /// Takes room for one message to `chat`, or says what to wait for.
     ///
     /// # Errors
@@ -135,6 +140,20 @@ mod tests {
         assert!((145..=155).contains(&sent), "{sent} in 5 s over all");
         let group = leave(&[-5], 60);
         assert!((20..=41).contains(&group), "{group} in a group's first minute");
+    }
+
+    #[test]
+    fn other_rates_give_no_room_twice() {
+        let mut pacer = Pacer::new(Some(RATES));
+        let now = Instant::now();
+        while pacer.take(ChatId(1), now).is_ok() {}
+        pacer.set_rates(Some(Rates { chat_per_s: 2.0, ..RATES }));
+        assert!(pacer.take(ChatId(1), now).is_err(), "the burst was spent before");
+        let soon = now + Duration::from_secs(3);
+        let left = (0..9).filter(|_| pacer.take(ChatId(1), soon).is_ok()).count();
+        assert_eq!(left, 3, "a burst of three, as before");
+        pacer.set_rates(None);
+        assert!(pacer.take(ChatId(1), soon).is_ok());
     }
 
     #[test]

@@ -210,6 +210,11 @@ pub(super) struct SetCommands<'a> {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct DeleteCommands {
+    pub scope: Scope,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct BotCommand<'a> {
     pub command: &'a str,
     pub description: &'a str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use botapi_sim::{Faults, Limits, Options, Sim};
 use katana::app::{App, Prepared, Tuning};
-use katana::config::{Config, Sources};
+use katana::config::{Config, Loaded, Sources};
 use katana::lifecycle::Tasks;
 use katana::model::clock::Clock;
 use katana::pipeline::Polling;
@@ -113,9 +113,13 @@ impl Stage {
     }
 
     /// The configuration as it would be loaded.
-    pub fn config(&self) -> Config {
-        let sources = Sources::from_env(self.settings.clone());
-        Config::load(&sources).unwrap_or_else(|p| panic!("{p}")).config
+    pub fn config(&self) -> Loaded {
+        Config::load(&self.sources()).unwrap_or_else(|p| panic!("{p}"))
+    }
+
+    /// The settings as a process would find them.
+    pub fn sources(&self) -> Sources {
+        Sources::from_env(self.settings.clone())
     }
 
     /// Starts the bot and waits until it is ready.
@@ -125,7 +129,7 @@ impl Stage {
             Tuning { clock: self.clock.clone(), reconcile_after: Duration::from_millis(300) };
         let config = self.config();
         let prepared = Prepared::open(&config, tuning).expect("the state opens");
-        let app = prepared.start(&config, Tasks::new()).await.expect("the bot starts");
+        let app = prepared.start(Tasks::new()).await.expect("the bot starts");
         let mut app = app.expect("nobody asked it to stop");
         tokio::time::timeout(SOON, app.ready()).await.expect("the first poll is answered");
         self.app = Some(app);

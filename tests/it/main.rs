@@ -1,6 +1,7 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
 mod harness;
+mod notify;
 mod process;
 mod rendering;
 
@@ -16,3 +17,4 @@ mod groups;
 mod intake;
 mod lifecycle;
 mod previews;
+mod watchdog;

@@ -23,17 +23,13 @@ const BOOTED: &str = "/run/systemd/system";
 
 /// Heartbeat and endpoint.
 pub(super) fn watching(loaded: &Loaded) -> Vec<Check> {
-    let judgement = status::heartbeat_file(loaded).map(|path| (status::judged(&path), path));
-    let mut checks = Vec::new();
-    if let Some((judgement, path)) = &judgement {
-        checks.push(beat(judgement, path));
-    }
-    let lives = judgement.is_some_and(|(j, _)| j.age_ms.is_some() && is_alive(&j));
-    checks.push(match endpoint::address(loaded) {
-        Some(listen) => listening(loaded, listen, lives),
+    let path = status::heartbeat_file(loaded);
+    let judgement = status::judged(&path);
+    let endpoint = match endpoint::address(loaded) {
+        Some(listen) => listening(loaded, listen, is_alive(&judgement)),
         None => Check::good("endpoint", "off"),
-    });
-    checks
+    };
+    vec![beat(&judgement, &path), endpoint]
 }
 
 fn is_alive(judgement: &Judgement) -> bool {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Check;
-use crate::cli::check;
+use crate::cli::{check, endpoint};
 use crate::config::{Examined, Origin, Problem, Sources, keys};
 
 /// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
@@ -14,7 +14,7 @@ const CREDENTIAL_STORE: &str = "/etc/credstore";
 /// What the daemon would be given. Outside of its unit there are no credentials; whoever may read
 /// the store of them sees what the daemon would see.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
-    let mut sources = Sources::from_process(file);
+    let mut sources = endpoint::sources(file);
     let store = Path::new(CREDENTIAL_STORE);
     if sources.credentials_dir.is_none() && std::fs::read_dir(store).is_ok() {
         sources.credentials_dir = Some(store.to_owned());

@@ -6,13 +6,13 @@ use std::path::Path;
 use super::{Check, settings};
 use crate::model::failure::chain;
 use crate::store::{self, Inspection, Store};
-use crate::supervise::{Machine, System, Thresholds};
+use crate::supervise::{Machine, System};
 
 /// Larger files are not checked whole: it would take too long.
 const CHECK_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The file, who can read it, and the free space.
-pub(super) fn checks(path: &Path) -> Vec<Check> {
+pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
     let mut checks = vec![file(path)];
     if let Ok(about) = std::fs::metadata(path)
         && settings::is_open(about.permissions().mode())
@@ -21,7 +21,7 @@ pub(super) fn checks(path: &Path) -> Vec<Check> {
         let advice = format!("chmod 600 {}*", path.display());
         checks.push(Check::bad("state file", text, advice).config());
     }
-    checks.extend(disk(path));
+    checks.extend(disk(path, disk_ratio));
     checks
 }
 
@@ -64,7 +64,7 @@ fn judged(path: &Path, found: &Inspection) -> Check {
 }
 
 /// Free space where the state lies, or will lie.
-fn disk(path: &Path) -> Option<Check> {
+fn disk(path: &Path, ratio: f64) -> Option<Check> {
     const NAME: &str = "disk";
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
     let mut system = System::default();
@@ -75,7 +75,7 @@ fn disk(path: &Path) -> Option<Check> {
     let used = 1.0 - system.disk_free_bytes as f64 / system.disk_total_bytes as f64;
     let gib = system.disk_free_bytes as f64 / (1024.0 * 1024.0 * 1024.0);
     let text = format!("{:.0} % full, {gib:.1} GiB free", used * 100.0);
-    let full = used >= Thresholds::default().disk_ratio;
+    let full = used >= ratio;
     Some(match full {
         true if gib < 0.1 => Check::bad(NAME, text, "make room: without space nothing is accepted"),
         true => Check::note(NAME, text, "make room before it is full"),

@@ -55,7 +55,7 @@ impl Delivery {
     pub(super) fn is_expired(&self, part: &OpenPart) -> bool {
         let shared = &self.0.shared;
         let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
-        u128::try_from(age_ms).unwrap_or(0) > shared.settings.give_up_after.as_millis()
+        u128::try_from(age_ms).unwrap_or(0) > shared.settings().give_up_after.as_millis()
     }
 
     pub(super) async fn dropped(

@@ -38,7 +38,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn identity(&self) -> Result<Identity, TelegramError> {
-        self.call(&self.sends, "getMe", serde_json::json!({})).await
+        self.call("getMe", serde_json::json!({})).await
     }
 
     /// `getWebhookInfo`.
@@ -46,7 +46,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn webhook(&self) -> Result<Webhook, TelegramError> {
-        self.call(&self.sends, "getWebhookInfo", serde_json::json!({})).await
+        self.call("getWebhookInfo", serde_json::json!({})).await
     }
 }
 

@@ -1,0 +1,288 @@
+//! Reading the configuration again while the bot works.
+//!
+//! Invariants: a configuration with a problem changes nothing; whatever may fail is done before
+//! anything changes; work that is under way finishes with what it began with, so no message is
+//! lost or doubled; no value is logged.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::SecretString;
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::changes::{ANOTHER_BOT, Change, Part, change};
+use super::settings;
+use crate::answer::Answerer;
+use crate::commands::About;
+use crate::config::{Config, Loaded, Problem, Problems, Sources};
+use crate::logging;
+use crate::model::failure::chain;
+use crate::model::swap::Swap;
+use crate::pipeline::{Delivery, Shared};
+use crate::provider::Provider;
+use crate::store::Knowledge;
+use crate::telegram::{Client, TelegramError};
+
+/// What a reload came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The new configuration is in effect.
+    Taken {
+        /// Keys whose new value is in effect.
+        changed: Vec<&'static str>,
+        /// Keys whose old value stays in effect until a restart.
+        needs_restart: Vec<&'static str>,
+    },
+    /// Nothing has changed; the reason in one line, with no value in it.
+    Rejected(String),
+}
+
+/// Holds the configuration in effect and knows who takes which part of it.
+pub struct Reloader {
+    loaded: watch::Sender<Arc<Loaded>>,
+    rejected: Swap<Option<String>>,
+    client: Client,
+    answerer: Arc<Answerer>,
+    reconcile_after: Duration,
+    running: OnceLock<Running>,
+    /// One reload at a time, and none while the stages are being started.
+    turn: Mutex<()>,
+}
+
+/// What exists only once Telegram has said who the bot is.
+pub(super) struct Running {
+    pub(super) shared: Arc<Shared>,
+    pub(super) delivery: Delivery,
+    /// The owners changed.
+    pub(super) owners: Arc<Notify>,
+}
+
+/// A new configuration, with what has to be made from it before it can be used.
+struct Fresh {
+    loaded: Loaded,
+    changed: Vec<&'static str>,
+    needs_restart: Vec<(&'static str, &'static str)>,
+    /// `None`: answers go on as before.
+    mind: Option<Mind>,
+}
+
+/// Who answers, and from what.
+struct Mind {
+    provider: Arc<dyn Provider>,
+    knowledge: Option<Arc<Knowledge>>,
+}
+
+impl Fresh {
+    fn touches(&self, part: Part) -> bool {
+        self.changed.iter().any(|key| matches!(change(key), Some(Change::Live(p)) if p == part))
+    }
+}
+
+impl Reloader {
+    pub(super) fn new(
+        loaded: Loaded,
+        client: Client,
+        answerer: Arc<Answerer>,
+        reconcile_after: Duration,
+    ) -> Self {
+        Self {
+            loaded: watch::Sender::new(Arc::new(loaded)),
+            rejected: Swap::default(),
+            client,
+            answerer,
+            reconcile_after,
+            running: OnceLock::new(),
+            turn: Mutex::default(),
+        }
+    }
+
+    /// The configuration in effect. Keys that need a restart have the value of the start.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.borrow())
+    }
+
+    /// The same, now and after each reload, for parts that look for themselves.
+    pub fn watch(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.loaded.subscribe()
+    }
+
+    /// Why the last reload changed nothing, until one is good.
+    pub fn rejected(&self) -> Option<String> {
+        (*self.rejected.get()).clone()
+    }
+
+    /// Keeps reloads waiting until the guard is dropped.
+    pub(super) async fn hold(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// From now on reloads reach the stages, too.
+    pub(super) fn runs(&self, running: Running) {
+        // Set once, by the one start of a process.
+        let _ = self.running.set(running);
+    }
+
+    /// Fresh connections to Telegram with the settings in effect; the poll begins anew.
+    ///
+    /// # Errors
+    /// When no TLS roots can be loaded; then nothing has changed.
+    pub fn renew_client(&self) -> Result<(), TelegramError> {
+        self.client.renew(&settings::telegram(&self.loaded().config))
+    }
+
+    /// Reads the configuration, the secrets and the knowledge folder again. What is good is in
+    /// effect when this returns; what is not changes nothing. Works before Telegram has answered,
+    /// too.
+    pub async fn reload(&self, sources: &Sources) -> Reloaded {
+        let turn = self.turn.lock().await;
+        let (sources, old) = (sources.clone(), self.loaded());
+        // Files may be many, or on a slow disk.
+        let read = tokio::task::spawn_blocking(move || read(&sources, &old)).await;
+        let fresh = read.context("the reading broke off").and_then(|fresh| fresh);
+        let fresh = fresh.and_then(|fresh| {
+            if fresh.touches(Part::Client) {
+                self.client.renew(&settings::telegram(&fresh.loaded.config))?;
+            }
+            Ok(fresh)
+        });
+        let outcome = match fresh {
+            Ok(fresh) => {
+                let taken = self.take(fresh);
+                self.offer_claim(&taken).await;
+                taken
+            }
+            Err(e) => self.reject(&e),
+        };
+        drop(turn);
+        outcome
+    }
+
+    /// Puts a configuration into effect. Nothing in here can fail.
+    fn take(&self, mut fresh: Fresh) -> Reloaded {
+        let mind = fresh.mind.take();
+        let config = &fresh.loaded.config;
+        if fresh.touches(Part::Log) {
+            logging::set_level(config.log.level.as_str());
+        }
+        if let Some(Mind { provider, knowledge }) = mind {
+            self.answerer.renew(provider, knowledge, settings::answering(config));
+        }
+        if let Some(running) = self.running.get() {
+            running.take(&fresh, &self.answerer, self.reconcile_after);
+        }
+        for warning in &fresh.loaded.warnings {
+            tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
+        }
+        for key in &fresh.changed {
+            tracing::info!(key, "changed: the new value is in effect");
+        }
+        for (key, why) in &fresh.needs_restart {
+            tracing::warn!(key, "needs a restart: {key}, because {why}");
+        }
+        let needs_restart: Vec<_> = fresh.needs_restart.iter().map(|(key, _)| *key).collect();
+        tracing::info!(
+            changed = fresh.changed.len(),
+            needs_restart = needs_restart.len(),
+            "configuration read again"
+        );
+        self.rejected.set(None);
+        self.loaded.send_replace(Arc::new(fresh.loaded));
+        Reloaded::Taken { changed: fresh.changed, needs_restart }
+    }
+
+    /// When the last owner went, somebody has to be able to become one.
+    async fn offer_claim(&self, taken: &Reloaded) {
+        let Reloaded::Taken { changed, .. } = taken else { return };
+        let Some(running) = self.running.get().filter(|_| changed.contains(&"bot.owners")) else {
+            return;
+        };
+        if let Err(e) = super::open_access(&running.shared.store, &self.loaded()).await {
+            tracing::error!(error = chain(e.as_ref()), "cannot offer a claim code");
+        }
+    }
+
+    fn reject(&self, e: &anyhow::Error) -> Reloaded {
+        let reason = match e.downcast_ref::<Problems>() {
+            Some(Problems(problems)) => {
+                for Problem { key, message, hint } in problems {
+                    tracing::error!(key, "problem in the new configuration: {message}; {hint}");
+                }
+                match problems.as_slice() {
+                    [] => "the configuration cannot be read".to_owned(),
+                    [only] => format!("{}: {}", only.key, only.message),
+                    [first, more @ ..] => {
+                        format!("{}: {} (and {} more)", first.key, first.message, more.len())
+                    }
+                }
+            }
+            None => chain(e.as_ref()),
+        };
+        tracing::error!(
+            finding = "config_rejected",
+            "the new configuration is not taken, the old one stays in effect: {reason}"
+        );
+        self.rejected.set(Some(reason.clone()));
+        Reloaded::Rejected(reason)
+    }
+}
+
+impl Running {
+    fn take(&self, fresh: &Fresh, answerer: &Answerer, reconcile_after: Duration) {
+        let config = &fresh.loaded.config;
+        if fresh.touches(Part::Access) {
+            self.shared.desk.set_access(settings::rules(config));
+            self.owners.notify_one();
+        }
+        if fresh.touches(Part::Answers) {
+            let (provider, model) = answerer.provider();
+            let about = (*self.shared.desk.about()).clone();
+            self.shared.desk.set_about(About { provider: provider.to_owned(), model, ..about });
+        }
+        if fresh.touches(Part::Stages) {
+            self.shared.set_settings(settings::stages(config, reconcile_after));
+        }
+        if fresh.touches(Part::Pace) {
+            self.delivery.set_rates(settings::rates(config));
+        }
+    }
+}
+
+/// Everything that may fail or take a while.
+fn read(sources: &Sources, old: &Loaded) -> anyhow::Result<Fresh> {
+    let mut loaded = Config::load(sources)?;
+    let secrets = loaded.config.secrets().map(|s| SecretString::from(s.expose()));
+    // Before anything is done, and perhaps said, with them.
+    logging::keep_out(secrets.collect());
+    let (mut changed, mut needs_restart) = (Vec::new(), Vec::new());
+    let another_bot = loaded.config.telegram.token.bot_id() != old.config.telegram.token.bot_id();
+    for key in old.changed_keys(&loaded) {
+        match change(key) {
+            // The address goes with the token: another bot may live elsewhere.
+            Some(Change::Live(_))
+                if another_bot && ["telegram.token", "telegram.api_url"].contains(&key) =>
+            {
+                let (now, then) = (&mut loaded.config.telegram, &old.config.telegram);
+                now.token.clone_from(&then.token);
+                now.api_url.clone_from(&then.api_url);
+                loaded.keep_row(key, old);
+                needs_restart.push((key, ANOTHER_BOT));
+            }
+            Some(Change::Live(_)) => changed.push(key),
+            Some(Change::Restart { why, keep }) => {
+                keep(&mut loaded.config, &old.config);
+                loaded.keep_row(key, old);
+                needs_restart.push((key, why));
+            }
+            None => needs_restart.push((key, "it is read at the start only")),
+        }
+    }
+    let mut fresh = Fresh { loaded, changed, needs_restart, mind: None };
+    // The files in the folder may have changed without any key.
+    if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
+        let knowledge = settings::knowledge(&fresh.loaded.config)?;
+        let provider = settings::provider(&fresh.loaded.config, knowledge.as_deref())?;
+        fresh.mind = Some(Mind { provider, knowledge });
+    }
+    Ok(fresh)
+}

@@ -1,0 +1,27 @@
+//! A fresh intake and fresh connections to Telegram, when somebody asks for them
+//! (`POST /bot/restart`).
+//!
+//! Invariant: nothing is lost. Only the poll is given up, and Telegram gives the same updates
+//! again; sends finish on the old connections.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::reload::Reloader;
+use crate::model::failure::chain;
+use crate::supervise::Board;
+
+/// Renews the client each time somebody asks on the board, until the process drains.
+pub(super) async fn restarts(board: Board, reloader: Arc<Reloader>, drain: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = drain.cancelled() => return,
+            () = board.restart_asked() => {}
+        }
+        match reloader.renew_client() {
+            Ok(()) => tracing::info!("intake and connections to Telegram are begun anew, as asked"),
+            Err(e) => tracing::error!(error = chain(&e), "cannot renew the Telegram client"),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! From the configuration to the plain settings of each part.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::commands::Rules;
+use crate::config::{self, Config};
+use crate::model::ids::{ChatId, UserId};
+use crate::provider::{
+    Anthropic, AnthropicSettings, Echo, Offline, OpenAi, OpenAiSettings, Provider,
+};
+use crate::store::{Keep, Knowledge};
+use crate::telegram::pace::Rates;
+use crate::{answer, pipeline, supervise, telegram};
+
+pub(super) fn telegram(config: &Config) -> telegram::Settings {
+    telegram::Settings {
+        api_url: config.telegram.api_url.clone(),
+        token: SecretString::from(config.telegram.token.expose()),
+        poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
+        poll_deadline: Duration::from_secs(config.telegram.poll_deadline_s),
+        send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
+    }
+}
+
+pub(super) fn rules(config: &Config) -> Rules {
+    let users = |ids: &[i64]| ids.iter().copied().map(UserId).collect();
+    Rules {
+        open: config.bot.access == config::Access::Open,
+        owners: users(&config.bot.owners),
+        allow_users: users(&config.bot.allow_users),
+        allow_chats: config.bot.allow_chats.iter().copied().map(ChatId).collect(),
+    }
+}
+
+pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::Settings {
+    pipeline::Settings {
+        backlog_max: u64::from(config.pipeline.backlog_max),
+        poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
+        previews: config.telegram.previews,
+        give_up_after: Duration::from_secs(config.delivery.give_up_after_h * 3600),
+        reconcile_after,
+        keep: Keep {
+            history_days: config.store.keep_history_days,
+            done_days: config.store.keep_done_days,
+        },
+    }
+}
+
+pub(super) fn rates(config: &Config) -> Option<Rates> {
+    config.delivery.pace.then(|| Rates {
+        chat_per_s: config.delivery.chat_per_s,
+        chat_burst: config.delivery.chat_burst,
+        overall_per_s: f64::from(config.delivery.overall_per_s),
+        group_per_min: f64::from(config.delivery.group_per_min),
+    })
+}
+
+pub(super) fn answering(config: &Config) -> answer::Settings {
+    answer::Settings {
+        system_prompt: config.answer.system_prompt.clone(),
+        max_history_turns: config.answer.max_history_turns as usize,
+        max_history_tokens: config.answer.max_history_tokens as usize,
+        max_output_tokens: config.answer.max_output_tokens,
+        passages: config.knowledge.passages as usize,
+        answers_at_once: config.pipeline.answers_at_once as usize,
+        first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),
+        timeout: Duration::from_secs(config.answer.timeout_s),
+        log_prompts: config.log.prompts,
+    }
+}
+
+/// The configured provider. Nothing is sent.
+///
+/// # Errors
+/// When it cannot work as configured.
+pub(crate) fn provider(
+    config: &Config,
+    knowledge: Option<&Knowledge>,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    let secret = |s: &config::Secret| SecretString::from(s.expose());
+    let read_timeout =
+        Duration::from_secs(config.answer.first_token_timeout_s.max(config.answer.timeout_s));
+    Ok(match config.answer.provider {
+        config::Provider::Echo => Arc::new(Echo),
+        config::Provider::Offline => {
+            let topics = knowledge.map(|k| k.titles().to_vec()).unwrap_or_default();
+            Arc::new(Offline::with_topics(topics))
+        }
+        config::Provider::OpenAi => Arc::new(OpenAi::new(OpenAiSettings {
+            api_key: config.openai.api_key.as_ref().map(secret),
+            base_url: config.openai.base_url.clone(),
+            model: config.openai.model.clone(),
+            read_timeout,
+        })?),
+        config::Provider::Anthropic => Arc::new(Anthropic::new(AnthropicSettings {
+            api_key: config.anthropic.api_key.as_ref().map(secret),
+            base_url: config.anthropic.base_url.clone(),
+            model: config.anthropic.model.clone(),
+            read_timeout,
+        })?),
+    })
+}
+
+/// Reads the knowledge folder, or the built-in pages where those answer.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
+    let offline = config.answer.provider == config::Provider::Offline;
+    let Some(dir) = &config.knowledge.dir else {
+        let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
+        return Ok(built_in.map(Arc::new));
+    };
+    if !offline && !dir.is_dir() {
+        // The configuration warned already; answers go on without the folder.
+        return Ok(None);
+    }
+    let knowledge = Knowledge::open(dir)?;
+    let (files, passages) = knowledge.size();
+    tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
+    for path in knowledge.left_out() {
+        tracing::warn!(path = %path.display(), "left out: too large, not UTF-8, or one too many");
+    }
+    Ok(Some(Arc::new(knowledge)))
+}
+
+pub(super) fn watching(config: &Config) -> supervise::Settings {
+    supervise::Settings {
+        every: Duration::from_secs(config.watch.every_s),
+        system_every: Duration::from_secs(config.watch.system_every_s),
+        thresholds: thresholds(config),
+        heartbeat: config.watch.heartbeat_path.clone(),
+        environment: config.bot.environment.clone(),
+    }
+}
+
+/// How long the work of one turn of a loop may take.
+pub(super) fn stall(config: &Config) -> Duration {
+    Duration::from_secs(config.watch.stall_s)
+}
+
+/// When something is a finding.
+pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+    const MIB: u64 = 1024 * 1024;
+    let watch = &config.watch;
+    supervise::Thresholds {
+        poll_stalled: Duration::from_secs(watch.poll_stalled_s),
+        poll_failing: Duration::from_secs(watch.poll_failing_s),
+        conflict: Duration::from_secs(watch.conflict_s),
+        inbox_age: Duration::from_secs(watch.inbox_age_s),
+        outbox_age: Duration::from_secs(watch.outbox_age_s),
+        provider_failures: watch.provider_failures,
+        provider_slow_s: watch.provider_slow_s,
+        response_s: watch.response_s,
+        error_ratio: watch.error_ratio,
+        disk_ratio: watch.disk_ratio,
+        memory_ratio: watch.memory_ratio,
+        cpu_ratio: watch.cpu_ratio,
+        commit_slow_s: watch.commit_slow_ms as f64 / 1e3,
+        rss_warn_bytes: watch.rss_warn_mb * MIB,
+        rss_stop_bytes: watch.rss_stop_mb * MIB,
+        event: Duration::from_secs(watch.event_s),
+        patience: watch.patience,
+        ..supervise::Thresholds::default()
+    }
+}

@@ -1,0 +1,123 @@
+//! Who watches: supervisor, commit probe, watchdog and the status line. They begin before Telegram
+//! is asked anything and end after everything else, so that a start that hangs and a stop that
+//! hangs are seen as well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::reload::Reloader;
+use super::settings;
+use crate::config::Loaded;
+use crate::lifecycle::Tasks;
+use crate::model::vitals::Vitals;
+use crate::store::Store;
+use crate::supervise::{self, Bark, Board, Phase, Supervisor};
+use crate::systemd;
+
+/// Between two looks at the status line; systemd need not hear every figure.
+const STATUS_EVERY: Duration = Duration::from_secs(3);
+
+/// The watchers of one process.
+pub(super) struct Watching {
+    tasks: Tasks,
+    board: Board,
+    clean: Arc<AtomicBool>,
+}
+
+impl Watching {
+    /// Starts to watch over what runs in `main`.
+    pub(super) fn start(
+        vitals: &Arc<Vitals>,
+        store: &Store,
+        board: &Board,
+        reloader: &Reloader,
+        main: &Tasks,
+    ) -> Self {
+        let settings = settings::watching(&reloader.loaded().config);
+        vitals.set_stall(settings::stall(&reloader.loaded().config));
+        let tasks = Tasks::new();
+        let clean = Arc::new(AtomicBool::new(false));
+        let this = Self { tasks: tasks.clone(), board: board.clone(), clean: Arc::clone(&clean) };
+        let end = tasks.drain().clone();
+        tasks.spawn("phase", phase(board.clone(), main.clone(), end.clone()));
+        tasks.spawn("probe", supervise::probe(store.clone(), Arc::clone(vitals), end.clone()));
+        if let Some(whole) = systemd::watchdog() {
+            let say = |bark| match bark {
+                Bark::Ping => systemd::ping(),
+                Bark::Trigger => systemd::trigger(),
+            };
+            let watchdog = supervise::watchdog(Arc::clone(vitals), whole / 2, end.clone(), say);
+            tasks.spawn("watchdog", watchdog);
+        }
+        let loaded = reloader.watch();
+        tasks.spawn("follow", follow(loaded, Arc::clone(vitals), board.clone(), end.clone()));
+        tasks.spawn("status", status(board.clone(), end.clone()));
+        let too_large = {
+            let main = main.clone();
+            move || main.fail("memory")
+        };
+        let supervisor =
+            Supervisor::new(Arc::clone(vitals), store.clone(), board.clone(), settings);
+        let was_clean = move || clean.load(Ordering::SeqCst);
+        tasks.spawn("supervise", supervisor.run(end, was_clean, too_large));
+        this
+    }
+
+    /// The board that everything hangs on.
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Ends the watchers. `clean`: somebody wanted the process to stop, and the heartbeat says so.
+    pub(super) async fn end(self, clean: bool) {
+        self.clean.store(clean, Ordering::SeqCst);
+        self.tasks.end(Duration::from_secs(5)).await;
+    }
+}
+
+/// Notes that the process drains, and drains it when a watcher is gone: unwatched is not alive.
+async fn phase(board: Board, main: Tasks, end: CancellationToken) {
+    tokio::select! {
+        biased;
+        () = main.drain().cancelled() => board.enter(Phase::Draining),
+        () = end.cancelled() => main.fail("supervise"),
+    }
+}
+
+/// Takes over thresholds after each reload.
+async fn follow(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    vitals: Arc<Vitals>,
+    board: Board,
+    end: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            changed = loaded.changed() => if changed.is_err() { return },
+            () = end.cancelled() => return,
+        }
+        let loaded = Arc::clone(&loaded.borrow_and_update());
+        vitals.set_stall(settings::stall(&loaded.config));
+        board.set_thresholds(settings::watching(&loaded.config).thresholds);
+    }
+}
+
+/// Keeps the line in `systemctl status` true.
+async fn status(board: Board, end: CancellationToken) {
+    let mut said = String::new();
+    loop {
+        let words = supervise::words(&board.report());
+        if words != said {
+            systemd::status(&words);
+            said = words;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STATUS_EVERY) => {}
+            () = end.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The heartbeat file: the last report, for a checker that needs neither the daemon nor the network.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use heartbeat::{Heartbeat, Now};
+
+use super::report::Report;
+use crate::model::beat::Loop;
+use crate::model::finding::{Severity, Status};
+
+/// Writes the heartbeat.
+pub(super) struct Pulse {
+    path: Arc<PathBuf>,
+    environment: String,
+    /// Whether the last one could not be written, so that it is said once.
+    broken: bool,
+}
+
+impl Pulse {
+    pub(super) fn new(path: PathBuf, environment: String) -> Self {
+        Self { path: Arc::new(path), environment, broken: false }
+    }
+
+    /// The process is alive and thinks this of itself.
+    pub(super) async fn write(&mut self, report: &Report) {
+        let verdict = match report.verdict.status {
+            Status::Ok => heartbeat::Verdict::Ok,
+            Status::Degraded => heartbeat::Verdict::Degraded,
+            Status::Failing => heartbeat::Verdict::Failing,
+        };
+        self.put(self.beat(report, verdict)).await;
+    }
+
+    /// The process stops because somebody wanted it to.
+    pub(super) async fn stopped(&mut self, report: &Report) {
+        let mut beat = self.beat(report, heartbeat::Verdict::Stopped);
+        beat.findings.clear();
+        beat.sequence += 1;
+        self.put(beat).await;
+    }
+
+    fn beat(&self, report: &Report, verdict: heartbeat::Verdict) -> Heartbeat {
+        let now = Now::read();
+        let findings = report.verdict.findings.iter().map(|finding| heartbeat::Finding {
+            name: finding.kind.name().to_owned(),
+            severity: match finding.severity {
+                Severity::Degraded => heartbeat::Severity::Degraded,
+                Severity::Failing => heartbeat::Severity::Failing,
+            },
+            text: finding.text.clone(),
+        });
+        Heartbeat {
+            time_ms: now.time_ms,
+            boot_id: now.boot_id.unwrap_or_default(),
+            boot_ms: now.boot_ms.unwrap_or_default(),
+            sequence: report.sequence,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: self.environment.clone(),
+            verdict,
+            findings: findings.collect(),
+            ages: ages(report),
+        }
+    }
+
+    async fn put(&mut self, beat: Heartbeat) {
+        let path = Arc::clone(&self.path);
+        // A dead disk must not hold a thread of the runtime.
+        let wrote = tokio::task::spawn_blocking(move || heartbeat::write(&path, &beat)).await;
+        let failed = match wrote {
+            Ok(Ok(())) => None,
+            Ok(Err(e)) => Some(e.to_string()),
+            Err(e) => Some(e.to_string()),
+        };
+        match &failed {
+            Some(why) if !self.broken => tracing::error!(
+                path = %self.path.display(),
+                error = why,
+                "cannot write the heartbeat; whoever checks it will take the bot for dead \
+                 (watch.heartbeat_path)"
+            ),
+            None if self.broken => tracing::info!("the heartbeat can be written again"),
+            _ => {}
+        }
+        self.broken = failed.is_some();
+    }
+}
+
+/// What the verdict was formed from, in milliseconds.
+fn ages(report: &Report) -> Vec<(String, u64)> {
+    let reading = &report.reading;
+    let since = |at_ms: Option<u64>| at_ms.map(|at_ms| reading.now_ms.saturating_sub(at_ms));
+    let processed = reading
+        .processed_at_ms
+        .map(|at_ms| u64::try_from(reading.wall_ms.saturating_sub(at_ms)).unwrap_or(0));
+    let mut ages: Vec<_> = [
+        ("uptime", Some(reading.now_ms)),
+        ("poll", since(reading.polling.worked_ms)),
+        ("commit", since(reading.store.worked_ms)),
+        ("send", since(reading.sending.worked_ms)),
+        ("answer", since(reading.provider.worked_ms)),
+        ("processed", processed),
+        ("inbox_oldest", reading.inbox.and_then(|d| d.oldest_ms)),
+        ("outbox_oldest", reading.outbox.and_then(|d| d.oldest_ms)),
+    ]
+    .into_iter()
+    .filter_map(|(name, age)| Some((name.to_owned(), age?)))
+    .collect();
+    let loops = Loop::ALL.into_iter().zip(reading.silent_ms);
+    ages.extend(loops.filter_map(|(l, ms)| Some((format!("loop_{}", l.name()), ms?))));
+    ages
+}

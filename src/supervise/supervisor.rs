@@ -1,0 +1,173 @@
+//! The supervisor: forms the verdict every few seconds and hangs it on the board.
+//!
+//! Invariant: the heartbeat is written only after a verdict was formed from real beats; when this
+//! loop hangs, the heartbeat grows old and the watchdog starves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use super::heartbeat::Pulse;
+use super::judge::Judge;
+use super::reading::{Gauge, Told};
+use super::report::{Report, System};
+use super::system::Machine;
+use super::thresholds::{Thresholds, over_limit};
+use crate::model::beat::Loop;
+use crate::model::vitals::Vitals;
+use crate::store::Store;
+
+/// How often the disk is looked at; it can fill quickly.
+const DISK_EVERY: Duration = Duration::from_secs(10);
+
+/// What the supervisor works with.
+pub struct Settings {
+    /// Between two verdicts.
+    pub every: Duration,
+    /// Between two looks at the machine.
+    pub system_every: Duration,
+    /// When something is a finding.
+    pub thresholds: Thresholds,
+    /// Where the heartbeat is written.
+    pub heartbeat: PathBuf,
+    /// The name of the installation.
+    pub environment: String,
+}
+
+/// Forms the verdict. One for each process.
+pub struct Supervisor {
+    vitals: Arc<Vitals>,
+    store: Store,
+    board: Board,
+    gauge: Gauge,
+    judge: Judge,
+    machine: Machine,
+    system: Option<System>,
+    looked: Option<Instant>,
+    disk_looked: Option<Instant>,
+    pulse: Pulse,
+    every: Duration,
+    system_every: Duration,
+    sequence: u64,
+}
+
+impl Supervisor {
+    /// Nothing was looked at yet.
+    pub fn new(vitals: Arc<Vitals>, store: Store, board: Board, settings: Settings) -> Self {
+        Self {
+            vitals,
+            store,
+            board,
+            gauge: Gauge::new(),
+            judge: Judge::new(settings.thresholds),
+            machine: Machine::new(),
+            system: None,
+            looked: None,
+            disk_looked: None,
+            pulse: Pulse::new(settings.heartbeat, settings.environment),
+            every: settings.every,
+            system_every: settings.system_every,
+            sequence: 0,
+        }
+    }
+
+    /// Judges until `end`; then the last heartbeat says *stopped*, when `clean` says so. `too_large`
+    /// is called once, when the process uses more memory than it may.
+    pub async fn run(
+        mut self,
+        end: CancellationToken,
+        clean: impl Fn() -> bool + Send,
+        too_large: impl Fn() + Send,
+    ) {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = end.cancelled() => break,
+                _ = ticks.tick() => {}
+                () = self.board.look_asked() => {}
+            }
+            self.vitals.turn(Loop::Supervise, self.every);
+            let report = self.step();
+            self.pulse.write(&report).await;
+            let thresholds = self.judge.thresholds();
+            if !told && self.system.as_ref().is_some_and(|s| over_limit(s, thresholds)) {
+                told = true;
+                tracing::error!(
+                    rss_bytes = self.system.as_ref().map(|s| s.rss_bytes),
+                    "the process uses more memory than watch.rss_stop_mb allows; draining, so that \
+                     it can be restarted"
+                );
+                too_large();
+            }
+        }
+        self.vitals.end(Loop::Supervise);
+        if clean() {
+            self.pulse.stopped(&self.board.report()).await;
+        }
+    }
+
+    /// One look at everything; the report hangs on the board.
+    pub fn step(&mut self) -> Arc<Report> {
+        if let Some(thresholds) = self.board.new_thresholds() {
+            self.judge.set_thresholds(thresholds);
+        }
+        self.look_at_machine();
+        let pending = u64::try_from(self.vitals.pending.load(Ordering::Relaxed)).ok();
+        let reading = self.gauge.read(
+            &self.vitals,
+            Told {
+                inbox: self.store.inbox_depth().ok(),
+                outbox: self.store.outbox_depth().ok(),
+                commits: Some(self.store.timings().commit),
+                pending,
+                backlog_full: self.vitals.backlog_full.load(Ordering::Relaxed),
+                paused: self.vitals.paused.load(Ordering::Relaxed),
+                system: self.system.clone(),
+                config_rejected: self.board.config_rejected(),
+            },
+        );
+        let verdict = self.judge.judge(&reading);
+        self.tell_changes();
+        self.sequence += 1;
+        let phase = self.board.phase();
+        self.board.hang(Report { sequence: self.sequence, phase, reading, verdict });
+        self.board.report()
+    }
+
+    fn look_at_machine(&mut self) {
+        let folder = self.store.path().parent().map(PathBuf::from).unwrap_or_default();
+        let due = |at: Option<Instant>, every| at.is_none_or(|at: Instant| at.elapsed() >= every);
+        if due(self.looked, self.system_every) {
+            self.system = Some(self.machine.sample(&folder));
+            self.looked = Some(Instant::now());
+            self.disk_looked = self.looked;
+        } else if due(self.disk_looked, DISK_EVERY)
+            && let Some(system) = &mut self.system
+        {
+            self.machine.disk(system, &folder);
+            self.disk_looked = Some(Instant::now());
+        }
+    }
+
+    fn tell_changes(&self) {
+        for finding in self.judge.opened() {
+            tracing::warn!(
+                finding = finding.kind.name(),
+                severity = finding.severity.name(),
+                "{}",
+                finding.text
+            );
+        }
+        for finding in self.judge.closed() {
+            tracing::info!(finding = finding.kind.name(), "over: {}", finding.text);
+        }
+    }
+}
