@@ -1,13 +1,10 @@
 //! The command line: what an operator can ask of the binary.
 
-<<<<<<< HEAD
 mod advice;
 mod check;
 mod doctor;
 mod endpoint;
-=======
 mod hangup;
->>>>>>> main
 mod run;
 mod status;
 mod style;
@@ -128,17 +125,14 @@ pub fn main() -> ExitCode {
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
-<<<<<<< HEAD
         Command::Run => load(args.config).and_then(|loaded| run::run(&loaded)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
-=======
         Command::Run => {
             let sources = Sources::from_process(args.config);
             let loaded = Config::load(&sources).map_err(anyhow::Error::new);
             loaded.and_then(|loaded| run::run(&loaded, sources))
         }
         Command::CheckConfig { json } => check_config(args.config, json),
->>>>>>> main
         Command::PrintConfig => load(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS

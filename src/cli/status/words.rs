@@ -135,9 +135,17 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
 fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
     let Some(beat) = &found.judgement.heartbeat else { return };
     row("version", format!("{}, {}, process {}", beat.version, beat.environment, beat.pid));
-    // Ages are those of the moment when the beat was formed.
-    for (name, ms) in &beat.ages {
-        row(&format!("last {name}"), format!("{} before the heartbeat", span(*ms)));
+    // Ages are those of the moment when the beat was formed; they have grown since.
+    let older = found.judgement.age_ms.unwrap_or(0);
+    let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
+    for name in ["poll", "send", "answer", "commit"] {
+        if let Some(ms) = age(name) {
+            row(&format!("last {name}"), format!("{} ago", span(ms)));
+        }
+    }
+    let waits = [("updates", age("inbox_oldest")), ("messages", age("outbox_oldest"))];
+    for (what, ms) in waits.into_iter().filter_map(|(what, ms)| Some((what, ms?))) {
+        row(&format!("waiting {what}"), format!("the oldest is {} old", span(ms)));
     }
 }
 
