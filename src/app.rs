@@ -99,19 +99,15 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
+        let board = Board::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
             client.clone(),
             Arc::clone(&answerer),
+            board.clone(),
             tuning.reconcile_after,
         ));
-        let board = Board::new();
         Ok(Self { store, client, answerer, reloader, vitals, board, tuning, bot })
-    }
-
-    /// Where the reports will hang.
-    pub fn board(&self) -> Board {
-        self.board.clone()
     }
 
     /// Reads the configuration again on demand, already while Telegram is asked.

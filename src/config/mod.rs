@@ -37,6 +37,7 @@ mod tests;
 mod url;
 mod value;
 mod watch;
+mod web;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +57,7 @@ pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};
 pub use store::Store;
 pub use telegram::Telegram;
 pub use watch::Watch;
+pub use web::Web;
 
 use settled::{Rows, Settled};
 use value::Value;
@@ -87,6 +89,8 @@ pub struct Config {
     pub watch: Watch,
     /// What is logged.
     pub log: Log,
+    /// The HTTP endpoint.
+    pub web: Web,
 }
 
 /// A configuration with the story of its values.
@@ -160,6 +164,7 @@ impl Config {
             log: Log::read(&settled),
             watch: Watch::read(&mut settled, sources, &store.path),
             store,
+            web: Web::read(&mut settled, sources),
             answer,
         };
         settled.refuse_copies_of_secrets();
@@ -170,7 +175,11 @@ impl Config {
 
     /// Every secret that is loaded, for whoever keeps them out of logs.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let keys = [self.openai.api_key.as_ref(), self.anthropic.api_key.as_ref()];
+        let keys = [
+            self.openai.api_key.as_ref(),
+            self.anthropic.api_key.as_ref(),
+            self.web.admin_token.as_ref(),
+        ];
         std::iter::once(&self.telegram.token).chain(keys.into_iter().flatten())
     }
 }

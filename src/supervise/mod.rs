@@ -9,9 +9,11 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod board;
+pub mod exposition;
 mod figures;
 mod heartbeat;
 mod judge;
+pub mod metrics;
 mod probe;
 mod reading;
 mod report;

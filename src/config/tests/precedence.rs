@@ -60,6 +60,7 @@ fn another(kind: Kind, default: &str) -> String {
         Kind::Ids { .. } => "5,6".to_owned(),
         Kind::Path => "/somewhere".to_owned(),
         Kind::Url => "http://127.0.0.1:9/x".to_owned(),
+        Kind::Listen => "127.0.0.1:9".to_owned(),
         Kind::Secret(_) => "98765:zyxwvutsrqponmlk".to_owned(),
     }
 }
