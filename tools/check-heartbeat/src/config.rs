@@ -35,6 +35,30 @@ const MAX_CHECKS: u32 = 1_000;
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
 
+/// The keys of the file itself.
+pub const KEYS: &[&str] = &[
+    "host",
+    "reminder",
+    "failures_needed",
+    "good_checks_needed",
+    "alert_on",
+    "mode",
+    "ping_url",
+    "watch",
+    "channel",
+];
+
+/// The keys of a `[[watch]]`.
+pub const WATCH_KEYS: &[&str] = &[
+    "name",
+    "file",
+    "threshold",
+    "stopped_ok",
+    "failures_needed",
+    "good_checks_needed",
+    "ping_url",
+];
+
 /// A mistake in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -156,17 +180,7 @@ impl Config {
         let (watches, _) = top.tables("watch");
         let (channels, channels_read) = top.tables("channel");
         config.complete = channels_read;
-        top.finish(&[
-            "host",
-            "reminder",
-            "failures_needed",
-            "good_checks_needed",
-            "ping_url",
-            "mode",
-            "alert_on",
-            "watch",
-            "channel",
-        ]);
+        top.finish(KEYS);
         config.problems = top.problems;
         for (index, table) in watches.into_iter().enumerate() {
             config.watch(index, table);
@@ -200,15 +214,7 @@ impl Config {
         } else {
             self.watches.push(watch);
         }
-        section.finish(&[
-            "name",
-            "file",
-            "threshold",
-            "stopped_ok",
-            "ping_url",
-            "failures_needed",
-            "good_checks_needed",
-        ]);
+        section.finish(WATCH_KEYS);
         self.problems.append(&mut section.problems);
     }
 
@@ -234,7 +240,7 @@ impl Config {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let message = plain(error.message());
-                let hint = "docs/check-heartbeat.md lists the keys of each type".to_owned();
+                let hint = "docs/alert-channels.md lists the keys of each type".to_owned();
                 self.problems.push(Problem { key: prefix, message, hint });
                 None
             }

@@ -7,7 +7,8 @@
 
 use heartbeat::span;
 
-use crate::incident::{Audience, Book, End, Incident, Mode, Pause};
+use crate::book::{Book, Pause};
+use crate::incident::{Audience, End, Incident, Mode};
 use crate::notice::{Kind, Level, Notice, clock};
 use crate::stamp::Stamp;
 
@@ -265,9 +266,10 @@ impl Times {
                 duration_ms: incident.started.elapsed_ms(now),
             },
             Some(End { at, duration_ms, .. }) => {
+                // Where the clock was set after the end, both move by the same.
                 let ended_ms = at.seen_from_ms(now);
-                let duration = i64::try_from(*duration_ms).unwrap_or(i64::MAX);
-                let started_ms = ended_ms.saturating_sub(duration);
+                let moved = ended_ms.saturating_sub(at.time_ms);
+                let started_ms = incident.started.seen_from_ms(at).saturating_add(moved);
                 Self { started_ms, ended_ms: Some(ended_ms), duration_ms: *duration_ms }
             }
         }

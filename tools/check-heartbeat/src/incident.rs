@@ -1,30 +1,17 @@
-//! Incidents: when one begins, when it is over, and what of it each channel was told.
-//!
-//! Pure: checks and the present go in, the book of incidents changes; `dues` reads from it what
-//! each channel is owed. The book is what lies on disk between two runs, so all that waits to be
-//! told is in it, and its size is bounded.
+//! One incident: what it is about, from when to when, and what of it each channel was told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::notice::{Kind, Level};
 use crate::stamp::Stamp;
 
-/// Most incidents that are kept, over or not. Past that, the oldest that are over are only counted.
-pub const MAX_INCIDENTS: usize = 200;
-
-/// Most subjects that are counted towards an incident at the same time.
-const MAX_STREAKS: usize = 500;
-
 /// Most lines of details that an incident keeps.
 const MAX_DETAILS: usize = 24;
 
 /// Longest line in characters that an incident keeps.
 const MAX_LINE: usize = 500;
-
-/// An incident whose subject was not checked for so long is closed: the watch was removed.
-const FORGOTTEN_MS: u64 = 7 * 86_400_000;
 
 /// How many checks it takes to change a mind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,15 +80,6 @@ pub struct Subject {
     /// The name of the finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
-}
-
-/// Consecutive checks that all said the same, on the way to changing a mind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Streak {
-    #[serde(flatten)]
-    subject: Subject,
-    count: u32,
-    first: Stamp,
 }
 
 /// Something was wrong, from its first bad check to its first good one.
@@ -185,166 +163,32 @@ impl Told {
     }
 }
 
-/// A channel that failed for a reason that stays until somebody changes something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Pause {
-    pub(crate) since: Stamp,
-}
-
-/// All that is remembered between two runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Book {
-    /// Counts up with every time that it is saved.
-    #[serde(default)]
-    pub revision: u64,
-    #[serde(default)]
-    streaks: Vec<Streak>,
-    /// Incidents in the order of their beginning.
-    #[serde(default)]
-    pub incidents: Vec<Incident>,
-    /// For each channel, how many incidents it was never told of because there were too many.
-    #[serde(default)]
-    pub dropped: BTreeMap<String, u32>,
-    #[serde(default)]
-    pub(crate) pauses: BTreeMap<String, Pause>,
-    /// Ids of incidents that this run found to go on.
-    #[serde(skip)]
-    pub(crate) going_on: BTreeSet<String>,
-}
-
-impl Book {
-    /// Whether there is nothing to remember.
-    pub fn is_empty(&self) -> bool {
-        self.streaks.is_empty() && self.incidents.is_empty() && self.dropped.is_empty()
-    }
-
-    /// Takes in what a check says of one subject.
-    pub fn observe(&mut self, subject: &Subject, sign: Sign, now: &Stamp, patience: Patience) {
-        let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == *subject);
-        if let Some(open) = open {
-            self.incidents[open].checked = now.clone();
-        }
-        match (sign, open) {
-            (Sign::Hold, _) => {}
-            (Sign::Bad(bad), Some(open)) => {
-                self.forget_streak(subject);
-                let incident = &mut self.incidents[open];
-                incident.level = incident.level.min(bad.level);
-                incident.latest = line(&bad.summary);
-                self.going_on.insert(incident.id.clone());
-            }
-            (Sign::Bad(bad), None) => {
-                if let Some(first) = self.count(subject, now, patience.failures) {
-                    self.begin(subject, bad, first, now);
-                }
-            }
-            (Sign::Good { summary }, Some(open)) => {
-                if let Some(first) = self.count(subject, now, patience.goods) {
-                    let incident = &mut self.incidents[open];
-                    let duration_ms = incident.started.elapsed_ms(&first);
-                    incident.end = Some(End { at: first, duration_ms, summary: line(&summary) });
-                }
-            }
-            (Sign::Good { .. }, None) => self.forget_streak(subject),
-        }
-    }
-
-    /// The findings of a watch that have an incident or are on the way to one.
-    pub fn findings(&self, watch: &str) -> Vec<String> {
-        let open = self.incidents.iter().filter(|i| i.end.is_none()).map(|i| &i.subject);
-        let subjects = open.chain(self.streaks.iter().map(|s| &s.subject));
-        let ours = subjects.filter(|s| s.watch == watch).filter_map(|s| s.finding.clone());
-        ours.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Closes what is no longer watched, notes whom each incident concerns, and drops what nobody is
-    /// owed.
-    pub fn tidy(&mut self, channels: &Audience, now: &Stamp) {
-        for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
-            let idle = incident.checked.elapsed_ms(now) > FORGOTTEN_MS;
-            if idle && !self.going_on.contains(&incident.id) {
-                let at = incident.checked.clone();
-                let duration_ms = incident.started.elapsed_ms(&at);
-                let summary = "no longer watched".to_owned();
-                incident.end = Some(End { at, duration_ms, summary });
-            }
-        }
-        self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
-        for incident in &mut self.incidents {
-            incident.assign(channels);
-        }
-        if channels.complete {
-            self.dropped.retain(|name, _| channels.names.contains(name));
-            self.pauses.retain(|name, _| channels.names.contains(name));
-            self.drop_settled();
-        }
-        while self.incidents.len() > MAX_INCIDENTS && self.drop_oldest() {}
-    }
-
-    /// Drops the incidents of which everybody knows everything.
-    pub(crate) fn drop_settled(&mut self) {
-        self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.told.is_empty());
-    }
-
-    /// Forgets the oldest incident that is over, before others one that no channel knows of.
-    fn drop_oldest(&mut self) -> bool {
-        let over = |i: &&Incident| i.end.is_some();
-        let unknown = |i: &Incident| i.end.is_some() && i.told.values().all(|t| t.last.is_none());
-        let oldest = self.incidents.iter().position(unknown);
-        let oldest = oldest.or_else(|| self.incidents.iter().position(|i| over(&i)));
-        let Some(oldest) = oldest else { return false };
-        for (name, told) in self.incidents.remove(oldest).told {
-            if told.last.is_none() {
-                *self.dropped.entry(name).or_default() += 1;
-            }
-        }
-        true
-    }
-
-    /// Counts one more check of the same kind. The stamp of the first when they suffice.
-    fn count(&mut self, subject: &Subject, now: &Stamp, needed: u32) -> Option<Stamp> {
-        let found = self.streaks.iter().position(|s| s.subject == *subject);
-        let index = found.unwrap_or_else(|| {
-            let subject = subject.clone();
-            self.streaks.push(Streak { subject, count: 0, first: now.clone() });
-            self.streaks.len() - 1
-        });
-        self.streaks[index].count += 1;
-        if self.streaks[index].count >= needed {
-            return Some(self.streaks.remove(index).first);
-        }
-        if self.streaks.len() > MAX_STREAKS {
-            self.streaks.remove(0);
-        }
-        None
-    }
-
-    fn forget_streak(&mut self, subject: &Subject) {
-        self.streaks.retain(|s| s.subject != *subject);
-    }
-
-    fn begin(&mut self, subject: &Subject, bad: Bad, started: Stamp, now: &Stamp) {
-        let id = id(subject, &started, self.revision);
-        let details = bad.details.iter().take(MAX_DETAILS).map(|d| line(d));
-        self.going_on.insert(id.clone());
-        self.incidents.push(Incident {
-            id,
+impl Incident {
+    /// One that nobody was told of yet. `revision` is the book's.
+    pub(crate) fn new(
+        subject: &Subject,
+        bad: Bad,
+        started: Stamp,
+        now: &Stamp,
+        revision: u64,
+    ) -> Self {
+        let details = bad.details.iter().take(MAX_DETAILS).map(|d| one_line(d));
+        Self {
+            id: id(subject, &started, revision),
             subject: subject.clone(),
             level: bad.level,
             environment: bad.environment,
-            summary: line(&bad.summary),
+            summary: one_line(&bad.summary),
             details: details.collect(),
-            latest: line(&bad.summary),
+            latest: one_line(&bad.summary),
             started,
             checked: now.clone(),
             end: None,
             assigned: false,
             told: BTreeMap::new(),
-        });
+        }
     }
-}
 
-impl Incident {
     /// Whether some channel was told of its beginning.
     pub(crate) fn is_told(&self) -> bool {
         self.told.values().any(|t| t.last.is_some())
@@ -352,7 +196,7 @@ impl Incident {
 
     /// Notes which channels it concerns: while it goes on all of them, and once it is over, those
     /// that it concerned then. Where the first that accepts is enough, nobody else after that.
-    fn assign(&mut self, channels: &Audience) {
+    pub(crate) fn assign(&mut self, channels: &Audience) {
         if channels.complete {
             self.told.retain(|name, _| channels.names.contains(name));
         }
@@ -381,6 +225,51 @@ fn id(subject: &Subject, started: &Stamp, revision: u64) -> String {
 }
 
 /// Without control characters, and not too long.
-fn line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_LINE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: u64) -> Stamp {
+        let time_ms = 1_795_245_873_000 + i64::try_from(minute).unwrap() * 60_000;
+        Stamp { time_ms, boot_id: Some("b".to_owned()), boot_ms: Some(minute * 60_000) }
+    }
+
+    #[test]
+    fn a_number_is_never_used_for_two_notices() {
+        let mut told = Told::default();
+        let down = told.next(Kind::Down, 1);
+        assert_eq!(down.number, 1);
+        told.attempt = Some(down);
+        assert_eq!(told.next(Kind::Down, 1), down, "the same again");
+        assert_eq!(told.next(Kind::Late, 1).number, 2);
+        told.attempt = Some(told.next(Kind::Late, 1));
+        assert_eq!(told.next(Kind::Late, 2).number, 3, "it covers more now");
+        let accepted = Told { last: Some(at(1)), number: 4, attempt: None };
+        assert_eq!(accepted.next(Kind::Recovered, 1).number, 5);
+    }
+
+    #[test]
+    fn ids_are_plain_and_differ() {
+        let subject = |watch: &str, finding: Option<&str>| Subject {
+            watch: watch.to_owned(),
+            finding: finding.map(str::to_owned),
+        };
+        let all = [
+            id(&subject("katana-bot", None), &at(1), 0),
+            id(&subject("katana-bot", Some("disk")), &at(1), 0),
+            id(&subject("katana-bot", None), &at(2), 0),
+            id(&subject("katana-bot", None), &at(1), 1),
+            id(&subject("/run/Über/heart beat", None), &at(1), 0),
+            id(&subject("", None), &at(1), 0),
+        ];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+        for id in all {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            assert!(id.bytes().all(plain) && id.len() < 80, "{id}");
+        }
+    }
 }

@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
-//!  │        └─ signs ─▶ incident::Book ◀──▶ spool         what is remembered
-//!  └─ deliver ◀─ dues ◀───────┘                           who is owed what
+//!  └▶ tell ──┴ signs ─▶ book::Book ◀──▶ spool             what is remembered
+//!      └ deliver ◀─ dues ◀────┘                           who is owed what
 //!        └─▶ channel/{telegram,smtp,command}              marked when accepted
 //! ```
 
+pub mod book;
 pub mod channel;
 pub mod cli;
 pub mod config;
@@ -19,4 +20,5 @@ pub mod report;
 pub mod run;
 pub mod spool;
 pub mod stamp;
+pub mod tell;
 pub mod watch;

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::incident::Book;
+use crate::book::Book;
 
 /// Largest book that is read; a full one is far smaller.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
@@ -56,6 +56,11 @@ pub fn open(folder: &Path, spare: Option<&Path>) -> Result<Opened, String> {
         }
     }
     Err(problem.unwrap_or_default())
+}
+
+/// Whether anything is remembered.
+pub fn exists(folder: &Path, spare: Option<&Path>) -> bool {
+    [Some(folder), spare].into_iter().flatten().any(|place| place.join(FILE).exists())
 }
 
 /// The lock file of a folder; `None` when somebody holds it.
@@ -179,4 +184,123 @@ fn write(folder: &Path, book: &Book, first: bool) -> io::Result<()> {
     }
     std::fs::rename(&temporary, &path)?;
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::{Bad, Patience, Sign, Subject};
+    use crate::notice::Level;
+    use crate::stamp::Stamp;
+
+    fn book() -> Book {
+        let mut book = Book::default();
+        let subject = Subject { watch: "bot".to_owned(), finding: None };
+        let bad = Bad {
+            level: Level::Critical,
+            summary: "gone".to_owned(),
+            details: vec!["File: x".to_owned()],
+            environment: None,
+        };
+        let now = Stamp { time_ms: 5, boot_id: Some("b".to_owned()), boot_ms: Some(7) };
+        let patience = Patience { failures: 1, goods: 1 };
+        book.observe(&subject, Sign::Bad(bad), &now, patience);
+        book.going_on.clear();
+        book
+    }
+
+    fn ours(folder: &Path, spare: Option<&Path>) -> Spool {
+        match open(folder, spare) {
+            Ok(Opened::Ours(spool)) => spool,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_book_survives_and_an_empty_one_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = book();
+        ours(folder.path(), None).save(&mut book).unwrap();
+        let spool = ours(folder.path(), None);
+        assert_eq!(spool.load(), (book.clone(), vec![]));
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(folder.path().join(FILE)).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+        spool.save(&mut Book::default()).unwrap();
+        assert!(!folder.path().join(FILE).exists() && !folder.path().join(TEMPORARY).exists());
+        assert_eq!(spool.load(), (Book::default(), vec![]));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_no_book() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = book();
+        let spool = ours(folder.path(), None);
+        spool.save(&mut book).unwrap();
+        std::fs::write(folder.path().join(TEMPORARY), "{\"revision\": 9").unwrap();
+        assert_eq!(spool.load(), (book.clone(), vec![]));
+        spool.save(&mut book).unwrap();
+        assert_eq!(spool.load(), (book, vec![]));
+    }
+
+    #[test]
+    fn one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = ours(folder.path(), None);
+        assert!(matches!(open(folder.path(), None), Ok(Opened::Busy)));
+        drop(first);
+        ours(folder.path(), None);
+    }
+
+    #[test]
+    fn the_newer_of_two_places_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, spare) = (folder.path().join("first"), folder.path().join("spare"));
+        let mut book = book();
+        let spool = ours(&first, Some(&spare));
+        spool.save(&mut book).unwrap();
+        // The first place is full: here a folder stands where the temporary file should.
+        std::fs::create_dir(first.join(TEMPORARY)).unwrap();
+        let mut empty = Book::default();
+        empty.revision = book.revision;
+        spool.save(&mut empty).unwrap();
+        assert_eq!(
+            spool.load().0,
+            Book::default(),
+            "an empty book in the first place needs no room"
+        );
+        std::fs::remove_dir(first.join(TEMPORARY)).unwrap();
+        spool.save(&mut book).unwrap();
+        std::fs::create_dir(first.join(TEMPORARY)).unwrap();
+        book.dropped.insert("mail".to_owned(), 3);
+        spool.save(&mut book).unwrap();
+        assert!(spare.join(FILE).exists());
+        assert_eq!(spool.load(), (book.clone(), vec![]));
+        std::fs::remove_dir(first.join(TEMPORARY)).unwrap();
+        spool.save(&mut book).unwrap();
+        assert!(!spare.join(FILE).exists(), "the first place has it again");
+        assert_eq!(spool.load(), (book, vec![]));
+    }
+
+    #[test]
+    fn damage_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "nonsense").unwrap();
+        let spool = ours(folder.path(), None);
+        let (book, problems) = spool.load();
+        assert!(book.is_empty());
+        assert!(problems[0].contains("damaged"), "{problems:?}");
+        assert_eq!(spool.load().1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn nowhere_to_write_is_an_error_with_the_first_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = open(&file.join("state"), None).unwrap_err();
+        assert!(error.starts_with("cannot use the state directory "), "{error}");
+        assert!(error.contains("file/state"), "{error}");
+    }
 }

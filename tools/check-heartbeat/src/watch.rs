@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use heartbeat::{Heartbeat, Judgement, Now, Reason, Severity, State};
 
-use crate::incident::{Bad, Book, Patience, Sign, Subject};
+use crate::book::Book;
+use crate::incident::{Bad, Patience, Sign, Subject};
 use crate::notice::Level;
 use crate::stamp::Stamp;
 

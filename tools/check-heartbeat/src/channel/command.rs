@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use heartbeat::rfc3339;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use super::words::{quote, quote_end, rfc3339};
-use super::{Channel, ConfigProblem, Environment, Failure, attempt_end, name, timeout};
+use super::words::{quote, quote_end};
+use super::{Channel, ConfigProblem, Environment, Failure, Time, attempt_end, name, timeout};
 use crate::notice::Notice;
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
@@ -41,7 +42,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<String>,
+    timeout: Option<Time>,
     program: String,
     #[serde(default)]
     args: Vec<String>,
@@ -86,7 +87,7 @@ impl Command {
         }
         Ok(Self {
             name: name(settings.name.as_deref(), "command")?,
-            timeout: timeout(settings.timeout.as_deref())?,
+            timeout: timeout(settings.timeout.as_ref())?,
             program: program.to_owned(),
             args: settings.args.clone(),
             kept,
@@ -171,15 +172,15 @@ impl Channel for Command {
 /// The notice as `KATANA_ALERT_…`. Times are RFC 3339 in UTC; what does not apply is empty.
 fn variables(notice: &Notice) -> BTreeMap<String, String> {
     let all = [
-        ("KIND", word(&notice.kind)),
-        ("LEVEL", word(&notice.level)),
+        ("KIND", notice.kind.word().to_owned()),
+        ("LEVEL", notice.level.word().to_owned()),
         ("WATCH", notice.watch.clone()),
         ("SUBJECT", notice.subject()),
         ("TEXT", notice.text()),
         ("INCIDENT", notice.incident.clone()),
         ("NUMBER", notice.number.to_string()),
-        ("STARTED", rfc3339(notice.started_ms)),
-        ("ENDED", notice.ended_ms.map(rfc3339).unwrap_or_default()),
+        ("STARTED", rfc3339::format(notice.started_ms)),
+        ("ENDED", notice.ended_ms.map(rfc3339::format).unwrap_or_default()),
         ("DURATION_S", notice.duration_s.map(|s| s.to_string()).unwrap_or_default()),
         ("FINDING", notice.finding.clone().unwrap_or_default()),
         ("HOST", notice.host.clone()),
@@ -189,11 +190,6 @@ fn variables(notice: &Notice) -> BTreeMap<String, String> {
     let variable =
         |(name, value): (&str, String)| (format!("KATANA_ALERT_{name}"), value.replace('\0', ""));
     all.into_iter().map(variable).collect()
-}
-
-/// The name of a variant, in lower case.
-fn word(value: &impl fmt::Debug) -> String {
-    format!("{value:?}").to_ascii_lowercase()
 }
 
 /// The last bytes of one stream, shared with the thread that reads it.

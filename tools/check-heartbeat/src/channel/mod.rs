@@ -27,6 +27,9 @@ use crate::notice::Notice;
 /// How long one attempt may take when the configuration does not say.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
+/// The shortest attempt that may be configured: below it, even a good network fails.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(100);
+
 /// The longest attempt that may be configured: a whole run must end within 50 s.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(45);
 
@@ -151,27 +154,40 @@ fn name(name: Option<&str>, default: &str) -> Result<String, ConfigProblem> {
     Ok(name.to_owned())
 }
 
-/// The time of one attempt: a number with `ms`, `s` or `m`.
-fn timeout(text: Option<&str>) -> Result<Duration, ConfigProblem> {
-    let Some(text) = text else { return Ok(ATTEMPT) };
-    let problem = |message: &str| {
-        ConfigProblem::new("timeout", message, "write a time from 100ms to 45s, such as \"15s\"")
-    };
-    let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| problem("is not a time"))?;
-    let factor = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(problem("is not a time")),
-    };
-    let time = Duration::from_millis(number.saturating_mul(factor));
-    if time < Duration::from_millis(100) || time > LONGEST_ATTEMPT {
-        return Err(problem("is out of range"));
+/// A time as the table writes it: a number of seconds, or text with `ms`, `s` or `m`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Time {
+    Seconds(u64),
+    Text(String),
+}
+
+impl Time {
+    fn duration(&self) -> Option<Duration> {
+        let text = match self {
+            Self::Seconds(seconds) => return Some(Duration::from_secs(*seconds)),
+            Self::Text(text) => text.trim(),
+        };
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let factor = match unit.trim() {
+            "ms" => 1,
+            "s" | "" => 1_000,
+            "m" => 60_000,
+            _ => return None,
+        };
+        Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(factor)?))
     }
-    Ok(time)
+}
+
+/// The time of one attempt.
+fn timeout(time: Option<&Time>) -> Result<Duration, ConfigProblem> {
+    let Some(time) = time else { return Ok(ATTEMPT) };
+    let fits = |time: &Duration| (SHORTEST_ATTEMPT..=LONGEST_ATTEMPT).contains(time);
+    time.duration().filter(fits).ok_or_else(|| {
+        let hint = "write a time from 100ms to 45s, such as \"15s\"";
+        ConfigProblem::new("timeout", "is not a time for one attempt", hint)
+    })
 }
 
 /// When an attempt of `time` that starts now must end: never after `deadline`. Fails when nothing
@@ -191,12 +207,16 @@ mod tests {
 
     #[test]
     fn times_have_a_unit_and_a_range() {
+        let text = |text: &str| timeout(Some(&Time::Text(text.to_owned())));
         assert_eq!(timeout(None), Ok(ATTEMPT));
-        assert_eq!(timeout(Some("300ms")), Ok(Duration::from_millis(300)));
-        assert_eq!(timeout(Some(" 20 s")), Ok(Duration::from_secs(20)));
-        for bad in ["", "15", "s", "-1s", "1h", "0s", "46s", "1m", "99999999999999999999s"] {
-            assert!(timeout(Some(bad)).is_err(), "{bad}");
+        assert_eq!(timeout(Some(&Time::Seconds(20))), Ok(Duration::from_secs(20)));
+        assert_eq!(text("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(text(" 20 s"), Ok(Duration::from_secs(20)));
+        assert_eq!(text("20"), Ok(Duration::from_secs(20)));
+        for bad in ["", "s", "-1s", "1h", "0s", "46s", "1m", "99999999999999999999s"] {
+            assert!(text(bad).is_err(), "{bad}");
         }
+        assert!(timeout(Some(&Time::Seconds(u64::MAX))).is_err());
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Smtp {
     /// timeout is for one read, and a server that sends a byte now and then could hold it for ever.
     fn send(&self, notice: &Notice, deadline: Instant) -> Result<Vec<String>, Failure> {
         let end = attempt_end(self.timeout, deadline)?;
-        let letter = letter::write(notice, &self.from, &self.to)?;
+        let letter = letter::write(notice, &self.name, &self.from, &self.to)?;
         let to: Vec<Address> = self.to.iter().map(|to| to.email.clone()).collect();
         let (server, from, host) =
             (Arc::clone(&self.server), self.from.email.clone(), notice.host.clone());

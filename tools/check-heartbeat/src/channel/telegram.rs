@@ -14,7 +14,7 @@ use super::http::{self, Answer, Origin};
 use super::scrub::Scrub;
 use super::secret::{Places, Secret};
 use super::words::quote;
-use super::{Channel, ConfigProblem, Environment, Failure, attempt_end, name, timeout};
+use super::{Channel, ConfigProblem, Environment, Failure, Time, attempt_end, name, timeout};
 use crate::notice::Notice;
 
 /// Longest text of a message, in UTF-16 units (Bot API, `sendMessage`).
@@ -33,7 +33,7 @@ const API_URL: &str = "https://api.telegram.org";
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<String>,
+    timeout: Option<Time>,
     chat_id: Option<ChatId>,
     thread_id: Option<i64>,
     token_file: Option<String>,
@@ -164,7 +164,7 @@ impl Telegram {
         let scrub = Scrub::of([token.expose(), tail]);
         Ok(Self {
             name: name(settings.name.as_deref(), "telegram")?,
-            timeout: timeout(settings.timeout.as_deref())?,
+            timeout: timeout(settings.timeout.as_ref())?,
             chat,
             thread: settings.thread_id,
             origin,
@@ -273,11 +273,10 @@ struct Text {
 
 impl Text {
     fn of(notice: &Notice) -> Self {
-        let (subject, body) = (notice.subject(), notice.text());
         // Telegram takes whitespace from the ends, which would move the bold part.
-        let (subject, body) = (quote(&subject), body.trim());
-        let words = if body.is_empty() { subject.clone() } else { format!("{subject}\n\n{body}") };
-        Self { words: fit(&words), bold_units: subject.encode_utf16().count() }
+        let words = fit(notice.text().trim());
+        let first = words.lines().next().unwrap_or_default();
+        Self { bold_units: first.encode_utf16().count(), words }
     }
 }
 

@@ -13,16 +13,21 @@ use crate::notice::Notice;
 ///
 /// The Date is now, not when it happened: a mail that waited would else be filed where nobody looks.
 /// The text says when things happened.
-pub(super) fn write(notice: &Notice, from: &Mailbox, to: &[Mailbox]) -> Result<Vec<u8>, Failure> {
+pub(super) fn write(
+    notice: &Notice,
+    channel: &str,
+    from: &Mailbox,
+    to: &[Mailbox],
+) -> Result<Vec<u8>, Failure> {
     let mut mail = Message::builder()
         .from(from.clone())
         .subject(quote(&notice.subject()))
         .date_now()
-        .message_id(Some(id(notice, notice.number, from)));
+        .message_id(Some(id(notice, notice.number, channel, from)));
     for mailbox in to {
         mail = mail.to(mailbox.clone());
     }
-    let first = id(notice, 1, from);
+    let first = id(notice, 1, channel, from);
     if notice.number > 1 {
         mail = mail.in_reply_to(first.clone()).references(first);
     }
@@ -37,10 +42,11 @@ pub(super) fn write(notice: &Notice, from: &Mailbox, to: &[Mailbox]) -> Result<V
 }
 
 /// The Message-ID of a notice of the same incident. In the sender's domain, because filters doubt a
-/// host that is not known; with the host's name, because two hosts can number alike.
-fn id(notice: &Notice, number: u32, from: &Mailbox) -> String {
-    let (host, incident) = (atom(&notice.host), atom(&notice.incident));
-    format!("<katana.{host}.{incident}.{number}@{}>", from.email.domain())
+/// host that is not known; with the host, because two can number alike; with the channel, because
+/// each counts for itself.
+fn id(notice: &Notice, number: u32, channel: &str, from: &Mailbox) -> String {
+    let [channel, host, incident] = [channel, &notice.host, &notice.incident].map(atom);
+    format!("<katana.{channel}.{host}.{incident}.{number}@{}>", from.email.domain())
 }
 
 /// Characters that may stand in a Message-ID without quotes (RFC 5322, section 3.2.3), dots apart.

@@ -10,7 +10,7 @@ use super::{Server, Smtp, Tls};
 use crate::channel::http::is_loopback;
 use crate::channel::scrub::Scrub;
 use crate::channel::secret::{Places, Secret};
-use crate::channel::{ConfigProblem, Environment, name, timeout};
+use crate::channel::{ConfigProblem, Environment, Time, name, timeout};
 
 /// Recipients of one channel at most. More people are what a mailing list is for.
 const RECIPIENTS: usize = 50;
@@ -20,7 +20,7 @@ const RECIPIENTS: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<String>,
+    timeout: Option<Time>,
     host: String,
     port: Option<u16>,
     tls: Option<String>,
@@ -53,7 +53,7 @@ impl Smtp {
         let secrets = login.iter().map(|(_, password)| password.expose());
         Ok(Self {
             name: name(settings.name.as_deref(), "smtp")?,
-            timeout: timeout(settings.timeout.as_deref())?,
+            timeout: timeout(settings.timeout.as_ref())?,
             scrub: Scrub::of(secrets),
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
