@@ -8,6 +8,8 @@ mod restart;
 mod settings;
 mod watching;
 
+pub(crate) use settings::provider;
+
 use std::sync::Arc;
 use std::time::Duration;
 
