@@ -153,6 +153,13 @@ impl Watch {
             settled.set("watch.heartbeat_path", text, Origin::Derived(why.to_owned()));
         }
         refuse_contradictions(settled, database);
+        if settled.whole("watch.inbox_age_s") < settled.whole("answer.timeout_s") {
+            settled.warn(
+                "watch.inbox_age_s",
+                "one answer that is slow but still in time would count as an inbox that is too old",
+                "write at least answer.timeout_s",
+            );
+        }
         Self {
             heartbeat_path: settled.path("watch.heartbeat_path").unwrap_or_default(),
             every_s: settled.whole("watch.every_s"),
