@@ -18,3 +18,4 @@ mod intake;
 mod lifecycle;
 mod previews;
 mod watchdog;
+mod web;
