@@ -18,10 +18,10 @@ use crate::commands::About;
 use crate::config::{Config, Loaded, Problem, Problems, Sources};
 use crate::logging;
 use crate::model::failure::chain;
-use crate::model::swap::Swap;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
 use crate::store::Knowledge;
+use crate::supervise::Board;
 use crate::telegram::{Client, TelegramError};
 
 /// What a reload came to.
@@ -41,9 +41,9 @@ pub enum Reloaded {
 /// Holds the configuration in effect and knows who takes which part of it.
 pub struct Reloader {
     loaded: watch::Sender<Arc<Loaded>>,
-    rejected: Swap<Option<String>>,
     client: Client,
     answerer: Arc<Answerer>,
+    board: Board,
     reconcile_after: Duration,
     running: OnceLock<Running>,
     /// One reload at a time, and none while the stages are being started.
@@ -84,13 +84,14 @@ impl Reloader {
         loaded: Loaded,
         client: Client,
         answerer: Arc<Answerer>,
+        board: Board,
         reconcile_after: Duration,
     ) -> Self {
         Self {
             loaded: watch::Sender::new(Arc::new(loaded)),
-            rejected: Swap::default(),
             client,
             answerer,
+            board,
             reconcile_after,
             running: OnceLock::new(),
             turn: Mutex::default(),
@@ -107,9 +108,9 @@ impl Reloader {
         self.loaded.subscribe()
     }
 
-    /// Why the last reload changed nothing, until one is good.
-    pub fn rejected(&self) -> Option<String> {
-        (*self.rejected.get()).clone()
+    /// Where it is told that a configuration was refused.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Keeps reloads waiting until the guard is dropped.
@@ -186,7 +187,7 @@ impl Reloader {
             needs_restart = needs_restart.len(),
             "configuration read again"
         );
-        self.rejected.set(None);
+        self.board.set_config_rejected(None);
         self.loaded.send_replace(Arc::new(fresh.loaded));
         Reloaded::Taken { changed: fresh.changed, needs_restart }
     }
@@ -222,7 +223,7 @@ impl Reloader {
             finding = "config_rejected",
             "the new configuration is not taken, the old one stays in effect: {reason}"
         );
-        self.rejected.set(Some(reason.clone()));
+        self.board.set_config_rejected(Some(reason.clone()));
         Reloaded::Rejected(reason)
     }
 }

@@ -11,17 +11,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::reload::{Reloaded, Reloader};
 use crate::config::Sources;
-use crate::supervise::{self, Board};
-use crate::systemd;
+use crate::{supervise, systemd};
 
 /// Collects signals for the one task that reloads.
-#[derive(Default)]
 pub(super) struct Hangups {
+    reloader: Arc<Reloader>,
+    sources: Sources,
     asked: Notify,
-    ready: AtomicBool,
+    told_ready: AtomicBool,
 }
 
 impl Hangups {
+    /// No signal came yet.
+    pub(super) fn new(reloader: Arc<Reloader>, sources: Sources) -> Self {
+        Self { reloader, sources, asked: Notify::new(), told_ready: AtomicBool::new(false) }
+    }
+
     /// A signal came. Several that come during a reload make one more.
     pub(super) fn ask(&self) {
         tracing::info!("SIGHUP: reading the configuration again");
@@ -29,40 +34,29 @@ impl Hangups {
     }
 
     /// systemd was told that the bot is ready.
-    pub(super) fn ready(&self) {
-        self.ready.store(true, Ordering::SeqCst);
+    pub(super) fn told_ready(&self) {
+        self.told_ready.store(true, Ordering::SeqCst);
     }
 
     /// Reloads when asked, until the process drains.
-    pub(super) async fn run(
-        self: Arc<Self>,
-        reloader: Arc<Reloader>,
-        sources: Sources,
-        board: Board,
-        drain: CancellationToken,
-    ) {
+    pub(super) async fn run(self: Arc<Self>, drain: CancellationToken) {
         loop {
             tokio::select! {
                 () = drain.cancelled() => return,
                 () = self.asked.notified() => {}
             }
-            let ready = self.ready.load(Ordering::SeqCst);
-            if ready {
+            let tell = self.told_ready.load(Ordering::SeqCst);
+            if tell {
                 systemd::reloading("reading the configuration again");
             }
-            board.set_config_rejected(match reloader.reload(&sources).await {
-                Reloaded::Taken { .. } => None,
-                Reloaded::Rejected(why) => Some(why),
-            });
-            let words = supervise::words(&board.report());
-            let words = match board.config_rejected() {
-                Some(why) => format!("{words}; the new configuration was refused: {why}"),
-                None => words,
-            };
-            if ready {
-                systemd::ready(&words);
-            } else {
-                systemd::status(&words);
+            let outcome = self.reloader.reload(&self.sources).await;
+            if tell {
+                let now = supervise::words(&self.reloader.board().report());
+                // The status line goes on from here, so it says how things stand.
+                systemd::ready(&match outcome {
+                    Reloaded::Taken { .. } => now,
+                    Reloaded::Rejected(why) => format!("{now}; configuration refused: {why}"),
+                });
             }
         }
     }

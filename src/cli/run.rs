@@ -51,10 +51,8 @@ async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
     systemd::extend(OPENING);
     systemd::status("opening the state file");
     let prepared = Prepared::open(loaded, tuning())?;
-    let hangups = Arc::new(Hangups::default());
-    let drain = tasks.drain().clone();
-    let reload = Arc::clone(&hangups).run(prepared.reloader(), sources, prepared.board(), drain);
-    tasks.spawn("reload", reload);
+    let hangups = Arc::new(Hangups::new(prepared.reloader(), sources));
+    tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
     let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);
     let app = loop {
@@ -63,8 +61,6 @@ async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
             signal = signals.next() => match signal {
                 Signal::Stop => {
                     tasks.drain().cancel();
-                    // The watchers end, and the heartbeat says why.
-                    let _ = tokio::time::timeout(EXTENSION, &mut starting).await;
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }
@@ -85,8 +81,8 @@ async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Ha
         tokio::select! {
             () = app.ready(), if !ready => {
                 ready = true;
-                hangups.ready();
                 systemd::ready(&supervise::words(&app.board().report()));
+                hangups.told_ready();
                 tracing::info!("ready: Telegram answered the first poll");
             }
             () = tasks.drain().cancelled() => return,

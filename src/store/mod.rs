@@ -9,6 +9,7 @@ mod chats;
 mod failure;
 mod history;
 mod inbox;
+mod inspect;
 mod knowledge;
 mod open;
 mod outbox;
@@ -34,9 +35,11 @@ pub use chats::{ChatState, Settings};
 pub use failure::StoreError;
 pub use history::{NewExchange, Totals};
 pub use inbox::{Accepted, Queued};
+pub use inspect::Inspection;
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState};
 pub use retention::{Keep, Swept};
+pub use schema::newest as newest_schema;
 pub use settlement::{Settled, Settlement};
 pub use users::{KnownUser, Opening};
 
@@ -173,7 +176,8 @@ impl Store {
     pub async fn probe(&self) -> Result<(), StoreError> {
         let bot = self.bot().0;
         self.write(move |tx| {
-            let sql = "UPDATE bots SET offset_ms = offset_ms WHERE bot_id = ?1";
+            // It changes something: SQLite leaves out writes that do not.
+            let sql = "UPDATE bots SET probes = probes + 1 WHERE bot_id = ?1";
             tx.prepare_cached(sql)?.execute([bot])?;
             Ok(())
         })

@@ -10,6 +10,7 @@
 
 mod board;
 pub mod exposition;
+mod figures;
 mod heartbeat;
 mod judge;
 pub mod metrics;
@@ -18,18 +19,23 @@ mod reading;
 mod report;
 mod supervisor;
 mod system;
+#[cfg(test)]
+mod tests;
+mod thresholds;
 mod verdict;
 mod watchdog;
 mod window;
 mod words;
 
 pub use board::Board;
+pub use figures::LINE_CHARS;
 pub use judge::Judge;
 pub use probe::probe;
 pub use reading::{Gauge, Told, Waiting};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
-pub use verdict::{Level, Seen, TEXT_CHARS, Thresholds, over_limit, seen};
+pub use thresholds::{Thresholds, over_limit};
+pub use verdict::{Level, Seen, seen};
 pub use watchdog::{Bark, watchdog};
 pub use words::words;

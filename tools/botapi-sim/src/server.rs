@@ -90,7 +90,7 @@ async fn whole(body: Incoming) -> io::Result<Bytes> {
 fn download(inner: &Inner, path: &str) -> Response<Body> {
     let (token, path) = path.split_once('/').unwrap_or((path, ""));
     let id = path.strip_prefix("files/").unwrap_or("");
-    if token != inner.token {
+    if !is_token(inner, token) {
         return outcome(&Err(Refusal::unauthorized()));
     }
     match inner.lock().files.get(id) {
@@ -99,14 +99,19 @@ fn download(inner: &Inner, path: &str) -> Response<Body> {
     }
 }
 
+/// Whether this is the token that is good now.
+fn is_token(inner: &Inner, token: &str) -> bool {
+    token == inner.lock().reissued.as_deref().unwrap_or(&inner.token)
+}
+
 /// Splits `/bot<token>/<method>` and judges the token.
 fn method_of(inner: &Inner, path: &str) -> Result<&'static str, Refusal> {
     let (token, method) = path
         .strip_prefix("/bot")
         .and_then(|rest| rest.split_once('/'))
         .ok_or_else(Refusal::not_found)?;
-    let same = token == inner.token
-        || (token.contains('%') && token.replacen("%3A", ":", 1) == inner.token);
+    let same = is_token(inner, token)
+        || (token.contains('%') && is_token(inner, &token.replacen("%3A", ":", 1)));
     if !same {
         let well_formed = token.split_once(':').is_some_and(|(id, secret)| {
             !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) && secret.len() >= 24

@@ -167,6 +167,20 @@ impl Sim {
         self.inner.polled.notify_waiters();
     }
 
+    /// The token is revoked and another one issued for the same bot, as by @BotFather: the old one
+    /// is refused from now on. [`Sim::token`] still names the old one.
+    pub fn reissue_token(&self) -> String {
+        let token = self.change(|state| {
+            let secret: String = (0..35).map(|_| state.rng.alphanumeric()).collect();
+            let token = format!("{}:{secret}", state.bot_id);
+            state.reissued = Some(token.clone());
+            state.queue.end_waiting(Ended::Revoked);
+            token
+        });
+        self.inner.polled.notify_waiters();
+        token
+    }
+
     /// The token is good again.
     pub fn restore_token(&self) {
         self.change(|state| state.revoked = false);

@@ -113,6 +113,8 @@ pub(crate) struct State {
     pub(crate) files: HashMap<String, Bytes>,
     pub(crate) webhook_url: String,
     pub(crate) revoked: bool,
+    /// The token that took the place of the first one.
+    pub(crate) reissued: Option<String>,
     pub(crate) calls: HashMap<&'static str, u64>,
     pub(crate) outcomes: HashMap<(&'static str, u16), u64>,
     pub(crate) log: VecDeque<Request>,
@@ -152,6 +154,7 @@ impl State {
             files: HashMap::new(),
             webhook_url: String::new(),
             revoked: false,
+            reissued: None,
             calls: HashMap::new(),
             outcomes: HashMap::new(),
             log: VecDeque::new(),

@@ -114,6 +114,17 @@ async fn a_revoked_token_ends_a_waiting_poll() {
 }
 
 #[tokio::test]
+async fn a_reissued_token_takes_the_place_of_the_old_one() {
+    let bot = Bot::start().await;
+    let token = bot.sim.reissue_token();
+    assert_ne!(token, bot.sim.token());
+    assert_eq!(bot.refused("getMe", json!({})).await, (401, "Unauthorized".to_owned()));
+    let url = format!("{}/bot{token}/getMe", bot.sim.api_url());
+    let me: serde_json::Value = bot.client.post(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(me["result"]["id"], bot.sim.bot_id());
+}
+
+#[tokio::test]
 async fn the_same_offset_again_waits_and_gets_one() {
     let bot = Bot::start().await;
     bot.sim.say(7, "one");
