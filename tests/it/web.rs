@@ -3,55 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
 
 use botapi_sim::ModelFault;
-use katana::model::swap::Swap;
 use katana::supervise::metrics::{self, Names};
 use katana::supervise::{Phase, Report, System};
-use katana::web::{About, Parts, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 use crate::harness::Stage;
 
-/// The endpoint of a running bot; ends with it.
-struct Endpoint {
-    address: std::net::SocketAddr,
-    end: CancellationToken,
-    running: tokio::task::JoinHandle<()>,
-}
+/// The endpoint of a running bot.
+struct Endpoint(SocketAddr);
 
 impl Endpoint {
     fn of(stage: &Stage) -> Self {
-        let shared = stage.app().shared();
-        let (store, web) = (shared.store.clone(), Web::bind(([127, 0, 0, 1], 0).into()));
-        let web = web.expect("a free port");
-        let about = shared.desk.about();
-        let parts = Parts {
-            board: stage.app().board().clone(),
-            vitals: Arc::clone(&shared.vitals),
-            about: Arc::new(Swap::new(About {
-                version: about.version,
-                environment: about.environment.clone(),
-                username: about.username.clone(),
-                provider: about.provider.clone(),
-                model: about.model.clone(),
-            })),
-            admin_token: Arc::new(Swap::new(None)),
-            report_every: Duration::from_secs(5),
-            commands: katana::commands::table().iter().map(|c| c.name).collect(),
-            store_timings: Some(Box::new(move || store.timings())),
-        };
-        let (address, end) = (web.address(), CancellationToken::new());
-        let running = tokio::spawn(web.run(parts, end.clone()));
-        Self { address, end, running }
+        Self(stage.app().web_address().expect("the endpoint is on"))
     }
 
     async fn get(&self, path: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(self.address).await.expect("connected");
+        let mut stream = tokio::net::TcpStream::connect(self.0).await.expect("connected");
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("asked");
         let mut answer = String::new();
@@ -59,11 +30,6 @@ impl Endpoint {
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}\n{body}");
         body.to_owned()
-    }
-
-    async fn end(self) {
-        self.end.cancel();
-        self.running.await.expect("it ends");
     }
 }
 
@@ -166,7 +132,6 @@ async fn metrics_count_what_happened_and_begin_at_zero() {
         }
     }
     assert!(!after.contains("secret content") && !after.contains("nonsense"), "no texts of people");
-    endpoint.end().await;
     stage.end().await;
 }
 
@@ -189,7 +154,6 @@ async fn health_and_status_tell_of_the_running_bot() {
     assert_eq!(status["about"]["username"], stage.app().shared().desk.about().username);
     assert!(status["polling"]["last_worked_age_s"].as_f64().is_some(), "{status}");
     assert!(endpoint.get("/ready").await.contains("\"ready\": true"));
-    endpoint.end().await;
     stage.end().await;
 }
 
@@ -241,6 +205,5 @@ async fn every_metric_is_documented_and_exists() {
         seen += 1;
     }
     assert!(seen > 40, "{seen} families in a scrape");
-    endpoint.end().await;
     stage.end().await;
 }
