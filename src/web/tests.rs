@@ -373,6 +373,20 @@ async fn the_slow_are_cut_off_and_the_sixty_fifth_waits_for_them() {
 }
 
 #[tokio::test]
+async fn whoever_never_finishes_is_cut_off_in_time() {
+    let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
+    let mut half = TcpStream::connect(stage.address).await.unwrap();
+    let head = format!("POST /bot/restart HTTP/1.1\r\nHost: x\r\n{}", bearer(TOKEN));
+    half.write_all(format!("{head}Content-Length: 10\r\n\r\n12").as_bytes()).await.unwrap();
+    let begun = Instant::now();
+    assert!(read(&mut half).await.is_none());
+    let bound = limits::WEB_REQUEST_TIMEOUT;
+    assert!(begun.elapsed() < bound * 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > bound / 2, "it had time to finish");
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_half_sent_body_does_not_hold_the_end() {
     let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
     let mut half = TcpStream::connect(stage.address).await.unwrap();

@@ -6,12 +6,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-use botapi_sim::ModelFault;
+use botapi_sim::{Fault, ModelFault};
 use katana::supervise::metrics::{self, Names};
 use katana::supervise::{Phase, Report, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::Stage;
+use crate::harness::{MODEL_KEY, Stage};
+
+/// The admin token of these bots.
+const ADMIN: &str = "the-admin-token-of-a-test";
 
 /// The endpoint of a running bot.
 struct Endpoint(SocketAddr);
@@ -22,14 +25,20 @@ impl Endpoint {
     }
 
     async fn get(&self, path: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(self.0).await.expect("connected");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("asked");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answered");
+        let answer = self.ask("GET", path, "").await;
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}\n{body}");
         body.to_owned()
+    }
+
+    /// The whole answer, with its head.
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(self.0).await.expect("connected");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
     }
 }
 
@@ -157,6 +166,62 @@ async fn health_and_status_tell_of_the_running_bot() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_over_http_loses_nothing() {
+    let stage = Stage::running(&[("KATANA_WEB_ADMIN_TOKEN", ADMIN)]).await;
+    let endpoint = Endpoint::of(&stage);
+    assert!(endpoint.ask("POST", "/bot/restart", "").await.starts_with("HTTP/1.1 401"));
+    let token = format!("Authorization: Bearer {ADMIN}\r\n");
+    for round in 0..3 {
+        // A held poll is given up, and the next one gets what was said meanwhile.
+        let polls = stage.app().shared().vitals.polls.get();
+        stage.sim.say(5, &format!("before {round}"));
+        let answer = endpoint.ask("POST", "/bot/restart", &token).await;
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        assert_eq!(
+            stage.texts(5, 2 * round + 1).await.pop(),
+            Some(format!("echo: before {round}"))
+        );
+        assert_eq!(stage.ask(5, "after").await, "echo: after");
+        assert!(stage.app().shared().vitals.polls.get() > polls);
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_on_no_page() {
+    let stage = Stage::with_model(&[("KATANA_WEB_ADMIN_TOKEN", ADMIN)]).await;
+    let endpoint = Endpoint::of(&stage);
+    let token = stage.sim.token().to_owned();
+    let (_, tail) = token.split_once(':').expect("a token");
+    let model = stage.sim.model();
+    for _ in 0..2 {
+        let words = format!("token {token} key {MODEL_KEY}");
+        model.fault_next(ModelFault::status(500, &words));
+        model.fault_next(ModelFault::status(
+            401,
+            &format!(r#"{{"error":{{"message":"bad key {MODEL_KEY}"}}}}"#),
+        ));
+    }
+    for n in 0..4 {
+        stage.ask(5, &format!("what people say {n}")).await;
+    }
+    stage.sim.fault_next("getUpdates", Fault::AnswerCut);
+    stage.ask(5, "what people say at last").await;
+    stage.idle().await;
+    for path in ["/", "/health", "/ready", "/metrics", "/bot/status", "/nothing", "/bot/restart"] {
+        for headers in ["", "Accept: text/html\r\n", "Accept: application/json\r\n"] {
+            let answer = endpoint.ask("GET", path, headers).await;
+            for secret in [tail, MODEL_KEY, ADMIN, "what people say"] {
+                assert!(!answer.contains(secret), "{path}: {answer}");
+            }
+        }
+    }
+    let wrong = endpoint.ask("POST", "/bot/restart", "Authorization: Bearer x\r\n").await;
+    assert!(wrong.starts_with("HTTP/1.1 401") && !wrong.contains(ADMIN), "{wrong}");
+    stage.end().await;
+}
+
 /// Rows of the tables in `docs/metrics.md`: name, type and labels.
 fn documented() -> Vec<(String, String, Vec<String>)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
@@ -188,12 +253,10 @@ async fn every_metric_is_documented_and_exists() {
         })
         .collect();
     let documented = documented();
-    for row in rows.iter().filter(|row| !documented.contains(row)) {
-        panic!("docs/metrics.md lacks a row for {row:?}");
-    }
-    for row in documented.iter().filter(|row| !rows.contains(row)) {
-        panic!("docs/metrics.md: there is no such metric: {row:?}");
-    }
+    let silent: Vec<_> = rows.iter().filter(|row| !documented.contains(row)).collect();
+    assert!(silent.is_empty(), "docs/metrics.md lacks rows for {silent:#?}");
+    let gone: Vec<_> = documented.iter().filter(|row| !rows.contains(row)).collect();
+    assert!(gone.is_empty(), "docs/metrics.md: there are no such metrics: {gone:#?}");
     assert_eq!(documented.len(), rows.len(), "docs/metrics.md names one twice");
     // And what a scrape really holds is nothing else.
     let endpoint = Endpoint::of(&stage);
