@@ -20,3 +20,4 @@ mod lifecycle;
 mod previews;
 mod reload;
 mod watchdog;
+mod web;
