@@ -108,6 +108,11 @@ impl Prepared {
         Ok(Self { store, client, answerer, reloader, vitals, board, tuning, bot })
     }
 
+    /// Where the reports will hang.
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
     /// Reads the configuration again on demand, already while Telegram is asked.
     pub fn reloader(&self) -> Arc<Reloader> {
         Arc::clone(&self.reloader)
@@ -119,14 +124,17 @@ impl Prepared {
     /// # Errors
     /// When the state cannot be read or written.
     pub async fn start(self, tasks: Tasks) -> anyhow::Result<Option<App>> {
+        let watching =
+            Watching::start(&self.vitals, &self.store, &self.board, &self.reloader, &tasks);
         let reloader = self.reloader();
-        let supervision = settings::supervision(&reloader.loaded().config);
-        let watching = Watching::start(&self.vitals, &self.store, &self.board, supervision, &tasks);
         match self.connect(tasks).await {
-            Ok(Some((shared, claim_code))) => {
-                let polling = shared.polling.subscribe();
-                Ok(Some(App { polling, shared, reloader, claim_code, watching }))
-            }
+            Ok(Some((shared, claim_code))) => Ok(Some(App {
+                polling: shared.polling.subscribe(),
+                shared,
+                reloader,
+                claim_code,
+                watching,
+            })),
             Ok(None) => {
                 watching.end(true).await;
                 Ok(None)
@@ -182,7 +190,7 @@ impl Prepared {
             self.answerer,
             settings::stages(config, self.tuning.reconcile_after),
         )?);
-        launch(&shared, &reloader, self.board)?;
+        launch(&shared, &reloader, &self.board)?;
         drop(hold);
         Ok(Some((shared, claim_code)))
     }
@@ -205,7 +213,12 @@ impl Prepared {
             attempt += 1;
             self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
-                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
+                _ if e.token_refused() => {
+                    crate::systemd::status(
+                        "Telegram refuses the token; get a new one from @BotFather",
+                    );
+                    limits::TOKEN_REFUSED_PAUSE
+                }
                 Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
@@ -251,11 +264,6 @@ impl App {
         self.board().enter(Phase::Running);
     }
 
-    /// Where the last report hangs, and where people ask the process for something.
-    pub fn board(&self) -> &Board {
-        self.watching.board()
-    }
-
     /// How polling goes, now and from now on.
     pub fn polling(&self) -> watch::Receiver<Polling> {
         self.polling.clone()
@@ -281,6 +289,11 @@ impl App {
         &self.reloader
     }
 
+    /// Where people ask the process for something.
+    pub fn board(&self) -> &Board {
+        self.watching.board()
+    }
+
     /// Stops: nothing new is taken, running work gets `grace`, the rest stays on disk. Answers
     /// whether everything ended in time.
     pub async fn stop(self, grace: Duration) -> bool {
@@ -292,7 +305,7 @@ impl App {
     }
 }
 
-fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: Board) -> anyhow::Result<()> {
+fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: &Board) -> anyhow::Result<()> {
     let rates = settings::rates(&reloader.loaded().config);
     let delivery = Delivery::new(Arc::clone(shared), rates);
     let chats = Chats::new(Arc::clone(shared), delivery.clone());
@@ -303,32 +316,28 @@ fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: Board) -> anyho
         owners: Arc::clone(&owners),
     });
     let tasks = shared.tasks.clone();
-    let deliver = Deliver::new(delivery.clone())?.run();
-    let vitals = Arc::clone(&shared.vitals);
-    tasks.spawn("deliver", async move {
-        deliver.await;
-        vitals.end(Loop::Deliver);
-    });
-    let vitals = Arc::clone(&shared.vitals);
-    tasks.spawn("chats", async move {
+    looping(shared, Loop::Deliver, Deliver::new(delivery.clone())?.run());
+    looping(shared, Loop::Chats, async move {
         chats.run().await;
-        vitals.end(Loop::Chats);
         delivery.close();
     });
-    let intake = Intake::new(Arc::clone(shared)).run();
-    let vitals = Arc::clone(&shared.vitals);
-    tasks.spawn("intake", async move {
-        intake.await;
-        vitals.end(Loop::Intake);
-    });
+    looping(shared, Loop::Intake, Intake::new(Arc::clone(shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
-    let drain = tasks.drain();
-    let restarts = restart::restarts(board.clone(), Arc::clone(reloader), drain.clone());
-    tasks.spawn("restarts", restarts);
-    tasks.spawn("ready", ready(shared.polling.subscribe(), board, drain.clone()));
+    let drain = tasks.drain().clone();
+    tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(reloader), drain.clone()));
+    tasks.spawn("ready", ready(shared.polling.subscribe(), board.clone(), drain));
     Ok(())
+}
+
+/// Starts a loop that the watchdog looks at until it ends.
+fn looping(shared: &Shared, which: Loop, run: impl Future<Output = ()> + Send + 'static) {
+    let vitals = Arc::clone(&shared.vitals);
+    shared.tasks.spawn(which.name(), async move {
+        run.await;
+        vitals.end(which);
+    });
 }
 
 /// Notes that the first poll was answered.

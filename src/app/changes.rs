@@ -16,6 +16,8 @@ pub enum Part {
     Answers,
     /// The pace of sending.
     Pace,
+    /// The supervisor, from its next look on.
+    Watch,
     /// The log.
     Log,
     /// Read when the process stops.
@@ -37,7 +39,7 @@ pub enum Change {
 }
 
 use Change::{Live, Restart};
-use Part::{Access, Answers, Client, Log, Pace, Stages, Stop};
+use Part::{Access, Answers, Client, Log, Pace, Stages, Stop, Watch};
 
 /// Each key, in the order of the configuration. Bounds of findings are live
 /// (`Board::set_thresholds`), addresses that are listened on are not.
@@ -93,6 +95,45 @@ const CHANGES: &[(&str, Change)] = &[
     ("delivery.group_per_min", Live(Pace)),
     ("delivery.give_up_after_h", Live(Stages)),
     ("lifecycle.grace_s", Live(Stop)),
+    (
+        "watch.heartbeat_path",
+        Restart {
+            why: "whoever checks it looks at one place",
+            keep: |new, old| new.watch.heartbeat_path.clone_from(&old.watch.heartbeat_path),
+        },
+    ),
+    (
+        "watch.every_s",
+        Restart {
+            why: "the supervisor has its rhythm from the start",
+            keep: |new, old| new.watch.every_s = old.watch.every_s,
+        },
+    ),
+    (
+        "watch.system_every_s",
+        Restart {
+            why: "the supervisor has its rhythm from the start",
+            keep: |new, old| new.watch.system_every_s = old.watch.system_every_s,
+        },
+    ),
+    ("watch.poll_stalled_s", Live(Watch)),
+    ("watch.poll_failing_s", Live(Watch)),
+    ("watch.conflict_s", Live(Watch)),
+    ("watch.inbox_age_s", Live(Watch)),
+    ("watch.outbox_age_s", Live(Watch)),
+    ("watch.provider_failures", Live(Watch)),
+    ("watch.provider_slow_s", Live(Watch)),
+    ("watch.response_s", Live(Watch)),
+    ("watch.error_ratio", Live(Watch)),
+    ("watch.disk_ratio", Live(Watch)),
+    ("watch.memory_ratio", Live(Watch)),
+    ("watch.cpu_ratio", Live(Watch)),
+    ("watch.commit_slow_ms", Live(Watch)),
+    ("watch.rss_warn_mb", Live(Watch)),
+    ("watch.rss_stop_mb", Live(Watch)),
+    ("watch.event_s", Live(Watch)),
+    ("watch.patience", Live(Watch)),
+    ("watch.stall_s", Live(Watch)),
     ("log.level", Live(Log)),
     (
         "log.format",

@@ -58,16 +58,6 @@ pub(super) fn rates(config: &Config) -> Option<Rates> {
     })
 }
 
-pub(super) fn supervision(config: &Config) -> supervise::Settings {
-    supervise::Settings {
-        every: Duration::from_secs(5),
-        system_every: Duration::from_secs(60),
-        thresholds: supervise::Thresholds::default(),
-        heartbeat: config.store.path.with_file_name("heartbeat"),
-        environment: config.bot.environment.clone(),
-    }
-}
-
 pub(super) fn answering(config: &Config) -> answer::Settings {
     answer::Settings {
         system_prompt: config.answer.system_prompt.clone(),
@@ -135,4 +125,45 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
         tracing::warn!(path = %path.display(), "left out: too large, not UTF-8, or one too many");
     }
     Ok(Some(Arc::new(knowledge)))
+}
+
+pub(super) fn watching(config: &Config) -> supervise::Settings {
+    supervise::Settings {
+        every: Duration::from_secs(config.watch.every_s),
+        system_every: Duration::from_secs(config.watch.system_every_s),
+        thresholds: thresholds(config),
+        heartbeat: config.watch.heartbeat_path.clone(),
+        environment: config.bot.environment.clone(),
+    }
+}
+
+/// How long the work of one turn of a loop may take.
+pub(super) fn stall(config: &Config) -> Duration {
+    Duration::from_secs(config.watch.stall_s)
+}
+
+/// When something is a finding.
+pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+    const MIB: u64 = 1024 * 1024;
+    let watch = &config.watch;
+    supervise::Thresholds {
+        poll_stalled: Duration::from_secs(watch.poll_stalled_s),
+        poll_failing: Duration::from_secs(watch.poll_failing_s),
+        conflict: Duration::from_secs(watch.conflict_s),
+        inbox_age: Duration::from_secs(watch.inbox_age_s),
+        outbox_age: Duration::from_secs(watch.outbox_age_s),
+        provider_failures: watch.provider_failures,
+        provider_slow_s: watch.provider_slow_s,
+        response_s: watch.response_s,
+        error_ratio: watch.error_ratio,
+        disk_ratio: watch.disk_ratio,
+        memory_ratio: watch.memory_ratio,
+        cpu_ratio: watch.cpu_ratio,
+        commit_slow_s: watch.commit_slow_ms as f64 / 1e3,
+        rss_warn_bytes: watch.rss_warn_mb * MIB,
+        rss_stop_bytes: watch.rss_stop_mb * MIB,
+        event: Duration::from_secs(watch.event_s),
+        patience: watch.patience,
+        ..supervise::Thresholds::default()
+    }
 }

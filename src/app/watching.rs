@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reloader;
+use super::settings;
+use crate::config::Loaded;
 use crate::lifecycle::Tasks;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
-use crate::supervise::{self, Bark, Board, Phase, Settings, Supervisor};
+use crate::supervise::{self, Bark, Board, Phase, Supervisor};
 use crate::systemd;
 
 /// Between two looks at the status line; systemd need not hear every figure.
@@ -30,9 +34,11 @@ impl Watching {
         vitals: &Arc<Vitals>,
         store: &Store,
         board: &Board,
-        settings: Settings,
+        reloader: &Reloader,
         main: &Tasks,
     ) -> Self {
+        let settings = settings::watching(&reloader.loaded().config);
+        vitals.set_stall(settings::stall(&reloader.loaded().config));
         let tasks = Tasks::new();
         let clean = Arc::new(AtomicBool::new(false));
         let this = Self { tasks: tasks.clone(), board: board.clone(), clean: Arc::clone(&clean) };
@@ -47,6 +53,8 @@ impl Watching {
             let watchdog = supervise::watchdog(Arc::clone(vitals), whole / 2, end.clone(), say);
             tasks.spawn("watchdog", watchdog);
         }
+        let loaded = reloader.watch();
+        tasks.spawn("follow", follow(loaded, Arc::clone(vitals), board.clone(), end.clone()));
         tasks.spawn("status", status(board.clone(), end.clone()));
         let too_large = {
             let main = main.clone();
@@ -77,6 +85,24 @@ async fn phase(board: Board, main: Tasks, end: CancellationToken) {
         biased;
         () = main.drain().cancelled() => board.enter(Phase::Draining),
         () = end.cancelled() => main.fail("supervise"),
+    }
+}
+
+/// Takes over thresholds after each reload.
+async fn follow(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    vitals: Arc<Vitals>,
+    board: Board,
+    end: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            changed = loaded.changed() => if changed.is_err() { return },
+            () = end.cancelled() => return,
+        }
+        let loaded = Arc::clone(&loaded.borrow_and_update());
+        vitals.set_stall(settings::stall(&loaded.config));
+        board.set_thresholds(settings::watching(&loaded.config).thresholds);
     }
 }
 

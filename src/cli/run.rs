@@ -63,6 +63,8 @@ async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode
             signal = signals.next() => match signal {
                 Signal::Stop => {
                     tasks.drain().cancel();
+                    // The watchers end, and the heartbeat says why.
+                    let _ = tokio::time::timeout(EXTENSION, &mut starting).await;
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::value::{Value, from_text};
 use super::{answer, anthropic, bot, delivery, knowledge, lifecycle, log, openai};
-use super::{pipeline, store, telegram};
+use super::{pipeline, store, telegram, watch};
 
 /// What a key holds, and within which bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,6 +148,7 @@ pub fn keys() -> &'static [Key] {
             knowledge::KEYS,
             delivery::KEYS,
             lifecycle::KEYS,
+            watch::KEYS,
             log::KEYS,
         ]
         .concat()

@@ -36,6 +36,7 @@ mod telegram;
 mod tests;
 mod url;
 mod value;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,7 @@ pub use secret::Secret;
 pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};
 pub use store::Store;
 pub use telegram::Telegram;
+pub use watch::Watch;
 
 use settled::{Rows, Settled};
 
@@ -80,6 +82,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// How the bot stops.
     pub lifecycle: Lifecycle,
+    /// When something is a finding.
+    pub watch: Watch,
     /// What is logged.
     pub log: Log,
 }
@@ -107,10 +111,10 @@ impl Config {
         choose::settle(&mut settled, sources);
         let answer = Answer::read(&mut settled);
         let chosen = answer.provider;
+        let store = Store::read(&mut settled, sources);
         let config = Self {
             bot: Bot::read(&mut settled),
             telegram: Telegram::read(&mut settled),
-            store: Store::read(&mut settled, sources),
             pipeline: Pipeline::read(&settled),
             openai: OpenAi::read(&mut settled, chosen),
             anthropic: Anthropic::read(&mut settled, chosen),
@@ -118,6 +122,8 @@ impl Config {
             delivery: Delivery::read(&settled),
             lifecycle: Lifecycle::read(&settled),
             log: Log::read(&settled),
+            watch: Watch::read(&mut settled, sources, &store.path),
+            store,
             answer,
         };
         settled.refuse_copies_of_secrets();

@@ -173,7 +173,8 @@ impl Store {
     pub async fn probe(&self) -> Result<(), StoreError> {
         let bot = self.bot().0;
         self.write(move |tx| {
-            let sql = "UPDATE bots SET offset_ms = offset_ms WHERE bot_id = ?1";
+            // It changes something: SQLite leaves out writes that do not.
+            let sql = "UPDATE bots SET probes = probes + 1 WHERE bot_id = ?1";
             tx.prepare_cached(sql)?.execute([bot])?;
             Ok(())
         })

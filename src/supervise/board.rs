@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 use super::report::{Phase, Report};
-use super::verdict::Thresholds;
+use super::thresholds::Thresholds;
 
 /// Shared by the supervisor, which writes, and everybody who shows. Cheap to clone.
 #[derive(Clone, Debug, Default)]

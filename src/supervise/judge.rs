@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::report::Reading;
-use super::verdict::{Level, Thresholds, seen};
+use super::thresholds::Thresholds;
+use super::verdict::{Level, seen};
 use crate::model::finding::{Finding, Kind, Verdict};
 
 /// How long, in seconds, a condition must hold before its finding opens, and be gone before it

@@ -9,6 +9,7 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod board;
+mod figures;
 mod heartbeat;
 mod judge;
 mod probe;
@@ -16,18 +17,21 @@ mod reading;
 mod report;
 mod supervisor;
 mod system;
+mod thresholds;
 mod verdict;
 mod watchdog;
 mod window;
 mod words;
 
 pub use board::Board;
+pub use figures::LINE_CHARS;
 pub use judge::Judge;
 pub use probe::probe;
 pub use reading::{Gauge, Told, Waiting};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
-pub use verdict::{Level, Seen, TEXT_CHARS, Thresholds, over_limit, seen};
+pub use thresholds::{Thresholds, over_limit};
+pub use verdict::{Level, Seen, seen};
 pub use watchdog::{Bark, watchdog};
 pub use words::words;

@@ -3,6 +3,8 @@
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::model::beat::Loop;
@@ -21,7 +23,8 @@ const JUMP_MIN_MS: i64 = 1000;
 /// milliseconds.
 pub type Waiting = (u64, Option<i64>);
 
-/// What a reading needs besides the vitals. The default is a store that cannot be asked.
+/// What a reading needs besides the vitals. The default is a store that could not be asked, and a
+/// machine that was not looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Updates that wait; `None` when the store could not be asked.
@@ -90,7 +93,7 @@ impl Gauge {
             count: event.count,
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
-        let processed_at_ms = vitals.processed_at_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
         let polling = vitals.polling.read();
         Reading {
             now_ms,

@@ -17,7 +17,7 @@ use super::judge::Judge;
 use super::reading::{Gauge, Told};
 use super::report::{Report, System};
 use super::system::Machine;
-use super::verdict::{Thresholds, over_limit};
+use super::thresholds::{Thresholds, over_limit};
 use crate::model::beat::Loop;
 use crate::model::vitals::Vitals;
 use crate::store::Store;

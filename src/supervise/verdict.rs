@@ -1,16 +1,15 @@
 //! The verdict's first half: which conditions hold in one reading. Pure; what opens and closes a
 //! finding over time is [`super::Judge`]'s business.
 //!
-//! Invariants: a text is one line of at most [`TEXT_CHARS`] characters with figures for people,
+//! Invariants: a text is one line of at most [`LINE_CHARS`](super::LINE_CHARS) characters with figures for people,
 //! and never an id, a name or anybody's words.
 
 use std::time::Duration;
 
+use super::figures::{bytes, line, seconds, share, span};
 use super::report::{Depth, Happened, Reading, System};
+use super::thresholds::Thresholds;
 use crate::model::finding::Kind;
-
-/// Longest text of a finding, in characters.
-pub const TEXT_CHARS: usize = 200;
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
 const HOLD: f64 = 0.95;
@@ -23,77 +22,6 @@ const STORE_FAILURES: u32 = 2;
 
 /// How long a damaged state file is told about: until somebody has surely seen it.
 const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
-
-const MIB: u64 = 1024 * 1024;
-
-/// Where normal ends. Ratios are 0 to 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Thresholds {
-    /// Without a completed poll for this long the bot is deaf.
-    pub poll_stalled: Duration,
-    /// Polls that fail for this long.
-    pub poll_failing: Duration,
-    /// 409 answers that go on for this long come from somebody else, not from our own restart.
-    pub conflict: Duration,
-    /// Age of the oldest update that waits.
-    pub inbox_age: Duration,
-    /// Age of the oldest part that waits.
-    pub outbox_age: Duration,
-    /// Questions that fail one after the other.
-    pub provider_failures: u32,
-    /// Average duration of a question to the provider, in seconds.
-    pub provider_slow_s: f64,
-    /// Average time to the reply to a command, in seconds.
-    pub response_s: f64,
-    /// Share of the work that fails.
-    pub error_ratio: f64,
-    /// Share of the disk that is used.
-    pub disk_ratio: f64,
-    /// Share of the memory that is used.
-    pub memory_ratio: f64,
-    /// Share of the processors that is busy.
-    pub cpu_ratio: f64,
-    /// Average duration of a commit, in seconds.
-    pub commit_slow_s: f64,
-    /// Commits that fail for this long.
-    pub store_failing: Duration,
-    /// Memory of the process in bytes that is a finding; 0 is never.
-    pub rss_warn_bytes: u64,
-    /// Memory of the process in bytes at which it should be replaced; 0 is never.
-    pub rss_stop_bytes: u64,
-    /// How long something that happened stays a finding.
-    pub event: Duration,
-    /// A step of the time of day that matters.
-    pub clock_jump: Duration,
-    /// Stretches or shortens how long conditions must hold or be gone ([`super::Judge`]).
-    pub patience: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            poll_stalled: Duration::from_secs(75),
-            poll_failing: Duration::from_secs(30),
-            conflict: Duration::from_secs(60),
-            inbox_age: Duration::from_secs(120),
-            outbox_age: Duration::from_secs(120),
-            provider_failures: 3,
-            provider_slow_s: 30.0,
-            response_s: 2.0,
-            error_ratio: 0.05,
-            disk_ratio: 0.90,
-            memory_ratio: 0.80,
-            cpu_ratio: 0.80,
-            commit_slow_s: 0.5,
-            store_failing: Duration::from_secs(10),
-            rss_warn_bytes: 256 * MIB,
-            rss_stop_bytes: 512 * MIB,
-            event: Duration::from_secs(600),
-            clock_jump: Duration::from_secs(30),
-            patience: 1.0,
-        }
-    }
-}
 
 /// How clearly a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,11 +63,6 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
     let states = states.into_iter().flatten().chain(recent(r, t));
     let machine = r.system.iter().flat_map(|system| machine(system, t));
     states.chain(machine).chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
-}
-
-/// Whether the process uses so much memory that a fresh one should take its place.
-pub fn over_limit(system: &System, thresholds: &Thresholds) -> bool {
-    thresholds.rss_stop_bytes > 0 && system.rss_bytes >= thresholds.rss_stop_bytes
 }
 
 fn raise(kind: Kind, text: impl AsRef<str>) -> Option<Seen> {
@@ -371,50 +294,4 @@ fn happened(event: &Happened, t: &Thresholds) -> Option<Seen> {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A duration as people say it: the largest unit of which there are at least two.
-fn span(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0..120 => format!("{s} s"),
-        120..7200 => format!("{} min", s / 60),
-        7200..172_800 => format!("{} h", s / 3600),
-        _ => format!("{} days", s / 86_400),
-    }
-}
-
-fn seconds(s: f64) -> String {
-    if s < 1.0 { format!("{:.0} ms", s * 1000.0) } else { format!("{s:.1} s") }
-}
-
-fn share(ratio: f64) -> String {
-    // Rounded down, so that a share below its threshold never reads as if it had reached it.
-    let percent = ratio * 100.0 + 1e-6;
-    if percent < 10.0 {
-        format!("{:.1} %", (percent * 10.0).floor() / 10.0)
-    } else {
-        format!("{:.0} %", percent.floor())
-    }
-}
-
-fn bytes(n: u64) -> String {
-    let mib = n as f64 / MIB as f64;
-    if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
-}
-
-/// One bounded line of it.
-fn line(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() || is_break(c) { ' ' } else { c });
-    let mut line: String = visible.take(TEXT_CHARS).collect();
-    if text.chars().nth(TEXT_CHARS).is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line
-}
-
-/// What some programs take for the end of a line although it is no control character.
-fn is_break(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
 }
