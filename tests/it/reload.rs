@@ -7,6 +7,7 @@ use std::time::Duration;
 use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
 use katana::model::clock::Clock;
+use katana::model::finding::Kind;
 use katana::model::ids::ChatId;
 use katana::pipeline::{Polling, Retention};
 use serde_json::{Value, json};
@@ -210,6 +211,21 @@ async fn what_is_kept_follows_the_new_days() {
     change(&mut stage, &[days], &["store.keep_history_days"]).await;
     retention.step().await;
     assert_eq!(kept(&stage), 0);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_open_and_close_with_their_thresholds() {
+    let mut stage = Stage::running(&[("KATANA_WATCH_PATIENCE", "0")]).await;
+    let open = |stage: &Stage| {
+        let report = stage.app().board().report();
+        report.verdict.findings.iter().any(|f| f.kind == Kind::RssHigh)
+    };
+    assert!(!open(&stage));
+    for (mb, expected) in [("1", true), ("500", false)] {
+        change(&mut stage, &[("KATANA_WATCH_RSS_WARN_MB", mb)], &["watch.rss_warn_mb"]).await;
+        assert!(eventually(|| open(&stage) == expected).await, "{mb} MiB");
+    }
     stage.end().await;
 }
 
