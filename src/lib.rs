@@ -28,6 +28,8 @@ pub mod pipeline;
 
 pub mod supervise;
 
+pub mod web;
+
 pub mod lifecycle;
 pub mod logging;
 pub mod systemd;

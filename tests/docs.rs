@@ -9,12 +9,26 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use heartbeat::Reason;
 use katana::config::reference;
+use katana::model::finding::Kind;
 use source::{File, Source, closing, files, read, sources};
 
 /// Encloses the generated part of `docs/configuration.md`.
 const BEGIN: &str = "<!-- keys: begin -->\n";
 const END: &str = "<!-- keys: end -->";
+
+/// Why `check-heartbeat` alerts although the daemon does not say that it fails.
+const NO_HEARTBEAT: &[Reason] = &[
+    Reason::Missing,
+    Reason::Empty,
+    Reason::Unreadable,
+    Reason::Garbled,
+    Reason::Stale,
+    Reason::Future,
+    Reason::PreviousBoot,
+    Reason::StoppedLong,
+];
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -100,10 +114,20 @@ fn every_finding_has_its_page_in_the_runbook() {
             }
         }
     }
+    // What the supervisor finds, and what the checker says when there is no good heartbeat.
+    let judged = Kind::ALL.iter().map(|kind| kind.name());
+    for name in judged.chain(NO_HEARTBEAT.iter().map(|reason| reason.word())) {
+        known.insert(name);
+        if !told.contains(name) {
+            complaints.push(format!("docs/runbook.md: {name} has no heading"));
+        }
+    }
     let stale = told.difference(&known);
-    complaints.extend(stale.map(|name| {
-        format!("docs/runbook.md: \"## {name}\" is no finding in src; remove or rename it")
-    }));
+    complaints.extend(
+        stale.map(|name| {
+            format!("docs/runbook.md: \"## {name}\" is no finding; remove or rename it")
+        }),
+    );
     none(complaints, "findings");
 }
 

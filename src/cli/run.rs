@@ -63,8 +63,6 @@ async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode
             signal = signals.next() => match signal {
                 Signal::Stop => {
                     tasks.drain().cancel();
-                    // The watchers end, and the heartbeat says why.
-                    let _ = tokio::time::timeout(EXTENSION, &mut starting).await;
                     tracing::info!("stopped before the start was over; nothing was lost");
                     return Ok(ExitCode::SUCCESS);
                 }
@@ -143,12 +141,7 @@ fn sink(config: &Config) -> Sink {
 }
 
 fn secrets(config: &Config) -> Vec<SecretString> {
-    let keys = [config.openai.api_key.as_ref(), config.anthropic.api_key.as_ref()];
-    keys.into_iter()
-        .flatten()
-        .chain([&config.telegram.token])
-        .map(|s| SecretString::from(s.expose()))
-        .collect()
+    config.secrets().map(|s| SecretString::from(s.expose())).collect()
 }
 
 /// Tests shorten the reconciler's patience; everybody else keeps the default.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::value::{Value, from_text};
 use super::{answer, anthropic, bot, delivery, knowledge, lifecycle, log, openai};
-use super::{pipeline, store, telegram, watch};
+use super::{pipeline, store, telegram, watch, web};
 
 /// What a key holds, and within which bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub enum Kind {
     Path,
     /// An `http` or `https` address without user, password, query or fragment.
     Url,
+    /// An address with a port to listen on, or `off`.
+    Listen,
     /// A secret, which is never read from the file; the name of its systemd credential.
     Secret(&'static str),
 }
@@ -150,6 +152,7 @@ pub fn keys() -> &'static [Key] {
             lifecycle::KEYS,
             watch::KEYS,
             log::KEYS,
+            web::KEYS,
         ]
         .concat()
     });

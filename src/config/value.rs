@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::key::{Kind, nearest};
 use super::secret::Secret;
-use super::url;
+use super::{url, web};
 
 /// Longest value of one line, in characters: model names and paths are far shorter.
 const WORD_CHARS: usize = 1000;
@@ -85,6 +85,7 @@ pub(super) fn expected(kind: Kind) -> String {
         }
         Kind::Path => "the path of a file or folder".to_owned(),
         Kind::Url => "an address such as https://host or http://127.0.0.1:8080/path".to_owned(),
+        Kind::Listen => "an address with a port such as 127.0.0.1:8080, or off".to_owned(),
         Kind::Secret(_) => "a secret on one line".to_owned(),
     }
 }
@@ -113,6 +114,10 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         }
         Kind::Path => path(trimmed),
         Kind::Url => url::parse(trimmed).map(|url| Value::Text(url.text)).map_err(str::to_owned),
+        Kind::Listen => match web::address(trimmed)? {
+            Some(address) => Ok(Value::Text(address.to_string())),
+            None => Ok(Value::Text(web::OFF.to_owned())),
+        },
         Kind::Secret(_) => secret(trimmed),
     }
 }
@@ -123,7 +128,7 @@ pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String
     match (kind, value) {
         (Kind::Secret(_), _) => Err("is a secret, which is never read from the file".to_owned()),
         (
-            Kind::Word | Kind::Prose | Kind::Choice(_) | Kind::Path | Kind::Url,
+            Kind::Word | Kind::Prose | Kind::Choice(_) | Kind::Path | Kind::Url | Kind::Listen,
             DeValue::String(text),
         ) => from_text(kind, text),
         (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
@@ -281,6 +286,7 @@ mod tests {
             (Kind::Word, "zzz9\u{7}"),
             (Kind::Prose, "zzz9\u{0}"),
             (Kind::Url, "zzz9"),
+            (Kind::Listen, "zzz9:80"),
             (Kind::Secret("x"), "zzz9 zzz9"),
         ] {
             let refusal = text(kind, written).expect_err(written);

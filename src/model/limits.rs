@@ -125,3 +125,24 @@ pub const PREVIEW_AFTER: Duration = Duration::from_millis(300);
 
 /// Between two rounds of retention.
 pub const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// HTTP connections that are answered at once; a handful of probes and scrapers is usual.
+pub const WEB_CONNECTIONS: usize = 64;
+
+/// A request's headers arrive within this time, or its connection is closed.
+pub const WEB_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A whole HTTP exchange takes at most this long, including a client that reads slowly.
+pub const WEB_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests that are under way when the endpoint ends get this long.
+pub const WEB_END_GRACE: Duration = Duration::from_secs(2);
+
+/// Largest body of an HTTP request, in bytes; none of ours needs one.
+pub const WEB_BODY_BYTES: usize = 4096;
+
+/// A report that is older than three of its intervals and this means that nobody makes reports.
+pub const REPORT_SLACK: Duration = Duration::from_secs(5);
+
+/// After a connection could not be accepted (no more sockets), the next try waits this long.
+pub const WEB_ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -123,7 +123,8 @@ impl Count {
 }
 
 impl Timing {
-    fn bounds(self) -> &'static [f64] {
+    /// Upper bounds of its buckets.
+    pub fn bounds(self) -> &'static [f64] {
         match self {
             Self::ApiCall => histogram::CALL_S,
             Self::Provider | Self::FirstWords => histogram::GEN_AI_S,

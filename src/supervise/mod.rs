@@ -9,14 +9,18 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod board;
+pub mod exposition;
 mod figures;
 mod heartbeat;
 mod judge;
+pub mod metrics;
 mod probe;
 mod reading;
 mod report;
 mod supervisor;
 mod system;
+#[cfg(test)]
+mod tests;
 mod thresholds;
 mod verdict;
 mod watchdog;

@@ -17,6 +17,20 @@ pub enum Phase {
     Draining,
 }
 
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Self; 3] = [Self::Starting, Self::Running, Self::Draining];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 /// How much waits, and for how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {

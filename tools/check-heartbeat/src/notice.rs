@@ -4,10 +4,12 @@
 //! crash carries the same pair, so that a receiver can recognise it.
 
 use heartbeat::{rfc3339, span};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An incident began.
     Down,
@@ -35,7 +37,8 @@ impl Kind {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Somebody has to do something.
     Critical,

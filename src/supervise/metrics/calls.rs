@@ -1,0 +1,101 @@
+//! Calls over the network and into the store: how long they take, and how they end.
+//!
+//! Calls to models go by the names and buckets of the OpenTelemetry semantic conventions for
+//! generative AI, written as Prometheus writes OpenTelemetry's names.
+
+use super::{Names, observed};
+use crate::model::histogram::{self, Histogram};
+use crate::model::vitals::{Timing, Vitals};
+use crate::store::Timings;
+use crate::supervise::exposition::Family;
+
+/// The methods of the Bot API that Katana calls.
+const METHODS: &[&str] = &[
+    "getMe",
+    "getUpdates",
+    "getWebhookInfo",
+    "sendMessage",
+    "sendMessageDraft",
+    "sendChatAction",
+    "editMessageText",
+    "answerCallbackQuery",
+    "setMyCommands",
+];
+
+/// Label names that all metrics of calls to models share, before their own one.
+const GEN_AI: &[&str] = &["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"];
+
+/// What all of ours are (`gen_ai.operation.name`).
+const CHAT: &str = "chat";
+
+/// All families of this file.
+pub(super) fn families(names: &Names<'_>, vitals: &Vitals, store: Option<&Timings>) -> Vec<Family> {
+    let mut families = vec![telegram(vitals)];
+    families.extend(models(names, vitals));
+    families.extend(stored(store));
+    families
+}
+
+fn telegram(vitals: &Vitals) -> Family {
+    let family = Family::histogram(
+        "katana_telegram_call_duration_seconds",
+        &["method", "outcome"],
+        "Calls to the Bot API, by method and outcome (ok or the class of the error).",
+    );
+    let known: Vec<(&str, &str)> = METHODS.iter().map(|method| (*method, "ok")).collect();
+    observed(vitals, Timing::ApiCall, &known)
+        .into_iter()
+        .fold(family, |family, (method, outcome, b)| family.with_buckets(&[&method, &outcome], b))
+}
+
+fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
+    let (provider, model) = (names.provider, names.model);
+    let mut duration = Family::histogram(
+        "gen_ai_client_operation_duration_seconds",
+        &["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
+        "Questions to the provider; error_type is empty when they were answered.",
+    );
+    for (model, outcome, buckets) in observed(vitals, Timing::Provider, &[(model, "ok")]) {
+        let error = if outcome == "ok" { "" } else { outcome.as_str() };
+        duration = duration.with_buckets(&[CHAT, provider, &model, error], buckets);
+    }
+    let mut first = Family::histogram(
+        "gen_ai_client_operation_time_to_first_chunk_seconds",
+        GEN_AI,
+        "From the question to the first words of the answer.",
+    );
+    for (model, _, buckets) in observed(vitals, Timing::FirstWords, &[(model, "")]) {
+        first = first.with_buckets(&[CHAT, provider, &model], buckets);
+    }
+    let mut tokens = Family::histogram(
+        "gen_ai_client_token_usage",
+        &[
+            "gen_ai_operation_name",
+            "gen_ai_provider_name",
+            "gen_ai_request_model",
+            "gen_ai_token_type",
+        ],
+        "Tokens of one question (input) and of its answer (output), as the provider counts them.",
+    );
+    let known = [(model, "input"), (model, "output")];
+    for (model, kind, buckets) in observed(vitals, Timing::Tokens, &known) {
+        tokens = tokens.with_buckets(&[CHAT, provider, &model, &kind], buckets);
+    }
+    vec![duration, first, tokens]
+}
+
+fn stored(store: Option<&Timings>) -> Vec<Family> {
+    let none = || Histogram::new(histogram::STORE_S).read();
+    let commit = store.map_or_else(none, |s| s.commit.clone());
+    let query = store.map_or_else(none, |s| s.query.clone());
+    vec![
+        Family::histogram(
+            "katana_store_commit_duration_seconds",
+            &[],
+            "Commits to the state file; one commit may hold many writes.",
+        )
+        .with_buckets(&[], commit),
+        Family::histogram("katana_store_query_duration_seconds", &[], "Queries of the state file.")
+            .with_buckets(&[], query),
+    ]
+}

@@ -1,0 +1,152 @@
+//! What is judged, and the figures of process and machine.
+
+use super::Names;
+use crate::model::beat::Loop;
+use crate::model::finding::{Kind, Status};
+use crate::model::vitals::Vitals;
+use crate::supervise::exposition::Family;
+use crate::supervise::report::{Phase, Report, System};
+
+/// Version, verdict, findings and loops.
+pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
+    let verdict = &report.verdict;
+    let mut findings = Family::gauge(
+        "katana_finding",
+        &["finding", "severity"],
+        "Whether a finding is open (1) or not (0).",
+    );
+    let mut events = Family::counter(
+        "katana_finding_events_total",
+        &["finding"],
+        "How often something happened that is a finding for a while.",
+    );
+    let happened = vitals.events();
+    for kind in Kind::ALL {
+        let open = verdict.findings.iter().find(|f| f.kind == kind);
+        let severity = open.map_or(kind.severity(), |f| f.severity);
+        findings = findings.with_flag(&[kind.name(), severity.name()], open.is_some());
+        let count = happened.iter().find(|(k, _)| *k == kind).map_or(0, |(_, e)| e.count);
+        events = events.with_count(&[kind.name()], count);
+    }
+    let mut status = Family::gauge(
+        "katana_status",
+        &["status"],
+        "The verdict: 1 for the status that holds, 0 for the others.",
+    );
+    for one in [Status::Ok, Status::Degraded, Status::Failing] {
+        status = status.with_flag(&[one.name()], verdict.status == one);
+    }
+    let mut phase = Family::gauge(
+        "katana_phase",
+        &["phase"],
+        "Where the process is in its life: 1 for the phase that holds, 0 for the others.",
+    );
+    for one in Phase::ALL {
+        phase = phase.with_flag(&[one.name()], report.phase == one);
+    }
+    let mut silent = Family::gauge(
+        "katana_loop_silent_seconds",
+        &["loop"],
+        "Time since a loop turned; 0 while it does not run.",
+    );
+    let mut running =
+        Family::gauge("katana_loop_running", &["loop"], "Whether a loop runs (1) or not (0).");
+    for looping in Loop::ALL {
+        let ms = vitals.silent_ms(looping);
+        silent = silent.with(&[looping.name()], ms.unwrap_or(0) as f64 / 1000.0);
+        running = running.with_flag(&[looping.name()], ms.is_some());
+    }
+    vec![
+        Family::gauge("katana_build_info", &["version", "environment"], "Always 1.")
+            .with(&[names.version, names.environment], 1.0),
+        status,
+        findings,
+        events,
+        Family::gauge(
+            "katana_ready",
+            &[],
+            "Whether a question asked now would be answered, as the last report sees it.",
+        )
+        .with_flag(&[], report.is_ready()),
+        phase,
+        Family::gauge(
+            "katana_verdict_timestamp_seconds",
+            &[],
+            "When the verdict was formed last, Unix time; 0 before the first.",
+        )
+        .with(&[], report.reading.wall_ms as f64 / 1000.0),
+        silent,
+        running,
+    ]
+}
+
+/// The process under the names that all Prometheus clients use, and the machine.
+pub(super) fn system(system: &System) -> Vec<Family> {
+    let gauge = |name, help, value: f64| Family::gauge(name, &[], help).with(&[], value);
+    let counter = |name, help, value: f64| Family::counter(name, &[], help).with(&[], value);
+    vec![
+        counter(
+            "process_cpu_seconds_total",
+            "Processor time that the process has used.",
+            system.cpu_seconds,
+        ),
+        gauge(
+            "process_resident_memory_bytes",
+            "Memory of the process (RSS).",
+            system.rss_bytes as f64,
+        ),
+        gauge(
+            "process_open_fds",
+            "Files and sockets that the process has open.",
+            system.open_files as f64,
+        ),
+        gauge("process_max_fds", "How many it may have open.", system.open_files_max as f64),
+        gauge("process_threads", "Threads of the process.", system.threads as f64),
+        gauge(
+            "process_start_time_seconds",
+            "When the process was started, Unix time.",
+            system.started_s,
+        ),
+        Family::gauge(
+            "katana_system_cpu_ratio",
+            &[],
+            "Share of all processors that was busy since the sample before.",
+        )
+        .with_some(&[], system.cpu_ratio),
+        gauge(
+            "katana_system_memory_total_bytes",
+            "Memory of the machine, or of the control group when it is limited.",
+            system.memory_total_bytes as f64,
+        ),
+        gauge(
+            "katana_system_memory_used_bytes",
+            "What of it is in use and cannot be reclaimed.",
+            system.memory_used_bytes as f64,
+        ),
+        gauge(
+            "katana_system_disk_total_bytes",
+            "Size of the file system that holds the state.",
+            system.disk_total_bytes as f64,
+        ),
+        gauge(
+            "katana_system_disk_free_bytes",
+            "What of it the process may still fill.",
+            system.disk_free_bytes as f64,
+        ),
+        counter(
+            "katana_system_network_received_bytes_total",
+            "Bytes received over all interfaces but the loopback, since boot.",
+            system.network_received_bytes as f64,
+        ),
+        counter(
+            "katana_system_network_sent_bytes_total",
+            "Bytes sent over all interfaces but the loopback, since boot.",
+            system.network_sent_bytes as f64,
+        ),
+        gauge(
+            "katana_system_processes",
+            "Processes on the machine, as far as this one may see them.",
+            system.processes as f64,
+        ),
+    ]
+}

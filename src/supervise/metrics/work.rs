@@ -1,0 +1,264 @@
+//! The work: polls, updates, commands, questions, parts, queues.
+
+use super::{Names, observed, tallied};
+use crate::model::streak::Streak;
+use crate::model::vitals::{Timing, Vitals};
+use crate::supervise::exposition::Family;
+use crate::supervise::report::{Depth, Report};
+
+/// Classes of failed calls to Telegram, as its edge names them.
+const TELEGRAM_CLASSES: &[&str] = &[
+    "connect",
+    "timeout",
+    "cut",
+    "undecodable",
+    "bad_request",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "rate_limited",
+    "server",
+    "refused",
+];
+
+/// All families of this file.
+pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
+    let mut families = polling(vitals, report);
+    families.extend(updates(vitals));
+    families.extend(answers(names, vitals));
+    families.extend(parts(vitals));
+    families.extend(queues(report));
+    families.extend(waits(vitals));
+    families.push(consecutive(vitals));
+    families
+}
+
+fn count(name: &'static str, help: &'static str, count: u64) -> Family {
+    Family::counter(name, &[], help).with_count(&[], count)
+}
+
+fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
+    let polled_s = vitals.polling.read().worked_at_ms.map_or(0.0, |ms| ms as f64 / 1000.0);
+    let failures = Family::counter(
+        "katana_poll_failures_total",
+        &["class"],
+        "Polls that failed, by class of the error.",
+    );
+    vec![
+        Family::gauge(
+            "katana_poll_last_completed_timestamp_seconds",
+            &[],
+            "When Telegram last answered a poll, Unix time; 0 before the first.",
+        )
+        .with(&[], polled_s),
+        count("katana_polls_completed_total", "Polls that Telegram answered.", vitals.polls.get()),
+        tallied(failures, vitals, "poll_failed", TELEGRAM_CLASSES),
+        count(
+            "katana_telegram_conflicts_total",
+            "Polls answered with 409: somebody else takes this bot's updates.",
+            vitals.conflicts.get(),
+        ),
+        count(
+            "katana_telegram_rate_limited_total",
+            "Calls answered with 429.",
+            vitals.rate_limited.get(),
+        ),
+        Family::gauge(
+            "katana_telegram_pending_updates",
+            &[],
+            "Updates that wait at Telegram, when it was asked last.",
+        )
+        .with_some(&[], report.reading.pending.map(|n| n as f64)),
+        Family::gauge(
+            "katana_backlog_full",
+            &[],
+            "Whether polling pauses because too many updates wait (1) or not (0).",
+        )
+        .with_flag(&[], report.reading.backlog_full),
+        Family::gauge("katana_paused", &[], "Whether the owner paused answering (1) or not (0).")
+            .with_flag(&[], report.reading.paused),
+    ]
+}
+
+fn updates(vitals: &Vitals) -> Vec<Family> {
+    let done_ms = vitals.processed_at_ms.load(std::sync::atomic::Ordering::Relaxed);
+    let ignored = Family::counter(
+        "katana_updates_ignored_total",
+        &["reason"],
+        "Updates that need no answer, by reason.",
+    );
+    let skipped = Family::counter(
+        "katana_updates_skipped_total",
+        &["reason"],
+        "Elements of a poll's answer that could not be stored, by reason.",
+    );
+    let done = Family::counter(
+        "katana_updates_done_total",
+        &["outcome"],
+        "Updates that somebody waited for, by what they became.",
+    );
+    vec![
+        count(
+            "katana_updates_received_total",
+            "Updates accepted into the inbox.",
+            vitals.updates.get(),
+        ),
+        count(
+            "katana_updates_repeated_total",
+            "Updates that Telegram delivered again and that were not stored twice.",
+            vitals.updates_repeated.get(),
+        ),
+        tallied(done, vitals, "update", &["command", "answered", "failed"]),
+        tallied(ignored, vitals, "ignored", &[]),
+        tallied(skipped, vitals, "skipped", &["no_update_id"]),
+        Family::gauge(
+            "katana_update_last_done_timestamp_seconds",
+            &[],
+            "When an update was last done, Unix time; 0 before the first.",
+        )
+        .with(&[], done_ms as f64 / 1000.0),
+    ]
+}
+
+fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
+    let mut commands = Family::counter(
+        "katana_commands_total",
+        &["command", "outcome"],
+        "Chat commands, by name and outcome.",
+    );
+    let rows = vitals.tallied("command");
+    let parted = |label: &str| {
+        let (name, outcome) = label.split_once(':').unwrap_or((label, "other"));
+        (name.to_owned(), outcome.to_owned())
+    };
+    for name in names.commands {
+        if rows.iter().all(|(label, _)| parted(label) != ((*name).to_owned(), "ok".to_owned())) {
+            commands = commands.with_count(&[name, "ok"], 0);
+        }
+    }
+    for (label, count) in &rows {
+        let (name, outcome) = parted(label);
+        commands = commands.with_count(&[&name, &outcome], *count);
+    }
+    let failed = Family::counter(
+        "katana_question_failures_total",
+        &["class"],
+        "Questions whose provider failed, by class of the error.",
+    );
+    vec![
+        commands,
+        Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
+            .with_count(&["answered"], vitals.answers.get())
+            .with_count(&["failed"], vitals.answers_failed.get()),
+        tallied(failed, vitals, "answer_failed", &["timeout", "unreachable", "cut"]),
+    ]
+}
+
+fn parts(vitals: &Vitals) -> Vec<Family> {
+    let refused = Family::counter(
+        "katana_parts_refused_total",
+        &["class"],
+        "Sends of parts that Telegram refused, by class of the error.",
+    );
+    let doubtful = Family::counter(
+        "katana_parts_doubtful_total",
+        &["class"],
+        "Sends of parts that ended without a usable answer, by class of the error.",
+    );
+    vec![
+        Family::counter(
+            "katana_parts_total",
+            &["outcome"],
+            "Parts of replies (one Telegram message each), by outcome.",
+        )
+        .with_count(&["sent"], vitals.sent.get())
+        .with_count(&["dropped"], vitals.dropped.get()),
+        tallied(refused, vitals, "send_refused", &["bad_request", "forbidden", "rate_limited"]),
+        tallied(doubtful, vitals, "send_doubtful", &["timeout", "cut"]),
+        count(
+            "katana_chats_shut_out_total",
+            "Chats that the bot can no longer write to: it was blocked or removed.",
+            vitals.tallied("reply").iter().map(|(_, n)| n).sum(),
+        ),
+        Family::counter(
+            "katana_reconciliations_total",
+            &["outcome"],
+            "Parts of unknown fate, by what the reconciler found.",
+        )
+        .with_count(&["arrived"], vitals.reconciled_arrived.get())
+        .with_count(&["lost"], vitals.reconciled_lost.get())
+        .with_count(&["possible_duplicate"], vitals.possible_duplicates.get()),
+    ]
+}
+
+fn queues(report: &Report) -> Vec<Family> {
+    let (inbox, outbox) = (report.reading.inbox, report.reading.outbox);
+    let depth = |depth: Option<Depth>| depth.map(|d| d.count as f64);
+    let oldest = |depth: Option<Depth>| depth.map(|d| d.oldest_ms.unwrap_or(0) as f64 / 1000.0);
+    vec![
+        Family::gauge("katana_inbox_updates", &[], "Updates that wait in the inbox.")
+            .with_some(&[], depth(inbox)),
+        Family::gauge(
+            "katana_inbox_oldest_age_seconds",
+            &[],
+            "Age of the oldest of them; 0 when none waits.",
+        )
+        .with_some(&[], oldest(inbox)),
+        Family::gauge("katana_outbox_parts", &[], "Parts that wait in the outbox.")
+            .with_some(&[], depth(outbox)),
+        Family::gauge(
+            "katana_outbox_oldest_age_seconds",
+            &[],
+            "Age of the oldest of them; 0 when none waits.",
+        )
+        .with_some(&[], oldest(outbox)),
+    ]
+}
+
+fn waits(vitals: &Vitals) -> Vec<Family> {
+    let mut response = Family::histogram(
+        "katana_response_duration_seconds",
+        &["kind"],
+        "From the acceptance of an update to the commit of its replies, by kind of update.",
+    );
+    for (kind, _, buckets) in
+        observed(vitals, Timing::Response, &[("command", ""), ("question", "")])
+    {
+        response = response.with_buckets(&[&kind], buckets);
+    }
+    let plain = |name, timing, help| {
+        let rows = observed(vitals, timing, &[("", "")]);
+        rows.into_iter()
+            .take(1)
+            .fold(Family::histogram(name, &[], help), |family, (_, _, buckets)| {
+                family.with_buckets(&[], buckets)
+            })
+    };
+    vec![
+        response,
+        plain(
+            "katana_delivery_duration_seconds",
+            Timing::Delivery,
+            "From the commit of a part to its arrival.",
+        ),
+        plain(
+            "katana_inbound_lag_seconds",
+            Timing::InboundLag,
+            "From the date of a message to its acceptance.",
+        ),
+    ]
+}
+
+fn consecutive(vitals: &Vitals) -> Family {
+    let failures = |streak: &Streak| u64::from(streak.read().failures);
+    Family::gauge(
+        "katana_consecutive_failures",
+        &["dependency"],
+        "Failed calls of a dependency since one worked.",
+    )
+    .with_count(&["telegram_poll"], failures(&vitals.polling))
+    .with_count(&["telegram_send"], failures(&vitals.sending))
+    .with_count(&["provider"], failures(&vitals.provider))
+    .with_count(&["store"], failures(&vitals.store))
+}

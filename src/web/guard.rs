@@ -1,0 +1,141 @@
+//! Who may see what, decided by the address of the listener and the admin token.
+//!
+//! The address of the other side decides nothing: behind a proxy everybody comes from the loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::middleware::Next;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::answer::refusal;
+use super::view::Stand;
+use crate::model::limits;
+use crate::model::swap::Swap;
+
+/// What answers to everybody, though not in full.
+const PUBLIC: &[&str] = &["/health", "/ready"];
+
+/// What every answer carries: it is of this moment, for whoever asked, and nothing to be embedded.
+const HEADERS: &[(&str, &str)] = &[
+    ("cache-control", "no-store"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
+         form-action 'none'",
+    ),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+/// Whom the listener can be reached by, and the token that opens it.
+pub(super) struct Guard {
+    loopback: bool,
+    token: Arc<Swap<Option<SecretString>>>,
+}
+
+impl Guard {
+    pub(super) fn new(address: SocketAddr, token: Arc<Swap<Option<SecretString>>>) -> Self {
+        Self { loopback: address.ip().to_canonical().is_loopback(), token }
+    }
+
+    /// Whether these headers carry the admin token.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let Some((scheme, token)) = sent.and_then(|sent| sent.split_at_checked(7)) else {
+            return false;
+        };
+        let wanted = self.token.get();
+        let Some(wanted) = wanted.as_ref() else { return false };
+        // Digests have one length, so that the time tells nothing about that of the token either.
+        let token: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
+        let wanted: [u8; 32] = Sha256::digest(wanted.expose_secret()).into();
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(token.ct_eq(&wanted))
+    }
+
+    /// Whether whoever asks may see everything.
+    pub(super) fn sees_all(&self, headers: &HeaderMap) -> bool {
+        self.loopback || self.knows(headers)
+    }
+
+    /// Whether whoever asks may look at this path.
+    fn refuses_to_show(&self, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+        if PUBLIC.contains(&path) || self.sees_all(headers) {
+            return None;
+        }
+        Some(match *self.token.get() {
+            Some(_) => unauthorized(),
+            None => refusal(
+                StatusCode::FORBIDDEN,
+                "other machines can reach this address, so only /health and /ready answer",
+                "set web.admin_token (KATANA_WEB_ADMIN_TOKEN) and send it as Authorization: \
+                 Bearer …, or let web.listen be 127.0.0.1",
+            ),
+        })
+    }
+
+    /// Whether whoever asks may change something: by the token only, from anywhere.
+    pub(super) fn refuses_to_act(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        if self.knows(headers) {
+            return None;
+        }
+        Some(match *self.token.get() {
+            Some(_) => unauthorized(),
+            None => refusal(
+                StatusCode::FORBIDDEN,
+                "restarting over HTTP is off, because there is no admin token",
+                "set web.admin_token (KATANA_WEB_ADMIN_TOKEN) and send it as Authorization: Bearer …",
+            ),
+        })
+    }
+}
+
+fn unauthorized() -> Response<Body> {
+    let mut response = refusal(
+        StatusCode::UNAUTHORIZED,
+        "the admin token is missing or wrong",
+        "send web.admin_token as Authorization: Bearer …",
+    );
+    let challenge = HeaderValue::from_static("Bearer realm=\"katana-bot\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// Stands before every route.
+pub(super) async fn stand(
+    State(stand): State<Arc<Stand>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let mut response =
+        if let Some(no) = stand.guard.refuses_to_show(request.uri().path(), request.headers()) {
+            no
+        } else if announced(request.headers()) > limits::WEB_BODY_BYTES as u64 {
+            refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large",
+                "send no body; nothing here reads one",
+            )
+        } else {
+            next.run(request).await
+        };
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// How long the body is, as far as the headers say.
+fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,164 @@
+//! Showing: a small HTTP endpoint for people, probes and Prometheus.
+//!
+//! | path | what | open to |
+//! |---|---|---|
+//! | `/` | what this is, for people or as JSON | loopback, or the admin token |
+//! | `/health` | how it is, with each dependency | everybody, in short |
+//! | `/ready` | whether a question asked now would be answered | everybody, in short |
+//! | `/metrics` | figures for Prometheus | loopback, or the admin token |
+//! | `/bot/status` | everything that is known, as JSON | loopback, or the admin token |
+//! | `POST /bot/restart` | a fresh intake and fresh connections | the admin token |
+//!
+//! Invariants: the endpoint repeats the last report and judges nothing but the report's age; every
+//! connection carries one request and ends within a bounded time; the admin token is compared in
+//! constant time and never shown.
+
+mod accept;
+mod answer;
+mod guard;
+mod health;
+mod page;
+mod routes;
+mod serve;
+mod status;
+mod view;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::swap::Swap;
+use crate::model::vitals::Vitals;
+use crate::store::Timings;
+use crate::supervise::Board;
+
+/// The endpoint, bound and not yet answering.
+#[derive(Debug)]
+pub struct Web {
+    listener: tokio::net::TcpListener,
+    address: SocketAddr,
+}
+
+/// What the endpoint shows, and who may see it.
+pub struct Parts {
+    /// Where the last report hangs.
+    pub board: Board,
+    /// What the stages write.
+    pub vitals: Arc<Vitals>,
+    /// Who this is; it may change.
+    pub about: Arc<Swap<About>>,
+    /// What opens everything; it may change.
+    pub admin_token: Arc<Swap<Option<SecretString>>>,
+    /// How often a report is made; one that is much older means that the supervisor does not turn.
+    pub report_every: Duration,
+    /// Names of the chat commands, so that their counts begin at 0.
+    pub commands: Vec<&'static str>,
+    /// Asks the store for its durations, when there is a store to ask.
+    pub store_timings: Option<Box<dyn Fn() -> Timings + Send + Sync>>,
+}
+
+/// Who this is.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Name of the installation, such as `production`.
+    pub environment: String,
+    /// The bot's name at Telegram, without `@`; empty until Telegram told it.
+    pub username: String,
+    /// Which provider answers.
+    pub provider: String,
+    /// With which model; may be empty.
+    pub model: String,
+}
+
+/// Why the endpoint cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// Something else has the port.
+    #[error("cannot listen on {address}: another program uses this port")]
+    InUse {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The port needs a privilege, or a rule forbids it.
+    #[error("cannot listen on {address}: it is not allowed")]
+    Refused {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The machine has no such address.
+    #[error("cannot listen on {address}: this machine has no such address")]
+    NoSuchAddress {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Anything else.
+    #[error("cannot listen for HTTP requests")]
+    Other(#[source] std::io::Error),
+}
+
+impl WebError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => {
+                "choose another port with web.listen (KATANA_WEB_LISTEN), such as 127.0.0.1:8081, or write off"
+            }
+            Self::Refused { .. } => {
+                "choose a port above 1023 with web.listen (KATANA_WEB_LISTEN), or let systemd listen for it"
+            }
+            Self::NoSuchAddress { .. } => {
+                "set web.listen (KATANA_WEB_LISTEN) to an address of this machine, such as 127.0.0.1:8080"
+            }
+            Self::Other(_) => "set web.listen (KATANA_WEB_LISTEN) to another address, or to off",
+        }
+    }
+
+    fn of(address: SocketAddr, source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::AddrInUse => Self::InUse { address },
+            std::io::ErrorKind::PermissionDenied => Self::Refused { address },
+            std::io::ErrorKind::AddrNotAvailable => Self::NoSuchAddress { address },
+            _ => Self::Other(source),
+        }
+    }
+}
+
+impl Web {
+    /// Listens on this address; port 0 takes any. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn bind(listen: SocketAddr) -> Result<Self, WebError> {
+        let listener = TcpListener::bind(listen).map_err(|e| WebError::of(listen, e))?;
+        Self::passed(listener)
+    }
+
+    /// Takes a socket that listens already, such as one passed by systemd.
+    ///
+    /// # Errors
+    /// When it is no listening socket.
+    pub fn passed(listener: TcpListener) -> Result<Self, WebError> {
+        listener.set_nonblocking(true).map_err(WebError::Other)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(WebError::Other)?;
+        let address = listener.local_addr().map_err(WebError::Other)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `end` is cancelled, and a moment longer for requests under way. `/ready` can
+    /// say that the bot drains only while this runs, so `end` should come after the drain.
+    pub async fn run(self, parts: Parts, end: CancellationToken) {
+        let router = routes::router(parts, self.address);
+        tracing::info!(address = %self.address, "answering HTTP requests");
+        serve::serve(self.listener, router, end).await;
+    }
+}

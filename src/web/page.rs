@@ -1,0 +1,259 @@
+//! `/`: what this is, as JSON or as a short page for people.
+//!
+//! Invariant: every text on the page goes through [`escaped`]; it has no script, and refers to
+//! nothing outside of itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::health;
+use super::view::{View, seconds, time};
+use crate::model::finding::Finding;
+use crate::supervise::Depth;
+
+/// What there is, path by path.
+const LINKS: &[(&str, &str)] = &[
+    ("/health", "state of the bot and of everything it needs"),
+    ("/ready", "whether a question asked now would be answered"),
+    ("/metrics", "figures for Prometheus"),
+    ("/bot/status", "everything that is known, as JSON"),
+];
+
+const PAGE: &str = include_str!("page.html");
+
+/// `{name, version, environment, status, links}`.
+pub(super) fn json(view: &View<'_>) -> Value {
+    let links: serde_json::Map<String, Value> =
+        LINKS.iter().map(|(path, what)| ((*path).to_owned(), json!(what))).collect();
+    json!({
+        "name": "katana-bot",
+        "version": view.about.version,
+        "environment": view.about.environment,
+        "status": view.health(),
+        "links": links,
+    })
+}
+
+/// The page.
+pub(super) fn html(view: &View<'_>) -> String {
+    let about = &view.about;
+    let name = match about.username.as_str() {
+        "" => "katana-bot".to_owned(),
+        username => format!("@{}", escaped(username)),
+    };
+    let model = if about.model.is_empty() {
+        escaped(&about.provider)
+    } else {
+        format!("{} ({})", escaped(&about.provider), escaped(&about.model))
+    };
+    let (word, words) = banner(view);
+    let links: String = LINKS
+        .iter()
+        .map(|(path, what)| format!("<li><a href=\"{path}\">{path}</a>: {what}</li>\n"))
+        .collect();
+    let as_of = time(view.vitals.wall_ms()).unwrap_or_default();
+    fill(&[
+        ("title", format!("{word}: {name} ({})", escaped(&about.environment))),
+        ("name", name),
+        (
+            "about",
+            format!(
+                "A Katana assistant, {}. Answers come from {model}.",
+                escaped(&about.environment)
+            ),
+        ),
+        ("health", view.health().to_owned()),
+        ("word", word.to_owned()),
+        ("words", escaped(&words)),
+        ("findings", findings(view.findings())),
+        ("needs", needs(view)),
+        ("work", work(view)),
+        ("links", links),
+        (
+            "footer",
+            format!(
+                "katana-bot {}, running for {}. As of <time datetime=\"{as_of}\">{as_of}</time>; \
+                 load the page again for a fresh look.",
+                escaped(about.version),
+                span(seconds(view.now_ms))
+            ),
+        ),
+    ])
+}
+
+/// Puts texts into the page, from its beginning to its end, so that no text is taken for a place.
+fn fill(texts: &[(&str, String)]) -> String {
+    let mut page = String::with_capacity(PAGE.len() * 2);
+    let mut rest = PAGE;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").expect("each place of the page is closed");
+        let (_, text) =
+            texts.iter().find(|(n, _)| *n == name).expect("each place of the page has a text");
+        page.push_str(before);
+        page.push_str(text);
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+fn banner(view: &View<'_>) -> (&'static str, String) {
+    let word = match view.health() {
+        "healthy" => "Healthy",
+        "degraded" => "Degraded",
+        _ => "Unhealthy",
+    };
+    if let Some(words) = view.stale_words() {
+        return (word, format!("{}. What follows may no longer be so.", capital(&words)));
+    }
+    let obstacles = view.obstacles(true);
+    let words = match (word, obstacles.first()) {
+        ("Healthy", Some(reason)) => format!("Not ready yet: {reason}."),
+        ("Healthy", None) => "Nothing is wrong; questions are answered.".to_owned(),
+        ("Degraded", None) => "Something works badly; people are served.".to_owned(),
+        (_, Some(_)) => "Questions that are asked now may stay without an answer.".to_owned(),
+        _ => "People are not served.".to_owned(),
+    };
+    (word, words)
+}
+
+fn findings(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    let items: String = findings
+        .iter()
+        .map(|f| {
+            let class = super::view::word(f.severity);
+            let since = time(f.since_ms).unwrap_or_default();
+            format!(
+                "<li><code>{}</code> <span class=\"tag {class}\">{}</span>\n<p>{}</p>\n\
+                 <p class=\"quiet\">since <time datetime=\"{since}\">{since}</time></p></li>\n",
+                f.kind.name(),
+                f.severity.name(),
+                escaped(&capital(&f.text)),
+            )
+        })
+        .collect();
+    format!("<h2 id=\"findings\">Findings</h2>\n<ul class=\"findings\">\n{items}</ul>")
+}
+
+fn needs(view: &View<'_>) -> String {
+    let checks = health::checks(view, true);
+    let rows = [
+        ("telegram", "Telegram"),
+        ("ai", "Language model"),
+        ("database", "Database"),
+        ("disk", "Disk"),
+    ];
+    rows.iter()
+        .map(|(key, name)| {
+            let check = &checks[*key][0];
+            let state = check["status"].as_str().unwrap_or("unknown");
+            let (value, what) = (check["observedValue"].as_f64(), &check["measurement"]);
+            let measured = match (value, check["observedUnit"].as_str()) {
+                (Some(value), Some("s")) => span(value),
+                (Some(value), _) => format!("{value} %"),
+                (None, _) => "nothing known yet".to_owned(),
+            };
+            let what = escaped(what.as_str().unwrap_or_default());
+            format!(
+                "<tr><th scope=\"row\">{name}</th><td><span class=\"tag {state}\">{state}</span> \
+                 <span class=\"quiet\">{what}: {measured}</span></td></tr>\n"
+            )
+        })
+        .collect()
+}
+
+fn work(view: &View<'_>) -> String {
+    let (vitals, reading) = (view.vitals, &view.report.reading);
+    let waiting = |depth: Option<Depth>| match depth {
+        None => "not known".to_owned(),
+        Some(Depth { count: 0, .. }) => "none".to_owned(),
+        Some(Depth { count, oldest_ms }) => {
+            format!("{count}, the oldest for {}", span(seconds(oldest_ms.unwrap_or(0))))
+        }
+    };
+    let last = view.processed_age_s().map_or("none yet".to_owned(), |s| format!("{} ago", span(s)));
+    let failed = match vitals.answers_failed.get() {
+        0 => String::new(),
+        n => format!(", {n} failed"),
+    };
+    let dropped = match vitals.dropped.get() {
+        0 => String::new(),
+        n => format!(", {n} dropped"),
+    };
+    let rows = [
+        ("Messages waiting", waiting(reading.inbox)),
+        ("Replies waiting", waiting(reading.outbox)),
+        ("Last message done", last),
+        ("Commands answered", vitals.commands.get().to_string()),
+        ("Questions answered", format!("{}{failed}", vitals.answers.get())),
+        ("Replies sent", format!("{}{dropped}", vitals.sent.get())),
+        ("Answering is paused", if reading.paused { "yes, by the owner" } else { "no" }.to_owned()),
+    ];
+    rows.map(|(name, value)| format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"))
+        .concat()
+}
+
+/// A duration as people say it: two units at most.
+fn span(seconds: f64) -> String {
+    let whole = Duration::from_secs_f64(seconds.clamp(0.0, 1e12)).as_secs();
+    let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60);
+    match whole {
+        0 => "less than a second".to_owned(),
+        1..60 => format!("{whole} s"),
+        60..3600 => format!("{minutes} min {} s", whole % 60),
+        3600..86_400 => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// A text as HTML.
+fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units() {
+        for (seconds, words) in [
+            (0.2, "less than a second"),
+            (59.9, "59 s"),
+            (61.0, "1 min 1 s"),
+            (3_700.0, "1 h 1 min"),
+            (200_000.0, "2 d 7 h"),
+            (-1.0, "less than a second"),
+        ] {
+            assert_eq!(span(seconds), words);
+        }
+    }
+
+    #[test]
+    fn texts_cannot_become_html_or_places() {
+        assert_eq!(escaped("<a href='x'>&\""), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+        let places = PAGE.split("{{").skip(1).filter_map(|p| p.split_once("}}"));
+        let texts: Vec<_> = places.map(|(name, _)| (name, "{{words}}".to_owned())).collect();
+        assert_eq!(fill(&texts).matches("{{words}}").count(), texts.len());
+    }
+}

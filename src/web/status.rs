@@ -1,0 +1,115 @@
+//! `/bot/status`: everything that is known, as JSON. `katana-bot status` shows it as a table.
+
+use serde_json::{Value, json};
+
+use super::health::finding;
+use super::view::{View, seconds, time};
+use crate::model::beat::Loop;
+use crate::model::streak::Run;
+use crate::supervise::{Depth, System};
+
+/// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
+pub(super) fn json(view: &View<'_>) -> Value {
+    let (report, vitals, about) = (&view.report, view.vitals, &view.about);
+    let reading = &report.reading;
+    let findings: Vec<Value> = view.findings().iter().map(|f| finding(f, true)).collect();
+    json!({
+        "status": report.verdict.status.name(),
+        "health": view.health(),
+        "phase": report.phase.name(),
+        "ready": view.obstacles(true).is_empty(),
+        "reasons": view.obstacles(true),
+        "findings": findings,
+        "about": {
+            "version": about.version,
+            "environment": about.environment,
+            "username": about.username,
+            "provider": about.provider,
+            "model": about.model,
+            "pid": std::process::id(),
+            "uptime_s": seconds(view.now_ms),
+        },
+        "report": {
+            "sequence": report.sequence,
+            "age_s": seconds(view.report_age_ms),
+            "stale": view.stale,
+        },
+        "polling": streak(view, &vitals.polling.read()),
+        "sending": streak(view, &vitals.sending.read()),
+        "provider": streak(view, &vitals.provider.read()),
+        "store": streak(view, &vitals.store.read()),
+        "queues": {
+            "inbox": reading.inbox.map(depth),
+            "outbox": reading.outbox.map(depth),
+            "at_telegram": reading.pending,
+            "backlog_full": reading.backlog_full,
+        },
+        "paused": reading.paused,
+        "last_processed": view.processed_at_ms().and_then(time),
+        "counts": counts(view),
+        "recent": {
+            "window_s": reading.recent.window_s,
+            "command_s": reading.recent.command_s,
+            "provider_s": reading.recent.provider_s,
+            "commit_s": reading.recent.commit_s,
+            "done": reading.recent.done,
+            "failed": reading.recent.failed,
+            "error_ratio": reading.recent.error_ratio(),
+        },
+        "loops": Value::Object(
+            Loop::ALL
+                .map(|l| (l.name().to_owned(), json!(vitals.silent_ms(l).map(seconds))))
+                .into_iter()
+                .collect(),
+        ),
+        "system": reading.system.as_ref().map(system),
+    })
+}
+
+fn streak(view: &View<'_>, run: &Run) -> Value {
+    let failing = run.failing_since_ms.map(|at| seconds(view.now_ms.saturating_sub(at)));
+    json!({
+        "last_worked": run.worked_at_ms.and_then(time),
+        "last_worked_age_s": view.worked_age_s(run),
+        "failures": run.failures,
+        "failing_for_s": failing,
+        "class": run.class,
+    })
+}
+
+fn depth(depth: Depth) -> Value {
+    json!({"count": depth.count, "oldest_s": depth.oldest_ms.map(seconds)})
+}
+
+fn counts(view: &View<'_>) -> Value {
+    let v = view.vitals;
+    json!({
+        "updates": v.updates.get(),
+        "commands": v.commands.get(),
+        "answers": v.answers.get(),
+        "answers_failed": v.answers_failed.get(),
+        "sent": v.sent.get(),
+        "dropped": v.dropped.get(),
+        "possible_duplicates": v.possible_duplicates.get(),
+        "polls": v.polls.get(),
+        "polls_failed": v.polls_failed.get(),
+        "conflicts": v.conflicts.get(),
+        "rate_limited": v.rate_limited.get(),
+    })
+}
+
+fn system(system: &System) -> Value {
+    json!({
+        "cpu_ratio": system.cpu_ratio,
+        "memory_total_bytes": system.memory_total_bytes,
+        "memory_used_bytes": system.memory_used_bytes,
+        "disk_total_bytes": system.disk_total_bytes,
+        "disk_free_bytes": system.disk_free_bytes,
+        "processes": system.processes,
+        "rss_bytes": system.rss_bytes,
+        "open_files": system.open_files,
+        "open_files_max": system.open_files_max,
+        "threads": system.threads,
+        "cpu_seconds": system.cpu_seconds,
+    })
+}

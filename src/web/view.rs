@@ -1,0 +1,127 @@
+//! One look at the bot for one answer: the last report, how old it is, and what stands in the
+//! vitals now.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::guard::Guard;
+use super::{About, Parts};
+use crate::model::finding::{Finding, Severity, Status};
+use crate::model::limits;
+use crate::model::streak::Run;
+use crate::model::vitals::Vitals;
+use crate::supervise::{Phase, Report};
+
+/// What all answers are made from.
+pub(super) struct Stand {
+    pub parts: Parts,
+    pub guard: Guard,
+}
+
+/// One moment.
+pub(super) struct View<'a> {
+    pub about: Arc<About>,
+    pub vitals: &'a Vitals,
+    pub report: Arc<Report>,
+    /// Milliseconds since the start of the process.
+    pub now_ms: u64,
+    /// Since the last report was made, or since the start when there is none.
+    pub report_age_ms: u64,
+    /// Whether reports have stopped coming.
+    pub stale: bool,
+}
+
+impl Stand {
+    pub(super) fn view(&self) -> View<'_> {
+        let Parts { board, vitals, about, report_every, .. } = &self.parts;
+        let report = board.report();
+        let now_ms = vitals.now_ms();
+        let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
+        let bound = *report_every * 3 + limits::REPORT_SLACK;
+        // While the bot drains, the supervisor may have ended rightly.
+        let stale =
+            u128::from(report_age_ms) > bound.as_millis() && report.phase != Phase::Draining;
+        let about = about.get();
+        View { about, vitals, report, now_ms, report_age_ms, stale }
+    }
+}
+
+impl View<'_> {
+    /// What is wrong, worst first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.report.verdict.findings
+    }
+
+    /// In the words of `/health`.
+    pub fn health(&self) -> &'static str {
+        match self.report.verdict.status {
+            _ if self.stale => "unhealthy",
+            Status::Ok => "healthy",
+            Status::Degraded => "degraded",
+            Status::Failing => "unhealthy",
+        }
+    }
+
+    /// The words for a supervisor that stands still.
+    pub fn stale_words(&self) -> Option<String> {
+        self.stale.then(|| {
+            let age = self.report_age_ms / 1000;
+            format!("the supervisor does not turn: its last report is {age} s old")
+        })
+    }
+
+    /// Why a question that is asked now may stay without an answer; empty when it would not.
+    pub fn obstacles(&self, full: bool) -> Vec<String> {
+        let mut reasons = Vec::new();
+        match self.report.phase {
+            Phase::Starting => reasons.push("starting: Telegram did not answer a poll yet".into()),
+            Phase::Draining => reasons.push("stopping: no new updates are taken".into()),
+            Phase::Running => {}
+        }
+        reasons.extend(self.stale_words());
+        let blocking = self.findings().iter().filter(|f| f.kind.blocks_answers());
+        reasons.extend(blocking.map(|f| {
+            if full { format!("{}: {}", f.kind.name(), f.text) } else { f.kind.name().to_owned() }
+        }));
+        if reasons.is_empty() && !self.report.is_ready() {
+            reasons.push("the last report says so".into());
+        }
+        reasons
+    }
+
+    /// Seconds since a call of this dependency worked.
+    pub fn worked_age_s(&self, run: &Run) -> Option<f64> {
+        run.worked_ms.map(|at| seconds(self.now_ms.saturating_sub(at)))
+    }
+
+    /// When an update was last done, Unix milliseconds.
+    pub fn processed_at_ms(&self) -> Option<i64> {
+        let at = self.vitals.processed_at_ms.load(std::sync::atomic::Ordering::Relaxed);
+        (at > 0).then_some(at)
+    }
+
+    /// Seconds since then.
+    pub fn processed_age_s(&self) -> Option<f64> {
+        let age = self.processed_at_ms().map(|at| self.vitals.wall_ms().saturating_sub(at).max(0));
+        age.and_then(|ms| u64::try_from(ms).ok()).map(seconds)
+    }
+}
+
+/// Milliseconds as seconds.
+pub(super) fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Unix milliseconds as RFC 3339, whole seconds.
+pub(super) fn time(ms: i64) -> Option<String> {
+    Timestamp::from_second(ms.div_euclid(1000)).ok().map(|t| t.to_string())
+}
+
+/// What a severity means for one dependency, in the words of `/health`.
+pub(super) fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Degraded => "degraded",
+        Severity::Failing => "unhealthy",
+    }
+}

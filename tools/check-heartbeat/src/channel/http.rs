@@ -1,0 +1,181 @@
+//! Small HTTP calls, and words for their errors that hold nothing of the address but scheme and host.
+//!
+//! Invariants: one call ends by its deadline, however slowly the other side drips; redirects are not
+//! followed; what is read of an answer is bounded.
+
+use std::io::Read;
+use std::time::Instant;
+
+use ureq::http::{Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, Proxy, Timeout};
+
+use super::Failure;
+use super::words::quote;
+
+/// How much of an answer is read, in bytes. Telegram repeats the message with its entities.
+const ANSWER_BYTES: u64 = 64 * 1024;
+
+/// The part of an address that may be shown, such as `https://api.telegram.org`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Scheme, host, and the port if one was written.
+    pub shown: String,
+    /// Whether the call is encrypted.
+    pub tls: bool,
+    /// Whether the host is this machine.
+    pub loopback: bool,
+}
+
+impl Origin {
+    /// Of a whole address; the error says what is wrong without repeating it.
+    pub fn of(url: &str) -> Result<Self, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "is not an address such as https://host/path")?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("must begin with https:// or http://"),
+        };
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or("has no host")?;
+        let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+        let shown = format!("{}://{host}{port}", if tls { "https" } else { "http" });
+        Ok(Self { shown, tls, loopback: is_loopback(host) })
+    }
+}
+
+/// Whether a host, by name or address, is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let address = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    address || host == "localhost" || host.ends_with(".localhost")
+}
+
+/// What came back: the status, and the beginning of the body.
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// A client for one call to `origin` that ends by `end`. Proxies are taken from the usual
+/// variables (`HTTPS_PROXY`, `NO_PROXY`, …), never for this machine itself.
+pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
+    let proxy = if origin.loopback { None } else { Proxy::try_from_env() };
+    if origin.tls || proxy.is_some() {
+        // An error means that the process has one already, which serves as well.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    Agent::config_builder()
+        .timeout_global(Some(end.saturating_duration_since(Instant::now())))
+        .proxy(proxy)
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_response_header_size(16 * 1024)
+        .user_agent(concat!("check-heartbeat/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// Reads what there is of the answer. A body that breaks off is kept as far as it came: the status
+/// was read, and says already whether the call was accepted.
+pub(super) fn answer(response: Response<Body>) -> Answer {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    let _ = response.into_body().into_reader().take(ANSWER_BYTES).read_to_end(&mut body);
+    Answer { status, body }
+}
+
+/// Why a call had no answer. Never the text of ureq's own error: some repeat the address.
+pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
+    let host = &origin.shown;
+    match error {
+        ureq::Error::Timeout(at) => {
+            Failure::transient(format!("no answer from {host} in time ({})", stage(*at)))
+        }
+        ureq::Error::HostNotFound => Failure::transient(format!("cannot find the host of {host}"))
+            .hint("check the name, and that this machine can resolve names"),
+        ureq::Error::Io(error) => {
+            if let Some(tls) = tls_error(error) {
+                return tls_failure(tls, host);
+            }
+            Failure::transient(format!("cannot reach {host}: {}", io_words(error)))
+        }
+        ureq::Error::Rustls(error) => tls_failure(error, host),
+        ureq::Error::Tls(_) => Failure::transient(format!("cannot speak TLS with {host}")),
+        ureq::Error::ConnectionFailed => Failure::transient(format!("cannot connect to {host}")),
+        ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
+            Failure::transient(format!("cannot reach {host} through the proxy"))
+                .hint("check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY")
+        }
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            Failure::permanent(format!("cannot call {host}: the address is not valid"))
+        }
+        _ => Failure::transient(format!("cannot understand the answer of {host}")),
+    }
+}
+
+fn stage(at: Timeout) -> &'static str {
+    match at {
+        Timeout::Resolve => "looking up its name",
+        Timeout::Connect => "connecting",
+        Timeout::SendRequest | Timeout::SendBody => "sending the request",
+        Timeout::RecvResponse | Timeout::RecvBody => "waiting for the answer",
+        _ => "the time for one attempt was used up",
+    }
+}
+
+/// The words of an input or output error. Only those of the system itself are repeated.
+pub(super) fn io_words(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => std::io::Error::from_raw_os_error(code).to_string(),
+        None => error.kind().to_string(),
+    }
+}
+
+/// The TLS error inside an input or output error.
+pub(super) fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    let direct = inner.downcast_ref::<rustls::Error>();
+    direct.or_else(|| inner.source().and_then(|source| source.downcast_ref()))
+}
+
+/// Why TLS failed, and what may help.
+pub(super) fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
+    let words = quote(&error.to_string());
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            Failure::transient(format!("cannot trust the certificate of {host}: {words}")).hint(
+                "check the host name and this machine's clock; a private authority must be in the \
+                 system's store (update-ca-certificates), or for mail in ca_file",
+            )
+        }
+        rustls::Error::InvalidMessage(_) => {
+            Failure::transient(format!("cannot speak TLS with {host}: it answers without TLS"))
+        }
+        _ => Failure::transient(format!("cannot speak TLS with {host}: {words}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_scheme_and_host_are_shown() {
+        for (url, shown, loopback) in [
+            ("https://hc-ping.com/uuid-1?x=secret#f", "https://hc-ping.com", false),
+            ("https://user:secret@host.example:8443/p", "https://host.example:8443", false),
+            ("http://[::1]:80/x", "http://[::1]:80", true),
+            ("http://127.0.0.1:9/x", "http://127.0.0.1:9", true),
+            ("http://127.evil.example/", "http://127.evil.example", false),
+        ] {
+            let origin = Origin::of(url).expect(url);
+            assert_eq!((origin.shown.as_str(), origin.loopback), (shown, loopback));
+        }
+        for bad in ["", "host/path", "ftp://host/", "https://", "https:///secret", "a b"] {
+            assert!(Origin::of(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One run: judge, say it, then tell people what they do not know yet.
+//!
+//! The judgement is printed before anything is sent, and needs neither configuration nor state nor
+//! network. The whole run ends within 50 s: channels get what is left until [`ALERTS`].
+
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use heartbeat::{Now, State};
+
+use crate::channel::{self, Failure};
+use crate::cli::Args;
+use crate::config::Config;
+use crate::deliver::deliver;
+use crate::dues::Due;
+use crate::incident::Mode;
+use crate::notice::{Kind, Level, Notice};
+use crate::report::{self, Told};
+use crate::tell::{host, open_channels, tell};
+use crate::watch::{Checked, Watch};
+
+/// When channels must be done, after the start of the run.
+const ALERTS: Duration = Duration::from_secs(44);
+
+/// When pings must be done, after the start of the run.
+const PINGS: Duration = Duration::from_secs(20);
+
+/// Does one run and returns its exit status.
+pub fn run(args: &Args) -> u8 {
+    let begun = Instant::now();
+    let config = Config::load(args.config.as_deref());
+    if args.test_alert {
+        return test_alert(args, config, begun);
+    }
+    let now = Now::read();
+    let checked: Vec<Checked> = watches(args, &config).iter().map(|w| w.check(&now)).collect();
+    report::found(args, &checked);
+    let mut problems = config.problems.clone();
+    let mut told = Told::default();
+    if !args.no_alert {
+        let pings = ping(&checked, begun + PINGS);
+        told = tell(args, &config, &checked, &now, begun + ALERTS, &mut problems);
+        collect_pings(pings, begun + PINGS, &mut told);
+    }
+    let exit = report::status(args, report::worst(&checked), !problems.is_empty());
+    report::problems(&problems);
+    report::told(args, &told);
+    if args.json {
+        report::out(&report::json(&checked, &told, &problems, exit));
+    }
+    exit
+}
+
+/// What to check: the one file that was named, else what is configured, else the packaged file.
+fn watches(args: &Args, config: &Config) -> Vec<Watch> {
+    let default = |file: &Path| Watch {
+        name: Watch::name_for(file),
+        file: file.to_owned(),
+        threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
+        stopped_ok: false,
+        ping_url: config.ping_url.clone(),
+        patience: config.patience,
+    };
+    let mut watches = match &args.file {
+        Some(file) => {
+            let known = config.watches.iter().find(|w| w.file == *file).cloned();
+            vec![known.unwrap_or_else(|| default(file))]
+        }
+        None if config.watches.is_empty() => vec![default(Path::new(heartbeat::DEFAULT_PATH))],
+        None => config.watches.clone(),
+    };
+    if let Some(threshold) = args.threshold {
+        watches.iter_mut().for_each(|watch| watch.threshold = threshold);
+    }
+    watches
+}
+
+/// Starts the pings of all watches that are not critical.
+fn ping(checked: &[Checked], deadline: Instant) -> Vec<(String, JoinHandle<Result<(), Failure>>)> {
+    let good = checked.iter().filter(|c| c.judgement.state != State::Critical);
+    let mut started: Vec<(String, JoinHandle<_>)> = Vec::new();
+    let mut urls: Vec<String> = Vec::new();
+    for url in good.filter_map(|c| c.watch.ping_url.clone()) {
+        // One address for several watches means all of them: it stays silent while one is bad.
+        let shared = |c: &&Checked| c.watch.ping_url.as_ref() == Some(&url);
+        let bad = checked.iter().filter(shared).any(|c| c.judgement.state == State::Critical);
+        if bad || urls.contains(&url) {
+            continue;
+        }
+        urls.push(url.clone());
+        let name = checked.iter().find(shared).map(|c| c.watch.name.clone()).unwrap_or_default();
+        started.push((name, thread::spawn(move || channel::ping(&url, deadline))));
+    }
+    started
+}
+
+fn collect_pings(
+    pings: Vec<(String, JoinHandle<Result<(), Failure>>)>,
+    deadline: Instant,
+    told: &mut Told,
+) {
+    for (watch, ping) in pings {
+        // A ping ends by its deadline; the margin is for what the network stack may add.
+        while !ping.is_finished() && Instant::now() < deadline + Duration::from_secs(1) {
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        let failure = match ping.is_finished().then(|| ping.join()) {
+            Some(Ok(Ok(()))) => continue,
+            Some(Ok(Err(failure))) => failure.message,
+            Some(Err(_)) | None => "cannot ping: there was no answer in time".to_owned(),
+        };
+        told.remarks.push(format!("ping_url of {watch}: {failure}"));
+    }
+}
+
+/// Sends a test through every channel, whatever the mode, and says what came of each.
+fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
+    let channels = open_channels(&config);
+    let mut problems = config.problems.clone();
+    problems.extend(channels.problems);
+    let now = Now::read();
+    let watch = watches(args, &config).into_iter().next().map(|w| w.name).unwrap_or_default();
+    let incident = format!("test-{:x}", now.time_ms.max(0));
+    let notice = Notice {
+        incident: incident.clone(),
+        number: 1,
+        kind: Kind::Test,
+        level: Level::Warning,
+        watch,
+        finding: None,
+        host: config.host.clone().unwrap_or_else(host),
+        environment: None,
+        summary: "This is a test; nothing is wrong.".to_owned(),
+        details: vec!["Somebody ran check-heartbeat --test-alert.".to_owned()],
+        started_ms: now.time_ms,
+        ended_ms: None,
+        duration_s: None,
+        at_ms: now.time_ms,
+    };
+    let due = |name: &str| Due {
+        kind: Kind::Test,
+        incidents: vec![incident.clone()],
+        offers: vec![(name.to_owned(), notice.clone())],
+    };
+    let dues: Vec<Due> = channels.open.iter().map(|channel| due(channel.name())).collect();
+    let count = dues.len();
+    let outcomes = deliver(channels.open, &dues, Mode::All, begun + ALERTS, &mut |_, _| true);
+    report::tested(args, &outcomes);
+    report::problems(&problems);
+    if count == 0 && problems.is_empty() {
+        report::err(
+            "no channel is configured (write a [[channel]] table, or set TELEGRAM_ALERT_BOT_TOKEN \
+             and TELEGRAM_ALERT_CHAT_ID)",
+        );
+    }
+    let accepted = outcomes.iter().filter(|o| o.result.is_ok()).count();
+    let exit = match accepted == count && count > 0 {
+        _ if !problems.is_empty() || count == 0 => report::EXIT_CONFIG,
+        true => 0,
+        false => 1,
+    };
+    if args.json {
+        let told = Told { outcomes, ..Told::default() };
+        report::out(&report::json(&[], &told, &problems, exit));
+    }
+    exit
+}

@@ -1,0 +1,218 @@
+//! Telling people: from what was found to what the channels accepted, by way of the book.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use heartbeat::{Now, State};
+
+use crate::book::Book;
+use crate::channel::{self, Channel, Environment};
+use crate::cli::Args;
+use crate::config::{Config, Entry, Problem};
+use crate::deliver::{Outcome, deliver};
+use crate::dues::{Due, Telling};
+use crate::incident::{Audience, Mode};
+use crate::report::Told;
+use crate::spool::{self, Opened, Spool};
+use crate::stamp::Stamp;
+use crate::watch::{AlertOn, Checked};
+
+/// The channels that can be used now, and who else is to be told one day.
+pub struct Channels {
+    /// Those that can be used.
+    pub open: Vec<Box<dyn Channel>>,
+    /// Every channel that is configured, whether it could be opened or not.
+    pub audience: Audience,
+    /// What is wrong with those that cannot be opened.
+    pub problems: Vec<Problem>,
+}
+
+/// Opens the channels of the configuration, else the one that the environment describes.
+pub fn open_channels(config: &Config) -> Channels {
+    let env = Environment::of_process();
+    let mut channels = Channels {
+        open: Vec::new(),
+        audience: Audience { names: Vec::new(), mode: config.mode, complete: config.complete },
+        problems: Vec::new(),
+    };
+    for (index, Entry { name, settings }) in config.channels.iter().enumerate() {
+        channels.audience.names.push(name.clone());
+        let Some(settings) = settings else { continue };
+        match settings.open(&env) {
+            Ok(channel) => channels.open.push(channel),
+            Err(problem) => channels.problems.push(Problem {
+                key: format!("channel[{}].{}", index + 1, problem.key),
+                message: problem.message,
+                hint: problem.hint,
+            }),
+        }
+    }
+    if config.channels.is_empty() {
+        match channel::telegram_from_env(&env) {
+            Some(Ok(channel)) => {
+                channels.audience.names.push(channel.name().to_owned());
+                channels.open.push(channel);
+            }
+            Some(Err(problem)) => {
+                channels.audience.complete = false;
+                channels.problems.push(Problem {
+                    key: problem.key,
+                    message: problem.message,
+                    hint: problem.hint,
+                });
+            }
+            None => {}
+        }
+    }
+    channels
+}
+
+/// Where incidents are remembered.
+fn state_dir(args: &Args) -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(dir) = &args.state_dir {
+        return Some(dir.clone());
+    }
+    if let Some(dirs) = variable("STATE_DIRECTORY") {
+        // systemd.exec(5): several are separated by colons.
+        return dirs.to_str().and_then(|d| d.split(':').next()).map(PathBuf::from);
+    }
+    if spool::own_uid() == Some(0) {
+        return Some("/var/lib/katana-check".into());
+    }
+    let state = variable("XDG_STATE_HOME");
+    let state = state.or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    state.map(|dir| dir.join("check-heartbeat"))
+}
+
+/// Tells people what they do not know yet.
+pub fn tell(
+    args: &Args,
+    config: &Config,
+    checked: &[Checked],
+    now: &Now,
+    deadline: Instant,
+    problems: &mut Vec<Problem>,
+) -> Told {
+    let mut told = Told::default();
+    let channels = open_channels(config);
+    problems.extend(channels.problems.iter().cloned());
+    // Nobody to tell, now or later: nothing to remember.
+    if channels.audience.names.is_empty() && channels.audience.complete {
+        return told;
+    }
+    let folder = state_dir(args).unwrap_or_else(|| "/var/lib/katana-check".into());
+    let spare = spool::spare_for(&folder);
+    // The usual case: all is well and was so before. Nothing is written, not even a lock.
+    let good = checked.iter().all(|c| c.judgement.state == State::Ok);
+    if good && !spool::exists(&folder, spare.as_deref()) {
+        return told;
+    }
+    let spool = match spool::open(&folder, spare.as_deref()) {
+        Ok(Opened::Ours(spool)) => Some(spool),
+        Ok(Opened::Busy) => {
+            told.busy = true;
+            return told;
+        }
+        Err(problem) => {
+            told.remarks.push(without_memory(&problem));
+            None
+        }
+    };
+    let telling = Telling {
+        host: config.host.clone().unwrap_or_else(host),
+        reminder_ms: u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0),
+    };
+    let teller = Teller { spool, telling, alert_on: config.alert_on, deadline };
+    teller.tell(checked, channels.open, &channels.audience, &Stamp::from(now), &mut told);
+    told
+}
+
+fn without_memory(problem: &str) -> String {
+    format!("{problem}; people are told all the same, but the next run will not know it")
+}
+
+/// All that telling needs beside what was found.
+pub struct Teller {
+    /// Where the book lies; `None` when nothing can be remembered.
+    pub spool: Option<Spool>,
+    /// How often, and from where, people are told.
+    pub telling: Telling,
+    /// What people are told of.
+    pub alert_on: AlertOn,
+    /// When channels must be done.
+    pub deadline: Instant,
+}
+
+impl Teller {
+    /// Takes in what was found, and tells people what they do not know yet.
+    pub fn tell(
+        &self,
+        checked: &[Checked],
+        open: Vec<Box<dyn Channel>>,
+        audience: &Audience,
+        now: &Stamp,
+        told: &mut Told,
+    ) {
+        let (mut book, problems) = self.spool.as_ref().map(Spool::load).unwrap_or_default();
+        told.remarks.extend(problems);
+        let before = book.clone();
+        for one in checked {
+            one.enter(&mut book, self.alert_on, now);
+        }
+        book.tidy(audience, now);
+        let ready = open.iter().map(|c| c.name().to_owned()).collect();
+        let ready = Audience { names: ready, ..audience.clone() };
+        let dues = book.dues(&ready, &self.telling, now);
+        for due in &dues {
+            book.attempt(due);
+        }
+        if book != before {
+            self.save(&mut book, told);
+        }
+        if dues.is_empty() {
+            return;
+        }
+        told.outcomes = self.offer(open, &dues, audience.mode, &mut book, now, &mut told.remarks);
+    }
+
+    fn offer(
+        &self,
+        open: Vec<Box<dyn Channel>>,
+        dues: &[Due],
+        mode: Mode,
+        book: &mut Book,
+        now: &Stamp,
+        remarks: &mut Vec<String>,
+    ) -> Vec<Outcome> {
+        let mut mark = |due: &Due, outcome: &Outcome| {
+            match &outcome.result {
+                Ok(()) => book.accepted(due, &outcome.channel, mode, now),
+                Err(failure) => book.refused(&outcome.channel, failure.permanent, now),
+            }
+            let Some(spool) = &self.spool else { return true };
+            let saved = spool.save(book);
+            if let Err(problem) = &saved {
+                remarks.push(format!("{problem}; this notice may come again"));
+            }
+            // What cannot be marked is not sent, or it would come again every minute.
+            saved.is_ok()
+        };
+        deliver(open, dues, mode, self.deadline, &mut mark)
+    }
+
+    fn save(&self, book: &mut Book, told: &mut Told) {
+        if let Some(Err(problem)) = self.spool.as_ref().map(|spool| spool.save(book)) {
+            told.remarks.push(without_memory(&problem));
+        }
+    }
+}
+
+/// The name of this machine.
+pub fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unknown-host".to_owned(),
+        name => name.to_owned(),
+    }
+}

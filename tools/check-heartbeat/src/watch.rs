@@ -1,0 +1,181 @@
+//! One watched file: judged, and turned into signs for the book of incidents.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use heartbeat::{Heartbeat, Judgement, Now, Reason, Severity, State};
+
+use crate::book::Book;
+use crate::incident::{Bad, Patience, Sign, Subject};
+use crate::notice::Level;
+use crate::stamp::Stamp;
+
+/// A file to watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// Its name in lines, notices and incidents.
+    pub name: String,
+    /// The heartbeat file.
+    pub file: PathBuf,
+    /// The age past which a beat is stale.
+    pub threshold: Duration,
+    /// Whether a program that was stopped on purpose is well for any time.
+    pub stopped_ok: bool,
+    /// Fetched after each check that is not critical.
+    pub ping_url: Option<String>,
+    /// How many checks it takes to change a mind.
+    pub patience: Patience,
+}
+
+/// What people are told of, beyond a heartbeat that is missing, stale or senseless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertOn {
+    /// A program that says that it fails.
+    pub failing: bool,
+    /// The findings of a program that says that it is degraded.
+    pub degraded: bool,
+}
+
+/// A watch and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What was checked.
+    pub watch: Watch,
+    /// What was found.
+    pub judgement: Judgement,
+}
+
+impl Watch {
+    /// The name for a file that has none.
+    pub fn name_for(file: &Path) -> String {
+        if file == Path::new(heartbeat::DEFAULT_PATH) {
+            return "katana-bot".to_owned();
+        }
+        file.display().to_string()
+    }
+
+    /// Reads and judges the file.
+    pub fn check(&self, now: &Now) -> Checked {
+        let content = heartbeat::read(&self.file);
+        let content = content.as_deref();
+        let mut judgement = heartbeat::judge(content, now, self.threshold);
+        if self.stopped_ok && judgement.reason == Reason::StoppedLong {
+            judgement.state = State::Ok;
+            judgement.text.push_str(", as it may be");
+        }
+        Checked { watch: self.clone(), judgement }
+    }
+}
+
+impl Checked {
+    /// One line without the state: name, file where it helps, and what was found.
+    pub fn line(&self) -> String {
+        let (watch, judgement) = (&self.watch, &self.judgement);
+        let who = judgement.heartbeat.as_ref().and_then(environment);
+        let who = who.map(|e| format!(" ({e})")).unwrap_or_default();
+        match judgement.state {
+            State::Ok | State::Warning => format!("{}{who}: {}", watch.name, judgement.text),
+            State::Critical if watch.name == watch.file.display().to_string() => {
+                format!("{}{who}: {}", watch.name, judgement.text)
+            }
+            State::Critical => {
+                format!("{}{who}: {} [{}]", watch.name, judgement.text, watch.file.display())
+            }
+        }
+    }
+
+    /// Takes what was found into the book.
+    pub fn enter(&self, book: &mut Book, alert_on: AlertOn, now: &Stamp) {
+        let (judgement, patience) = (&self.judgement, self.watch.patience);
+        let whole = self.subject(None);
+        book.observe(&whole, self.sign(alert_on), now, patience);
+        let named = self.degraded(alert_on);
+        let mut names = book.findings(&self.watch.name);
+        names.retain(|name| named.iter().all(|(n, _)| n != name));
+        for (name, bad) in named {
+            book.observe(&self.subject(Some(name)), Sign::Bad(bad), now, patience);
+        }
+        for name in names {
+            let sign = if judgement.state == State::Critical || self.unknowing() {
+                // The alert about the whole speaks for its findings, and a dead program tells none.
+                Sign::Hold
+            } else {
+                Sign::Good { summary: format!("no longer reported; {}", judgement.text) }
+            };
+            book.observe(&self.subject(Some(name)), sign, now, patience);
+        }
+    }
+
+    fn subject(&self, finding: Option<String>) -> Subject {
+        Subject { watch: self.watch.name.clone(), finding }
+    }
+
+    /// Whether this check says neither that all is well nor that something is wrong: a program that
+    /// was just stopped, or not started yet, may come back as it was.
+    fn unknowing(&self) -> bool {
+        matches!(self.judgement.reason, Reason::Starting | Reason::Stopped)
+    }
+
+    /// What is said of the program as a whole.
+    fn sign(&self, alert_on: AlertOn) -> Sign {
+        let judgement = &self.judgement;
+        if self.unknowing() {
+            return Sign::Hold;
+        }
+        let told = judgement.reason != Reason::Failing || alert_on.failing;
+        if judgement.state != State::Critical || !told {
+            return Sign::Good { summary: judgement.text.clone() };
+        }
+        Sign::Bad(Bad {
+            level: Level::Critical,
+            summary: judgement.text.clone(),
+            details: self.details(),
+            environment: judgement.heartbeat.as_ref().and_then(environment),
+        })
+    }
+
+    /// The findings of a degraded program, each an incident of its own.
+    fn degraded(&self, alert_on: AlertOn) -> Vec<(String, Bad)> {
+        let judgement = &self.judgement;
+        let Some(beat) = &judgement.heartbeat else { return Vec::new() };
+        if judgement.reason != Reason::Degraded || !alert_on.degraded {
+            return Vec::new();
+        }
+        let bad = |summary: String| Bad {
+            level: Level::Warning,
+            summary,
+            details: self.details(),
+            environment: environment(beat),
+        };
+        if beat.findings.is_empty() {
+            return vec![("degraded".to_owned(), bad(judgement.text.clone()))];
+        }
+        let summary = |name: &str, text: &str| match text {
+            "" => name.to_owned(),
+            text => text.to_owned(),
+        };
+        beat.findings.iter().map(|f| (f.name.clone(), bad(summary(&f.name, &f.text)))).collect()
+    }
+
+    fn details(&self) -> Vec<String> {
+        let judgement = &self.judgement;
+        let mut details = Vec::new();
+        if let Some(beat) = &judgement.heartbeat {
+            if judgement.reason == Reason::Failing {
+                let mut findings: Vec<_> = beat.findings.iter().collect();
+                findings.sort_by_key(|f| f.severity != Severity::Failing);
+                let line = |f: &&heartbeat::Finding| {
+                    format!("Finding: {} ({}): {}", f.name, f.severity.word(), f.text)
+                };
+                details.extend(findings.iter().take(16).map(line));
+            }
+            details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
+        }
+        details.push(format!("File: {}", self.watch.file.display()));
+        details
+    }
+}
+
+fn environment(beat: &Heartbeat) -> Option<String> {
+    Some(beat.environment.clone()).filter(|e| !e.is_empty())
+}

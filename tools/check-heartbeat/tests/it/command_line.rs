@@ -1,0 +1,145 @@
+//! Flags, exit statuses, and mistakes in the configuration.
+
+use heartbeat::{Severity, Verdict};
+use serde_json::Value;
+
+use crate::place::{Place, ran};
+
+#[test]
+fn nagios_gets_its_words_and_statuses() {
+    let place = Place::new();
+    place.beat(Verdict::Ok, 3, &[]);
+    let ran = place.check(&["--nagios"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("HEARTBEAT OK - "), "{ran:?}");
+    assert!(ran.out.ends_with(" | age=3s;120;120;0\n"), "{ran:?}");
+    place.beat(Verdict::Degraded, 3, &[("cpu", Severity::Degraded, "a|b")]);
+    let ran = place.check(&["--nagios"]);
+    assert_eq!(ran.status, 1);
+    assert_eq!(ran.out.matches('|').count(), 1, "{ran:?}");
+    assert!(ran.out.starts_with("HEARTBEAT WARNING - "), "{ran:?}");
+    std::fs::remove_file(&place.heartbeat).unwrap();
+    let ran = place.check(&["--nagios"]);
+    assert_eq!((ran.status, ran.err.as_str()), (2, ""));
+    assert!(ran.out.starts_with("HEARTBEAT CRITICAL - "), "{ran:?}");
+    assert!(!ran.out.contains('|'), "no age, no data: {ran:?}");
+    assert_eq!(place.check(&["--nagios", "--no-such-flag"]).status, 3);
+    std::fs::write(place.path("config.toml"), "nonsense = 1\n").unwrap();
+    place.good();
+    assert_eq!(place.check(&["--nagios"]).status, 3);
+}
+
+#[test]
+fn programs_get_json() {
+    let place = Place::new();
+    place.beat(Verdict::Degraded, 3, &[("cpu", Severity::Degraded, "91 %")]);
+    let ran = place.check(&["--json"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&json["state"], &json["exit"]), (&"warning".into(), &0.into()));
+    let watch = &json["watches"][0];
+    assert_eq!(watch["reason"], "degraded");
+    assert_eq!(watch["threshold_s"], 120);
+    assert_eq!(watch["heartbeat"]["findings"][0]["name"], "cpu");
+    std::fs::remove_file(&place.heartbeat).unwrap();
+    let ran = place.check(&["--json"]);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.status, &json["state"], &json["exit"]), (1, &"critical".into(), &1.into()));
+    assert_eq!(json["watches"][0]["reason"], "missing");
+    assert!(ran.err.starts_with("CRITICAL: "), "{ran:?}");
+}
+
+#[test]
+fn quiet_means_silence_unless_critical() {
+    let place = Place::new();
+    place.good();
+    let ran = place.check(&["--quiet"]);
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+    place.beat(Verdict::Degraded, 1, &[]);
+    let ran = place.check(&["--quiet"]);
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+    place.stale();
+    let ran = place.check(&["--quiet"]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    assert!(ran.err.starts_with("CRITICAL: "));
+}
+
+#[test]
+fn wrong_arguments_are_64() {
+    let place = Place::new();
+    for args in [
+        &["--no-such-flag"][..],
+        &["--threshold", "soon"],
+        &["--threshold", "-5"],
+        &["--threshold"],
+        &["surplus"],
+        &["--quiet", "--verbose"],
+    ] {
+        let ran = place.run(args);
+        assert_eq!((ran.status, ran.out.as_str()), (64, ""), "{args:?}: {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+    for args in [&["--help"][..], &["--version"]] {
+        let ran = place.run(args);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn several_watches_have_the_worst_status() {
+    let place = Place::new();
+    let other = place.path("other");
+    place.good();
+    std::fs::write(&other, "12345\n").unwrap();
+    place.configure(&format!("[[watch]]\nname = \"other\"\nfile = \"{}\"\n", other.display()));
+    let ran = place.run(&[]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.out.starts_with("OK: bot (testing): "), "{ran:?}");
+    assert!(ran.err.starts_with("CRITICAL: other: "), "{ran:?}");
+    let ran = place.run(&["--nagios"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.out.contains("'age bot'=1s;120;120;0 'age other'="), "{ran:?}");
+    // One that is named on the command line is checked alone.
+    assert_eq!(place.check(&[]).status, 0);
+}
+
+#[test]
+fn a_mistake_in_the_configuration_never_stops_the_check() {
+    let place = Place::new();
+    let file = place.heartbeat.to_str().unwrap();
+    for (text, key) in [
+        ("this is not toml", "line 1"),
+        ("remindr = 1", "remindr"),
+        ("reminder = \"often\"", "reminder"),
+        ("[[channel]]\ntype = \"pigeon\"", "channel[1]"),
+        ("[[channel]]\ntype = \"telegram\"\nchat_id = 1", "channel[1]"),
+    ] {
+        std::fs::write(place.path("config.toml"), text).unwrap();
+        place.good();
+        let ran = place.run(&["--file", file]);
+        assert_eq!(ran.status, 78, "{text}: {ran:?}");
+        assert!(ran.out.starts_with("OK: "), "{ran:?}");
+        assert!(ran.err.starts_with("configuration: ") && ran.err.contains(key), "{ran:?}");
+        assert!(ran.err.contains(" ("), "each has a hint: {ran:?}");
+        place.stale();
+        let ran = place.run(&["--file", file]);
+        assert_eq!(ran.status, 1, "{text}: {ran:?}");
+        assert!(ran.err.contains("CRITICAL: ") && ran.err.contains(key), "{ran:?}");
+    }
+    let ran = place.run(&["--config", "no/such/file", "--file", file]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("cannot read no/such/file"), "{ran:?}");
+}
+
+#[test]
+fn the_default_configuration_need_not_exist() {
+    let place = Place::new();
+    place.good();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_check-heartbeat"));
+    command.env_clear().arg("--file").arg(&place.heartbeat).arg("--no-alert");
+    if std::path::Path::new(check_heartbeat::config::DEFAULT_CONFIG).exists() {
+        println!("SKIPPED: this machine has the default configuration");
+        return;
+    }
+    assert_eq!(ran(command).status, 0);
+}

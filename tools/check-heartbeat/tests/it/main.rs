@@ -1,0 +1,16 @@
+//! The checker as people use it: the real program on real files, and its library with a clock that
+//! can be set.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic wherever it stands")]
+#![allow(clippy::print_stdout, reason = "seeds and skips are told")]
+
+mod alerts;
+mod command_line;
+mod example;
+mod kills;
+mod network;
+mod outage;
+mod place;
+mod simulation;
+mod states;
+mod world;

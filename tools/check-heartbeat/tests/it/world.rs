@@ -1,0 +1,233 @@
+//! A machine whose clock, program, network and checker do what a test wants.
+//!
+//! Channels keep what they accepted. A kill is played by putting the state directory back to what
+//! it was at that moment, and by accepting nothing more in that run: that is what a real kill
+//! leaves behind.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use check_heartbeat::channel::{Channel, Failure};
+use check_heartbeat::dues::Telling;
+use check_heartbeat::incident::{Audience, Mode, Patience};
+use check_heartbeat::notice::Notice;
+use check_heartbeat::report::Told;
+use check_heartbeat::spool::{self, Opened, Spool};
+use check_heartbeat::stamp::Stamp;
+use check_heartbeat::tell::Teller;
+use check_heartbeat::watch::{AlertOn, Checked, Watch};
+use heartbeat::{Heartbeat, Now, Verdict};
+
+/// When in a delivery the checker is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    Before,
+    After,
+}
+
+#[derive(Default)]
+struct Shared {
+    accepted: BTreeMap<String, Vec<Notice>>,
+    down: BTreeMap<String, bool>,
+    /// Deliveries until the kill.
+    kill: Option<(u32, Kill)>,
+    /// The state at the moment of the kill.
+    snapshot: Option<Option<Vec<u8>>>,
+}
+
+/// A channel that keeps what it accepts.
+struct Recorder {
+    name: String,
+    book: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+}
+
+fn refused(message: &str) -> Result<(), Failure> {
+    Err(Failure { message: message.to_owned(), hint: None, permanent: false })
+}
+
+impl Channel for Recorder {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn deliver(&self, notice: &Notice, _: Instant) -> Result<(), Failure> {
+        let mut shared = self.shared.lock().unwrap();
+        if shared.snapshot.is_some() {
+            return refused("the checker is dead");
+        }
+        let mut dies = None;
+        if let Some((left, kill)) = &mut shared.kill {
+            if *left == 0 {
+                dies = Some(*kill);
+            } else {
+                *left -= 1;
+            }
+        }
+        if dies == Some(Kill::Before) {
+            shared.snapshot = Some(std::fs::read(&self.book).ok());
+            return refused("killed");
+        }
+        if shared.down.get(&self.name).copied().unwrap_or(false) {
+            return refused("the network is down");
+        }
+        shared.accepted.entry(self.name.clone()).or_default().push(notice.clone());
+        if dies == Some(Kill::After) {
+            shared.snapshot = Some(std::fs::read(&self.book).ok());
+        }
+        Ok(())
+    }
+}
+
+pub struct World {
+    folder: tempfile::TempDir,
+    pub now: Now,
+    beat: Heartbeat,
+    pub names: Vec<String>,
+    pub mode: Mode,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl World {
+    pub fn new(names: &[&str]) -> Self {
+        let now = Now {
+            time_ms: 1_795_245_873_000,
+            boot_id: Some("boot-1".to_owned()),
+            boot_ms: Some(10_000_000),
+        };
+        let beat = Heartbeat {
+            time_ms: now.time_ms,
+            boot_id: "boot-1".to_owned(),
+            boot_ms: 10_000_000,
+            sequence: 1,
+            pid: 1,
+            version: "1".to_owned(),
+            environment: "simulated".to_owned(),
+            verdict: Verdict::Ok,
+            findings: Vec::new(),
+            ages: Vec::new(),
+        };
+        Self {
+            folder: folder(),
+            now,
+            beat,
+            names: names.iter().map(|n| (*n).to_owned()).collect(),
+            mode: Mode::All,
+            shared: Arc::default(),
+        }
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn book(&self) -> PathBuf {
+        self.state().join("incidents.json")
+    }
+
+    pub fn remembers(&self) -> bool {
+        self.book().exists()
+    }
+
+    /// Lets time pass, by both clocks.
+    pub fn pass(&mut self, seconds: u64) {
+        self.now.time_ms += i64::try_from(seconds * 1000).unwrap();
+        self.now.boot_ms = self.now.boot_ms.map(|ms| ms + seconds * 1000);
+    }
+
+    /// Sets the wall clock.
+    pub fn jump(&mut self, seconds: i64) {
+        self.now.time_ms += seconds * 1000;
+    }
+
+    pub fn boot(&mut self, id: &str) {
+        self.now.boot_id = Some(id.to_owned());
+        self.now.boot_ms = Some(200_000);
+    }
+
+    /// The program beats, and says this of itself.
+    pub fn beat(&mut self, verdict: Verdict) {
+        self.beat.verdict = verdict;
+        self.beat.time_ms = self.now.time_ms;
+        self.beat.boot_id = self.now.boot_id.clone().unwrap();
+        self.beat.boot_ms = self.now.boot_ms.unwrap();
+        heartbeat::write(&self.folder.path().join("heartbeat"), &self.beat).unwrap();
+    }
+
+    pub fn network(&self, channel: &str, works: bool) {
+        self.shared.lock().unwrap().down.insert(channel.to_owned(), !works);
+    }
+
+    pub fn accepted(&self, channel: &str) -> Vec<Notice> {
+        self.shared.lock().unwrap().accepted.get(channel).cloned().unwrap_or_default()
+    }
+
+    /// One run of the checker, killed in the given delivery if there are so many. Whether it was.
+    pub fn check(&mut self, kill: Option<(u32, Kill)>) -> bool {
+        {
+            let mut shared = self.shared.lock().unwrap();
+            shared.kill = kill;
+            shared.snapshot = None;
+        }
+        let watch = Watch {
+            name: "bot".to_owned(),
+            file: self.folder.path().join("heartbeat"),
+            threshold: Duration::from_secs(120),
+            stopped_ok: false,
+            ping_url: None,
+            patience: Patience { failures: 1, goods: 1 },
+        };
+        let checked: Vec<Checked> = vec![watch.check(&self.now)];
+        let spool = lock(&self.state());
+        // What another run would find while this one is at work.
+        assert!(matches!(spool::open(&self.state(), None), Ok(Opened::Busy)));
+        let teller = Teller {
+            spool: Some(spool),
+            telling: Telling { host: "h".to_owned(), reminder_ms: Some(4 * 3_600_000) },
+            alert_on: AlertOn { failing: true, degraded: true },
+            deadline: Instant::now() + Duration::from_secs(40),
+        };
+        let open = self.names.iter().map(|name| -> Box<dyn Channel> {
+            let (name, book) = (name.clone(), self.book());
+            Box::new(Recorder { name, book, shared: self.shared.clone() })
+        });
+        let audience = Audience { names: self.names.clone(), mode: self.mode, complete: true };
+        let mut told = Told::default();
+        let now = Stamp::from(&self.now);
+        teller.tell(&checked, open.collect(), &audience, &now, &mut told);
+        assert!(told.remarks.is_empty(), "{:?}", told.remarks);
+        let snapshot = self.shared.lock().unwrap().snapshot.take();
+        let Some(snapshot) = snapshot else { return false };
+        match snapshot {
+            Some(bytes) => std::fs::write(self.book(), bytes).unwrap(),
+            None => std::fs::remove_file(self.book()).unwrap_or_default(),
+        }
+        true
+    }
+
+    /// Where the heartbeat lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A folder in memory, where syncing thousands of times takes no time; kills are played here, and
+/// power cuts are not.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// The spool of this test. Another test may start a program in this moment, whose process holds a
+/// copy of our lock until it has become that program.
+fn lock(state: &Path) -> Spool {
+    let begun = Instant::now();
+    loop {
+        if let Opened::Ours(spool) = spool::open(state, None).unwrap() {
+            return spool;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the spool stays busy");
+        std::thread::yield_now();
+    }
+}
