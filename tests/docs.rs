@@ -112,9 +112,11 @@ fn every_finding_has_its_page_in_the_runbook() {
         }
     }
     let stale = told.difference(&known);
-    complaints.extend(stale.map(|name| {
-        format!("docs/runbook.md: \"## {name}\" is no finding; remove or rename it")
-    }));
+    complaints.extend(
+        stale.map(|name| {
+            format!("docs/runbook.md: \"## {name}\" is no finding; remove or rename it")
+        }),
+    );
     none(complaints, "findings");
 }
 
