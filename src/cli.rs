@@ -175,6 +175,8 @@ fn complain(e: &anyhow::Error) -> ExitCode {
             _ => exit::UNAVAILABLE,
         };
         (code, Some(store.hint()))
+    } else if let Some(web) = e.downcast_ref::<crate::web::WebError>() {
+        (exit::UNAVAILABLE, Some(web.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {

@@ -1,5 +1,6 @@
 //! The command line of `check-heartbeat`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,6 +72,51 @@ pub fn command() -> Command {
         .arg(flag("verbose", "Say also what was told to whom").short('v').conflicts_with("quiet"))
 }
 
+/// Reads plain arguments, such as a crontab has, without clap, whose code is most of what a check
+/// would otherwise load. `None` for all that is not plain: clap decides then, and says what is wrong.
+/// What this accepts, clap accepts with the same meaning; a test compares the two.
+pub fn plain(words: impl IntoIterator<Item = OsString>) -> Option<Args> {
+    let mut args = Args::default();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let flag = match word.to_str()? {
+            "--no-alert" => &mut args.no_alert,
+            "--test-alert" => &mut args.test_alert,
+            "--nagios" => &mut args.nagios,
+            "--quiet" | "-q" => &mut args.quiet,
+            "--warn-exit" => &mut args.warn_exit,
+            "--json" => &mut args.json,
+            "--verbose" | "-v" => &mut args.verbose,
+            option => {
+                let value = words.next()?.into_string().ok()?;
+                if value.is_empty() || value.starts_with('-') {
+                    return None;
+                }
+                let path = match option {
+                    "--file" => &mut args.file,
+                    "--config" => &mut args.config,
+                    "--state-dir" => &mut args.state_dir,
+                    "--threshold" if args.threshold.is_none() => {
+                        args.threshold = Some(time(&value).ok()?);
+                        continue;
+                    }
+                    _ => return None,
+                };
+                if path.replace(value.into()).is_some() {
+                    return None;
+                }
+                continue;
+            }
+        };
+        if std::mem::replace(flag, true) {
+            return None;
+        }
+    }
+    let conflict =
+        args.no_alert && args.test_alert || args.json && args.nagios || args.quiet && args.verbose;
+    (!conflict).then_some(args)
+}
+
 /// Reads the arguments that clap has accepted.
 pub fn args(matches: &ArgMatches) -> Args {
     Args {
@@ -117,6 +163,54 @@ mod tests {
     #[test]
     fn the_command_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn plain_arguments_mean_the_same_to_clap() {
+        let words = [
+            "--file",
+            "--config",
+            "--state-dir",
+            "--threshold",
+            "--no-alert",
+            "--test-alert",
+            "--nagios",
+            "--quiet",
+            "-q",
+            "--warn-exit",
+            "--json",
+            "--verbose",
+            "-v",
+            "--help",
+            "-V",
+            "/run/x",
+            "2m",
+            "120",
+            "soon",
+            "-5",
+            "",
+            "--",
+            "-qv",
+            "--file=/run/x",
+            "--threshold=5",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut accepted, mut left) = (0, 0);
+        for _ in 0..20_000 {
+            let count = random.usize(0..5);
+            let line: Vec<&str> = (0..count).map(|_| words[random.usize(..words.len())]).collect();
+            let plain = plain(line.iter().map(OsString::from));
+            let clap = command().try_get_matches_from([&["check-heartbeat"], &line[..]].concat());
+            match (plain, clap) {
+                (Some(plain), Ok(matches)) => {
+                    assert_eq!(plain, args(&matches), "{line:?}");
+                    accepted += 1;
+                }
+                (Some(_), Err(error)) => panic!("clap refuses {line:?}: {error}"),
+                (None, _) => left += 1,
+            }
+        }
+        assert!(accepted > 1_000 && left > 1_000, "{accepted} {left}");
     }
 
     #[test]
