@@ -17,6 +17,7 @@ mod groups;
 mod hangup;
 mod intake;
 mod lifecycle;
+mod operator;
 mod previews;
 mod reload;
 mod watchdog;
