@@ -125,11 +125,7 @@ pub fn main() -> ExitCode {
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
-        Command::Run => {
-            let sources = Sources::from_process(args.config);
-            let loaded = Config::load(&sources).map_err(anyhow::Error::new);
-            loaded.and_then(|loaded| run::run(&loaded, sources))
-        }
+        Command::Run => load(args.config.clone()).and_then(|loaded| run::run(&loaded, args.config)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
         Command::PrintConfig => load(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));

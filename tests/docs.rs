@@ -54,6 +54,17 @@ fn the_configuration_page_documents_every_key() {
 }
 
 #[test]
+fn the_operations_page_lists_every_key_that_needs_a_restart() {
+    let (name, begin, end) =
+        ("docs/operations.md", "<!-- restart: begin -->\n", "<!-- restart: end -->");
+    let page = read(name);
+    let (before, rest) = page.split_once(begin).expect("the mark at the beginning");
+    let (_, after) = rest.split_once(end).expect("the mark at the end");
+    let table = katana::app::changes::restart_markdown();
+    expect(name, &format!("{before}{begin}\n{table}\n{end}{after}"));
+}
+
+#[test]
 fn the_packaged_configuration_lists_every_key() {
     expect("packaging/katana-bot.toml", &reference::template());
 }

@@ -41,7 +41,8 @@ pub enum Change {
 use Change::{Live, Restart};
 use Part::{Access, Answers, Client, Log, Pace, Stages, Stop, Watch};
 
-/// Each key, in the order of the configuration.
+/// Each key, in the order of the configuration. Bounds of findings are live
+/// (`Board::set_thresholds`), addresses that are listened on are not.
 const CHANGES: &[(&str, Change)] = &[
     (
         "bot.environment",

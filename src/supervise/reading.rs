@@ -9,7 +9,6 @@ use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
-use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
 
 /// After this long without a 409 the next one is another matter. Longer than the pauses that other
@@ -94,15 +93,14 @@ impl Gauge {
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
         let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
-        let polling = vitals.polling.read();
         Reading {
             now_ms,
             wall_ms,
             clock_jump_ms,
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
-            conflict: self.conflicting(now_ms, vitals.conflicts.get(), &polling),
-            polling,
+            conflict: self.conflicting(now_ms, vitals.conflicts.get()),
+            polling: vitals.polling.read(),
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
             store: vitals.store.read(),
@@ -152,7 +150,7 @@ impl Gauge {
 
     /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
     /// that a streak does not show it.
-    fn conflicting(&mut self, now_ms: u64, count: u64, polling: &Run) -> Option<Spell> {
+    fn conflicting(&mut self, now_ms: u64, count: u64) -> Option<Spell> {
         let new = count.saturating_sub(self.conflicts);
         self.conflicts = count;
         let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= CONFLICT_QUIET_MS;
@@ -160,10 +158,7 @@ impl Gauge {
         self.conflict = match spell {
             _ if new == 0 => spell,
             Some(s) => Some(Spell { count: s.count + new, last_ms: now_ms, ..s }),
-            None => {
-                let since_ms = polling.failing_since_ms.unwrap_or(now_ms);
-                Some(Spell { count: new, since_ms, last_ms: now_ms })
-            }
+            None => Some(Spell { count: new, since_ms: now_ms, last_ms: now_ms }),
         };
         self.conflict
     }

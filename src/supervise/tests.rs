@@ -60,7 +60,7 @@ fn event(kind: Kind, ago_s: f64) -> Reading {
 }
 
 fn spell(s: f64) -> Reading {
-    let (since_ms, last_ms) = (1000, 1000 + (s * 1000.0) as u64);
+    let (since_ms, last_ms) = (3_500_000, 3_500_000 + (s * 1000.0) as u64);
     Reading { conflict: Some(Spell { count: 7, since_ms, last_ms }), ..healthy() }
 }
 
@@ -82,7 +82,14 @@ const ROWS: &[Row] = &[
     (Kind::TokenRefused, |s| polls(s, "unauthorized"), &[0.0, 60.0], &[], &[]),
     (Kind::TokenRefused, |s| polls(s, "not_found"), &[0.0], &[], &[]),
     (Kind::TokenRefused, |s| polls(s, "server"), &[], &[], &[60.0]),
-    (Kind::Conflict, spell, &[60.0, 600.0], &[0.0, 59.9], &[]),
+    (Kind::Conflict, spell, &[60.0, 99.0], &[0.0, 59.9], &[]),
+    (
+        Kind::Conflict,
+        |quiet| Reading { now_ms: 3_600_000 + (quiet * 1000.0) as u64, ..spell(100.0) },
+        &[0.0, 120.0],
+        &[],
+        &[120.1],
+    ),
     (
         Kind::PollStalled,
         |s| Reading { polling: Run { worked_ms: ago(s), ..Run::default() }, ..healthy() },

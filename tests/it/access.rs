@@ -80,6 +80,7 @@ async fn the_owner_lets_somebody_in_with_a_button() {
     let data = button(&knock, "Approve");
     // Nobody else may press it, whatever their device sends.
     stage.sim.press(5, knock.message_id, 5, &data);
+    assert!(stage.sim.wait_until(SOON, |sim| !sim.callback_answers().is_empty()).await);
     stage.idle().await;
     assert_eq!(stage.sim.callback_answers()[0]["text"], "Only my owner can decide that.");
     assert_eq!(stage.sim.bot_messages(5).len(), 1);

@@ -21,3 +21,4 @@ mod operator;
 mod previews;
 mod reload;
 mod watchdog;
+mod web;

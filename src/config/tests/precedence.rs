@@ -144,6 +144,14 @@ fn the_database_finds_its_place() {
 }
 
 #[test]
+fn a_slow_model_is_no_old_inbox() {
+    let age = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.inbox_age_s;
+    let slow = ("KATANA_ANSWER_TIMEOUT_S", "600");
+    assert_eq!((age(&[]), age(&[slow])), (120, 600));
+    assert_eq!(age(&[slow, ("KATANA_WATCH_INBOX_AGE_S", "60")]), 60);
+}
+
+#[test]
 fn the_heartbeat_finds_its_place() {
     let path = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.heartbeat_path;
     let state = ("STATE_DIRECTORY", "/var/lib/katana-bot");

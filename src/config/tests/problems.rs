@@ -163,6 +163,8 @@ fn what_is_unwise_is_a_warning() {
     assert!(warned(&[]).is_empty());
     assert_eq!(warned(&[("KATANA_BOT_ACCESS", "open")]), ["bot.access"]);
     assert_eq!(warned(&[("KATANA_TELEGRAM_API_URL", "http://api:8081")]), ["telegram.api_url"]);
+    assert!(warned(&[("KATANA_ANSWER_TIMEOUT_S", "121")]).is_empty());
+    assert_eq!(warned(&[("KATANA_WATCH_INBOX_AGE_S", "119")]), ["watch.inbox_age_s"]);
     assert!(warned(&[("KATANA_TELEGRAM_API_URL", "http://127.0.0.1:8081")]).is_empty());
     let server = [("AI_PROVIDER", "ollama"), ("KATANA_OPENAI_BASE_URL", "http://ollama:11434/v1")];
     assert_eq!(warned(&server), ["openai.base_url"]);
