@@ -1,11 +1,14 @@
 //! The composition root: the only place where concrete parts meet.
 
 pub mod changes;
+mod endpoint;
 mod menus;
 pub mod reload;
 mod restart;
 mod settings;
 mod watching;
+
+pub(crate) use settings::provider;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,7 @@ use anyhow::Context;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
@@ -62,6 +66,7 @@ pub struct Prepared {
     client: Client,
     answerer: Arc<Answerer>,
     reloader: Arc<Reloader>,
+    endpoint: Option<Endpoint>,
     vitals: Arc<Vitals>,
     board: Board,
     tuning: Tuning,
@@ -105,7 +110,8 @@ impl Prepared {
             board.clone(),
             tuning.reconcile_after,
         ));
-        Ok(Self { store, client, answerer, reloader, vitals, board, tuning, bot })
+        let endpoint = Some(Endpoint::bind(config, &answerer)?);
+        Ok(Self { store, client, answerer, reloader, endpoint, vitals, board, tuning, bot })
     }
 
     /// Reads the configuration again on demand, already while Telegram is asked.
@@ -118,18 +124,22 @@ impl Prepared {
     ///
     /// # Errors
     /// When the state cannot be read or written.
-    pub async fn start(self, tasks: Tasks) -> anyhow::Result<Option<App>> {
-        let watching =
-            Watching::start(&self.vitals, &self.store, &self.board, &self.reloader, &tasks);
+    pub async fn start(mut self, tasks: Tasks) -> anyhow::Result<Option<App>> {
+        let endpoint = self.endpoint.take();
+        let Self { vitals, store, board, reloader, .. } = &self;
+        let watching = Watching::start(vitals, store, board, reloader, endpoint, &tasks);
         let reloader = self.reloader();
         match self.connect(tasks).await {
-            Ok(Some((shared, claim_code))) => Ok(Some(App {
-                polling: shared.polling.subscribe(),
-                shared,
-                reloader,
-                claim_code,
-                watching,
-            })),
+            Ok(Some((shared, claim_code))) => {
+                watching.name(&shared.me.username);
+                Ok(Some(App {
+                    polling: shared.polling.subscribe(),
+                    shared,
+                    reloader,
+                    claim_code,
+                    watching,
+                }))
+            }
             Ok(None) => {
                 watching.end(true).await;
                 Ok(None)
@@ -262,6 +272,11 @@ impl App {
     /// How polling goes, now and from now on.
     pub fn polling(&self) -> watch::Receiver<Polling> {
         self.polling.clone()
+    }
+
+    /// Where the HTTP endpoint listens, unless it is off.
+    pub fn web_address(&self) -> Option<std::net::SocketAddr> {
+        self.watching.address()
     }
 
     /// The code that makes its sender the owner, while there is none.

@@ -1,17 +1,22 @@
 //! The command line: what an operator can ask of the binary.
 
+mod advice;
+mod check;
+mod doctor;
+mod endpoint;
 mod hangup;
 mod run;
+mod status;
+mod style;
 mod users;
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Loaded, Sources, print_warnings};
+use crate::config::{Config, Loaded, Sources};
 use crate::model::failure::chain;
 use crate::store::StoreError;
 
@@ -58,12 +63,34 @@ enum Command {
     },
     /// Print the effective configuration with the origin of each value, secrets masked
     PrintConfig,
+    /// Show how the daemon is; exit 1 if it does not serve people
+    Status {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+        /// Heartbeat file [default: that of the configuration]
+        #[arg(long, value_name = "HEARTBEAT")]
+        file: Option<PathBuf>,
+    },
+    /// Look at everything the bot needs, and say what to do; exit 69 or 78 if something is wrong
+    Doctor {
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
+        /// Ask the provider for one token, which may cost money
+        #[arg(long)]
+        ask_provider: bool,
+    },
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
         command: users::UsersCommand,
     },
 }
+
+/// What to do when there is nothing that TLS could trust.
+const CA_CERTIFICATES: &str =
+    "TLS needs the machine's CA certificates: apt install ca-certificates";
 
 /// An error with an exit code and something to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +107,11 @@ impl Stop {
     }
 }
 
+/// The command line, as clap describes it; the man page is made from it.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -93,16 +125,14 @@ pub fn main() -> ExitCode {
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
-        Command::Run => {
-            let sources = Sources::from_process(args.config);
-            let loaded = Config::load(&sources).map_err(anyhow::Error::new);
-            loaded.and_then(|loaded| run::run(&loaded, sources))
-        }
-        Command::CheckConfig { json } => check_config(args.config, json),
+        Command::Run => load(args.config.clone()).and_then(|loaded| run::run(&loaded, args.config)),
+        Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
         Command::PrintConfig => load(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
+        Command::Status { json, file } => Ok(status::status(args.config, file, json)),
+        Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
         Command::Users { command } => {
             load(args.config).and_then(|loaded| users::users(&loaded, &command))
         }
@@ -112,43 +142,6 @@ pub fn main() -> ExitCode {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
-}
-
-fn check_config(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
-    let colour = is_colourful(&std::io::stderr());
-    let (problems, warnings) = match Config::load(&Sources::from_process(file)) {
-        Ok(loaded) => (Vec::new(), loaded.warnings),
-        Err(problems) => (problems.0, Vec::new()),
-    };
-    if json {
-        let rows = |list: &[crate::config::Problem]| -> Vec<BTreeMap<&str, String>> {
-            list.iter()
-                .map(|p| {
-                    BTreeMap::from([
-                        ("key", p.key.clone()),
-                        ("message", p.message.clone()),
-                        ("hint", p.hint.clone()),
-                    ])
-                })
-                .collect()
-        };
-        let out = serde_json::json!({
-            "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)
-        });
-        say(&format!("{out}\n"));
-    } else {
-        if !warnings.is_empty() {
-            eprint!("Warnings:\n{}", print_warnings(&warnings, colour));
-        }
-        if problems.is_empty() {
-            say("The configuration is good.\n");
-        } else {
-            let count = problems.len();
-            eprint!("{}", crate::config::Problems(problems.clone()).print(colour));
-            eprintln!("{count} problem{}.", if count == 1 { "" } else { "s" });
-        }
-    }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) })
 }
 
 /// Colours are for terminals whose user has not declined them (no-color.org).
@@ -178,10 +171,15 @@ fn complain(e: &anyhow::Error) -> ExitCode {
             _ => exit::UNAVAILABLE,
         };
         (code, Some(store.hint()))
+    } else if let Some(web) = e.downcast_ref::<crate::web::WebError>() {
+        (exit::UNAVAILABLE, Some(web.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
         (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))
+    } else if e.downcast_ref::<crate::telegram::TelegramError>().is_some() {
+        // Calls are repeated until they work; what fails for good is building the client.
+        (exit::UNAVAILABLE, Some(CA_CERTIFICATES))
     } else {
         (exit::SOFTWARE, None)
     };

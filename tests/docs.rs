@@ -9,12 +9,26 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use heartbeat::Reason;
 use katana::config::reference;
+use katana::model::finding::Kind;
 use source::{File, Source, closing, files, read, sources};
 
 /// Encloses the generated part of `docs/configuration.md`.
 const BEGIN: &str = "<!-- keys: begin -->\n";
 const END: &str = "<!-- keys: end -->";
+
+/// Why `check-heartbeat` alerts although the daemon does not say that it fails.
+const NO_HEARTBEAT: &[Reason] = &[
+    Reason::Missing,
+    Reason::Empty,
+    Reason::Unreadable,
+    Reason::Garbled,
+    Reason::Stale,
+    Reason::Future,
+    Reason::PreviousBoot,
+    Reason::StoppedLong,
+];
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -37,6 +51,17 @@ fn the_configuration_page_documents_every_key() {
     let (before, rest) = page.split_once(BEGIN).expect("the mark at the beginning");
     let (_, after) = rest.split_once(END).expect("the mark at the end");
     expect(name, &format!("{before}{BEGIN}\n{}{END}{after}", reference::markdown()));
+}
+
+#[test]
+fn the_operations_page_lists_every_key_that_needs_a_restart() {
+    let (name, begin, end) =
+        ("docs/operations.md", "<!-- restart: begin -->\n", "<!-- restart: end -->");
+    let page = read(name);
+    let (before, rest) = page.split_once(begin).expect("the mark at the beginning");
+    let (_, after) = rest.split_once(end).expect("the mark at the end");
+    let table = katana::app::changes::restart_markdown();
+    expect(name, &format!("{before}{begin}\n{table}\n{end}{after}"));
 }
 
 #[test]
@@ -89,10 +114,20 @@ fn every_finding_has_its_page_in_the_runbook() {
             }
         }
     }
+    // What the supervisor finds, and what the checker says when there is no good heartbeat.
+    let judged = Kind::ALL.iter().map(|kind| kind.name());
+    for name in judged.chain(NO_HEARTBEAT.iter().map(|reason| reason.word())) {
+        known.insert(name);
+        if !told.contains(name) {
+            complaints.push(format!("docs/runbook.md: {name} has no heading"));
+        }
+    }
     let stale = told.difference(&known);
-    complaints.extend(stale.map(|name| {
-        format!("docs/runbook.md: \"## {name}\" is no finding in src; remove or rename it")
-    }));
+    complaints.extend(
+        stale.map(|name| {
+            format!("docs/runbook.md: \"## {name}\" is no finding; remove or rename it")
+        }),
+    );
     none(complaints, "findings");
 }
 

@@ -125,6 +125,8 @@ fn settings(args: &Args, sim: &Sim, state: &Path) -> Vec<(String, String)> {
         ("KATANA_BOT_ENVIRONMENT", "demo".to_owned()),
         // The simulator has no limits to obey here, so nobody has to wait for them.
         ("KATANA_DELIVERY_PACE", "false".to_owned()),
+        // Any free port: a bot may already have the usual one.
+        ("KATANA_WEB_LISTEN", "127.0.0.1:0".to_owned()),
         ("KATANA_TELEGRAM_POLL_BACKOFF_MAX_S", "2".to_owned()),
     ];
     if args.provider == Provider::Offline {

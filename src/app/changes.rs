@@ -41,7 +41,8 @@ pub enum Change {
 use Change::{Live, Restart};
 use Part::{Access, Answers, Client, Log, Pace, Stages, Stop, Watch};
 
-/// Each key, in the order of the configuration.
+/// Each key, in the order of the configuration. Bounds of findings are live
+/// (`Board::set_thresholds`), addresses that are listened on are not.
 const CHANGES: &[(&str, Change)] = &[
     (
         "bot.environment",
@@ -139,6 +140,14 @@ const CHANGES: &[(&str, Change)] = &[
         Restart { why: "the log is open", keep: |new, old| new.log.format = old.log.format },
     ),
     ("log.prompts", Live(Answers)),
+    (
+        "web.listen",
+        Restart {
+            why: "the endpoint listens from the start of the process",
+            keep: |new, old| new.web.listen = old.web.listen,
+        },
+    ),
+    ("web.admin_token", Live(Watch)),
 ];
 
 /// What becomes of this key; `None` for one that is not in the table.

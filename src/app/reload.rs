@@ -219,8 +219,8 @@ impl Reloader {
             }
             None => chain(e.as_ref()),
         };
+        // The supervisor makes a finding of it, until a good one is taken.
         tracing::error!(
-            finding = "config_rejected",
             "the new configuration is not taken, the old one stays in effect: {reason}"
         );
         self.board.set_config_rejected(Some(reason.clone()));

@@ -76,7 +76,7 @@ pub(super) fn answering(config: &Config) -> answer::Settings {
 ///
 /// # Errors
 /// When it cannot work as configured.
-pub(super) fn provider(
+pub(crate) fn provider(
     config: &Config,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {

@@ -2,6 +2,7 @@
 //! is asked anything and end after everything else, so that a start that hangs and a stop that
 //! hangs are seen as well.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::endpoint::{Endpoint, Nameplate};
 use super::reload::Reloader;
 use super::settings;
 use crate::config::Loaded;
@@ -26,6 +28,8 @@ pub(super) struct Watching {
     tasks: Tasks,
     board: Board,
     clean: Arc<AtomicBool>,
+    plate: Option<Nameplate>,
+    address: Option<SocketAddr>,
 }
 
 impl Watching {
@@ -35,13 +39,21 @@ impl Watching {
         store: &Store,
         board: &Board,
         reloader: &Reloader,
+        endpoint: Option<Endpoint>,
         main: &Tasks,
     ) -> Self {
         let settings = settings::watching(&reloader.loaded().config);
         vitals.set_stall(settings::stall(&reloader.loaded().config));
         let tasks = Tasks::new();
         let clean = Arc::new(AtomicBool::new(false));
-        let this = Self { tasks: tasks.clone(), board: board.clone(), clean: Arc::clone(&clean) };
+        let plate = endpoint.as_ref().map(Endpoint::nameplate);
+        let this = Self {
+            tasks: tasks.clone(),
+            board: board.clone(),
+            clean: Arc::clone(&clean),
+            plate: plate.clone(),
+            address: endpoint.as_ref().and_then(Endpoint::address),
+        };
         let end = tasks.drain().clone();
         tasks.spawn("phase", phase(board.clone(), main.clone(), end.clone()));
         tasks.spawn("probe", supervise::probe(store.clone(), Arc::clone(vitals), end.clone()));
@@ -54,7 +66,11 @@ impl Watching {
             tasks.spawn("watchdog", watchdog);
         }
         let loaded = reloader.watch();
-        tasks.spawn("follow", follow(loaded, Arc::clone(vitals), board.clone(), end.clone()));
+        let follower = follow(loaded, Arc::clone(vitals), board.clone(), plate, end.clone());
+        tasks.spawn("follow", follower);
+        if let Some(endpoint) = endpoint {
+            endpoint.start(vitals, store, board, &settings, &tasks, end.clone());
+        }
         tasks.spawn("status", status(board.clone(), end.clone()));
         let too_large = {
             let main = main.clone();
@@ -70,6 +86,18 @@ impl Watching {
     /// The board that everything hangs on.
     pub(super) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Telegram told the bot's name.
+    pub(super) fn name(&self, username: &str) {
+        if let Some(plate) = &self.plate {
+            plate.name(username);
+        }
+    }
+
+    /// Where the endpoint listens.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Ends the watchers. `clean`: somebody wanted the process to stop, and the heartbeat says so.
@@ -88,11 +116,12 @@ async fn phase(board: Board, main: Tasks, end: CancellationToken) {
     }
 }
 
-/// Takes over thresholds after each reload.
+/// Takes over thresholds, and what the endpoint says of itself, after each reload.
 async fn follow(
     mut loaded: watch::Receiver<Arc<Loaded>>,
     vitals: Arc<Vitals>,
     board: Board,
+    plate: Option<Nameplate>,
     end: CancellationToken,
 ) {
     loop {
@@ -102,6 +131,9 @@ async fn follow(
         }
         let loaded = Arc::clone(&loaded.borrow_and_update());
         vitals.set_stall(settings::stall(&loaded.config));
+        if let Some(plate) = &plate {
+            plate.follow(&loaded.config);
+        }
         board.set_thresholds(settings::watching(&loaded.config).thresholds);
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: RELOADING=1 is always followed by READY=1, and neither is said before the first
 //! READY=1 (sd_notify(3)).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,15 +17,16 @@ use crate::{supervise, systemd};
 /// Collects signals for the one task that reloads.
 pub(super) struct Hangups {
     reloader: Arc<Reloader>,
-    sources: Sources,
+    /// The file that the command line names.
+    file: Option<PathBuf>,
     asked: Notify,
     told_ready: AtomicBool,
 }
 
 impl Hangups {
     /// No signal came yet.
-    pub(super) fn new(reloader: Arc<Reloader>, sources: Sources) -> Self {
-        Self { reloader, sources, asked: Notify::new(), told_ready: AtomicBool::new(false) }
+    pub(super) fn new(reloader: Arc<Reloader>, file: Option<PathBuf>) -> Self {
+        Self { reloader, file, asked: Notify::new(), told_ready: AtomicBool::new(false) }
     }
 
     /// A signal came. Several that come during a reload make one more.
@@ -49,7 +51,9 @@ impl Hangups {
             if tell {
                 systemd::reloading("reading the configuration again");
             }
-            let outcome = self.reloader.reload(&self.sources).await;
+            // The usual file may be there by now.
+            let sources = Sources::from_process(self.file.clone());
+            let outcome = self.reloader.reload(&sources).await;
             if tell {
                 let now = supervise::words(&self.reloader.board().report());
                 // The status line goes on from here, so it says how things stand.

@@ -1,5 +1,6 @@
 //! `katana-bot run`: the daemon, from its first log line to its last.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +11,16 @@ use secrecy::SecretString;
 use super::exit;
 use super::hangup::Hangups;
 use crate::app::{App, Prepared, Tuning};
-use crate::config::{Config, Format, Loaded, Sources};
+use crate::config::{Config, Format, Loaded};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
 use crate::supervise;
 use crate::systemd;
 
-/// Runs until a signal, or until a task panics. `sources`: read again on SIGHUP.
-pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
+/// Runs until a signal, or until a task panics. `file`: the configuration that the command line
+/// names, for SIGHUP.
+pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     logging::begin(sink(config), config.log.level.as_str(), secrets(config));
     for warning in &loaded.warnings {
@@ -29,7 +31,7 @@ pub(super) fn run(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode>
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(live(loaded, sources));
+    let outcome = runtime.block_on(live(loaded, file));
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
@@ -44,14 +46,14 @@ const OPENING: Duration = Duration::from_secs(300);
 /// By how much the stop is extended while it goes on.
 const EXTENSION: Duration = Duration::from_secs(20);
 
-async fn live(loaded: &Loaded, sources: Sources) -> anyhow::Result<ExitCode> {
+async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
     // A large file is checked, and one of an older version brought up to date.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
     let prepared = Prepared::open(loaded, tuning())?;
-    let hangups = Arc::new(Hangups::new(prepared.reloader(), sources));
+    let hangups = Arc::new(Hangups::new(prepared.reloader(), file));
     tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
     let starting = prepared.start(tasks.clone());
     tokio::pin!(starting);

@@ -11,6 +11,7 @@ use crate::model::access::{Role, normalise_code};
 use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, UserId};
+use crate::model::message::Person;
 use crate::store::{KnownUser, Store};
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,25 @@ pub(super) enum UsersCommand {
     },
 }
 
+/// Where somebody stands who was let in, or asked, in a chat or here.
+const STATE: &str = "state";
+
+/// A person in the list.
+struct Row {
+    user: KnownUser,
+    /// [`STATE`], or the key of the configuration and where it was set.
+    from: String,
+}
+
+impl Row {
+    /// Somebody of whom only the configuration tells.
+    fn unseen(id: UserId, role: Role, from: &str) -> Self {
+        let person = Person { id, name: String::new(), username: None };
+        let user = KnownUser { person, role, code: None, since_ms: 0, told_ms: None };
+        Self { user, from: from.to_owned() }
+    }
+}
+
 pub(super) fn users(loaded: &Loaded, command: &UsersCommand) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
@@ -42,20 +62,58 @@ pub(super) fn users(loaded: &Loaded, command: &UsersCommand) -> anyhow::Result<E
     runtime.block_on(async {
         // A bot that never ran has no file yet; an empty list is the honest answer then.
         let path = &config.store.path;
+        let listed = listed(loaded);
         if !path.exists() && matches!(command, UsersCommand::List { .. }) {
-            say(&table(&[], matches!(command, UsersCommand::List { json: true })));
+            let rows = rows(Vec::new(), &listed);
+            say(&table(&rows, matches!(command, UsersCommand::List { json: true })));
             return Ok(ExitCode::SUCCESS);
         }
         let store = Store::visit(path, bot, Clock::system())?;
-        let outcome = act(&store, command).await;
+        let outcome = act(&store, &listed, command).await;
         store.close().await;
         outcome
     })
 }
 
-async fn act(store: &Store, command: &UsersCommand) -> anyhow::Result<ExitCode> {
+/// People whom the configuration lets in: id, role, and where it says so.
+fn listed(loaded: &Loaded) -> Vec<(UserId, Role, String)> {
+    let bot = &loaded.config.bot;
+    let from = |key: &str| match loaded.origins.get(key) {
+        Some(origin) => format!("{key} ({origin})"),
+        None => key.to_owned(),
+    };
+    let owners = bot.owners.iter().map(|id| (UserId(*id), Role::Owner, from("bot.owners")));
+    let members =
+        bot.allow_users.iter().map(|id| (UserId(*id), Role::Member, from("bot.allow_users")));
+    owners.chain(members).collect()
+}
+
+/// Everybody, each person once, with the better of the two roles: owners first.
+fn rows(known: Vec<KnownUser>, listed: &[(UserId, Role, String)]) -> Vec<Row> {
+    let mut rows: Vec<Row> =
+        known.into_iter().map(|user| Row { user, from: STATE.into() }).collect();
+    for (id, role, from) in listed {
+        match rows.iter_mut().find(|row| row.user.person.id == *id) {
+            Some(row) if row.user.role >= *role => {}
+            Some(row) => {
+                row.user.role = *role;
+                row.user.code = None;
+                row.from.clone_from(from);
+            }
+            None => rows.push(Row::unseen(*id, *role, from)),
+        }
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.user.role));
+    rows
+}
+
+async fn act(
+    store: &Store,
+    listed: &[(UserId, Role, String)],
+    command: &UsersCommand,
+) -> anyhow::Result<ExitCode> {
     match command {
-        UsersCommand::List { json } => say(&table(&store.users()?, *json)),
+        UsersCommand::List { json } => say(&table(&rows(store.users()?, listed), *json)),
         UsersCommand::Approve { who } => {
             let user = approved(store, who)?;
             store.apply(vec![Effect::Approve(user)]).await?;
@@ -74,7 +132,12 @@ async fn act(store: &Store, command: &UsersCommand) -> anyhow::Result<ExitCode> 
                 .into());
             }
             store.apply(vec![Effect::Remove(known.person.id)]).await?;
-            say(&format!("{} may no longer chat.\n", known.person.id));
+            match listed.iter().find(|(id, _, _)| *id == known.person.id) {
+                Some((id, _, from)) => {
+                    say(&format!("{id} is forgotten here, but may chat by {from}.\n"));
+                }
+                None => say(&format!("{} may no longer chat.\n", known.person.id)),
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -114,32 +177,36 @@ fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
     })
 }
 
-fn table(users: &[KnownUser], json: bool) -> String {
+fn table(rows: &[Row], json: bool) -> String {
     if json {
-        let rows: Vec<_> = users
+        let rows: Vec<_> = rows
             .iter()
-            .map(|u| {
+            .map(|Row { user: u, from }| {
                 serde_json::json!({
                     "id": u.person.id.0, "role": u.role.as_str(), "name": u.person.name,
                     "username": u.person.username, "code": u.code, "since_ms": u.since_ms,
+                    "from": from,
                 })
             })
             .collect();
         return format!("{}\n", serde_json::Value::from(rows));
     }
-    if users.is_empty() {
+    if rows.is_empty() {
         return "Nobody yet. Send the bot any message to ask for access, or /claim CODE with the \
                 code from its log.\n"
             .into();
     }
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
-    for u in users {
+    for Row { user: u, from } in rows {
         // Names are chosen by strangers: no control characters on somebody's terminal.
         let name: String = u.person.name.chars().filter(|c| !c.is_control()).collect();
-        let at = u.person.username.as_ref().map(|n| format!(" (@{n})")).unwrap_or_default();
+        let at = u.person.username.as_ref().map(|n| format!("(@{n})")).unwrap_or_default();
         let code = u.code.as_deref().unwrap_or("-");
         let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };
-        text.push_str(&format!("{:<14} {role:<9} {code:<10} {name}{at}\n", u.person.id));
+        let from = if from == STATE { String::new() } else { format!("[{from}]") };
+        let who = [name, at, from].into_iter().filter(|s| !s.is_empty());
+        let who = who.collect::<Vec<_>>().join(" ");
+        text.push_str(&format!("{:<14} {role:<9} {code:<10} {who}\n", u.person.id));
     }
     text
 }

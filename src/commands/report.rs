@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Asked, Desk, Outcome, wording};
+use crate::model::access::Role;
+use crate::model::message::Place;
 use crate::store::StoreError;
 
 pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
@@ -37,6 +39,18 @@ pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
     };
     let _ = write!(text, "\n- Messages waiting: {waiting}{}", since(waiting, oldest));
     let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
+    // What is wrong with the machine or with Telegram is for whoever can mend it, and nobody else.
+    if asked.role == Role::Owner && asked.place == Place::Private {
+        let verdict = desk.vitals.verdict.get();
+        for finding in &verdict.findings {
+            let (name, what) = (finding.kind.name(), wording::escape(&finding.text));
+            let lasts = wording::span(now.saturating_sub(finding.since_ms));
+            let _ = write!(text, "\n- **Trouble** for {lasts}: {what} (`{name}` in the runbook)");
+        }
+        if verdict.findings.is_empty() {
+            text.push_str("\n- Nothing is wrong that I know of");
+        }
+    }
     Ok(asked.say(text))
 }
 

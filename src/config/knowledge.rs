@@ -1,6 +1,6 @@
 //! `[knowledge]`: the folder of pages that answers may quote.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::answer::Provider;
 use super::key::{Key, Kind};
@@ -33,13 +33,18 @@ impl Knowledge {
         let dir = settled.path(DIR);
         match (&dir, chosen) {
             (Some(path), _) if path.is_dir() => {}
-            (Some(_), Provider::Offline) => {
-                let message = format!("there is no such folder ({})", settled.origin(DIR));
+            (Some(path), Provider::Offline) => {
+                let message = format!("{} ({})", what_is_there(path), settled.origin(DIR));
                 settled.problems.push(DIR, message, HINT);
             }
-            (Some(_), _) => settled.warn(DIR, "there is no such folder", HINT),
+            (Some(path), _) => settled.warn(DIR, what_is_there(path), HINT),
             (None, _) => {}
         }
         Self { dir, passages: settled.count("knowledge.passages") }
     }
+}
+
+/// What is wrong with a path that is no folder.
+fn what_is_there(path: &Path) -> &'static str {
+    if path.exists() { "it is a file, not a folder" } else { "there is no such folder" }
 }

@@ -60,6 +60,7 @@ pub use watch::Watch;
 pub use web::Web;
 
 use settled::{Rows, Settled};
+use value::Value;
 
 /// Every setting, checked.
 #[derive(Clone, Debug)]
@@ -104,6 +105,35 @@ pub struct Loaded {
     rows: Rows,
 }
 
+impl Loaded {
+    /// A secret, by the path of its key; `None` when there is no such key, or it is unset.
+    pub fn secret(&self, path: &str) -> Option<&Secret> {
+        match &self.rows.get(path)?.0 {
+            Value::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// A text, an address, a path or a choice as it was set, by the path of its key; `None` when
+    /// there is no such key, or it is unset or of another kind.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        match &self.rows.get(path)?.0 {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A configuration as far as it can be understood, for showing and checking, never for running:
+/// where there is a problem, a default stands in.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// What was understood, and the warnings.
+    pub loaded: Loaded,
+    /// Everything that is wrong.
+    pub problems: Problems,
+}
+
 impl Config {
     /// Loads and checks everything.
     ///
@@ -111,6 +141,12 @@ impl Config {
     ///
     /// All problems at once, none of them with a value in it that might be a secret.
     pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+        let Examined { loaded, problems } = Self::examine(sources);
+        if problems.0.is_empty() { Ok(loaded) } else { Err(problems) }
+    }
+
+    /// The same for those who want to know what is good even if something is not.
+    pub fn examine(sources: &Sources) -> Examined {
         let mut settled = Settled::gather(sources);
         choose::settle(&mut settled, sources);
         let answer = Answer::read(&mut settled);
@@ -132,9 +168,9 @@ impl Config {
             answer,
         };
         settled.refuse_copies_of_secrets();
-        let (rows, warnings) = settled.finish()?;
+        let (rows, warnings, problems) = settled.finish();
         let origins = rows.iter().map(|(path, (_, origin))| (*path, origin.clone())).collect();
-        Ok(Loaded { config, origins, warnings, rows })
+        Examined { loaded: Loaded { config, origins, warnings, rows }, problems }
     }
 
     /// Every secret that is loaded, for whoever keeps them out of logs.

@@ -145,8 +145,9 @@ mod tests {
         std::fs::write(&path, &uncommented).expect("written");
         sources.file = Some(path);
         let mut config = Config::load(&sources).expect("valid").config;
-        // These two have no default but an example.
+        // These have no default but an example.
         config.store.path = defaults.store.path.clone();
+        config.watch.heartbeat_path = defaults.watch.heartbeat_path.clone();
         config.knowledge.dir = None;
         assert_eq!(format!("{config:#?}"), format!("{defaults:#?}"));
     }

@@ -74,16 +74,13 @@ impl Settled {
         self.warnings.push(Problem::new(key, message, hint));
     }
 
-    /// The values with their origins, to be shown, and the warnings; or all problems, in the
-    /// order of the table.
-    pub fn finish(mut self) -> Result<(Rows, Vec<Problem>), Problems> {
-        if self.problems.0.is_empty() {
-            return Ok((self.rows, self.warnings));
-        }
+    /// The values with their origins, to be shown, the warnings, and all problems, in the order of
+    /// the table.
+    pub fn finish(mut self) -> (Rows, Vec<Problem>, Problems) {
         // What is no key (the file itself, unknown keys) comes first: it may explain the rest.
         let place = |problem: &Problem| keys().iter().position(|key| key.path == problem.key);
         self.problems.0.sort_by_key(place);
-        Err(self.problems)
+        (self.rows, self.warnings, self.problems)
     }
 
     fn value(&self, path: &str) -> &Value {

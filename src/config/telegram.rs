@@ -79,7 +79,7 @@ impl Telegram {
     }
 }
 
-/// The token, or a problem and a stand-in that never leaves [`super::Config::load`].
+/// The token, or a problem and a stand-in that is no token and that no run ever gets.
 fn token(settled: &mut Settled) -> Secret {
     const PATH: &str = "telegram.token";
     match settled.secret(PATH) {

@@ -83,7 +83,7 @@ pub(super) const KEYS: &[Key] = &[
         "",
     ),
     Key::new("watch.inbox_age_s", Kind::Whole(1, 86_400), "120").doc(
-        "Finding `inbox_old`: age of the oldest update that waits for its answer, in seconds. Not judged while the owner has paused the bot.",
+        "Finding `inbox_old`: age of the oldest update that waits for its answer, in seconds. By default not less than `answer.timeout_s`. Not judged while the owner has paused the bot.",
         "Raise it for a slow model or long floods.",
     ),
     Key::new("watch.outbox_age_s", Kind::Whole(1, 86_400), "120").doc(
@@ -153,6 +153,7 @@ impl Watch {
             settled.set("watch.heartbeat_path", text, Origin::Derived(why.to_owned()));
         }
         refuse_contradictions(settled, database);
+        leave_time_for_answers(settled);
         Self {
             heartbeat_path: settled.path("watch.heartbeat_path").unwrap_or_default(),
             every_s: settled.whole("watch.every_s"),
@@ -185,6 +186,23 @@ fn default_path(sources: &Sources, database: &Path) -> (PathBuf, &'static str) {
     match sources.variable("RUNTIME_DIRECTORY").and_then(|all| all.split(':').next()) {
         Some(dir) => (PathBuf::from(dir).join(FILE), "from $RUNTIME_DIRECTORY"),
         None => (database.with_file_name(FILE), "beside store.path"),
+    }
+}
+
+/// An answer that is slow but in time is no inbox that is too old.
+fn leave_time_for_answers(settled: &mut Settled) {
+    let (age, timeout) = ("watch.inbox_age_s", settled.whole("answer.timeout_s"));
+    if settled.whole(age) >= timeout {
+        return;
+    }
+    if settled.is_default(age) {
+        settled.set(age, Value::Whole(timeout), Origin::Derived("from answer.timeout_s".into()));
+    } else {
+        settled.warn(
+            age,
+            "one answer that is slow but still in time would count as an inbox that is too old",
+            "write at least answer.timeout_s",
+        );
     }
 }
 

@@ -144,6 +144,14 @@ fn ip(host: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Loaded, Problems};
+
+    const BASE: &[(&str, &str)] =
+        &[("TELEGRAM_TOKEN", "42:abcdefgh"), ("HOME", "/h"), ("AI_PROVIDER", "echo")];
+
+    fn load(env: &[(&str, &str)]) -> Result<Loaded, Problems> {
+        Config::load(&Sources::from_env(BASE.iter().chain(env).copied()))
+    }
 
     #[test]
     fn addresses_are_numbers_with_a_port() {
@@ -160,5 +168,57 @@ mod tests {
         for text in ["8080", "127.0.0.1", "example.org:80", "127.0.0.1:99999", "::1"] {
             assert!(address(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn host_and_port_of_a_platform_are_honoured() {
+        let own = "KATANA_WEB_LISTEN";
+        for (env, listen, origin) in [
+            (&[][..], "127.0.0.1:8080", "default"),
+            (&[("PORT", "3000")], "0.0.0.0:3000", "environment PORT"),
+            (&[("HOST", "0.0.0.0")], "0.0.0.0:8080", "environment HOST"),
+            (&[("HOST", "::1"), ("PORT", "3000")], "[::1]:3000", "environment HOST and PORT"),
+            (&[("HOST", "x86_64-linux-gnu")], "127.0.0.1:8080", "default"),
+            (
+                &[(own, "127.0.0.1:1"), ("PORT", "3000")],
+                "127.0.0.1:1",
+                "environment KATANA_WEB_LISTEN",
+            ),
+            (&[(own, "off"), ("HOST", "?"), ("PORT", "?")], "", "environment KATANA_WEB_LISTEN"),
+        ] {
+            let loaded = load(env).expect("valid");
+            let found = loaded.config.web.listen.map(|a| a.to_string()).unwrap_or_default();
+            assert_eq!(found, listen, "{env:?}");
+            assert_eq!(loaded.origins["web.listen"].to_string(), origin, "{env:?}");
+        }
+        for env in [&[("PORT", "http")][..], &[("PORT", "70000")], &[("HOST", "x"), ("PORT", "1")]]
+        {
+            let problems = load(env).expect_err("a problem").0;
+            assert_eq!((problems.len(), problems[0].key.as_str()), (1, "web.listen"), "{env:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_address_without_a_token_is_a_warning() {
+        let warned = |env: &[(&str, &str)]| {
+            load(env).expect("valid").warnings.iter().any(|w| w.key == "web.listen")
+        };
+        let token = ("KATANA_WEB_ADMIN_TOKEN", "0123456789abcdef");
+        assert!(warned(&[("PORT", "3000")]));
+        assert!(warned(&[("HOST", "build-machine")]), "and so is a name that is not used");
+        assert!(!warned(&[("PORT", "3000"), token]));
+        assert!(!warned(&[("KATANA_WEB_LISTEN", "[::ffff:127.0.0.1]:80")]));
+        assert!(!warned(&[("KATANA_WEB_LISTEN", "off")]));
+    }
+
+    #[test]
+    fn a_short_admin_token_is_refused_and_not_shown() {
+        let problems = load(&[("KATANA_WEB_ADMIN_TOKEN", "zzz9zzz9")]).expect_err("short");
+        let shown = problems.print(false);
+        assert!(shown.contains("web.admin_token") && shown.contains("16"), "{shown}");
+        assert!(!shown.contains("zzz9"), "{shown}");
+        let secrets = [("KATANA_WEB_ADMIN_TOKEN", "0123456789abcdef")];
+        let config = load(&secrets).expect("valid").config;
+        assert!(config.secrets().any(|s| s.expose() == "0123456789abcdef"));
     }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::beat::{Beats, Loop, Overdue};
 use super::clock::Clock;
-use super::finding::Kind;
+use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
 use super::limits;
 use super::streak::Streak;
+use super::swap::Swap;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub struct Vitals {
     pub backlog_full: AtomicBool,
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
     pub pending: AtomicI64,
+    /// What the supervisor thinks of all this.
+    pub verdict: Swap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
@@ -87,7 +90,8 @@ pub enum Timing {
     /// From the acceptance of an update to the commit of its replies in seconds: `command` or
     /// `question`, nothing.
     Response,
-    /// From the commit of a part to its arrival in seconds: nothing, nothing.
+    /// From the commit of a part to its arrival in seconds: `command` (with everything that is no
+    /// answer) or `question`, nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,
@@ -169,6 +173,7 @@ impl Vitals {
             paused: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
+            verdict: Swap::default(),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),
             timings: Mutex::default(),

@@ -17,6 +17,7 @@ mod fake;
 mod offline;
 mod openai;
 pub mod prompt;
+mod reach;
 mod reading;
 mod scrub;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use failure::{ProviderError, Refusal};
 pub use offline::Offline;
 pub use openai::{OpenAi, OpenAiSettings};
 pub use prompt::tokens;
+pub use reach::reach;
 
 /// An answer while it is being written. Dropping it ends the call.
 pub type Answering = BoxStream<'static, Result<Piece, ProviderError>>;

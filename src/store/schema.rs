@@ -21,3 +21,9 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
         .map_err(|source| StoreError::Schema { path: path.to_owned(), source: Box::new(source) })?;
     Ok(())
 }
+
+/// The version that this program brings a file to.
+pub fn newest() -> u32 {
+    let all = embedded::migrations::runner();
+    all.get_migrations().iter().map(|m| u32::try_from(m.version()).unwrap_or(0)).max().unwrap_or(0)
+}

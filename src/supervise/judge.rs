@@ -151,3 +151,152 @@ impl Judge {
         (s as f64 * 1000.0 * self.thresholds.patience) as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::finding::Status;
+    use crate::supervise::report::{Depth, System};
+
+    /// All is well at `s` seconds since the start.
+    fn healthy(s: u64) -> Reading {
+        let mut reading =
+            Reading { now_ms: s * 1000, wall_ms: s as i64 * 1000, ..Reading::default() };
+        reading.polling.worked_ms = Some(s * 1000);
+        reading.inbox = Some(Depth::default());
+        reading.outbox = Some(Depth::default());
+        reading
+    }
+
+    fn disk(s: u64, used: f64) -> Reading {
+        let free = ((1.0 - used) * 1e6).round() as u64;
+        let system =
+            System { disk_total_bytes: 1_000_000, disk_free_bytes: free, ..System::default() };
+        Reading { system: Some(system), ..healthy(s) }
+    }
+
+    fn inbox(s: u64, age_s: u64) -> Reading {
+        let inbox = Some(Depth { count: 2, oldest_ms: Some(age_s * 1000) });
+        Reading { inbox, ..healthy(s) }
+    }
+
+    #[test]
+    fn a_figure_that_jitters_around_its_threshold_opens_once() {
+        let mut judge = Judge::default();
+        let jitter = [0.905, 0.899, 0.901, 0.88, 0.91, 0.84, 0.90, 0.895];
+        let (mut opened, mut closed) = (0, 0);
+        for i in 0..400 {
+            judge.judge(&disk(i * 5, jitter[i as usize % jitter.len()]));
+            opened += judge.opened().len();
+            closed += judge.closed().len();
+        }
+        assert_eq!((opened, closed), (1, 0));
+        for i in 400..420 {
+            judge.judge(&disk(i * 5, 0.5));
+            opened += judge.opened().len();
+            closed += judge.closed().len();
+        }
+        assert_eq!((opened, closed), (1, 1));
+    }
+
+    #[test]
+    fn it_opens_after_its_patience_and_closes_after_its_patience() {
+        let mut judge = Judge::default();
+        let mut status = |reading| judge.judge(&reading).status;
+        assert_eq!(status(inbox(100, 130)), Status::Ok);
+        assert_eq!(status(inbox(110, 140)), Status::Ok);
+        assert_eq!(status(inbox(112, 5)), Status::Ok, "a blip");
+        assert_eq!(status(inbox(120, 130)), Status::Ok);
+        assert_eq!(status(inbox(134, 144)), Status::Ok);
+        assert_eq!(status(inbox(135, 145)), Status::Failing);
+        assert_eq!(status(inbox(140, 118)), Status::Failing, "held a little below");
+        assert_eq!(status(healthy(150)), Status::Failing);
+        assert_eq!(status(healthy(164)), Status::Failing);
+        assert_eq!(status(healthy(165)), Status::Ok);
+    }
+
+    #[test]
+    fn what_is_certain_opens_at_once_and_tells_its_change_once() {
+        let mut judge = Judge::default();
+        let deaf = |s| Reading { polling: healthy(100).polling, ..healthy(s) };
+        assert_eq!(judge.judge(&deaf(174)).status, Status::Ok);
+        let verdict = judge.judge(&deaf(175));
+        assert_eq!(verdict.findings[0].kind, Kind::PollStalled);
+        assert_eq!(verdict.findings[0].since_ms, 175_000);
+        assert_eq!(judge.opened(), verdict.findings);
+        let verdict = judge.judge(&deaf(180));
+        assert_eq!(verdict.findings[0].text, "no poll was completed for 80 s", "the text follows");
+        assert_eq!(verdict.findings[0].since_ms, 175_000, "its time does not");
+        assert!(judge.opened().is_empty());
+        assert_eq!(judge.judge(&healthy(185)).status, Status::Ok);
+        assert_eq!(judge.closed().len(), 1);
+        judge.judge(&healthy(190));
+        assert!(judge.closed().is_empty());
+    }
+
+    #[test]
+    fn a_clock_jump_is_told_for_some_minutes() {
+        let mut judge = Judge::default();
+        let verdict = judge.judge(&Reading { clock_jump_ms: -90_000, ..healthy(100) });
+        assert_eq!(verdict.findings[0].text, "the time of day went back by 90 s");
+        for s in [105, 200, 404] {
+            assert_eq!(judge.judge(&healthy(s)).findings, verdict.findings, "{s}");
+        }
+        assert_eq!(judge.judge(&healthy(405)).status, Status::Ok);
+    }
+
+    #[test]
+    fn new_thresholds_count_from_the_next_reading() {
+        let mut judge = Judge::default();
+        for s in [0, 10] {
+            judge.judge(&disk(s, 0.92));
+        }
+        assert_eq!(judge.opened().len(), 1);
+        judge.set_thresholds(Thresholds {
+            disk_ratio: 0.99,
+            patience: 0.1,
+            ..Thresholds::default()
+        });
+        judge.judge(&disk(15, 0.92));
+        assert!(judge.closed().is_empty());
+        judge.judge(&disk(21, 0.92));
+        assert_eq!(judge.closed().len(), 1, "a tenth of the usual patience");
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_asked_closes_nothing_and_opens_nothing() {
+        let mut judge = Judge::default();
+        let blind = |s| Reading { inbox: None, outbox: None, ..healthy(s) };
+        for s in 0..100 {
+            assert_eq!(judge.judge(&blind(s)).status, Status::Ok);
+        }
+        for s in 100..120 {
+            judge.judge(&inbox(s, 500));
+        }
+        assert_eq!(judge.judge(&blind(900)).findings[0].kind, Kind::InboxOld);
+    }
+
+    proptest! {
+        /// Whatever the figure does, changes alternate, and a finding stays for its patience.
+        #[test]
+        fn changes_alternate_and_are_rare(used in prop::collection::vec(0.80..0.95, 1..300)) {
+            let mut judge = Judge::default();
+            let mut opened_at = None;
+            for (i, used) in used.iter().enumerate() {
+                let s = i as u64 * 5;
+                let verdict = judge.judge(&disk(s, *used));
+                prop_assert!(judge.opened().len() + judge.closed().len() <= 1);
+                if !judge.opened().is_empty() {
+                    prop_assert_eq!(opened_at, None);
+                    opened_at = Some(s);
+                }
+                if !judge.closed().is_empty() {
+                    prop_assert!(s >= opened_at.take().expect("it was open") + 60);
+                }
+                prop_assert_eq!(verdict.findings.len(), usize::from(opened_at.is_some()));
+            }
+        }
+    }
+}

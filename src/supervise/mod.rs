@@ -19,6 +19,8 @@ mod reading;
 mod report;
 mod supervisor;
 mod system;
+#[cfg(test)]
+mod tests;
 mod thresholds;
 mod verdict;
 mod watchdog;

@@ -9,7 +9,6 @@ use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
-use crate::model::streak::Run;
 use crate::model::vitals::Vitals;
 
 /// After this long without a 409 the next one is another matter. Longer than the pauses that other
@@ -94,15 +93,14 @@ impl Gauge {
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
         let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
-        let polling = vitals.polling.read();
         Reading {
             now_ms,
             wall_ms,
             clock_jump_ms,
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
-            conflict: self.conflicting(now_ms, vitals.conflicts.get(), &polling),
-            polling,
+            conflict: self.conflicting(now_ms, vitals.conflicts.get()),
+            polling: vitals.polling.read(),
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
             store: vitals.store.read(),
@@ -140,7 +138,9 @@ impl Gauge {
         let age_ms = wall_ms.saturating_sub(at_ms);
         let corrected = match self.jump {
             // Stored before the clock went forward.
-            Some(jump) if jump.by_ms > 0 && at_ms <= jump.before_ms => age_ms - jump.by_ms,
+            Some(jump) if jump.by_ms > 0 && at_ms <= jump.before_ms => {
+                age_ms.saturating_sub(jump.by_ms)
+            }
             // Stored before the clock went back.
             Some(jump) if jump.by_ms < 0 && age_ms < 0 => age_ms.saturating_sub(jump.by_ms),
             _ => age_ms,
@@ -150,7 +150,7 @@ impl Gauge {
 
     /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
     /// that a streak does not show it.
-    fn conflicting(&mut self, now_ms: u64, count: u64, polling: &Run) -> Option<Spell> {
+    fn conflicting(&mut self, now_ms: u64, count: u64) -> Option<Spell> {
         let new = count.saturating_sub(self.conflicts);
         self.conflicts = count;
         let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= CONFLICT_QUIET_MS;
@@ -158,11 +158,108 @@ impl Gauge {
         self.conflict = match spell {
             _ if new == 0 => spell,
             Some(s) => Some(Spell { count: s.count + new, last_ms: now_ms, ..s }),
-            None => {
-                let since_ms = polling.failing_since_ms.unwrap_or(now_ms);
-                Some(Spell { count: new, since_ms, last_ms: now_ms })
-            }
+            None => Some(Spell { count: new, since_ms: now_ms, last_ms: now_ms }),
         };
         self.conflict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::Kind;
+    use crate::supervise::{Thresholds, seen};
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// Wall time `s` seconds after the start, with the clock set forward by `off_ms`.
+    fn wall(s: u64, off_ms: i64) -> i64 {
+        1_700_000_000_000 + s as i64 * 1000 + off_ms
+    }
+
+    fn read(gauge: &mut Gauge, s: u64, off_ms: i64, told: Told) -> Reading {
+        gauge.read_at(s * 1000, wall(s, off_ms), &Vitals::default(), told)
+    }
+
+    fn stored(at_ms: i64) -> Told {
+        Told { inbox: Some((1, Some(at_ms))), ..Told::default() }
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_told_once_and_makes_nothing_old() {
+        for off_ms in [DAY_MS, -DAY_MS] {
+            let mut gauge = Gauge::new();
+            let before = wall(8, 0);
+            let age = |reading: Reading| reading.inbox.and_then(|d| d.oldest_ms);
+            let reading = read(&mut gauge, 10, 0, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(2000)));
+            let reading = read(&mut gauge, 15, off_ms, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (off_ms, Some(7000)));
+            let reading = read(&mut gauge, 20, off_ms, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(12_000)));
+            let reading = read(&mut gauge, 25, off_ms, stored(wall(22, off_ms)));
+            assert_eq!(age(reading), Some(3000), "stored after the jump");
+        }
+    }
+
+    #[test]
+    fn drift_is_no_jump() {
+        let mut gauge = Gauge::new();
+        for s in 0..100 {
+            let reading = read(&mut gauge, s * 5, s as i64 * 10, Told::default());
+            assert_eq!(reading.clock_jump_ms, 0);
+        }
+    }
+
+    #[test]
+    fn conflicts_between_polls_that_work_are_one_spell() {
+        let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+        let mut at = |s: u64, conflicts: u64| {
+            vitals.conflicts.add(conflicts);
+            // Each is followed by a poll that works, because two programs take turns.
+            vitals.polling.worked(s * 1000, wall(s, 0));
+            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
+            let found = seen(&reading, &Thresholds::default());
+            let level = found.iter().find(|f| f.kind == Kind::Conflict).map(|f| f.level);
+            (level, reading.conflict.map(|s| s.count))
+        };
+        use crate::supervise::Level::{Hold, Raise};
+        assert_eq!(at(5, 0), (None, None));
+        assert_eq!(at(10, 1), (Some(Hold), Some(1)), "our own restart");
+        assert_eq!(at(100, 0), (Some(Hold), Some(1)));
+        assert_eq!(at(135, 0), (None, None));
+        for s in (200..260).step_by(20) {
+            assert_eq!(at(s, 1).0, Some(Hold), "{s}");
+        }
+        assert_eq!(at(260, 2), (Some(Raise), Some(5)));
+        assert_eq!(at(375, 0).0, Some(Raise), "the other one may only be waiting");
+        assert_eq!(at(385, 0), (None, None));
+    }
+
+    #[test]
+    fn after_a_full_backlog_polling_gets_its_time() {
+        let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+        let mut stalled = |s: u64, full: bool| {
+            let told = Told { backlog_full: full, ..Told::default() };
+            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, told);
+            let found = seen(&reading, &Thresholds::default());
+            found.iter().any(|f| f.kind == Kind::PollStalled)
+        };
+        assert!(stalled(80, false), "the first poll is awaited");
+        for s in [100, 500, 1000] {
+            assert!(!stalled(s, true), "paused on purpose");
+        }
+        assert!(!stalled(1005, false));
+        assert!(!stalled(1074, false));
+        assert!(stalled(1075, false));
+    }
+
+    #[test]
+    fn what_is_unknown_stays_unknown() {
+        let reading = read(&mut Gauge::new(), 1, 0, Told::default());
+        assert_eq!((reading.inbox, reading.outbox, reading.processed_at_ms), (None, None, None));
+        let empty = Told { inbox: Some((0, None)), ..Told::default() };
+        let reading = read(&mut Gauge::new(), 1, 0, empty);
+        assert_eq!(reading.inbox, Some(Depth::default()));
     }
 }

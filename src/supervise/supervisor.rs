@@ -136,6 +136,7 @@ impl Supervisor {
         );
         let verdict = self.judge.judge(&reading);
         self.tell_changes();
+        self.vitals.verdict.set(verdict.clone());
         self.sequence += 1;
         let phase = self.board.phase();
         self.board.hang(Report { sequence: self.sequence, phase, reading, verdict });

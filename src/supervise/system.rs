@@ -155,3 +155,108 @@ fn inactive_file(dir: &Path) -> u64 {
     let line = stat.lines().find_map(|line| line.strip_prefix("inactive_file "));
     line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_plausible_figures() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut machine = Machine::new();
+        let first = machine.sample(dir.path());
+        assert_eq!(first.cpu_ratio, None);
+        // Enough work that the clock ticks in between.
+        let begun = std::time::Instant::now();
+        while begun.elapsed().as_millis() < 60 {
+            std::hint::black_box(machine.limit());
+        }
+        let system = machine.sample(dir.path());
+        let busy = system.cpu_ratio.expect("the second sample has one");
+        assert!((0.0..=1.0).contains(&busy) && busy > 0.0, "{busy}");
+        assert!(system.memory_used_bytes > 0, "{system:?}");
+        assert!(system.memory_used_bytes <= system.memory_total_bytes, "{system:?}");
+        assert!(system.disk_free_bytes > 0, "{system:?}");
+        assert!(system.disk_free_bytes <= system.disk_total_bytes, "{system:?}");
+        assert!((1 << 20..1 << 34).contains(&system.rss_bytes), "{system:?}");
+        assert!(system.processes >= 1 && system.threads >= 1, "{system:?}");
+        assert!(system.open_files >= 3 && system.open_files < system.open_files_max, "{system:?}");
+        assert!(system.cpu_seconds >= first.cpu_seconds);
+        let now_s = crate::model::clock::Clock::system().now_ms() as f64 / 1e3;
+        assert!((0.0..86_400.0).contains(&(now_s - system.started_s)), "{system:?}");
+    }
+
+    #[test]
+    fn open_files_are_counted() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut machine = Machine::new();
+        let before = machine.sample(dir.path()).open_files;
+        let open: Vec<_> =
+            (0..300).map(|i| fs::File::create(dir.path().join(i.to_string()))).collect();
+        let after = machine.sample(dir.path()).open_files;
+        // Other tests of this process open and close files meanwhile.
+        assert!(after >= before.saturating_sub(200) + open.len() as u64, "{before}, {after}");
+    }
+
+    /// A machine of 8 GiB with this control group, and these files in its folders.
+    fn limited(group: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, Machine) {
+        let root = tempfile::tempdir().expect("a folder");
+        let write = |path: PathBuf, text: &str| {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        let (proc, cgroups) = (root.path().join("proc"), root.path().join("cgroup"));
+        let memory = "MemTotal: 8388608 kB\nMemFree: 1048576 kB\nMemAvailable: 6291456 kB\n\
+                      Buffers: 0 kB\nCached: 0 kB\nSwapCached: 0 kB\nActive: 0 kB\n\
+                      Inactive: 0 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\nDirty: 0 kB\n\
+                      Writeback: 0 kB\nMapped: 0 kB\nSlab: 0 kB\nCommitted_AS: 0 kB\n\
+                      VmallocTotal: 0 kB\nVmallocUsed: 0 kB\nVmallocChunk: 0 kB\n";
+        write(proc.join("meminfo"), memory);
+        write(proc.join("self/cgroup"), &format!("3:cpuset:/x\n0::{group}\n"));
+        for (path, text) in files {
+            write(cgroups.join(path), text);
+        }
+        (root, Machine::at(proc, cgroups))
+    }
+
+    #[test]
+    fn the_narrowest_limit_of_the_control_groups_counts() {
+        const GIB: u64 = 1 << 30;
+        let stat = "anon 1\ninactive_file 104857600\nactive_file 7\n";
+        let own = [
+            ("system.slice/memory.max", "4294967296\n"),
+            ("system.slice/memory.current", "3221225472\n"),
+            ("system.slice/k.service/memory.max", "536870912\n"),
+            ("system.slice/k.service/memory.current", "314572800\n"),
+            ("system.slice/k.service/memory.stat", stat),
+        ];
+        let figures = |group, files: &[(&str, &str)]| {
+            let (root, mut machine) = limited(group, files);
+            let system = machine.sample(root.path());
+            (system.memory_total_bytes, system.memory_used_bytes)
+        };
+        let whole = (8 * GIB, 2 * GIB);
+        assert_eq!(figures("/system.slice/k.service", &own), (512 << 20, 200 << 20));
+        assert_eq!(figures("/system.slice/k.service", &own[..2]), (4 * GIB, 3 * GIB));
+        assert_eq!(figures("/system.slice/k.service", &[]), whole);
+        let max = [("a/memory.max", "max\n"), ("a/memory.current", "1\n")];
+        assert_eq!(figures("/a", &max), whole);
+        let large = [("a/memory.max", "99999999999\n"), ("a/memory.current", "1\n")];
+        assert_eq!(figures("/a", &large), whole, "a limit above the machine is none");
+        assert_eq!(figures("/../../a", &max), whole, "a group outside of what is seen");
+    }
+
+    #[test]
+    fn what_cannot_be_read_spoils_nothing_else() {
+        let root = tempfile::tempdir().expect("a folder");
+        let mut machine = Machine::at(root.path().join("none"), root.path().join("none"));
+        let system = machine.sample(root.path());
+        assert!(system.disk_total_bytes > 0);
+        let (total, free) = (system.disk_total_bytes, system.disk_free_bytes);
+        let unread = System { disk_total_bytes: total, disk_free_bytes: free, ..System::default() };
+        assert_eq!(system, unread);
+        let mut system = System::default();
+        machine.disk(&mut system, &root.path().join("none"));
+        assert_eq!(system, System::default());
+    }
+}

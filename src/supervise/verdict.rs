@@ -20,6 +20,9 @@ const WORK_MIN: u64 = 20;
 /// Commits that fail one after the other until it is no accident.
 const STORE_FAILURES: u32 = 2;
 
+/// Shortest time without a 409 after which a conflict is over: two rounds of our own pauses.
+const CONFLICT_QUIET: Duration = Duration::from_secs(15);
+
 /// How long a damaged state file is told about: until somebody has surely seen it.
 const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -100,6 +103,11 @@ fn refuses_token(class: &str) -> bool {
 
 fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let spell = r.conflict?;
+    // It is over when a time in which both would have polled passes without another one.
+    let quiet = (t.conflict * 2).max(CONFLICT_QUIET);
+    if r.now_ms.saturating_sub(spell.last_ms) > ms(quiet) {
+        return None;
+    }
     let lasted = spell.last_ms.saturating_sub(spell.since_ms);
     let level = if lasted >= ms(t.conflict) { Level::Raise } else { Level::Hold };
     let text = format!(

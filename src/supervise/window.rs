@@ -142,3 +142,74 @@ impl Sum {
         (self.count >= AVERAGE_MIN).then(|| self.sum / self.count as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::histogram::Histogram;
+
+    fn respond(vitals: &Vitals, times: u64, s: f64) {
+        for _ in 0..times {
+            vitals.commands.add_one();
+            vitals.observe(Timing::Response, "command", "", s);
+        }
+    }
+
+    #[test]
+    fn only_the_last_minutes_count() {
+        let (mut window, vitals) = (Window::default(), Vitals::default());
+        respond(&vitals, 10, 9.0);
+        vitals.dropped.add(2);
+        vitals.happened(Kind::UpdateGivenUp);
+        let recent = window.look(60_000, &vitals, None);
+        assert_eq!((recent.window_s, recent.done, recent.failed), (60, 10, 3));
+        assert_eq!(recent.command_s, Some(9.0));
+        for s in (65..=600).step_by(5) {
+            window.look(s * 1000, &vitals, None);
+        }
+        respond(&vitals, 4, 1.0);
+        let recent = window.look(605_000, &vitals, None);
+        assert_eq!((recent.window_s, recent.done, recent.failed), (300, 4, 0));
+        assert_eq!(recent.command_s, Some(1.0));
+    }
+
+    #[test]
+    fn averages_need_a_few_observations_of_the_right_kind() {
+        let (mut window, vitals) = (Window::default(), Vitals::default());
+        let commits = Histogram::new(&[1.0]);
+        for n in 1..=3 {
+            vitals.observe(Timing::Response, "question", "", 60.0);
+            vitals.observe(Timing::Provider, "model", "timeout", 120.0);
+            vitals.observe(Timing::Provider, "model", "ok", 4.0);
+            vitals.observe(Timing::Provider, "other model", "ok", 2.0);
+            vitals.observe(Timing::Delivery, "", "", 0.5);
+            vitals.observe(Timing::Response, "command", "", 0.25);
+            commits.observe(0.01);
+            let recent = window.look(n * 1000, &vitals, Some(&commits.read()));
+            assert_eq!(recent.command_s, (n == 3).then_some(0.75), "{n}");
+            assert_eq!(recent.provider_s, (n >= 2).then_some(3.0), "{n}");
+            assert_eq!(recent.commit_s.is_some(), n == 3, "{n}");
+        }
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_reaches_back_at_any_pace() {
+        for step_ms in [100, 1000, 5000, 60_000, 1_000_000] {
+            let (mut window, vitals) = (Window::default(), Vitals::default());
+            let mut recent = Recent::default();
+            for i in 1..2000 {
+                vitals.sent.add_one();
+                recent = window.look(i * step_ms, &vitals, None);
+                assert!(window.samples.len() <= SLOTS + 2, "{step_ms}: {}", window.samples.len());
+            }
+            let span_s = SPAN.as_secs();
+            let wanted = span_s.max(step_ms / 1000);
+            assert!(
+                recent.window_s >= span_s.min(199) && recent.window_s <= wanted + span_s / 60 + 1,
+                "{step_ms}: {}",
+                recent.window_s
+            );
+            assert_eq!(recent.window_s, recent.done * step_ms / 1000, "{step_ms}");
+        }
+    }
+}

@@ -3,6 +3,8 @@
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
 
+mod inspect;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,8 @@ const ALLOWED_UPDATES: &[&str] = &[
     "callback_query",
     "my_chat_member",
 ];
+
+pub use inspect::{Identity, Webhook, server_time};
 
 /// How to reach the Bot API.
 #[derive(Clone, Debug)]

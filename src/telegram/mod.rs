@@ -10,5 +10,5 @@ pub mod pace;
 pub mod render;
 mod wire;
 
-pub use client::{Batch, Client, Me, Outgoing, Renewals, Settings};
+pub use client::{Batch, Client, Identity, Me, Outgoing, Renewals, Settings, Webhook, server_time};
 pub use failure::{Conflict, TelegramError};

@@ -21,6 +21,8 @@ mod page;
 mod routes;
 mod serve;
 mod status;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::net::{SocketAddr, TcpListener};

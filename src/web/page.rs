@@ -42,7 +42,7 @@ pub(super) fn html(view: &View<'_>) -> String {
         "" => "katana-bot".to_owned(),
         username => format!("@{}", escaped(username)),
     };
-    let model = if about.model.is_empty() {
+    let model = if about.model.is_empty() || about.model == about.provider {
         escaped(&about.provider)
     } else {
         format!("{} ({})", escaped(&about.provider), escaped(&about.model))
@@ -52,7 +52,6 @@ pub(super) fn html(view: &View<'_>) -> String {
         .iter()
         .map(|(path, what)| format!("<li><a href=\"{path}\">{path}</a>: {what}</li>\n"))
         .collect();
-    let as_of = time(view.vitals.wall_ms()).unwrap_or_default();
     fill(&[
         ("title", format!("{word}: {name} ({})", escaped(&about.environment))),
         ("name", name),
@@ -73,10 +72,10 @@ pub(super) fn html(view: &View<'_>) -> String {
         (
             "footer",
             format!(
-                "katana-bot {}, running for {}. As of <time datetime=\"{as_of}\">{as_of}</time>; \
-                 load the page again for a fresh look.",
+                "katana-bot {}, running for {}. As of {}; load the page again for a fresh look.",
                 escaped(about.version),
-                span(seconds(view.now_ms))
+                span(seconds(view.now_ms)),
+                moment(view.vitals.wall_ms())
             ),
         ),
     ])
@@ -109,7 +108,7 @@ fn banner(view: &View<'_>) -> (&'static str, String) {
     }
     let obstacles = view.obstacles(true);
     let words = match (word, obstacles.first()) {
-        ("Healthy", Some(reason)) => format!("Not ready yet: {reason}."),
+        ("Healthy", Some(reason)) => format!("{}.", capital(reason)),
         ("Healthy", None) => "Nothing is wrong; questions are answered.".to_owned(),
         ("Degraded", None) => "Something works badly; people are served.".to_owned(),
         (_, Some(_)) => "Questions that are asked now may stay without an answer.".to_owned(),
@@ -126,13 +125,13 @@ fn findings(findings: &[Finding]) -> String {
         .iter()
         .map(|f| {
             let class = super::view::word(f.severity);
-            let since = time(f.since_ms).unwrap_or_default();
             format!(
                 "<li><code>{}</code> <span class=\"tag {class}\">{}</span>\n<p>{}</p>\n\
-                 <p class=\"quiet\">since <time datetime=\"{since}\">{since}</time></p></li>\n",
+                 <p class=\"quiet\">since {}</p></li>\n",
                 f.kind.name(),
                 f.severity.name(),
                 escaped(&capital(&f.text)),
+                moment(f.since_ms),
             )
         })
         .collect();
@@ -142,25 +141,23 @@ fn findings(findings: &[Finding]) -> String {
 fn needs(view: &View<'_>) -> String {
     let checks = health::checks(view, true);
     let rows = [
-        ("telegram", "Telegram"),
-        ("ai", "Language model"),
-        ("database", "Database"),
-        ("disk", "Disk"),
+        ("telegram", "Telegram", "last completed poll"),
+        ("ai", "Language model", "last answer"),
+        ("database", "Database", "last commit that was probed"),
+        ("disk", "Disk", "in use"),
     ];
     rows.iter()
-        .map(|(key, name)| {
+        .map(|(key, name, what)| {
             let check = &checks[*key][0];
             let state = check["status"].as_str().unwrap_or("unknown");
-            let (value, what) = (check["observedValue"].as_f64(), &check["measurement"]);
-            let measured = match (value, check["observedUnit"].as_str()) {
-                (Some(value), Some("s")) => span(value),
-                (Some(value), _) => format!("{value} %"),
-                (None, _) => "nothing known yet".to_owned(),
+            let measured = match check["observedValue"].as_f64() {
+                Some(value) if check["observedUnit"] == "s" => format!("{what} {}", ago(value)),
+                Some(value) => format!("{value}&nbsp;% {what}"),
+                None => "nothing known yet".to_owned(),
             };
-            let what = escaped(what.as_str().unwrap_or_default());
             format!(
                 "<tr><th scope=\"row\">{name}</th><td><span class=\"tag {state}\">{state}</span> \
-                 <span class=\"quiet\">{what}: {measured}</span></td></tr>\n"
+                 <span class=\"quiet\">{measured}</span></td></tr>\n"
             )
         })
         .collect()
@@ -175,7 +172,7 @@ fn work(view: &View<'_>) -> String {
             format!("{count}, the oldest for {}", span(seconds(oldest_ms.unwrap_or(0))))
         }
     };
-    let last = view.processed_age_s().map_or("none yet".to_owned(), |s| format!("{} ago", span(s)));
+    let last = view.processed_age_s().map_or("none yet".to_owned(), ago);
     let failed = match vitals.answers_failed.get() {
         0 => String::new(),
         n => format!(", {n} failed"),
@@ -208,6 +205,17 @@ fn span(seconds: f64) -> String {
         3600..86_400 => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
     }
+}
+
+fn ago(seconds: f64) -> String {
+    if seconds < 1.0 { "just now".to_owned() } else { format!("{} ago", span(seconds)) }
+}
+
+/// A time for people and for programs.
+fn moment(ms: i64) -> String {
+    let exact = time(ms).unwrap_or_default();
+    let shown = exact.replace('T', " ").replace('Z', " UTC");
+    format!("<time datetime=\"{exact}\">{shown}</time>")
 }
 
 fn capital(text: &str) -> String {

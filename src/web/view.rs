@@ -39,9 +39,7 @@ impl Stand {
         let now_ms = vitals.now_ms();
         let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
         let bound = *report_every * 3 + limits::REPORT_SLACK;
-        // While the bot drains, the supervisor may have ended rightly.
-        let stale =
-            u128::from(report_age_ms) > bound.as_millis() && report.phase != Phase::Draining;
+        let stale = u128::from(report_age_ms) > bound.as_millis();
         let about = about.get();
         View { about, vitals, report, now_ms, report_age_ms, stale }
     }

@@ -49,6 +49,7 @@ impl Bot {
                     .env("KATANA_BOT_ACCESS", "open")
                     .env("KATANA_BOT_OWNERS", "1")
                     .env("KATANA_DELIVERY_PACE", "false")
+                    .env("KATANA_WEB_LISTEN", "off")
                     .env("LOG_LEVEL", "warn");
                 command
             }

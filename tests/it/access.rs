@@ -80,6 +80,7 @@ async fn the_owner_lets_somebody_in_with_a_button() {
     let data = button(&knock, "Approve");
     // Nobody else may press it, whatever their device sends.
     stage.sim.press(5, knock.message_id, 5, &data);
+    assert!(stage.sim.wait_until(SOON, |sim| !sim.callback_answers().is_empty()).await);
     stage.idle().await;
     assert_eq!(stage.sim.callback_answers()[0]["text"], "Only my owner can decide that.");
     assert_eq!(stage.sim.bot_messages(5).len(), 1);
@@ -189,7 +190,8 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     assert_eq!(stage.ask(5, "hello").await, "echo: hello");
     let json = process::run(&stage, &["users", "list", "--json"]).await.stdout;
     let rows: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!((&rows[0]["id"], &rows[0]["role"]), (&5.into(), &"member".into()));
+    assert_eq!((&rows[0]["id"], &rows[0]["role"]), (&OWNER.into(), &"owner".into()));
+    assert_eq!((&rows[1]["id"], &rows[1]["role"]), (&5.into(), &"member".into()));
     let removed = process::run(&stage, &["users", "remove", "@ANN"]).await;
     assert_eq!(removed.stdout, "5 may no longer chat.\n");
     assert!(stage.ask(5, "hello").await.contains("pairing code"));

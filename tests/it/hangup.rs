@@ -48,14 +48,15 @@ impl Files {
         token
     }
 
-    /// Stops the daemon; a new one, in process, finds nothing to do.
+    /// Stops the daemon; a new one, in process, finds nothing to do. Gives the daemon's log.
     async fn end(mut self, mut daemon: Daemon) -> String {
         daemon.signal("TERM");
         assert_eq!(daemon.ended().await.code(), Some(0), "{}", daemon.log());
+        let log = daemon.log();
         self.stage.set("KATANA_CONFIG", "").set("KATANA_ANSWER_PROVIDER", "echo");
         self.stage.set("NOTIFY_SOCKET", "").start().await;
         self.stage.end().await;
-        daemon.log()
+        log
     }
 }
 

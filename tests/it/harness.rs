@@ -39,6 +39,7 @@ fn base(sim: &Sim, db: PathBuf) -> Vec<(String, String)> {
         ("KATANA_BOT_ACCESS", "open".into()),
         ("KATANA_BOT_OWNERS", OWNER.to_string()),
         ("KATANA_DELIVERY_PACE", "false".into()),
+        ("KATANA_WEB_LISTEN", "127.0.0.1:0".into()),
         ("KATANA_TELEGRAM_POLL_BACKOFF_MAX_S", "1".into()),
     ]
     .map(|(k, v)| (k.to_owned(), v))

@@ -17,6 +17,8 @@ mod groups;
 mod hangup;
 mod intake;
 mod lifecycle;
+mod operator;
 mod previews;
 mod reload;
 mod watchdog;
+mod web;

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use botapi_sim::{Fault, ModelFault};
+use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
 use katana::model::clock::Clock;
+use katana::model::finding::Kind;
 use katana::model::ids::ChatId;
 use katana::pipeline::{Polling, Retention};
 use serde_json::{Value, json};
@@ -214,6 +215,21 @@ async fn what_is_kept_follows_the_new_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn findings_open_and_close_with_their_thresholds() {
+    let mut stage = Stage::running(&[("KATANA_WATCH_PATIENCE", "0")]).await;
+    let open = |stage: &Stage| {
+        let report = stage.app().board().report();
+        report.verdict.findings.iter().any(|f| f.kind == Kind::RssHigh)
+    };
+    assert!(!open(&stage));
+    for (mb, expected) in [("1", true), ("500", false)] {
+        change(&mut stage, &[("KATANA_WATCH_RSS_WARN_MB", mb)], &["watch.rss_warn_mb"]).await;
+        assert!(eventually(|| open(&stage) == expected).await, "{mb} MiB");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_change_is_named_and_stays_as_it_is() {
     let mut stage = Stage::running(&[]).await;
     let elsewhere = stage.dir.path().join("elsewhere.db").display().to_string();
@@ -318,6 +334,47 @@ async fn a_restart_of_the_intake_loses_nothing_and_raises_no_false_alarm() {
     assert_eq!(stage.ask(5, "awake?").await, "echo: awake?");
     assert!(!alarms.is_finished(), "no alarm by our own doing: {:?}", alarms.await);
     alarms.abort();
+    stage.end().await;
+}
+
+/// Another program polls once, and so cuts off the bot's poll with a 409.
+async fn poll_from_outside(stage: &Stage) {
+    assert!(stage.sim.wait_until(SOON, botapi_sim::Sim::polling).await);
+    let before = stage.app().shared().vitals.conflicts.get();
+    let url = format!("{}/bot{}/getUpdates", stage.sim.api_url(), stage.sim.token());
+    reqwest::get(url).await.expect("an answer");
+    let vitals = &stage.app().shared().vitals;
+    assert!(eventually(|| vitals.conflicts.get() > before).await, "a 409");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_conflict_after_each_restart_of_the_intake_is_no_alarm() {
+    let stage = Stage::running(&[]).await;
+    let polling = || *stage.app().polling().borrow();
+    poll_from_outside(&stage).await;
+    let polls = stage.sim.calls("getUpdates");
+    stage.app().board().ask_restart();
+    assert!(stage.sim.wait_until(SOON, |sim| sim.calls("getUpdates") > polls).await);
+    poll_from_outside(&stage).await;
+    assert_eq!(polling(), Polling::Listening, "the second in the process, the first since");
+    poll_from_outside(&stage).await;
+    stage.polling_becomes(Polling::Conflict).await;
+    assert_eq!(stage.ask(5, "still there?").await, "echo: still there?");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_on_its_way_finishes_on_its_old_connection() {
+    let mut stage = Stage::running(&[]).await;
+    let hold = stage.sim.hold(Hold::Method("sendMessage"), HoldAt::AfterEffect);
+    stage.sim.say(5, "on its way");
+    assert!(hold.wait_held(1, SOON).await);
+    let token = stage.sim.reissue_token();
+    change(&mut stage, &[("KATANA_TELEGRAM_TOKEN", &token)], &["telegram.token"]).await;
+    hold.release();
+    assert_eq!(stage.ask(5, "the next").await, "echo: the next");
+    assert_eq!(stage.sim.bot_message_count(), 2);
+    assert_eq!(stage.sim.calls("editMessageText"), 0, "nobody had to look for it");
     stage.end().await;
 }
 

@@ -27,6 +27,8 @@ fn the_defaults_are_the_promised_ones() {
     assert_eq!((config.delivery.chat_burst, config.delivery.overall_per_s), (3, 30));
     assert_eq!((config.delivery.group_per_min, config.delivery.give_up_after_h), (20, 24));
     assert_eq!(config.lifecycle.grace_s, 20);
+    assert_eq!((config.watch.every_s, config.watch.poll_stalled_s), (5, 75));
+    assert_eq!((config.watch.rss_warn_mb, config.watch.rss_stop_mb), (256, 512));
     assert_eq!((config.log.level, config.log.format), (Level::Info, Format::Auto));
 }
 
@@ -56,6 +58,7 @@ fn another(kind: Kind, default: &str) -> String {
         Kind::Flag => (default == "false").to_string(),
         Kind::Whole(_, high) if default == high.to_string() => (high - 1).to_string(),
         Kind::Whole(..) => (default.parse::<u64>().expect("a number") + 1).to_string(),
+        Kind::Number(_, high) if high < 1.5 => "0.5".to_owned(),
         Kind::Number(..) => "1.5".to_owned(),
         Kind::Ids { .. } => "5,6".to_owned(),
         Kind::Path => "/somewhere".to_owned(),
@@ -138,6 +141,24 @@ fn the_database_finds_its_place() {
     assert_eq!(path(&[xdg]), PathBuf::from("/x/katana-bot/katana.db"));
     assert_eq!(path(&[("XDG_STATE_HOME", "relative")]), path(&[]));
     assert_eq!(path(&[state, ("KATANA_STORE_PATH", "/d/k.db")]), PathBuf::from("/d/k.db"));
+}
+
+#[test]
+fn a_slow_model_is_no_old_inbox() {
+    let age = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.inbox_age_s;
+    let slow = ("KATANA_ANSWER_TIMEOUT_S", "600");
+    assert_eq!((age(&[]), age(&[slow])), (120, 600));
+    assert_eq!(age(&[slow, ("KATANA_WATCH_INBOX_AGE_S", "60")]), 60);
+}
+
+#[test]
+fn the_heartbeat_finds_its_place() {
+    let path = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.heartbeat_path;
+    let state = ("STATE_DIRECTORY", "/var/lib/katana-bot");
+    assert_eq!(path(&[state]), PathBuf::from("/var/lib/katana-bot/heartbeat"));
+    let run = ("RUNTIME_DIRECTORY", "/run/katana-bot:/run/other");
+    assert_eq!(path(&[state, run]), PathBuf::from("/run/katana-bot/heartbeat"));
+    assert_eq!(path(&[run, ("KATANA_WATCH_HEARTBEAT_PATH", "/h")]), PathBuf::from("/h"));
 }
 
 #[test]

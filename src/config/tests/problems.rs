@@ -19,6 +19,14 @@ fn each_mistake_is_one_problem_with_its_key() {
         ("KATANA_TELEGRAM_POLL_DEADLINE_S", "50", "telegram.poll_deadline_s: every quiet poll"),
         ("KATANA_TELEGRAM_API_URL", "ftp://x", "telegram.api_url: the value must begin with"),
         ("KATANA_TELEGRAM_API_URL", "https://u:p@x", "telegram.api_url: the value must not"),
+        ("KATANA_WATCH_POLL_STALLED_S", "59", "watch.poll_stalled_s: a poll that is still in time"),
+        ("KATANA_WATCH_RSS_WARN_MB", "512", "watch.rss_warn_mb: the process would be stopped"),
+        ("KATANA_WATCH_DISK_RATIO", "90", "watch.disk_ratio: the value is too large: 90"),
+        (
+            "KATANA_WATCH_HEARTBEAT_PATH",
+            "/home/k/.local/state/katana-bot/katana.db",
+            "watch.heartbeat_path: the heartbeat would overwrite",
+        ),
         ("KATANA_STORE_KEEP_DONE_DAYS", "1", "store.keep_done_days: the value is too small: 1"),
         ("KATANA_STORE_PATH", "~/k.db", "store.path: the value begins with ~"),
         ("KATANA_DELIVERY_CHAT_PER_S", "inf", "delivery.chat_per_s: the value is not a finite"),
@@ -155,7 +163,21 @@ fn what_is_unwise_is_a_warning() {
     assert!(warned(&[]).is_empty());
     assert_eq!(warned(&[("KATANA_BOT_ACCESS", "open")]), ["bot.access"]);
     assert_eq!(warned(&[("KATANA_TELEGRAM_API_URL", "http://api:8081")]), ["telegram.api_url"]);
+    assert!(warned(&[("KATANA_ANSWER_TIMEOUT_S", "121")]).is_empty());
+    assert_eq!(warned(&[("KATANA_WATCH_INBOX_AGE_S", "119")]), ["watch.inbox_age_s"]);
     assert!(warned(&[("KATANA_TELEGRAM_API_URL", "http://127.0.0.1:8081")]).is_empty());
     let server = [("AI_PROVIDER", "ollama"), ("KATANA_OPENAI_BASE_URL", "http://ollama:11434/v1")];
     assert_eq!(warned(&server), ["openai.base_url"]);
+}
+
+#[test]
+fn thresholds_at_their_bounds_are_fine() {
+    for env in [
+        &[("KATANA_WATCH_POLL_STALLED_S", "60")][..],
+        &[("KATANA_WATCH_RSS_WARN_MB", "511")],
+        &[("KATANA_WATCH_RSS_WARN_MB", "900"), ("KATANA_WATCH_RSS_STOP_MB", "0")],
+        &[("KATANA_WATCH_RSS_WARN_MB", "0"), ("KATANA_WATCH_RSS_STOP_MB", "1")],
+    ] {
+        assert!(with(env).is_ok(), "{env:?}");
+    }
 }

@@ -1,0 +1,104 @@
+//! The endpoint's part in the composition: what it shows, and what of it follows a reload.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answerer;
+use crate::commands;
+use crate::config::Config;
+use crate::lifecycle::Tasks;
+use crate::model::swap::Swap;
+use crate::model::vitals::Vitals;
+use crate::store::Store;
+use crate::supervise::{self, Board};
+use crate::web::{About, Parts, Web, WebError};
+
+/// The endpoint, bound and not yet answering, and who it says it is.
+pub(super) struct Endpoint {
+    web: Option<Web>,
+    plate: Nameplate,
+}
+
+/// What may change while it answers. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Nameplate {
+    about: Arc<Swap<About>>,
+    admin_token: Arc<Swap<Option<SecretString>>>,
+    answerer: Arc<Answerer>,
+}
+
+impl Endpoint {
+    /// Listens where the configuration says, if anywhere. Nothing is answered yet.
+    pub(super) fn bind(config: &Config, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
+        let web = config.web.listen.map(Web::bind).transpose()?;
+        let plate = Nameplate {
+            about: Arc::default(),
+            admin_token: Arc::default(),
+            answerer: Arc::clone(answerer),
+        };
+        plate.follow(config);
+        Ok(Self { web, plate })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.web.as_ref().map(Web::address)
+    }
+
+    pub(super) fn nameplate(&self) -> Nameplate {
+        self.plate.clone()
+    }
+
+    /// Answers until `end`.
+    pub(super) fn start(
+        self,
+        vitals: &Arc<Vitals>,
+        store: &Store,
+        board: &Board,
+        settings: &supervise::Settings,
+        tasks: &Tasks,
+        end: CancellationToken,
+    ) {
+        let Some(web) = self.web else { return };
+        let store = store.clone();
+        let parts = Parts {
+            board: board.clone(),
+            vitals: Arc::clone(vitals),
+            about: self.plate.about,
+            admin_token: self.plate.admin_token,
+            report_every: settings.every,
+            commands: commands::table().iter().map(|command| command.name).collect(),
+            store_timings: Some(Box::new(move || store.timings())),
+        };
+        tasks.spawn("web", web.run(parts, end));
+    }
+}
+
+impl Nameplate {
+    /// Telegram told the bot's name.
+    pub(super) fn name(&self, username: &str) {
+        let about = (*self.about.get()).clone();
+        self.about.set(About { username: username.to_owned(), ..about });
+    }
+
+    /// Another configuration is in effect.
+    pub(super) fn follow(&self, config: &Config) {
+        let username = self.about.get().username.clone();
+        let (provider, model) = self.answerer.provider();
+        self.about.set(About {
+            version: env!("CARGO_PKG_VERSION"),
+            environment: config.bot.environment.clone(),
+            username,
+            provider: provider.to_owned(),
+            model,
+        });
+        self.admin_token.set(admin_token(config));
+    }
+}
+
+fn admin_token(config: &Config) -> Option<SecretString> {
+    config.web.admin_token.as_ref().map(|token| SecretString::from(token.expose()))
+}

@@ -1,0 +1,129 @@
+//! `katana-bot check-config`: the configuration, and whether the disk is as it says.
+//!
+//! Invariant: what the daemon would not start with is a problem; what only this user cannot do is a
+//! warning, because the daemon may run as another one.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{exit, is_colourful, say};
+use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
+use crate::model::failure::chain;
+use crate::store::Knowledge;
+
+const AS_USER: &str = "make it belong to the user that the bot runs as; if that is another user \
+                       than you, check as that one";
+
+/// Runs the command.
+pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
+    let (problems, warnings) = everything(Config::examine(&Sources::from_process(file)));
+    if json {
+        let out = serde_json::json!({
+            "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)
+        });
+        say(&format!("{out}\n"));
+    } else {
+        print(&problems, &warnings);
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) }
+}
+
+/// What is wrong, and what is unwise, on the disk as well.
+pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
+    let (config, mut problems) = (examined.loaded.config, examined.problems.0);
+    let mut warnings = examined.loaded.warnings;
+    let sound = |key: &str| {
+        let silent = |list: &[Problem]| list.iter().all(|p| p.key != key);
+        silent(&problems) && silent(&warnings)
+    };
+    let (store, knowledge) = (sound("store.path"), sound("knowledge.dir"));
+    if store {
+        state_file(&config.store.path, &mut problems, &mut warnings);
+    }
+    if let Some(dir) = config.knowledge.dir.filter(|_| knowledge) {
+        pages(&dir, &mut problems, &mut warnings);
+    }
+    (problems, warnings)
+}
+
+/// Whether the state file is one, or can become one.
+fn state_file(path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    const KEY: &str = "store.path";
+    if path.is_dir() {
+        let hint = "name a file in it, such as katana.db";
+        problems.push(Problem::new(KEY, "there is a folder of this name, not a file", hint));
+        return;
+    }
+    if path.exists() && OpenOptions::new().read(true).write(true).open(path).is_err() {
+        warnings.push(Problem::new(KEY, "you cannot read and write the state file", AS_USER));
+        return;
+    }
+    // The daemon creates folders that are missing; the nearest one that is there decides.
+    let Some(folder) = path.ancestors().skip(1).find(|folder| folder.exists()) else { return };
+    if !folder.is_dir() {
+        let hint = "name a file in a folder";
+        problems.push(Problem::new(KEY, "a file is in the way of the folder", hint));
+    } else if let Err(e) = try_writing(folder) {
+        let message = format!("you cannot write to the folder: {}", e.kind());
+        warnings.push(Problem::new(KEY, message, AS_USER));
+    }
+}
+
+/// Makes a file and removes it: permissions alone do not tell (read-only and full file systems).
+fn try_writing(folder: &Path) -> std::io::Result<()> {
+    let name = folder.join(format!(".katana-check-{}", std::process::id()));
+    OpenOptions::new().write(true).create_new(true).open(&name)?;
+    std::fs::remove_file(name)
+}
+
+/// Whether the knowledge folder can be read, and what of it is used.
+fn pages(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    const KEY: &str = "knowledge.dir";
+    let knowledge = match Knowledge::open(dir) {
+        Ok(knowledge) => knowledge,
+        Err(e) => {
+            problems.push(Problem::new(KEY, chain(&e), AS_USER));
+            return;
+        }
+    };
+    if knowledge.size().0 == 0 {
+        let hint = "put .md or .txt files into it";
+        warnings.push(Problem::new(KEY, "the folder holds no page that can be used", hint));
+    }
+    for path in knowledge.left_out() {
+        let message = format!("left out: {}", path.display());
+        let hint = "it is too large, not UTF-8, or one file too many";
+        warnings.push(Problem::new(KEY, message, hint));
+    }
+}
+
+/// Problems as JSON shows them.
+pub(super) fn rows(list: &[Problem]) -> Vec<BTreeMap<&'static str, String>> {
+    let row = |p: &Problem| {
+        BTreeMap::from([
+            ("key", p.key.clone()),
+            ("message", p.message.clone()),
+            ("hint", p.hint.clone()),
+        ])
+    };
+    list.iter().map(row).collect()
+}
+
+fn print(problems: &[Problem], warnings: &[Problem]) {
+    let colour = is_colourful(&std::io::stderr());
+    if !warnings.is_empty() {
+        eprint!("Warnings:\n{}", print_warnings(warnings, colour));
+    }
+    if problems.is_empty() {
+        say("The configuration is good.\n");
+        return;
+    }
+    if !warnings.is_empty() {
+        eprintln!("Problems:");
+    }
+    let count = problems.len();
+    eprint!("{}", Problems(problems.to_vec()).print(colour));
+    eprintln!("{count} problem{}.", if count == 1 { "" } else { "s" });
+}

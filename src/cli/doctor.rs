@@ -1,0 +1,156 @@
+//! `katana-bot doctor`: looks at everything the bot needs, one line each, with what to do.
+//!
+//! Invariants: nothing is changed and no secret is shown; every call over the network has a bound,
+//! and all together end within a minute. Marks: good, worth a look, must be mended.
+
+mod machine;
+mod outside;
+mod settings;
+mod state;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::style::{Mark, Style};
+use super::{exit, say};
+use crate::config::{Config, Examined};
+
+/// What one look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Check {
+    /// What was looked at.
+    name: &'static str,
+    mark: Mark,
+    text: String,
+    /// What to do, a line each.
+    advice: Vec<String>,
+    /// Whether the configuration has to be mended, rather than the world.
+    is_config: bool,
+}
+
+impl Check {
+    fn good(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, mark: Mark::Good, text: text.into(), advice: Vec::new(), is_config: false }
+    }
+
+    fn note(name: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        let advice = vec![advice.into()];
+        Self { mark: Mark::Note, advice, ..Self::good(name, text) }
+    }
+
+    fn bad(name: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { mark: Mark::Bad, ..Self::note(name, text, advice) }
+    }
+
+    fn config(self) -> Self {
+        Self { is_config: true, ..self }
+    }
+}
+
+/// Runs the command.
+pub(super) fn doctor(
+    file: Option<PathBuf>,
+    json: bool,
+    ask_provider: bool,
+) -> anyhow::Result<ExitCode> {
+    let sources = settings::sources(file);
+    let examined = Config::examine(&sources);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let checks = runtime.block_on(everything(&examined, &sources, ask_provider));
+    // A lookup of a name that hangs must not hold the exit.
+    runtime.shutdown_background();
+    if json {
+        say(&format!("{}\n", as_json(&checks)));
+    } else {
+        say(&page(&checks, Style::of(&std::io::stdout())));
+    }
+    Ok(ExitCode::from(code(&checks)))
+}
+
+async fn everything(
+    examined: &Examined,
+    sources: &crate::config::Sources,
+    ask_provider: bool,
+) -> Vec<Check> {
+    let Examined { loaded, problems } = examined;
+    let mut checks = settings::checks(examined, sources);
+    let store = problems.0.iter().all(|p| p.key != "store.path");
+    if store {
+        checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
+    }
+    let (telegram, provider, clock, unit) = tokio::join!(
+        outside::telegram(loaded, problems),
+        outside::provider(&loaded.config, problems, ask_provider),
+        outside::clock(&loaded.config.telegram.api_url),
+        machine::unit(),
+    );
+    checks.extend(telegram);
+    checks.push(provider);
+    checks.push(clock);
+    checks.extend(machine::watching(loaded));
+    checks.push(unit);
+    checks
+}
+
+fn code(checks: &[Check]) -> u8 {
+    let bad: Vec<&Check> = checks.iter().filter(|check| check.mark == Mark::Bad).collect();
+    match bad.iter().any(|check| check.is_config) {
+        true => exit::CONFIG,
+        false if bad.is_empty() => 0,
+        false => exit::UNAVAILABLE,
+    }
+}
+
+fn as_json(checks: &[Check]) -> serde_json::Value {
+    let rows: Vec<_> = checks
+        .iter()
+        .map(|c| json!({"check": c.name, "state": c.mark.word(), "text": c.text, "do": c.advice}))
+        .collect();
+    json!({"ok": code(checks) == 0, "checks": rows})
+}
+
+fn page(checks: &[Check], style: Style) -> String {
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let mut page = String::new();
+    for check in checks {
+        let Check { name, mark, text, advice, .. } = check;
+        page.push_str(&format!("{} {name:<width$}  {text}\n", style.sign(*mark)));
+        for line in advice {
+            page.push_str(&format!("  {:<width$}  {}\n", "", style.faint(&format!("do: {line}"))));
+        }
+    }
+    let count = |mark| checks.iter().filter(|check| check.mark == mark).count();
+    let last = match (count(Mark::Bad), count(Mark::Note)) {
+        (0, 0) => "Everything is as it should be.".to_owned(),
+        (0, notes) => format!("It can run; {notes} worth a look."),
+        (bad, notes) => format!("{bad} to be mended, {notes} worth a look."),
+    };
+    page.push_str(&format!("\n{last}\n"));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_where_to_mend() {
+        let good = Check::good("a", "fine");
+        let note = Check::note("b", "odd", "look");
+        let bad = Check::bad("c", "gone", "call");
+        let wrong = Check::bad("d", "wrong", "write").config();
+        for (checks, wanted) in [
+            (vec![good.clone(), note], 0),
+            (vec![good, bad.clone()], exit::UNAVAILABLE),
+            (vec![bad, wrong], exit::CONFIG),
+        ] {
+            assert_eq!(code(&checks), wanted);
+        }
+    }
+}

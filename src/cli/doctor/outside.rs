@@ -1,0 +1,212 @@
+//! What lies outside of the machine: Telegram, the provider, the time of day.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use secrecy::SecretString;
+
+use super::{Check, machine};
+use crate::app;
+use crate::config::{Config, Loaded, Problems, Provider};
+use crate::model::clock::Clock;
+use crate::model::conversation::{Ask, Piece};
+use crate::model::failure::chain;
+use crate::provider::{ProviderError, reach};
+use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
+
+/// Longest time for one call to Telegram.
+const CALL: Duration = Duration::from_secs(10);
+
+/// Longest time for a question to the provider; local models may have to be loaded first.
+const QUESTION: Duration = Duration::from_secs(40);
+
+/// A clock that is further off than this makes ages and certificates wrong, in seconds.
+const CLOCK_OFF_S: i64 = 30;
+
+/// So many updates that wait at Telegram are no accident.
+const PENDING_MANY: u64 = 100;
+
+/// Token, webhook, groups.
+pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check> {
+    const NAME: &str = "token";
+    let config = &loaded.config;
+    if problems.0.iter().any(|p| p.key.starts_with("telegram.")) {
+        let advice = "mend the configuration first";
+        return vec![Check::note(NAME, "Telegram was not asked", advice)];
+    }
+    let client = match Client::new(&settings(config), Arc::default()) {
+        Ok(client) => client,
+        Err(e) => return vec![Check::bad(NAME, chain(&e), super::super::CA_CERTIFICATES)],
+    };
+    let identity = match client.identity().await {
+        Ok(identity) => identity,
+        Err(e) => return vec![refused(NAME, &e)],
+    };
+    let token = config.telegram.token.masked_token();
+    let name = format!("{token} belongs to @{}", identity.username);
+    let mut checks = vec![Check::good(NAME, name)];
+    match client.webhook().await {
+        Ok(webhook) => checks.push(polling(&webhook)),
+        Err(e) => checks.push(refused("polling", &e)),
+    }
+    checks.push(groups(&identity, config));
+    checks
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        api_url: config.telegram.api_url.clone(),
+        token: SecretString::from(config.telegram.token.expose()),
+        poll_timeout: CALL,
+        poll_deadline: CALL,
+        send_timeout: CALL,
+    }
+}
+
+fn refused(name: &'static str, e: &TelegramError) -> Check {
+    if e.token_refused() {
+        let advice = "get the token from @BotFather (/token), store it, restart the bot";
+        return Check::bad(name, format!("Telegram refuses it: {e}"), advice).config();
+    }
+    let advice = "try `curl -sS https://api.telegram.org` on this machine: network, DNS, proxy";
+    Check::bad(name, e.to_string(), advice)
+}
+
+fn polling(webhook: &Webhook) -> Check {
+    const NAME: &str = "polling";
+    let waiting = webhook.pending_update_count;
+    if !webhook.url.is_empty() {
+        // The address may hold a secret of the program that set it.
+        let text = format!("a webhook is set, so polls are refused; {waiting} updates wait");
+        let advice = "stop the program that set it, then call deleteWebhook";
+        return Check::bad(NAME, text, advice);
+    }
+    let text = format!("no webhook is set; {waiting} updates wait at Telegram");
+    if waiting >= PENDING_MANY {
+        let advice = "start the bot: Telegram throws them away after 24 hours";
+        return Check::note(NAME, text, advice);
+    }
+    Check::good(NAME, text)
+}
+
+fn groups(identity: &Identity, config: &Config) -> Check {
+    const NAME: &str = "groups";
+    let wanted = config.bot.allow_chats.iter().any(|id| *id < 0);
+    if identity.can_join_groups == Some(false) && wanted {
+        let text = "bot.allow_chats names groups, but the bot cannot be added to any";
+        return Check::note(NAME, text, "allow it with @BotFather: /setjoingroups");
+    }
+    let text = match (identity.can_join_groups, identity.can_read_all_group_messages) {
+        (Some(false), _) => "it cannot be added to groups",
+        (_, Some(true)) => "it sees every message in its groups, and answers when it is addressed",
+        _ => "it sees what is addressed to it (privacy mode), which is all it needs",
+    };
+    Check::good(NAME, text)
+}
+
+/// Reachable, or answering when it may be asked.
+pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) -> Check {
+    const NAME: &str = "provider";
+    let (name, url, model, key) = match config.answer.provider {
+        Provider::Echo => return Check::good(NAME, "echo: it repeats what it is told"),
+        Provider::Offline => return Check::good(NAME, "offline: it quotes pages, without a model"),
+        Provider::OpenAi => {
+            let c = &config.openai;
+            ("openai", &c.base_url, &c.model, c.api_key.is_some())
+        }
+        Provider::Anthropic => {
+            let c = &config.anthropic;
+            ("anthropic", &c.base_url, &c.model, c.api_key.is_some())
+        }
+    };
+    if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
+        return Check::note(NAME, "it was not asked", "mend the configuration first");
+    }
+    let key = if key { "with a key" } else { "without a key" };
+    if ask {
+        return answered(config, &format!("{name}, {model}, {key}")).await;
+    }
+    match reach(url, CALL).await {
+        Ok(status) => {
+            let text = format!("{name}, {model}, {key}: reachable (HTTP {status}); nothing asked");
+            Check::good(NAME, text)
+        }
+        Err(e) => failed(&format!("{name}, {model}, {key}"), &e),
+    }
+}
+
+/// Asks the model for one token.
+async fn answered(config: &Config, who: &str) -> Check {
+    let provider = match app::provider(config, None) {
+        Ok(provider) => provider,
+        Err(e) => {
+            return Check::bad("provider", chain(e.as_ref()), "see the settings above").config();
+        }
+    };
+    let question = "Say OK.".to_owned();
+    let began = Instant::now();
+    let mut answer = provider.answer(Ask { question, max_output_tokens: 1, ..Ask::default() });
+    let end = tokio::time::timeout(QUESTION, async {
+        while let Some(piece) = answer.next().await {
+            if let Piece::Done(finished) = piece? {
+                return Ok(Some(finished));
+            }
+        }
+        Ok(None)
+    });
+    match end.await {
+        Ok(Ok(Some(finished))) => {
+            let tokens = finished.usage.map(|u| u.input_tokens + u.output_tokens);
+            let tokens = tokens.map(|n| format!(", {n} tokens")).unwrap_or_default();
+            let took = began.elapsed().as_secs_f64();
+            Check::good("provider", format!("{who}: answered in {took:.1} s{tokens}"))
+        }
+        Ok(Ok(None)) => failed(who, &ProviderError::Cut),
+        Ok(Err(e)) => failed(who, &e),
+        Err(_) => failed(who, &ProviderError::Timeout),
+    }
+}
+
+fn failed(who: &str, e: &ProviderError) -> Check {
+    use crate::model::failure::Judged;
+    let advice = match e.class() {
+        "auth" => "the key is wrong or not allowed to do this: make a new one",
+        "quota" => "top up the account, or raise its limit",
+        "not_found" => "check the model's name and base_url",
+        "rate_limit" | "overloaded" => "wait, and try again",
+        _ => "check base_url, network and proxy; see the provider's status page",
+    };
+    Check::bad("provider", format!("{who}: {}", chain(e)), advice)
+}
+
+/// The time of day against Telegram's, and whether it is kept right.
+pub(super) async fn clock(api_url: &str) -> Check {
+    const NAME: &str = "clock";
+    let (server, kept) = tokio::join!(server_time(api_url, CALL), machine::is_time_kept());
+    let advice = "synchronise the clock: `timedatectl set-ntp true`";
+    let kept = match kept {
+        Some(true) => ", synchronised",
+        Some(false) => ", not synchronised",
+        None => "",
+    };
+    let Ok(Some(server_s)) = server else {
+        let text = format!("cannot be compared with Telegram's{kept}");
+        return if kept.contains("not") {
+            Check::note(NAME, text, advice)
+        } else {
+            Check::good(NAME, text)
+        };
+    };
+    let off_s: i64 = Clock::system().now_ms() / 1000 - server_s;
+    let text = match off_s {
+        -2..=2 => format!("agrees with Telegram's{kept}"),
+        3.. => format!("{off_s} s ahead of Telegram's{kept}"),
+        _ => format!("{} s behind Telegram's{kept}", -off_s),
+    };
+    match off_s.abs() > CLOCK_OFF_S {
+        true => Check::bad(NAME, text, advice),
+        false if kept.contains("not") => Check::note(NAME, text, advice),
+        false => Check::good(NAME, text),
+    }
+}

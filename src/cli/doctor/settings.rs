@@ -1,0 +1,91 @@
+//! The configuration, and who can read the files that hold secrets.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Check;
+use crate::cli::{check, endpoint};
+use crate::config::{Examined, Origin, Problem, Sources, keys};
+
+/// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
+const CREDENTIAL_STORE: &str = "/etc/credstore";
+
+/// What the daemon would be given. Outside of its unit there are no credentials; whoever may read
+/// the store of them sees what the daemon would see.
+pub(super) fn sources(file: Option<PathBuf>) -> Sources {
+    let mut sources = endpoint::sources(file);
+    let store = Path::new(CREDENTIAL_STORE);
+    if sources.credentials_dir.is_none() && std::fs::read_dir(store).is_ok() {
+        sources.credentials_dir = Some(store.to_owned());
+    }
+    sources
+}
+
+/// Problems, warnings, permissions.
+pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
+    const NAME: &str = "configuration";
+    let from = match &sources.file {
+        Some(file) => file.display().to_string(),
+        None => "environment and defaults".to_owned(),
+    };
+    let (problems, warnings) = check::everything(examined.clone());
+    let line = |p: &Problem| format!("{}: {}", p.key, p.message);
+    let mut checks: Vec<Check> =
+        problems.iter().map(|p| Check::bad(NAME, line(p), &p.hint).config()).collect();
+    checks.extend(warnings.iter().map(|p| Check::note(NAME, line(p), &p.hint)));
+    if problems.is_empty() {
+        checks.insert(0, Check::good(NAME, format!("good ({from})")));
+    }
+    checks.extend(secrets(examined, sources));
+    checks
+}
+
+/// Files with secrets which others can read.
+fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
+    const NAME: &str = "secrets";
+    let named = examined.loaded.origins.values().filter_map(|origin| match origin {
+        Origin::SecretFile(variable) => sources.env.get(variable).map(PathBuf::from),
+        _ => None,
+    });
+    let stored = keys().iter().filter_map(|key| key.credential());
+    let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
+    let files: BTreeSet<PathBuf> = named.chain(stored).collect();
+    let mut checks = Vec::new();
+    let mut seen = 0;
+    for file in files {
+        let Ok(about) = std::fs::metadata(&file) else { continue };
+        seen += 1;
+        if is_open(about.permissions().mode()) {
+            let (file, text) = (file.display(), "everybody on this machine can read");
+            let advice = format!("chmod 600 {file}");
+            checks.push(Check::bad(NAME, format!("{text} {file}"), advice).config());
+        }
+    }
+    if checks.is_empty() {
+        let text = match seen {
+            0 => "none in files".to_owned(),
+            1 => "the file with a secret is not open to everybody".to_owned(),
+            n => format!("{n} files with secrets, none open to everybody"),
+        };
+        checks.push(Check::good(NAME, text));
+    }
+    checks
+}
+
+/// Whether a file of this mode can be read or written by everybody.
+pub(super) fn is_open(mode: u32) -> bool {
+    mode & 0o006 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_may_be_trusted_and_everybody_may_not() {
+        for (mode, open) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
+            assert_eq!(is_open(mode), open, "{mode:o}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The state file and the disk under it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Check, settings};
+use crate::model::failure::chain;
+use crate::store::{self, Inspection, Store};
+use crate::supervise::{Machine, System};
+
+/// Larger files are not checked whole: it would take too long.
+const CHECK_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The file, who can read it, and the free space.
+pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
+    let mut checks = vec![file(path)];
+    if let Ok(about) = std::fs::metadata(path)
+        && settings::is_open(about.permissions().mode())
+    {
+        let text = "everybody on this machine can read the conversations in it";
+        let advice = format!("chmod 600 {}*", path.display());
+        checks.push(Check::bad("state file", text, advice).config());
+    }
+    checks.extend(disk(path, disk_ratio));
+    checks
+}
+
+fn file(path: &Path) -> Check {
+    const NAME: &str = "state file";
+    let shown = path.display();
+    if !path.exists() {
+        return Check::good(NAME, format!("{shown} is not there yet; the first run makes it"));
+    }
+    match Store::inspect(path, CHECK_BYTES) {
+        Ok(found) => judged(path, &found),
+        Err(e) => {
+            let text = format!("{shown}: {}", chain(&e));
+            Check::bad(NAME, text, e.hint())
+        }
+    }
+}
+
+fn judged(path: &Path, found: &Inspection) -> Check {
+    const NAME: &str = "state file";
+    let shown = path.display();
+    if let Some(damage) = &found.damage {
+        let advice =
+            "stop the bot, check the disk, restore a backup: docs/runbook.md, store_corrupt";
+        return Check::bad(NAME, format!("{shown} is damaged: {damage}"), advice);
+    }
+    let (version, known) = (found.schema, store::newest_schema());
+    if version > known {
+        let text = format!("{shown} was written by a newer version (schema {version} of {known})");
+        let advice = "install that version, or restore a backup made before the upgrade";
+        return Check::bad(NAME, text, advice).config();
+    }
+    let size = format!("{:.1} MiB", found.bytes as f64 / 1_048_576.0);
+    let whole = if found.is_checked { "whole" } else { "too large to be checked here" };
+    let schema = match version {
+        v if v < known => format!("schema {v}, the next start brings it to {known}"),
+        v => format!("schema {v}"),
+    };
+    Check::good(NAME, format!("{shown}: {size}, {whole}, {schema}"))
+}
+
+/// Free space where the state lies, or will lie.
+fn disk(path: &Path, ratio: f64) -> Option<Check> {
+    const NAME: &str = "disk";
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
+    let mut system = System::default();
+    Machine::new().disk(&mut system, folder);
+    if system.disk_total_bytes == 0 {
+        return None;
+    }
+    let used = 1.0 - system.disk_free_bytes as f64 / system.disk_total_bytes as f64;
+    let gib = system.disk_free_bytes as f64 / (1024.0 * 1024.0 * 1024.0);
+    let text = format!("{:.0} % full, {gib:.1} GiB free", used * 100.0);
+    let full = used >= ratio;
+    Some(match full {
+        true if gib < 0.1 => Check::bad(NAME, text, "make room: without space nothing is accepted"),
+        true => Check::note(NAME, text, "make room before it is full"),
+        false => Check::good(NAME, text),
+    })
+}

@@ -1,0 +1,132 @@
+//! Finds the running daemon from outside of its unit, and asks it over its own HTTP endpoint.
+//!
+//! Invariant: an answer takes at most [`WHOLE`] and [`MOST_BYTES`], whatever listens there. The
+//! connection is plain TCP to this machine; the admin token goes nowhere else.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::{Loaded, Sources};
+
+/// Longest time for one question.
+const WHOLE: Duration = Duration::from_secs(3);
+
+/// Largest answer that is read.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// The address that is listened on unless somebody set another one.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The packaged unit's folders.
+const STATE_FOLDER: &str = "/var/lib/katana-bot";
+const RUNTIME_FOLDER: &str = "/run/katana-bot";
+
+/// What the endpoint answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// HTTP status.
+    pub(super) code: u16,
+    /// The body, when it is JSON.
+    pub(super) json: Option<serde_json::Value>,
+}
+
+/// The settings as the packaged daemon sees them. Outside of its unit, the variables that systemd
+/// sets are missing; its folders tell what they would be.
+pub(super) fn sources(file: Option<PathBuf>) -> Sources {
+    let mut sources = Sources::from_process(file);
+    let folders = [("STATE_DIRECTORY", STATE_FOLDER), ("RUNTIME_DIRECTORY", RUNTIME_FOLDER)];
+    for (name, folder) in folders {
+        if !sources.env.contains_key(name) && Path::new(folder).is_dir() {
+            sources.env.insert(name.to_owned(), folder.to_owned());
+        }
+    }
+    sources
+}
+
+/// Where the daemon listens by this configuration; `None` when it is told not to.
+pub(super) fn address(loaded: &Loaded) -> Option<SocketAddr> {
+    match loaded.text("web.listen") {
+        Some(text) => text.parse().ok(),
+        None => Some(DEFAULT),
+    }
+}
+
+/// The address to ask when the daemon listens on `listen`: all addresses include the loopback.
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// `GET path`, with the admin token when there is one. The error says why there is no answer.
+pub(super) fn get(
+    listen: SocketAddr,
+    path: &str,
+    token: Option<&str>,
+) -> Result<Answer, std::io::Error> {
+    let end = Instant::now() + WHOLE;
+    let address = reachable(listen);
+    let mut stream = TcpStream::connect_timeout(&address, WHOLE)?;
+    // HTTP/1.0: the answer comes in one piece, and the connection ends with it.
+    let mut request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n");
+    request.push_str("Accept: application/json, application/health+json\r\n");
+    if let Some(token) = token {
+        request.push_str(&format!("Authorization: Bearer {token}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream.set_write_timeout(Some(WHOLE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut bytes = Vec::new();
+    let mut piece = [0; 8192];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || bytes.len() > MOST_BYTES {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            n => bytes.extend_from_slice(&piece[..n]),
+        }
+    }
+    answer(&bytes).ok_or_else(|| std::io::Error::other("what answers there does not speak HTTP"))
+}
+
+fn answer(bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut words = head.lines().next()?.split_whitespace();
+    let code = words.next().filter(|version| version.starts_with("HTTP/")).and(words.next())?;
+    Some(Answer { code: code.parse().ok()?, json: serde_json::from_str(body).ok() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_asked_over_the_loopback() {
+        for (listen, asked) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn answers_are_read_and_nonsense_is_none() {
+        let good = answer(b"HTTP/1.0 503 No\r\nA: b\r\n\r\n{\"status\":\"unhealthy\"}").unwrap();
+        assert_eq!((good.code, good.json.unwrap()["status"].as_str()), (503, Some("unhealthy")));
+        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\n<html>").unwrap().json.is_none());
+        for nonsense in [&b""[..], b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1\r\n\r\n"] {
+            assert!(answer(nonsense).is_none());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `katana-bot status`: how the daemon is, from its heartbeat file and its HTTP endpoint.
+//!
+//! Needs no token and no sound configuration, because it is asked for when something is wrong.
+//! Invariant: the heartbeat decides whether it runs; what the endpoint says is newer and says more,
+//! but counts only if it comes from the process that the heartbeat names.
+
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use heartbeat::{Heartbeat, Judgement, Now, Reason, State, Verdict};
+use serde_json::{Value, json};
+
+use super::style::{Mark, Style};
+use super::{endpoint, say};
+use crate::config::{Config, Loaded};
+
+/// Past this age a heartbeat of a process that is gone is no heartbeat of a process that is being
+/// replaced.
+const GONE_AFTER_MS: u64 = 15_000;
+
+/// Exit status when people are not served, or nobody can tell.
+const BAD: u8 = 1;
+
+/// Everything that was found out.
+struct Findings {
+    path: PathBuf,
+    judgement: Judgement,
+    /// Where the endpoint should be, if it is not off.
+    endpoint: Option<String>,
+    /// `/bot/status`, or why there is none.
+    answer: Result<Value, String>,
+    overall: Overall,
+}
+
+/// How it is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Overall {
+    Starting,
+    Ok,
+    Degraded,
+    Failing,
+    /// Stopped on purpose.
+    Stopped,
+    /// It ended without saying so, or never ran.
+    NotRunning,
+    /// It may hang.
+    Stale,
+}
+
+impl Overall {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+            Self::Stopped => "stopped",
+            Self::NotRunning => "not running",
+            Self::Stale => "stale",
+        }
+    }
+
+    fn mark(self) -> Mark {
+        match self {
+            Self::Ok => Mark::Good,
+            Self::Starting | Self::Degraded => Mark::Note,
+            _ => Mark::Bad,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn status(config: Option<PathBuf>, file: Option<PathBuf>, json: bool) -> ExitCode {
+    let loaded = Config::examine(&endpoint::sources(config)).loaded;
+    let found = look(&loaded, file);
+    if json {
+        say(&format!("{}\n", found.json()));
+    } else {
+        say(&words::page(&found, Style::of(&std::io::stdout())));
+    }
+    match found.overall.mark() {
+        Mark::Bad => ExitCode::from(BAD),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Where the daemon of this configuration writes its heartbeat.
+pub(super) fn heartbeat_file(loaded: &Loaded) -> PathBuf {
+    loaded.config.watch.heartbeat_path.clone()
+}
+
+/// Reads and judges a heartbeat, as `check-heartbeat` does by default.
+pub(super) fn judged(path: &Path) -> Judgement {
+    let threshold = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
+    let read = heartbeat::read(path);
+    heartbeat::judge(read.as_deref(), &Now::read(), threshold)
+}
+
+fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
+    let path = file.unwrap_or_else(|| heartbeat_file(loaded));
+    let judgement = judged(&path);
+    let listen = endpoint::address(loaded);
+    let pid = judgement.heartbeat.as_ref().map(|beat| beat.pid);
+    let answer = match listen {
+        Some(listen) => ask(listen, loaded, pid),
+        None => Err("the endpoint is off".to_owned()),
+    };
+    let overall = overall(&judgement, answer.as_ref().ok());
+    let endpoint = listen.map(|listen| format!("http://{}", endpoint::reachable(listen)));
+    Findings { path, judgement, endpoint, answer, overall }
+}
+
+/// `/bot/status` of the process with this id, or of any when no id is known.
+fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Result<Value, String> {
+    let token = loaded.secret("web.admin_token").map(crate::config::Secret::expose);
+    let answer = endpoint::get(listen, "/bot/status", token).map_err(|e| match e.kind() {
+        std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
+            "it does not answer in time".to_owned()
+        }
+        _ => e.to_string(),
+    })?;
+    let said = match answer.code {
+        200 => answer.json.filter(|said| said["status"].is_string()),
+        401 | 403 => return Err("it wants the admin token for this".to_owned()),
+        code => return Err(format!("it answers {code}")),
+    };
+    let said = said.ok_or("something else answers there")?;
+    match (pid, said["about"]["pid"].as_u64()) {
+        (Some(mine), Some(other)) if u64::from(mine) != other => {
+            Err(format!("another katana-bot answers there (process {other})"))
+        }
+        _ => Ok(said),
+    }
+}
+
+fn overall(judgement: &Judgement, said: Option<&Value>) -> Overall {
+    let by_verdict = |word: &str| match word {
+        "ok" => Overall::Ok,
+        "degraded" => Overall::Degraded,
+        _ => Overall::Failing,
+    };
+    if let Some(said) = said {
+        if said["report"]["stale"] == true {
+            return Overall::Stale;
+        }
+        // Its heartbeat may be missing or old; then people are told, and so they should be here.
+        return match (by_verdict(said["status"].as_str().unwrap_or_default()), judgement.reason) {
+            (_, Reason::Stale) => Overall::Stale,
+            (Overall::Ok, _) if judgement.state == State::Critical => Overall::Degraded,
+            (verdict, _) if said["phase"] == "starting" => verdict.max_starting(),
+            (verdict, _) => verdict,
+        };
+    }
+    match (judgement.reason, &judgement.heartbeat) {
+        (Reason::Stopped | Reason::StoppedLong, _) => Overall::Stopped,
+        (_, Some(beat)) if is_gone(beat, judgement) => Overall::NotRunning,
+        (Reason::Starting, _) => Overall::Starting,
+        (Reason::Fresh, _) => Overall::Ok,
+        (Reason::Degraded, _) => Overall::Degraded,
+        (Reason::Failing, _) => Overall::Failing,
+        (Reason::Missing | Reason::PreviousBoot, _) => Overall::NotRunning,
+        _ => Overall::Stale,
+    }
+}
+
+impl Overall {
+    /// What a process that has just begun is, unless it is worse.
+    fn max_starting(self) -> Self {
+        if self == Self::Ok { Self::Starting } else { self }
+    }
+}
+
+/// Whether the process that wrote the beat exists no more. Only said when process 1 can be seen,
+/// because a mount option can hide the processes of others (proc(5), `hidepid`).
+fn is_gone(beat: &Heartbeat, judgement: &Judgement) -> bool {
+    let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
+    let old = judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
+    old && beat.verdict != Verdict::Stopped && exists(1) && !exists(beat.pid)
+}
+
+impl Findings {
+    fn json(&self) -> Value {
+        let beat = self.judgement.heartbeat.as_ref().map(|beat| {
+            json!({
+                "time": heartbeat::rfc3339::format(beat.time_ms),
+                "pid": beat.pid,
+                "version": beat.version,
+                "environment": beat.environment,
+                "verdict": beat.verdict.word(),
+                "sequence": beat.sequence,
+                "findings": beat.findings.iter().map(|f| json!({
+                    "name": f.name, "severity": f.severity.word(), "text": f.text,
+                })).collect::<Vec<_>>(),
+                "ages_ms": beat.ages.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            })
+        });
+        json!({
+            "state": self.overall.word(),
+            "good": self.overall.mark() != Mark::Bad,
+            "heartbeat": {
+                "file": self.path,
+                "state": self.judgement.state.word(),
+                "reason": self.judgement.reason.word(),
+                "text": self.judgement.text,
+                "age_ms": self.judgement.age_ms,
+                "beat": beat,
+            },
+            "endpoint": {
+                "address": self.endpoint,
+                "error": self.answer.as_ref().err(),
+                "status": self.answer.as_ref().ok(),
+            },
+        })
+    }
+}

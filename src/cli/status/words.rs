@@ -1,0 +1,277 @@
+//! The status as people read it: the state first, then what is wrong, then the figures.
+
+use heartbeat::{Reason, Verdict, rfc3339, span};
+use serde_json::Value;
+
+use super::{Findings, Overall};
+use crate::cli::advice;
+use crate::cli::style::{Mark, Style, columns, visible};
+
+/// A finding, wherever it was read.
+struct Finding {
+    name: String,
+    severity: String,
+    text: String,
+    /// How long it has been open.
+    lasts_ms: Option<u64>,
+}
+
+/// The whole page.
+pub(super) fn page(found: &Findings, style: Style) -> String {
+    let mut page = headline(found, style);
+    for finding in findings(found) {
+        page.push_str(&block(&finding, style));
+    }
+    let rows = figures(found);
+    if !rows.is_empty() {
+        page.push('\n');
+        page.push_str(&columns(&rows));
+    }
+    page
+}
+
+/// One line that says it all.
+fn headline(found: &Findings, style: Style) -> String {
+    let (overall, mark) = (found.overall, found.overall.mark());
+    let said = found.answer.as_ref().ok();
+    let beat = found.judgement.heartbeat.as_ref();
+    let old = found.judgement.age_ms.map(span);
+    let since = beat.map(|b| rfc3339::format(b.time_ms)).unwrap_or_default();
+    let story = match overall {
+        Overall::Stopped => format!("not running: stopped cleanly at {since}"),
+        Overall::NotRunning => match (beat, old) {
+            (Some(_), Some(old)) => format!("not running since {since}, {old} ago"),
+            (Some(_), None) => format!("not running: {}", found.judgement.text),
+            (None, _) => format!("not running: {}", found.judgement.text),
+        },
+        Overall::Stale => match (said, old) {
+            (None, Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
+            _ => format!("does not work as it should: {}", found.judgement.text),
+        },
+        Overall::Starting => "starting".to_owned(),
+        Overall::Ok => "running, all is well".to_owned(),
+        Overall::Degraded => "running, something needs a look".to_owned(),
+        Overall::Failing => "running, but people are not served".to_owned(),
+    };
+    let ready = match said.map(|said| &said["ready"]) {
+        Some(Value::Bool(false)) if mark != Mark::Bad => ", not ready",
+        _ => "",
+    };
+    let sign = style.sign(mark);
+    format!("{sign} katana-bot {}{ready}\n", style.coloured(mark, &visible(&story)))
+}
+
+/// From the endpoint when it answers, because only it says since when; else from the heartbeat.
+fn findings(found: &Findings) -> Vec<Finding> {
+    let mut list: Vec<Finding> = match &found.answer {
+        Ok(said) => said["findings"].as_array().into_iter().flatten().map(of_json).collect(),
+        Err(_) => {
+            let beat = found.judgement.heartbeat.iter();
+            let all = beat.filter(|b| b.verdict != Verdict::Stopped).flat_map(|b| &b.findings);
+            all.map(|f| Finding {
+                name: f.name.clone(),
+                severity: f.severity.word().to_owned(),
+                text: f.text.clone(),
+                lasts_ms: None,
+            })
+            .collect()
+        }
+    };
+    let spoken = matches!(found.judgement.reason, Reason::Degraded | Reason::Failing);
+    if found.answer.is_ok() && found.overall.mark() != Mark::Good && !spoken {
+        let judgement = &found.judgement;
+        if judgement.state > heartbeat::State::Ok {
+            list.push(Finding {
+                name: "heartbeat".into(),
+                severity: "failing".into(),
+                text: judgement.text.clone(),
+                lasts_ms: None,
+            });
+        }
+    }
+    list
+}
+
+fn of_json(finding: &Value) -> Finding {
+    let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let since = finding["since"].as_str().and_then(rfc3339::parse);
+    let now = heartbeat::Now::read().time_ms;
+    Finding {
+        name: text("name"),
+        severity: text("severity"),
+        text: text("text"),
+        lasts_ms: since.map(|since| u64::try_from(now - since).unwrap_or(0)),
+    }
+}
+
+fn block(finding: &Finding, style: Style) -> String {
+    let mark = if finding.severity == "failing" { Mark::Bad } else { Mark::Note };
+    let lasts = finding.lasts_ms.map(|ms| format!(" for {}", span(ms))).unwrap_or_default();
+    let name = style.coloured(mark, &visible(&finding.name));
+    let mut block = format!("  {} {name}{lasts}: {}\n", style.sign(mark), visible(&finding.text));
+    if let Some(advice) = advice::first_step(&finding.name) {
+        block.push_str(&format!("      {}\n", style.faint(&format!("do: {advice}"))));
+    }
+    block
+}
+
+/// What there is to know, as name and value.
+fn figures(found: &Findings) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), visible(&value)));
+    match &found.answer {
+        Ok(said) => from_endpoint(said, &mut row),
+        Err(_) => from_beat(found, &mut row),
+    }
+    row("heartbeat", format!("{}: {}", found.path.display(), found.judgement.text));
+    match (&found.endpoint, &found.answer) {
+        (Some(address), Ok(_)) => row("endpoint", address.clone()),
+        (Some(address), Err(why)) => row("endpoint", format!("{address}: {why}")),
+        (None, _) => row("endpoint", "off".to_owned()),
+    }
+    rows
+}
+
+fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
+    let Some(beat) = &found.judgement.heartbeat else { return };
+    row("version", format!("{}, {}, process {}", beat.version, beat.environment, beat.pid));
+    // Ages are those of the moment when the beat was formed; they have grown since.
+    let older = found.judgement.age_ms.unwrap_or(0);
+    let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
+    for name in ["poll", "send", "answer", "commit"] {
+        if let Some(ms) = age(name) {
+            row(&format!("last {name}"), format!("{} ago", span(ms)));
+        }
+    }
+    let waits = [("updates", age("inbox_oldest")), ("messages", age("outbox_oldest"))];
+    for (what, ms) in waits.into_iter().filter_map(|(what, ms)| Some((what, ms?))) {
+        row(&format!("waiting {what}"), format!("the oldest is {} old", span(ms)));
+    }
+}
+
+fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let about = &said["about"];
+    let version = format!("{}, {}", text(&about["version"]), text(&about["environment"]));
+    match (about["pid"].as_u64(), about["uptime_s"].as_f64()) {
+        (Some(pid), Some(up)) => row("version", format!("{version}, process {pid}, up {}", s(up))),
+        _ => row("version", version),
+    }
+    if about["username"].is_string() {
+        let model = about["model"].as_str().filter(|model| !model.is_empty());
+        let model = model.map(|model| format!(", {model}")).unwrap_or_default();
+        row("bot", format!("@{} by {}{model}", text(&about["username"]), text(&about["provider"])));
+    }
+    let streaks = [("polling", "poll"), ("sending", "send"), ("provider", "answer")];
+    for (key, what) in streaks.into_iter().chain([("store", "commit")]) {
+        if let Some(line) = streak(&said[key]) {
+            row(&format!("last {what}"), line);
+        }
+    }
+    if let Some(line) = waiting(&said["queues"]) {
+        row("waiting", line);
+    }
+    if said["paused"] == true {
+        row("paused", "an owner paused the bot; questions are kept".to_owned());
+    }
+    if let Some(line) = counts(&said["counts"]) {
+        row("since start", line);
+    }
+    if let Some(line) = machine(&said["system"]) {
+        row("machine", line);
+    }
+}
+
+fn streak(streak: &Value) -> Option<String> {
+    let worked = streak["last_worked_age_s"].as_f64().map(|age| format!("{} ago", s(age)));
+    let failures = streak["failures"].as_u64().unwrap_or(0);
+    if failures == 0 {
+        return worked;
+    }
+    let class = streak["class"].as_str().unwrap_or("unknown");
+    let worked = worked.unwrap_or_else(|| "never".to_owned());
+    Some(format!("{worked}; failed {failures} times since ({class})"))
+}
+
+fn waiting(queues: &Value) -> Option<String> {
+    let depth = |key: &str, what: &str| {
+        let count = queues[key]["count"].as_u64()?;
+        let oldest = queues[key]["oldest_s"].as_f64().filter(|_| count > 0);
+        let oldest = oldest.map(|age| format!(" (oldest {})", s(age))).unwrap_or_default();
+        Some(format!("{count} {what}{oldest}"))
+    };
+    let telegram = queues["at_telegram"].as_u64().map(|n| format!("{n} at Telegram"));
+    let all = [depth("inbox", "updates"), depth("outbox", "messages"), telegram];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+fn counts(counts: &Value) -> Option<String> {
+    let words = [
+        ("updates", "updates"),
+        ("commands", "commands"),
+        ("answers", "answers"),
+        ("answers_failed", "failed"),
+        ("sent", "messages sent"),
+        ("dropped", "dropped"),
+    ];
+    let shown = words.iter().filter_map(|(key, word)| {
+        let count = counts[*key].as_u64()?;
+        let trouble = matches!(*key, "answers_failed" | "dropped");
+        (count > 0 || !trouble).then(|| format!("{count} {word}"))
+    });
+    let shown: Vec<String> = shown.collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
+fn machine(system: &Value) -> Option<String> {
+    let share = |used: f64, of: f64| format!("{:.0} %", used / of * 100.0);
+    let number = |key: &str| system[key].as_f64();
+    let mut words = Vec::new();
+    if let Some(cpu) = number("cpu_ratio") {
+        words.push(format!("processors {}", share(cpu, 1.0)));
+    }
+    if let (Some(used), Some(all)) = (number("memory_used_bytes"), number("memory_total_bytes"))
+        && all > 0.0
+    {
+        words.push(format!("memory {}", share(used, all)));
+    }
+    if let (Some(free), Some(all)) = (number("disk_free_bytes"), number("disk_total_bytes"))
+        && all > 0.0
+    {
+        words.push(format!("disk {}", share(all - free, all)));
+    }
+    if let Some(rss) = number("rss_bytes") {
+        words.push(format!("the process has {:.0} MiB", rss / 1_048_576.0));
+    }
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Seconds in words.
+fn s(seconds: f64) -> String {
+    // A cast saturates.
+    span((seconds.max(0.0) * 1000.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn figures_stay_silent_about_what_is_not_known() {
+        assert_eq!(streak(&json!({})), None);
+        assert_eq!(waiting(&json!({"inbox": null})), None);
+        assert_eq!(counts(&Value::Null), None);
+        assert_eq!(machine(&json!({"memory_total_bytes": 0, "memory_used_bytes": 0})), None);
+    }
+
+    #[test]
+    fn figures_are_in_words() {
+        let failing = json!({"last_worked_age_s": 62.5, "failures": 3, "class": "timeout"});
+        assert_eq!(streak(&failing).unwrap(), "1 min 2 s ago; failed 3 times since (timeout)");
+        let queues = json!({"inbox": {"count": 2, "oldest_s": 7.0}, "outbox": {"count": 0}});
+        assert_eq!(waiting(&queues).unwrap(), "2 updates (oldest 7 s), 0 messages");
+    }
+}

@@ -1,0 +1,336 @@
+//! Every kind of finding, at its bounds.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::beat::{Loop, Overdue};
+use crate::model::finding::Kind;
+use crate::model::streak::Run;
+
+const LINE_SEPARATOR: char = '\u{2028}';
+
+/// All is well, an hour after the start.
+fn healthy() -> Reading {
+    Reading {
+        now_ms: 3_600_000,
+        polling: Run { worked_ms: Some(3_600_000), ..Run::default() },
+        inbox: Some(Depth::default()),
+        outbox: Some(Depth::default()),
+        ..Reading::default()
+    }
+}
+
+fn ago(s: f64) -> Option<u64> {
+    Some(3_600_000 - (s * 1000.0) as u64)
+}
+
+fn failing(s: f64, failures: u32, class: &'static str) -> Run {
+    Run { failures, failing_since_ms: ago(s), class: Some(class), ..Run::default() }
+}
+
+fn polls(s: f64, class: &'static str) -> Reading {
+    let polling = Run { worked_ms: ago(0.0), ..failing(s, 5, class) };
+    Reading { polling, ..healthy() }
+}
+
+fn oldest(s: f64) -> Option<Depth> {
+    Some(Depth { count: 3, oldest_ms: Some((s * 1000.0) as u64) })
+}
+
+fn recent(change: impl FnOnce(&mut Recent)) -> Reading {
+    let mut recent = Recent { window_s: 300, ..Recent::default() };
+    change(&mut recent);
+    Reading { recent, ..healthy() }
+}
+
+fn machine(change: impl FnOnce(&mut System)) -> Reading {
+    let mut system = System {
+        disk_total_bytes: 1_000_000,
+        disk_free_bytes: 1_000_000,
+        memory_total_bytes: 1_000_000,
+        ..System::default()
+    };
+    change(&mut system);
+    Reading { system: Some(system), ..healthy() }
+}
+
+fn event(kind: Kind, ago_s: f64) -> Reading {
+    let happened = vec![Happened { kind, count: 2, ago_ms: (ago_s * 1000.0) as u64 }];
+    Reading { happened, ..healthy() }
+}
+
+fn spell(s: f64) -> Reading {
+    let (since_ms, last_ms) = (3_500_000, 3_500_000 + (s * 1000.0) as u64);
+    Reading { conflict: Some(Spell { count: 7, since_ms, last_ms }), ..healthy() }
+}
+
+/// A kind, a reading for a value, and the values that raise, hold, and do neither.
+type Row = (Kind, fn(f64) -> Reading, &'static [f64], &'static [f64], &'static [f64]);
+
+const ROWS: &[Row] = &[
+    (
+        Kind::StageStalled,
+        |late| {
+            let late_ms = late as u64;
+            let o = Overdue { looping: Loop::Deliver, silent_ms: 9000, late_ms };
+            Reading { overdue: (late_ms > 0).then_some(o), ..healthy() }
+        },
+        &[1.0],
+        &[],
+        &[0.0],
+    ),
+    (Kind::TokenRefused, |s| polls(s, "unauthorized"), &[0.0, 60.0], &[], &[]),
+    (Kind::TokenRefused, |s| polls(s, "not_found"), &[0.0], &[], &[]),
+    (Kind::TokenRefused, |s| polls(s, "server"), &[], &[], &[60.0]),
+    (Kind::Conflict, spell, &[60.0, 99.0], &[0.0, 59.9], &[]),
+    (
+        Kind::Conflict,
+        |quiet| Reading { now_ms: 3_600_000 + (quiet * 1000.0) as u64, ..spell(100.0) },
+        &[0.0, 120.0],
+        &[],
+        &[120.1],
+    ),
+    (
+        Kind::PollStalled,
+        |s| Reading { polling: Run { worked_ms: ago(s), ..Run::default() }, ..healthy() },
+        &[75.0, 3000.0],
+        &[],
+        &[0.0, 74.9],
+    ),
+    (
+        Kind::PollStalled,
+        |s| Reading {
+            polling: Run { worked_ms: ago(s), ..failing(60.0, 3, "timeout") },
+            ..healthy()
+        },
+        &[75.0],
+        &[],
+        &[74.9],
+    ),
+    (
+        // Before the first poll, it counts from the start.
+        Kind::PollStalled,
+        |s| Reading { now_ms: (s * 1000.0) as u64, polling: Run::default(), ..healthy() },
+        &[75.0],
+        &[],
+        &[74.9],
+    ),
+    (
+        // Polling pauses on purpose, and afterwards its time begins anew.
+        Kind::PollStalled,
+        |s| Reading { polling: Run::default(), backlog_full_ms: ago(s), ..healthy() },
+        &[75.0],
+        &[],
+        &[1.0],
+    ),
+    (
+        Kind::PollStalled,
+        |_| Reading { polling: Run::default(), backlog_full: true, ..healthy() },
+        &[],
+        &[],
+        &[0.0],
+    ),
+    (Kind::PollFailing, |s| polls(s, "server"), &[30.0, 31.0], &[], &[0.0, 29.9]),
+    (Kind::PollFailing, |s| polls(s, "conflict"), &[], &[], &[300.0]),
+    (Kind::PollFailing, |s| polls(s, "unauthorized"), &[], &[], &[300.0]),
+    (
+        Kind::StoreFailing,
+        |s| Reading { store: failing(s, 1, "commit"), ..healthy() },
+        &[10.1],
+        &[],
+        &[0.0, 10.0],
+    ),
+    (
+        Kind::StoreFailing,
+        |n| Reading { store: failing(0.0, n as u32, "commit"), ..healthy() },
+        &[2.0],
+        &[],
+        &[1.0],
+    ),
+    (Kind::BacklogFull, |n| Reading { backlog_full: n > 0.0, ..healthy() }, &[1.0], &[], &[0.0]),
+    (
+        Kind::InboxOld,
+        |s| Reading { inbox: oldest(s), ..healthy() },
+        &[120.0, 9e9],
+        &[114.0, 119.9],
+        &[0.0, 113.9],
+    ),
+    (
+        Kind::InboxOld,
+        |s| Reading { inbox: oldest(s), paused: true, ..healthy() },
+        &[],
+        &[],
+        &[900.0],
+    ),
+    // A store that cannot be asked changes nothing.
+    (Kind::InboxOld, |_| Reading { inbox: None, ..healthy() }, &[], &[0.0], &[]),
+    (
+        Kind::OutboxOld,
+        |s| Reading { outbox: oldest(s), paused: true, ..healthy() },
+        &[120.0],
+        &[119.0],
+        &[113.0],
+    ),
+    (Kind::OutboxOld, |_| Reading { outbox: None, ..healthy() }, &[], &[0.0], &[]),
+    (
+        Kind::ProviderFailing,
+        |n| Reading { provider: failing(9.0, n as u32, "server"), ..healthy() },
+        &[3.0, 400.0],
+        &[],
+        &[0.0, 2.0],
+    ),
+    (Kind::ProviderSlow, |s| recent(|r| r.provider_s = Some(s)), &[30.0], &[28.6, 29.9], &[28.4]),
+    (Kind::ResponseSlow, |s| recent(|r| r.command_s = Some(s)), &[2.0], &[1.9], &[1.89, 0.0]),
+    (Kind::StoreSlow, |s| recent(|r| r.commit_s = Some(s)), &[0.5], &[0.48], &[0.47]),
+    (
+        Kind::ErrorRatio,
+        |n| recent(|r| (r.done, r.failed) = (1000 - n as u64, n as u64)),
+        &[50.0, 1000.0],
+        &[48.0, 49.0],
+        &[0.0, 47.0],
+    ),
+    (
+        // Too little work says nothing.
+        Kind::ErrorRatio,
+        |n| recent(|r| (r.done, r.failed) = (0, n as u64)),
+        &[20.0],
+        &[],
+        &[0.0, 19.0],
+    ),
+    (
+        Kind::DiskFull,
+        |used| machine(|m| m.disk_free_bytes = 1_000_000 - (used * 1e6).round() as u64),
+        &[0.90, 1.0],
+        &[0.86, 0.899],
+        &[0.85, 0.0],
+    ),
+    (
+        Kind::MemoryHigh,
+        |used| machine(|m| m.memory_used_bytes = (used * 1e6).round() as u64),
+        &[0.80, 1.0],
+        &[0.77],
+        &[0.75],
+    ),
+    (
+        Kind::RssHigh,
+        |mib| machine(|m| m.rss_bytes = (mib * 1_048_576.0) as u64),
+        &[256.0],
+        &[250.0],
+        &[200.0],
+    ),
+    (Kind::CpuHigh, |busy| machine(|m| m.cpu_ratio = Some(busy)), &[0.8], &[0.77], &[0.75]),
+    (
+        Kind::ClockJumped,
+        |s| Reading { clock_jump_ms: (s * 1000.0) as i64, ..healthy() },
+        &[30.0, -30.0, 86_400.0],
+        &[],
+        &[29.9, -29.9, 0.0],
+    ),
+    (Kind::DeliveryRefused, |s| event(Kind::DeliveryRefused, s), &[0.0, 599.0], &[], &[600.0]),
+    (Kind::PossibleDuplicate, |s| event(Kind::PossibleDuplicate, s), &[599.0], &[], &[600.0]),
+    (Kind::UpdateGivenUp, |s| event(Kind::UpdateGivenUp, s), &[599.0], &[], &[600.0]),
+    (Kind::StoreCorrupt, |s| event(Kind::StoreCorrupt, s), &[86_399.0], &[], &[86_400.0]),
+    (
+        Kind::ConfigRejected,
+        |n| Reading { config_rejected: (n > 0.0).then(|| "no such key".into()), ..healthy() },
+        &[1.0],
+        &[],
+        &[0.0],
+    ),
+];
+
+#[test]
+fn each_kind_is_raised_held_and_cleared_at_its_bounds() {
+    let thresholds = Thresholds::default();
+    for (kind, reading, raise, hold, clear) in ROWS {
+        let level = |value: f64| {
+            let all = seen(&reading(value), &thresholds);
+            all.into_iter().find(|s| s.kind == *kind).map(|s| s.level)
+        };
+        let values = [(raise, Some(Level::Raise)), (hold, Some(Level::Hold)), (clear, None)];
+        for (values, wanted) in values {
+            for value in *values {
+                assert_eq!(level(*value), wanted, "{kind:?} at {value}");
+            }
+        }
+    }
+    for kind in Kind::ALL {
+        assert!(ROWS.iter().any(|row| row.0 == kind && !row.2.is_empty()), "{kind:?}: no row");
+    }
+    assert_eq!(seen(&healthy(), &thresholds), []);
+}
+
+#[test]
+fn texts_have_figures() {
+    let text = |reading: Reading| seen(&reading, &Thresholds::default()).remove(0).text;
+    let inbox = Some(Depth { count: 120, oldest_ms: Some(360_000) });
+    for (reading, wanted) in [
+        (
+            Reading { polling: Run { worked_ms: ago(95.0), ..Run::default() }, ..healthy() },
+            "no poll was completed for 95 s",
+        ),
+        (polls(40.0, "server"), "Telegram has answered polls with errors for 40 s (server)"),
+        (Reading { inbox, ..healthy() }, "the oldest of 120 waiting updates is 6 min old"),
+        (
+            Reading { clock_jump_ms: 7_200_000, ..healthy() },
+            "the time of day went forward by 2 h, or the machine was suspended",
+        ),
+        (
+            recent(|r| (r.done, r.failed) = (93, 7)),
+            "7.0 % of the work of the last 5 min failed (7 of 100)",
+        ),
+        (recent(|r| r.commit_s = Some(0.75)), "commits took 750 ms on average in the last 5 min"),
+    ] {
+        assert_eq!(text(reading), wanted);
+    }
+}
+
+#[test]
+fn zero_turns_the_memory_guard_off() {
+    let system = System { rss_bytes: u64::MAX, ..System::default() };
+    let off = Thresholds { rss_warn_bytes: 0, rss_stop_bytes: 0, ..Thresholds::default() };
+    let reading = Reading { system: Some(system.clone()), ..healthy() };
+    assert_eq!(seen(&reading, &off), []);
+    assert!(!over_limit(&system, &off));
+    assert!(over_limit(&system, &Thresholds::default()));
+}
+
+proptest! {
+    #[test]
+    fn a_text_is_one_bounded_line(
+        why in "\\PC*|[\\s\u{85}\u{2028}\u{1b}a]{0,400}",
+        times in prop::array::uniform6(any::<u64>()),
+        ratios in prop::array::uniform4(any::<f64>()),
+        work in prop::array::uniform2(0..u64::MAX / 2),
+        jump in any::<i64>(),
+    ) {
+        let run = Run { failures: 9, failing_since_ms: Some(times[1]), class: Some("x"), ..Run::default() };
+        let depth = Depth { count: times[2], oldest_ms: Some(times[3]) };
+        let reading = Reading {
+            now_ms: times[0],
+            clock_jump_ms: jump,
+            overdue: Some(Overdue { looping: Loop::Chats, silent_ms: times[4], late_ms: times[5] }),
+            polling: run, provider: run, store: run,
+            conflict: Some(Spell { count: times[1], since_ms: times[2], last_ms: times[3] }),
+            inbox: Some(depth), outbox: Some(depth),
+            recent: Recent {
+                window_s: times[4], done: work[0], failed: work[1], command_s: Some(ratios[0]),
+                provider_s: Some(ratios[1]), commit_s: Some(ratios[2]),
+            },
+            happened: Kind::ALL.map(|kind| Happened { kind, count: times[5], ago_ms: times[4] }).to_vec(),
+            system: Some(System {
+                cpu_ratio: Some(ratios[3]), rss_bytes: times[0], memory_total_bytes: times[1],
+                memory_used_bytes: times[2], disk_total_bytes: times[3], disk_free_bytes: times[4],
+                ..System::default()
+            }),
+            config_rejected: Some(why),
+            ..Reading::default()
+        };
+        for seen in seen(&reading, &Thresholds::default()) {
+            prop_assert!(!seen.text.is_empty() && seen.text.chars().count() <= LINE_CHARS);
+            prop_assert_eq!(seen.text.lines().count(), 1);
+            let ends = |c: char| c.is_control() || c == LINE_SEPARATOR;
+            prop_assert!(!seen.text.contains(ends));
+        }
+    }
+}

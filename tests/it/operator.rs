@@ -1,0 +1,264 @@
+//! What an operator asks of the machine: `status`, `doctor`, `check-config`, `users list`.
+
+use std::os::unix::fs::PermissionsExt;
+
+use heartbeat::{Finding, Heartbeat, Now, Severity, Verdict};
+use serde_json::Value;
+
+use crate::harness::{MODEL_KEY, OWNER, Stage, eventually};
+use crate::process::{self, Daemon, Output};
+
+/// A running daemon, and its settings with the port that it found.
+async fn running() -> (Stage, Daemon) {
+    let mut stage = Stage::new().await;
+    let daemon = Daemon::start(&stage);
+    daemon.says("ready: Telegram answered the first poll").await;
+    daemon.says("answering HTTP requests").await;
+    let log = daemon.log();
+    let address = log.split("address=").nth(1).expect("the address is logged");
+    let address = address.split_whitespace().next().expect("a word").to_owned();
+    stage.set("KATANA_WEB_LISTEN", &address);
+    let beat = stage.dir.path().join("heartbeat");
+    assert!(eventually(|| beat.exists()).await, "the heartbeat is written");
+    (stage, daemon)
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", output.stdout))
+}
+
+/// A heartbeat of this boot, so old, of this process.
+fn beat(age_ms: u64, pid: u32, verdict: Verdict) -> Heartbeat {
+    let now = Now::read();
+    Heartbeat {
+        time_ms: now.time_ms - i64::try_from(age_ms).expect("small"),
+        boot_id: now.boot_id.expect("a boot id"),
+        boot_ms: now.boot_ms.expect("an uptime").saturating_sub(age_ms),
+        sequence: 7,
+        pid,
+        version: "0.1.0".into(),
+        environment: "testing".into(),
+        verdict,
+        findings: Vec::new(),
+        ages: vec![("poll".into(), 2_000)],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_a_running_bot_and_of_one_that_was_stopped() {
+    let (stage, mut daemon) = running().await;
+    let out = process::run(&stage, &["status"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("katana-bot running, all is well"), "{}", out.stdout);
+    for word in ["last poll", "waiting", "heartbeat", "endpoint", "by echo"] {
+        assert!(out.stdout.contains(word), "{word}: {}", out.stdout);
+    }
+    assert!(!out.stdout.contains('\u{1b}') && !out.stdout.contains('✓'), "no terminal, no UTF-8");
+    let said = json(&process::run(&stage, &["status", "--json"]).await);
+    assert_eq!((&said["state"], &said["good"]), (&"ok".into(), &true.into()), "{said}");
+    let (beat, status) = (&said["heartbeat"]["beat"], &said["endpoint"]["status"]);
+    assert_eq!(beat["pid"], status["about"]["pid"]);
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    let out = process::run(&stage, &["status"]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    assert!(out.stdout.contains("not running: stopped cleanly at 20"), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_says_since_when_a_killed_bot_is_gone_without_any_configuration() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_TELEGRAM_TOKEN", "").set("KATANA_BOT_ACCESS", "nonsense");
+    stage.set("KATANA_WEB_LISTEN", "off");
+    let file = stage.dir.path().join("beat");
+    let mut child = std::process::Command::new("true").spawn().expect("it starts");
+    child.wait().expect("it ends");
+    let gone = beat(20_000, child.id(), Verdict::Ok);
+    heartbeat::write(&file, &gone).expect("written");
+    let path = file.display().to_string();
+    let out = process::run(&stage, &["status", "--file", &path]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    assert!(out.stdout.contains("katana-bot not running since 20"), "{}", out.stdout);
+    assert!(out.stdout.contains("20 s ago"), "{}", out.stdout);
+    std::fs::remove_file(&file).expect("removed");
+    let out = process::run(&stage, &["status", "--file", &path]).await;
+    assert!(out.stdout.contains("not running: the heartbeat file does not exist"), "{out:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_WEB_LISTEN", "off");
+    let file = stage.dir.path().join("heartbeat");
+    let finding = |name: &str, severity, text: &str| Finding {
+        name: name.into(),
+        severity,
+        text: text.into(),
+    };
+    let mut failing = beat(1_000, std::process::id(), Verdict::Failing);
+    failing.findings = vec![
+        finding("conflict", Severity::Failing, "somebody else takes this bot's updates"),
+        finding("of_a_newer_version", Severity::Degraded, "odd"),
+    ];
+    heartbeat::write(&file, &failing).expect("written");
+    let out = process::run(&stage, &["status"]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    for words in [
+        "running, but people are not served",
+        "x conflict: somebody else",
+        "do: stop the other bot",
+        "! of_a_newer_version: odd",
+        "last poll  3 s ago",
+    ] {
+        assert!(out.stdout.contains(words), "{words}: {}", out.stdout);
+    }
+    let degraded = Heartbeat { verdict: Verdict::Degraded, ..failing };
+    heartbeat::write(&file, &degraded).expect("written");
+    assert_eq!(process::run(&stage, &["status"]).await.code, Some(0));
+    let old = beat(300_000, std::process::id(), Verdict::Ok);
+    heartbeat::write(&file, &old).expect("written");
+    let out = process::run(&stage, &["status"]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    assert!(out.stdout.contains("gives no sign of life since"), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_a_running_bot_in_good_health() {
+    let (mut stage, mut daemon) = running().await;
+    stage.set("LC_ALL", "C.UTF-8");
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(0), "{}", out.stdout);
+    for words in [
+        "✓ configuration",
+        "✓ state file",
+        "belongs to @",
+        "no webhook is set",
+        "✓ clock          agrees with Telegram's",
+        "katana-bot answers on 127.0.0.1:",
+        "✓ heartbeat",
+    ] {
+        assert!(out.stdout.contains(words), "{words}: {}", out.stdout);
+    }
+    assert!(!out.stdout.contains(stage.sim.token()), "{}", out.stdout);
+    daemon.signal("TERM");
+    daemon.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_what_is_wrong_inside_and_outside() {
+    let mut stage = Stage::new().await;
+    let secret = stage.dir.path().join("token");
+    std::fs::write(&secret, stage.sim.token()).expect("written");
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o644)).expect("changed");
+    stage.set("KATANA_TELEGRAM_TOKEN", "");
+    stage.set("KATANA_TELEGRAM_TOKEN_FILE", &secret.display().to_string());
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(78), "{}", out.stdout);
+    assert!(out.stdout.contains("x secrets") && out.stdout.contains("do: chmod 600"), "{out:?}");
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).expect("changed");
+    assert_eq!(process::run(&stage, &["doctor"]).await.code, Some(0));
+
+    stage.set("KATANA_TELEGRAM_TOKEN_FILE", "");
+    stage.set("KATANA_TELEGRAM_TOKEN", "42:not-the-one-of-this-bot");
+    let said = json(&process::run(&stage, &["doctor", "--json"]).await);
+    let checks = said["checks"].as_array().expect("checks");
+    let token = checks.iter().find(|c| c["check"] == "token").expect("the token");
+    assert_eq!(token["state"], "bad", "{said}");
+    assert!(!said.to_string().contains("not-the-one"), "{said}");
+
+    let token = stage.sim.token().to_owned();
+    stage.set("KATANA_TELEGRAM_TOKEN", &token);
+    let db = stage.dir.path().join("katana.db");
+    std::fs::write(&db, [b"SQLite format 3\0".as_slice(), &[0xAB; 20_000]].concat()).expect("ok");
+    std::fs::set_permissions(&db, PermissionsExt::from_mode(0o600)).expect("changed");
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stdout);
+    assert!(out.stdout.contains("is damaged"), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_the_provider_only_when_told_to() {
+    let mut stage = Stage::new().await;
+    stage.openai();
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(0), "{}", out.stdout);
+    assert!(out.stdout.contains("reachable (HTTP"), "{}", out.stdout);
+    let out = process::run(&stage, &["doctor", "--ask-provider"]).await;
+    assert_eq!(out.code, Some(0), "{}", out.stdout);
+    assert!(out.stdout.contains("sim-model, with a key: answered in"), "{}", out.stdout);
+    stage.sim.model().set_key(Some(MODEL_KEY));
+    stage.set("OPENAI_API_KEY", "sk-wrong-key-0123456789");
+    let out = process::run(&stage, &["doctor", "--ask-provider"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stdout);
+    assert!(out.stdout.contains("do: the key is wrong"), "{}", out.stdout);
+    assert!(!out.stdout.contains("sk-wrong") && !out.stdout.contains(MODEL_KEY), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_a_webhook_and_an_unreachable_server_without_their_addresses() {
+    let mut stage = Stage::new().await;
+    stage.sim.set_webhook_url("https://hook.example.org/its-own-secret");
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stdout);
+    assert!(out.stdout.contains("x polling") && out.stdout.contains("a webhook is set"), "{out:?}");
+    assert!(!out.stdout.contains("its-own-secret"), "{}", out.stdout);
+    // Bound and never accepted from; then gone.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = closed.local_addr().expect("an address");
+    drop(closed);
+    stage.set("KATANA_TELEGRAM_API_URL", &format!("http://{address}"));
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stdout);
+    assert!(out.stdout.contains("x token") && out.stdout.contains("cannot reach"), "{out:?}");
+    assert!(!out.stdout.contains(stage.sim.token()), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
+    let mut stage = Stage::new().await;
+    let folder = stage.dir.path().display().to_string();
+    stage.set("KATANA_STORE_PATH", &folder).set("KATANA_KNOWLEDGE_DIR", &folder);
+    let out = process::run(&stage, &["check-config"]).await;
+    assert_eq!(out.code, Some(78), "{out:?}");
+    for words in [
+        "store.path: there is a folder of this name",
+        "Warnings:\nbot.access: everybody",
+        "knowledge.dir: the folder holds no page",
+        "1 problem.",
+    ] {
+        assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
+    }
+    std::fs::write(stage.dir.path().join("page.md"), "# A\n\nb\n").expect("written");
+    std::fs::write(stage.dir.path().join("odd.txt"), [0xFF, 0xFE]).expect("written");
+    stage.set("KATANA_STORE_PATH", &format!("{folder}/new/katana.db"));
+    let out = process::run(&stage, &["check-config"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stderr.contains("left out: ") && !out.stderr.contains("no page"), "{}", out.stderr);
+    assert!(!stage.dir.path().join("new").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_ca_certificates_it_says_what_to_install() {
+    let mut stage = Stage::new().await;
+    let nothing = stage.dir.path().join("none.pem");
+    std::fs::write(&nothing, "").expect("written");
+    stage.set("SSL_CERT_FILE", &nothing.display().to_string());
+    stage.set("SSL_CERT_DIR", &stage.dir.path().join("none").display().to_string());
+    let out = process::run(&stage, &["run"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stderr);
+    assert!(out.stderr.contains("apt install ca-certificates"), "{}", out.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_people_knows_those_of_the_configuration() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_BOT_ALLOW_USERS", "5");
+    let out = process::run(&stage, &["users", "list"]).await;
+    assert!(!out.stdout.contains("Nobody yet"), "{}", out.stdout);
+    let rows: Vec<&str> = out.stdout.lines().skip(1).collect();
+    assert!(rows[0].starts_with(&format!("{OWNER} ")) && rows[0].contains(" owner "), "{rows:?}");
+    assert!(rows[0].contains("[bot.owners (environment KATANA_BOT_OWNERS)]"), "{rows:?}");
+    assert!(rows[1].starts_with("5 ") && rows[1].contains(" member "), "{rows:?}");
+    let said = json(&process::run(&stage, &["users", "list", "--json"]).await);
+    assert_eq!(said[1]["from"], "bot.allow_users (environment KATANA_BOT_ALLOW_USERS)");
+}
