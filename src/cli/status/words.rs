@@ -3,7 +3,7 @@
 use heartbeat::{Reason, Verdict, rfc3339, span};
 use serde_json::Value;
 
-use super::{Findings, Overall};
+use super::{Findings, Overall, in_words};
 use crate::cli::advice;
 use crate::cli::style::{Mark, Style, columns, visible};
 
@@ -123,7 +123,7 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
         Ok(said) => from_endpoint(said, &mut row),
         Err(_) => from_beat(found, &mut row),
     }
-    row("heartbeat", format!("{}: {}", found.path.display(), found.judgement.text));
+    row("heartbeat", in_words(&found.path, &found.judgement));
     match (&found.endpoint, &found.answer) {
         (Some(address), Ok(_)) => row("endpoint", address.clone()),
         (Some(address), Err(why)) => row("endpoint", format!("{address}: {why}")),
