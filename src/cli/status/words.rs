@@ -46,6 +46,12 @@ fn headline(found: &Findings, style: Style) -> String {
         },
         Overall::Stale => match (said, old) {
             (None, Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
+            (Some(said), _) if said["report"]["stale"] == true => {
+                let age = said["report"]["age_s"].as_f64().map(s).unwrap_or_default();
+                format!(
+                    "answers, but does not judge itself any more: its last verdict is {age} old"
+                )
+            }
             _ => format!("does not work as it should: {}", found.judgement.text),
         },
         Overall::Starting => "starting".to_owned(),
