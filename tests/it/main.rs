@@ -20,5 +20,6 @@ mod lifecycle;
 mod operator;
 mod previews;
 mod reload;
+mod restarts;
 mod watchdog;
 mod web;
