@@ -93,7 +93,9 @@ async fn refused() {
 }
 
 async fn another_poller() {
-    let (stage, show) = watched(&[("KATANA_WATCH_POLL_STALLED_S", "600")]).await;
+    // Telegram paces conflicts to 3 s: an answer that waits for that must be in time.
+    let patient = ("KATANA_TELEGRAM_POLL_DEADLINE_S", "10");
+    let (stage, show) = watched(&[patient, ("KATANA_WATCH_POLL_STALLED_S", "600")]).await;
     let url = format!("{}/bot{}/getUpdates", stage.sim.api_url(), stage.sim.token());
     let other = tokio::spawn(async move {
         let http = reqwest::Client::new();
