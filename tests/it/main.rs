@@ -7,6 +7,7 @@ mod notify;
 mod parrot;
 mod process;
 mod rendering;
+mod search;
 mod show;
 mod wire;
 

@@ -79,6 +79,18 @@ impl Show {
         &self.heartbeat
     }
 
+    /// Where the endpoint listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks for a fresh intake; the status of the answer.
+    pub async fn restart(&self, admin_token: &str) -> u16 {
+        let url = format!("http://{}/bot/restart", self.address);
+        let answer = self.http.post(url).bearer_auth(admin_token).send().await;
+        answer.expect("it answers").status().as_u16()
+    }
+
     /// Status and body of a page, asked for with this `Accept`.
     pub async fn get(&self, path: &str, accept: &str) -> Result<(u16, String), String> {
         let url = format!("http://{}{path}", self.address);
