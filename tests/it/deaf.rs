@@ -3,7 +3,10 @@
 //!
 //! Scaled down, a poll holds for 2 s (50 s), is given up after 3 s (60 s), and pauses between polls
 //! that fail grow to 2 s (30 s); any other call may take 2 s (30 s). The 15 s stay, so the bound is 18 s. `KATANA_REAL_TIMEOUTS=1` takes
-//! the real settings; that takes about five minutes. `KATANA_TEST_SEED` repeats a run.
+//! the real settings; that takes about four minutes. `KATANA_TEST_SEED` repeats a run.
+//!
+//! The longest wait is that of a message which was heard just before its connections died: nobody
+//! knows whether its answer arrived, and that is found out only when polling works again.
 
 use std::time::{Duration, Instant};
 
@@ -87,9 +90,6 @@ async fn a_network_that_comes_back_is_heard_within_the_bound() {
     let seed = std::env::var("KATANA_TEST_SEED").ok().and_then(|s| s.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
     eprintln!("KATANA_TEST_SEED={seed}");
-    if std::env::var("DEAF_LOG").is_ok() {
-        katana::logging::begin(katana::logging::Sink::Text, "debug", vec![]);
-    }
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut share = |of_s: u64| Duration::from_secs_f64(dice.f64() * of_s as f64);
     let mut running = JoinSet::new();
@@ -115,14 +115,4 @@ async fn a_network_that_comes_back_is_heard_within_the_bound() {
         }
     }
     assert!(late.is_empty(), "longer than {:?}:\n{}", times.bound(), late.join("\n"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hack_one() {
-    let Ok(one) = std::env::var("DEAF_ONE") else { return };
-    let (a, b) = one.split_once(',').unwrap();
-    let f = |s: &str| Duration::from_secs_f64(s.parse().unwrap());
-    katana::logging::begin(katana::logging::Sink::Text, "debug", vec![]);
-    let took = waits(Times::in_effect(), f(a), Some((Line::Swallows, f(b)))).await;
-    eprintln!("took {took:?}");
 }
