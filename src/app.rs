@@ -110,7 +110,7 @@ impl Prepared {
             board.clone(),
             tuning.reconcile_after,
         ));
-        let endpoint = Some(Endpoint::bind(config, &answerer)?);
+        let endpoint = Some(Endpoint::bind(loaded, &answerer)?);
         Ok(Self { store, client, answerer, reloader, endpoint, vitals, board, tuning, bot })
     }
 

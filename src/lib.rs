@@ -11,8 +11,8 @@
 //! commits. Crash, restart, shutdown and overload are one case: the row is still there.
 //!
 //! Read in this order: [`model`] (the words), [`store`], [`telegram`] and [`provider`] (the
-//! edges), [`commands`] and [`answer`] (thinking), [`pipeline`] (movement), [`app`] (where the
-//! parts meet).
+//! edges), [`commands`] and [`answer`] (thinking), [`pipeline`] (movement), [`supervise`] and
+//! [`web`] (watching and showing), [`app`] (where the parts meet).
 
 pub mod model;
 

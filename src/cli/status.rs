@@ -99,6 +99,15 @@ pub(super) fn judged(path: &Path) -> Judgement {
     heartbeat::judge(read.as_deref(), &Now::read(), threshold)
 }
 
+/// A judgement in words, with the file that it is about.
+pub(super) fn in_words(path: &Path, judgement: &Judgement) -> String {
+    let path = path.display();
+    match judgement.text.strip_prefix("the heartbeat file ") {
+        Some(rest) => format!("{path} {rest}"),
+        None => format!("{path}: {}", judgement.text),
+    }
+}
+
 fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
     let path = file.unwrap_or_else(|| heartbeat_file(loaded));
     let judgement = judged(&path);

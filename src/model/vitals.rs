@@ -90,7 +90,8 @@ pub enum Timing {
     /// From the acceptance of an update to the commit of its replies in seconds: `command` or
     /// `question`, nothing.
     Response,
-    /// From the commit of a part to its arrival in seconds: nothing, nothing.
+    /// From the commit of a part to its arrival in seconds: `command` (with everything that is no
+    /// answer) or `question`, nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,

@@ -247,7 +247,8 @@ impl Delivery {
         let shared = &self.0.shared;
         shared.vitals.sent.add_one();
         let waited_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
-        shared.vitals.observe(Timing::Delivery, "", "", waited_ms as f64 / 1e3);
+        let kind = if part.extra.answer { "question" } else { "command" };
+        shared.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
     }
 
     /// Stores what became of a part. `None`: the process halts; the reconciler will look.

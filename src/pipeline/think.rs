@@ -291,6 +291,10 @@ impl Worker {
             let thread = thread.filter(|_| Some(say.to) == here);
             parts.extend(parts_of(say.to, say.reply, thread));
         }
+        let answer = matches!(thought.outcome, "answered" | "failed");
+        for part in &mut parts {
+            part.extra.answer = answer;
+        }
         let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
         let finish = Finish {
             seq: queued.seq,

@@ -63,6 +63,9 @@ pub struct PartExtra {
     /// Forum topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<i64>,
+    /// Of an answer to a question, rather than to a command; for the figures.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answer: bool,
 }
 
 /// Whether a part has been tried.

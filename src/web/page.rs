@@ -42,7 +42,7 @@ pub(super) fn html(view: &View<'_>) -> String {
         "" => "katana-bot".to_owned(),
         username => format!("@{}", escaped(username)),
     };
-    let model = if about.model.is_empty() {
+    let model = if about.model.is_empty() || about.model == about.provider {
         escaped(&about.provider)
     } else {
         format!("{} ({})", escaped(&about.provider), escaped(&about.model))

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use botapi_sim::{Fault, ModelFault};
 use katana::supervise::metrics::{self, Names};
 use katana::supervise::{Phase, Report, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{MODEL_KEY, Stage};
+use crate::harness::{MODEL_KEY, SOON, Stage};
 
 /// The admin token of these bots.
 const ADMIN: &str = "the-admin-token-of-a-test";
@@ -154,7 +155,7 @@ async fn health_and_status_tell_of_the_running_bot() {
     // The first report may be from before the first poll was answered.
     let mut reports = stage.app().board().reports();
     let running = reports.wait_for(|r| r.phase == Phase::Running && r.sequence > 0);
-    tokio::time::timeout(crate::harness::SOON, running).await.expect("soon").expect("a report");
+    tokio::time::timeout(SOON, running).await.expect("soon").expect("a report");
     let health = json(endpoint.get("/health").await);
     assert_eq!(health["checks"]["telegram"][0]["status"], "healthy", "{health}");
     assert!(health["last_processed_age_s"].as_f64().is_some(), "{health}");
@@ -186,6 +187,27 @@ async fn a_restart_over_http_loses_nothing() {
         assert!(stage.app().shared().vitals.polls.get() > polls);
     }
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_bot_drains_the_endpoint_says_so() {
+    let mut stage = Stage::with_model(&[]).await;
+    let endpoint = Endpoint::of(&stage);
+    stage.sim.model().set_pace(Duration::from_millis(1500), Duration::ZERO);
+    stage.sim.say(5, "slow");
+    assert!(stage.sim.model().wait_calls(1, SOON).await);
+    let stopping = tokio::spawn(stage.app.take().expect("it runs").stop(SOON));
+    // The phase turns a moment after the stop began.
+    let mut answer = endpoint.ask("GET", "/ready", "").await;
+    while !answer.contains("stopping: no new updates are taken") {
+        assert!(!stopping.is_finished(), "the endpoint never said so: {answer}");
+        answer = endpoint.ask("GET", "/ready", "").await;
+    }
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(endpoint.get("/bot/status").await.contains("\"phase\": \"draining\""));
+    assert!(stopping.await.expect("no panic"), "the answer was finished in time");
+    assert!(tokio::net::TcpStream::connect(endpoint.0).await.is_err(), "the endpoint ended, too");
+    assert_eq!(stage.texts(5, 1).await, ["echo: slow"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,5 +290,29 @@ async fn every_metric_is_documented_and_exists() {
         seen += 1;
     }
     assert!(seen > 40, "{seen} families in a scrape");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_was_asked_for_and_is_taken_stops_the_start() {
+    let mut stage = Stage::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    stage.set("KATANA_WEB_LISTEN", &address);
+    let done = crate::process::run(&stage, &["run"]).await;
+    assert_eq!(done.code, Some(69), "{}", done.stderr);
+    let said = format!("cannot listen on {address}: another program uses this port");
+    assert!(done.stderr.contains(&said) && done.stderr.contains("web.listen"), "{}", done.stderr);
+    assert!(!stage.dir.path().join("heartbeat").exists(), "it never lived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usual_port_may_belong_to_something_else() {
+    // Somebody else may hold it already, which serves as well.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8080");
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_WEB_LISTEN", "").start().await;
+    assert_eq!(stage.app().web_address(), None, "the bot goes on without it");
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
     stage.end().await;
 }

@@ -38,7 +38,7 @@ fn is_alive(judgement: &Judgement) -> bool {
 
 fn beat(judgement: &Judgement, path: &Path) -> Check {
     const NAME: &str = "heartbeat";
-    let text = format!("{}: {}", path.display(), judgement.text);
+    let text = status::in_words(path, judgement);
     match (judgement.reason, judgement.state) {
         (Reason::Missing | Reason::Stopped | Reason::StoppedLong | Reason::PreviousBoot, _) => {
             Check::note(NAME, format!("{text}: the bot does not run"), "start the bot")

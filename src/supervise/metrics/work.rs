@@ -217,36 +217,33 @@ fn queues(report: &Report) -> Vec<Family> {
 }
 
 fn waits(vitals: &Vitals) -> Vec<Family> {
-    let mut response = Family::histogram(
-        "katana_response_duration_seconds",
-        &["kind"],
-        "From the acceptance of an update to the commit of its replies, by kind of update.",
-    );
-    for (kind, _, buckets) in
-        observed(vitals, Timing::Response, &[("command", ""), ("question", "")])
-    {
-        response = response.with_buckets(&[&kind], buckets);
-    }
-    let plain = |name, timing, help| {
-        let rows = observed(vitals, timing, &[("", "")]);
-        rows.into_iter()
-            .take(1)
-            .fold(Family::histogram(name, &[], help), |family, (_, _, buckets)| {
-                family.with_buckets(&[], buckets)
-            })
+    let by_kind = |name, timing, help| {
+        let rows = observed(vitals, timing, &[("command", ""), ("question", "")]);
+        rows.into_iter().fold(Family::histogram(name, &["kind"], help), |family, row| {
+            let (kind, _, buckets) = row;
+            family.with_buckets(&[&kind], buckets)
+        })
     };
+    let mut lag = Family::histogram(
+        "katana_inbound_lag_seconds",
+        &[],
+        "From the date of a message to its acceptance.",
+    );
+    for (_, _, buckets) in observed(vitals, Timing::InboundLag, &[("", "")]).into_iter().take(1) {
+        lag = lag.with_buckets(&[], buckets);
+    }
     vec![
-        response,
-        plain(
+        by_kind(
+            "katana_response_duration_seconds",
+            Timing::Response,
+            "From the acceptance of an update to the commit of its replies, by kind of update.",
+        ),
+        by_kind(
             "katana_delivery_duration_seconds",
             Timing::Delivery,
-            "From the commit of a part to its arrival.",
+            "From the commit of a part to its arrival, by kind of update.",
         ),
-        plain(
-            "katana_inbound_lag_seconds",
-            Timing::InboundLag,
-            "From the date of a message to its acceptance.",
-        ),
+        lag,
     ]
 }
 

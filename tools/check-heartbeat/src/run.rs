@@ -4,7 +4,8 @@
 //! network. The whole run ends within 50 s: channels get what is left until [`ALERTS`].
 
 use std::path::Path;
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Now, State};
@@ -76,41 +77,51 @@ fn watches(args: &Args, config: &Config) -> Vec<Watch> {
     watches
 }
 
+/// Pings on their way: the watches that wait for them, and where the answers arrive.
+struct Pings {
+    waiting: Vec<String>,
+    answers: Receiver<(String, Result<(), Failure>)>,
+}
+
 /// Starts the pings of all watches that are not critical.
-fn ping(checked: &[Checked], deadline: Instant) -> Vec<(String, JoinHandle<Result<(), Failure>>)> {
-    let good = checked.iter().filter(|c| c.judgement.state != State::Critical);
-    let mut started: Vec<(String, JoinHandle<_>)> = Vec::new();
-    let mut urls: Vec<String> = Vec::new();
-    for url in good.filter_map(|c| c.watch.ping_url.clone()) {
+fn ping(checked: &[Checked], deadline: Instant) -> Pings {
+    let (sender, answers) = mpsc::channel();
+    let mut waiting = Vec::new();
+    let mut urls: Vec<&String> = Vec::new();
+    for one in checked {
+        let Some(url) = &one.watch.ping_url else { continue };
         // One address for several watches means all of them: it stays silent while one is bad.
-        let shared = |c: &&Checked| c.watch.ping_url.as_ref() == Some(&url);
-        let bad = checked.iter().filter(shared).any(|c| c.judgement.state == State::Critical);
+        let mut shared = checked.iter().filter(|c| c.watch.ping_url.as_ref() == Some(url));
+        let bad = shared.any(|c| c.judgement.state == State::Critical);
         if bad || urls.contains(&url) {
             continue;
         }
-        urls.push(url.clone());
-        let name = checked.iter().find(shared).map(|c| c.watch.name.clone()).unwrap_or_default();
-        started.push((name, thread::spawn(move || channel::ping(&url, deadline))));
+        urls.push(url);
+        let (name, url, sender) = (one.watch.name.clone(), url.clone(), sender.clone());
+        waiting.push(name.clone());
+        thread::spawn(move || {
+            // Nobody listens any more once the run has ended.
+            let _ = sender.send((name, channel::ping(&url, deadline)));
+        });
     }
-    started
+    Pings { waiting, answers }
 }
 
-fn collect_pings(
-    pings: Vec<(String, JoinHandle<Result<(), Failure>>)>,
-    deadline: Instant,
-    told: &mut Told,
-) {
-    for (watch, ping) in pings {
-        // A ping ends by its deadline; the margin is for what the network stack may add.
-        while !ping.is_finished() && Instant::now() < deadline + Duration::from_secs(1) {
-            thread::park_timeout(Duration::from_millis(5));
+/// Waits for the answers, and notes what failed.
+fn collect_pings(mut pings: Pings, deadline: Instant, told: &mut Told) {
+    // A ping ends by its deadline; the margin is for what the network stack may add.
+    let until = deadline + Duration::from_secs(1);
+    while !pings.waiting.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        let Ok((watch, answer)) = pings.answers.recv_timeout(left) else { break };
+        pings.waiting.retain(|name| *name != watch);
+        if let Err(failure) = answer {
+            let hint = failure.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            told.remarks.push(format!("ping_url of {watch}: {}{hint}", failure.message));
         }
-        let failure = match ping.is_finished().then(|| ping.join()) {
-            Some(Ok(Ok(()))) => continue,
-            Some(Ok(Err(failure))) => failure.message,
-            Some(Err(_)) | None => "cannot ping: there was no answer in time".to_owned(),
-        };
-        told.remarks.push(format!("ping_url of {watch}: {failure}"));
+    }
+    for watch in pings.waiting {
+        told.remarks.push(format!("ping_url of {watch}: there was no answer in time"));
     }
 }
 
