@@ -154,8 +154,8 @@ impl Out {
             &["doctor", "--json", "--ask-provider"],
             &["users", "list", "--json"],
         ];
-        for args in all {
-            let out = process::run(stage, args).await;
+        let asked = all.map(|args| process::run(stage, args));
+        for (args, out) in all.iter().zip(futures_util::future::join_all(asked).await) {
             self.add(args.join(" "), out.stdout + &out.stderr);
         }
     }
