@@ -146,6 +146,7 @@ impl Supervisor {
                 paused: self.vitals.paused.load(Ordering::Relaxed),
                 system: self.system.clone(),
                 config_rejected: self.board.config_rejected(),
+                conflict: Some(self.judge.thresholds().conflict),
             },
         );
         let verdict = self.judge.judge(&reading);
