@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, Key, Origin, Problem, Sources, keys};
+use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, keys};
 
 /// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
 const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -38,7 +38,8 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
         {
             check.advice.push(format!(
                 "or, when the unit has it, look with its eyes: `systemd-run --pipe --wait -p \
-                 LoadCredential={credential} katana-bot doctor`"
+                 LoadCredential={credential}:{STORED_CREDENTIAL}{credential} \
+                 katana-bot doctor`"
             ));
         }
         check
@@ -60,6 +61,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         _ => None,
     });
     let stored = keys().iter().filter_map(|key| key.credential());
+    let stored = stored.flat_map(|name| [format!("{STORED_CREDENTIAL}{name}"), name.to_owned()]);
     let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
     let files: BTreeSet<PathBuf> = named.chain(stored).collect();
     let mut checks = Vec::new();
