@@ -288,6 +288,24 @@ def an_outage_is_told_once_and_its_end_once(stage):
     recovered(stage, alerts + 2)
 
 
+def exits_in_a_loop_are_told_once(stage):
+    machine = stage.machine
+    quiet(stage)
+    alerts, database = len(stage.alerts()), "/var/lib/katana-bot/katana.db"
+    machine.say(f"systemctl stop katana-bot && chown root {database}* && chmod 600 {database}*")
+    machine.say("systemctl start --no-block katana-bot")
+    restarts = lambda: int(machine.show("katana-bot", "NRestarts"))
+    machine.until("restarts", lambda: restarts() >= 2, within=40)
+    assert machine.show("katana-bot", "ExecMainStatus") == "69"
+    machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+    before = restarts()
+    machine.until("that it goes on", lambda: restarts() >= before + 2, within=40)
+    assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
+    machine.say(f"chown katana-bot {database}*")
+    stage.is_active()
+    recovered(stage, alerts + 2)
+
+
 def a_missing_token_is_waited_for(stage):
     machine = stage.machine
     machine.say(f"mv {TOKEN_FILE} /root/token")
@@ -319,7 +337,6 @@ def instances_do_not_touch_each_other(stage):
     machine.put("/etc/katana-bot/staging.toml", text)
     machine.say("systemctl enable --now katana-bot@staging katana-bot-check@staging.timer", 60)
     assert stage.state("katana-bot@staging") == "active"
-    assert machine.run("ls /var/lib").stdout.split().count("katana-bot@staging") == 1
     beat = machine.say("cat /run/katana-bot@staging/heartbeat")
     assert "environment: staging" in beat, beat
     machine.say("systemctl start katana-bot-check@staging.service")
@@ -327,9 +344,17 @@ def instances_do_not_touch_each_other(stage):
     pid = machine.show("katana-bot@staging", "MainPID")
     seen = machine.say(f"ls /proc/{pid}/root/var/lib").split()
     assert seen == ["katana-bot@staging"], seen
-    machine.say("systemctl stop katana-bot@staging")
-    assert stage.state() == "active"
-    machine.say("systemctl start katana-bot@staging", timeout=60)
+    # It fails alone, is reported at once by its own checker, and recovers alone.
+    alerts = len(stage.alerts())
+    machine.put("/etc/katana-bot/staging.toml", text + "[bot]\nacces = 5\n")
+    machine.run("systemctl restart katana-bot@staging", timeout=60)
+    machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=10)
+    assert "katana-bot@staging/heartbeat" in stage.alerts()[-1], stage.alerts()[-1]
+    assert stage.state() == "active" and stage.state("katana-bot@staging") == "failed"
+    machine.put("/etc/katana-bot/staging.toml", text)
+    machine.say("systemctl restart katana-bot@staging", timeout=60)
+    machine.say("systemctl start katana-bot-check@staging.service")
+    assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
 
 
 def the_socket_refuses_nobody(stage):
@@ -505,6 +530,7 @@ ALL = [
     a_reload_changes_what_it_says,
     a_bad_configuration_is_said_once_and_at_once,
     an_outage_is_told_once_and_its_end_once,
+    exits_in_a_loop_are_told_once,
     a_missing_token_is_waited_for,
     a_wrong_token_is_named,
     instances_do_not_touch_each_other,
