@@ -292,16 +292,18 @@ def exits_in_a_loop_are_told_once(stage):
     machine = stage.machine
     quiet(stage)
     alerts, database = len(stage.alerts()), "/var/lib/katana-bot/katana.db"
-    machine.say(f"systemctl stop katana-bot && chown root {database}* && chmod 600 {database}*")
-    machine.say("systemctl start --no-block katana-bot")
     restarts = lambda: int(machine.show("katana-bot", "NRestarts"))
-    machine.until("restarts", lambda: restarts() >= 2, within=40)
-    assert machine.show("katana-bot", "ExecMainStatus") == "69"
-    machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
-    before = restarts()
-    machine.until("that it goes on", lambda: restarts() >= before + 2, within=40)
-    assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
-    machine.say(f"chown katana-bot {database}*")
+    machine.say(f"systemctl stop katana-bot && chown root {database}* && chmod 600 {database}*")
+    try:
+        machine.say("systemctl start --no-block katana-bot")
+        is_69 = lambda: machine.show("katana-bot", "ExecMainStatus") == "69"
+        machine.until("exit 69", is_69)
+        machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+        before = restarts()
+        machine.until("that it goes on", lambda: restarts() >= before + 2, within=40)
+        assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
+    finally:
+        machine.say(f"chown katana-bot {database}*")
     stage.is_active()
     recovered(stage, alerts + 2)
 
