@@ -155,7 +155,7 @@ class Machine:
         return self.say(f"systemctl show --value --property={name} '{unit}'").strip()
 
     def http(self, url, body=None, headers=()):
-        """Status and body of a request from inside; status 0 when nobody answers."""
+        """Status and body of a request from inside; status 0 and the reason when nobody answers."""
         command = ["nsenter", "-t", str(self.pid), "-n", "--", "curl", "-sS", "-m", "10"]
         command += ["-w", "\n%{http_code}", url]
         for header in headers:
@@ -164,7 +164,7 @@ class Machine:
             command += ["-d", json.dumps(body)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         text, _, code = done.stdout.rpartition("\n")
-        return int(code or 0), text
+        return int(code or 0), text or done.stderr
 
     def until(self, what, test, within=30, every=0.2):
         """Waits for `test` to give something, and gives that."""
