@@ -34,6 +34,10 @@ pub struct Told {
     pub outbox: Option<Waiting>,
     /// Durations of all commits since the start, in seconds.
     pub commits: Option<Buckets>,
+    /// Chats that the waiting parts belong to.
+    pub outbox_chats: u64,
+    /// Milliseconds since each start without a clean stop before it.
+    pub unclean_starts_ms: Vec<u64>,
     /// Updates that wait at Telegram, when it was asked.
     pub pending: Option<u64>,
     /// Polling pauses because too much waits.
@@ -110,6 +114,7 @@ impl Gauge {
             store: vitals.store.read(),
             inbox,
             outbox,
+            outbox_chats: told.outbox_chats,
             pending: told.pending,
             backlog_full: told.backlog_full,
             backlog_full_ms: self.backlog_full_ms,
@@ -117,6 +122,7 @@ impl Gauge {
             recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
             happened: happened.collect(),
             system: told.system,
+            unclean_starts_ms: told.unclean_starts_ms,
             config_rejected: told.config_rejected,
             processed_at_ms: (processed_at_ms > 0).then_some(processed_at_ms),
         }

@@ -29,5 +29,6 @@ mod lifecycle;
 mod operator;
 mod previews;
 mod reload;
+mod restarts;
 mod watchdog;
 mod web;
