@@ -8,6 +8,8 @@ pub enum Kind {
     StageStalled,
     /// No poll was completed for too long.
     PollStalled,
+    /// Telegram holds updates that polls do not bring.
+    UpdatesStuck,
     /// Polls are answered with errors, or not at all.
     PollFailing,
     /// Somebody else takes this bot's updates.
@@ -94,13 +96,14 @@ pub enum Status {
 
 impl Kind {
     /// Every kind, in the order in which people should read them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CrashLoop,
         Self::StageStalled,
         Self::TokenRefused,
         Self::Conflict,
         Self::PollStalled,
         Self::PollFailing,
+        Self::UpdatesStuck,
         Self::StoreFailing,
         Self::StoreCorrupt,
         Self::DiskFull,
@@ -129,6 +132,7 @@ impl Kind {
             Self::StageStalled => "stage_stalled",
             Self::PollStalled => "poll_stalled",
             Self::PollFailing => "poll_failing",
+            Self::UpdatesStuck => "updates_stuck",
             Self::Conflict => "conflict",
             Self::TokenRefused => "token_refused",
             Self::InboxOld => "inbox_old",
@@ -162,6 +166,7 @@ impl Kind {
             | Self::CrashLoop
             | Self::PollStalled
             | Self::PollFailing
+            | Self::UpdatesStuck
             | Self::Conflict
             | Self::TokenRefused
             | Self::InboxOld

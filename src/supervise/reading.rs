@@ -91,7 +91,7 @@ impl Gauge {
         let depth = |waiting: Option<Waiting>| {
             waiting.map(|(count, oldest)| Depth {
                 count,
-                oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms)),
+                oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms, now_ms)),
             })
         };
         let (inbox, outbox) = (depth(told.inbox), depth(told.outbox));
@@ -116,6 +116,7 @@ impl Gauge {
             outbox,
             outbox_chats: told.outbox_chats,
             pending: told.pending,
+            updates_stuck: vitals.updates_stuck.load(std::sync::atomic::Ordering::Relaxed),
             backlog_full: told.backlog_full,
             backlog_full_ms: self.backlog_full_ms,
             paused: told.paused,
@@ -144,7 +145,7 @@ impl Gauge {
     }
 
     /// The age of something stored at `at_ms` by the time of day.
-    fn age_ms(&self, at_ms: i64, wall_ms: i64) -> u64 {
+    fn age_ms(&self, at_ms: i64, wall_ms: i64, now_ms: u64) -> u64 {
         let age_ms = wall_ms.saturating_sub(at_ms);
         let corrected = match self.jump {
             // Stored before the clock went forward.
@@ -153,6 +154,8 @@ impl Gauge {
             }
             // Stored before the clock went back.
             Some(jump) if jump.by_ms < 0 && age_ms < 0 => age_ms.saturating_sub(jump.by_ms),
+            // Stored under a clock that was ahead, before this process: older than it is.
+            _ if age_ms < -JUMP_MIN_MS => i64::try_from(now_ms).unwrap_or(i64::MAX),
             _ => age_ms,
         };
         u64::try_from(corrected).unwrap_or(0)

@@ -27,6 +27,7 @@ type Scenario = (&'static [Kind], &'static str, Pin<Box<dyn Future<Output = ()> 
 const ELSEWHERE: &[(Kind, &str)] = &[
     (Kind::PossibleDuplicate, "tests/it/delivery.rs makes one; src/supervise/tests.rs judges it"),
     (Kind::UpdateGivenUp, "no way is known to make one from outside; src/supervise/tests.rs"),
+    (Kind::UpdatesStuck, "tests/it/odd_server.rs"),
     (Kind::CrashLoop, "tests/it/restarts.rs"),
     (Kind::UncleanStart, "tests/it/restarts.rs"),
     (Kind::CpuHigh, "needs minutes of a busy machine; src/supervise/tests.rs"),

@@ -26,6 +26,7 @@ mod hangup;
 mod intake;
 mod leaks;
 mod lifecycle;
+mod odd_server;
 mod operator;
 mod previews;
 mod reload;
