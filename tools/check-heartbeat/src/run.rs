@@ -83,16 +83,17 @@ struct Pings {
     answers: Receiver<(String, Result<(), Failure>)>,
 }
 
-/// Starts the pings of all watches that are not critical.
+/// Starts the pings of all watches that are good. A warning is not good: whoever counts on the ping
+/// hears of a bot that stays degraded, too.
 fn ping(checked: &[Checked], deadline: Instant) -> Pings {
     let (sender, answers) = mpsc::channel();
     let mut waiting = Vec::new();
     let mut urls: Vec<&String> = Vec::new();
     for one in checked {
         let Some(url) = &one.watch.ping_url else { continue };
-        // One address for several watches means all of them: it stays silent while one is bad.
+        // One address for several watches means all of them: it stays silent while one is not good.
         let mut shared = checked.iter().filter(|c| c.watch.ping_url.as_ref() == Some(url));
-        let bad = shared.any(|c| c.judgement.state == State::Critical);
+        let bad = shared.any(|c| c.judgement.state != State::Ok);
         if bad || urls.contains(&url) {
             continue;
         }

@@ -123,7 +123,9 @@ pub fn tell(
         host: config.host.clone().unwrap_or_else(host),
         reminder_ms: u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0),
     };
-    let teller = Teller { spool, telling, alert_on: config.alert_on, deadline };
+    let known = config.watches.iter().map(|w| w.name.clone()).collect();
+    let known = config.watches_known.then_some(known);
+    let teller = Teller { spool, telling, alert_on: config.alert_on, known, deadline };
     teller.tell(checked, channels.open, &channels.audience, &Stamp::from(now), &mut told);
     told
 }
@@ -140,6 +142,9 @@ pub struct Teller {
     pub telling: Telling,
     /// What people are told of.
     pub alert_on: AlertOn,
+    /// The names of the configured watches; `None` while they cannot be read. What is checked
+    /// then is a guess: it is printed, but is nothing to remember and nothing to tell.
+    pub known: Option<Vec<String>>,
     /// When channels must be done.
     pub deadline: Instant,
 }
@@ -157,8 +162,13 @@ impl Teller {
         let (mut book, problems) = self.spool.as_ref().map(Spool::load).unwrap_or_default();
         told.remarks.extend(problems);
         let before = book.clone();
-        for one in checked {
-            one.enter(&mut book, self.alert_on, now);
+        if let Some(known) = &self.known {
+            for one in checked {
+                one.enter(&mut book, self.alert_on, now);
+            }
+            let checked = checked.iter().map(|c| c.watch.name.as_str());
+            let known = known.iter().map(String::as_str).chain(checked).collect();
+            book.close_unwatched(&known, audience, now);
         }
         book.tidy(audience, now);
         let ready = open.iter().map(|c| c.name().to_owned()).collect();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use heartbeat::{Heartbeat, Judgement, Now, Reason, Severity, State};
+use heartbeat::{Heartbeat, Judgement, Now, Reason, Severity, State, Verdict};
 
 use crate::book::Book;
 use crate::incident::{Bad, Patience, Sign, Subject};
@@ -19,9 +19,10 @@ pub struct Watch {
     pub file: PathBuf,
     /// The age past which a beat is stale.
     pub threshold: Duration,
-    /// Whether a program that was stopped on purpose is well for any time.
+    /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
+    /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
-    /// Fetched after each check that is not critical.
+    /// Fetched after each good check.
     pub ping_url: Option<String>,
     /// How many checks it takes to change a mind.
     pub patience: Patience,
@@ -62,6 +63,10 @@ impl Watch {
         if self.stopped_ok && judgement.reason == Reason::StoppedLong {
             judgement.state = State::Ok;
             judgement.text.push_str(", as it may be");
+        }
+        let stopped = judgement.heartbeat.as_ref().is_some_and(|b| b.verdict == Verdict::Stopped);
+        if self.stopped_ok && stopped && judgement.reason == Reason::PreviousBoot {
+            judgement.text.push_str("; stopped_ok counts until a boot");
         }
         Checked { watch: self.clone(), judgement }
     }
