@@ -5,11 +5,12 @@
 //! long as the disk does; [`crate::spool`] sees to that.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use heartbeat::Now;
+use heartbeat::{Now, span};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,13 @@ pub(crate) const FILE: &str = "incidents.json";
 pub(crate) const TEMPORARY: &str = "incidents.json.tmp";
 pub(crate) const LOCK: &str = "lock";
 const DAMAGED: &str = "incidents.damaged";
+
+/// A lock held for so long is a run that hangs in the kernel: a run ends within 50 s.
+const STUCK_MS: u64 = 55_000;
+
+/// How long a run that has a lock may take to write its name into it, and between two looks.
+const SIGNING: Duration = Duration::from_secs(1);
+const LOOKS: Duration = Duration::from_millis(20);
 
 /// The others that may write there, by the mode of a folder, and the bit that keeps them from
 /// replacing what is not theirs (inode(7)).
@@ -47,19 +55,28 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// How long it has had the lock in milliseconds, when that can be known.
-    pub(crate) fn held_ms(&self) -> Option<u64> {
-        // A process that is gone has no lock: the one that has it is about to write its name.
-        let alive = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
-        if self.pid.is_some_and(|pid| !alive(pid)) {
-            return None;
-        }
-        Some(self.since.elapsed_ms(&Stamp::from(&Now::read())))
+    fn held_ms(&self) -> u64 {
+        self.since.elapsed_ms(&Stamp::from(&Now::read()))
     }
 
-    /// `, pid 4711`, or nothing.
+    /// Whether it has had the lock for longer than a run can take.
+    pub(crate) fn hangs(&self) -> bool {
+        self.held_ms() > STUCK_MS
+    }
+
+    /// Whether this is the name of an earlier run: the one that has the lock is about to write its
+    /// own, or hangs while it does.
+    fn is_gone(&self) -> bool {
+        self.pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+    }
+
+    /// ` for 12 min, pid 4711`, as far as it is known.
     pub(crate) fn words(&self) -> String {
-        self.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default()
+        if self.is_gone() {
+            return String::new();
+        }
+        let pid = self.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+        format!(" for {}{pid}", span(self.held_ms()))
     }
 }
 
@@ -74,13 +91,21 @@ pub(crate) fn lock(folder: &Path) -> io::Result<Locked> {
     let mut options = options();
     let file = options.read(true).write(true).create(true).mode(0o600).open(folder.join(LOCK))?;
     check_file(&file)?;
-    match file.try_lock() {
-        Ok(()) => {
-            sign(&file);
-            Ok(Locked::Ours(file))
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                sign(&file);
+                return Ok(Locked::Ours(file));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {}
         }
-        Err(TryLockError::WouldBlock) => Ok(Locked::Held(holder(&file)?)),
-        Err(TryLockError::Error(error)) => Err(error),
+        let holder = holder(&file)?;
+        if !(holder.hangs() && holder.is_gone()) || begun.elapsed() > SIGNING {
+            return Ok(Locked::Held(holder));
+        }
+        std::thread::sleep(LOOKS);
     }
 }
 
@@ -88,11 +113,12 @@ pub(crate) fn lock(folder: &Path) -> io::Result<Locked> {
 fn sign(mut file: &File) {
     let since = Stamp::from(&Now::read());
     let text = serde_json::to_vec(&Holder { pid: Some(std::process::id()), since });
-    let _ = file.set_len(0).and_then(|()| file.write_all(&text?));
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text?));
 }
 
-fn holder(file: &File) -> io::Result<Holder> {
+fn holder(mut file: &File) -> io::Result<Holder> {
     let mut text = String::new();
+    file.rewind()?;
     // Half a text is no holder.
     let read = file.take(4096).read_to_string(&mut text).map_err(drop);
     if let Some(holder) = read.ok().and_then(|_| serde_json::from_str(&text).ok()) {
@@ -278,14 +304,25 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(held().pid, Some(std::process::id()));
-        assert!(held().held_ms().is_some_and(|ms| ms < 30_000));
-        // One that died before it could write leaves the name of an older one.
-        let gone = Holder { pid: Some(u32::MAX), ..held() };
-        ours.set_len(0).unwrap();
-        std::fs::write(folder.path().join(LOCK), serde_json::to_vec(&gone).unwrap()).unwrap();
-        assert_eq!(held().held_ms(), None);
+        assert!(!held().hangs());
         // A full disk: the time of the file has to do.
         ours.set_len(0).unwrap();
-        assert!(held().pid.is_none() && held().held_ms().is_some_and(|ms| ms < 30_000));
+        assert!(held().pid.is_none() && !held().hangs());
+        // The name of an earlier run stays when the disk dies while ours is written.
+        let mut before = Stamp::from(&Now::read());
+        (before.time_ms, before.boot_ms) = (before.time_ms - 60_000, Some(0));
+        let earlier = Holder { pid: Some(u32::MAX), since: before };
+        std::fs::write(folder.path().join(LOCK), serde_json::to_vec(&earlier).unwrap()).unwrap();
+        assert!(held().hangs() && held().words().is_empty());
+        // It is only late: its own name is looked for again.
+        let late = std::thread::spawn({
+            let path = folder.path().to_owned();
+            move || lock(&path)
+        });
+        sign(&ours);
+        match late.join().unwrap() {
+            Ok(Locked::Held(holder)) => assert!(!holder.hangs(), "{holder:?}"),
+            other => panic!("{other:?}"),
+        }
     }
 }

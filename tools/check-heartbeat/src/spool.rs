@@ -12,17 +12,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use heartbeat::span;
-
 use crate::book::Book;
 use crate::bound::within;
 use crate::place::{self, FILE, LOCK, Locked, own_uid};
 
 /// How long a disk may take for one call.
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// A lock held for so long is a run that hangs in the kernel: a run ends within 50 s.
-const STUCK_MS: u64 = 55_000;
 
 const NO_ANSWER: &str = "the disk gave no answer within 4 s";
 
@@ -33,6 +28,8 @@ pub struct Spool {
     places: Vec<Place>,
     /// What people should know about the places.
     remark: Option<String>,
+    /// Whether a book was found in a later place.
+    misplaced: Cell<bool>,
     /// Held until the run ends; the kernel releases it even after a kill.
     _lock: File,
 }
@@ -45,17 +42,23 @@ struct Place {
 }
 
 impl Place {
-    /// Does something there; `None` when that takes too long, or did so before.
+    /// Changes something there; `None` when that takes too long, or did so before.
     fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Path) -> T + Send + Sync + 'static,
     ) -> Option<T> {
-        if self.stuck.get() {
-            return None;
-        }
+        if self.stuck.get() { None } else { self.look(work) }
+    }
+
+    /// Reads something there, although a change may have got no answer: a disk that takes nothing
+    /// any more often still knows what it has.
+    fn look<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Path) -> T + Send + Sync + 'static,
+    ) -> Option<T> {
         let folder = self.folder.clone();
         let answer = within(PATIENCE, move || work(&folder));
-        self.stuck.set(answer.is_none());
+        self.stuck.set(self.stuck.get() || answer.is_none());
         answer
     }
 }
@@ -76,22 +79,20 @@ pub enum Opened {
 pub fn open(folder: &Path, spare: Option<&Path>) -> Result<Opened, String> {
     let place = |folder: &Path| Place { folder: folder.into(), stuck: Cell::new(false) };
     let places: Vec<Place> = [Some(folder), spare].into_iter().flatten().map(place).collect();
-    let mut problem: Option<String> = None;
+    let (mut problem, misplaced): (Option<String>, _) = (None, Cell::new(false));
     for place in &places {
         let why = match place.ask(place::lock) {
             Some(Ok(Locked::Ours(lock))) => {
                 let remark = problem.map(|problem| in_memory(&problem, &place.folder));
-                return Ok(Opened::Ours(Spool { places, remark, _lock: lock }));
+                return Ok(Opened::Ours(Spool { places, remark, misplaced, _lock: lock }));
             }
-            Some(Ok(Locked::Held(holder))) => match holder.held_ms() {
-                Some(ms) if ms > STUCK_MS => {
-                    // What it left half done is its own as long as it has the lock.
-                    place.stuck.set(true);
-                    let (path, who) = (place.folder.join(LOCK), holder.words());
-                    format!("a check has held {} for {}{who}: it hangs", path.display(), span(ms))
-                }
-                _ => return Ok(Opened::Busy),
-            },
+            Some(Ok(Locked::Held(holder))) if holder.hangs() => {
+                // What it left half done is its own as long as it has the lock.
+                place.stuck.set(true);
+                let path = place.folder.join(LOCK);
+                format!("a check has held {}{}: it hangs", path.display(), holder.words())
+            }
+            Some(Ok(Locked::Held(_))) => return Ok(Opened::Busy),
             Some(Err(error)) => error.to_string(),
             None => NO_ANSWER.to_owned(),
         };
@@ -131,10 +132,12 @@ impl Spool {
     pub fn load(&self) -> (Book, Vec<String>) {
         let mut problems = Vec::new();
         let mut newest = Book::default();
-        for place in self.places.iter().filter(|place| !place.stuck.get()) {
-            match place.ask(place::read) {
-                Some(Ok(Some(book))) if book.revision >= newest.revision => newest = book,
-                Some(Ok(_)) => {}
+        for (index, place) in self.places.iter().enumerate() {
+            match place.look(place::read) {
+                Some(Ok(found)) => {
+                    self.misplaced.set(self.misplaced.get() || index > 0 && found.is_some());
+                    newest = found.filter(|b| b.revision >= newest.revision).unwrap_or(newest);
+                }
                 Some(Err(problem)) => problems.push(problem),
                 None => {
                     let path = place.folder.join(FILE);
@@ -143,6 +146,12 @@ impl Spool {
             }
         }
         (newest, problems)
+    }
+
+    /// Whether a book was found in a later place, in memory. It is to be saved again even if nothing
+    /// changed, so that it comes home and a reboot cannot bring back what was before it.
+    pub fn is_misplaced(&self) -> bool {
+        self.misplaced.get()
     }
 
     /// Saves the book: once this returns, a power cut cannot undo it. An empty book leaves no file.

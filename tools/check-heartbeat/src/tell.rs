@@ -181,7 +181,7 @@ impl Teller {
         for due in &dues {
             book.attempt(due);
         }
-        if book != before {
+        if book != before || self.spool.as_ref().is_some_and(Spool::is_misplaced) {
             self.save(&mut book, told);
         }
         if dues.is_empty() {

@@ -1,6 +1,6 @@
 //! Disks that give no answer, runs that never end, and places that are not what they seem.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -29,8 +29,7 @@ fn pipe(path: &Path) {
     assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils is needed");
 }
 
-fn down_and_recovered(place: &Place, problem: &str) {
-    let spare = Spare::of(place);
+fn down_and_recovered(place: &Place, spare: &Spare, problem: &str) {
     place.stale();
     for _ in 0..2 {
         let begun = Instant::now();
@@ -80,10 +79,21 @@ fn a_run_that_never_ends_silences_no_other() {
     let holder = serde_json::json!({ "pid": std::process::id(), "since": since });
     lock.write_all(holder.to_string().as_bytes()).unwrap();
     let who = format!("lock for 10 min, pid {}: it hangs", std::process::id());
-    down_and_recovered(&place, &who);
-    assert!(!place.remembers(), "what the other run has is left alone");
+    // It had told of the beginning before it hung, and its book can still be read.
+    lock.unlock().unwrap();
+    place.stale();
+    assert_eq!(place.run(&[]).status, 1);
+    assert_eq!(place.kinds("a"), ["down"]);
+    lock.lock().unwrap();
+    lock.set_len(0).and_then(|()| lock.rewind()).unwrap();
+    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let spare = Spare::of(&place);
+    down_and_recovered(&place, &spare, &who);
+    assert!(place.remembers(), "what the other run has is left alone");
     // It ends at last, and all is as before.
     drop(lock);
+    assert_eq!(place.run(&[]).status, 0);
+    assert!(!spare.0.join("incidents.json").exists(), "nothing is left in memory");
     place.stale();
     let ran = place.run(&[]);
     assert!(!ran.err.contains("reboot"), "{ran:?}");
@@ -138,7 +148,8 @@ fn a_folder_that_everybody_can_change_is_refused_with_a_hint() {
         let planted = place.path("state").join(name);
         std::os::unix::fs::symlink(place.path("victim"), planted).unwrap();
     }
-    down_and_recovered(&place, "everybody may write there (chmod o-w)");
+    let spare = Spare::of(&place);
+    down_and_recovered(&place, &spare, "everybody may write there (chmod o-w)");
     assert_eq!(std::fs::read_to_string(place.path("victim")).unwrap(), "precious");
 }
 
