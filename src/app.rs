@@ -128,7 +128,7 @@ impl Prepared {
         let endpoint = self.endpoint.take();
         let Self { vitals, store, board, reloader, .. } = &self;
         let watching = Watching::start(vitals, store, board, reloader, endpoint, &tasks);
-        let reloader = self.reloader();
+        let (reloader, main) = (self.reloader(), tasks.clone());
         match self.connect(tasks).await {
             Ok(Some((shared, claim_code))) => {
                 watching.name(&shared.me.username);
@@ -141,7 +141,7 @@ impl Prepared {
                 }))
             }
             Ok(None) => {
-                watching.end(true).await;
+                watching.end(main.failed().is_none()).await;
                 Ok(None)
             }
             Err(e) => {

@@ -147,14 +147,6 @@ const CHANGES: &[(&str, Change)] = &[
         Restart { why: "the log is open", keep: |new, old| new.log.format = old.log.format },
     ),
     ("log.prompts", Live(Answers)),
-    (
-        "web.listen",
-        Restart {
-            why: "the endpoint listens from the start of the process",
-            keep: |new, old| new.web.listen = old.web.listen,
-        },
-    ),
-    ("web.admin_token", Live(Watch)),
 ];
 
 /// What becomes of this key; `None` for one that is not in the table.
