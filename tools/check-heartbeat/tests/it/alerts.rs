@@ -268,6 +268,51 @@ fn a_state_directory_that_cannot_be_used_is_replaced() {
     place.good();
     assert_eq!(place.run(&[]).status, 0);
     assert_eq!(place.kinds("a"), ["down", "recovered"], "remembered in the spare place");
-    let spare = check_heartbeat::spool::spare_for(&place.path("state")).unwrap();
+    let spare = check_heartbeat::spool::spare_for(&place.path("state"));
     std::fs::remove_dir_all(spare).unwrap();
+}
+
+#[test]
+fn a_typo_in_the_configuration_raises_no_false_alarm() {
+    if std::path::Path::new(heartbeat::DEFAULT_PATH).exists() {
+        println!("SKIPPED: the packaged daemon runs on this machine, and would be looked at");
+        return;
+    }
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let config = config.replace("[[channel]]", "threshold = \"10m\"\n[[channel]]");
+    place.stale();
+    // While it cannot be read, the packaged file is looked at, which is not there, and the named one
+    // with a threshold that nobody wanted.
+    for (broken, args) in [
+        (format!("{config}\nreminder = \n"), &[][..]),
+        (format!("{config}\nreminder = \n"), &["--file", place.heartbeat.to_str().unwrap()]),
+        (format!("watch = 3\n{}", place.command_channel("a")), &[]),
+    ] {
+        std::fs::write(place.path("config.toml"), broken).unwrap();
+        let ran = place.run(args);
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.err.contains("CRITICAL: ") && ran.err.contains("configuration: "), "{ran:?}");
+        assert!(!place.remembers(), "a guess is nothing to remember");
+    }
+    std::fs::write(place.path("config.toml"), &config).unwrap();
+    assert_eq!(place.run(&[]).status, 0);
+    assert!(place.kinds("a").is_empty(), "{:?}", place.told("a"));
+}
+
+#[test]
+fn an_incident_outlasts_a_typo() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    place.stale();
+    place.run(&[]);
+    std::fs::write(place.path("config.toml"), format!("{config}\nreminder = \n")).unwrap();
+    place.run(&[]);
+    std::fs::write(place.path("config.toml"), &config).unwrap();
+    place.run(&[]);
+    place.good();
+    place.run(&[]);
+    assert_eq!(place.kinds("a"), ["down", "recovered"]);
 }
