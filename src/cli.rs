@@ -1,6 +1,7 @@
 //! The command line: what an operator can ask of the binary.
 
 mod advice;
+mod backup;
 mod check;
 mod doctor;
 mod endpoint;
@@ -18,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Loaded, Sources};
 use crate::model::failure::chain;
-use crate::store::StoreError;
+use crate::store::{BackupError, StoreError};
 
 /// Exit codes of sysexits(3), as the unit expects them.
 pub mod exit {
@@ -81,6 +82,33 @@ enum Command {
         #[arg(long)]
         ask_provider: bool,
     },
+    /// Copy the state to a file, also while the bot runs; verified, readable only by you
+    Backup {
+        /// The new file; - writes to standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+        /// Machine-readable report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a backup in the place of the state, which is kept aside; the bot must be stopped
+    Restore {
+        /// A file that `katana-bot backup` wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only verify the backup and say what is in it
+        #[arg(long)]
+        check: bool,
+        /// Restore it although it holds nothing of the bot that is configured
+        #[arg(long)]
+        other_bot: bool,
+        /// Machine-readable report
+        #[arg(long)]
+        json: bool,
+    },
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -133,6 +161,11 @@ pub fn main() -> ExitCode {
         }),
         Command::Status { json, file } => Ok(status::status(args.config, file, json)),
         Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
+        Command::Backup { file, force, json } => backup::backup(args.config, &file, force, json),
+        Command::Restore { file, check, other_bot, json } => {
+            let wish = backup::Wish { check, other_bot };
+            backup::restore(args.config, &file, wish, json)
+        }
         Command::Users { command } => {
             load(args.config).and_then(|loaded| users::users(&loaded, &command))
         }
@@ -156,6 +189,14 @@ fn say(text: &str) {
     let _ = out.flush();
 }
 
+fn of_store(e: &StoreError) -> u8 {
+    match e {
+        StoreError::InUse { .. } => exit::TEMPFAIL,
+        StoreError::Schema { .. } => exit::CONFIG,
+        _ => exit::UNAVAILABLE,
+    }
+}
+
 fn complain(e: &anyhow::Error) -> ExitCode {
     if let Some(problems) = e.downcast_ref::<crate::config::Problems>() {
         eprint!("{}", problems.print(is_colourful(&std::io::stderr())));
@@ -165,12 +206,9 @@ fn complain(e: &anyhow::Error) -> ExitCode {
     let (code, hint) = if let Some(stop) = e.downcast_ref::<Stop>() {
         (stop.code, stop.hint.as_deref())
     } else if let Some(store) = e.downcast_ref::<StoreError>() {
-        let code = match store {
-            StoreError::InUse { .. } => exit::TEMPFAIL,
-            StoreError::Schema { .. } => exit::CONFIG,
-            _ => exit::UNAVAILABLE,
-        };
-        (code, Some(store.hint()))
+        (of_store(store), Some(store.hint()))
+    } else if let Some(backup) = e.downcast_ref::<BackupError>() {
+        (backup::code(backup), Some(backup.hint()))
     } else if let Some(web) = e.downcast_ref::<crate::web::WebError>() {
         (exit::UNAVAILABLE, Some(web.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {

@@ -8,6 +8,8 @@ mod outside;
 mod settings;
 mod state;
 
+pub(in crate::cli) use settings::sources;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

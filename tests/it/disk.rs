@@ -10,11 +10,11 @@ use katana::pipeline::Polling;
 use crate::harness::{SOON, Stage};
 
 /// A small file system in memory, unmounted when dropped.
-struct Mount(PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
     /// `None`, with the reason printed, where mounting is not allowed.
-    fn new(at: &Path) -> Option<Self> {
+    pub fn new(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=16m", "katana-test"])
@@ -34,7 +34,7 @@ impl Mount {
     }
 
     /// Fills it to the last byte; the file takes the room.
-    fn fill(&self) -> PathBuf {
+    pub fn fill(&self) -> PathBuf {
         use std::io::Write;
         let path = self.0.join("ballast");
         let mut file = std::fs::File::create(&path).expect("a file");

@@ -7,6 +7,7 @@ mod rendering;
 
 mod access;
 mod answers;
+mod backup;
 mod chats;
 mod commands;
 mod conversation;
@@ -20,5 +21,6 @@ mod lifecycle;
 mod operator;
 mod previews;
 mod reload;
+mod restore;
 mod watchdog;
 mod web;

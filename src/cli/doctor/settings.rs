@@ -13,7 +13,7 @@ const CREDENTIAL_STORE: &str = "/etc/credstore";
 
 /// What the daemon would be given. Outside of its unit there are no credentials; whoever may read
 /// the store of them sees what the daemon would see.
-pub(super) fn sources(file: Option<PathBuf>) -> Sources {
+pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = endpoint::sources(file);
     let store = Path::new(CREDENTIAL_STORE);
     if sources.credentials_dir.is_none() && std::fs::read_dir(store).is_ok() {
