@@ -118,7 +118,7 @@ impl Prepared {
             board.clone(),
             tuning.reconcile_after,
         ));
-        let endpoint = Some(Endpoint::bind(config, &answerer)?);
+        let endpoint = Some(Endpoint::bind(loaded, &answerer)?);
         Ok(Self { store, client, answerer, reloader, endpoint, vitals, board, tuning, bot })
     }
 
@@ -136,7 +136,7 @@ impl Prepared {
         let endpoint = self.endpoint.take();
         let Self { vitals, store, board, reloader, .. } = &self;
         let watching = Watching::start(vitals, store, board, reloader, endpoint, &tasks);
-        let reloader = self.reloader();
+        let (reloader, main) = (self.reloader(), tasks.clone());
         match self.connect(tasks).await {
             Ok(Some((shared, claim_code))) => {
                 watching.name(&shared.me.username);
@@ -149,7 +149,7 @@ impl Prepared {
                 }))
             }
             Ok(None) => {
-                watching.end(true).await;
+                watching.end(main.failed().is_none()).await;
                 Ok(None)
             }
             Err(e) => {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: no loaded secret reaches a sink. Every event is searched for them; one that holds a
 //! secret is replaced by the same words with the secret struck out. A secret that was replaced at
-//! run time stays among them.
+//! run time stays among them. Warnings, errors and what is only shown on demand may quote others,
+//! and are searched for encoded secrets as well.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -16,6 +17,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use crate::model::disguise::disguises;
 use crate::model::swap::Swap;
 
 /// Secrets shorter than this are not searched for: they would strike out ordinary words.
@@ -126,16 +128,20 @@ fn stderr_is_journal() -> bool {
 }
 
 /// Finds secrets in text.
-struct Scrubber(Vec<SecretString>);
+struct Scrubber {
+    plain: Vec<SecretString>,
+    /// The same secrets as others may quote them.
+    encoded: Vec<SecretString>,
+}
 
 impl Scrubber {
     fn new(secrets: Vec<SecretString>) -> Self {
-        Self(Vec::new()).with(secrets)
+        Self { plain: Vec::new(), encoded: Vec::new() }.with(secrets)
     }
 
     /// The same with more secrets, each once.
     fn with(&self, secrets: Vec<SecretString>) -> Self {
-        let mut all = self.0.clone();
+        let mut all = self.plain.clone();
         for secret in secrets {
             if all.iter().any(|known| known.expose_secret() == secret.expose_secret()) {
                 continue;
@@ -146,15 +152,20 @@ impl Scrubber {
             all.push(secret);
         }
         all.retain(|s| s.expose_secret().len() >= SHORTEST);
-        Self(all)
+        let encoded = all.iter().flat_map(|s| disguises(s.expose_secret()));
+        let encoded = encoded.filter(|form| form.len() >= SHORTEST).map(SecretString::from);
+        Self { encoded: encoded.collect(), plain: all }
     }
 
-    fn finds(&self, text: &str) -> bool {
-        self.0.iter().any(|s| text.contains(s.expose_secret()))
+    /// `deep`: also in its encodings.
+    fn finds(&self, text: &str, deep: bool) -> bool {
+        let holds = |s: &SecretString| text.contains(s.expose_secret());
+        self.plain.iter().any(holds) || (deep && self.encoded.iter().any(holds))
     }
 
     fn scrub(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, s| text.replace(s.expose_secret(), "***"))
+        let all = self.plain.iter().chain(&self.encoded);
+        all.fold(text.to_owned(), |text, s| text.replace(s.expose_secret(), "***"))
     }
 }
 
@@ -165,12 +176,14 @@ impl<S: Subscriber> Layer<S> for Guard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         // A copy, because the line that is said instead comes here again.
         let scrubber = self.0.get();
-        if scrubber.0.is_empty() {
+        if scrubber.plain.is_empty() {
             return true;
         }
         let mut words = Words(String::new());
         event.record(&mut words);
-        if !scrubber.finds(&words.0) {
+        // The many lines of normal work are our own words.
+        let deep = *event.metadata().level() != tracing::Level::INFO;
+        if !scrubber.finds(&words.0, deep) {
             return true;
         }
         tracing::error!(
@@ -236,11 +249,14 @@ mod tests {
             tracing::info!(error = ?Some(token), "debug field");
             scrubber.set(scrubber.get().with(vec![SecretString::from(next)]));
             tracing::info!("new {next}, and still {token}");
+            let encoded = "123456%3ASECRETsecretSECRETsecret U0VDUkVUc2VjcmV0U0VDUkVUc2VjcmV0";
+            tracing::warn!("a server says {encoded}");
         });
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("plain line"));
         assert!(!text.contains("SECRETsecret"), "{text}");
         assert!(!text.contains("ANOTHERanother"), "{text}");
+        assert!(!text.contains("U0VDUkVUc2Vj"), "{text}");
         let both = format!("new {next}, and still {token}");
         assert_eq!(scrubber.get().scrub(&both), "new 123456:***, and still 123456:***");
     }

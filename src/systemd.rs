@@ -1,12 +1,23 @@
 //! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
+//!
+//! Invariant: a service manager that does not read its socket holds up nobody for longer than
+//! [`PATIENCE`], and that only at the few turns of the process's life.
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+/// How long something that must not get lost may wait for room in systemd's queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The start is over: the store is open and Telegram answered a poll.
 pub fn ready(status: &str) {
-    notify(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+    tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
 }
 
 /// What the bot is doing, in words, for `systemctl status`.
@@ -19,14 +30,14 @@ pub fn status(words: &str) {
 pub fn reloading(status: &str) {
     let words = one_line(status);
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => notify(&[NotifyState::Reloading, now, NotifyState::Status(&words)]),
+        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status(&words)]),
         Err(e) => tracing::debug!(error = %e, "cannot read the monotonic clock"),
     }
 }
 
 /// The stop has begun.
 pub fn stopping(status: &str) {
-    notify(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
+    tell(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
 }
 
 /// How often systemd wants to hear that all is well (`WATCHDOG_USEC`), if it does.
@@ -50,10 +61,38 @@ pub fn extend(by: Duration) {
     notify(&[NotifyState::ExtendTimeoutUsec(usec)]);
 }
 
+/// Said again soon in other words: what finds no room is dropped.
 fn notify(state: &[NotifyState<'_>]) {
-    if let Err(e) = sd_notify::notify(state) {
+    say(state, Duration::ZERO);
+}
+
+/// Said once.
+fn tell(state: &[NotifyState<'_>]) {
+    say(state, PATIENCE);
+}
+
+fn say(state: &[NotifyState<'_>], patience: Duration) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let lines: String = state.iter().map(|state| format!("{state}\n")).collect();
+    if let Err(e) = send(&socket, &lines, patience) {
         tracing::debug!(error = %e, "cannot notify systemd");
     }
+}
+
+/// `sd_notify::notify` waits for room in the queue for as long as it takes.
+fn send(socket: &OsStr, lines: &str, patience: Duration) -> io::Result<()> {
+    let datagram = UnixDatagram::unbound()?;
+    let address = match socket.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(socket)?,
+    };
+    datagram.connect_addr(&address)?;
+    if patience.is_zero() {
+        datagram.set_nonblocking(true)?;
+    } else {
+        datagram.set_write_timeout(Some(patience))?;
+    }
+    datagram.send(lines.as_bytes()).map(|_| ())
 }
 
 /// A newline in a status would begin another assignment.
@@ -68,5 +107,35 @@ mod tests {
     #[test]
     fn a_status_is_one_line() {
         assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger  [1m");
+    }
+
+    #[test]
+    fn a_service_manager_that_does_not_read_holds_up_nobody() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("notify");
+        let manager = UnixDatagram::bind(&path).expect("a socket");
+        let begun = std::time::Instant::now();
+        let full =
+            (0..10_000).find_map(|_| send(path.as_os_str(), "WATCHDOG=1\n", Duration::ZERO).err());
+        assert_eq!(full.expect("the queue is full").kind(), io::ErrorKind::WouldBlock);
+        let brief = Duration::from_millis(50);
+        let late = send(path.as_os_str(), "READY=1\n", brief).expect_err("it is still full");
+        assert_eq!(late.kind(), io::ErrorKind::WouldBlock);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let mut buffer = [0; 64];
+        let length = manager.recv(&mut buffer).expect("what fitted is heard");
+        assert_eq!(&buffer[..length], b"WATCHDOG=1\n");
+        send(path.as_os_str(), "READY=1\n", brief).expect("there is room again");
+    }
+
+    #[test]
+    fn a_socket_without_a_file_is_reached_too() {
+        let name = format!("katana-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let manager = UnixDatagram::bind_addr(&address).expect("a socket");
+        send(OsStr::new(&format!("@{name}")), "READY=1\n", PATIENCE).expect("it is sent");
+        let mut buffer = [0; 64];
+        let length = manager.recv(&mut buffer).expect("it is heard");
+        assert_eq!(&buffer[..length], b"READY=1\n");
     }
 }

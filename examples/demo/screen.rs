@@ -42,12 +42,14 @@ impl Screen {
             Provider::Model => "It asks a slow simulated model.",
         };
         let log = stage.log.as_ref().map_or("standard error".into(), |p| p.display().to_string());
+        let page = stage.app.web_address().map_or("off".into(), |at| format!("http://{at}/"));
         let mut text = format!(
             "{}: the real bot and a simulated Telegram, no network. {who}\n",
             self.paint("1", "Katana demo"),
         );
         let places = [
             ("Telegram", stage.sim.api_url()),
+            ("page", page),
             ("state", stage.state.display().to_string()),
             ("log", log),
         ];

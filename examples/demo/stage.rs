@@ -24,7 +24,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct Stage {
     /// Telegram.
     pub sim: Sim,
-    app: App,
+    /// The bot.
+    pub app: App,
     tasks: Tasks,
     dir: TempDir,
     /// Where the daemon logs, unless on standard error.

@@ -41,8 +41,7 @@ pub enum Change {
 use Change::{Live, Restart};
 use Part::{Access, Answers, Client, Log, Pace, Stages, Stop, Watch};
 
-/// Each key, in the order of the configuration. Bounds of findings are live
-/// (`Board::set_thresholds`), addresses that are listened on are not.
+/// Each key.
 const CHANGES: &[(&str, Change)] = &[
     (
         "bot.environment",
@@ -96,6 +95,14 @@ const CHANGES: &[(&str, Change)] = &[
     ("delivery.give_up_after_h", Live(Stages)),
     ("lifecycle.grace_s", Live(Stop)),
     (
+        "web.listen",
+        Restart {
+            why: "the address is bound before anything is answered",
+            keep: |new, old| new.web.listen = old.web.listen,
+        },
+    ),
+    ("web.admin_token", Live(Watch)),
+    (
         "watch.heartbeat_path",
         Restart {
             why: "whoever checks it looks at one place",
@@ -140,14 +147,6 @@ const CHANGES: &[(&str, Change)] = &[
         Restart { why: "the log is open", keep: |new, old| new.log.format = old.log.format },
     ),
     ("log.prompts", Live(Answers)),
-    (
-        "web.listen",
-        Restart {
-            why: "the endpoint listens from the start of the process",
-            keep: |new, old| new.web.listen = old.web.listen,
-        },
-    ),
-    ("web.admin_token", Live(Watch)),
 ];
 
 /// What becomes of this key; `None` for one that is not in the table.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answerer;
 use crate::commands;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Origin};
 use crate::lifecycle::Tasks;
 use crate::model::swap::Swap;
 use crate::model::vitals::Vitals;
@@ -31,9 +31,19 @@ pub(super) struct Nameplate {
 }
 
 impl Endpoint {
-    /// Listens where the configuration says, if anywhere. Nothing is answered yet.
-    pub(super) fn bind(config: &Config, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
-        let web = config.web.listen.map(Web::bind).transpose()?;
+    /// Listens where the configuration says, if anywhere. Nothing is answered yet. The usual port
+    /// may belong to something else on a machine where nobody asked for this endpoint: then the bot
+    /// goes on without it.
+    pub(super) fn bind(loaded: &Loaded, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
+        let config = &loaded.config;
+        let asked_for = loaded.origins.get("web.listen") != Some(&Origin::Default);
+        let web = match config.web.listen.map(Web::bind).transpose() {
+            Err(e @ WebError::InUse { .. }) if !asked_for => {
+                tracing::warn!(error = %e, "going on without the HTTP endpoint; {}", e.hint());
+                None
+            }
+            bound => bound?,
+        };
         let plate = Nameplate {
             about: Arc::default(),
             admin_token: Arc::default(),

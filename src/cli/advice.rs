@@ -10,6 +10,8 @@ pub(super) fn first_step(name: &str) -> Option<&'static str> {
 fn of(kind: Kind) -> &'static str {
     match kind {
         Kind::StageStalled => "wait a minute: the watchdog restarts it; then keep the log",
+        Kind::CrashLoop => "see why it ends: `journalctl -u katana-bot -p err -n 50`",
+        Kind::UncleanStart => "see why the last process ended: `journalctl -u katana-bot -p err`",
         Kind::TokenRefused => "get a new token from @BotFather, store it, reload",
         Kind::Conflict => "stop the other bot that uses this token, or delete the webhook",
         Kind::PollStalled => "try `curl -sS https://api.telegram.org` on this machine",

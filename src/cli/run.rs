@@ -61,16 +61,14 @@ async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode
         tokio::select! {
             app = &mut starting => break app?,
             signal = signals.next() => match signal {
-                Signal::Stop => {
-                    tasks.drain().cancel();
-                    tracing::info!("stopped before the start was over; nothing was lost");
-                    return Ok(ExitCode::SUCCESS);
-                }
+                Signal::Stop if tasks.drain().is_cancelled() => return Ok(second_signal()),
+                // The start ends by itself then, and says in the heartbeat that it was stopped.
+                Signal::Stop => tasks.drain().cancel(),
                 Signal::Reload => hangups.ask(),
             },
         }
     };
-    let Some(mut app) = app else { return Ok(ExitCode::SUCCESS) };
+    let Some(mut app) = app else { return Ok(without_start(&tasks)) };
     watch(&mut app, &mut signals, &tasks, &hangups).await;
     let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
@@ -113,8 +111,7 @@ async fn end(
             // The grace may be longer than the unit's `TimeoutStopSec`.
             _ = patience.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
-                tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
-                return Ok(ExitCode::from(exit::TEMPFAIL));
+                return Ok(second_signal());
             },
         }
     };
@@ -130,6 +127,21 @@ async fn end(
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn second_signal() -> ExitCode {
+    tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
+    ExitCode::from(exit::TEMPFAIL)
+}
+
+/// The process drained before Telegram had answered.
+fn without_start(tasks: &Tasks) -> ExitCode {
+    let Some(task) = tasks.failed() else {
+        tracing::info!("stopped before the start was over; nothing was lost");
+        return ExitCode::SUCCESS;
+    };
+    tracing::error!(task, "stopped before the start was over, because a task failed");
+    ExitCode::from(exit::SOFTWARE)
 }
 
 fn sink(config: &Config) -> Sink {

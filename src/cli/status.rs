@@ -99,6 +99,15 @@ pub(super) fn judged(path: &Path) -> Judgement {
     heartbeat::judge(read.as_deref(), &Now::read(), threshold)
 }
 
+/// A judgement in words, with the file that it is about.
+pub(super) fn in_words(path: &Path, judgement: &Judgement) -> String {
+    let path = path.display();
+    match judgement.text.strip_prefix("the heartbeat file ") {
+        Some(rest) => format!("{path} {rest}"),
+        None => format!("{path}: {}", judgement.text),
+    }
+}
+
 fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
     let path = file.unwrap_or_else(|| heartbeat_file(loaded));
     let judgement = judged(&path);
@@ -115,7 +124,11 @@ fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
 
 /// `/bot/status` of the process with this id, or of any when no id is known.
 fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Result<Value, String> {
-    let token = loaded.secret("web.admin_token").map(crate::config::Secret::expose);
+    // On the loopback it needs no token, and whoever has the port there would get it. Elsewhere it
+    // is given only while the bot lives, so that the port is its own.
+    let wanted = !listen.ip().is_loopback() && pid.is_some();
+    let token = loaded.secret("web.admin_token").filter(|_| wanted);
+    let token = token.map(crate::config::Secret::expose);
     let answer = endpoint::get(listen, "/bot/status", token).map_err(|e| match e.kind() {
         std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {

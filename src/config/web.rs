@@ -30,7 +30,7 @@ pub struct Web {
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("web.listen", Kind::Listen, "127.0.0.1:8080").doc(
-        "Address and port of the HTTP endpoint: health, metrics, status. `off` means none. The variables `HOST` and `PORT`, which hosting platforms set, reach it too: `PORT` alone listens on all addresses (0.0.0.0), `HOST` alone on port 8080. On an address that other machines can reach, only `/health` and `/ready` answer without `web.admin_token`.",
+        "Address and port of the HTTP endpoint: health, metrics, status. `off` means none. When another program has the default port and nobody set this key, the bot goes on without the endpoint and says so in the log; an address that was asked for and cannot be had stops the start. The variables `HOST` and `PORT`, which hosting platforms set, reach it too: `PORT` alone listens on all addresses (0.0.0.0), `HOST` alone on port 8080. On an address that other machines can reach, only `/health` and `/ready` answer without `web.admin_token`.",
         "To let another machine or a platform ask; set `web.admin_token` then.",
     ),
     Key::new("web.admin_token", Kind::Secret("admin-token"), "").doc(

@@ -50,6 +50,10 @@ pub enum Kind {
     CpuHigh,
     /// The time of day jumped.
     ClockJumped,
+    /// The process before this one ended without a clean stop.
+    UncleanStart,
+    /// The process ends and is started again and again.
+    CrashLoop,
     /// A new configuration was not taken over.
     ConfigRejected,
 }
@@ -90,7 +94,8 @@ pub enum Status {
 
 impl Kind {
     /// Every kind, in the order in which people should read them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
+        Self::CrashLoop,
         Self::StageStalled,
         Self::TokenRefused,
         Self::Conflict,
@@ -114,6 +119,7 @@ impl Kind {
         Self::RssHigh,
         Self::CpuHigh,
         Self::ClockJumped,
+        Self::UncleanStart,
         Self::ConfigRejected,
     ];
 
@@ -143,14 +149,17 @@ impl Kind {
             Self::RssHigh => "rss_high",
             Self::CpuHigh => "cpu_high",
             Self::ClockJumped => "clock_jumped",
+            Self::UncleanStart => "unclean_start",
+            Self::CrashLoop => "crash_loop",
             Self::ConfigRejected => "config_rejected",
         }
     }
 
-    /// How bad it is.
+    /// How bad it is at worst.
     pub fn severity(self) -> Severity {
         match self {
             Self::StageStalled
+            | Self::CrashLoop
             | Self::PollStalled
             | Self::PollFailing
             | Self::Conflict
@@ -162,10 +171,24 @@ impl Kind {
         }
     }
 
-    /// Whether a question that is asked now may stay without an answer: what `/ready` looks at.
+    /// Every severity that it may have, the worst first.
+    pub fn severities(self) -> &'static [Severity] {
+        match self {
+            Self::InboxOld | Self::OutboxOld => &[Severity::Failing, Severity::Degraded],
+            other if other.severity() == Severity::Failing => &[Severity::Failing],
+            _ => &[Severity::Degraded],
+        }
+    }
+
+    /// Whether a question that is asked now may stay without an answer, however bad it is: what
+    /// `/ready` looks at, besides everything that is failing.
     pub fn blocks_answers(self) -> bool {
-        self.severity() == Severity::Failing
-            || matches!(self, Self::ProviderFailing | Self::StoreSlow | Self::BacklogFull)
+        match self {
+            // One chat may wait while the others are served.
+            Self::InboxOld | Self::OutboxOld => false,
+            Self::ProviderFailing | Self::StoreSlow | Self::BacklogFull => true,
+            other => other.severity() == Severity::Failing,
+        }
     }
 }
 
@@ -214,7 +237,8 @@ impl Verdict {
 
     /// Whether a question that is asked now may stay without an answer.
     pub fn blocks_answers(&self) -> bool {
-        self.findings.iter().any(|f| f.kind.blocks_answers())
+        let blocks = |f: &Finding| f.severity == Severity::Failing || f.kind.blocks_answers();
+        self.findings.iter().any(blocks)
     }
 }
 

@@ -20,6 +20,7 @@ pub mod access;
 pub mod beat;
 pub mod clock;
 pub mod conversation;
+pub mod disguise;
 pub mod effect;
 pub mod failure;
 pub mod finding;

@@ -51,6 +51,8 @@ pub struct Vitals {
     pub sent: Count,
     /// Parts that Telegram refused for good.
     pub dropped: Count,
+    /// Those of them that waited for a chat which the bot may not write to any more.
+    pub shut_out: Count,
     /// Parts found to have arrived by the reconciler.
     pub reconciled_arrived: Count,
     /// Parts found not to have arrived by the reconciler, and sent again.
@@ -59,6 +61,8 @@ pub struct Vitals {
     pub possible_duplicates: Count,
     /// The owner paused answering.
     pub paused: AtomicBool,
+    /// The last batch of updates could not be stored.
+    pub accept_failing: AtomicBool,
     /// So much waits that polling pauses.
     pub backlog_full: AtomicBool,
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
@@ -167,10 +171,12 @@ impl Vitals {
             answers_failed: Count::default(),
             sent: Count::default(),
             dropped: Count::default(),
+            shut_out: Count::default(),
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),
             paused: AtomicBool::new(false),
+            accept_failing: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
             verdict: Swap::default(),

@@ -90,7 +90,7 @@ impl Intake {
     pub async fn step(&mut self) -> Step {
         let within = self.shared.client.poll_deadline();
         self.shared.vitals.turn(Loop::Intake, within);
-        if self.shared.is_full() {
+        if self.shared.is_full() && self.is_really_full() {
             self.tell(Polling::Full);
             return Step::Full;
         }
@@ -119,6 +119,16 @@ impl Intake {
         }
     }
 
+    /// Counts again: what /forget removed was done without a worker that could count it down.
+    fn is_really_full(&self) -> bool {
+        if let Ok((waiting, _)) = self.shared.store.inbox_depth() {
+            self.shared
+                .backlog
+                .store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);
+        }
+        self.shared.is_full()
+    }
+
     /// The client has fresh connections: the next poll does not wait for messages, and cuts off
     /// the one that may still be open at Telegram.
     fn begin_anew(&mut self) {
@@ -131,7 +141,6 @@ impl Intake {
     async fn accept(&mut self, batch: Batch) -> Step {
         self.shared.vitals.turn(Loop::Intake, Duration::ZERO);
         self.shared.vitals.polls.add_one();
-        self.shared.vitals.worked(&self.shared.vitals.polling);
         self.note_lag(&batch.updates);
         if batch.nonsense > 0 {
             self.shared.vitals.tally("skipped", "no_update_id");
@@ -175,7 +184,8 @@ impl Intake {
             if let Event::Message(message) = &update.event
                 && message.date_s > 0
             {
-                let lag_s = now_s - message.date_s as f64;
+                // Two clocks are compared here; ours may be a little behind.
+                let lag_s = (now_s - message.date_s as f64).max(0.0);
                 self.shared.vitals.observe(Timing::InboundLag, "", "", lag_s);
             }
         }
@@ -185,6 +195,9 @@ impl Intake {
         if self.failures > 0 {
             tracing::info!(failures = self.failures, "polling works again");
         }
+        // Only now: a poll whose updates could not be stored brought nothing.
+        self.shared.vitals.worked(&self.shared.vitals.polling);
+        self.shared.vitals.accept_failing.store(false, Ordering::Relaxed);
         self.failures = 0;
         self.answered = true;
         self.tell(Polling::Listening);
@@ -193,6 +206,8 @@ impl Intake {
     fn store_failed(&mut self, e: &crate::store::StoreError) -> Step {
         self.failures += 1;
         self.shared.store_failed(e);
+        self.shared.vitals.accept_failing.store(true, Ordering::Relaxed);
+        self.shared.vitals.failed(&self.shared.vitals.polling, e.class());
         tracing::error!(error = chain(e), class = e.class(), "cannot store updates: {}", e.hint());
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
         self.tell(Polling::Failing);
@@ -219,10 +234,7 @@ impl Intake {
         self.tell(Polling::Failing);
         let longest = self.shared.settings().poll_backoff_max;
         let pause = match e.again() {
-            Again::After(wait) => {
-                self.shared.vitals.rate_limited.add_one();
-                wait.min(limits::POLL_PAUSE_MAX)
-            }
+            Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
         };
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

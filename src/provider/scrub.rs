@@ -8,11 +8,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::failure::DETAIL_CHARS;
 use super::prompt::Prompt;
+use crate::model::disguise::disguises;
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
 const READ_CHARS: usize = 2000;
 /// So many characters in a row of a key give it away: vendors quote its first few.
 const SECRET_RUN: usize = 6;
+/// The same for a key in percent-encoding or base64.
+const DISGUISED_RUN: usize = 9;
 /// So many characters in a row of what somebody wrote are a quotation and no coincidence.
 const SAID_RUN: usize = 16;
 /// A short question is hidden when all of it is quoted; below this it would be part of any text.
@@ -33,7 +36,11 @@ impl Scrubber {
         let bounded: String = text.chars().take(READ_CHARS).collect();
         let mut text = one_line(&bounded);
         for secret in self.secrets.iter() {
-            text = hide(&text, secret.expose_secret().trim(), SECRET_RUN, 1, "[key]");
+            let secret = secret.expose_secret().trim();
+            text = hide(&text, secret, SECRET_RUN, 1, "[key]");
+            for disguise in disguises(secret) {
+                text = hide(&text, &disguise, DISGUISED_RUN, DISGUISED_RUN, "[key]");
+            }
         }
         let turns = self.said.turns.iter().map(|turn| &turn.text);
         for said in turns.chain([&self.said.system]) {
@@ -100,6 +107,9 @@ mod tests {
         assert_eq!(clean("bad key sk-proj-0123456789."), "bad key [key].");
         assert_eq!(clean("bad key sk-proj… given"), "bad key [key]… given");
         assert_eq!(clean("bad key abcd****6789 given"), "bad key [key] given");
+        assert_eq!(clean("bad key c2stcHJvai0wMTIzNDU2Nzg5 given"), "bad key [key] given");
+        assert_eq!(clean("bad key %73%6b%2d%70%72 given"), "bad key [key] given");
+        assert_eq!(clean("bad key sk%2Dproj%2D01234567 given"), "bad key [key][key] given");
     }
 
     #[test]

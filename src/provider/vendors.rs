@@ -17,7 +17,7 @@ fn openai_with(base_url: String, key: Option<&str>) -> OpenAi {
         api_key: key.map(SecretString::from),
         base_url,
         model: "m1".to_owned(),
-        read_timeout: Duration::from_millis(300),
+        read_timeout: Duration::from_secs(3),
     };
     OpenAi::new(settings).unwrap()
 }
@@ -31,7 +31,7 @@ fn anthropic(server: &Fake) -> Anthropic {
         api_key: Some(SecretString::from(KEY)),
         base_url: server.url.clone(),
         model: "m1".to_owned(),
-        read_timeout: Duration::from_millis(300),
+        read_timeout: Duration::from_secs(3),
     };
     Anthropic::new(settings).unwrap()
 }

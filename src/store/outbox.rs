@@ -263,6 +263,19 @@ impl Store {
         })
     }
 
+    /// To how many chats parts are not settled.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn outbox_chats(&self) -> Result<u64, StoreError> {
+        self.read(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT count(DISTINCT chat_id) FROM outbox WHERE bot_id = ?1 AND state < 2",
+            )?;
+            Ok(find.query_row([self.bot().0], |r| r.get(0))?)
+        })
+    }
+
     /// Message ids of the latest parts that arrived, newest first, at most `limit`.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The heartbeat file: the last report, for a checker that needs neither the daemon nor the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heartbeat::{Heartbeat, Now};
@@ -9,17 +9,33 @@ use super::report::Report;
 use crate::model::beat::Loop;
 use crate::model::finding::{Severity, Status};
 
+/// The age under which the heartbeat carries starts without a clean stop to the next process.
+const UNCLEAN: &str = "unclean_start";
+
+/// For how long they are carried, in milliseconds, and how many.
+const REMEMBERED_MS: u64 = 3_600_000;
+const REMEMBERED: usize = 10;
+
 /// Writes the heartbeat.
 pub(super) struct Pulse {
     path: Arc<PathBuf>,
     environment: String,
     /// Whether the last one could not be written, so that it is said once.
     broken: bool,
+    /// Starts without a clean stop before them, in milliseconds since boot.
+    unclean_boot_ms: Vec<u64>,
 }
 
 impl Pulse {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
-        Self { path: Arc::new(path), environment, broken: false }
+        let unclean_boot_ms = unclean_starts(&path, &Now::read());
+        Self { path: Arc::new(path), environment, broken: false, unclean_boot_ms }
+    }
+
+    /// Milliseconds since each start that no clean stop came before, this one included.
+    pub(super) fn unclean_starts_ms(&self) -> Vec<u64> {
+        let boot_ms = Now::read().boot_ms.unwrap_or_default();
+        self.unclean_boot_ms.iter().map(|at_ms| boot_ms.saturating_sub(*at_ms)).collect()
     }
 
     /// The process is alive and thinks this of itself.
@@ -87,6 +103,25 @@ impl Pulse {
     }
 }
 
+/// What the heartbeat of the process before this one tells, if it is of this boot: whether it ended
+/// without a clean stop, and what it knew of those before it.
+fn unclean_starts(path: &Path, now: &Now) -> Vec<u64> {
+    let text = heartbeat::read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(last) = text.and_then(|text| Heartbeat::parse(&text).ok()) else { return Vec::new() };
+    let boot_ms = now.boot_ms.unwrap_or_default();
+    let same_boot = now.boot_id.as_deref() == Some(last.boot_id.as_str());
+    if !same_boot || last.boot_ms > boot_ms {
+        return Vec::new();
+    }
+    let known = last.ages.iter().filter(|(name, _)| name == UNCLEAN);
+    let mut starts: Vec<u64> = known.map(|(_, ms)| last.boot_ms.saturating_sub(*ms)).collect();
+    if last.verdict != heartbeat::Verdict::Stopped {
+        starts.push(boot_ms);
+    }
+    starts.retain(|at_ms| boot_ms - at_ms < REMEMBERED_MS);
+    starts.split_off(starts.len().saturating_sub(REMEMBERED))
+}
+
 /// What the verdict was formed from, in milliseconds.
 fn ages(report: &Report) -> Vec<(String, u64)> {
     let reading = &report.reading;
@@ -108,6 +143,7 @@ fn ages(report: &Report) -> Vec<(String, u64)> {
     .filter_map(|(name, age)| Some((name.to_owned(), age?)))
     .collect();
     let loops = Loop::ALL.into_iter().zip(reading.silent_ms);
+    ages.extend(reading.unclean_starts_ms.iter().map(|ms| (UNCLEAN.to_owned(), *ms)));
     ages.extend(loops.filter_map(|(l, ms)| Some((format!("loop_{}", l.name()), ms?))));
     ages
 }

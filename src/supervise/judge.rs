@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::report::Reading;
 use super::thresholds::Thresholds;
-use super::verdict::{Level, seen};
+use super::verdict::{Level, Seen, seen};
 use crate::model::finding::{Finding, Kind, Verdict};
 
 /// How long, in seconds, a condition must hold before its finding opens, and be gone before it
@@ -34,6 +34,8 @@ fn patience(kind: Kind) -> (u64, u64) {
         | Kind::PossibleDuplicate
         | Kind::UpdateGivenUp
         | Kind::StoreCorrupt
+        | Kind::UncleanStart
+        | Kind::CrashLoop
         | Kind::ConfigRejected => (0, 0),
         Kind::DiskFull => (10, 60),
         // More than one sample a minute.
@@ -87,7 +89,7 @@ impl Judge {
             seen(reading, &self.thresholds).into_iter().map(|s| (s.kind, s)).collect();
         for kind in Kind::ALL {
             match seen.remove(&kind) {
-                Some(seen) => self.holds(kind, seen.level, seen.text, reading),
+                Some(seen) => self.holds(seen, reading),
                 None => self.gone(kind, reading.now_ms),
             }
         }
@@ -108,10 +110,12 @@ impl Judge {
         &self.closed
     }
 
-    fn holds(&mut self, kind: Kind, level: Level, text: String, reading: &Reading) {
+    fn holds(&mut self, seen: Seen, reading: &Reading) {
+        let Seen { kind, level, severity, text } = seen;
         let since_ms = match self.watched.get_mut(&kind) {
             Some(Watched::Open { finding, gone_ms }) => {
                 finding.text = text;
+                finding.severity = severity;
                 *gone_ms = None;
                 return;
             }
@@ -123,7 +127,6 @@ impl Judge {
         }
         let held_ms = reading.now_ms.saturating_sub(since_ms);
         let watched = if held_ms >= self.scaled_ms(patience(kind).0) {
-            let severity = kind.severity();
             let finding = Finding { kind, severity, text, since_ms: reading.wall_ms };
             self.opened.push(finding.clone());
             Watched::Open { finding, gone_ms: None }

@@ -2,6 +2,7 @@
 //! message needs it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -25,6 +26,8 @@ pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
         };
         let failing = vitals.store.read().failures > 0;
         match done {
+            // A small row may still find room where a batch of updates does not.
+            Ok(()) if vitals.accept_failing.load(Ordering::Relaxed) => {}
             Ok(()) => vitals.worked(&vitals.store),
             Err(e) => {
                 if !failing {

@@ -3,7 +3,9 @@
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
@@ -11,9 +13,9 @@ use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
 use crate::model::vitals::Vitals;
 
-/// After this long without a 409 the next one is another matter. Longer than the pauses that other
-/// programs make between polls that fail.
-const CONFLICT_QUIET_MS: u64 = 120_000;
+/// After this long without a 409 the next one is another matter: twice what makes a finding, within
+/// these bounds. Longer than the pauses that other programs make between polls that fail.
+const CONFLICT_QUIET_MS: RangeInclusive<u64> = 10_000..=120_000;
 
 /// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
 const JUMP_MIN_MS: i64 = 1000;
@@ -32,6 +34,10 @@ pub struct Told {
     pub outbox: Option<Waiting>,
     /// Durations of all commits since the start, in seconds.
     pub commits: Option<Buckets>,
+    /// Chats that the waiting parts belong to.
+    pub outbox_chats: u64,
+    /// Milliseconds since each start without a clean stop before it.
+    pub unclean_starts_ms: Vec<u64>,
     /// Updates that wait at Telegram, when it was asked.
     pub pending: Option<u64>,
     /// Polling pauses because too much waits.
@@ -42,6 +48,8 @@ pub struct Told {
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
     pub config_rejected: Option<String>,
+    /// How long conflicts go on before they are a finding.
+    pub conflict: Option<Duration>,
 }
 
 /// Remembers what one reading has to know of those before it.
@@ -99,13 +107,14 @@ impl Gauge {
             clock_jump_ms,
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
-            conflict: self.conflicting(now_ms, vitals.conflicts.get()),
+            conflict: self.conflicting(now_ms, vitals.conflicts.get(), told.conflict),
             polling: vitals.polling.read(),
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
             store: vitals.store.read(),
             inbox,
             outbox,
+            outbox_chats: told.outbox_chats,
             pending: told.pending,
             backlog_full: told.backlog_full,
             backlog_full_ms: self.backlog_full_ms,
@@ -113,6 +122,7 @@ impl Gauge {
             recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
             happened: happened.collect(),
             system: told.system,
+            unclean_starts_ms: told.unclean_starts_ms,
             config_rejected: told.config_rejected,
             processed_at_ms: (processed_at_ms > 0).then_some(processed_at_ms),
         }
@@ -150,10 +160,13 @@ impl Gauge {
 
     /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
     /// that a streak does not show it.
-    fn conflicting(&mut self, now_ms: u64, count: u64) -> Option<Spell> {
+    fn conflicting(&mut self, now_ms: u64, count: u64, after: Option<Duration>) -> Option<Spell> {
+        let twice =
+            after.map_or(u64::MAX, |a| u64::try_from(a.as_millis() * 2).unwrap_or(u64::MAX));
+        let quiet_ms = twice.clamp(*CONFLICT_QUIET_MS.start(), *CONFLICT_QUIET_MS.end());
         let new = count.saturating_sub(self.conflicts);
         self.conflicts = count;
-        let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= CONFLICT_QUIET_MS;
+        let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= quiet_ms;
         let spell = self.conflict.filter(goes_on);
         self.conflict = match spell {
             _ if new == 0 => spell,

@@ -150,6 +150,8 @@ pub struct Reading {
     pub inbox: Option<Depth>,
     /// Parts that wait.
     pub outbox: Option<Depth>,
+    /// Chats that the waiting parts belong to.
+    pub outbox_chats: u64,
     /// Updates that wait at Telegram (`getWebhookInfo`), when it was asked.
     pub pending: Option<u64>,
     /// Polling pauses because too much waits.
@@ -164,6 +166,9 @@ pub struct Reading {
     pub happened: Vec<Happened>,
     /// The machine, once it was looked at.
     pub system: Option<System>,
+    /// Milliseconds since each start without a clean stop before it, of this process and those
+    /// before it.
+    pub unclean_starts_ms: Vec<u64>,
     /// Why the last reload was refused, while the old configuration stands.
     pub config_rejected: Option<String>,
     /// When an update was last done, Unix milliseconds.

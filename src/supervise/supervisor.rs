@@ -77,12 +77,14 @@ impl Supervisor {
     }
 
     /// Judges until `end`; then the last heartbeat says *stopped*, when `clean` says so. `too_large`
-    /// is called once, when the process uses more memory than it may.
+    /// is called once, when the process uses more memory than it may; `failed` when no verdict can be
+    /// formed any more.
     pub async fn run(
         mut self,
         end: CancellationToken,
         clean: impl Fn() -> bool + Send,
         too_large: impl Fn() + Send,
+        failed: impl Fn() + Send,
     ) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,7 +97,17 @@ impl Supervisor {
                 () = self.board.look_asked() => {}
             }
             self.vitals.turn(Loop::Supervise, self.every);
-            let report = self.step();
+            // It asks the disk, which may be dead; that must not hold a thread of the runtime.
+            let stepped = tokio::task::spawn_blocking(move || {
+                let report = self.step();
+                (self, report)
+            });
+            let Ok((this, report)) = stepped.await else {
+                // It panicked: nobody watches any more, so the process must not go on.
+                failed();
+                return;
+            };
+            self = this;
             self.pulse.write(&report).await;
             let thresholds = self.judge.thresholds();
             if !told && self.system.as_ref().is_some_and(|s| over_limit(s, thresholds)) {
@@ -126,12 +138,15 @@ impl Supervisor {
             Told {
                 inbox: self.store.inbox_depth().ok(),
                 outbox: self.store.outbox_depth().ok(),
+                outbox_chats: self.store.outbox_chats().unwrap_or_default(),
+                unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 pending,
                 backlog_full: self.vitals.backlog_full.load(Ordering::Relaxed),
                 paused: self.vitals.paused.load(Ordering::Relaxed),
                 system: self.system.clone(),
                 config_rejected: self.board.config_rejected(),
+                conflict: Some(self.judge.thresholds().conflict),
             },
         );
         let verdict = self.judge.judge(&reading);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::beat::{Loop, Overdue};
-use crate::model::finding::Kind;
+use crate::model::finding::{Kind, Severity};
 use crate::model::streak::Run;
 
 const LINE_SEPARATOR: char = '\u{2028}';
@@ -237,7 +237,48 @@ const ROWS: &[Row] = &[
         &[],
         &[0.0],
     ),
+    (
+        Kind::UncleanStart,
+        |s| Reading { unclean_starts_ms: vec![5_000_000, (s * 1e3) as u64], ..healthy() },
+        &[0.0, 599.0],
+        &[],
+        &[600.0],
+    ),
+    (
+        Kind::CrashLoop,
+        |n| Reading { unclean_starts_ms: vec![599_000; n as usize], ..healthy() },
+        &[3.0, 10.0],
+        &[],
+        &[0.0, 2.0],
+    ),
 ];
+
+#[test]
+fn one_chat_that_waits_is_no_outage() {
+    let severity = |reading: Reading| seen(&reading, &Thresholds::default()).remove(0).severity;
+    let inbox = Reading { inbox: oldest(300.0), ..healthy() };
+    let done_ago = |s: i64| Some(healthy().wall_ms - s * 1000);
+    for (done, wanted) in [
+        (None, Severity::Failing),
+        (done_ago(59), Severity::Degraded),
+        (done_ago(61), Severity::Failing),
+    ] {
+        assert_eq!(severity(Reading { processed_at_ms: done, ..inbox.clone() }), wanted);
+    }
+    let limited = Run { class: Some("rate_limited"), failures: 3, ..Run::default() };
+    let sent = |s: f64| Run { worked_ms: ago(s), ..Run::default() };
+    for (sending, outbox_chats, wanted) in [
+        (Run::default(), 1, Severity::Failing),
+        (sent(59.0), 2, Severity::Degraded),
+        (sent(61.0), 2, Severity::Failing),
+        (limited, 1, Severity::Degraded),
+        (limited, 2, Severity::Failing),
+    ] {
+        let outbox = oldest(300.0);
+        let reading = Reading { sending, outbox, outbox_chats, ..healthy() };
+        assert_eq!(severity(reading), wanted);
+    }
+}
 
 #[test]
 fn each_kind_is_raised_held_and_cleared_at_its_bounds() {

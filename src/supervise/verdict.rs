@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::figures::{bytes, line, seconds, share, span};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use crate::model::finding::Kind;
+use crate::model::finding::{Kind, Severity};
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
 const HOLD: f64 = 0.95;
@@ -25,6 +25,12 @@ const CONFLICT_QUIET: Duration = Duration::from_secs(15);
 
 /// How long a damaged state file is told about: until somebody has surely seen it.
 const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts without a clean stop before them, within [`CRASH_LOOP_MS`], that are no accident.
+const CRASH_LOOP_STARTS: usize = 3;
+
+/// Ten minutes, in milliseconds.
+const CRASH_LOOP_MS: u64 = 600_000;
 
 /// How clearly a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +48,8 @@ pub struct Seen {
     pub kind: Kind,
     /// How clearly.
     pub level: Level,
+    /// How bad; the kind's own unless something speaks for less.
+    pub severity: Severity,
     /// One line in words, with figures.
     pub text: String,
 }
@@ -55,6 +63,8 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         conflict(r, t),
         poll_stalled(r, t),
         poll_failing(r, t),
+        unclean_start(r, t),
+        crash_loop(r),
         store_failing(r, t),
         backlog_full(r),
         inbox_old(r, t),
@@ -68,8 +78,15 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
     states.chain(machine).chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
 }
 
+impl Seen {
+    fn milder_if(self, holds: bool) -> Self {
+        Self { severity: if holds { Severity::Degraded } else { self.severity }, ..self }
+    }
+}
+
 fn raise(kind: Kind, text: impl AsRef<str>) -> Option<Seen> {
-    Some(Seen { kind, level: Level::Raise, text: line(text.as_ref()) })
+    let severity = kind.severity();
+    Some(Seen { kind, level: Level::Raise, severity, text: line(text.as_ref()) })
 }
 
 /// Raised from the threshold on, held a little below it.
@@ -79,7 +96,7 @@ fn above(kind: Kind, value: f64, threshold: f64, text: impl FnOnce() -> String) 
         v if v >= threshold * HOLD => Level::Hold,
         _ => return None,
     };
-    Some(Seen { kind, level, text: line(&text()) })
+    Some(Seen { kind, level, severity: kind.severity(), text: line(&text()) })
 }
 
 fn stage_stalled(r: &Reading) -> Option<Seen> {
@@ -115,7 +132,8 @@ fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
         spell.count,
         span(lasted)
     );
-    Some(Seen { kind: Kind::Conflict, level, text: line(&text) })
+    let severity = Kind::Conflict.severity();
+    Some(Seen { kind: Kind::Conflict, level, severity, text: line(&text) })
 }
 
 fn poll_stalled(r: &Reading, t: &Thresholds) -> Option<Seen> {
@@ -142,6 +160,9 @@ fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let lasted = span(lasted);
     let text = match class {
         "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
+        "commit" | "sqlite" | "open" | "row" | "closed" => {
+            format!("what polls brought could not be stored for {lasted} ({class})")
+        }
         "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),
         _ => format!("Telegram has answered polls with errors for {lasted} ({class})"),
     };
@@ -174,17 +195,24 @@ fn inbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
     if r.paused {
         return None;
     }
-    waiting(Kind::InboxOld, r.inbox, t.inbox_age, "update")
+    let seen = waiting(Kind::InboxOld, r.inbox, t.inbox_age, "update")?;
+    // Others are served: one chat's long queue is no outage.
+    let done_ms = r.processed_at_ms.map(|at_ms| r.wall_ms.saturating_sub(at_ms).unsigned_abs());
+    Some(seen.milder_if(done_ms.is_some_and(|ago| ago < ms(t.inbox_age) / 2)))
 }
 
 fn outbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
-    waiting(Kind::OutboxOld, r.outbox, t.outbox_age, "message")
+    let seen = waiting(Kind::OutboxOld, r.outbox, t.outbox_age, "message")?;
+    // Others are served, or Telegram holds one chat back, as it may for minutes.
+    let sent_ms = r.sending.worked_ms.map(|at_ms| r.now_ms.saturating_sub(at_ms));
+    let parked = r.sending.class == Some("rate_limited") && r.outbox_chats < 2;
+    Some(seen.milder_if(parked || sent_ms.is_some_and(|ago| ago < ms(t.outbox_age) / 2)))
 }
 
 fn waiting(kind: Kind, depth: Option<Depth>, limit: Duration, what: &str) -> Option<Seen> {
     let Some(depth) = depth else {
         let text = format!("the store cannot say how long the oldest {what} waits");
-        return Some(Seen { kind, level: Level::Hold, text });
+        return Some(Seen { kind, level: Level::Hold, severity: kind.severity(), text });
     };
     let oldest = depth.oldest_ms?;
     above(kind, oldest as f64, ms(limit) as f64, || match depth.count {
@@ -205,6 +233,24 @@ fn provider_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
         n => format!("the last {n} questions to the provider failed ({class}), newest {ago} ago"),
     };
     raise(Kind::ProviderFailing, text)
+}
+
+fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
+    let ago = r.unclean_starts_ms.iter().min().filter(|ago| **ago < ms(t.event))?;
+    let text =
+        format!("the process before this one ended without a clean stop, {} ago", span(*ago));
+    raise(Kind::UncleanStart, text)
+}
+
+fn crash_loop(r: &Reading) -> Option<Seen> {
+    let lately = r.unclean_starts_ms.iter().filter(|ago| **ago < CRASH_LOOP_MS).count();
+    if lately < CRASH_LOOP_STARTS {
+        return None;
+    }
+    let within = span(CRASH_LOOP_MS);
+    let text =
+        format!("started anew {lately} times within {within}, each time without a clean stop");
+    raise(Kind::CrashLoop, text)
 }
 
 fn config_rejected(r: &Reading) -> Option<Seen> {

@@ -192,6 +192,9 @@ impl Client {
 
     fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
         let outcome = failed.map_or("ok", Judged::class);
+        if outcome == "rate_limited" {
+            self.vitals.rate_limited.add_one();
+        }
         self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
     }
 

@@ -122,7 +122,7 @@ impl TelegramError {
         match raw {
             Raw::Api(e) => Self::Refused {
                 code: u16::try_from(e.error_code).unwrap_or(0),
-                description: bounded(&e.description),
+                description: foreign(&e.description),
                 retry_after: e
                     .parameters
                     .and_then(|p| p.retry_after)
@@ -155,7 +155,7 @@ impl TelegramError {
             Ok(a) if a.ok => Self::Undecodable,
             Ok(a) => Self::Refused {
                 code: a.error_code.and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
-                description: bounded(a.description.as_deref().unwrap_or_default()),
+                description: foreign(a.description.as_deref().unwrap_or_default()),
                 retry_after: a
                     .parameters
                     .as_ref()
@@ -178,6 +178,18 @@ impl TelegramError {
             Self::Unknown(bounded(&words))
         }
     }
+}
+
+/// A longer word in a description is no word. Telegram's longest have some 20 characters, a token
+/// without its number has 35, and its encodings have more.
+const WORD_CHARS: usize = 32;
+
+/// What a server says. One that is not Telegram may repeat the URL with the token, in any encoding.
+fn foreign(words: &str) -> String {
+    let read: String = words.chars().take(4000).collect();
+    let words = read.split_whitespace();
+    let words = words.map(|word| if word.chars().count() > WORD_CHARS { "[…]" } else { word });
+    bounded(&words.collect::<Vec<_>>().join(" "))
 }
 
 /// Foreign words, at a length that fits a log line.

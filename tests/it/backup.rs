@@ -11,7 +11,7 @@ use katana::model::ids::BotId;
 use katana::store::{Contents, Store};
 use rusqlite::Connection;
 
-use crate::disk::Mount;
+use crate::mount::Mount;
 use crate::harness::Stage;
 use crate::process::{self, Daemon, Output};
 

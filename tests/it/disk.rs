@@ -1,55 +1,12 @@
 //! A full disk: nothing is confirmed to Telegram, nothing is lost, and all goes on with space.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use botapi_sim::Sim;
 use katana::pipeline::Polling;
 
 use crate::harness::{SOON, Stage};
-
-/// A small file system in memory, unmounted when dropped.
-pub struct Mount(PathBuf);
-
-impl Mount {
-    /// `None`, with the reason printed, where mounting is not allowed.
-    pub fn new(at: &Path) -> Option<Self> {
-        std::fs::create_dir_all(at).expect("a folder");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=16m", "katana-test"])
-            .arg(at)
-            .output();
-        match mount {
-            Ok(done) if done.status.success() => Some(Self(at.to_owned())),
-            Ok(done) => {
-                eprintln!("SKIPPED: cannot mount: {}", String::from_utf8_lossy(&done.stderr));
-                None
-            }
-            Err(e) => {
-                eprintln!("SKIPPED: cannot run mount: {e}");
-                None
-            }
-        }
-    }
-
-    /// Fills it to the last byte; the file takes the room.
-    pub fn fill(&self) -> PathBuf {
-        use std::io::Write;
-        let path = self.0.join("ballast");
-        let mut file = std::fs::File::create(&path).expect("a file");
-        for size in [65_536, 4096, 512, 1] {
-            while file.write(&vec![0; size]).is_ok_and(|n| n > 0) {}
-        }
-        path
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::mount::Mount;
 
 /// The highest offset that the bot has polled with.
 fn confirmed(sim: &Sim) -> i64 {

@@ -79,6 +79,9 @@ async fn a_stop_before_telegram_answers_is_clean_too() {
     assert!(hold.wait_held(1, SOON).await);
     daemon.signal("TERM");
     assert_eq!(daemon.ended().await.code(), Some(0));
+    let beat = stage.config().config.watch.heartbeat_path;
+    let beat = std::fs::read_to_string(beat).expect("a heartbeat");
+    assert!(beat.contains("verdict: stopped"), "{beat}");
     drop(hold);
     stage.start().await;
     stage.end().await;

@@ -230,6 +230,26 @@ async fn findings_open_and_close_with_their_thresholds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_admin_token_changes() {
+    let mut stage = Stage::running(&[]).await;
+    let url = format!("http://{}/bot/restart", stage.app().web_address().expect("it listens"));
+    let post = |token: &'static str| {
+        let request = reqwest::Client::new().post(&url).bearer_auth(token);
+        async move { request.send().await.expect("an answer").status().is_success() }
+    };
+    for token in ["one-admin-token-000", "another-admin-token"] {
+        assert!(!post(token).await, "not yet");
+        let key = "web.admin_token";
+        change(&mut stage, &[("KATANA_WEB_ADMIN_TOKEN", token)], &[key]).await;
+        // The endpoint hears of it a moment later.
+        let heard = async { while !post(token).await {} };
+        tokio::time::timeout(SOON, heard).await.expect("the new token opens");
+    }
+    assert!(!post("one-admin-token-000").await);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_change_is_named_and_stays_as_it_is() {
     let mut stage = Stage::running(&[]).await;
     let elsewhere = stage.dir.path().join("elsewhere.db").display().to_string();

@@ -11,7 +11,7 @@ use katana::store::Store;
 use rusqlite::Connection;
 
 use crate::backup::{at, backup, bot, good, names, state};
-use crate::disk::Mount;
+use crate::mount::Mount;
 use crate::harness::Stage;
 use crate::process::{self, Daemon, Output};
 

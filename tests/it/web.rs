@@ -292,3 +292,27 @@ async fn every_metric_is_documented_and_exists() {
     assert!(seen > 40, "{seen} families in a scrape");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_was_asked_for_and_is_taken_stops_the_start() {
+    let mut stage = Stage::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    stage.set("KATANA_WEB_LISTEN", &address);
+    let done = crate::process::run(&stage, &["run"]).await;
+    assert_eq!(done.code, Some(69), "{}", done.stderr);
+    let said = format!("cannot listen on {address}: another program uses this port");
+    assert!(done.stderr.contains(&said) && done.stderr.contains("web.listen"), "{}", done.stderr);
+    assert!(!stage.dir.path().join("heartbeat").exists(), "it never lived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usual_port_may_belong_to_something_else() {
+    // Somebody else may hold it already, which serves as well.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8080");
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_WEB_LISTEN", "").start().await;
+    assert_eq!(stage.app().web_address(), None, "the bot goes on without it");
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    stage.end().await;
+}

@@ -38,7 +38,7 @@ fn is_alive(judgement: &Judgement) -> bool {
 
 fn beat(judgement: &Judgement, path: &Path) -> Check {
     const NAME: &str = "heartbeat";
-    let text = format!("{}: {}", path.display(), judgement.text);
+    let text = status::in_words(path, judgement);
     match (judgement.reason, judgement.state) {
         (Reason::Missing | Reason::Stopped | Reason::StoppedLong | Reason::PreviousBoot, _) => {
             Check::note(NAME, format!("{text}: the bot does not run"), "start the bot")
@@ -67,8 +67,7 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
         let text = format!("cannot listen on {listen}: {}", error.kind());
         return Check::bad(NAME, text, "set web.listen to an address of this machine").config();
     }
-    let token = loaded.secret("web.admin_token").map(crate::config::Secret::expose);
-    let health = endpoint::get(listen, "/health", token).ok().and_then(|answer| answer.json);
+    let health = endpoint::get(listen, "/health", None).ok().and_then(|answer| answer.json);
     match health.filter(|health| health["checks"]["telegram"].is_array()) {
         Some(health) => {
             let word = health["status"].as_str().unwrap_or("unknown");
@@ -76,6 +75,10 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
         }
         None => {
             let text = format!("another program has {listen}");
+            if loaded.origins.get("web.listen") == Some(&crate::config::Origin::Default) {
+                let text = format!("{text}; the bot goes on without its endpoint");
+                return Check::note(NAME, text, "set web.listen to another port, or to off");
+            }
             Check::bad(NAME, text, "stop it, or set web.listen to another port").config()
         }
     }

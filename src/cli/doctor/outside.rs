@@ -128,8 +128,12 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         return answered(config, &format!("{name}, {model}, {key}")).await;
     }
     match reach(url, CALL).await {
-        Ok(status) => {
-            let text = format!("{name}, {model}, {key}: reachable (HTTP {status}); nothing asked");
+        Ok(status) if status >= 500 => {
+            let text = format!("{name}, {model}, {key}: its server answers {status}");
+            Check::note(NAME, text, "see the provider's status page, or the proxy on the way")
+        }
+        Ok(_) => {
+            let text = format!("{name}, {model}, {key}: reachable; no question was asked");
             Check::good(NAME, text)
         }
         Err(e) => failed(&format!("{name}, {model}, {key}"), &e),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, Origin, Problem, Sources, keys};
+use crate::config::{Examined, Key, Origin, Problem, Sources, keys};
 
 /// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
 const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -31,8 +31,19 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     };
     let (problems, warnings) = check::everything(examined.clone());
     let line = |p: &Problem| format!("{}: {}", p.key, p.message);
-    let mut checks: Vec<Check> =
-        problems.iter().map(|p| Check::bad(NAME, line(p), &p.hint).config()).collect();
+    let bad = |p: &Problem| {
+        let mut check = Check::bad(NAME, line(p), &p.hint).config();
+        if let Some(credential) = keys().iter().find(|k| k.path == p.key).and_then(Key::credential)
+            && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
+        {
+            check.advice.push(format!(
+                "or, when the unit has it, look with its eyes: `systemd-run --pipe --wait -p \
+                 LoadCredential={credential} katana-bot doctor`"
+            ));
+        }
+        check
+    };
+    let mut checks: Vec<Check> = problems.iter().map(bad).collect();
     checks.extend(warnings.iter().map(|p| Check::note(NAME, line(p), &p.hint)));
     if problems.is_empty() {
         checks.insert(0, Check::good(NAME, format!("good ({from})")));

@@ -54,8 +54,11 @@ fn judged(path: &Path, found: &Inspection) -> Check {
         let advice = "install that version, or restore a backup made before the upgrade";
         return Check::bad(NAME, text, advice).config();
     }
-    let size = format!("{:.1} MiB", found.bytes as f64 / 1_048_576.0);
-    let whole = if found.is_checked { "whole" } else { "too large to be checked here" };
+    let size = match found.bytes {
+        n if n < 10 * 1024 * 1024 => format!("{} KiB", n / 1024),
+        n => format!("{} MiB", n / (1024 * 1024)),
+    };
+    let whole = if found.is_checked { "intact" } else { "too large to be checked here" };
     let schema = match version {
         v if v < known => format!("schema {v}, the next start brings it to {known}"),
         v => format!("schema {v}"),

@@ -3,7 +3,7 @@
 use heartbeat::{Reason, Verdict, rfc3339, span};
 use serde_json::Value;
 
-use super::{Findings, Overall};
+use super::{Findings, Overall, in_words};
 use crate::cli::advice;
 use crate::cli::style::{Mark, Style, columns, visible};
 
@@ -46,6 +46,12 @@ fn headline(found: &Findings, style: Style) -> String {
         },
         Overall::Stale => match (said, old) {
             (None, Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
+            (Some(said), _) if said["report"]["stale"] == true => {
+                let age = said["report"]["age_s"].as_f64().map(s).unwrap_or_default();
+                format!(
+                    "answers, but does not judge itself any more: its last verdict is {age} old"
+                )
+            }
             _ => format!("does not work as it should: {}", found.judgement.text),
         },
         Overall::Starting => "starting".to_owned(),
@@ -123,7 +129,7 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
         Ok(said) => from_endpoint(said, &mut row),
         Err(_) => from_beat(found, &mut row),
     }
-    row("heartbeat", format!("{}: {}", found.path.display(), found.judgement.text));
+    row("heartbeat", in_words(&found.path, &found.judgement));
     match (&found.endpoint, &found.answer) {
         (Some(address), Ok(_)) => row("endpoint", address.clone()),
         (Some(address), Err(why)) => row("endpoint", format!("{address}: {why}")),

@@ -33,12 +33,7 @@ impl Delivery {
         let wait = match e.again() {
             Again::Never => return self.dropped(&part, e, e.class()).await,
             _ if expired => return self.dropped(&part, e, "expired").await,
-            Again::After(wait) => {
-                if e.class() == "rate_limited" {
-                    shared.vitals.rate_limited.add_one();
-                }
-                wait
-            }
+            Again::After(wait) => wait,
             Again::Backoff => {
                 backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
             }
@@ -86,6 +81,7 @@ impl Delivery {
         let rest = shared.insist("drop parts of a chat", rest).await?;
         // People may leave: that is counted, and is nobody's fault to mend.
         shared.vitals.dropped.add(1 + rest as u64);
+        shared.vitals.shut_out.add(1 + rest as u64);
         shared.vitals.tally("reply", "shut_out");
         tracing::warn!(
             finding = "delivery_refused",

@@ -20,6 +20,7 @@ const METHODS: &[&str] = &[
     "editMessageText",
     "answerCallbackQuery",
     "setMyCommands",
+    "deleteMyCommands",
 ];
 
 /// Label names that all metrics of calls to models share, before their own one.

@@ -23,8 +23,10 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let happened = vitals.events();
     for kind in Kind::ALL {
         let open = verdict.findings.iter().find(|f| f.kind == kind);
-        let severity = open.map_or(kind.severity(), |f| f.severity);
-        findings = findings.with_flag(&[kind.name(), severity.name()], open.is_some());
+        for severity in kind.severities() {
+            let holds = open.is_some_and(|f| f.severity == *severity);
+            findings = findings.with_flag(&[kind.name(), severity.name()], holds);
+        }
         let count = happened.iter().find(|(k, _)| *k == kind).map_or(0, |(_, e)| e.count);
         events = events.with_count(&[kind.name()], count);
     }

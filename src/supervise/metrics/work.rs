@@ -22,6 +22,26 @@ const TELEGRAM_CLASSES: &[&str] = &[
     "refused",
 ];
 
+/// Classes of questions that failed, as the provider's edge and the answering name them.
+const PROVIDER_CLASSES: &[&str] = &[
+    "auth",
+    "rate_limit",
+    "quota",
+    "too_long",
+    "not_found",
+    "bad_request",
+    "server",
+    "overloaded",
+    "unreachable",
+    "timeout",
+    "first_token_timeout",
+    "garbage",
+    "cut",
+    "filtered",
+    "config",
+    "empty",
+];
+
 /// All families of this file.
 pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let mut families = polling(vitals, report);
@@ -132,9 +152,10 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         let (name, outcome) = label.split_once(':').unwrap_or((label, "other"));
         (name.to_owned(), outcome.to_owned())
     };
-    for name in names.commands {
-        if rows.iter().all(|(label, _)| parted(label) != ((*name).to_owned(), "ok".to_owned())) {
-            commands = commands.with_count(&[name, "ok"], 0);
+    for (name, outcome) in names.commands.iter().flat_map(|n| [(*n, "ok"), (*n, "denied")]) {
+        let known = (name.to_owned(), outcome.to_owned());
+        if rows.iter().all(|(label, _)| parted(label) != known) {
+            commands = commands.with_count(&[name, outcome], 0);
         }
     }
     for (label, count) in &rows {
@@ -151,7 +172,7 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
-        tallied(failed, vitals, "answer_failed", &["timeout", "unreachable", "cut"]),
+        tallied(failed, vitals, "answer_failed", PROVIDER_CLASSES),
     ]
 }
 
@@ -174,7 +195,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         )
         .with_count(&["sent"], vitals.sent.get())
         .with_count(&["dropped"], vitals.dropped.get()),
-        tallied(refused, vitals, "send_refused", &["bad_request", "forbidden", "rate_limited"]),
+        tallied(refused, vitals, "send_refused", TELEGRAM_CLASSES),
         tallied(doubtful, vitals, "send_doubtful", &["timeout", "cut"]),
         count(
             "katana_chats_shut_out_total",

@@ -154,7 +154,7 @@ impl Book {
             details,
             started_ms: times.started_ms,
             ended_ms: times.ended_ms,
-            duration_s: Some(times.duration_ms / 1000),
+            duration_s: Some(times.duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
             at_ms,
         }
     }

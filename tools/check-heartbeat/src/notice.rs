@@ -84,7 +84,7 @@ pub struct Notice {
     pub started_ms: i64,
     /// When it was over, in milliseconds since 1970; `None` while it goes on.
     pub ended_ms: Option<i64>,
-    /// How long it has gone on, in seconds; by the time since boot where that is known, so that it
+    /// How long it has gone on, in seconds; `None` when it has only just begun. By the time since boot where that is known, so that it
     /// can differ from the distance of the two times when the clock was set.
     pub duration_s: Option<u64>,
     /// When the event happened, in milliseconds since 1970; not when it was sent.
@@ -136,7 +136,8 @@ impl Notice {
                 text.push_str(&format!("End: {}\n", clock(ended_ms)));
             }
             if let Some(duration_s) = self.duration_s {
-                text.push_str(&format!("Duration: {}\n", span(duration_s.saturating_mul(1000))));
+                let label = if self.ended_ms.is_some() { "Duration" } else { "So far" };
+                text.push_str(&format!("{label}: {}\n", span(duration_s.saturating_mul(1000))));
             }
         }
         text.push_str(&format!("Host: {}\n", self.host));

@@ -75,15 +75,20 @@ fn lock(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Makes the folder for us alone. One that is there must be a real folder of ours, because a spare
-/// one lies where everybody may create some.
+/// Makes the folder for us alone.
 fn private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let found = std::fs::symlink_metadata(folder)?;
-    if folder.starts_with("/dev/shm") && (!found.is_dir() || Some(found.uid()) != own_uid()) {
-        return Err(io::Error::other("it belongs to somebody else"));
+    if is_ours(folder) { Ok(()) } else { Err(io::Error::other("it belongs to somebody else")) }
+}
+
+/// Whether what lies there can be believed. Where everybody may create folders, one of our name may
+/// be a trap: a forged book, or a link.
+fn is_ours(folder: &Path) -> bool {
+    if !folder.starts_with("/dev/shm") {
+        return true;
     }
-    Ok(())
+    let found = std::fs::symlink_metadata(folder);
+    found.is_ok_and(|found| found.is_dir() && Some(found.uid()) == own_uid())
 }
 
 /// The user that this process runs as.
@@ -106,7 +111,7 @@ impl Spool {
     pub fn load(&self) -> (Book, Vec<String>) {
         let mut problems = Vec::new();
         let mut newest = Book::default();
-        for place in &self.places {
+        for place in self.places.iter().filter(|place| is_ours(place)) {
             match read(&place.join(FILE)) {
                 Ok(Some(book)) if book.revision >= newest.revision => newest = book,
                 Ok(_) => {}
@@ -281,6 +286,28 @@ mod tests {
         spool.save(&mut book).unwrap();
         assert!(!spare.join(FILE).exists(), "the first place has it again");
         assert_eq!(spool.load(), (book, vec![]));
+    }
+
+    #[test]
+    fn a_forged_spare_place_is_not_believed() {
+        if own_uid() != Some(0) {
+            eprintln!("SKIPPED: only the superuser can make a folder of somebody else");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let forged = tempfile::tempdir_in("/dev/shm").unwrap();
+        let mut book = Book::default();
+        book.revision = 1_000;
+        book.dropped.insert("mail".to_owned(), 7);
+        let text = serde_json::to_vec(&book).unwrap();
+        std::fs::write(forged.path().join(FILE), text).unwrap();
+        let spool = ours(folder.path(), Some(forged.path()));
+        assert_eq!(spool.load().0.revision, 1_000, "our own is believed");
+        std::os::unix::fs::chown(forged.path(), Some(12_345), None).unwrap();
+        assert_eq!(spool.load(), (Book::default(), vec![]));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(open(&file, Some(forged.path())).is_err());
     }
 
     #[test]

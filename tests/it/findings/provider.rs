@@ -1,0 +1,150 @@
+//! Troubles with the provider: dead, hanging, slow.
+
+use std::time::Duration;
+
+use katana::model::finding::Kind;
+
+use super::{Scenario, begin};
+use crate::harness::{MODEL_KEY, Stage};
+use crate::parrot::{Parrot, Said};
+use crate::show::{Show, checker, scaled};
+use crate::wire::{Line, Wire};
+
+pub fn scenarios() -> Vec<Scenario> {
+    vec![
+        (&[Kind::ProviderFailing], "refused", Box::pin(refused())),
+        (&[Kind::ProviderFailing], "errors", Box::pin(errors())),
+        (&[Kind::ProviderFailing], "hanging", Box::pin(hanging())),
+        (&[Kind::ProviderSlow], "slow", Box::pin(slow())),
+        (&[Kind::ErrorRatio], "error ratio", Box::pin(error_ratio())),
+        (&[Kind::InboxOld], "old inbox", Box::pin(inbox_old())),
+        (&[Kind::BacklogFull], "full backlog", Box::pin(backlog_full())),
+    ]
+}
+
+/// A green bot that asks the model behind this address.
+async fn asking(stage: &mut Stage, url: &str, changes: &[(&str, &str)]) -> Show {
+    stage.openai();
+    stage
+        .set("KATANA_OPENAI_BASE_URL", &format!("{url}/v1"))
+        .set("KATANA_ANSWER_FIRST_TOKEN_TIMEOUT_S", "1");
+    scaled(stage, changes);
+    stage.sim.model().set_key(Some(MODEL_KEY));
+    begin(stage).await
+}
+
+/// Three questions fail, each is answered with an honest word; then one works.
+async fn fails_and_recovers<F: Future<Output = ()>>(stage: Stage, show: Show, mend: F) {
+    for i in 0..3 {
+        let said = stage.ask(5, &format!("{i}")).await;
+        assert!(!said.starts_with("echo"), "{said}");
+    }
+    show.shows_only(Kind::ProviderFailing).await;
+    let (code, said) = checker(show.heartbeat(), &[]).await;
+    assert!(code == Some(0) && said.contains("provider_failing"), "{code:?} {said}");
+    mend.await;
+    assert_eq!(stage.ask(5, "again?").await, "echo: again?");
+    show.green().await;
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(5).len(), 4, "each question has one answer");
+    stage.end().await;
+}
+
+async fn refused() {
+    let mut stage = Stage::new().await;
+    let wire = Wire::to(&stage.sim.api_url()).await;
+    let show = asking(&mut stage, &wire.url(), &[]).await;
+    wire.fail(Line::Closed).await;
+    fails_and_recovers(stage, show, wire.set(Line::Open)).await;
+}
+
+async fn errors() {
+    let mut stage = Stage::new().await;
+    let parrot = Parrot::before(&stage.sim.api_url()).await;
+    let show = asking(&mut stage, &parrot.url(), &[]).await;
+    parrot.says(|_| Some(Said::Answer(500, "application/json", "{\"error\":\"oops\"}".into())));
+    fails_and_recovers(stage, show, async { parrot.steps_aside() }).await;
+}
+
+async fn hanging() {
+    let mut stage = Stage::new().await;
+    let parrot = Parrot::before(&stage.sim.api_url()).await;
+    let show = asking(&mut stage, &parrot.url(), &[]).await;
+    parrot.says(|_| Some(Said::Silence));
+    fails_and_recovers(stage, show, async { parrot.steps_aside() }).await;
+}
+
+async fn slow() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let show = asking(&mut stage, &url, &[("KATANA_WATCH_PROVIDER_SLOW_S", "0.4")]).await;
+    stage.sim.model().set_pace(Duration::from_millis(800), Duration::ZERO);
+    for user in 5..10 {
+        stage.sim.say(user, "slow");
+    }
+    show.shows_only(Kind::ProviderSlow).await;
+    stage.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
+    for i in 0..20 {
+        assert_eq!(stage.ask(20, &format!("{i}")).await, format!("echo: {i}"));
+    }
+    show.green().await;
+    for user in 5..10 {
+        assert_eq!(stage.texts(user, 1).await, ["echo: slow"]);
+    }
+    stage.end().await;
+}
+
+async fn error_ratio() {
+    let mut stage = Stage::new().await;
+    let parrot = Parrot::before(&stage.sim.api_url()).await;
+    let changes = [("KATANA_WATCH_ERROR_RATIO", "0.2"), ("KATANA_WATCH_PROVIDER_FAILURES", "1000")];
+    let show = asking(&mut stage, &parrot.url(), &changes).await;
+    parrot.says(|_| Some(Said::Answer(500, "application/json", "{\"error\":\"oops\"}".into())));
+    for user in 5..25 {
+        stage.sim.say(user, "broken");
+    }
+    show.shows_only(Kind::ErrorRatio).await;
+    parrot.steps_aside();
+    stage.idle().await;
+    for i in 0..50 {
+        assert_eq!(stage.ask(50, &format!("{i}")).await, format!("echo: {i}"));
+    }
+    show.green().await;
+    for user in 5..25 {
+        assert_eq!(stage.sim.bot_messages(user).len(), 1);
+    }
+    stage.end().await;
+}
+
+async fn inbox_old() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let changes =
+        [("KATANA_WATCH_INBOX_AGE_S", "2"), ("KATANA_ANSWER_FIRST_TOKEN_TIMEOUT_S", "30")];
+    let show = asking(&mut stage, &url, &changes).await;
+    stage.sim.model().set_pace(Duration::from_secs(6), Duration::ZERO);
+    for i in 0..3 {
+        stage.sim.say(5, &format!("{i}"));
+    }
+    show.shows_only(Kind::InboxOld).await;
+    stage.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
+    super::ends_well(stage, &show, 5, &["echo: 0", "echo: 1", "echo: 2"]).await;
+}
+
+async fn backlog_full() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let show = asking(&mut stage, &url, &[("KATANA_PIPELINE_BACKLOG_MAX", "100")]).await;
+    stage.sim.model().set_pace(Duration::from_millis(600), Duration::ZERO);
+    stage.sim.flood(400, 4, "{n}");
+    show.shows_only(Kind::BacklogFull).await;
+    stage.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
+    for chat in 0..4 {
+        let expected: Vec<_> = (0..100).map(|i| format!("echo: {}", 1 + chat + 4 * i)).collect();
+        assert_eq!(stage.texts(1001 + chat, 100).await, expected);
+    }
+    stage.idle().await;
+    show.green().await;
+    assert_eq!(stage.sim.bot_message_count(), 400);
+    stage.end().await;
+}
