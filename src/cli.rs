@@ -7,6 +7,7 @@ mod doctor;
 mod endpoint;
 mod hangup;
 mod run;
+mod setup;
 mod status;
 mod style;
 mod users;
@@ -109,6 +110,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Set the bot up: token, provider, alerts, start; asks, or takes flags. Can be repeated
+    Setup(Box<setup::Args>),
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -166,6 +169,7 @@ pub fn main() -> ExitCode {
             let wish = backup::Wish { check, other_bot };
             backup::restore(args.config, &file, wish, json)
         }
+        Command::Setup(wishes) => setup::setup(args.config, &wishes),
         Command::Users { command } => {
             load(args.config).and_then(|loaded| users::users(&loaded, &command))
         }

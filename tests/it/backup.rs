@@ -11,8 +11,8 @@ use katana::model::ids::BotId;
 use katana::store::{Contents, Store};
 use rusqlite::Connection;
 
-use crate::mount::Mount;
 use crate::harness::Stage;
+use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
 /// A file in the stage's folder.

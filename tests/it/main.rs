@@ -32,5 +32,6 @@ mod previews;
 mod reload;
 mod restarts;
 mod restore;
+mod setup;
 mod watchdog;
 mod web;

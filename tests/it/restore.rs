@@ -11,8 +11,8 @@ use katana::store::Store;
 use rusqlite::Connection;
 
 use crate::backup::{at, backup, bot, good, names, state};
-use crate::mount::Mount;
 use crate::harness::Stage;
+use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
 mod first {

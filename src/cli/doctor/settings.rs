@@ -19,6 +19,15 @@ pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
     if sources.credentials_dir.is_none() && std::fs::read_dir(store).is_ok() {
         sources.credentials_dir = Some(store.to_owned());
     }
+    // The package's units take them by the names of files that begin with theirs.
+    for key in keys() {
+        let Some(id) = key.credential() else { continue };
+        let file = store.join(format!("katana-bot.{id}"));
+        if std::fs::File::open(&file).is_ok() {
+            let variable = format!("{}_FILE", key.variable());
+            sources.env.entry(variable).or_insert_with(|| file.display().to_string());
+        }
+    }
     sources
 }
 
