@@ -158,7 +158,7 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run => load(args.config.clone()).and_then(|loaded| run::run(&loaded, args.config)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
-        Command::PrintConfig => load(args.config).map(|loaded| {
+        Command::PrintConfig => visit(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
@@ -171,7 +171,7 @@ pub fn main() -> ExitCode {
         }
         Command::Setup(wishes) => setup::setup(args.config, &wishes),
         Command::Users { command } => {
-            load(args.config).and_then(|loaded| users::users(&loaded, &command))
+            visit(args.config).and_then(|loaded| users::users(&loaded, &command))
         }
     };
     outcome.unwrap_or_else(|e| complain(&e))
@@ -179,6 +179,11 @@ pub fn main() -> ExitCode {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
+}
+
+/// The configuration of a daemon that somebody looks at from outside of its unit.
+fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
+    Config::load(&doctor::sources(file)).map_err(anyhow::Error::new)
 }
 
 /// Colours are for terminals whose user has not declined them (no-color.org).

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::style::columns;
-use super::{Stop, doctor, exit, of_store, say};
+use super::{Stop, doctor, endpoint, exit, of_store, say};
 use crate::config::{Config, Examined, Problems};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
@@ -29,6 +29,8 @@ pub(super) struct Wish {
 struct Place {
     state: PathBuf,
     bot: Option<BotId>,
+    /// The unit that has to be stopped and started.
+    unit: String,
 }
 
 impl Place {
@@ -44,7 +46,8 @@ impl Place {
             return Err(Problems(grave).into());
         }
         let bot = loaded.config.telegram.token.bot_id().map(BotId);
-        Ok(Self { state: loaded.config.store.path, bot })
+        let unit = endpoint::unit(sources.file.as_deref());
+        Ok(Self { state: loaded.config.store.path, bot, unit })
     }
 }
 
@@ -100,7 +103,8 @@ pub(super) fn restore(
     }
     let place = Place::find(config)?;
     let bot = place.bot.filter(|_| !wish.other_bot);
-    let done = Store::restore(&place.state, from, bot, &Clock::system()).map_err(in_use)?;
+    let done = Store::restore(&place.state, from, bot, &Clock::system())
+        .map_err(|e| in_use(e, &place.unit))?;
     let kept = done.kept.as_deref().map(shown);
     if json {
         let places = [("file", &shown(from)), ("state", &shown(&done.path))];
@@ -116,16 +120,16 @@ pub(super) fn restore(
     if place.bot.is_none() {
         report.push_str("The bot's token could not be read: see yourself that it is this bot's.\n");
     }
-    report.push_str("Start the bot: systemctl start katana-bot\n");
+    report.push_str(&format!("Start the bot: systemctl start {}\n", place.unit));
     say(&report);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Here, the other process is the bot itself.
-fn in_use(e: BackupError) -> anyhow::Error {
+fn in_use(e: BackupError, unit: &str) -> anyhow::Error {
     match e {
         BackupError::State(e @ crate::store::StoreError::InUse { .. }) => {
-            let hint = "stop the bot first: systemctl stop katana-bot";
+            let hint = format!("stop the bot first: systemctl stop {unit}");
             Stop::new(exit::TEMPFAIL, e.to_string(), hint).into()
         }
         e => e.into(),

@@ -245,9 +245,17 @@ fn apply(
     plan: &Plan,
     edits: Edits,
 ) -> anyhow::Result<bool> {
+    let own = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
+    let own = own.map(|id| target.name(id));
     let mut changed = false;
     for (name, secret) in &plan.secrets {
         changed |= vault.keep(name, secret)?;
+    }
+    // What nobody was asked for, too.
+    for name in own.iter().chain(&alert::names()).filter(|_| args.encrypt) {
+        if let Held::Plain(secret) = vault.held(name)? {
+            changed |= vault.keep(name, &secret)?;
+        }
     }
     for (file, text) in edits.0 {
         let mode = std::fs::metadata(&file).map_or(0o644, |about| {
@@ -258,11 +266,11 @@ fn apply(
         eprintln!("Written: {}", file.display());
         changed = true;
     }
-    let ids = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
-    let own = ids.map(|id| target.name(id));
     changed |= service::drop_in(args, &target.unit, vault.drop_in(&own))?;
-    let check = target.unit.replacen("katana-bot", "katana-bot-check", 1);
-    service::drop_in(args, &check, vault.drop_in(&alert::names()))?;
+    // All checkers of this machine share theirs.
+    for unit in ["katana-bot-check", "katana-bot-check@"] {
+        service::drop_in(args, unit, vault.drop_in(&alert::names()))?;
+    }
     Ok(changed)
 }
 

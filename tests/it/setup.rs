@@ -235,11 +235,16 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     let token = stage.sim.token().to_owned();
     let plain = scripted(&stage, &format!("{token}\n"), &["--token-file", "-", "--no-start"]);
     assert_eq!(plain.code, Some(0), "{plain:?}");
+    // Secrets that setup does not ask for this time.
+    for name in ["openai-api-key", "smtp-alert-password"] {
+        std::fs::write(at(&stage, "credstore").join(format!("katana-bot.{name}")), KEY)
+            .expect("ok");
+    }
     // As systemd-creds(1) is called: name in the arguments, secret on standard input.
     program(
         &stage,
         "systemd-creds",
-        r#"[ "$1 $2 $3 $4" = "encrypt --name=telegram-token - -" ] || exit 3; rev"#,
+        r#"case "$*" in "encrypt --name=telegram-token - -"|"encrypt --name=openai-api-key - -"|"encrypt --name=smtp-alert-password - -") rev ;; *) exit 3 ;; esac"#,
     );
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert_eq!(out.code, Some(0), "{out:?}");
@@ -250,13 +255,21 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     let drop_in = "units/katana-bot.service.d/10-encrypted-credentials.conf";
     let text = std::fs::read_to_string(at(&stage, drop_in)).expect("it is there");
     let line = format!("[Service]\nLoadCredentialEncrypted=telegram-token:{}\n", sealed.display());
-    assert!(text.ends_with(&line), "{text}");
+    assert!(text.contains(&line) && text.contains("=openai-api-key:"), "{text}");
+    for unit in ["katana-bot-check", "katana-bot-check@"] {
+        let file = at(&stage, "units").join(format!("{unit}.service.d"));
+        let text = std::fs::read_to_string(file.join("10-encrypted-credentials.conf"));
+        assert!(text.expect("there").contains("LoadCredentialEncrypted=smtp-alert-password:"));
+    }
+    assert_eq!(std::fs::read_dir(at(&stage, "credstore")).expect("a folder").count(), 0);
     // Kept, although nobody can read it here.
     let out = scripted(&stage, "", &["--no-start"]);
     assert!(out.code == Some(0) && sealed.exists(), "{out:?}");
     // Back to plain.
     let out = scripted(&stage, &format!("{token}\n"), &["--token-file", "-", "--no-start"]);
-    assert!(out.code == Some(0) && !sealed.exists() && !at(&stage, drop_in).exists(), "{out:?}");
+    assert!(out.code == Some(0) && !sealed.exists(), "{out:?}");
+    let text = std::fs::read_to_string(at(&stage, drop_in)).expect("it is there");
+    assert!(!text.contains("telegram-token") && text.contains("openai-api-key"), "{text}");
     program(&stage, "systemd-creds", "cat >&2; exit 1");
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert!(out.code == Some(69) && out.stderr.contains("systemd-creds says: ***"), "{out:?}");

@@ -55,24 +55,30 @@ pub(super) fn start(
     changed: bool,
     runtime: &Runtime,
 ) -> anyhow::Result<Started> {
+    let is_booted = Path::new(BOOTED).exists();
+    if !is_booted && !args.no_start {
+        eprintln!("systemd does not run this machine: start `katana-bot run` your own way.");
+    }
+    if !is_booted {
+        return Ok(Started::No);
+    }
+    // It reads drop-ins only when told to.
+    let reloaded = runtime.block_on(tool("systemctl", &["daemon-reload"]));
     if args.no_start {
         return Ok(Started::No);
     }
-    if !Path::new(BOOTED).exists() {
-        eprintln!("systemd does not run this machine: start `katana-bot run` your own way.");
-        return Ok(Started::No);
-    }
+    reloaded.ok_or_else(|| refused(&target.unit, "cannot be reloaded"))?;
     runtime.block_on(begin(args, &target.unit, changed))
 }
 
+fn refused(unit: &str, what: &str) -> Stop {
+    let hint = format!("`systemctl status {unit}` and `journalctl -u {unit} -n 30` say why");
+    Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)
+}
+
 async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
-    let refused = |what: &str| {
-        let hint = format!("`systemctl status {unit}` and `journalctl -u {unit} -n 30` say why");
-        Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)
-    };
-    for order in [&["daemon-reload"][..], &["enable", unit]] {
-        tool("systemctl", order).await.ok_or_else(|| refused("cannot be enabled"))?;
-    }
+    let refused = |what: &str| refused(unit, what);
+    tool("systemctl", &["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
     let order = if changed { "restart" } else { "start" };
     let orders = [order, "--no-block", unit];
     tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
