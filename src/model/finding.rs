@@ -192,6 +192,13 @@ impl Kind {
     }
 }
 
+impl Finding {
+    /// Whether a question that is asked now may stay without an answer because of it.
+    pub fn blocks_answers(&self) -> bool {
+        self.severity == Severity::Failing || self.kind.blocks_answers()
+    }
+}
+
 impl Severity {
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -237,8 +244,7 @@ impl Verdict {
 
     /// Whether a question that is asked now may stay without an answer.
     pub fn blocks_answers(&self) -> bool {
-        let blocks = |f: &Finding| f.severity == Severity::Failing || f.kind.blocks_answers();
-        self.findings.iter().any(blocks)
+        self.findings.iter().any(Finding::blocks_answers)
     }
 }
 

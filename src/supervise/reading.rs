@@ -250,6 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
+        for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
+            let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+            vitals.conflicts.add_one();
+            let mut goes_on = |s: u64| {
+                let told = Told { conflict: Some(Duration::from_secs(after_s)), ..Told::default() };
+                gauge.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
+            };
+            assert!(goes_on(5) && goes_on(5 + over_s), "{after_s}");
+            assert!(!goes_on(6 + over_s), "{after_s}");
+        }
+    }
+
+    #[test]
     fn after_a_full_backlog_polling_gets_its_time() {
         let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
         let mut stalled = |s: u64, full: bool| {

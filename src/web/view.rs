@@ -78,7 +78,7 @@ impl View<'_> {
             Phase::Running => {}
         }
         reasons.extend(self.stale_words());
-        let blocking = self.findings().iter().filter(|f| f.kind.blocks_answers());
+        let blocking = self.findings().iter().filter(|f| f.blocks_answers());
         reasons.extend(blocking.map(|f| {
             if full { format!("{}: {}", f.kind.name(), f.text) } else { f.kind.name().to_owned() }
         }));
