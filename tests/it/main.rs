@@ -13,6 +13,7 @@ mod wire;
 
 mod access;
 mod answers;
+mod backup;
 mod chats;
 mod commands;
 mod conversation;
@@ -31,5 +32,7 @@ mod operator;
 mod previews;
 mod reload;
 mod restarts;
+mod restore;
+mod setup;
 mod watchdog;
 mod web;
