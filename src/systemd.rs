@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -59,6 +60,15 @@ pub fn trigger() {
 pub fn extend(by: Duration) {
     let usec = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
     notify(&[NotifyState::ExtendTimeoutUsec(usec)]);
+}
+
+/// The listening socket that a socket unit holds for us (sd_listen_fds(3)), if there is one. The
+/// first caller gets it.
+///
+/// # Errors
+/// When what was passed is no TCP socket that listens.
+pub fn passed_listener() -> std::io::Result<Option<TcpListener>> {
+    listenfd::ListenFd::from_env().take_tcp_listener(0)
 }
 
 /// Said again soon in other words: what finds no room is dropped.

@@ -14,6 +14,7 @@ use crate::model::swap::Swap;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
 use crate::supervise::{self, Board};
+use crate::systemd;
 use crate::web::{About, Parts, Web, WebError};
 
 /// The endpoint, bound and not yet answering, and who it says it is.
@@ -31,13 +32,18 @@ pub(super) struct Nameplate {
 }
 
 impl Endpoint {
-    /// Listens where the configuration says, if anywhere. Nothing is answered yet. The usual port
-    /// may belong to something else on a machine where nobody asked for this endpoint: then the bot
-    /// goes on without it.
+    /// Listens where the configuration says, if anywhere. A socket that systemd passes comes first:
+    /// it is the same across restarts, so that nobody is refused meanwhile. Nothing is answered
+    /// yet. The usual port may belong to something else on a machine where nobody asked for this
+    /// endpoint: then the bot goes on without it.
     pub(super) fn bind(loaded: &Loaded, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
         let config = &loaded.config;
         let asked_for = loaded.origins.get("web.listen") != Some(&Origin::Default);
-        let web = match config.web.listen.map(Web::bind).transpose() {
+        let bound = match systemd::passed_listener().map_err(WebError::Other)? {
+            Some(listener) => Web::passed(listener).map(Some),
+            None => config.web.listen.map(Web::bind).transpose(),
+        };
+        let web = match bound {
             Err(e @ WebError::InUse { .. }) if !asked_for => {
                 tracing::warn!(error = %e, "going on without the HTTP endpoint; {}", e.hint());
                 None

@@ -12,6 +12,10 @@ use super::problem::Problems;
 use super::source::{Origin, Sources};
 use super::value::{Value, from_text};
 
+/// Before the name of a credential in the machine's store, which all services share. The packaged
+/// unit passes it without; who looks into the store itself finds it with.
+pub const STORED: &str = "katana-bot.";
+
 /// Largest file that is read for a secret, in bytes.
 const SECRET_BYTES: u64 = 16 * 1024;
 
@@ -32,11 +36,12 @@ pub(super) fn find(
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
     if let (Some(dir), Some(name)) = (&sources.credentials_dir, key.credential()) {
-        let path = dir.join(name);
-        // A credential that was not passed is simply not there.
-        if !matches!(path.try_exists(), Ok(false)) {
-            let origin = Origin::Credential(name.to_owned());
-            return settle(key, disk::read(&path, SECRET_BYTES), origin, problems);
+        for path in [dir.join(format!("{STORED}{name}")), dir.join(name)] {
+            // A credential that was not passed is simply not there.
+            if !matches!(path.try_exists(), Ok(false)) {
+                let origin = Origin::Credential(name.to_owned());
+                return settle(key, disk::read(&path, SECRET_BYTES), origin, problems);
+            }
         }
     }
     let variables: Vec<String> = key.variables().collect();

@@ -45,6 +45,7 @@ use std::collections::BTreeMap;
 pub use answer::{Answer, Provider};
 pub use anthropic::Anthropic;
 pub use bot::{Access, Bot};
+pub use credential::STORED as STORED_CREDENTIAL;
 pub use delivery::Delivery;
 pub use edit::with_keys;
 pub use key::{Key, Kind, find, keys};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, Key, Origin, Problem, Sources, find, keys};
+use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys};
 
 /// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
 const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -62,7 +62,8 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
         {
             check.advice.push(format!(
                 "or, when the unit has it, look with its eyes: `systemd-run --pipe --wait -p \
-                 LoadCredential={credential} katana-bot doctor`"
+                 LoadCredential={credential}:{STORED_CREDENTIAL}{credential} \
+                 katana-bot doctor`"
             ));
         }
         check

@@ -132,6 +132,19 @@ fn a_bad_token_names_its_source_and_the_form() {
 }
 
 #[test]
+fn a_credential_is_found_by_the_name_that_it_has_in_the_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    written(dir.path(), "katana-bot.telegram-token", TOKEN);
+    written(dir.path(), "telegram-token", "that-of-another-service");
+    let sources = Sources {
+        credentials_dir: Some(dir.path().to_owned()),
+        ..Sources::from_env(BASE.iter().copied())
+    };
+    let loaded = Config::load(&sources).expect("good");
+    assert_eq!(loaded.config.telegram.token.expose(), TOKEN);
+}
+
+#[test]
 fn secret_files_that_cannot_serve_are_named_by_their_variable() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = |name: &str, text: &str| written(dir.path(), name, text).display().to_string();
