@@ -79,7 +79,7 @@ class Stage:
     def files(self):
         """Every file that could be left behind."""
         find = (
-            "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /root"
+            "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /root -o -path /opt"
             " -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg"
             " -o -path /var/tmp \\) -prune -o -print; find /run -name '*katana*'"
         )
@@ -388,7 +388,7 @@ def an_update_loses_nothing(stage):
     machine = stage.machine
     # The same programs with a higher version: what is new is the package.
     machine.say(
-        f"cd /root && rm -rf new && dpkg-deb -R {stage.package.name} new"
+        f"cd /opt && rm -rf new && dpkg-deb -R {stage.package.name} new"
         " && sed -i 's/^Version: .*/Version: 99.0-1/' new/DEBIAN/control"
         " && dpkg-deb -b new new.deb"
     )
