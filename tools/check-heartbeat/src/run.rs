@@ -23,7 +23,7 @@ use crate::dues::Due;
 use crate::incident::Mode;
 use crate::notice::{Kind, Level, Notice};
 use crate::report::{self, Told};
-use crate::tell::{host, open_channels, tell};
+use crate::tell::{lift, host, open_channels, tell};
 use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run.
@@ -187,6 +187,10 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let count = dues.len();
     let outcomes = deliver(channels.open, &dues, Mode::All, begun + ALERTS, &mut |_, _| true);
     report::tested(args, &outcomes);
+    let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
+    let mut remarks = Vec::new();
+    lift(args, &works.collect::<Vec<_>>(), &mut remarks);
+    remarks.iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
     if count == 0 && problems.is_empty() {
         report::err(

@@ -134,6 +134,28 @@ pub fn tell(
     told
 }
 
+/// Notes that these channels have just accepted something, so that nothing waits for them longer
+/// than it must. Where there is no book, nothing waits.
+pub fn lift(args: &Args, channels: &[String], remarks: &mut Vec<String>) {
+    let folder = state_dir(args).unwrap_or_else(|| "/var/lib/katana-check".into());
+    let spare = spool::spare_for(&folder);
+    if channels.is_empty() || !spool::exists(&folder, Some(&spare)) {
+        return;
+    }
+    let Ok(Opened::Ours(spool)) = spool::open(&folder, Some(&spare)) else {
+        remarks.push("another run is at work; a channel that refused is tried again later".into());
+        return;
+    };
+    let (mut book, _) = spool.load();
+    let before = book.clone();
+    channels.iter().for_each(|name| book.lift(name));
+    if book != before
+        && let Err(problem) = spool.save(&mut book)
+    {
+        remarks.push(problem);
+    }
+}
+
 fn without_memory(problem: &str) -> String {
     format!("{problem}; people are told all the same, but the next run will not know it")
 }
@@ -178,6 +200,13 @@ impl Teller {
         let ready = open.iter().map(|c| c.name().to_owned()).collect();
         let ready = Audience { names: ready, ..audience.clone() };
         let dues = book.dues(&ready, &self.telling, now);
+        for (name, left_ms) in book.held(now) {
+            told.remarks.push(format!(
+                "the channel {name} refused a notice for good; what waits for it is tried again in \
+                 {}, or at once after --test-alert has worked",
+                heartbeat::span(left_ms)
+            ));
+        }
         for due in &dues {
             book.attempt(due);
         }
