@@ -103,37 +103,57 @@ fn a_run_that_never_ends_silences_no_other() {
     assert_eq!(place.kinds("a"), ["down", "recovered", "down", "recovered"]);
 }
 
-#[test]
-fn a_disk_that_never_syncs_silences_nobody() {
+/// A run whose calls of this kind on these files take so long; `None` where that cannot be played.
+fn delayed(place: &Place, call: &str, seconds: u32, files: &[&str]) -> Option<Ran> {
+    let inner = place.command(&[]);
+    let mut traced = Command::new("strace");
+    traced.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    traced.args(["-f", "-q", "-e", &format!("trace={call}"), "-o"]).arg(place.path("trace"));
+    traced.args(["-e", &format!("inject={call}:delay_enter={seconds}s")]);
+    for name in files {
+        traced.arg("-P").arg(place.path(name));
+    }
+    traced.arg(inner.get_program()).args(inner.get_args());
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
         eprintln!("SKIPPED: strace is not installed (apt install strace)");
-        return;
+        return None;
     }
+    let ran = ran(traced);
+    if std::fs::metadata(place.path("trace")).map_or(0, |found| found.len()) == 0 {
+        eprintln!("SKIPPED: strace may not trace here: {ran:?}");
+        return None;
+    }
+    Some(ran)
+}
+
+#[test]
+fn a_disk_that_never_syncs_silences_nobody() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
     let spare = Spare::of(&place);
     place.stale();
-    let inner = place.command(&[]);
-    let mut traced = Command::new("strace");
-    traced.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
-    traced.args(["-f", "-q", "-e", "trace=fsync", "-o"]).arg(place.path("trace"));
-    // Syncing takes too long in the state directory, and not in the spare place in memory.
-    traced.args(["-e", "inject=fsync:delay_enter=8s"]);
-    for name in ["state", "state/incidents.json.tmp"] {
-        traced.arg("-P").arg(place.path(name));
-    }
-    traced.arg(inner.get_program()).args(inner.get_args());
-    let begun = Instant::now();
-    let ran: Ran = ran(traced);
-    if std::fs::metadata(place.path("trace")).map_or(0, |found| found.len()) == 0 {
-        eprintln!("SKIPPED: strace may not trace here: {ran:?}");
-        return;
-    }
+    let files = ["state", "state/incidents.json.tmp"];
+    let Some(ran) = delayed(&place, "fsync", 8, &files) else { return };
     assert_eq!(ran.status, 1, "{ran:?}");
     assert!(ran.err.contains("gave no answer") && ran.err.contains("reboot"), "{ran:?}");
     assert_eq!(place.kinds("a"), ["down"]);
     assert!(spare.0.join("incidents.json").exists());
-    println!("told after {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_heartbeat_that_cannot_be_read_hides_no_other() {
+    let place = Place::new();
+    let other = place.path("other");
+    let watch = format!("[[watch]]\nname = \"other\"\nfile = \"{}\"\n", other.display());
+    place.configure(&format!("{}{watch}", place.command_channel("a")));
+    place.good();
+    let now = heartbeat::Now::read().time_ms;
+    std::fs::write(&other, format!("{now}\n")).unwrap();
+    let Some(ran) = delayed(&place, "read", 14, &["heartbeat"]) else { return };
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("bot: ") && ran.err.contains("no answer within 10 s"), "{ran:?}");
+    assert!(ran.out.starts_with("OK: other: "), "{ran:?}");
+    assert_eq!(place.kinds("a"), ["down"]);
 }
 
 #[test]
