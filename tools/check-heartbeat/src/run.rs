@@ -23,7 +23,7 @@ use crate::dues::Due;
 use crate::incident::Mode;
 use crate::notice::{Kind, Level, Notice};
 use crate::report::{self, Told};
-use crate::tell::{lift, host, open_channels, tell};
+use crate::tell::{host, lift, open_channels, tell};
 use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run.

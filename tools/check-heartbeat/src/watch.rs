@@ -214,6 +214,16 @@ impl Checked {
             details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
         }
         details.push(format!("File: {}", self.watch.file.display()));
+        // Only Katana's own heartbeat, or its place, says that this is Katana.
+        let ours = self.judgement.heartbeat.is_some()
+            || self.watch.file == std::path::Path::new(heartbeat::DEFAULT_PATH);
+        if ours {
+            let reason = self.judgement.reason.word();
+            details.push(format!(
+                "Do: systemctl status katana-bot; journalctl -u katana-bot -p warning -n 30; \
+                 katana-bot status. Runbook: {reason}"
+            ));
+        }
         details
     }
 }

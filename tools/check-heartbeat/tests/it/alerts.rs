@@ -316,3 +316,32 @@ fn an_incident_outlasts_a_typo() {
     place.run(&[]);
     assert_eq!(place.kinds("a"), ["down", "recovered"]);
 }
+
+#[test]
+fn a_channel_that_was_mended_and_tried_is_told_at_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let script = place.path("pager");
+    let log = place.path("pager.log");
+    std::fs::write(&script, format!("#!/bin/sh\ncat >> {}\n", log.display())).unwrap();
+    let mode = |mode| std::fs::set_permissions(&script, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o644);
+    place.configure(&format!(
+        "[[channel]]\ntype = \"command\"\nname = \"pager\"\nprogram = \"{}\"\n",
+        script.display()
+    ));
+    place.stale();
+    place.check(&[]);
+    assert!(!log.exists(), "it cannot be run yet");
+    // Mended; but it refused for good, so it is left alone for a while, and that is said.
+    mode(0o755);
+    let held = place.check(&[]);
+    assert!(held.err.contains("pager refused a notice for good"), "{}", held.err);
+    assert!(!log.exists());
+    let tried = place.run(&["--test-alert"]);
+    assert_eq!(tried.status, 0, "{}", tried.err);
+    let told = place.check(&[]);
+    assert!(!told.err.contains("refused"), "{}", told.err);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains(r#""kind":"down""#), "{said}");
+}
