@@ -32,7 +32,7 @@ use crate::model::ids::{BotId, UserId};
 use crate::model::limits;
 use crate::model::vitals::Vitals;
 use crate::pipeline::{self, Chats, Deliver, Delivery, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store};
+use crate::store::{Opening, Store, newest_schema};
 use crate::supervise::{Board, Phase};
 use crate::telegram::{Client, Me};
 
@@ -89,6 +89,14 @@ impl Prepared {
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
+            );
+        }
+        if let Some(kept) = store.kept() {
+            tracing::info!(
+                path = %kept.path.display(),
+                "the state file was brought from schema {} to {}; the old one was kept under this name",
+                kept.schema,
+                newest_schema()
             );
         }
         let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;

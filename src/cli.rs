@@ -1,11 +1,13 @@
 //! The command line: what an operator can ask of the binary.
 
 mod advice;
+mod backup;
 mod check;
 mod doctor;
 mod endpoint;
 mod hangup;
 mod run;
+mod setup;
 mod status;
 mod style;
 mod users;
@@ -18,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Loaded, Sources};
 use crate::model::failure::chain;
-use crate::store::StoreError;
+use crate::store::{BackupError, StoreError};
 
 /// Exit codes of sysexits(3), as the unit expects them.
 pub mod exit {
@@ -81,6 +83,35 @@ enum Command {
         #[arg(long)]
         ask_provider: bool,
     },
+    /// Copy the state to a file, also while the bot runs; verified, readable only by you
+    Backup {
+        /// The new file; - writes to standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+        /// Machine-readable report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a backup in the place of the state, which is kept aside; the bot must be stopped
+    Restore {
+        /// A file that `katana-bot backup` wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only verify the backup and say what is in it
+        #[arg(long)]
+        check: bool,
+        /// Restore it although it holds nothing of the bot that is configured
+        #[arg(long)]
+        other_bot: bool,
+        /// Machine-readable report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the bot up: token, provider, alerts, start; asks, or takes flags. Can be repeated
+    Setup(Box<setup::Args>),
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -127,14 +158,20 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run => load(args.config.clone()).and_then(|loaded| run::run(&loaded, args.config)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
-        Command::PrintConfig => load(args.config).map(|loaded| {
+        Command::PrintConfig => visit(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
         Command::Status { json, file } => Ok(status::status(args.config, file, json)),
         Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
+        Command::Backup { file, force, json } => backup::backup(args.config, &file, force, json),
+        Command::Restore { file, check, other_bot, json } => {
+            let wish = backup::Wish { check, other_bot };
+            backup::restore(args.config, &file, wish, json)
+        }
+        Command::Setup(wishes) => setup::setup(args.config, &wishes),
         Command::Users { command } => {
-            load(args.config).and_then(|loaded| users::users(&loaded, &command))
+            visit(args.config).and_then(|loaded| users::users(&loaded, &command))
         }
     };
     outcome.unwrap_or_else(|e| complain(&e))
@@ -142,6 +179,11 @@ pub fn main() -> ExitCode {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
+}
+
+/// The configuration of a daemon that somebody looks at from outside of its unit.
+fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
+    Config::load(&doctor::sources(file)).map_err(anyhow::Error::new)
 }
 
 /// Colours are for terminals whose user has not declined them (no-color.org).
@@ -156,6 +198,14 @@ fn say(text: &str) {
     let _ = out.flush();
 }
 
+fn of_store(e: &StoreError) -> u8 {
+    match e {
+        StoreError::InUse { .. } => exit::TEMPFAIL,
+        StoreError::Schema { .. } => exit::CONFIG,
+        _ => exit::UNAVAILABLE,
+    }
+}
+
 fn complain(e: &anyhow::Error) -> ExitCode {
     if let Some(problems) = e.downcast_ref::<crate::config::Problems>() {
         eprint!("{}", problems.print(is_colourful(&std::io::stderr())));
@@ -165,12 +215,9 @@ fn complain(e: &anyhow::Error) -> ExitCode {
     let (code, hint) = if let Some(stop) = e.downcast_ref::<Stop>() {
         (stop.code, stop.hint.as_deref())
     } else if let Some(store) = e.downcast_ref::<StoreError>() {
-        let code = match store {
-            StoreError::InUse { .. } => exit::TEMPFAIL,
-            StoreError::Schema { .. } => exit::CONFIG,
-            _ => exit::UNAVAILABLE,
-        };
-        (code, Some(store.hint()))
+        (of_store(store), Some(store.hint()))
+    } else if let Some(backup) = e.downcast_ref::<BackupError>() {
+        (backup::code(backup), Some(backup.hint()))
     } else if let Some(web) = e.downcast_ref::<crate::web::WebError>() {
         (exit::UNAVAILABLE, Some(web.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {

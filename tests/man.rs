@@ -17,11 +17,11 @@ const KATANA: &str = "\
 # EXIT STATUS
 0 | Stopped as asked; for status: people are served; for doctor: nothing has to be mended.
 1 | Only for status: people are not served, or the bot does not run.
-64 | The command line makes no sense.
-69 | Something that is needed is not there, such as the state folder or CA certificates; for doctor: something outside of the configuration has to be mended.
+64 | The command line makes no sense, or backup would replace a file.
+69 | Something that is needed is not there, such as the state folder or CA certificates; for doctor: something outside of the configuration has to be mended; for backup and restore: a file is damaged, or cannot be read or written.
 70 | A fault of the program, or it used more memory than watch.rss_stop_mb allows. systemd starts it anew.
-75 | Try again later: another process has the state file, or a second signal cut the stop short.
-78 | The configuration has to be mended, the knowledge folder cannot be read, or the state file is of a newer version.
+75 | Try again later: another process has the state file (stop the bot before restore), or a second signal cut the stop short.
+78 | The configuration has to be mended, the knowledge folder cannot be read, or the state file is of a newer version; for restore: the backup is, or it is of another bot.
 # SIGNALS
 SIGTERM, SIGINT | Take no new updates, give running answers lifecycle.grace_s seconds, exit. Nothing is lost. A second one stops at once, with status 75.
 SIGHUP | Read configuration and secrets again. What needs a restart is named in the log; a bad file leaves the running configuration in place.

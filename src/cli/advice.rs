@@ -15,6 +15,7 @@ fn of(kind: Kind) -> &'static str {
         Kind::TokenRefused => "get a new token from @BotFather, store it, reload",
         Kind::Conflict => "stop the other bot that uses this token, or delete the webhook",
         Kind::PollStalled => "try `curl -sS https://api.telegram.org` on this machine",
+        Kind::UpdatesStuck => "`systemctl restart katana-bot`; then `katana-bot doctor`",
         Kind::PollFailing => "check network, DNS and proxy; see the class of the error",
         Kind::StoreFailing => "check the disk: `df -h`, `dmesg`, and who owns the state directory",
         Kind::StoreCorrupt => "check the disk, then restore a backup",

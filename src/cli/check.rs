@@ -8,8 +8,8 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{exit, is_colourful, say};
-use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
+use super::{doctor, exit, is_colourful, say};
+use crate::config::{Config, Examined, Problem, Problems, print_warnings};
 use crate::model::failure::chain;
 use crate::store::Knowledge;
 
@@ -18,7 +18,7 @@ const AS_USER: &str = "make it belong to the user that the bot runs as; if that 
 
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
-    let (problems, warnings) = everything(Config::examine(&Sources::from_process(file)));
+    let (problems, warnings) = everything(Config::examine(&doctor::sources(file)));
     if json {
         let out = serde_json::json!({
             "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)

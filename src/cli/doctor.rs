@@ -8,6 +8,9 @@ mod outside;
 mod settings;
 mod state;
 
+pub(in crate::cli) use machine::{BOOTED, tool};
+pub(in crate::cli) use settings::sources;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

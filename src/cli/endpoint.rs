@@ -19,9 +19,9 @@ const MOST_BYTES: usize = 256 * 1024;
 /// The address that is listened on unless somebody set another one.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// The packaged unit's folders.
-const STATE_FOLDER: &str = "/var/lib/katana-bot";
-const RUNTIME_FOLDER: &str = "/run/katana-bot";
+/// Where the packaged units' configurations lie: `katana-bot.toml`, and `NAME.toml` of
+/// `katana-bot@NAME`.
+const CONFIG_FOLDER: &str = "/etc/katana-bot";
 
 /// What the endpoint answered.
 #[derive(Debug)]
@@ -36,13 +36,23 @@ pub(super) struct Answer {
 /// sets are missing; its folders tell what they would be.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = Sources::from_process(file);
-    let folders = [("STATE_DIRECTORY", STATE_FOLDER), ("RUNTIME_DIRECTORY", RUNTIME_FOLDER)];
-    for (name, folder) in folders {
-        if !sources.env.contains_key(name) && Path::new(folder).is_dir() {
-            sources.env.insert(name.to_owned(), folder.to_owned());
+    let unit = unit(sources.file.as_deref());
+    for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
+        let folder = format!("{top}/{unit}");
+        if !sources.env.contains_key(name) && Path::new(&folder).is_dir() {
+            sources.env.insert(name.to_owned(), folder);
         }
     }
     sources
+}
+
+/// The packaged unit that reads this configuration; its folders and secrets have its name.
+pub(super) fn unit(config: Option<&Path>) -> String {
+    let ours = config.filter(|file| file.parent() == Some(Path::new(CONFIG_FOLDER)));
+    match ours.and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str) {
+        Some(name) if name != "katana-bot" => format!("katana-bot@{name}"),
+        _ => "katana-bot".to_owned(),
+    }
 }
 
 /// Where the daemon listens by this configuration; `None` when it is told not to.
@@ -108,6 +118,19 @@ fn answer(bytes: &[u8]) -> Option<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_belongs_to_the_unit_of_its_name() {
+        for (file, wanted) in [
+            (None, "katana-bot"),
+            (Some("/etc/katana-bot/katana-bot.toml"), "katana-bot"),
+            (Some("/etc/katana-bot/staging.toml"), "katana-bot@staging"),
+            (Some("staging.toml"), "katana-bot"),
+            (Some("/etc/staging.toml"), "katana-bot"),
+        ] {
+            assert_eq!(unit(file.map(Path::new)), wanted, "{file:?}");
+        }
+    }
 
     #[test]
     fn all_addresses_are_asked_over_the_loopback() {

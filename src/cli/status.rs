@@ -21,6 +21,9 @@ use crate::config::{Config, Loaded};
 /// replaced.
 const GONE_AFTER_MS: u64 = 15_000;
 
+/// What an endpoint without anybody behind it says.
+const NOBODY: &str = "nothing listens there";
+
 /// Exit status when people are not served, or nobody can tell.
 const BAD: u8 = 1;
 
@@ -117,7 +120,7 @@ fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
         Some(listen) => ask(listen, loaded, pid),
         None => Err("the endpoint is off".to_owned()),
     };
-    let overall = overall(&judgement, answer.as_ref().ok());
+    let overall = overall(&judgement, &answer);
     let endpoint = listen.map(|listen| format!("http://{}", endpoint::reachable(listen)));
     Findings { path, judgement, endpoint, answer, overall }
 }
@@ -130,7 +133,7 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     let token = loaded.secret("web.admin_token").filter(|_| wanted);
     let token = token.map(crate::config::Secret::expose);
     let answer = endpoint::get(listen, "/bot/status", token).map_err(|e| match e.kind() {
-        std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        std::io::ErrorKind::ConnectionRefused => NOBODY.to_owned(),
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
             "it does not answer in time".to_owned()
         }
@@ -150,13 +153,13 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     }
 }
 
-fn overall(judgement: &Judgement, said: Option<&Value>) -> Overall {
+fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
     let by_verdict = |word: &str| match word {
         "ok" => Overall::Ok,
         "degraded" => Overall::Degraded,
         _ => Overall::Failing,
     };
-    if let Some(said) = said {
+    if let Ok(said) = answer {
         if said["report"]["stale"] == true {
             return Overall::Stale;
         }
@@ -168,9 +171,10 @@ fn overall(judgement: &Judgement, said: Option<&Value>) -> Overall {
             (verdict, _) => verdict,
         };
     }
+    let refused = answer.as_ref().is_err_and(|why| why == NOBODY);
     match (judgement.reason, &judgement.heartbeat) {
         (Reason::Stopped | Reason::StoppedLong, _) => Overall::Stopped,
-        (_, Some(beat)) if is_gone(beat, judgement) => Overall::NotRunning,
+        (_, Some(beat)) if is_gone(beat, judgement, refused) => Overall::NotRunning,
         (Reason::Starting, _) => Overall::Starting,
         (Reason::Fresh, _) => Overall::Ok,
         (Reason::Degraded, _) => Overall::Degraded,
@@ -187,11 +191,12 @@ impl Overall {
     }
 }
 
-/// Whether the process that wrote the beat exists no more. Only said when process 1 can be seen,
+/// Whether the process that wrote the beat exists no more: it is not among the processes, and its
+/// endpoint is `refused`, or its beat is old. Only said when process 1 can be seen,
 /// because a mount option can hide the processes of others (proc(5), `hidepid`).
-fn is_gone(beat: &Heartbeat, judgement: &Judgement) -> bool {
+fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
     let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
-    let old = judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
+    let old = refused || judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
     old && beat.verdict != Verdict::Stopped && exists(1) && !exists(beat.pid)
 }
 

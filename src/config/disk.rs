@@ -2,18 +2,28 @@
 //!
 //! Invariant: an error says why, and neither which file nor what stands in it.
 
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// open(2); the same number on every architecture that Katana is built for.
+const O_NONBLOCK: i32 = 0o4000;
 
 /// Reads a text of at most `most` bytes. The error continues a sentence about the file.
 pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    // Opening a pipe that nobody writes to would wait for ever.
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
+    let read = file.and_then(|file| match file.metadata()?.is_file() {
+        true => file.take(most + 1).read_to_end(&mut bytes),
+        false => Err(std::io::Error::other("it is no regular file")),
+    });
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err("cannot be read: there is no such file".to_owned())
         }
+        Err(error) if error.kind() == ErrorKind::Other => Err(format!("cannot be read: {error}")),
         Err(error) => Err(format!("cannot be read: {}", error.kind())),
         Ok(n) if n as u64 > most => Err(format!("is larger than {most} bytes")),
         Ok(_) => String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()),

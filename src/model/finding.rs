@@ -8,6 +8,8 @@ pub enum Kind {
     StageStalled,
     /// No poll was completed for too long.
     PollStalled,
+    /// Telegram holds updates that polls do not bring.
+    UpdatesStuck,
     /// Polls are answered with errors, or not at all.
     PollFailing,
     /// Somebody else takes this bot's updates.
@@ -94,13 +96,14 @@ pub enum Status {
 
 impl Kind {
     /// Every kind, in the order in which people should read them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CrashLoop,
         Self::StageStalled,
         Self::TokenRefused,
         Self::Conflict,
         Self::PollStalled,
         Self::PollFailing,
+        Self::UpdatesStuck,
         Self::StoreFailing,
         Self::StoreCorrupt,
         Self::DiskFull,
@@ -129,6 +132,7 @@ impl Kind {
             Self::StageStalled => "stage_stalled",
             Self::PollStalled => "poll_stalled",
             Self::PollFailing => "poll_failing",
+            Self::UpdatesStuck => "updates_stuck",
             Self::Conflict => "conflict",
             Self::TokenRefused => "token_refused",
             Self::InboxOld => "inbox_old",
@@ -162,6 +166,7 @@ impl Kind {
             | Self::CrashLoop
             | Self::PollStalled
             | Self::PollFailing
+            | Self::UpdatesStuck
             | Self::Conflict
             | Self::TokenRefused
             | Self::InboxOld
@@ -189,6 +194,13 @@ impl Kind {
             Self::ProviderFailing | Self::StoreSlow | Self::BacklogFull => true,
             other => other.severity() == Severity::Failing,
         }
+    }
+}
+
+impl Finding {
+    /// Whether a question that is asked now may stay without an answer because of it.
+    pub fn blocks_answers(&self) -> bool {
+        self.severity == Severity::Failing || self.kind.blocks_answers()
     }
 }
 
@@ -237,8 +249,7 @@ impl Verdict {
 
     /// Whether a question that is asked now may stay without an answer.
     pub fn blocks_answers(&self) -> bool {
-        let blocks = |f: &Finding| f.severity == Severity::Failing || f.kind.blocks_answers();
-        self.findings.iter().any(blocks)
+        self.findings.iter().any(Finding::blocks_answers)
     }
 }
 

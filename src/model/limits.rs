@@ -46,11 +46,18 @@ pub const KNOWN_IDS: usize = 8192;
 /// its way has either taken effect or never will.
 pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 
+/// Largest answer of the Bot API that is read, in bytes. Telegram cuts a batch of updates near 4 MiB
+/// (tdlib/telegram-bot-api); a server that sends more is none.
+pub const API_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
 /// Longest time for a poll that does not wait for updates.
 pub const QUICK_POLL: Duration = Duration::from_secs(15);
 
 /// Between two questions to Telegram about how many updates wait there.
 pub const PENDING_EVERY: Duration = Duration::from_secs(300);
+
+/// The same while some wait.
+pub const PENDING_SOON: Duration = Duration::from_secs(30);
 
 /// Loops that wait for work turn at least this often, so that one that hangs is told from one that
 /// is idle.

@@ -63,6 +63,8 @@ pub struct Vitals {
     pub paused: AtomicBool,
     /// The last batch of updates could not be stored.
     pub accept_failing: AtomicBool,
+    /// Telegram holds updates that polls do not bring.
+    pub updates_stuck: AtomicBool,
     /// So much waits that polling pauses.
     pub backlog_full: AtomicBool,
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
@@ -177,6 +179,7 @@ impl Vitals {
             possible_duplicates: Count::default(),
             paused: AtomicBool::new(false),
             accept_failing: AtomicBool::new(false),
+            updates_stuck: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
             verdict: Swap::default(),

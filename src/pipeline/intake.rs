@@ -95,6 +95,7 @@ impl Intake {
             return Step::Full;
         }
         let offset = match self.shared.store.next_offset() {
+            Ok(_) if self.shared.forget_offset.swap(false, Ordering::Relaxed) => 0,
             Ok(offset) => offset,
             Err(e) => return self.store_failed(&e),
         };
@@ -148,11 +149,16 @@ impl Intake {
         }
         let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
         let Some(next) = batch.next_offset else {
+            // What has no id cannot be confirmed either, and comes again at once.
+            if batch.nonsense > 0 {
+                self.failures += 1;
+                self.shared.vitals.failed(&self.shared.vitals.polling, "undecodable");
+                self.tell(Polling::Failing);
+                return Step::Failed(limits::POLL_BACKOFF_MAX);
+            }
             self.shared.ledger().caught_up(Instant::now());
             self.succeeded();
-            // What has no id cannot be confirmed either, and comes again at once.
-            let stuck = batch.nonsense > 0;
-            return if stuck { Step::Failed(limits::POLL_BACKOFF_MAX) } else { Step::Took(0) };
+            return Step::Took(0);
         };
         let heard: Vec<_> =
             batch.updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();

@@ -72,6 +72,7 @@ pub struct Shared {
     resumed: Notify,
     ledger: Mutex<ledger::Ledger>,
     drafts_unknown: AtomicBool,
+    forget_offset: AtomicBool,
 }
 
 /// Plain settings of the stages.
@@ -155,6 +156,7 @@ impl Shared {
             resumed: Notify::new(),
             ledger: Mutex::new(ledger),
             drafts_unknown: AtomicBool::new(false),
+            forget_offset: AtomicBool::new(false),
         })
     }
 

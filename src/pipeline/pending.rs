@@ -1,4 +1,7 @@
-//! Pending: how many updates wait at Telegram, asked rarely.
+//! Pending: how many updates wait at Telegram, asked rarely, and whether polls bring them.
+//!
+//! A poll that is answered with nothing while updates wait is deafness that no failed call shows: a
+//! poisoned offset, or a server that lost its way.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +14,7 @@ use crate::model::limits;
 /// Asks now and then (`getWebhookInfo` tells it while polling, too) until the process drains.
 pub async fn pending(shared: Arc<Shared>) {
     let drain = shared.tasks.drain().clone();
+    let (mut waited, mut taken) = (false, 0);
     loop {
         let asked = tokio::select! {
             () = drain.cancelled() => return,
@@ -20,6 +24,10 @@ pub async fn pending(shared: Arc<Shared>) {
             Ok(count) => {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);
                 shared.vitals.pending.store(count, Ordering::Relaxed);
+                let so_far = shared.vitals.updates.get();
+                let stuck = count > 0 && waited && so_far == taken && !shared.is_full();
+                note(&shared, stuck, count);
+                (waited, taken) = (count > 0, so_far);
             }
             // Polls tell how Telegram is; this figure is only left out.
             Err(e) => {
@@ -29,7 +37,19 @@ pub async fn pending(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = drain.cancelled() => return,
-            () = sleep(limits::PENDING_EVERY) => {}
+            () = sleep(if waited { limits::PENDING_SOON } else { limits::PENDING_EVERY }) => {}
         }
+    }
+}
+
+fn note(shared: &Shared, stuck: bool, count: i64) {
+    let before = shared.vitals.updates_stuck.swap(stuck, Ordering::Relaxed);
+    if stuck && !before {
+        tracing::error!(
+            pending = count,
+            "Telegram holds updates that polls do not bring; polling once without an offset"
+        );
+        // What was taken before is known and not stored again.
+        shared.forget_offset.store(true, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::backup_failure::BackupError;
 use crate::model::failure::{Again, Fault, Judged};
 
 /// A failure of the store.
@@ -30,6 +31,15 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: Box<refinery::Error>,
+    },
+    /// Nothing is migrated without a copy, and the copy cannot be made.
+    #[error("cannot keep a copy of the state file {path} before bringing it to this version")]
+    Keep {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<BackupError>,
     },
     /// SQLite said no.
     #[error("cannot read or write the state file")]
@@ -69,6 +79,7 @@ impl StoreError {
             Self::Schema { .. } => {
                 "install the version that wrote the file, or restore a backup made before the upgrade"
             }
+            Self::Keep { source, .. } => source.hint(),
             Self::Sqlite(_) | Self::Commit { .. } | Self::Row { .. } => {
                 "check free space and the health of the disk that holds the state file"
             }
@@ -81,6 +92,7 @@ impl StoreError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let code = match self {
             Self::Commit { damaged, .. } => return *damaged,
+            Self::Keep { source, .. } => return source.is_damage(),
             Self::Sqlite(e) => e.sqlite_error_code(),
             Self::Schema { source, .. } => {
                 let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
@@ -119,6 +131,7 @@ impl Judged for StoreError {
             Self::Open { .. } => "open",
             Self::InUse { .. } => "in_use",
             Self::Schema { .. } => "schema",
+            Self::Keep { .. } => "keep",
             Self::Sqlite(_) => "sqlite",
             Self::Commit { .. } => "commit",
             Self::Row { .. } => "row",

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::failure::StoreError;
-use super::{Store, open};
+use super::{Store, open, schema};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +52,10 @@ fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
     Ok((schema, Some(verdict).filter(|verdict| verdict != "ok")))
 }
 
-fn schema(conn: &Connection) -> Result<u32, StoreError> {
-    let table: Option<String> = conn
-        .query_row(
-            "SELECT name FROM sqlite_master WHERE name = 'refinery_schema_history'",
-            [],
-            |r| r.get(0),
-        )
-        .optional()?;
-    if table.is_none() {
+/// The last migration that was applied; 0 when none was.
+pub(super) fn schema(conn: &Connection) -> Result<u32, StoreError> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    if conn.query_row(table, [schema::HISTORY], |_| Ok(())).optional()?.is_none() {
         return Ok(0);
     }
     let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";

@@ -84,7 +84,7 @@ impl Knowledge {
     }
 
     fn add_file(&mut self, folder: &Path, path: PathBuf) -> Result<(), KnowledgeError> {
-        let small = std::fs::metadata(&path).is_ok_and(|m| m.len() <= FILE_BYTES);
+        let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= FILE_BYTES);
         let text = if small { std::fs::read_to_string(&path).ok() } else { None };
         let Some(text) = text.filter(|_| self.passages < PASSAGES) else {
             self.left_out.push(path);

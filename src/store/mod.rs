@@ -5,7 +5,11 @@
 //! the bot does (`accept`, `finish`, `settle`, …), never how: another database could stand behind
 //! them.
 
+mod backup;
+mod backup_failure;
+mod before;
 mod chats;
+mod contents;
 mod failure;
 mod history;
 mod inbox;
@@ -13,8 +17,10 @@ mod inspect;
 mod knowledge;
 mod open;
 mod outbox;
+mod restore;
 mod retention;
 mod schema;
+mod scratch;
 mod settlement;
 mod users;
 mod writer;
@@ -31,13 +37,17 @@ use crate::model::clock::Clock;
 use crate::model::histogram::{self, Buckets, Histogram};
 use crate::model::ids::BotId;
 
+pub use backup_failure::BackupError;
+pub use before::Kept;
 pub use chats::{ChatState, Settings};
+pub use contents::{BotContents, Contents};
 pub use failure::StoreError;
 pub use history::{NewExchange, Totals};
 pub use inbox::{Accepted, Queued};
 pub use inspect::Inspection;
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState};
+pub use restore::Restored;
 pub use retention::{Keep, Swept};
 pub use schema::newest as newest_schema;
 pub use settlement::{Settled, Settlement};
@@ -60,6 +70,7 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     readers: Mutex<Vec<Connection>>,
     set_aside: Option<PathBuf>,
+    kept: Option<Kept>,
     /// The next commit empties the log, which still holds what it deletes.
     fold: Arc<AtomicBool>,
     queries: Histogram,
@@ -88,7 +99,8 @@ impl Store {
         let path = &open::real(path)?;
         let lock = open::lock(path)?;
         let opened = open::open(path, clock.now_ms())?;
-        Self::start(path, bot, clock, opened.conn, opened.set_aside, Some(lock))
+        before::sweep(path, clock.now_ms());
+        Self::start(path, bot, clock, opened, Some(lock))
     }
 
     /// Opens the file beside a running daemon, for a quick command. Nothing is migrated.
@@ -100,17 +112,18 @@ impl Store {
             return Err(StoreError::Open { path: path.to_owned(), source });
         }
         let conn = open::connect(path)?;
-        Self::start(path, bot, clock, conn, None, None)
+        let opened = open::Opened { conn, set_aside: None, kept: None };
+        Self::start(path, bot, clock, opened, None)
     }
 
     fn start(
         path: &Path,
         bot: BotId,
         clock: Clock,
-        conn: Connection,
-        set_aside: Option<PathBuf>,
+        opened: open::Opened,
         lock: Option<File>,
     ) -> Result<Self, StoreError> {
+        let open::Opened { conn, set_aside, kept } = opened;
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
@@ -125,6 +138,7 @@ impl Store {
                 thread: Mutex::new(Some(thread)),
                 readers: Mutex::new(Vec::new()),
                 set_aside,
+                kept,
                 fold,
                 queries: Histogram::new(histogram::STORE_S),
                 commits,
@@ -141,6 +155,11 @@ impl Store {
     /// Where a damaged file was put when this one was opened.
     pub fn set_aside(&self) -> Option<&Path> {
         self.inner.set_aside.as_deref()
+    }
+
+    /// The copy that was made because this file had to be migrated when it was opened.
+    pub fn kept(&self) -> Option<&Kept> {
+        self.inner.kept.as_ref()
     }
 
     /// Waits until every write that was begun is on disk, then closes the file. Later calls

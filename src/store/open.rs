@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::before::{self, Kept};
 use super::failure::StoreError;
 use super::schema;
 
@@ -21,6 +22,8 @@ pub(super) struct Opened {
     pub(super) conn: Connection,
     /// Where a damaged predecessor was put.
     pub(super) set_aside: Option<PathBuf>,
+    /// The copy that was made before the file was migrated.
+    pub(super) kept: Option<Kept>,
 }
 
 /// The file itself, whatever links lead to it, so that two ways to it meet at one lock. The folder
@@ -58,16 +61,17 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 /// The caller holds the lock.
 pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
     match open_checked(path) {
-        Ok(conn) => Ok(Opened { conn, set_aside: None }),
+        Ok((conn, kept)) => Ok(Opened { conn, set_aside: None, kept }),
         Err(e) if e.is_corruption() => {
             let aside = set_aside(path, stamp_ms)?;
-            Ok(Opened { conn: open_checked(path)?, set_aside: Some(aside) })
+            let (conn, kept) = open_checked(path)?;
+            Ok(Opened { conn, set_aside: Some(aside), kept })
         }
         Err(e) => Err(e),
     }
 }
 
-fn open_checked(path: &Path) -> Result<Connection, StoreError> {
+fn open_checked(path: &Path) -> Result<(Connection, Option<Kept>), StoreError> {
     let fresh = !path.exists();
     let mut conn = connect(path)?;
     let suspect = sibling(path, ".suspect");
@@ -83,8 +87,9 @@ fn open_checked(path: &Path) -> Result<Connection, StoreError> {
         let _ = std::fs::remove_file(suspect);
     }
     conn.pragma_update(None, "journal_mode", "WAL")?;
+    let kept = if fresh { None } else { before::keep(&conn, path)? };
     schema::migrate(&mut conn, path)?;
-    Ok(conn)
+    Ok((conn, kept))
 }
 
 /// A writing connection with Katana's settings, without any check.
@@ -147,7 +152,7 @@ fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
 }
 
 /// `path` with `suffix` after its whole name.
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

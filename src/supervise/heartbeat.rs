@@ -83,7 +83,14 @@ impl Pulse {
     async fn put(&mut self, beat: Heartbeat) {
         let path = Arc::clone(&self.path);
         // A dead disk must not hold a thread of the runtime.
-        let wrote = tokio::task::spawn_blocking(move || heartbeat::write(&path, &beat)).await;
+        let wrote = tokio::task::spawn_blocking(move || {
+            heartbeat::write(&path, &beat).inspect_err(|_| {
+                // On a full disk an old one would be taken for fresh for a while; a missing one is
+                // told at once, and removing needs no room.
+                let _ = std::fs::remove_file(&*path);
+            })
+        })
+        .await;
         let failed = match wrote {
             Ok(Ok(())) => None,
             Ok(Err(e)) => Some(e.to_string()),

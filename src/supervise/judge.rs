@@ -34,6 +34,7 @@ fn patience(kind: Kind) -> (u64, u64) {
         | Kind::PossibleDuplicate
         | Kind::UpdateGivenUp
         | Kind::StoreCorrupt
+        | Kind::UpdatesStuck
         | Kind::UncleanStart
         | Kind::CrashLoop
         | Kind::ConfigRejected => (0, 0),

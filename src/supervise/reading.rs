@@ -91,7 +91,7 @@ impl Gauge {
         let depth = |waiting: Option<Waiting>| {
             waiting.map(|(count, oldest)| Depth {
                 count,
-                oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms)),
+                oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms, now_ms)),
             })
         };
         let (inbox, outbox) = (depth(told.inbox), depth(told.outbox));
@@ -116,6 +116,7 @@ impl Gauge {
             outbox,
             outbox_chats: told.outbox_chats,
             pending: told.pending,
+            updates_stuck: vitals.updates_stuck.load(std::sync::atomic::Ordering::Relaxed),
             backlog_full: told.backlog_full,
             backlog_full_ms: self.backlog_full_ms,
             paused: told.paused,
@@ -144,7 +145,7 @@ impl Gauge {
     }
 
     /// The age of something stored at `at_ms` by the time of day.
-    fn age_ms(&self, at_ms: i64, wall_ms: i64) -> u64 {
+    fn age_ms(&self, at_ms: i64, wall_ms: i64, now_ms: u64) -> u64 {
         let age_ms = wall_ms.saturating_sub(at_ms);
         let corrected = match self.jump {
             // Stored before the clock went forward.
@@ -153,6 +154,8 @@ impl Gauge {
             }
             // Stored before the clock went back.
             Some(jump) if jump.by_ms < 0 && age_ms < 0 => age_ms.saturating_sub(jump.by_ms),
+            // Stored under a clock that was ahead, before this process: older than it is.
+            _ if age_ms < -JUMP_MIN_MS => i64::try_from(now_ms).unwrap_or(i64::MAX),
             _ => age_ms,
         };
         u64::try_from(corrected).unwrap_or(0)
@@ -247,6 +250,20 @@ mod tests {
         assert_eq!(at(260, 2), (Some(Raise), Some(5)));
         assert_eq!(at(375, 0).0, Some(Raise), "the other one may only be waiting");
         assert_eq!(at(385, 0), (None, None));
+    }
+
+    #[test]
+    fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
+        for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
+            let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+            vitals.conflicts.add_one();
+            let mut goes_on = |s: u64| {
+                let told = Told { conflict: Some(Duration::from_secs(after_s)), ..Told::default() };
+                gauge.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
+            };
+            assert!(goes_on(5) && goes_on(5 + over_s), "{after_s}");
+            assert!(!goes_on(6 + over_s), "{after_s}");
+        }
     }
 
     #[test]

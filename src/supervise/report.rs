@@ -154,6 +154,8 @@ pub struct Reading {
     pub outbox_chats: u64,
     /// Updates that wait at Telegram (`getWebhookInfo`), when it was asked.
     pub pending: Option<u64>,
+    /// Telegram holds updates that polls do not bring.
+    pub updates_stuck: bool,
     /// Polling pauses because too much waits.
     pub backlog_full: bool,
     /// When that was so last.
@@ -191,6 +193,6 @@ pub struct Report {
 impl Report {
     /// Whether a question that is asked now would be answered.
     pub fn is_ready(&self) -> bool {
-        self.phase == Phase::Running && !self.verdict.blocks_answers()
+        self.phase == Phase::Running && !self.reading.paused && !self.verdict.blocks_answers()
     }
 }

@@ -19,6 +19,7 @@ use super::report::{Report, System};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
 use crate::model::beat::Loop;
+use crate::model::finding::Severity;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
 
@@ -175,15 +176,15 @@ impl Supervisor {
 
     fn tell_changes(&self) {
         for finding in self.judge.opened() {
-            tracing::warn!(
-                finding = finding.kind.name(),
-                severity = finding.severity.name(),
-                "{}",
-                finding.text
-            );
+            let (name, severity) = (finding.kind.name(), finding.severity.name());
+            if finding.severity == Severity::Failing {
+                tracing::error!(finding = name, severity, "{}", finding.text);
+            } else {
+                tracing::warn!(finding = name, severity, "{}", finding.text);
+            }
         }
         for finding in self.judge.closed() {
-            tracing::info!(finding = finding.kind.name(), "over: {}", finding.text);
+            tracing::info!(finding = finding.kind.name(), "ended; it was: {}", finding.text);
         }
     }
 }

@@ -238,6 +238,13 @@ const ROWS: &[Row] = &[
         &[0.0],
     ),
     (
+        Kind::UpdatesStuck,
+        |n| Reading { updates_stuck: n > 0.0, pending: Some(7), ..healthy() },
+        &[1.0],
+        &[],
+        &[0.0],
+    ),
+    (
         Kind::UncleanStart,
         |s| Reading { unclean_starts_ms: vec![5_000_000, (s * 1e3) as u64], ..healthy() },
         &[0.0, 599.0],

@@ -63,6 +63,7 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         conflict(r, t),
         poll_stalled(r, t),
         poll_failing(r, t),
+        updates_stuck(r),
         unclean_start(r, t),
         crash_loop(r),
         store_failing(r, t),
@@ -233,6 +234,12 @@ fn provider_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
         n => format!("the last {n} questions to the provider failed ({class}), newest {ago} ago"),
     };
     raise(Kind::ProviderFailing, text)
+}
+
+fn updates_stuck(r: &Reading) -> Option<Seen> {
+    let count = r.pending.filter(|_| r.updates_stuck)?;
+    let text = format!("{count} updates wait at Telegram, and polls that work do not bring them");
+    raise(Kind::UpdatesStuck, text)
 }
 
 fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {

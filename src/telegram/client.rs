@@ -1,4 +1,4 @@
-//! The calls Katana makes, on frankenstein's transport.
+//! The calls Katana makes, through frankenstein's interface.
 //!
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use frankenstein::AsyncTelegramApi;
-use frankenstein::client_reqwest::Bot;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::failure::TelegramError;
+use super::line::Line;
 use super::{convert, wire};
 use crate::model::failure::Judged;
 use crate::model::ids::{ChatId, MessageId, UserId};
@@ -61,8 +61,8 @@ pub struct Client {
 
 /// Both HTTP clients, built together from one set of settings.
 struct Lines {
-    polls: Bot,
-    sends: Bot,
+    polls: Line,
+    sends: Line,
     poll_timeout: Duration,
     poll_deadline: Duration,
 }
@@ -137,7 +137,7 @@ impl Lines {
                 .user_agent(concat!("katana-bot/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .map_err(|e| TelegramError::from_raw(e.into()))?;
-            Ok(Bot::builder().api_url(url.clone()).client(http).build())
+            Ok(Line { url: url.clone(), http })
         };
         Ok(Self {
             polls: bot(settings.poll_deadline, 1)?,

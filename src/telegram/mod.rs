@@ -6,6 +6,7 @@
 mod client;
 mod convert;
 mod failure;
+mod line;
 pub mod pace;
 pub mod render;
 mod wire;

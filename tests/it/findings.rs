@@ -18,7 +18,7 @@ use katana::model::finding::Kind;
 use tokio::task::JoinSet;
 
 use crate::harness::Stage;
-use crate::show::{Show, scaled};
+use crate::show::{Show, build_checker, scaled};
 
 /// One scenario: which findings it shows, its name, and itself.
 type Scenario = (&'static [Kind], &'static str, Pin<Box<dyn Future<Output = ()> + Send>>);
@@ -27,6 +27,9 @@ type Scenario = (&'static [Kind], &'static str, Pin<Box<dyn Future<Output = ()> 
 const ELSEWHERE: &[(Kind, &str)] = &[
     (Kind::PossibleDuplicate, "tests/it/delivery.rs makes one; src/supervise/tests.rs judges it"),
     (Kind::UpdateGivenUp, "no way is known to make one from outside; src/supervise/tests.rs"),
+    (Kind::UpdatesStuck, "tests/it/odd_server.rs"),
+    (Kind::CrashLoop, "tests/it/restarts.rs"),
+    (Kind::UncleanStart, "tests/it/restarts.rs"),
     (Kind::CpuHigh, "needs minutes of a busy machine; src/supervise/tests.rs"),
 ];
 
@@ -39,6 +42,8 @@ fn all() -> Vec<Scenario> {
 
 /// Runs scenarios side by side and fails with the names of those that failed.
 async fn together(scenarios: Vec<Scenario>) {
+    // Findings do not wait for it to be built.
+    build_checker().await;
     let only = std::env::var("KATANA_TEST_ONLY").unwrap_or_default();
     let mut running = JoinSet::new();
     for (_, name, scenario) in scenarios.into_iter().filter(|(_, name, _)| name.contains(&only)) {

@@ -20,7 +20,8 @@ pub struct Daemon {
     log: PathBuf,
 }
 
-fn command(settings: &[(String, String)]) -> std::process::Command {
+/// `katana-bot` with these settings and nothing else of the environment.
+pub fn command(settings: &[(String, String)]) -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_katana-bot"));
     command
         .env_clear()

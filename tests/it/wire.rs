@@ -80,7 +80,10 @@ impl Wire {
         let mut fillers = self.fillers.lock().await;
         fillers.clear();
         self.state.send_modify(|state| state.line = line);
-        while line == Line::Deaf {
+        if line != Line::Deaf {
+            return;
+        }
+        loop {
             // A SYN without an answer is what tells that the backlog is full.
             let fill = TcpStream::connect(self.address);
             match tokio::time::timeout(Duration::from_millis(300), fill).await {

@@ -19,7 +19,7 @@ const UNIT: &str = "katana-bot.service";
 const TOOL: Duration = Duration::from_secs(5);
 
 /// There while systemd runs the machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
+pub(in crate::cli) const BOOTED: &str = "/run/systemd/system";
 
 /// Heartbeat and endpoint.
 pub(super) fn watching(loaded: &Loaded) -> Vec<Check> {
@@ -141,7 +141,7 @@ pub(super) async fn is_time_kept() -> Option<bool> {
 }
 
 /// Standard output of a program that ended well and in time.
-async fn tool(program: &str, arguments: &[&str]) -> Option<String> {
+pub(in crate::cli) async fn tool(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(TOOL, command.output()).await.ok()?.ok()?;

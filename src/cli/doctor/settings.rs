@@ -6,18 +6,42 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, keys};
+use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys};
 
 /// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
 const CREDENTIAL_STORE: &str = "/etc/credstore";
 
-/// What the daemon would be given. Outside of its unit there are no credentials; whoever may read
-/// the store of them sees what the daemon would see.
-pub(super) fn sources(file: Option<PathBuf>) -> Sources {
+/// The key that no bot is without.
+const TOKEN: &str = "telegram.token";
+
+/// What the daemon would be given. Outside of its unit there are no credentials. Root sees those of
+/// the running daemon, decrypted, else the store of them; a token in the environment is a wish to
+/// look at another bot.
+pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = endpoint::sources(file);
-    let store = Path::new(CREDENTIAL_STORE);
-    if sources.credentials_dir.is_none() && std::fs::read_dir(store).is_ok() {
-        sources.credentials_dir = Some(store.to_owned());
+    let variables: Vec<String> = find(TOKEN).into_iter().flat_map(Key::variables).collect();
+    let is_given = |name: &String| {
+        sources.env.contains_key(name) || sources.env.contains_key(&format!("{name}_FILE"))
+    };
+    if sources.credentials_dir.is_some() || variables.iter().any(is_given) {
+        return sources;
+    }
+    let unit = endpoint::unit(sources.file.as_deref());
+    let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
+    let store = PathBuf::from(CREDENTIAL_STORE);
+    let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
+    let dir = if is_passed { passed } else { store.clone() };
+    if std::fs::read_dir(&dir).is_ok() {
+        sources.credentials_dir = Some(dir);
+    }
+    // The packaged units find theirs by files whose names begin with the unit's.
+    for key in keys() {
+        let Some(id) = key.credential() else { continue };
+        let file = store.join(format!("{unit}.{id}"));
+        if std::fs::File::open(&file).is_ok() {
+            let variable = format!("{}_FILE", key.variable());
+            sources.env.entry(variable).or_insert_with(|| file.display().to_string());
+        }
     }
     sources
 }
@@ -61,7 +85,8 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         _ => None,
     });
     let stored = keys().iter().filter_map(|key| key.credential());
-    let stored = stored.flat_map(|name| [format!("{STORED_CREDENTIAL}{name}"), name.to_owned()]);
+    let unit = endpoint::unit(sources.file.as_deref());
+    let stored = stored.flat_map(|name| [name.to_owned(), format!("{unit}.{name}")]);
     let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
     let files: BTreeSet<PathBuf> = named.chain(stored).collect();
     let mut checks = Vec::new();

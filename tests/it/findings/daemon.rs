@@ -30,7 +30,7 @@ impl Files {
         scaled(&mut stage, changes);
         stage.set("KATANA_CONFIG", &config.display().to_string());
         // The environment would win over the file.
-        stage.set("KATANA_WATCH_RSS_STOP_MB", "").set("KATANA_WATCH_SYSTEM_EVERY_S", "1");
+        stage.set("KATANA_WATCH_RSS_STOP_MB", "");
         let files = Self { stage, config };
         files.write("");
         files
@@ -80,7 +80,9 @@ async fn stalled_stage() {
 /// A process that is too large drains and exits, so that systemd starts a fresh one.
 async fn memory_guard(running: bool) {
     const TIGHT: &str = "watch.rss_stop_mb = 1\nwatch.rss_warn_mb = 0\n";
-    let files = Files::new(&[]).await;
+    // Patient, so that a busy machine is no finding meanwhile.
+    let often = ("KATANA_WATCH_SYSTEM_EVERY_S", "1");
+    let files = Files::new(&[often, ("KATANA_WATCH_PATIENCE", "100")]).await;
     let mut daemon = if running {
         let (daemon, _) = files.daemon().await;
         assert_eq!(files.stage.ask(5, "before").await, "echo: before");

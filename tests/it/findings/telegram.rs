@@ -192,7 +192,7 @@ async fn errors_on_polls() {
 async fn delivery_refused() {
     let mut stage = Stage::new().await;
     let parrot = Parrot::before(&stage.sim.api_url()).await;
-    // Long enough for the checker to be built meanwhile.
+    // Long enough to ask the checker twice.
     scaled(&mut stage, &[("KATANA_WATCH_EVENT_S", "10")]);
     stage.set("KATANA_TELEGRAM_API_URL", &parrot.url());
     let show = begin(&mut stage).await;

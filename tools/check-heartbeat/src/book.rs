@@ -102,9 +102,12 @@ impl Book {
         ours.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Closes what is no longer watched, notes whom each incident concerns, and drops what nobody is
-    /// owed.
-    pub fn tidy(&mut self, channels: &Audience, now: &Stamp) {
+    /// Closes what is no longer watched. What concerns nobody yet, because it was found while the
+    /// channels could not be read, is dropped when it is about no watch in `known`: it was none.
+    pub fn close_unwatched(&mut self, known: &BTreeSet<&str>, channels: &Audience, now: &Stamp) {
+        if channels.complete {
+            self.incidents.retain(|i| i.assigned || known.contains(i.subject.watch.as_str()));
+        }
         for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
             let idle = incident.checked.elapsed_ms(now) > FORGOTTEN_MS;
             if idle && !self.going_on.contains(&incident.id) {
@@ -114,6 +117,10 @@ impl Book {
                 incident.end = Some(End { at, duration_ms, summary });
             }
         }
+    }
+
+    /// Notes whom each incident concerns, and drops what nobody is owed.
+    pub fn tidy(&mut self, channels: &Audience, now: &Stamp) {
         self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
         for incident in &mut self.incidents {
             incident.assign(channels);
@@ -258,6 +265,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_guess_left_behind_is_dropped() {
+        let mut book = Book::default();
+        book.observe(&subject("guessed"), bad(), &at(1), ONE);
+        book.observe(&subject("real"), bad(), &at(1), ONE);
+        let (broken, known) = (audience(&[], Mode::All, false), BTreeSet::from(["real"]));
+        book.close_unwatched(&known, &broken, &at(1));
+        book.tidy(&broken, &at(1));
+        assert_eq!(book.incidents.len(), 2, "another mistake may be about the channels alone");
+        let mended = audience(&["x"], Mode::All, true);
+        book.close_unwatched(&known, &mended, &at(2));
+        book.tidy(&mended, &at(2));
+        assert_eq!(book.incidents.len(), 1);
+        assert_eq!((book.incidents[0].subject.watch.as_str(), told(&book)), ("real", vec!["x"]));
+    }
+
+    #[test]
     fn a_watch_that_was_removed_is_closed_after_a_week() {
         let mut book = Book::default();
         let all = audience(&["x"], Mode::All, true);
@@ -265,9 +288,10 @@ mod tests {
         book.tidy(&all, &at(1));
         book.going_on.clear();
         let day = 24 * 60;
-        book.tidy(&all, &at(7 * day));
+        let known = BTreeSet::new();
+        book.close_unwatched(&known, &all, &at(7 * day));
         assert_eq!(book.incidents[0].end, None);
-        book.tidy(&all, &at(7 * day + 2));
+        book.close_unwatched(&known, &all, &at(7 * day + 2));
         let end = book.incidents[0].end.as_ref().unwrap();
         assert_eq!((&end.at, end.summary.as_str()), (&at(1), "no longer watched"));
     }

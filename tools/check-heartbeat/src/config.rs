@@ -99,10 +99,13 @@ pub struct Config {
     pub mode: Mode,
     /// How many checks it takes to change a mind, for watches that do not say.
     pub patience: Patience,
-    /// Fetched after each check that is not critical, for watches that do not say.
+    /// Fetched after each good check, for watches that do not say.
     pub ping_url: Option<String>,
     /// What to watch; empty when nothing is named.
     pub watches: Vec<Watch>,
+    /// Whether `watches` are what somebody wanted: not so when they cannot be read. What is checked
+    /// then is a guess, and its alarms would be false ones.
+    pub watches_known: bool,
     /// Whom to tell.
     pub channels: Vec<Entry>,
     /// Whether `channels` are all there are: not so when the file cannot be read.
@@ -121,6 +124,7 @@ impl Default for Config {
             patience: Patience { failures: 1, goods: 1 },
             ping_url: None,
             watches: Vec::new(),
+            watches_known: true,
             channels: Vec::new(),
             complete: true,
             problems: Vec::new(),
@@ -147,7 +151,7 @@ impl Config {
 
     fn unreadable(message: String, hint: &str) -> Self {
         let problem = Problem { key: String::new(), message, hint: hint.to_owned() };
-        Self { complete: false, problems: vec![problem], ..Self::default() }
+        Self { complete: false, watches_known: false, problems: vec![problem], ..Self::default() }
     }
 
     /// Reads the text of a file.
@@ -177,9 +181,10 @@ impl Config {
         config.ping_url = top.url("ping_url");
         config.mode = top.take("mode", "write \"all\" or \"first\"").unwrap_or_default();
         config.alert_on = top.alert_on().unwrap_or(config.alert_on);
-        let (watches, _) = top.tables("watch");
+        let (watches, watches_read) = top.tables("watch");
         let (channels, channels_read) = top.tables("channel");
         config.complete = channels_read;
+        config.watches_known = watches_read;
         top.finish(KEYS);
         config.problems = top.problems;
         for (index, table) in watches.into_iter().enumerate() {
@@ -467,6 +472,9 @@ mod tests {
         for text in ["[[", "channel = 3", "[[channel]]\nname = 1"] {
             let config = Config::parse(text);
             assert!(!config.complete && !config.problems.is_empty(), "{text}");
+        }
+        for (text, known) in [("[[", false), ("watch = 3", false), ("channel = 3", true)] {
+            assert_eq!(Config::parse(text).watches_known, known, "{text}");
         }
     }
 }

@@ -240,6 +240,24 @@ impl Book {
         self.drop_settled();
     }
 
+    /// The channel works: somebody mended it and tried.
+    pub fn lift(&mut self, channel: &str) {
+        self.pauses.remove(channel);
+    }
+
+    /// Channels that something waits for and that are left alone for a while, each with the
+    /// milliseconds until it is tried again.
+    pub fn held(&self, now: &Stamp) -> Vec<(String, u64)> {
+        let waits = |name: &str| {
+            let told = |i: &Incident| i.told.get(name).map(|told| told.last.is_none());
+            self.incidents.iter().any(|i| told(i).is_some_and(|never| never || i.end.is_some()))
+        };
+        let left = self.pauses.iter().map(|(name, pause)| {
+            (name.clone(), PAUSE_MS.saturating_sub(pause.since.elapsed_ms(now)))
+        });
+        left.filter(|(name, left)| *left > 0 && waits(name)).collect()
+    }
+
     /// Notes that a channel did not accept. The notice stays due.
     pub fn refused(&mut self, channel: &str, permanent: bool, now: &Stamp) {
         if permanent {

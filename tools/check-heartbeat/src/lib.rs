@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
-//!  └▶ tell ──┴ signs ─▶ book::Book ◀──▶ spool             what is remembered
+//!  └▶ tell ──┴ signs ─▶ book::Book ◀──▶ spool ─▶ place    what is remembered
 //!      └ deliver ◀─ dues ◀────┘                           who is owed what
 //!        └─▶ channel/{telegram,smtp,command}              marked when accepted
 //! ```
 
 pub mod book;
+pub mod bound;
 pub mod channel;
 pub mod cli;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod deliver;
 pub mod dues;
 pub mod incident;
 pub mod notice;
+mod place;
 pub mod report;
 pub mod run;
 pub mod spool;

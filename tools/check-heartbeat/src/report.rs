@@ -59,6 +59,18 @@ pub fn status(args: &Args, state: State, problems: bool) -> u8 {
     }
 }
 
+/// The exit status of a run that found out nothing: nobody knows whether all is well.
+pub fn status_of_nothing(args: &Args) -> u8 {
+    if args.nagios { EXIT_UNKNOWN } else { 1 }
+}
+
+/// Says that the run had to be ended; to Nagios, when it was told nothing before.
+pub fn late(nagios: bool) {
+    let line = "the check was ended after 49 s: a file or a disk gives no answer (look for processes \
+                in state D, and for errors of a disk or a network file system in the kernel's log)";
+    if nagios { out(&format!("HEARTBEAT UNKNOWN - {line}")) } else { err(line) }
+}
+
 /// Prints what was found, for people or for Nagios; for programs it comes later.
 pub fn found(args: &Args, checked: &[Checked]) {
     if args.nagios {

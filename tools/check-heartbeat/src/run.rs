@@ -1,15 +1,20 @@
 //! One run: judge, say it, then tell people what they do not know yet.
 //!
 //! The judgement is printed before anything is sent, and needs neither configuration nor state nor
-//! network. The whole run ends within 50 s: channels get what is left until [`ALERTS`].
+//! network. The whole run ends within 50 s: channels get what is left until [`ALERTS`], each call
+//! into a disk has a limit of its own, and what hangs all the same is ended at [`LATE`] with the exit
+//! status that is known by then.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Now, State};
 
+use crate::bound::{alarm, within};
 use crate::channel::{self, Failure};
 use crate::cli::Args;
 use crate::config::Config;
@@ -18,26 +23,49 @@ use crate::dues::Due;
 use crate::incident::Mode;
 use crate::notice::{Kind, Level, Notice};
 use crate::report::{self, Told};
-use crate::tell::{host, open_channels, tell};
-use crate::watch::{Checked, Watch};
+use crate::tell::{host, lift, open_channels, tell};
+use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run.
-const ALERTS: Duration = Duration::from_secs(44);
+///
+/// A second of patience with them and one last call into a disk fit in before [`LATE`].
+const ALERTS: Duration = Duration::from_secs(43);
 
 /// When pings must be done, after the start of the run.
 const PINGS: Duration = Duration::from_secs(20);
 
+/// When the run is ended whatever it waits for, after its start.
+const LATE: Duration = Duration::from_secs(49);
+
+/// How long a terminal or a pipe may take to accept the last line.
+const LAST_LINE: Duration = Duration::from_millis(500);
+
 /// Does one run and returns its exit status.
 pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
+    let known = Arc::new(AtomicU8::new(report::status_of_nothing(args)));
+    let (nagios, status) = (args.nagios, known.clone());
+    alarm(LATE, move || {
+        let status = status.load(Ordering::Relaxed);
+        // Standard error may be what hangs.
+        within(LAST_LINE, move || report::late(nagios && status == report::EXIT_UNKNOWN));
+        std::process::exit(i32::from(status));
+    });
+    by(args, begun, &known)
+}
+
+/// One run. `known` is the exit status as far as it is known, in case it has to be ended.
+fn by(args: &Args, begun: Instant, known: &AtomicU8) -> u8 {
     let config = Config::load(args.config.as_deref());
     if args.test_alert {
         return test_alert(args, config, begun);
     }
     let now = Now::read();
-    let checked: Vec<Checked> = watches(args, &config).iter().map(|w| w.check(&now)).collect();
-    report::found(args, &checked);
+    let checked = check_all(&watches(args, &config), &now);
     let mut problems = config.problems.clone();
+    let exit = report::status(args, report::worst(&checked), !problems.is_empty());
+    known.store(exit, Ordering::Relaxed);
+    report::found(args, &checked);
     let mut told = Told::default();
     if !args.no_alert {
         let pings = ping(&checked, begun + PINGS);
@@ -83,16 +111,17 @@ struct Pings {
     answers: Receiver<(String, Result<(), Failure>)>,
 }
 
-/// Starts the pings of all watches that are not critical.
+/// Starts the pings of all watches that are good. A warning is not good: whoever counts on the ping
+/// hears of a bot that stays degraded, too.
 fn ping(checked: &[Checked], deadline: Instant) -> Pings {
     let (sender, answers) = mpsc::channel();
     let mut waiting = Vec::new();
     let mut urls: Vec<&String> = Vec::new();
     for one in checked {
         let Some(url) = &one.watch.ping_url else { continue };
-        // One address for several watches means all of them: it stays silent while one is bad.
+        // One address for several watches means all of them: it stays silent while one is not good.
         let mut shared = checked.iter().filter(|c| c.watch.ping_url.as_ref() == Some(url));
-        let bad = shared.any(|c| c.judgement.state == State::Critical);
+        let bad = shared.any(|c| c.judgement.state != State::Ok);
         if bad || urls.contains(&url) {
             continue;
         }
@@ -158,6 +187,10 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let count = dues.len();
     let outcomes = deliver(channels.open, &dues, Mode::All, begun + ALERTS, &mut |_, _| true);
     report::tested(args, &outcomes);
+    let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
+    let mut remarks = Vec::new();
+    lift(args, &works.collect::<Vec<_>>(), &mut remarks);
+    remarks.iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
     if count == 0 && problems.is_empty() {
         report::err(

@@ -2,30 +2,65 @@
 //!
 //! One file, replaced as a whole and synced, so that a run killed at any moment leaves the old book
 //! or the new one. One run at a time holds the lock; another one knows that it is not alone. Where
-//! the folder cannot be written, as when the disk is full, a second place in memory serves.
+//! the folder cannot be written, as when the disk is full, a second place in memory serves. It does
+//! so too where the disk gives no answer, or holds up an earlier run that has the lock: no call into
+//! a place is waited for longer than [`PATIENCE`], and that place is left alone for the rest of the
+//! run.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::cell::Cell;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::book::Book;
+use crate::bound::within;
+use crate::place::{self, FILE, LOCK, Locked, own_uid};
 
-/// Largest book that is read; a full one is far smaller.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a disk may take for one call.
+const PATIENCE: Duration = Duration::from_secs(4);
 
-const FILE: &str = "incidents.json";
-const TEMPORARY: &str = "incidents.json.tmp";
-const DAMAGED: &str = "incidents.damaged";
-const LOCK: &str = "lock";
+const NO_ANSWER: &str = "the disk gave no answer within 4 s";
 
 /// The folder of one checker, locked for this run.
 #[derive(Debug)]
 pub struct Spool {
     /// Where the book lies, and where else it may: the first that works is used.
-    places: Vec<PathBuf>,
+    places: Vec<Place>,
+    /// What people should know about the places.
+    remark: Option<String>,
+    /// Whether a book was found in a later place.
+    misplaced: Cell<bool>,
     /// Held until the run ends; the kernel releases it even after a kill.
     _lock: File,
+}
+
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    /// Whether it is left alone for the rest of this run.
+    stuck: Cell<bool>,
+}
+
+impl Place {
+    /// Changes something there; `None` when that takes too long, or did so before.
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Path) -> T + Send + Sync + 'static,
+    ) -> Option<T> {
+        if self.stuck.get() { None } else { self.look(work) }
+    }
+
+    /// Reads something there, although a change may have got no answer: a disk that takes nothing
+    /// any more often still knows what it has.
+    fn look<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Path) -> T + Send + Sync + 'static,
+    ) -> Option<T> {
+        let folder = self.folder.clone();
+        let answer = within(PATIENCE, move || work(&folder));
+        self.stuck.set(self.stuck.get() || answer.is_none());
+        answer
+    }
 }
 
 /// What came of opening the spool.
@@ -42,20 +77,34 @@ pub enum Opened {
 /// # Errors
 /// Why neither can be used, in the words for the first.
 pub fn open(folder: &Path, spare: Option<&Path>) -> Result<Opened, String> {
-    let places: Vec<PathBuf> =
-        [Some(folder), spare].into_iter().flatten().map(Into::into).collect();
-    let mut problem = None;
+    let place = |folder: &Path| Place { folder: folder.into(), stuck: Cell::new(false) };
+    let places: Vec<Place> = [Some(folder), spare].into_iter().flatten().map(place).collect();
+    let (mut problem, misplaced): (Option<String>, _) = (None, Cell::new(false));
     for place in &places {
-        match lock(place) {
-            Ok(Some(lock)) => return Ok(Opened::Ours(Spool { places, _lock: lock })),
-            Ok(None) => return Ok(Opened::Busy),
-            Err(error) => {
-                let text = format!("cannot use the state directory {}: {error}", place.display());
-                problem.get_or_insert(text);
+        let why = match place.ask(place::lock) {
+            Some(Ok(Locked::Ours(lock))) => {
+                let remark = problem.map(|problem| in_memory(&problem, &place.folder));
+                return Ok(Opened::Ours(Spool { places, remark, misplaced, _lock: lock }));
             }
-        }
+            Some(Ok(Locked::Held(holder))) if holder.hangs() => {
+                // What it left half done is its own as long as it has the lock.
+                place.stuck.set(true);
+                let path = place.folder.join(LOCK);
+                format!("a check has held {}{}: it hangs", path.display(), holder.words())
+            }
+            Some(Ok(Locked::Held(_))) => return Ok(Opened::Busy),
+            Some(Err(error)) => error.to_string(),
+            None => NO_ANSWER.to_owned(),
+        };
+        let folder = place.folder.display();
+        problem.get_or_insert(format!("cannot use the state directory {folder}: {why}"));
     }
     Err(problem.unwrap_or_default())
+}
+
+fn in_memory(problem: &str, spare: &Path) -> String {
+    let spare = spare.display();
+    format!("{problem}; incidents are kept in {spare} meanwhile, which a reboot empties")
 }
 
 /// Whether anything is remembered.
@@ -63,132 +112,80 @@ pub fn exists(folder: &Path, spare: Option<&Path>) -> bool {
     [Some(folder), spare].into_iter().flatten().any(|place| place.join(FILE).exists())
 }
 
-/// The lock file of a folder; `None` when somebody holds it.
-fn lock(folder: &Path) -> io::Result<Option<File>> {
-    private_folder(folder)?;
-    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
-    let file = options.open(folder.join(LOCK))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Makes the folder for us alone.
-fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    if is_ours(folder) { Ok(()) } else { Err(io::Error::other("it belongs to somebody else")) }
-}
-
-/// Whether what lies there can be believed. Where everybody may create folders, one of our name may
-/// be a trap: a forged book, or a link.
-fn is_ours(folder: &Path) -> bool {
-    if !folder.starts_with("/dev/shm") {
-        return true;
-    }
-    let found = std::fs::symlink_metadata(folder);
-    found.is_ok_and(|found| found.is_dir() && Some(found.uid()) == own_uid())
-}
-
-/// The user that this process runs as.
-pub fn own_uid() -> Option<u32> {
-    std::fs::metadata("/proc/self").ok().map(|m| m.uid())
-}
-
 /// Where the book may lie instead: in memory, in a folder named after the first one.
-pub fn spare_for(folder: &Path) -> Option<PathBuf> {
+pub fn spare_for(folder: &Path) -> PathBuf {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = folder.to_string_lossy().chars().map(plain).collect();
-    match own_uid()? {
-        0 => Some(Path::new("/run/check-heartbeat").join(name)),
-        uid => Some(PathBuf::from(format!("/dev/shm/check-heartbeat-{uid}{name}"))),
+    match own_uid() {
+        0 => Path::new("/run/check-heartbeat").join(name),
+        uid => PathBuf::from(format!("/dev/shm/check-heartbeat-{uid}{name}")),
     }
 }
 
 impl Spool {
+    /// What people should know about where the book lies; `None` while that is its own folder.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
     /// The book, and what was wrong with it. A damaged one is put aside.
     pub fn load(&self) -> (Book, Vec<String>) {
         let mut problems = Vec::new();
         let mut newest = Book::default();
-        for place in self.places.iter().filter(|place| is_ours(place)) {
-            match read(&place.join(FILE)) {
-                Ok(Some(book)) if book.revision >= newest.revision => newest = book,
-                Ok(_) => {}
-                Err(error) => {
-                    let aside = std::fs::rename(place.join(FILE), place.join(DAMAGED));
-                    let fate = match aside {
-                        Ok(()) => format!("it is now {DAMAGED}, and what it knew is lost"),
-                        Err(_) => "it is left alone".to_owned(),
-                    };
-                    let path = place.join(FILE);
-                    problems.push(format!("cannot read {}: {error}; {fate}", path.display()));
+        for (index, place) in self.places.iter().enumerate() {
+            match place.look(place::read) {
+                Some(Ok(found)) => {
+                    self.misplaced.set(self.misplaced.get() || index > 0 && found.is_some());
+                    newest = found.filter(|b| b.revision >= newest.revision).unwrap_or(newest);
+                }
+                Some(Err(problem)) => problems.push(problem),
+                None => {
+                    let path = place.folder.join(FILE);
+                    problems.push(format!("cannot read {}: {NO_ANSWER}", path.display()));
                 }
             }
         }
         (newest, problems)
     }
 
+    /// Whether a book was found in a later place, in memory. It is to be saved again even if nothing
+    /// changed, so that it comes home and a reboot cannot bring back what was before it.
+    pub fn is_misplaced(&self) -> bool {
+        self.misplaced.get()
+    }
+
     /// Saves the book: once this returns, a power cut cannot undo it. An empty book leaves no file.
+    /// Returns what people should know when only a later place, in memory, could be written.
     ///
     /// # Errors
     /// Why no place can be written, in the words for the first.
-    pub fn save(&self, book: &mut Book) -> Result<(), String> {
+    pub fn save(&self, book: &mut Book) -> Result<Option<String>, String> {
         book.revision += 1;
+        let text = serde_json::to_vec(book).map_err(|e| format!("cannot write the book: {e}"))?;
         let mut problem = None;
         for (index, place) in self.places.iter().enumerate() {
-            let saved = private_folder(place).and_then(|()| write(place, book, index == 0));
-            match saved {
-                Ok(()) => {
+            let known = place.stuck.get();
+            // Only in the first place is no file as good as an empty book: in a later one it must
+            // hide what still lies in the first.
+            let text = (index > 0 || !book.is_empty()).then(|| text.clone());
+            let error = match place.ask(move |folder| place::write(folder, text.as_deref())) {
+                Some(Ok(())) => {
                     // What lies in the later places is older now.
                     for older in &self.places[index + 1..] {
-                        let _ = std::fs::remove_file(older.join(FILE));
+                        let _ = std::fs::remove_file(older.folder.join(FILE));
                     }
-                    return Ok(());
+                    return Ok(problem.map(|problem: String| in_memory(&problem, &place.folder)));
                 }
-                Err(error) => {
-                    let path = place.join(FILE);
-                    problem.get_or_insert(format!("cannot write {}: {error}", path.display()));
-                }
-            }
+                // It was said before.
+                None if known => continue,
+                None => NO_ANSWER.to_owned(),
+                Some(Err(error)) => error.to_string(),
+            };
+            let path = place.folder.join(FILE);
+            problem.get_or_insert(format!("cannot write {}: {error}", path.display()));
         }
-        Err(problem.unwrap_or_default())
+        Err(problem.unwrap_or_else(|| "cannot write the book: no disk gives an answer".to_owned()))
     }
-}
-
-fn read(path: &Path) -> Result<Option<Book>, String> {
-    let mut bytes = Vec::new();
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|e| e.to_string())?,
-    };
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("it is larger than {MAX_BYTES} bytes"));
-    }
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("it is damaged ({e})"))
-}
-
-/// Only in the first place is no file as good as an empty book: in a later one it must hide what
-/// still lies in the first.
-fn write(folder: &Path, book: &Book, first: bool) -> io::Result<()> {
-    let (path, temporary) = (folder.join(FILE), folder.join(TEMPORARY));
-    if first && book.is_empty() {
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => return File::open(folder)?.sync_all(),
-        }
-    }
-    let text = serde_json::to_vec(book)?;
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    let written = file.write_all(&text).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(&temporary);
-        return Err(error);
-    }
-    std::fs::rename(&temporary, &path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -196,6 +193,7 @@ mod tests {
     use super::*;
     use crate::incident::{Bad, Patience, Sign, Subject};
     use crate::notice::Level;
+    use crate::place::TEMPORARY;
     use crate::stamp::Stamp;
 
     fn book() -> Book {
@@ -279,7 +277,8 @@ mod tests {
         spool.save(&mut book).unwrap();
         std::fs::create_dir(first.join(TEMPORARY)).unwrap();
         book.dropped.insert("mail".to_owned(), 3);
-        spool.save(&mut book).unwrap();
+        let said = spool.save(&mut book).unwrap().expect("memory is not a disk");
+        assert!(said.contains("first/incidents.json") && said.contains("reboot"), "{said}");
         assert!(spare.join(FILE).exists());
         assert_eq!(spool.load(), (book.clone(), vec![]));
         std::fs::remove_dir(first.join(TEMPORARY)).unwrap();
@@ -289,8 +288,20 @@ mod tests {
     }
 
     #[test]
+    fn the_spare_place_is_never_used_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, spare) = (folder.path().join("file"), folder.path().join("spare"));
+        std::fs::write(&file, "").unwrap();
+        let spool = ours(&file.join("state"), Some(&spare));
+        let said = spool.remark().expect("memory is not a disk");
+        assert!(said.starts_with("cannot use the state directory "), "{said}");
+        assert!(said.contains("file/state") && said.contains("a reboot empties"), "{said}");
+        assert_eq!(ours(&folder.path().join("good"), Some(&spare.join("2"))).remark(), None);
+    }
+
+    #[test]
     fn a_forged_spare_place_is_not_believed() {
-        if own_uid() != Some(0) {
+        if own_uid() != 0 {
             eprintln!("SKIPPED: only the superuser can make a folder of somebody else");
             return;
         }

@@ -12,6 +12,7 @@ use crate::config::{Config, Entry, Problem};
 use crate::deliver::{Outcome, deliver};
 use crate::dues::{Due, Telling};
 use crate::incident::{Audience, Mode};
+use crate::place::own_uid;
 use crate::report::Told;
 use crate::spool::{self, Opened, Spool};
 use crate::stamp::Stamp;
@@ -77,7 +78,7 @@ fn state_dir(args: &Args) -> Option<PathBuf> {
         // systemd.exec(5): several are separated by colons.
         return dirs.to_str().and_then(|d| d.split(':').next()).map(PathBuf::from);
     }
-    if spool::own_uid() == Some(0) {
+    if own_uid() == 0 {
         return Some("/var/lib/katana-check".into());
     }
     let state = variable("XDG_STATE_HOME");
@@ -105,11 +106,14 @@ pub fn tell(
     let spare = spool::spare_for(&folder);
     // The usual case: all is well and was so before. Nothing is written, not even a lock.
     let good = checked.iter().all(|c| c.judgement.state == State::Ok);
-    if good && !spool::exists(&folder, spare.as_deref()) {
+    if good && !spool::exists(&folder, Some(&spare)) {
         return told;
     }
-    let spool = match spool::open(&folder, spare.as_deref()) {
-        Ok(Opened::Ours(spool)) => Some(spool),
+    let spool = match spool::open(&folder, Some(&spare)) {
+        Ok(Opened::Ours(spool)) => {
+            told.remarks.extend(spool.remark().map(str::to_owned));
+            Some(spool)
+        }
         Ok(Opened::Busy) => {
             told.busy = true;
             return told;
@@ -123,9 +127,33 @@ pub fn tell(
         host: config.host.clone().unwrap_or_else(host),
         reminder_ms: u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0),
     };
-    let teller = Teller { spool, telling, alert_on: config.alert_on, deadline };
+    let known = config.watches.iter().map(|w| w.name.clone()).collect();
+    let known = config.watches_known.then_some(known);
+    let teller = Teller { spool, telling, alert_on: config.alert_on, known, deadline };
     teller.tell(checked, channels.open, &channels.audience, &Stamp::from(now), &mut told);
     told
+}
+
+/// Notes that these channels have just accepted something, so that nothing waits for them longer
+/// than it must. Where there is no book, nothing waits.
+pub fn lift(args: &Args, channels: &[String], remarks: &mut Vec<String>) {
+    let folder = state_dir(args).unwrap_or_else(|| "/var/lib/katana-check".into());
+    let spare = spool::spare_for(&folder);
+    if channels.is_empty() || !spool::exists(&folder, Some(&spare)) {
+        return;
+    }
+    let Ok(Opened::Ours(spool)) = spool::open(&folder, Some(&spare)) else {
+        remarks.push("another run is at work; a channel that refused is tried again later".into());
+        return;
+    };
+    let (mut book, _) = spool.load();
+    let before = book.clone();
+    channels.iter().for_each(|name| book.lift(name));
+    if book != before
+        && let Err(problem) = spool.save(&mut book)
+    {
+        remarks.push(problem);
+    }
 }
 
 fn without_memory(problem: &str) -> String {
@@ -140,6 +168,9 @@ pub struct Teller {
     pub telling: Telling,
     /// What people are told of.
     pub alert_on: AlertOn,
+    /// The names of the configured watches; `None` while they cannot be read. What is checked
+    /// then is a guess: it is printed, but is nothing to remember and nothing to tell.
+    pub known: Option<Vec<String>>,
     /// When channels must be done.
     pub deadline: Instant,
 }
@@ -157,17 +188,29 @@ impl Teller {
         let (mut book, problems) = self.spool.as_ref().map(Spool::load).unwrap_or_default();
         told.remarks.extend(problems);
         let before = book.clone();
-        for one in checked {
-            one.enter(&mut book, self.alert_on, now);
+        if let Some(known) = &self.known {
+            for one in checked {
+                one.enter(&mut book, self.alert_on, now);
+            }
+            let checked = checked.iter().map(|c| c.watch.name.as_str());
+            let known = known.iter().map(String::as_str).chain(checked).collect();
+            book.close_unwatched(&known, audience, now);
         }
         book.tidy(audience, now);
         let ready = open.iter().map(|c| c.name().to_owned()).collect();
         let ready = Audience { names: ready, ..audience.clone() };
         let dues = book.dues(&ready, &self.telling, now);
+        for (name, left_ms) in book.held(now) {
+            told.remarks.push(format!(
+                "the channel {name} refused a notice for good; what waits for it is tried again in \
+                 {}, or at once after --test-alert has worked",
+                heartbeat::span(left_ms)
+            ));
+        }
         for due in &dues {
             book.attempt(due);
         }
-        if book != before {
+        if book != before || self.spool.as_ref().is_some_and(Spool::is_misplaced) {
             self.save(&mut book, told);
         }
         if dues.is_empty() {
@@ -192,9 +235,11 @@ impl Teller {
             }
             let Some(spool) = &self.spool else { return true };
             let saved = spool.save(book);
-            if let Err(problem) = &saved {
-                remarks.push(format!("{problem}; this notice may come again"));
-            }
+            let remark = match &saved {
+                Ok(remark) => remark.clone(),
+                Err(problem) => Some(format!("{problem}; this notice may come again")),
+            };
+            remarks.extend(remark.filter(|remark| !remarks.contains(remark)));
             // What cannot be marked is not sent, or it would come again every minute.
             saved.is_ok()
         };
@@ -202,8 +247,10 @@ impl Teller {
     }
 
     fn save(&self, book: &mut Book, told: &mut Told) {
-        if let Some(Err(problem)) = self.spool.as_ref().map(|spool| spool.save(book)) {
-            told.remarks.push(without_memory(&problem));
+        match self.spool.as_ref().map(|spool| spool.save(book)) {
+            None => {}
+            Some(Ok(remark)) => told.remarks.extend(remark),
+            Some(Err(problem)) => told.remarks.push(without_memory(&problem)),
         }
     }
 }

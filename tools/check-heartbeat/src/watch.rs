@@ -1,14 +1,19 @@
 //! One watched file: judged, and turned into signs for the book of incidents.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use heartbeat::{Heartbeat, Judgement, Now, Reason, Severity, State};
+use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 
 use crate::book::Book;
 use crate::incident::{Bad, Patience, Sign, Subject};
 use crate::notice::Level;
 use crate::stamp::Stamp;
+
+/// How long a file that does not lie in memory may take to be read.
+const READING: Duration = Duration::from_secs(10);
 
 /// A file to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +24,10 @@ pub struct Watch {
     pub file: PathBuf,
     /// The age past which a beat is stale.
     pub threshold: Duration,
-    /// Whether a program that was stopped on purpose is well for any time.
+    /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
+    /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
-    /// Fetched after each check that is not critical.
+    /// Fetched after each good check.
     pub ping_url: Option<String>,
     /// How many checks it takes to change a mind.
     pub patience: Patience,
@@ -45,6 +51,35 @@ pub struct Checked {
     pub judgement: Judgement,
 }
 
+/// Reads and judges the files. Those that lie on a disk are read side by side: one that gives no
+/// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
+pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
+    let mut checked: Vec<Option<Checked>> = vec![None; watches.len()];
+    let (sender, answers) = mpsc::channel();
+    for (index, watch) in watches.iter().enumerate() {
+        let (theirs, then, sender) = (watch.clone(), now.clone(), sender.clone());
+        let read = move || {
+            // Nobody listens any more once the time is up.
+            let _ = sender.send((index, theirs.check(&then)));
+        };
+        if heartbeat::in_memory(&watch.file) || thread::Builder::new().spawn(read).is_err() {
+            checked[index] = Some(watch.check(now));
+        }
+    }
+    drop(sender);
+    let until = Instant::now() + READING;
+    while let Ok((index, one)) =
+        answers.recv_timeout(until.saturating_duration_since(Instant::now()))
+    {
+        checked[index] = Some(one);
+    }
+    let late = |watch: &Watch| {
+        let error = std::io::Error::other("there was no answer within 10 s");
+        watch.judge(Err(&ReadError::Refused(error)), now)
+    };
+    watches.iter().zip(checked).map(|(w, found)| found.unwrap_or_else(|| late(w))).collect()
+}
+
 impl Watch {
     /// The name for a file that has none.
     pub fn name_for(file: &Path) -> String {
@@ -57,11 +92,18 @@ impl Watch {
     /// Reads and judges the file.
     pub fn check(&self, now: &Now) -> Checked {
         let content = heartbeat::read(&self.file);
-        let content = content.as_deref();
+        self.judge(content.as_deref(), now)
+    }
+
+    fn judge(&self, content: Result<&[u8], &ReadError>, now: &Now) -> Checked {
         let mut judgement = heartbeat::judge(content, now, self.threshold);
         if self.stopped_ok && judgement.reason == Reason::StoppedLong {
             judgement.state = State::Ok;
             judgement.text.push_str(", as it may be");
+        }
+        let stopped = judgement.heartbeat.as_ref().is_some_and(|b| b.verdict == Verdict::Stopped);
+        if self.stopped_ok && stopped && judgement.reason == Reason::PreviousBoot {
+            judgement.text.push_str("; stopped_ok counts until a boot");
         }
         Checked { watch: self.clone(), judgement }
     }
@@ -172,6 +214,16 @@ impl Checked {
             details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
         }
         details.push(format!("File: {}", self.watch.file.display()));
+        // Only Katana's own heartbeat, or its place, says that this is Katana.
+        let ours = self.judgement.heartbeat.is_some()
+            || self.watch.file == std::path::Path::new(heartbeat::DEFAULT_PATH);
+        if ours {
+            let reason = self.judgement.reason.word();
+            details.push(format!(
+                "Do: systemctl status katana-bot; journalctl -u katana-bot -p warning -n 30; \
+                 katana-bot status. Runbook: {reason}"
+            ));
+        }
         details
     }
 }

@@ -4,14 +4,23 @@
 //! a fixed name, so that a writer killed in the middle leaves nothing that adds up.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::{Heartbeat, MAX_BYTES};
 
-/// Folders that are empty after a boot: a file missing there need not be a bad sign yet.
+/// `O_NONBLOCK` of open(2), which the standard library does not name: opening a pipe returns at once.
+const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    0o200
+} else if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) {
+    0o40_000
+} else {
+    0o4_000
+};
+
+/// Folders in memory, empty after a boot: a file missing there need not be a bad sign yet.
 const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev/shm"];
 
 /// Why there is nothing to judge.
@@ -75,21 +84,29 @@ fn fill(temporary: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
     file.write_all(heartbeat.render().as_bytes())
 }
 
+/// Whether the file lies in memory: a boot empties its folder, and no disk can hold a reader up.
+pub fn in_memory(path: &Path) -> bool {
+    VOLATILE.iter().any(|folder| path.starts_with(folder))
+}
+
 /// Reads a heartbeat file of any kind. Pipes and devices are refused before they are opened,
-/// because opening them can block.
+/// because opening a device can have an effect, and once more after it: somebody may have laid a
+/// pipe there in between, and opening must not wait for its writer.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            ReadError::Missing { volatile: VOLATILE.iter().any(|v| path.starts_with(v)) }
-        }
+        io::ErrorKind::NotFound => ReadError::Missing { volatile: in_memory(path) },
         _ => ReadError::Refused(error),
     };
     if !std::fs::metadata(path).map_err(refused)?.is_file() {
         return Err(ReadError::NotAFile);
     }
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
+    let file = file.map_err(refused)?;
+    if !file.metadata().map_err(refused)?.is_file() {
+        return Err(ReadError::NotAFile);
+    }
     let mut bytes = Vec::new();
-    let limit = MAX_BYTES as u64 + 1;
-    File::open(path).map_err(refused)?.take(limit).read_to_end(&mut bytes).map_err(refused)?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() > MAX_BYTES { Err(ReadError::TooLarge) } else { Ok(bytes) }
 }
 
@@ -147,5 +164,36 @@ mod tests {
         assert_eq!(read(&path).unwrap().len(), MAX_BYTES);
         std::fs::write(&path, vec![b'x'; MAX_BYTES + 1]).unwrap();
         assert!(matches!(read(&path), Err(ReadError::TooLarge)));
+    }
+
+    #[test]
+    fn a_pipe_that_takes_the_files_place_blocks_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let path = place("heartbeat");
+        std::fs::write(place("file"), "1795245873\n").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(place("pipe")).status();
+        assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils is needed");
+        let show = |name: &str| {
+            std::fs::hard_link(place(name), place("next")).unwrap();
+            std::fs::rename(place("next"), &path).unwrap();
+        };
+        show("file");
+        let (sender, done) = std::sync::mpsc::channel();
+        let reader = path.clone();
+        std::thread::spawn(move || {
+            let seen: Vec<bool> = (0..30_000).map(|_| read(&reader).is_ok()).collect();
+            let _ = sender.send(seen);
+        });
+        let begun = std::time::Instant::now();
+        let seen = loop {
+            show("pipe");
+            show("file");
+            match done.try_recv() {
+                Ok(seen) => break seen,
+                Err(_) => assert!(begun.elapsed().as_secs() < 60, "the reader waits for a writer"),
+            }
+        };
+        assert!(seen.contains(&true) && seen.contains(&false), "both were seen");
     }
 }

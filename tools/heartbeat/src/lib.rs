@@ -25,7 +25,7 @@ mod now;
 pub mod rfc3339;
 mod span;
 
-pub use file::{ReadError, read, temporary, write};
+pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;

@@ -268,6 +268,80 @@ fn a_state_directory_that_cannot_be_used_is_replaced() {
     place.good();
     assert_eq!(place.run(&[]).status, 0);
     assert_eq!(place.kinds("a"), ["down", "recovered"], "remembered in the spare place");
-    let spare = check_heartbeat::spool::spare_for(&place.path("state")).unwrap();
+    let spare = check_heartbeat::spool::spare_for(&place.path("state"));
     std::fs::remove_dir_all(spare).unwrap();
+}
+
+#[test]
+fn a_typo_in_the_configuration_raises_no_false_alarm() {
+    if std::path::Path::new(heartbeat::DEFAULT_PATH).exists() {
+        println!("SKIPPED: the packaged daemon runs on this machine, and would be looked at");
+        return;
+    }
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let config = config.replace("[[channel]]", "threshold = \"10m\"\n[[channel]]");
+    place.stale();
+    // While it cannot be read, the packaged file is looked at, which is not there, and the named one
+    // with a threshold that nobody wanted.
+    for (broken, args) in [
+        (format!("{config}\nreminder = \n"), &[][..]),
+        (format!("{config}\nreminder = \n"), &["--file", place.heartbeat.to_str().unwrap()]),
+        (format!("watch = 3\n{}", place.command_channel("a")), &[]),
+    ] {
+        std::fs::write(place.path("config.toml"), broken).unwrap();
+        let ran = place.run(args);
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.err.contains("CRITICAL: ") && ran.err.contains("configuration: "), "{ran:?}");
+        assert!(!place.remembers(), "a guess is nothing to remember");
+    }
+    std::fs::write(place.path("config.toml"), &config).unwrap();
+    assert_eq!(place.run(&[]).status, 0);
+    assert!(place.kinds("a").is_empty(), "{:?}", place.told("a"));
+}
+
+#[test]
+fn an_incident_outlasts_a_typo() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    place.stale();
+    place.run(&[]);
+    std::fs::write(place.path("config.toml"), format!("{config}\nreminder = \n")).unwrap();
+    place.run(&[]);
+    std::fs::write(place.path("config.toml"), &config).unwrap();
+    place.run(&[]);
+    place.good();
+    place.run(&[]);
+    assert_eq!(place.kinds("a"), ["down", "recovered"]);
+}
+
+#[test]
+fn a_channel_that_was_mended_and_tried_is_told_at_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let script = place.path("pager");
+    let log = place.path("pager.log");
+    std::fs::write(&script, format!("#!/bin/sh\ncat >> {}\n", log.display())).unwrap();
+    let mode = |mode| std::fs::set_permissions(&script, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o644);
+    place.configure(&format!(
+        "[[channel]]\ntype = \"command\"\nname = \"pager\"\nprogram = \"{}\"\n",
+        script.display()
+    ));
+    place.stale();
+    place.check(&[]);
+    assert!(!log.exists(), "it cannot be run yet");
+    // Mended; but it refused for good, so it is left alone for a while, and that is said.
+    mode(0o755);
+    let held = place.check(&[]);
+    assert!(held.err.contains("pager refused a notice for good"), "{}", held.err);
+    assert!(!log.exists());
+    let tried = place.run(&["--test-alert"]);
+    assert_eq!(tried.status, 0, "{}", tried.err);
+    let told = place.check(&[]);
+    assert!(!told.err.contains("refused"), "{}", told.err);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains(r#""kind":"down""#), "{said}");
 }

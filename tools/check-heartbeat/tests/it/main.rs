@@ -6,6 +6,7 @@
 
 mod alerts;
 mod command_line;
+mod disks;
 mod example;
 mod kills;
 mod network;

@@ -76,7 +76,7 @@ fn pinged() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn good_checks_ping_and_critical_ones_do_not() {
+fn good_checks_ping_and_no_others() {
     let (address, paths) = pinged();
     let place = Place::new();
     let other = place.path("other");
@@ -92,6 +92,9 @@ fn good_checks_ping_and_critical_ones_do_not() {
     let mut seen = std::mem::take(&mut *paths.lock().unwrap());
     seen.sort();
     assert_eq!(seen, ["/all", "/other"]);
+    place.beat(heartbeat::Verdict::Degraded, 1, &[]);
+    assert_eq!(place.run(&[]).status, 0);
+    assert_eq!(std::mem::take(&mut *paths.lock().unwrap()), ["/other"], "a warning is not good");
     place.stale();
     assert_eq!(place.run(&[]).status, 1);
     assert_eq!(std::mem::take(&mut *paths.lock().unwrap()), ["/other"]);

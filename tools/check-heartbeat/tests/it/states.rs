@@ -118,6 +118,21 @@ fn the_verdict_counts() {
 }
 
 #[test]
+fn stopped_ok_ends_with_a_boot() {
+    let place = Place::new();
+    let file = place.heartbeat.display();
+    let config = format!("[[watch]]\nfile = \"{file}\"\nstopped_ok = true\n");
+    std::fs::write(place.path("config.toml"), config).unwrap();
+    // A shutdown stops the program as cleanly as its admin does.
+    let mut stopped = beat(Verdict::Stopped, 0, &[]);
+    stopped.boot_id = "00000000-0000-0000-0000-000000000000".to_owned();
+    heartbeat::write(&place.heartbeat, &stopped).unwrap();
+    critical(&place.run(&["--threshold", "1"]), "stopped_ok counts until a boot");
+    std::fs::remove_file(&place.heartbeat).unwrap();
+    critical(&place.run(&["--threshold", "1"]), "does not exist");
+}
+
+#[test]
 fn any_programs_time_can_be_watched() {
     let place = Place::new();
     let now = Now::read().time_ms;

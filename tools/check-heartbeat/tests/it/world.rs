@@ -187,6 +187,7 @@ impl World {
             spool: Some(spool),
             telling: Telling { host: "h".to_owned(), reminder_ms: Some(4 * 3_600_000) },
             alert_on: AlertOn { failing: true, degraded: true },
+            known: Some(vec!["bot".to_owned()]),
             deadline: Instant::now() + Duration::from_secs(40),
         };
         let open = self.names.iter().map(|name| -> Box<dyn Channel> {

@@ -1,0 +1,201 @@
+//! `katana-bot backup` and `katana-bot restore`: the state in one file, and back.
+//!
+//! Invariant: neither needs more of the configuration than where the state is; a token that cannot
+//! be read must not stand between an operator and their backup.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::style::columns;
+use super::{Stop, doctor, endpoint, exit, of_store, say};
+use crate::config::{Config, Examined, Problems};
+use crate::model::clock::Clock;
+use crate::model::ids::BotId;
+use crate::store::{BackupError, BotContents, Contents, Store, newest_schema};
+
+/// How to restore.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// Only verify.
+    pub(super) check: bool,
+    /// The state of whichever bot.
+    pub(super) other_bot: bool,
+}
+
+/// Where the state is, and whose, as far as the configuration tells.
+struct Place {
+    state: PathBuf,
+    bot: Option<BotId>,
+    /// The unit that has to be stopped and started.
+    unit: String,
+}
+
+impl Place {
+    fn find(file: Option<PathBuf>) -> anyhow::Result<Self> {
+        let sources = doctor::sources(file);
+        let Examined { loaded, problems } = Config::examine(&sources);
+        // A configuration file that cannot be read may name another state file.
+        let file = sources.file.as_deref().map(shown).unwrap_or_default();
+        let unread = |key: &str| !file.is_empty() && key.starts_with(&file);
+        let grave = |key: &str| key.starts_with("store") || unread(key);
+        let grave: Vec<_> = problems.0.into_iter().filter(|p| grave(&p.key)).collect();
+        if !grave.is_empty() {
+            return Err(Problems(grave).into());
+        }
+        let bot = loaded.config.telegram.token.bot_id().map(BotId);
+        let unit = endpoint::unit(sources.file.as_deref());
+        Ok(Self { state: loaded.config.store.path, bot, unit })
+    }
+}
+
+/// Runs `katana-bot backup`.
+pub(super) fn backup(
+    config: Option<PathBuf>,
+    to: &Path,
+    force: bool,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let state = Place::find(config)?.state;
+    let is_piped = to == Path::new("-");
+    let contents = if is_piped {
+        let mut out = std::io::stdout().lock();
+        if out.is_terminal() {
+            let hint = "name a file, or send it on: katana-bot backup - | gzip > FILE";
+            let text = "a backup is no text for a terminal";
+            return Err(Stop::new(exit::USAGE, text, hint).into());
+        }
+        Store::backup_to(&state, &mut out)?
+    } else {
+        Store::backup(&state, to, force)?
+    };
+    let report = match json {
+        true => format!("{}\n", as_json(&contents, &[("file", &shown(to))])),
+        false => {
+            let to = if is_piped { "standard output".to_owned() } else { shown(to) };
+            format!("The state is in {to}, verified:\n{}", table(&contents))
+        }
+    };
+    if is_piped {
+        eprint!("{report}")
+    } else {
+        say(&report)
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `katana-bot restore`.
+pub(super) fn restore(
+    config: Option<PathBuf>,
+    from: &Path,
+    wish: Wish,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    if wish.check {
+        let contents = Store::examine_backup(from)?;
+        say(&match json {
+            true => format!("{}\n", as_json(&contents, &[("file", &shown(from))])),
+            false => format!("{} is a good backup:\n{}", shown(from), table(&contents)),
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let place = Place::find(config)?;
+    let bot = place.bot.filter(|_| !wish.other_bot);
+    let done = Store::restore(&place.state, from, bot, &Clock::system())
+        .map_err(|e| in_use(e, &place.unit))?;
+    let kept = done.kept.as_deref().map(shown);
+    if json {
+        let places = [("file", &shown(from)), ("state", &shown(&done.path))];
+        let mut report = as_json(&done.contents, &places);
+        report["kept"] = json!(kept);
+        say(&format!("{report}\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = format!("{} is the state now:\n{}", shown(from), table(&done.contents));
+    if let Some(kept) = kept {
+        report.push_str(&format!("The old state was kept as {kept}\n"));
+    }
+    if place.bot.is_none() {
+        report.push_str("The bot's token could not be read: see yourself that it is this bot's.\n");
+    }
+    report.push_str(&format!("Start the bot: systemctl start {}\n", place.unit));
+    say(&report);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Here, the other process is the bot itself.
+fn in_use(e: BackupError, unit: &str) -> anyhow::Error {
+    match e {
+        BackupError::State(e @ crate::store::StoreError::InUse { .. }) => {
+            let hint = format!("stop the bot first: systemctl stop {unit}");
+            Stop::new(exit::TEMPFAIL, e.to_string(), hint).into()
+        }
+        e => e.into(),
+    }
+}
+
+/// The exit code for a failure.
+pub(super) fn code(e: &BackupError) -> u8 {
+    match e {
+        BackupError::Exists { .. } | BackupError::Place { .. } => exit::USAGE,
+        BackupError::Busy { .. } => exit::TEMPFAIL,
+        BackupError::Newer { .. } | BackupError::OtherBot { .. } => exit::CONFIG,
+        BackupError::State(e) => of_store(e),
+        BackupError::Read { .. }
+        | BackupError::Write { .. }
+        | BackupError::Damaged { .. }
+        | BackupError::Foreign { .. } => exit::UNAVAILABLE,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn time(ms: i64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(ms).ok()
+}
+
+fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value {
+    let bots: Vec<_> = contents
+        .bots
+        .iter()
+        .map(|b| {
+            json!({
+                "bot_id": b.bot.0, "people": b.people, "exchanges": b.exchanges,
+                "waiting": b.waiting, "unsent": b.unsent,
+                "newest": b.newest_ms.and_then(time).map(|t| t.to_string()),
+            })
+        })
+        .collect();
+    let mut report = json!({"bytes": contents.bytes, "schema": contents.schema, "bots": bots});
+    for (name, value) in places {
+        report[*name] = json!(value);
+    }
+    report
+}
+
+fn table(contents: &Contents) -> String {
+    let newest = newest_schema();
+    let schema = match contents.schema {
+        old if old < newest => format!("{old}; the next start brings it to {newest}"),
+        same => same.to_string(),
+    };
+    let size = format!("{:.1} MiB", contents.bytes as f64 / 1_048_576.0);
+    let mut rows = vec![("size".to_owned(), size), ("schema".to_owned(), schema)];
+    rows.extend(contents.bots.iter().map(|b| (format!("bot {}", b.bot), of_bot(b))));
+    columns(&rows)
+}
+
+fn of_bot(b: &BotContents) -> String {
+    let newest = match b.newest_ms.and_then(time) {
+        Some(at) => format!("newest message {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+        None => "no message".to_owned(),
+    };
+    format!(
+        "people: {}, exchanges: {}, waiting: {}, unsent: {}; {newest}",
+        b.people, b.exchanges, b.waiting, b.unsent
+    )
+}

@@ -1,0 +1,219 @@
+//! Whom `check-heartbeat` tells: a second bot, or a mail address. With a test.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::Plan;
+use super::answers::{AlertWord, SetupArgs, TlsWord};
+use super::ask::{self, Person};
+use super::vault::{Held, Name, Vault};
+use crate::cli::{Stop, exit};
+use crate::config::Secret;
+
+const TOKEN: &str = "telegram-alert-token";
+const PASSWORD: &str = "smtp-alert-password";
+
+/// The checker's credentials; all bots of a machine share them.
+pub(super) fn names() -> [Name; 2] {
+    [name(TOKEN), name(PASSWORD)]
+}
+
+fn name(id: &'static str) -> Name {
+    Name { owner: "katana-bot".to_owned(), id }
+}
+
+/// Adds the answers to the plan. `own`: the watched bot, which cannot tell of its own end.
+pub(super) fn plan(
+    args: &SetupArgs,
+    person: &Person,
+    vault: &Vault,
+    own: Option<i64>,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
+    let chosen = match args.alert {
+        Some(word) => word,
+        None if person.is_there() => choose(person)?,
+        None => AlertWord::None,
+    };
+    match chosen {
+        AlertWord::None => Ok(()),
+        AlertWord::Telegram => telegram(args, person, vault, own, plan),
+        AlertWord::Smtp => smtp(args, person, vault, plan),
+    }
+}
+
+fn choose(person: &Person) -> anyhow::Result<AlertWord> {
+    eprintln!("Whom to tell when the bot does not work?");
+    eprintln!("  1  a Telegram chat, by a second bot");
+    eprintln!("  2  a mail address");
+    loop {
+        let question = "1 or 2, or Enter to leave it as it is:";
+        match person.line(question, "--alert")?.as_str() {
+            "" => return Ok(AlertWord::None),
+            "1" => return Ok(AlertWord::Telegram),
+            "2" => return Ok(AlertWord::Smtp),
+            _ => {}
+        }
+    }
+}
+
+fn telegram(
+    args: &SetupArgs,
+    person: &Person,
+    vault: &Vault,
+    own: Option<i64>,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
+    let what = "Token of the second bot";
+    let flags = ("--alert-token-file", args.alert_token_file.as_ref());
+    let token = hidden(person, vault, name(TOKEN), what, flags)?;
+    if let Some(token) = &token {
+        let hint = "make a second bot with @BotFather: the first one cannot tell that it is down";
+        if !token.is_token() {
+            return Err(Stop::new(exit::CONFIG, "this is not a bot token", hint).into());
+        }
+        if token.bot_id() == own {
+            return Err(Stop::new(exit::CONFIG, "this is the same bot", hint).into());
+        }
+        plan.secrets.push((name(TOKEN), token.clone()));
+    }
+    let chat = match args.alert_chat_id {
+        Some(id) => id,
+        None => {
+            let line = person.line("Id of the chat that it writes to:", "--alert-chat-id")?;
+            let hint = "a number; docs/alert-channels.md says how to find it";
+            line.parse().map_err(|_| Stop::new(exit::USAGE, "this is not a chat id", hint))?
+        }
+    };
+    plan.channel = Some(format!("[[channel]]\ntype = \"telegram\"\nchat_id = {chat}\n"));
+    Ok(())
+}
+
+fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> anyhow::Result<()> {
+    let answer = |given: &Option<String>, question: &str, flag: &str| match given {
+        Some(text) => Ok(text.clone()),
+        None => person.line(question, flag),
+    };
+    let host = answer(&args.smtp_host, "Mail server:", "--smtp-host")?;
+    let from = answer(&args.smtp_from, "Sender:", "--smtp-from")?;
+    let to = answer(&args.smtp_to, "Receiver:", "--smtp-to")?;
+    let user = match &args.smtp_user {
+        Some(user) => user.clone(),
+        None if person.is_there() => {
+            person.line("User at the mail server (Enter for none):", "--smtp-user")?
+        }
+        None => String::new(),
+    };
+    let tls = match args.smtp_tls.unwrap_or(TlsWord::Implicit) {
+        TlsWord::Implicit => "implicit",
+        TlsWord::Starttls => "starttls",
+        TlsWord::None => "none",
+    };
+    // A string of JSON is one of TOML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut lines = format!(
+        "[[channel]]\ntype = \"smtp\"\nhost = {}\ntls = \"{tls}\"\nfrom = {}\nto = {}\n",
+        quoted(&host),
+        quoted(&from),
+        quoted(&to)
+    );
+    if let Some(port) = args.smtp_port {
+        lines.push_str(&format!("port = {port}\n"));
+    }
+    if !user.is_empty() {
+        lines.push_str(&format!("user = {}\n", quoted(&user)));
+        let flags = ("--smtp-password-file", args.smtp_password_file.as_ref());
+        let password = hidden(person, vault, name(PASSWORD), "Password", flags)?;
+        plan.secrets.extend(password.map(|password| (name(PASSWORD), password)));
+    }
+    plan.channel = Some(lines);
+    Ok(())
+}
+
+/// A secret by flag or by question; `None` keeps the encrypted one that is there.
+fn hidden(
+    person: &Person,
+    vault: &Vault,
+    name: Name,
+    what: &str,
+    (flag, file): (&str, Option<&PathBuf>),
+) -> anyhow::Result<Option<Secret>> {
+    if let Some(file) = file {
+        return ask::secret(flag, file).map(Some);
+    }
+    let held = vault.held(&name)?;
+    let is_set = !matches!(held, Held::No);
+    let typed = match (is_set, person.is_there()) {
+        (true, false) => String::new(),
+        (true, true) => person.hidden(&format!("{what} (hidden; Enter keeps it):"), flag)?,
+        (false, _) => person.hidden(&format!("{what} (hidden):"), flag)?,
+    };
+    match (ask::checked(&typed), held) {
+        (Some(secret), _) => Ok(Some(secret)),
+        (None, Held::Plain(old)) if typed.is_empty() => Ok(Some(old)),
+        (None, Held::Encrypted) if typed.is_empty() => Ok(None),
+        (None, _) => {
+            let text = format!("{what}: this is not one line of text");
+            Err(Stop::new(exit::CONFIG, text, "paste it again, whole").into())
+        }
+    }
+}
+
+/// The checker's configuration with this channel.
+pub(super) fn with_channel(text: &str, channel: &str) -> anyhow::Result<String> {
+    if text.contains(channel) {
+        return Ok(text.to_owned());
+    }
+    let kind = channel.lines().find(|line| line.starts_with("type = ")).unwrap_or_default();
+    if text.lines().any(|line| line.trim() == kind) {
+        let hint = format!("change it there, to:\n{}", channel.trim_end());
+        let text = format!("check-heartbeat has another channel with {kind} already");
+        return Err(Stop::new(exit::CONFIG, text, hint).into());
+    }
+    let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{text}{end}{gap}{channel}"))
+}
+
+/// Sends a test through the channel, where the checker is installed.
+pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Result<()> {
+    if plan.channel.is_none() || !args.alert_config.exists() {
+        return Ok(());
+    }
+    let mut command = Command::new("check-heartbeat");
+    command.arg("--test-alert").arg("--config").arg(&args.alert_config);
+    command.env_remove("CREDENTIALS_DIRECTORY");
+    let variables = [(TOKEN, "TELEGRAM_ALERT_BOT_TOKEN"), (PASSWORD, "SMTP_ALERT_PASSWORD")];
+    for (id, variable) in variables {
+        let typed = plan.secrets.iter().find(|(name, _)| name.id == id).map(|(_, s)| s.clone());
+        let secret = match (typed, vault.held(&name(id))?) {
+            (Some(secret), _) | (None, Held::Plain(secret)) => secret,
+            (None, Held::Encrypted) => {
+                eprintln!("No test alert: only systemd can read the secret.");
+                return Ok(());
+            }
+            (None, Held::No) => continue,
+        };
+        command.env(variable, secret.expose());
+    }
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("No test alert: check-heartbeat is not installed.");
+            return Ok(());
+        }
+        Err(e) => return Err(anyhow::Error::new(e).context("cannot run check-heartbeat")),
+    };
+    // It strikes out its secrets itself.
+    for text in [&output.stdout, &output.stderr] {
+        for line in String::from_utf8_lossy(text).lines() {
+            eprintln!("check-heartbeat: {}", crate::cli::style::visible(line));
+        }
+    }
+    if output.status.success() {
+        eprintln!("The test alert was accepted. Look whether it arrived.");
+        return Ok(());
+    }
+    let hint = "mend what it says, and run setup again; nothing was started";
+    Err(Stop::new(exit::UNAVAILABLE, "the test alert was not accepted", hint).into())
+}

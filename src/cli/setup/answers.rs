@@ -1,0 +1,123 @@
+//! The flags of `katana-bot setup`: an answer for every question.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProviderWord {
+    /// OpenAI, or with --base-url any server that speaks its language
+    Openai,
+    /// Anthropic
+    Anthropic,
+    /// No model: the bot quotes your documents
+    Offline,
+}
+
+/// Whom `check-heartbeat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AlertWord {
+    /// A second Telegram bot
+    Telegram,
+    /// Mail
+    Smtp,
+    /// Nobody, or what is set already
+    None,
+}
+
+/// How the mail server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TlsWord {
+    /// TLS from the first byte (port 465)
+    Implicit,
+    /// TLS after a greeting (port 587)
+    Starttls,
+    /// None, only to this machine (port 25)
+    None,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct SetupArgs {
+    /// Set up katana-bot@NAME, one of several bots on this machine
+    #[arg(long, value_name = "NAME", value_parser = instance)]
+    pub(super) instance: Option<String>,
+    /// File with the bot token on its first line; - for the next line of standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Who answers questions
+    #[arg(long, value_enum, value_name = "openai|anthropic|offline")]
+    pub(super) provider: Option<ProviderWord>,
+    /// File with the provider's key; - for the next line of standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+    /// Address of a server that speaks OpenAI's language
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// The model that answers
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// Whom to tell when the bot does not work
+    #[arg(long, value_enum, value_name = "telegram|smtp|none")]
+    pub(super) alert: Option<AlertWord>,
+    /// File with the token of the second bot; - for the next line of standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) alert_token_file: Option<PathBuf>,
+    /// The chat that the second bot writes to
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub(super) alert_chat_id: Option<i64>,
+    /// Mail server
+    #[arg(long, value_name = "HOST")]
+    pub(super) smtp_host: Option<String>,
+    /// How to speak to it
+    #[arg(long, value_enum, value_name = "implicit|starttls|none")]
+    pub(super) smtp_tls: Option<TlsWord>,
+    /// Its port, if not the usual one
+    #[arg(long, value_name = "PORT")]
+    pub(super) smtp_port: Option<u16>,
+    /// Sender of the mail
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) smtp_from: Option<String>,
+    /// Receiver of the mail
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) smtp_to: Option<String>,
+    /// User of the mail server, if it wants one
+    #[arg(long, value_name = "USER")]
+    pub(super) smtp_user: Option<String>,
+    /// File with that user's password; - for the next line of standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) smtp_password_file: Option<PathBuf>,
+    /// Add the settings that are needed to the configuration files, without asking
+    #[arg(long)]
+    pub(super) write_config: bool,
+    /// Encrypt the secrets with this machine's key (systemd-creds)
+    #[arg(long)]
+    pub(super) encrypt: bool,
+    /// Where secrets are kept
+    #[arg(long, value_name = "DIR", default_value = "/etc/credstore")]
+    pub(super) credentials_dir: PathBuf,
+    /// Configuration of check-heartbeat
+    #[arg(long, value_name = "FILE", default_value = "/etc/katana-bot/check-heartbeat.toml")]
+    pub(super) alert_config: PathBuf,
+    /// Where drop-ins of units are kept, for encrypted secrets
+    #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
+    pub(super) units_dir: PathBuf,
+    /// Do not start the service
+    #[arg(long)]
+    pub(super) no_start: bool,
+    /// How long to wait until the service is ready, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    pub(super) wait_s: u64,
+    /// Ask nothing: fail with the name of what is missing
+    #[arg(long)]
+    pub(super) non_interactive: bool,
+}
+
+/// What may stand behind the @ of a unit here: it becomes a part of file names.
+fn instance(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match !text.is_empty() && text.len() <= 40 && text.chars().all(good) {
+        true => Ok(text.to_owned()),
+        false => Err("letters, digits, _ and -, at most 40".to_owned()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Who answers: the provider, its key, its address and model.
+
+use super::answers::{ProviderWord, SetupArgs};
+use super::ask::{self, Person};
+use super::vault::{Held, Vault};
+use super::{Plan, Target};
+use crate::cli::{Stop, exit};
+use crate::config::{Config, Provider, Secret};
+
+/// Adds the answers to the plan. Without a flag and without a person, nothing is changed.
+pub(super) fn plan(
+    args: &SetupArgs,
+    person: &Person,
+    target: &Target,
+    vault: &Vault,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
+    let mut base_url = args.base_url.clone();
+    let chosen = match args.provider {
+        Some(word) => Some(word),
+        None if person.is_there() => ask(target, person, &mut base_url)?,
+        None => None,
+    };
+    let Some(chosen) = chosen else {
+        for (set, flag) in [
+            (args.key_file.is_some(), "--key-file"),
+            (args.base_url.is_some(), "--base-url"),
+            (args.model.is_some(), "--model"),
+        ] {
+            if set {
+                let text = format!("{flag} needs --provider");
+                return Err(Stop::new(exit::USAGE, text, "--provider says whose it is").into());
+            }
+        }
+        return Ok(());
+    };
+    let (section, id, word) = match chosen {
+        ProviderWord::Openai => ("openai", "openai-api-key", Provider::OpenAi),
+        ProviderWord::Anthropic => ("anthropic", "anthropic-api-key", Provider::Anthropic),
+        ProviderWord::Offline => {
+            set(plan, target, "answer.provider", "offline".into());
+            return Ok(());
+        }
+    };
+    key(args, person, target, vault, plan, (id, base_url.is_some()))?;
+    set(plan, target, "answer.provider", word.as_str().to_owned());
+    let (url_key, model_key) = match section {
+        "openai" => ("openai.base_url", "openai.model"),
+        _ => ("anthropic.base_url", "anthropic.model"),
+    };
+    if let Some(url) = base_url {
+        set(plan, target, url_key, url);
+    }
+    if let Some(model) = &args.model {
+        set(plan, target, model_key, model.clone());
+    }
+    Ok(())
+}
+
+/// Plans a key of the configuration, unless it has this value.
+fn set(plan: &mut Plan, target: &Target, key: &'static str, value: String) {
+    let loaded = Config::examine(&target.sources).loaded;
+    let explicit = loaded.origins.get(key).is_some_and(|origin| {
+        !matches!(origin, crate::config::Origin::Default | crate::config::Origin::Derived(_))
+    });
+    if !(explicit && loaded.text(key) == Some(value.as_str())) {
+        plan.keys.push((key, value));
+    }
+}
+
+fn ask(
+    target: &Target,
+    person: &Person,
+    base_url: &mut Option<String>,
+) -> anyhow::Result<Option<ProviderWord>> {
+    let now = Config::examine(&target.sources).loaded.config.answer.provider.as_str();
+    eprintln!("Who answers?");
+    eprintln!("  1  OpenAI");
+    eprintln!("  2  Anthropic");
+    eprintln!("  3  another server that speaks OpenAI's language (Ollama, vLLM, OpenRouter, …)");
+    eprintln!("  4  no model: the bot quotes your documents");
+    loop {
+        let question = format!("1 to 4, or Enter to leave it as it is ({now}):");
+        match person.line(&question, "--provider")?.as_str() {
+            "" => return Ok(None),
+            "1" => return Ok(Some(ProviderWord::Openai)),
+            "2" => return Ok(Some(ProviderWord::Anthropic)),
+            "3" => {
+                if base_url.is_none() {
+                    let question = "Its address, such as http://127.0.0.1:11434/v1:";
+                    *base_url = Some(person.line(question, "--base-url")?);
+                }
+                return Ok(Some(ProviderWord::Openai));
+            }
+            "4" => return Ok(Some(ProviderWord::Offline)),
+            _ => {}
+        }
+    }
+}
+
+/// The key; a server of one's own may need none.
+fn key(
+    args: &SetupArgs,
+    person: &Person,
+    target: &Target,
+    vault: &Vault,
+    plan: &mut Plan,
+    (id, is_optional): (&'static str, bool),
+) -> anyhow::Result<()> {
+    const FLAG: &str = "--key-file";
+    let name = target.name(id);
+    let no_key = || {
+        let hint = "the provider's site makes one; it is one word";
+        Stop::new(exit::CONFIG, "this is not a key", hint)
+    };
+    // It travels in a header of HTTP.
+    let is_word = |key: &Secret| key.expose().bytes().all(|b| b.is_ascii_graphic());
+    if let Some(file) = &args.key_file {
+        let key = ask::secret(FLAG, file)?;
+        plan.secrets.push((name, Some(key).filter(is_word).ok_or_else(no_key)?));
+        return Ok(());
+    }
+    let held = vault.held(&name)?;
+    let is_set = !matches!(held, Held::No);
+    if !person.is_there() && (is_set || is_optional) {
+        return Ok(());
+    }
+    let question = match (is_set, is_optional) {
+        (true, _) => "Its key (hidden; Enter keeps the one that is set):",
+        (false, true) => "Its key (hidden; Enter for none):",
+        (false, false) => "Its key (hidden):",
+    };
+    let typed = person.hidden(question, FLAG)?;
+    match ask::checked(&typed).filter(is_word) {
+        Some(secret) => plan.secrets.push((name, secret)),
+        None if typed.is_empty() && (is_set || is_optional) => {
+            if let Held::Plain(old) = held {
+                plan.secrets.push((name, old));
+            }
+        }
+        None => return Err(no_key().into()),
+    }
+    Ok(())
+}

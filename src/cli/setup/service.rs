@@ -1,0 +1,110 @@
+//! The unit: its drop-in, its start, and whether it got ready.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use super::Target;
+use super::answers::SetupArgs;
+use super::vault;
+use crate::cli::doctor::{BOOTED, tool};
+use crate::cli::{Stop, exit};
+use crate::model::clock::Clock;
+use crate::model::ids::BotId;
+use crate::store::Store;
+
+/// Time between looks at a unit that starts.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The drop-in's file within the unit's folder.
+const DROP_IN: &str = "10-encrypted-credentials.conf";
+
+/// What became of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Started {
+    /// It runs and Telegram has answered.
+    Ready,
+    /// Nobody asked for it, or there is no systemd.
+    No,
+}
+
+/// Writes the drop-in of a unit, or takes it away; says whether that changed anything.
+pub(super) fn drop_in(
+    args: &SetupArgs,
+    unit: &str,
+    wanted: Option<String>,
+) -> anyhow::Result<bool> {
+    let file = args.units_dir.join(format!("{unit}.service.d")).join(DROP_IN);
+    let there = std::fs::read_to_string(&file).ok();
+    if there == wanted {
+        return Ok(false);
+    }
+    let done = match &wanted {
+        Some(text) => vault::replace(&file, text.as_bytes(), 0o644, 0o755),
+        None => std::fs::remove_file(&file),
+    };
+    done.map_err(|e| vault::failed(&file, &e))?;
+    Ok(true)
+}
+
+/// Starts the unit, or restarts it when something changed, and waits until it is ready.
+pub(super) fn start(
+    args: &SetupArgs,
+    target: &Target,
+    changed: bool,
+    runtime: &Runtime,
+) -> anyhow::Result<Started> {
+    let is_booted = Path::new(BOOTED).exists();
+    if !is_booted && !args.no_start {
+        eprintln!("systemd does not run this machine: start `katana-bot run` your own way.");
+    }
+    if !is_booted {
+        return Ok(Started::No);
+    }
+    // It reads drop-ins only when told to.
+    let reloaded = runtime.block_on(tool("systemctl", &["daemon-reload"]));
+    if args.no_start {
+        return Ok(Started::No);
+    }
+    reloaded.ok_or_else(|| refused(&target.unit, "cannot be reloaded"))?;
+    runtime.block_on(begin(args, &target.unit, changed))
+}
+
+fn refused(unit: &str, what: &str) -> Stop {
+    let hint = format!("`systemctl status {unit}` and `journalctl -u {unit} -n 30` say why");
+    Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)
+}
+
+async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
+    let refused = |what: &str| refused(unit, what);
+    tool("systemctl", &["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
+    let order = if changed { "restart" } else { "start" };
+    let orders = [order, "--no-block", unit];
+    tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
+    eprintln!("Starting {unit} …");
+    let end = Instant::now() + Duration::from_secs(args.wait_s);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let state = tool("systemctl", &["show", unit, "--property=ActiveState", "--value"]).await;
+        match state.as_deref().map(str::trim) {
+            Some("active") => return Ok(Started::Ready),
+            Some("failed") => return Err(refused("failed").into()),
+            _ if Instant::now() >= end => return Err(refused("is not ready yet").into()),
+            _ => {}
+        }
+    }
+}
+
+/// Who owns the bot, or how to become the owner.
+pub(super) fn ownership(state: &Path, bot: i64, started: Started) -> String {
+    let store = Store::visit(state, BotId(bot), Clock::system());
+    let code = store.and_then(|store| store.settings()).map(|settings| settings.claim_code);
+    match (code, started) {
+        (Ok(Some(code)), _) => {
+            format!("Send it this message to become its owner: /claim {code}\n")
+        }
+        (Ok(None), Started::Ready) => "It has an owner.\n".to_owned(),
+        _ => "At its first start, its log shows the code that makes you its owner.\n".to_owned(),
+    }
+}

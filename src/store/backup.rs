@@ -1,0 +1,91 @@
+//! Backups of the state file, made while the daemon runs or while it does not.
+//!
+//! Invariant: a file has the name of a backup only when it was verified and is on disk.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::Store;
+use super::backup_failure::BackupError;
+use super::contents::{Care, Contents, examine};
+use super::failure::StoreError;
+use super::open::{self, sibling};
+use super::scratch::{Scratch, reading};
+
+impl Store {
+    /// Writes everything that is committed in the state file `state` at this moment to the new
+    /// file `to` (mode 0600, without a log beside it), verifies it and says what is in it.
+    /// `overwrite` allows to replace a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or is damaged; then `to` is as it was.
+    pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
+        refuse(state, to, overwrite)?;
+        let conn = of_state(state)?;
+        let scratch = Scratch::take(sibling(to, ".partial"), to)?;
+        scratch.fill(&conn, state, to)?;
+        let contents = examine(&scratch.read()?, state, Care::Whole)?;
+        // Somebody may have taken the name meanwhile.
+        refuse(state, to, overwrite)?;
+        scratch.publish(to)?;
+        Ok(contents)
+    }
+
+    /// The same, written to a stream. The copy lies beside the state file meanwhile: the stream
+    /// begins when it was verified.
+    ///
+    /// # Errors
+    /// As [`Store::backup`]; what was written to the stream then is useless.
+    pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
+        let conn = of_state(state)?;
+        let name = sibling(state, ".outgoing");
+        let scratch = Scratch::take(name.clone(), &name)?;
+        scratch.fill(&conn, state, &name)?;
+        let contents = examine(&scratch.read()?, state, Care::Whole)?;
+        let mut file = std::fs::File::open(scratch.path())
+            .map_err(|source| BackupError::Read { path: name, source })?;
+        let piped = io::copy(&mut file, to).and_then(|_| to.flush());
+        let fail = |source| BackupError::Write { path: "standard output".into(), source };
+        piped.map(|()| contents).map_err(fail)
+    }
+
+    /// Verifies a backup and says what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, of a newer version, or something else.
+    pub fn examine_backup(file: &Path) -> Result<Contents, BackupError> {
+        examine(&reading(file)?, file, Care::Whole)
+    }
+}
+
+fn of_state(state: &Path) -> Result<Connection, BackupError> {
+    let fail = |source| StoreError::Open { path: state.to_owned(), source };
+    std::fs::File::open(state).map_err(fail)?;
+    Ok(open::connect_reading(state)?)
+}
+
+/// Names that must not be written to.
+fn refuse(state: &Path, to: &Path, overwrite: bool) -> Result<(), BackupError> {
+    let path = to.to_owned();
+    if to.is_dir() {
+        return Err(BackupError::Place { path, why: "there is a folder of this name" });
+    }
+    let real = |path: &Path| path.canonicalize().ok();
+    for suffix in ["", "-wal", "-shm", ".lock", ".suspect"] {
+        let ours = sibling(state, suffix);
+        if ours.exists() && real(&ours) == real(to) {
+            return Err(BackupError::Place { path, why: "the running bot has this file" });
+        }
+    }
+    // A log beside it would be taken for a part of the backup.
+    if sibling(to, "-wal").exists() {
+        return Err(BackupError::Place { path, why: "it is a database in use, with a log" });
+    }
+    // A link that leads nowhere is something, too.
+    if !overwrite && to.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists { path });
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Putting a backup in the place of the state file.
+//!
+//! Invariants: the backup is verified before anything is touched; at each moment the state file is
+//! the whole old one or the whole new one; the old one is kept under another name.
+
+use std::fs::hard_link;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use super::Store;
+use super::backup_failure::BackupError;
+use super::contents::{Care, Contents, examine};
+use super::open::{self, sibling};
+use super::scratch::{Scratch, reading, sync_folder};
+use crate::model::clock::Clock;
+use crate::model::ids::BotId;
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the state file holds now.
+    pub contents: Contents,
+    /// Where the state file is.
+    pub path: PathBuf,
+    /// Where the old one was put, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
+impl Store {
+    /// Makes a copy of the backup `from` the state file `path`. With `bot`, the backup has to hold
+    /// state of that bot. A file of an older schema is migrated by the next start.
+    ///
+    /// # Errors
+    /// When a daemon holds the file, or the backup is not good: then nothing was changed.
+    pub fn restore(
+        path: &Path,
+        from: &Path,
+        bot: Option<BotId>,
+        clock: &Clock,
+    ) -> Result<Restored, BackupError> {
+        let path = open::real(path)?;
+        let owner = owner(&path);
+        let _lock = open::lock(&path)?;
+        let fail = |source| BackupError::Write { path: path.clone(), source };
+        give(&sibling(&path, ".lock"), owner).map_err(fail)?;
+        let backup = reading(from)?;
+        let scratch = Scratch::take(sibling(&path, ".restoring"), &path)?;
+        scratch.fill(&backup, from, &path)?;
+        drop(backup);
+        let contents = examine(&scratch.read()?, from, Care::Whole)?;
+        if let Some(bot) = bot.filter(|bot| contents.bots.iter().all(|b| b.bot != *bot)) {
+            let found = contents.bots.iter().map(|b| b.bot).collect();
+            return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
+        }
+        scratch.file().sync_all().map_err(fail)?;
+        give(scratch.path(), owner).map_err(fail)?;
+        let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
+        scratch.publish(&path)?;
+        let _ = std::fs::remove_file(sibling(&path, ".suspect"));
+        Ok(Restored { contents, path, kept })
+    }
+}
+
+/// Whom the state file belongs to: root restores, but another user runs the bot.
+fn owner(path: &Path) -> Option<(u32, u32)> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let about = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder));
+    about.ok().map(|about| (about.uid(), about.gid()))
+}
+
+/// Gives a file to its owner; who is not root keeps it.
+fn give(path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let Some((user, group)) = owner else { return Ok(()) };
+    match chown(path, Some(user), Some(group)) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
+/// Gives the old file a second name, and sees to it that nothing of it touches the new one.
+fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
+    if !path.exists() {
+        remove(&sibling(path, "-wal"))?;
+        remove(&sibling(path, "-shm"))?;
+        return Ok(None);
+    }
+    // Folded into the file, the log cannot be parted from it. A damaged file keeps its log.
+    if let Ok(conn) = open::connect(path) {
+        let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+    let kept = second_name(path, now_ms)?;
+    for suffix in ["-wal", "-shm"] {
+        let log = sibling(path, suffix);
+        if log.exists() {
+            hard_link(&log, sibling(&kept, suffix))?;
+        }
+    }
+    sync_folder(path)?;
+    // The new file must not meet this log. If the power goes now, the old file stands without it;
+    // the kept one has it.
+    remove(&sibling(path, "-wal"))?;
+    remove(&sibling(path, "-shm"))?;
+    Ok(Some(kept))
+}
+
+/// A dated name for the file, one that nothing has.
+fn second_name(path: &Path, now_ms: i64) -> io::Result<PathBuf> {
+    let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let dated = format!(".before-restore-{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    for n in 1..100 {
+        let more = if n == 1 { String::new() } else { format!("-{n}") };
+        let name = sibling(path, &format!("{dated}{more}"));
+        match hard_link(path, &name) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| name),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

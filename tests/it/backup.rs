@@ -1,0 +1,238 @@
+//! `katana-bot backup`: the real binary beside the real daemon, killed, and without room.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use katana::model::clock::Clock;
+use katana::model::ids::BotId;
+use katana::store::{Contents, Store};
+use rusqlite::Connection;
+
+use crate::harness::Stage;
+use crate::mount::Mount;
+use crate::process::{self, Daemon, Output};
+
+/// A file in the stage's folder.
+pub fn at(stage: &Stage, name: &str) -> PathBuf {
+    stage.dir.path().join(name)
+}
+
+/// The bot of a stage.
+pub fn bot(stage: &Stage) -> BotId {
+    BotId(stage.config().config.telegram.token.bot_id().expect("an id"))
+}
+
+/// Makes the state file of a bot that does not run, with so many megabytes of conversation.
+pub async fn state(stage: &Stage, megabytes: usize) -> PathBuf {
+    let path = at(stage, "katana.db");
+    let store = Store::open(&path, bot(stage), Clock::system()).expect("it opens");
+    store.close().await;
+    let conn = Connection::open(&path).expect("it opens");
+    let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
+                 duration_ms) VALUES (?1, 5, 5, ?2, hex(randomblob(500000)), 'echo', 1, 1)";
+    for n in 0..megabytes.max(1) {
+        conn.execute(sql, rusqlite::params![bot(stage).0, format!("question {n}")]).expect(sql);
+    }
+    path
+}
+
+/// Runs `katana-bot backup` and wants it to work.
+pub async fn backup(stage: &Stage, to: &Path) -> Output {
+    let out = process::run(stage, &["backup", &to.display().to_string()]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    out
+}
+
+/// Names in the folder that begin so.
+pub fn names(stage: &Stage, start: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(stage.dir.path()).expect("a folder").flatten();
+    let mut names: Vec<String> =
+        entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.starts_with(start));
+    names.sort();
+    names
+}
+
+/// What is in a good backup.
+pub fn good(path: &Path) -> Contents {
+    Store::examine_backup(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The questions that a state file holds the answers to.
+fn questions(path: &Path) -> BTreeSet<String> {
+    let conn = Connection::open(path).expect("it opens");
+    let mut rows = conn.prepare("SELECT question FROM exchanges").expect("the table");
+    let rows = rows.query_map([], |r| r.get(0)).expect("rows");
+    rows.collect::<Result<_, _>>().expect("texts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_holds_everything_that_was_committed_before_it() {
+    let mut stage = Stage::new().await;
+    let mut daemon = Daemon::start(&stage);
+    daemon.says("ready: Telegram answered the first poll").await;
+    let sim = stage.sim.clone();
+    let load = tokio::spawn(async move {
+        for n in 0.. {
+            sim.say(2000 + n % 20, &format!("message {n}"));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    for round in 0..5_u64 {
+        let more = stage.sim.bot_message_count() + 40;
+        let moved =
+            stage.sim.wait_until(Duration::from_secs(60), |s| s.bot_message_count() >= more);
+        assert!(moved.await, "no load:\n{}", daemon.log());
+        // What Telegram has was committed before it was sent.
+        let before: BTreeSet<String> = (2000..2020)
+            .flat_map(|chat| stage.sim.bot_messages(chat))
+            .filter_map(|m| m.text.strip_prefix("echo: ").map(str::to_owned))
+            .collect();
+        let file = at(&stage, &format!("backup-{round}"));
+        let out = backup(&stage, &file).await;
+        assert!(out.stdout.contains("verified:\n") && out.stdout.contains("newest message 20"));
+        let elsewhere = at(&stage, &format!("elsewhere-{round}/katana.db"));
+        let home = stage.settings().iter().find(|(k, _)| k == "KATANA_STORE_PATH").cloned();
+        stage.set("KATANA_STORE_PATH", &elsewhere.display().to_string());
+        let out = process::run(&stage, &["restore", &file.display().to_string()]).await;
+        assert_eq!(out.code, Some(0), "{out:?}");
+        stage.set("KATANA_STORE_PATH", &home.expect("it is set").1);
+        let restored = questions(&elsewhere);
+        let missing: Vec<_> = before.difference(&restored).collect();
+        assert!(missing.is_empty() && before.len() >= 40, "round {round}: {missing:?}");
+    }
+    load.abort();
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    // The bot goes on from a backup.
+    stage.set("KATANA_STORE_PATH", &at(&stage, "elsewhere-4/katana.db").display().to_string());
+    stage.start().await;
+    stage.ask(7, "still there?").await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_one_private_file_and_replaces_nothing_by_itself() {
+    let stage = Stage::new().await;
+    let state = state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    let out = backup(&stage, &file).await;
+    assert!(out.stdout.contains("exchanges: 1") && out.stdout.contains("schema"), "{out:?}");
+    let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(names(&stage, "copy"), ["copy"], "no log and no scratch file beside it");
+    let first = std::fs::read(&file).expect("it can be read");
+
+    let name = file.display().to_string();
+    let out = process::run(&stage, &["backup", &name]).await;
+    assert_eq!(out.code, Some(64), "{out:?}");
+    assert!(out.stderr.contains("already") && out.stderr.contains("--force"), "{out:?}");
+    assert_eq!(std::fs::read(&file).expect("it can be read"), first);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).expect("changed");
+    let out = process::run(&stage, &["backup", &name, "--force", "--json"]).await;
+    let said: serde_json::Value = serde_json::from_str(&out.stdout).expect("JSON");
+    assert_eq!((&said["bots"][0]["exchanges"], &said["file"]), (&1.into(), &name.into()));
+    assert_eq!(said["bytes"], std::fs::metadata(&file).expect("it is there").len());
+    let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let state = state.display().to_string();
+    let folder = stage.dir.path().display().to_string();
+    for to in [&state, &format!("{state}-wal"), &folder, &format!("{folder}/none/copy")] {
+        // While it is open, the state has a log.
+        let open = Connection::open(&state).expect("it opens");
+        open.execute("UPDATE bots SET probes = probes + 1", []).expect("written");
+        let out = process::run(&stage, &["backup", "--force", to]).await;
+        assert!(
+            matches!(out.code, Some(64 | 69)) && out.stderr.contains("hint: "),
+            "{to}: {out:?}"
+        );
+    }
+    good(Path::new(&state));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_goes_down_a_pipe() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let file = at(&stage, "piped");
+    let mut command = process::command(stage.settings());
+    let out = std::fs::File::create(&file).expect("a file");
+    let done = command.args(["backup", "-"]).stdout(out).stderr(Stdio::piped()).output();
+    let done = done.expect("it runs");
+    let report = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success() && report.contains("exchanges: 1"), "{report}");
+    assert_eq!(good(&file).bots[0].exchanges, 1);
+    assert_eq!(names(&stage, "katana.db.outgoing"), Vec::<String>::new());
+    // Without a token or anything else but the place of the state.
+    let store = at(&stage, "katana.db");
+    let bare = [("KATANA_STORE_PATH".to_owned(), store.display().to_string())];
+    let to = at(&stage, "bare");
+    let done = process::command(&bare).arg("backup").arg(&to).output().expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    good(&to);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_backup_leaves_no_half_file_under_its_name() {
+    let stage = Stage::new().await;
+    state(&stage, 40).await;
+    let file = at(&stage, "copy");
+    let (mut dice, mut cut) = (fastrand::Rng::with_seed(9), 0);
+    for _ in 0..25 {
+        let mut command = process::command(stage.settings());
+        command.arg("backup").arg(&file).stdout(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        tokio::time::sleep(Duration::from_millis(dice.u64(1..250))).await;
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+        if file.exists() {
+            assert_eq!(good(&file).bots[0].exchanges, 40);
+            std::fs::remove_file(&file).expect("removed");
+        } else if at(&stage, "copy.partial").exists() {
+            cut += 1;
+        }
+    }
+    assert!(cut > 0, "no kill landed in the middle");
+    backup(&stage, &file).await;
+    assert_eq!(names(&stage, "copy"), ["copy"], "what the killed ones left is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_named_and_leaves_nothing() {
+    let stage = Stage::new().await;
+    state(&stage, 20).await;
+    let folder = at(&stage, "small");
+    let Some(mount) = Mount::new(&folder) else { return };
+    let file = folder.join("copy").display().to_string();
+    let out = process::run(&stage, &["backup", &file]).await;
+    assert_eq!(out.code, Some(69), "{out:?}");
+    assert!(out.stderr.contains("cannot write ") && out.stderr.contains("make room"), "{out:?}");
+    let left = std::fs::read_dir(&folder).expect("a folder").count();
+    assert_eq!(left, 0, "nothing is left");
+    drop(mount);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_backups_to_one_name_do_not_mix() {
+    let stage = Stage::new().await;
+    state(&stage, 30).await;
+    let file = at(&stage, "copy");
+    let start = || {
+        let mut command = process::command(stage.settings());
+        command.args(["backup", "--force"]).arg(&file).stdout(Stdio::null());
+        command.stderr(Stdio::piped()).spawn().expect("it starts")
+    };
+    let both = [start(), start()];
+    for child in both {
+        let done = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let beaten = done.status.code() == Some(75) && said.contains("being written");
+        assert!(done.status.success() || beaten, "{said}");
+    }
+    assert_eq!(good(&file).bots[0].exchanges, 30);
+    assert_eq!(names(&stage, "copy"), ["copy"]);
+}

@@ -1,0 +1,303 @@
+//! `katana-bot restore`: good backups, bad ones, and a kill in the middle.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use katana::model::clock::Clock;
+use katana::model::ids::BotId;
+use katana::store::Store;
+use rusqlite::Connection;
+
+use crate::backup::{at, backup, bot, good, names, state};
+use crate::harness::Stage;
+use crate::mount::Mount;
+use crate::process::{self, Daemon, Output};
+
+mod first {
+    refinery::embed_migrations!("src/store/migrations");
+}
+
+async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {
+    let from = from.display().to_string();
+    process::run(stage, &[&["restore", from.as_str()], more].concat()).await
+}
+
+/// A state file of schema 1.
+fn of_schema_one(path: &Path, bot: BotId) {
+    let mut conn = Connection::open(path).expect("it opens");
+    let runner = first::migrations::runner().set_target(refinery::Target::Version(1));
+    runner.run(&mut conn).expect("migrated");
+    conn.execute("INSERT INTO bots (bot_id, next_offset) VALUES (?1, 0)", [bot.0]).expect("a bot");
+    let _: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).expect("WAL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restored_twice_the_old_states_are_kept_and_can_come_back() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    let conn = Connection::open(&path).expect("it opens");
+    conn.execute("DELETE FROM exchanges", []).expect("deleted");
+    drop(conn);
+
+    let out = restore(&stage, &file, &[]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("exchanges: 1") && out.stdout.contains("systemctl start"));
+    assert_eq!(good(&path).bots[0].exchanges, 1);
+    let kept = names(&stage, "katana.db.before-restore-");
+    assert_eq!(kept.len(), 1);
+    assert!(out.stdout.contains(&kept[0]), "{out:?}");
+    assert_eq!(good(&at(&stage, &kept[0])).bots[0].exchanges, 0);
+
+    let out = restore(&stage, &at(&stage, &kept[0]), &["--json"]).await;
+    let said: serde_json::Value = serde_json::from_str(&out.stdout).expect("JSON");
+    assert_eq!(said["bots"][0]["exchanges"], 0, "{said}");
+    assert_eq!(good(&path).bots[0].exchanges, 0);
+    assert_eq!(names(&stage, "katana.db.before-restore-").len(), 2);
+    let second = said["kept"].as_str().expect("a name");
+    assert_eq!(good(Path::new(second)).bots[0].exchanges, 1);
+    assert_eq!(names(&stage, "katana.db.restoring"), Vec::<String>::new());
+    good(&file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_the_new_one() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    // Somebody reads: the log cannot be emptied, and the last row is only there.
+    let reader = Connection::open(&path).expect("it opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM exchanges;").expect("reading");
+    let writer = Connection::open(&path).expect("it opens");
+    writer.execute("UPDATE exchanges SET question = 'newer'", []).expect("written");
+    assert!(at(&stage, "katana.db-wal").metadata().expect("a log").len() > 0);
+    let out = restore(&stage, &file, &[]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    drop((reader, writer));
+    let question = |path: &Path| -> String {
+        let conn = Connection::open(path).expect("it opens");
+        conn.query_row("SELECT question FROM exchanges", [], |r| r.get(0)).expect("a row")
+    };
+    assert_eq!(question(&path), "question 0");
+    let kept = names(&stage, "katana.db.before-restore-");
+    assert_eq!(question(&at(&stage, &kept[0])), "newer", "{kept:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
+    let mut stage = Stage::new().await;
+    let path = state(&stage, 2).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    let old = std::fs::read(&path).expect("it can be read");
+    let bytes = std::fs::read(&file).expect("it can be read");
+    let bad = at(&stage, "bad");
+    let third = bytes.len() / 3;
+    let mut broken = bytes.clone();
+    broken[third..third + 9000].fill(0xAB);
+    let newer = {
+        std::fs::copy(&file, &bad).expect("copied");
+        let conn = Connection::open(&bad).expect("it opens");
+        let sql = "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, checksum
+                   FROM refinery_schema_history LIMIT 1";
+        conn.execute(sql, []).expect("a migration");
+        drop(conn);
+        std::fs::read(&bad).expect("it can be read")
+    };
+    let edited = {
+        std::fs::copy(&file, &bad).expect("copied");
+        let conn = Connection::open(&bad).expect("it opens");
+        conn.execute("UPDATE refinery_schema_history SET checksum = '1'", []).expect("changed");
+        drop(conn);
+        std::fs::read(&bad).expect("it can be read")
+    };
+    let lacking = {
+        std::fs::copy(&file, &bad).expect("copied");
+        let conn = Connection::open(&bad).expect("it opens");
+        conn.execute("DROP INDEX inbox_new", []).expect("dropped");
+        drop(conn);
+        std::fs::read(&bad).expect("it can be read")
+    };
+    let other = {
+        std::fs::remove_file(&bad).expect("removed");
+        let conn = Connection::open(&bad).expect("it opens");
+        conn.execute("CREATE TABLE bots (bot_id INTEGER)", []).expect("a table");
+        drop(conn);
+        std::fs::read(&bad).expect("it can be read")
+    };
+    for (name, bytes, code, words) in [
+        ("truncated", &bytes[..third], 69, "damaged"),
+        ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
+        ("overwritten", &broken[..], 69, "damaged"),
+        ("empty", &[][..], 69, "no state file of katana-bot"),
+        (
+            "text",
+            &b"a letter to a friend, of some length, but no database"[..],
+            69,
+            "no state file",
+        ),
+        ("another database", &other[..], 69, "no state file of katana-bot"),
+        ("edited", &edited[..], 69, "no state file of katana-bot"),
+        ("an index is gone", &lacking[..], 69, "inbox_new is not there as schema"),
+        ("newer", &newer[..], 78, "newer version (schema 900"),
+    ] {
+        std::fs::write(&bad, bytes).expect("written");
+        for more in [&["--check"][..], &[]] {
+            let out = restore(&stage, &bad, more).await;
+            assert_eq!(out.code, Some(code), "{name}: {out:?}");
+            assert!(out.stderr.contains(words) && out.stderr.contains("hint: "), "{name}: {out:?}");
+        }
+        assert!(std::fs::read(&path).expect("it can be read") == old, "{name}: it was touched");
+    }
+    let out = restore(&stage, &at(&stage, "none"), &[]).await;
+    assert_eq!(out.code, Some(69), "{out:?}");
+    // A backup of another bot, knowingly or not.
+    stage.set("KATANA_TELEGRAM_TOKEN", "77:another-token-of-somebody");
+    let out = restore(&stage, &file, &[]).await;
+    assert_eq!(out.code, Some(78), "{out:?}");
+    assert!(
+        out.stderr.contains("nothing of bot 77, only of bot ")
+            && !out.stderr.contains("another-token")
+    );
+    assert!(std::fs::read(&path).expect("it can be read") == old);
+    let begun = names(&stage, "katana.db.");
+    assert_eq!(begun, ["katana.db.lock"], "nothing is left");
+    assert_eq!(restore(&stage, &file, &["--other-bot"]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_bot_is_never_restored_over() {
+    let stage = Stage::new().await;
+    let file = at(&stage, "copy");
+    let mut daemon = Daemon::start(&stage);
+    daemon.says("ready: Telegram answered the first poll").await;
+    backup(&stage, &file).await;
+    let out = restore(&stage, &file, &[]).await;
+    assert_eq!(out.code, Some(75), "{out:?}");
+    assert!(out.stderr.contains("in use") && out.stderr.contains("systemctl stop"), "{out:?}");
+    assert_eq!(restore(&stage, &file, &["--check"]).await.code, Some(0));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_restore_leaves_the_whole_old_state_or_the_whole_new_one() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 30).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    let small = at(&stage, "small");
+    std::fs::copy(&file, &small).expect("copied");
+    let conn = Connection::open(&small).expect("it opens");
+    conn.execute("DELETE FROM exchanges WHERE id > 10", []).expect("deleted");
+    drop(conn);
+    let (mut dice, mut olds, mut news) = (fastrand::Rng::with_seed(4), 0, 0);
+    for round in 0..24 {
+        let (from, new, old) = if round % 2 == 0 { (&small, 10, 30) } else { (&file, 30, 10) };
+        let now = good(&path).bots[0].exchanges;
+        let mut command = process::command(stage.settings());
+        command.arg("restore").arg(from).stdout(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        tokio::time::sleep(Duration::from_millis(dice.u64(1..250))).await;
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+        match good(&path).bots[0].exchanges {
+            n if n == new && now != new => news += 1,
+            n if n == now => olds += 1,
+            n => panic!("{n} exchanges, neither {new} nor {old}"),
+        }
+    }
+    eprintln!("killed: {olds} times before, {news} times after");
+    assert!(olds > 0, "no kill landed in the middle");
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    assert_eq!(names(&stage, "katana.db.restoring"), Vec::<String>::new());
+    let store = Store::open(&path, bot(&stage), Clock::system()).expect("it opens");
+    assert!(store.set_aside().is_none());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
+    let stage = Stage::new().await;
+    let (old, path) = (at(&stage, "old"), at(&stage, "katana.db"));
+    of_schema_one(&old, bot(&stage));
+    let out = restore(&stage, &old, &[]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("1; the next start brings it to "), "{out:?}");
+    assert_eq!(good(&path).schema, 1);
+    let newest = katana::store::newest_schema();
+    let copy = format!("katana.db.before-v{newest}");
+    let mut daemon = Daemon::start(&stage);
+    daemon.says("the old one was kept under this name").await;
+    assert!(daemon.log().contains(&copy), "{}", daemon.log());
+    daemon.says("ready: Telegram answered the first poll").await;
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    assert_eq!(good(&path).schema, newest);
+    assert_eq!(good(&at(&stage, &copy)).schema, 1);
+    let mut again = Daemon::start(&stage);
+    again.says("ready: Telegram answered the first poll").await;
+    assert!(!again.log().contains("kept under this name"), "only when something is migrated");
+    again.signal("TERM");
+    again.ended().await;
+    assert_eq!(names(&stage, "katana.db.before-"), [copy]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_for_a_copy_nothing_is_migrated() {
+    let mut stage = Stage::new().await;
+    let folder = at(&stage, "small");
+    let Some(mount) = Mount::new(&folder) else { return };
+    let path = folder.join("katana.db");
+    of_schema_one(&path, bot(&stage));
+    let conn = Connection::open(&path).expect("it opens");
+    let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
+                 duration_ms) VALUES (1, 5, 5, '', zeroblob(5000000), 'echo', 1, 1)";
+    conn.execute(sql, []).expect(sql);
+    drop(conn);
+    // Room to open the file, and not for another one.
+    let ballast = mount.fill();
+    let room = std::fs::OpenOptions::new().write(true).open(&ballast).expect("it opens");
+    let size = ballast.metadata().expect("it is there").len();
+    room.set_len(size - 500_000).expect("shorter");
+    drop(room);
+    stage.set("KATANA_STORE_PATH", &path.display().to_string());
+    let mut daemon = Daemon::start(&stage);
+    assert_eq!(daemon.ended().await.code(), Some(69), "{}", daemon.log());
+    assert!(daemon.log().contains("cannot keep a copy") && daemon.log().contains("make room"));
+    std::fs::remove_file(ballast).expect("room again");
+    assert_eq!(good(&path).schema, 1);
+    let mut daemon = Daemon::start(&stage);
+    daemon.says("the old one was kept under this name").await;
+    daemon.signal("TERM");
+    daemon.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_restores_for_the_user_of_the_bot() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    let (user, group) = (61_234, 61_235);
+    if chown(&path, Some(user), Some(group)).is_err() {
+        eprintln!("SKIPPED: files cannot be given away: the tests do not run as root");
+        return;
+    }
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    for name in ["katana.db", "katana.db.lock"] {
+        let about = at(&stage, name).metadata().expect("it is there");
+        assert_eq!((about.uid(), about.gid()), (user, group), "{name}");
+        assert_eq!(about.mode() & 0o777, 0o600, "{name}");
+    }
+    // The first restore on a new machine: there is only the folder.
+    std::fs::remove_file(&path).expect("removed");
+    chown(stage.dir.path(), Some(user), Some(group)).expect("given away");
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    assert_eq!(path.metadata().expect("it is there").uid(), user);
+}

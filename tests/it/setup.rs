@@ -1,0 +1,472 @@
+//! `katana-bot setup`: by flags, by a person at a terminal, again, and with a systemd in its place.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use botapi_sim::{Options, Sim};
+
+use crate::backup::{at, names};
+use crate::harness::{Stage, eventually};
+use crate::process::{self, Output};
+
+const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
+
+/// A stage whose bot has only the places of this test.
+async fn bare() -> Stage {
+    let mut stage = Stage::new().await;
+    for key in ["KATANA_TELEGRAM_TOKEN", "KATANA_ANSWER_PROVIDER", "KATANA_BOT_OWNERS"] {
+        stage.set(key, "");
+    }
+    stage.set("PATH", &path_with(&at(&stage, "bin")));
+    stage
+}
+
+fn path_with(bin: &Path) -> String {
+    format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", bin.display())
+}
+
+/// A program of this name that this stage finds first.
+fn program(stage: &Stage, name: &str, script: &str) {
+    let bin = at(stage, "bin");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(bin.join(name), PermissionsExt::from_mode(0o755)).expect("changed");
+}
+
+/// Arguments that keep everything within the stage's folder.
+fn args(stage: &Stage, more: &[&str]) -> Vec<String> {
+    let place = |name: &str| at(stage, name).display().to_string();
+    let mut args = vec!["setup".to_owned(), "--config".into(), place("katana-bot.toml")];
+    args.extend(["--credentials-dir".into(), place("credstore")]);
+    args.extend(["--alert-config".into(), place("check-heartbeat.toml")]);
+    args.extend(["--units-dir".into(), place("units")]);
+    args.extend(more.iter().map(|s| (*s).to_owned()));
+    args
+}
+
+/// Runs it with this standard input.
+fn scripted(stage: &Stage, input: &str, more: &[&str]) -> Output {
+    let mut command = process::command(stage.settings());
+    command.args(args(stage, more)).stdin(Stdio::piped());
+    finish(command, input)
+}
+
+fn finish(mut command: Command, input: &str) -> Output {
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // It may end without reading all of this.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    let done = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Output { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) }
+}
+
+fn secret(stage: &Stage, name: &str) -> Option<String> {
+    let path = at(stage, "credstore").join(name);
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{name}");
+    Some(std::fs::read_to_string(path).expect("it can be read").trim().to_owned())
+}
+
+fn shows_no_secret(out: &Output, secrets: &[&str]) {
+    for secret in secrets {
+        assert!(!out.stdout.contains(secret) && !out.stderr.contains(secret), "{out:?}");
+    }
+}
+
+/// A second bot with its own simulator.
+async fn second_bot() -> Sim {
+    let token = "7000000002:SIMULATOR-the-second-one-000000000000".to_owned();
+    let options = Options { token, ..Options::default() };
+    Sim::start(options).await.expect("the simulator starts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_flags_and_again_without_a_change() {
+    let stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let flags = ["--token-file", "-", "--provider", "openai", "--key-file", "-", "--model"];
+    let flags = [&flags[..], &["m-1", "--write-config", "--no-start"]].concat();
+    std::fs::write(at(&stage, "katana-bot.toml"), "# ours\n[log]\nlevel = \"debug\"\n")
+        .expect("ok");
+    let out = scripted(&stage, &format!("{token}\n{KEY}\n"), &flags);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("https://t.me/katana_sim_bot"), "{out:?}");
+    shows_no_secret(&out, &[&token, KEY]);
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token.clone()));
+    assert_eq!(secret(&stage, "katana-bot.openai-api-key").as_deref(), Some(KEY));
+    let config = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    assert!(config.starts_with("# ours\n[log]\nlevel = \"debug\"\n"), "{config}");
+    assert!(config.contains("[answer]\nprovider = \"openai\"\n"), "{config}");
+    assert!(config.contains("[openai]\nmodel = \"m-1\"\n"), "{config}");
+    // Nothing but the wish to be sure: all is kept.
+    let out = scripted(&stage, "", &["--non-interactive", "--no-start"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let out = scripted(&stage, &format!("{token}\n{KEY}\n"), &flags);
+    assert!(out.code == Some(0) && !out.stderr.contains("Written"), "{out:?}");
+    assert_eq!(std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("there"), config);
+    assert_eq!(names(&stage, "katana-bot.toml"), ["katana-bot.toml"]);
+    // The daemon takes what was written.
+    let state = at(&stage, "credentials");
+    std::fs::create_dir(&state).expect("a folder");
+    for id in ["telegram-token", "openai-api-key"] {
+        let from = at(&stage, "credstore").join(format!("katana-bot.{id}"));
+        std::fs::copy(from, state.join(id)).expect("copied");
+    }
+    let mut check = process::command(stage.settings());
+    check.env("CREDENTIALS_DIRECTORY", &state).arg("check-config");
+    let done = check.arg("--config").arg(at(&stage, "katana-bot.toml")).output().expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_wrong_is_named_and_nothing_is_written() {
+    let stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let line = format!("{token}\n");
+    let wrong = format!("{}\n", token.replace("only", "0nly"));
+    let given = ["--token-file", "-"];
+    let with = |more: &[&'static str]| [&given[..], more].concat();
+    let other = "[answer]\nprovider = \"anthropic\"\n";
+    for (input, flags, code, words) in [
+        ("", vec![], 64, "--token-file is missing"),
+        ("", given.to_vec(), 64, "--token-file holds no secret"),
+        ("no-token\n", given.to_vec(), 78, "not a bot token"),
+        (wrong.as_str(), given.to_vec(), 78, "Telegram refuses this token"),
+        (&line, with(&["--provider", "openai"]), 64, "--key-file is missing"),
+        (&line, with(&["--provider", "offline"]), 64, "--write-config is missing"),
+        (&line, with(&["--key-file", "-"]), 64, "--key-file needs --provider"),
+        (&line, with(&["--alert", "telegram"]), 64, "--alert-token-file is missing"),
+        (&line, with(&["--alert", "smtp"]), 64, "--smtp-host is missing"),
+        (&line, with(&["--instance", "../up"]), 64, "letters, digits"),
+        (&line, with(&["--token", "x"]), 64, "unexpected argument"),
+    ] {
+        let out = scripted(&stage, input, &[&flags[..], &["--no-start"]].concat());
+        assert_eq!(out.code, Some(code), "{flags:?}: {out:?}");
+        assert!(out.stderr.contains(words), "{words}: {out:?}");
+        shows_no_secret(&out, &[&token, wrong.trim(), "no-token\n"]);
+        assert!(names(&stage, "credstore").is_empty() && names(&stage, "katana-bot").is_empty());
+    }
+    // Somebody has decided otherwise in the file.
+    std::fs::write(at(&stage, "katana-bot.toml"), other).expect("written");
+    let flags = with(&["--provider", "offline", "--write-config", "--no-start"]);
+    let out = scripted(&stage, &line, &flags);
+    assert_eq!(out.code, Some(78), "{out:?}");
+    assert!(out.stderr.contains("[answer] provider = \"offline\""), "{out:?}");
+    assert_eq!(std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("there"), other);
+    // The watched bot cannot tell of itself.
+    let flags = with(&["--alert", "telegram", "--alert-token-file", "-", "--alert-chat-id", "5"]);
+    let out = scripted(&stage, &format!("{line}{line}"), &flags);
+    assert!(out.code == Some(78) && out.stderr.contains("same bot"), "{out:?}");
+    assert!(names(&stage, "credstore").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_channel_is_tried_at_once() {
+    let checker = Path::new(env!("CARGO_BIN_EXE_katana-bot")).with_file_name("check-heartbeat");
+    if !checker.exists() {
+        eprintln!("SKIPPED: no {}: cargo build -p check-heartbeat", checker.display());
+        return;
+    }
+    let mut stage = bare().await;
+    program(&stage, "check-heartbeat", &format!("exec {} \"$@\"", checker.display()));
+    let (second, token) = (second_bot().await, stage.sim.token().to_owned());
+    stage.set("TELEGRAM_ALERT_API_URL", &second.api_url());
+    second.say(5, "/start");
+    let state = at(&stage, "checker").display().to_string();
+    stage.set("STATE_DIRECTORY", &state);
+    let input = format!("{token}\n{}\n", second.token());
+    let flags = ["--token-file", "-", "--alert", "telegram", "--alert-token-file", "-"];
+    let flags = [&flags[..], &["--write-config", "--no-start", "--alert-chat-id", "5"]].concat();
+    let out = scripted(&stage, &input, &flags);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stderr.contains("The test alert was accepted"), "{out:?}");
+    shows_no_secret(&out, &[&token, second.token()]);
+    assert!(second.bot_messages(5)[0].text.contains("This is a test"));
+    assert_eq!(secret(&stage, "katana-bot.telegram-alert-token").as_deref(), Some(second.token()));
+    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
+    assert_eq!(config, "[[channel]]\ntype = \"telegram\"\nchat_id = 5\n");
+    // Again, by what is kept.
+    let again = ["--alert", "telegram", "--alert-chat-id", "5", "--no-start"];
+    assert_eq!(scripted(&stage, "", &again).code, Some(0));
+    assert_eq!(second.bot_messages(5).len(), 2);
+    // Nobody is there.
+    std::fs::remove_file(at(&stage, "check-heartbeat.toml")).expect("removed");
+    let flags = ["--alert", "telegram", "--alert-chat-id", "6", "--no-start", "--write-config"];
+    let out = scripted(&stage, "", &flags);
+    assert_eq!(out.code, Some(69), "{out:?}");
+    assert!(out.stderr.contains("test alert was not accepted"), "{out:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_channel_is_added_after_what_is_there() {
+    let stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let before = "# ours\nhost = \"h\"";
+    std::fs::write(at(&stage, "check-heartbeat.toml"), before).expect("written");
+    let flags = ["--token-file", "-", "--alert", "smtp", "--smtp-host", "mail.example.org"];
+    let more = ["--smtp-from", "Katana \"K\" <k@example.org>", "--smtp-to", "ops@example.org"];
+    let login = ["--smtp-user", "k", "--smtp-password-file", "-", "--smtp-tls", "starttls"];
+    let flags = [&flags[..], &more, &login, &["--write-config", "--no-start"]].concat();
+    let password = "four words of a pässword";
+    let out = scripted(&stage, &format!("{token}\n{password}\n"), &flags);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stderr.contains("check-heartbeat is not installed"), "{out:?}");
+    shows_no_secret(&out, &[&token, password]);
+    assert_eq!(secret(&stage, "katana-bot.smtp-alert-password").as_deref(), Some(password));
+    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("there");
+    assert!(config.starts_with(&format!("{before}\n\n[[channel]]\n")), "{config}");
+    let read = check_heartbeat::config::Config::parse(&config);
+    assert!(read.problems.is_empty() && read.channels.len() == 1, "{:?}", read.problems);
+    assert!(read.channels[0].settings.is_some(), "{config}");
+    // Another server is a decision for a person.
+    let flags = flags.iter().map(|f| if *f == "mail.example.org" { "mx.example.org" } else { f });
+    let out = scripted(&stage, &format!("{token}\n{password}\n"), &flags.collect::<Vec<_>>());
+    assert!(out.code == Some(78) && out.stderr.contains("mx.example.org"), "{out:?}");
+    assert_eq!(std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("there"), config);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
+    let stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let plain = scripted(&stage, &format!("{token}\n"), &["--token-file", "-", "--no-start"]);
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    // Secrets that setup does not ask for this time.
+    for name in ["openai-api-key", "smtp-alert-password"] {
+        std::fs::write(at(&stage, "credstore").join(format!("katana-bot.{name}")), KEY)
+            .expect("ok");
+    }
+    // As systemd-creds(1) is called: name in the arguments, secret on standard input.
+    program(
+        &stage,
+        "systemd-creds",
+        r#"case "$*" in "encrypt --name=telegram-token - -"|"encrypt --name=openai-api-key - -"|"encrypt --name=smtp-alert-password - -") rev ;; *) exit 3 ;; esac"#,
+    );
+    let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), None, "the plain one is gone");
+    let sealed = at(&stage, "credstore.encrypted/katana-bot.telegram-token");
+    let backwards: String = token.chars().rev().collect();
+    assert_eq!(std::fs::read_to_string(&sealed).expect("it is there").trim(), backwards);
+    let drop_in = "units/katana-bot.service.d/10-encrypted-credentials.conf";
+    let text = std::fs::read_to_string(at(&stage, drop_in)).expect("it is there");
+    let line = format!("[Service]\nLoadCredentialEncrypted=telegram-token:{}\n", sealed.display());
+    assert!(text.contains(&line) && text.contains("=openai-api-key:"), "{text}");
+    for unit in ["katana-bot-check", "katana-bot-check@"] {
+        let file = at(&stage, "units").join(format!("{unit}.service.d"));
+        let text = std::fs::read_to_string(file.join("10-encrypted-credentials.conf"));
+        assert!(text.expect("there").contains("LoadCredentialEncrypted=smtp-alert-password:"));
+    }
+    assert_eq!(std::fs::read_dir(at(&stage, "credstore")).expect("a folder").count(), 0);
+    // Kept, although nobody can read it here.
+    let out = scripted(&stage, "", &["--no-start"]);
+    assert!(out.code == Some(0) && sealed.exists(), "{out:?}");
+    // Back to plain.
+    let out = scripted(&stage, &format!("{token}\n"), &["--token-file", "-", "--no-start"]);
+    assert!(out.code == Some(0) && !sealed.exists(), "{out:?}");
+    let text = std::fs::read_to_string(at(&stage, drop_in)).expect("it is there");
+    assert!(!text.contains("telegram-token") && text.contains("openai-api-key"), "{text}");
+    program(&stage, "systemd-creds", "cat >&2; exit 1");
+    let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
+    assert!(out.code == Some(69) && out.stderr.contains("systemd-creds says: ***"), "{out:?}");
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token));
+}
+
+/// A person at a terminal, by script(1).
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    screen: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    /// `None`, with the reason printed, where there is no script(1).
+    fn open(stage: &Stage, more: &[&str]) -> Option<Self> {
+        let words = args(stage, more);
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_katana-bot"), words.join(" "));
+        let mut command = Command::new("script");
+        command.args(["-qefc", &line, "/dev/null"]).env_clear();
+        command.envs(stage.settings().iter().map(|(k, v)| (k, v))).env("SHELL", "/bin/sh");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(e) => {
+                eprintln!("SKIPPED: cannot run script(1): {e}; apt install bsdutils");
+                return None;
+            }
+        };
+        let (keys, mut out) = (child.stdin.take()?, child.stdout.take()?);
+        let screen = Arc::new(Mutex::new(String::new()));
+        let shown = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(n) = out.read(&mut bytes)
+                && n > 0
+            {
+                shown.lock().expect("it").push_str(&String::from_utf8_lossy(&bytes[..n]));
+            }
+        });
+        Some(Self { child, keys, screen })
+    }
+
+    fn shown(&self) -> String {
+        self.screen.lock().expect("the screen").clone()
+    }
+
+    /// Waits for a question and answers it.
+    async fn answer(&mut self, question: &str, keys: &str) {
+        let asked = eventually(|| self.shown().contains(question)).await;
+        assert!(asked, "{question:?} expected in:\n{}", self.shown());
+        self.keys.write_all(keys.as_bytes()).expect("typed");
+        self.keys.flush().expect("typed");
+    }
+
+    async fn ended(mut self) -> (Option<i32>, String) {
+        let child = Mutex::new(&mut self.child);
+        let gone = || child.lock().expect("it").try_wait().expect("it can be waited for").is_some();
+        assert!(eventually(gone).await, "it does not end:\n{}", self.screen.lock().expect("it"));
+        let code = self.child.wait().expect("it is gone").code();
+        (code, self.shown())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_asked_and_sees_no_secret() {
+    let stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let Some(mut terminal) = Terminal::open(&stage, &["--no-start"]) else { return };
+    terminal
+        .answer("Bot token from @BotFather (hidden):", "123456789:not-the-one-of-any-bot\r")
+        .await;
+    terminal.answer("refuses this token", &format!("x\u{7f}{token}\r")).await;
+    terminal.answer("1 to 4, or Enter", "1\r").await;
+    terminal.answer("Its key (hidden):", &format!("{KEY}\r")).await;
+    terminal.answer("1 or 2, or Enter", "\r").await;
+    terminal.answer("Add them? [Y/n]", "y\r").await;
+    let (code, screen) = terminal.ended().await;
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("Telegram knows the token: @katana_sim_bot"), "{screen}");
+    for secret in [token.as_str(), KEY, "not-the-one"] {
+        assert!(!screen.contains(secret), "{screen}");
+    }
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token.clone()));
+    assert_eq!(secret(&stage, "katana-bot.openai-api-key").as_deref(), Some(KEY));
+
+    // Again: what is set is shown as far as it may be, and Enter keeps it.
+    let mut terminal = Terminal::open(&stage, &["--no-start"]).expect("script runs");
+    terminal.answer("Enter keeps 700…:…", "\r").await;
+    terminal.answer("Enter to leave it as it is (openai)", "\r").await;
+    terminal.answer("1 or 2, or Enter", "\r").await;
+    let (code, screen) = terminal.ended().await;
+    assert!(code == Some(0) && !screen.contains("Written"), "{screen}");
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_gives_up_changes_nothing_and_gets_the_terminal_back() {
+    let stage = bare().await;
+    let Some(mut terminal) = Terminal::open(&stage, &["--no-start; echo; stty -a"]) else { return };
+    terminal.answer("Bot token from @BotFather (hidden):", "\u{3}").await;
+    let (_, screen) = terminal.ended().await;
+    assert!(screen.contains("given up; nothing was changed"), "{screen}");
+    for mode in [" echo ", " icanon ", " isig "] {
+        let words = screen.replace(['\r', '\n', ';'], " ");
+        assert!(words.contains(mode), "{mode}: {screen}");
+    }
+    assert!(names(&stage, "credstore").is_empty());
+}
+
+/// What systemctl(1) does, as far as setup asks: the unit runs with the credentials of the store.
+const SYSTEMCTL: &str = r#"
+echo "$@" >> "$DIR/orders"
+case "$1" in
+restart|start)
+    mkdir -p "$DIR/passed"
+    for id in telegram-token openai-api-key; do
+        cp "$DIR/credstore/katana-bot.$id" "$DIR/passed/$id" 2>/dev/null
+    done
+    if [ -f "$DIR/pid" ]; then kill "$(cat "$DIR/pid")"; rm -f "$DIR/log"; fi
+    CREDENTIALS_DIRECTORY="$DIR/passed" setsid "$BOT" run --config "$DIR/katana-bot.toml" \
+        </dev/null >/dev/null 2>"$DIR/log" & echo $! > "$DIR/pid" ;;
+show) if [ -f "$DIR/refuse" ]; then echo failed
+    elif grep -q "ready: Telegram" "$DIR/log"; then echo active; else echo activating; fi ;;
+esac
+"#;
+
+fn pid(stage: &Stage) -> Option<String> {
+    Some(std::fs::read_to_string(at(stage, "pid")).ok()?.trim().to_owned())
+}
+
+/// A machine on which systemd runs: /run of its own, by unshare(1).
+fn booted(stage: &Stage, input: &str, more: &[&str]) -> Output {
+    let boot = "mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", boot, "sh", env!("CARGO_BIN_EXE_katana-bot")]);
+    command.args(args(stage, more)).env_clear().stdin(Stdio::piped());
+    command.envs(stage.settings().iter().map(|(k, v)| (k, v)));
+    finish(command, input)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
+    let able =
+        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/run"]).output();
+    if !able.is_ok_and(|done| done.status.success()) {
+        eprintln!("SKIPPED: cannot make a mount namespace: the tests do not run as root");
+        return;
+    }
+    let mut stage = bare().await;
+    let token = stage.sim.token().to_owned();
+    let dir = stage.dir.path().display().to_string();
+    stage.set("DIR", &dir).set("BOT", env!("CARGO_BIN_EXE_katana-bot"));
+    program(&stage, "systemctl", SYSTEMCTL);
+    std::fs::write(at(&stage, "katana-bot.toml"), "").expect("written");
+    let input = format!("{token}\n");
+    let out = booted(&stage, &input, &["--token-file", "-"]);
+    let orders = || std::fs::read_to_string(at(&stage, "orders")).unwrap_or_default();
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("katana-bot runs.\nThe bot: https://t.me/katana_sim_bot\n"));
+    assert!(
+        orders().contains("enable katana-bot\nrestart --no-block katana-bot\n"),
+        "{}",
+        orders()
+    );
+    let code = out.stdout.split("/claim ").nth(1).expect("a code").trim().to_owned();
+    stage.sim.say(1000, &format!("/claim {code}"));
+    let owned = || stage.sim.bot_messages(1000).iter().any(|m| m.text.contains("owner"));
+    assert!(eventually(owned).await, "the code works: {:?}", stage.sim.bot_messages(1000));
+
+    // Nothing changed: nothing is restarted, and the bot has its owner.
+    let before = pid(&stage);
+    std::fs::write(at(&stage, "orders"), "").expect("written");
+    program(&stage, "systemctl", &SYSTEMCTL.replace("restart|start)", "restart)"));
+    let out = booted(&stage, "", &[]);
+    assert!(out.code == Some(0) && out.stdout.contains("It has an owner."), "{out:?}");
+    assert!(orders().contains("start --no-block") && !orders().contains("restart"), "{}", orders());
+    assert_eq!(pid(&stage), before);
+
+    std::fs::write(at(&stage, "refuse"), "").expect("written");
+    let out = booted(&stage, "", &[]);
+    assert!(out.code == Some(69) && out.stderr.contains("journalctl -u katana-bot"), "{out:?}");
+    let kill = format!("kill {}", before.expect("a pid"));
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_bots_has_its_own_names() {
+    let stage = bare().await;
+    let input = format!("{}\n", stage.sim.token());
+    let flags = ["--instance", "staging", "--token-file", "-", "--no-start"];
+    let out = scripted(&stage, &input, &flags);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(secret(&stage, "katana-bot@staging.telegram-token").is_some());
+    let stray: Vec<PathBuf> = std::fs::read_dir(at(&stage, "credstore"))
+        .expect("a folder")
+        .map(|e| e.expect("an entry").path())
+        .collect();
+    assert_eq!(stray.len(), 1, "{stray:?}");
+}

@@ -1,0 +1,194 @@
+//! Disks that give no answer, runs that never end, and places that are not what they seem.
+
+use std::io::{Seek, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use check_heartbeat::spool;
+
+use crate::place::{Place, Ran, ran};
+
+/// Removes the spare place of a test, which lies outside of its folder.
+struct Spare(std::path::PathBuf);
+
+impl Spare {
+    fn of(place: &Place) -> Self {
+        Self(spool::spare_for(&place.path("state")))
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils is needed");
+}
+
+fn down_and_recovered(place: &Place, spare: &Spare, problem: &str) {
+    place.stale();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        let ran = place.run(&[]);
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.err.contains(problem), "{ran:?}");
+        assert!(ran.err.contains(spare.0.to_str().unwrap()), "where it is remembered: {ran:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+    assert_eq!(place.kinds("a"), ["down"]);
+    place.good();
+    assert_eq!(place.run(&[]).status, 0);
+    assert_eq!(place.kinds("a"), ["down", "recovered"]);
+}
+
+/// Opening a pipe without a writer hangs like a call into a dead disk.
+#[test]
+fn a_disk_that_cannot_be_read_silences_nobody() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    std::fs::create_dir(place.path("state")).unwrap();
+    pipe(&place.path("state").join("incidents.json"));
+    let spare = Spare::of(&place);
+    place.stale();
+    let ran = place.run(&[]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("gave no answer"), "{ran:?}");
+    assert_eq!(place.kinds("a"), ["down"]);
+    assert!(spare.0.join("incidents.json").exists(), "kept in memory");
+}
+
+#[test]
+fn a_run_that_never_ends_silences_no_other() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let state = place.path("state");
+    std::fs::create_dir(&state).unwrap();
+    // This process plays the run that hangs in the kernel: it has the lock, since ten minutes.
+    let mut lock = std::fs::File::create(state.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let now = heartbeat::Now::read();
+    let since = serde_json::json!({
+        "time_ms": now.time_ms - 600_000,
+        "boot_id": now.boot_id,
+        "boot_ms": now.boot_ms.unwrap() - 600_000,
+    });
+    let holder = serde_json::json!({ "pid": std::process::id(), "since": since });
+    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let who = format!("lock for 10 min, pid {}: it hangs", std::process::id());
+    // It had told of the beginning before it hung, and its book can still be read.
+    lock.unlock().unwrap();
+    place.stale();
+    assert_eq!(place.run(&[]).status, 1);
+    assert_eq!(place.kinds("a"), ["down"]);
+    lock.lock().unwrap();
+    lock.set_len(0).and_then(|()| lock.rewind()).unwrap();
+    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let spare = Spare::of(&place);
+    down_and_recovered(&place, &spare, &who);
+    assert!(place.remembers(), "what the other run has is left alone");
+    // It ends at last, and all is as before.
+    drop(lock);
+    assert_eq!(place.run(&[]).status, 0);
+    assert!(!spare.0.join("incidents.json").exists(), "nothing is left in memory");
+    place.stale();
+    let ran = place.run(&[]);
+    assert!(!ran.err.contains("reboot"), "{ran:?}");
+    assert!(place.remembers());
+    place.good();
+    place.run(&[]);
+    assert_eq!(place.kinds("a"), ["down", "recovered", "down", "recovered"]);
+}
+
+/// A run whose calls of this kind on these files take so long; `None` where that cannot be played.
+fn delayed(place: &Place, call: &str, seconds: u32, files: &[&str]) -> Option<Ran> {
+    let inner = place.command(&[]);
+    let mut traced = Command::new("strace");
+    traced.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    traced.args(["-f", "-q", "-e", &format!("trace={call}"), "-o"]).arg(place.path("trace"));
+    traced.args(["-e", &format!("inject={call}:delay_enter={seconds}s")]);
+    for name in files {
+        traced.arg("-P").arg(place.path(name));
+    }
+    traced.arg(inner.get_program()).args(inner.get_args());
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED: strace is not installed (apt install strace)");
+        return None;
+    }
+    let ran = ran(traced);
+    if std::fs::metadata(place.path("trace")).map_or(0, |found| found.len()) == 0 {
+        eprintln!("SKIPPED: strace may not trace here: {ran:?}");
+        return None;
+    }
+    Some(ran)
+}
+
+#[test]
+fn a_disk_that_never_syncs_silences_nobody() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let spare = Spare::of(&place);
+    place.stale();
+    let files = ["state", "state/incidents.json.tmp"];
+    let Some(ran) = delayed(&place, "fsync", 8, &files) else { return };
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("gave no answer") && ran.err.contains("reboot"), "{ran:?}");
+    assert_eq!(place.kinds("a"), ["down"]);
+    assert!(spare.0.join("incidents.json").exists());
+}
+
+#[test]
+fn a_heartbeat_that_cannot_be_read_hides_no_other() {
+    let place = Place::new();
+    let other = place.path("other");
+    let watch = format!("[[watch]]\nname = \"other\"\nfile = \"{}\"\n", other.display());
+    place.configure(&format!("{}{watch}", place.command_channel("a")));
+    place.good();
+    let now = heartbeat::Now::read().time_ms;
+    std::fs::write(&other, format!("{now}\n")).unwrap();
+    let Some(ran) = delayed(&place, "read", 14, &["heartbeat"]) else { return };
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("bot: ") && ran.err.contains("no answer within 10 s"), "{ran:?}");
+    assert!(ran.out.starts_with("OK: other: "), "{ran:?}");
+    assert_eq!(place.kinds("a"), ["down"]);
+}
+
+#[test]
+fn a_folder_that_everybody_can_change_is_refused_with_a_hint() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    std::fs::create_dir(place.path("state")).unwrap();
+    std::fs::set_permissions(place.path("state"), PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::write(place.path("victim"), "precious").unwrap();
+    for name in ["lock", "incidents.json.tmp", "incidents.json"] {
+        let planted = place.path("state").join(name);
+        std::os::unix::fs::symlink(place.path("victim"), planted).unwrap();
+    }
+    let spare = Spare::of(&place);
+    down_and_recovered(&place, &spare, "everybody may write there (chmod o-w)");
+    assert_eq!(std::fs::read_to_string(place.path("victim")).unwrap(), "precious");
+}
+
+/// A pipe in the place of the configuration: nothing is known when the run has to be ended.
+#[test]
+fn the_whole_run_ends_in_time_whatever_hangs() {
+    if std::env::var_os("KATANA_TEST_REAL_TIMES").is_none() {
+        println!("SKIPPED: it takes 50 s (KATANA_TEST_REAL_TIMES=1)");
+        return;
+    }
+    let place = Place::new();
+    let config = place.path("pipe");
+    pipe(&config);
+    for (args, status) in [(&[][..], 1), (&["--nagios"], 3)] {
+        let begun = Instant::now();
+        let ran = place.run(&[&["--config", config.to_str().unwrap()], args].concat());
+        let took = begun.elapsed();
+        assert_eq!(ran.status, status, "{ran:?}");
+        assert!(format!("{ran:?}").contains("was ended after 49 s"), "{ran:?}");
+        assert!((Duration::from_secs(48)..Duration::from_secs(51)).contains(&took), "{took:?}");
+    }
+}
