@@ -1,7 +1,7 @@
 //! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
 //!
 //! Invariant: a service manager that does not read its socket holds up nobody for longer than
-//! [`PATIENCE`], and that only at the few turns of the process's life.
+//! two seconds, and that only at the few turns of the process's life.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,8 +1,8 @@
 //! One run: judge, say it, then tell people what they do not know yet.
 //!
 //! The judgement is printed before anything is sent, and needs neither configuration nor state nor
-//! network. The whole run ends within 50 s: channels get what is left until [`ALERTS`], each call
-//! into a disk has a limit of its own, and what hangs all the same is ended at [`LATE`] with the exit
+//! network. The whole run ends within 50 s: channels get what is left until `ALERTS`, each call
+//! into a disk has a limit of its own, and what hangs all the same is ended at `LATE` with the exit
 //! status that is known by then.
 
 use std::path::Path;
@@ -28,7 +28,7 @@ use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run.
 ///
-/// A second of patience with them and one last call into a disk fit in before [`LATE`].
+/// A second of patience with them and one last call into a disk fit in before `LATE`.
 const ALERTS: Duration = Duration::from_secs(43);
 
 /// When pings must be done, after the start of the run.

@@ -4,7 +4,7 @@
 //! or the new one. One run at a time holds the lock; another one knows that it is not alone. Where
 //! the folder cannot be written, as when the disk is full, a second place in memory serves. It does
 //! so too where the disk gives no answer, or holds up an earlier run that has the lock: no call into
-//! a place is waited for longer than [`PATIENCE`], and that place is left alone for the rest of the
+//! a place is waited for longer than `PATIENCE`, and that place is left alone for the rest of the
 //! run.
 
 use std::cell::Cell;
