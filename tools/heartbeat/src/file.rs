@@ -52,7 +52,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// The name of the temporary file that [`write`] uses, beside `path`.
+/// The name of the temporary file that [`write()`] uses, beside `path`.
 pub fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
