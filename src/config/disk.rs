@@ -15,9 +15,10 @@ pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
     // Opening a pipe that nobody writes to would wait for ever.
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
-    let read = file.and_then(|file| match file.metadata()?.is_file() {
-        true => file.take(most + 1).read_to_end(&mut bytes),
-        false => Err(std::io::Error::other("it is no regular file")),
+    let read = file.and_then(|file| match file.metadata()?.file_type() {
+        kind if kind.is_file() => file.take(most + 1).read_to_end(&mut bytes),
+        kind if kind.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        _ => Err(std::io::Error::other("it is no regular file")),
     });
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => {

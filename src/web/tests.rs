@@ -287,9 +287,14 @@ async fn only_the_admin_token_restarts() {
     let early = tokio::time::timeout(Duration::ZERO, stage.board.restart_asked()).await;
     assert!(early.is_err(), "nobody with the token asked yet");
     for headers in [bearer(TOKEN), format!("authorization: bearer  {TOKEN} \r\n")] {
+        let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
         let yes = stage.ask("POST", "/bot/restart", &headers).await;
         assert_eq!((yes.status, &yes.json()["accepted"]), (202, &true.into()));
         stage.board.restart_asked().await;
+        // Each costs connections and a poll, so a flood of them is refused.
+        let flood = stage.ask("POST", "/bot/restart", &headers).await;
+        assert_eq!(flood.status, 429, "{}", flood.body);
+        stage.end().await;
     }
     stage.end().await;
 }

@@ -136,6 +136,10 @@ fn a_file_that_cannot_be_read_says_why() {
             .contains("the configuration file cannot be read: there is no")
     );
     assert!(load(dir.path().to_owned()).contains("is a directory"));
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    assert!(load(pipe).contains("no regular file"), "and nobody waits for a writer");
     let big = written(dir.path(), "big", &"#".repeat(1024 * 1024 + 1));
     assert!(load(big).contains("larger than 1048576 bytes"));
     let binary = dir.path().join("binary");
