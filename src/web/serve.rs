@@ -35,7 +35,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, end: Cancellati
             // Further connections wait in the kernel's queue, in order.
             accepted = accept(&listener, not_before), if open.len() < limits::WEB_CONNECTIONS => {
                 match accepted {
-                    Ok((stream, _)) => open.push(answer(stream, router.clone(), end.clone())),
+                    Ok((stream, _)) => open.push(answer(stream, router.clone())),
                     Err(e) => {
                         tracing::warn!(error = %e, "cannot accept an HTTP connection");
                         not_before = Instant::now() + limits::WEB_ACCEPT_PAUSE;
@@ -51,8 +51,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, end: Cancellati
     let _ = tokio::time::timeout(limits::WEB_END_GRACE, rest).await;
 }
 
-/// One connection, from its first byte to its last.
-async fn answer(stream: TcpStream, router: Router, end: CancellationToken) {
+/// One connection, from its first byte to its last. The end does not cut it short: whoever was let in
+/// is answered, also when the request itself comes only after the end.
+async fn answer(stream: TcpStream, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits::WEB_HEADER_TIMEOUT)
@@ -60,15 +61,7 @@ async fn answer(stream: TcpStream, router: Router, end: CancellationToken) {
         .max_buf_size(BUFFER_BYTES)
         .keep_alive(false);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let polite = async {
-        tokio::pin!(connection);
-        tokio::select! {
-            ended = &mut connection => return ended,
-            () = end.cancelled() => connection.as_mut().graceful_shutdown(),
-        }
-        connection.await
-    };
-    let bounded = tokio::time::timeout(limits::WEB_REQUEST_TIMEOUT, polite);
+    let bounded = tokio::time::timeout(limits::WEB_REQUEST_TIMEOUT, connection);
     match AssertUnwindSafe(bounded).catch_unwind().await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(e))) => tracing::debug!(error = %e, "an HTTP connection ended early"),

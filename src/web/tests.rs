@@ -409,6 +409,19 @@ async fn a_half_sent_body_does_not_hold_the_end() {
 }
 
 #[tokio::test]
+async fn who_was_let_in_is_answered_after_the_end() {
+    let stage = Stage::new(LOOPBACK, None).await;
+    let mut early = TcpStream::connect(stage.address).await.unwrap();
+    // An answered request shows that the silent one was accepted before it.
+    assert_eq!(stage.get("/health").await.status, 200);
+    let ending = tokio::spawn(stage.end());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    early.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(read(&mut early).await.is_some(), "the connection was dropped");
+    ending.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named_with_a_remedy() {
     let stage = Stage::new(LOOPBACK, None).await;
     let e = Web::bind(stage.address).unwrap_err();
