@@ -1,7 +1,7 @@
 //! The routes, and the short answers among them.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -24,7 +24,7 @@ type Shared = State<Arc<Stand>>;
 /// All routes, behind the guard.
 pub(super) fn router(parts: Parts, address: SocketAddr) -> Router {
     let guard = Guard::new(address, Arc::clone(&parts.admin_token));
-    let stand = Arc::new(Stand { parts, guard, restarted: Mutex::default() });
+    let stand = Arc::new(Stand { parts, guard });
     Router::new()
         .route("/", get(root))
         .route("/health", get(healthy))
@@ -96,13 +96,6 @@ async fn bot_restart(State(stand): Shared, headers: HeaderMap, body: Bytes) -> R
     drop(body);
     if let Some(no) = stand.guard.refuses_to_act(&headers) {
         return no;
-    }
-    if !stand.may_restart() {
-        return refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            "a restart was asked for a moment ago",
-            "wait 5 seconds, and look at /bot/status",
-        );
     }
     stand.parts.board.ask_restart();
     tracing::warn!("a fresh intake was asked for over HTTP");

@@ -291,9 +291,6 @@ async fn only_the_admin_token_restarts() {
         let yes = stage.ask("POST", "/bot/restart", &headers).await;
         assert_eq!((yes.status, &yes.json()["accepted"]), (202, &true.into()));
         stage.board.restart_asked().await;
-        // Each costs connections and a poll, so a flood of them is refused.
-        let flood = stage.ask("POST", "/bot/restart", &headers).await;
-        assert_eq!(flood.status, 429, "{}", flood.body);
         stage.end().await;
     }
     stage.end().await;

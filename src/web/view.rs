@@ -1,8 +1,7 @@
 //! One look at the bot for one answer: the last report, how old it is, and what stands in the
 //! vitals now.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,8 +17,6 @@ use crate::supervise::{Phase, Report};
 pub(super) struct Stand {
     pub parts: Parts,
     pub guard: Guard,
-    /// When a restart was asked for last.
-    pub restarted: Mutex<Option<Instant>>,
 }
 
 /// One moment.
@@ -35,20 +32,7 @@ pub(super) struct View<'a> {
     pub stale: bool,
 }
 
-/// Shortest time between two restarts of the intake: each costs connections, and a poll.
-const RESTART_PAUSE: Duration = Duration::from_secs(5);
-
 impl Stand {
-    /// Whether a restart may be asked for now; if so, the next one may not for a while.
-    pub(super) fn may_restart(&self) -> bool {
-        let mut last = self.restarted.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < RESTART_PAUSE) {
-            return false;
-        }
-        *last = Some(Instant::now());
-        true
-    }
-
     pub(super) fn view(&self) -> View<'_> {
         let Parts { board, vitals, about, report_every, .. } = &self.parts;
         let report = board.report();
