@@ -76,7 +76,7 @@ struct Inner {
     queries: Histogram,
     commits: Arc<Histogram>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
-    _lock: Option<File>,
+    lock: Mutex<Option<File>>,
 }
 
 /// How long reading and committing took since the file was opened, in seconds.
@@ -142,7 +142,7 @@ impl Store {
                 fold,
                 queries: Histogram::new(histogram::STORE_S),
                 commits,
-                _lock: lock,
+                lock: Mutex::new(lock),
             }),
         })
     }
@@ -176,6 +176,8 @@ impl Store {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
         self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Nothing is written any more, so the next process need not wait for the last clone.
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// How long queries and commits took so far.

@@ -281,6 +281,9 @@ async fn every_metric_is_documented_and_exists() {
     assert!(gone.is_empty(), "docs/metrics.md: there are no such metrics: {gone:#?}");
     assert_eq!(documented.len(), rows.len(), "docs/metrics.md names one twice");
     // And what a scrape really holds is nothing else.
+    // The machine's figures come with the first report.
+    let looked = || stage.app().board().report().reading.system.is_some();
+    assert!(crate::harness::eventually(looked).await, "a first report");
     let endpoint = Endpoint::of(&stage);
     let scrape = endpoint.get("/metrics").await;
     let types = scrape.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' '));

@@ -44,7 +44,8 @@ fn code_length(text: &str) -> usize {
     let marks = &text[..run];
     let limit = if run >= 3 { text.len() } else { floor(text, run + CODE_BYTES) };
     let mut at = run;
-    while let Some(found) = text[at..limit].find(marks) {
+    // A run of marks may reach beyond the limit.
+    while let Some(found) = text.get(at..limit).and_then(|rest| rest.find(marks)) {
         let start = at + found;
         let length = text[start..].len() - text[start..].trim_start_matches('`').len();
         at = start + length;
@@ -98,6 +99,14 @@ mod tests {
             (r"\é\(a_é\)", r"\é$a_é$"),
         ] {
             assert_eq!(with_dollars(source), want, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_marks_may_cross_the_limit() {
+        for marks in 1..8 {
+            let code = format!("`{}{}\\(a_1\\)", "x".repeat(CODE_BYTES - 1), "`".repeat(marks));
+            assert!(with_dollars(&code).len() <= code.len(), "{marks}");
         }
     }
 }
