@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
@@ -226,12 +225,7 @@ impl Prepared {
             attempt += 1;
             self.vitals.failed(&self.vitals.polling, e.class());
             let pause = match e.again() {
-                _ if e.token_refused() => {
-                    crate::systemd::status(
-                        "Telegram refuses the token; get a new one from @BotFather",
-                    );
-                    limits::TOKEN_REFUSED_PAUSE
-                }
+                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
                 Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
@@ -270,7 +264,7 @@ async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<St
 }
 
 impl App {
-    /// Waits until Telegram has answered the first poll.
+    /// Waits until Telegram has answered the first poll; from then on the bot is at work.
     pub async fn ready(&mut self) {
         // The sender lives in `shared`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
@@ -344,8 +338,7 @@ fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: &Board) -> anyh
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
     let drain = tasks.drain().clone();
-    tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(reloader), drain.clone()));
-    tasks.spawn("ready", ready(shared.polling.subscribe(), board.clone(), drain));
+    tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(reloader), drain));
     Ok(())
 }
 
@@ -356,16 +349,4 @@ fn looping(shared: &Shared, which: Loop, run: impl Future<Output = ()> + Send + 
         run.await;
         vitals.end(which);
     });
-}
-
-/// Notes that the first poll was answered.
-async fn ready(mut polling: watch::Receiver<Polling>, board: Board, drain: CancellationToken) {
-    tokio::select! {
-        first = polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)) => {
-            if first.is_ok() {
-                board.enter(Phase::Running);
-            }
-        }
-        () = drain.cancelled() => {}
-    }
 }

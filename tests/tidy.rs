@@ -43,8 +43,7 @@ const SPAWNERS: &[(&str, &str)] = &[
     ("src/app/reload.rs", "reads files without blocking the runtime"),
     ("src/store/writer.rs", "the one thread that owns the writing connection"),
     ("src/store/mod.rs", "joins that thread without blocking the runtime"),
-    ("src/supervise/heartbeat.rs", "a dead disk must not hold a thread of the runtime"),
-    ("src/supervise/supervisor.rs", "the same"),
+    ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),
     ("src/app/reload.rs", "reads files, which may be many or on a slow disk"),
 ];
 

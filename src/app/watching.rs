@@ -76,14 +76,10 @@ impl Watching {
             let main = main.clone();
             move || main.fail("memory")
         };
-        let failed = {
-            let main = main.clone();
-            move || main.fail("supervise")
-        };
         let supervisor =
             Supervisor::new(Arc::clone(vitals), store.clone(), board.clone(), settings);
         let was_clean = move || clean.load(Ordering::SeqCst);
-        tasks.spawn("supervise", supervisor.run(end, was_clean, too_large, failed));
+        tasks.spawn("supervise", supervisor.run(end, was_clean, too_large));
         this
     }
 

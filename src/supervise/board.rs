@@ -1,12 +1,13 @@
 //! The board: where the last report hangs, and what people may ask of the process.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use super::report::{Phase, Report};
 use super::thresholds::Thresholds;
+use crate::model::swap::Swap;
 
 /// Shared by the supervisor, which writes, and everybody who shows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +19,8 @@ struct Inner {
     phase: AtomicU8,
     restart: Notify,
     look: Notify,
-    config_rejected: Mutex<Option<String>>,
-    thresholds: Mutex<Option<Thresholds>>,
+    config_rejected: Swap<Option<String>>,
+    thresholds: Swap<Option<Thresholds>>,
 }
 
 impl Board {
@@ -77,26 +78,23 @@ impl Board {
 
     /// A new configuration was refused for this reason, or a good one was taken over.
     pub fn set_config_rejected(&self, why: Option<String>) {
-        *lock(&self.0.config_rejected) = why;
+        self.0.config_rejected.set(why);
         self.0.look.notify_one();
     }
 
     /// Why the last new configuration was refused, while the old one stands.
     pub fn config_rejected(&self) -> Option<String> {
-        lock(&self.0.config_rejected).clone()
+        (*self.0.config_rejected.get()).clone()
     }
 
     /// Other thresholds from the next report on.
     pub fn set_thresholds(&self, thresholds: Thresholds) {
-        *lock(&self.0.thresholds) = Some(thresholds);
+        self.0.thresholds.set(Some(thresholds));
         self.0.look.notify_one();
     }
 
-    pub(super) fn new_thresholds(&self) -> Option<Thresholds> {
-        lock(&self.0.thresholds).take()
+    /// Those that were set last, if any were.
+    pub(super) fn thresholds(&self) -> Arc<Option<Thresholds>> {
+        self.0.thresholds.get()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

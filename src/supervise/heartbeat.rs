@@ -1,7 +1,6 @@
 //! The heartbeat file: the last report, for a checker that needs neither the daemon nor the network.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use heartbeat::{Heartbeat, Now};
 
@@ -16,9 +15,9 @@ const UNCLEAN: &str = "unclean_start";
 const REMEMBERED_MS: u64 = 3_600_000;
 const REMEMBERED: usize = 10;
 
-/// Writes the heartbeat.
+/// Writes the heartbeat. Its calls may block, as the disk does.
 pub(super) struct Pulse {
-    path: Arc<PathBuf>,
+    path: PathBuf,
     environment: String,
     /// Whether the last one could not be written, so that it is said once.
     broken: bool,
@@ -29,7 +28,7 @@ pub(super) struct Pulse {
 impl Pulse {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
         let unclean_boot_ms = unclean_starts(&path, &Now::read());
-        Self { path: Arc::new(path), environment, broken: false, unclean_boot_ms }
+        Self { path, environment, broken: false, unclean_boot_ms }
     }
 
     /// Milliseconds since each start that no clean stop came before, this one included.
@@ -39,21 +38,21 @@ impl Pulse {
     }
 
     /// The process is alive and thinks this of itself.
-    pub(super) async fn write(&mut self, report: &Report) {
+    pub(super) fn write(&mut self, report: &Report) {
         let verdict = match report.verdict.status {
             Status::Ok => heartbeat::Verdict::Ok,
             Status::Degraded => heartbeat::Verdict::Degraded,
             Status::Failing => heartbeat::Verdict::Failing,
         };
-        self.put(self.beat(report, verdict)).await;
+        self.put(&self.beat(report, verdict));
     }
 
     /// The process stops because somebody wanted it to.
-    pub(super) async fn stopped(&mut self, report: &Report) {
+    pub(super) fn stopped(&mut self, report: &Report) {
         let mut beat = self.beat(report, heartbeat::Verdict::Stopped);
         beat.findings.clear();
         beat.sequence += 1;
-        self.put(beat).await;
+        self.put(&beat);
     }
 
     fn beat(&self, report: &Report, verdict: heartbeat::Verdict) -> Heartbeat {
@@ -80,33 +79,26 @@ impl Pulse {
         }
     }
 
-    async fn put(&mut self, beat: Heartbeat) {
-        let path = Arc::clone(&self.path);
-        // A dead disk must not hold a thread of the runtime.
-        let wrote = tokio::task::spawn_blocking(move || {
-            heartbeat::write(&path, &beat).inspect_err(|_| {
+    fn put(&mut self, beat: &Heartbeat) {
+        let wrote = heartbeat::write(&self.path, beat);
+        match &wrote {
+            Err(e) => {
                 // On a full disk an old one would be taken for fresh for a while; a missing one is
                 // told at once, and removing needs no room.
-                let _ = std::fs::remove_file(&*path);
-            })
-        })
-        .await;
-        let failed = match wrote {
-            Ok(Ok(())) => None,
-            Ok(Err(e)) => Some(e.to_string()),
-            Err(e) => Some(e.to_string()),
-        };
-        match &failed {
-            Some(why) if !self.broken => tracing::error!(
-                path = %self.path.display(),
-                error = why,
-                "cannot write the heartbeat; whoever checks it will take the bot for dead \
-                 (watch.heartbeat_path)"
-            ),
-            None if self.broken => tracing::info!("the heartbeat can be written again"),
-            _ => {}
+                let _ = std::fs::remove_file(&self.path);
+                if !self.broken {
+                    tracing::error!(
+                        path = %self.path.display(),
+                        error = %e,
+                        "cannot write the heartbeat; whoever checks it will take the bot for dead \
+                         (watch.heartbeat_path)"
+                    );
+                }
+            }
+            Ok(()) if self.broken => tracing::info!("the heartbeat can be written again"),
+            Ok(()) => {}
         }
-        self.broken = failed.is_some();
+        self.broken = wrote.is_err();
     }
 }
 

@@ -78,14 +78,12 @@ impl Supervisor {
     }
 
     /// Judges until `end`; then the last heartbeat says *stopped*, when `clean` says so. `too_large`
-    /// is called once, when the process uses more memory than it may; `failed` when no verdict can be
-    /// formed any more.
+    /// is called once, when the process uses more memory than it may.
     pub async fn run(
         mut self,
         end: CancellationToken,
         clean: impl Fn() -> bool + Send,
         too_large: impl Fn() + Send,
-        failed: impl Fn() + Send,
     ) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,17 +97,12 @@ impl Supervisor {
             }
             self.vitals.turn(Loop::Supervise, self.every);
             // It asks the disk, which may be dead; that must not hold a thread of the runtime.
-            let stepped = tokio::task::spawn_blocking(move || {
+            self = apart(move || {
                 let report = self.step();
-                (self, report)
-            });
-            let Ok((this, report)) = stepped.await else {
-                // It panicked: nobody watches any more, so the process must not go on.
-                failed();
-                return;
-            };
-            self = this;
-            self.pulse.write(&report).await;
+                self.pulse.write(&report);
+                self
+            })
+            .await;
             let thresholds = self.judge.thresholds();
             if !told && self.system.as_ref().is_some_and(|s| over_limit(s, thresholds)) {
                 told = true;
@@ -123,14 +116,14 @@ impl Supervisor {
         }
         self.vitals.end(Loop::Supervise);
         if clean() {
-            self.pulse.stopped(&self.board.report()).await;
+            apart(move || self.pulse.stopped(&self.board.report())).await;
         }
     }
 
     /// One look at everything; the report hangs on the board.
     pub fn step(&mut self) -> Arc<Report> {
-        if let Some(thresholds) = self.board.new_thresholds() {
-            self.judge.set_thresholds(thresholds);
+        if let Some(thresholds) = &*self.board.thresholds() {
+            self.judge.set_thresholds(thresholds.clone());
         }
         self.look_at_machine();
         let pending = u64::try_from(self.vitals.pending.load(Ordering::Relaxed)).ok();
@@ -186,5 +179,17 @@ impl Supervisor {
         for finding in self.judge.closed() {
             tracing::info!(finding = finding.kind.name(), "ended; it was: {}", finding.text);
         }
+    }
+}
+
+/// Runs what may block. A panic in there is one of the task that waits for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(e) => match e.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
