@@ -28,14 +28,10 @@ mod window;
 mod words;
 
 pub use board::Board;
-pub use figures::LINE_CHARS;
-pub use judge::Judge;
 pub use probe::probe;
-pub use reading::{Gauge, Told, Waiting};
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
-pub use thresholds::{Thresholds, over_limit};
-pub use verdict::{Level, Seen, seen};
+pub use thresholds::Thresholds;
 pub use watchdog::{Bark, watchdog};
 pub use words::words;

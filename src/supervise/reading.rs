@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::report::{Depth, Happened, Reading, Spell, System};
@@ -38,12 +39,6 @@ pub struct Told {
     pub outbox_chats: u64,
     /// Milliseconds since each start without a clean stop before it.
     pub unclean_starts_ms: Vec<u64>,
-    /// Updates that wait at Telegram, when it was asked.
-    pub pending: Option<u64>,
-    /// Polling pauses because too much waits.
-    pub backlog_full: bool,
-    /// The owner paused answering.
-    pub paused: bool,
     /// The machine, when it was looked at.
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
@@ -85,7 +80,9 @@ impl Gauge {
 
     fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, told: Told) -> Reading {
         let clock_jump_ms = self.jumped(now_ms, wall_ms);
-        if told.backlog_full {
+        let so = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let backlog_full = so(&vitals.backlog_full);
+        if backlog_full {
             self.backlog_full_ms = Some(now_ms);
         }
         let depth = |waiting: Option<Waiting>| {
@@ -115,11 +112,11 @@ impl Gauge {
             inbox,
             outbox,
             outbox_chats: told.outbox_chats,
-            pending: told.pending,
-            updates_stuck: vitals.updates_stuck.load(std::sync::atomic::Ordering::Relaxed),
-            backlog_full: told.backlog_full,
+            pending: u64::try_from(vitals.pending.load(Ordering::Relaxed)).ok(),
+            updates_stuck: so(&vitals.updates_stuck),
+            backlog_full,
             backlog_full_ms: self.backlog_full_ms,
-            paused: told.paused,
+            paused: so(&vitals.paused),
             recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
             happened: happened.collect(),
             system: told.system,
@@ -184,7 +181,8 @@ impl Gauge {
 mod tests {
     use super::*;
     use crate::model::finding::Kind;
-    use crate::supervise::{Thresholds, seen};
+    use crate::supervise::Thresholds;
+    use crate::supervise::verdict::seen;
 
     const DAY_MS: i64 = 86_400_000;
 
@@ -239,7 +237,7 @@ mod tests {
             let level = found.iter().find(|f| f.kind == Kind::Conflict).map(|f| f.level);
             (level, reading.conflict.map(|s| s.count))
         };
-        use crate::supervise::Level::{Hold, Raise};
+        use crate::supervise::verdict::Level::{Hold, Raise};
         assert_eq!(at(5, 0), (None, None));
         assert_eq!(at(10, 1), (Some(Hold), Some(1)), "our own restart");
         assert_eq!(at(100, 0), (Some(Hold), Some(1)));
@@ -270,8 +268,8 @@ mod tests {
     fn after_a_full_backlog_polling_gets_its_time() {
         let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
         let mut stalled = |s: u64, full: bool| {
-            let told = Told { backlog_full: full, ..Told::default() };
-            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, told);
+            vitals.backlog_full.store(full, Ordering::Relaxed);
+            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
             let found = seen(&reading, &Thresholds::default());
             found.iter().any(|f| f.kind == Kind::PollStalled)
         };

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -126,7 +125,6 @@ impl Supervisor {
             self.judge.set_thresholds(thresholds.clone());
         }
         self.look_at_machine();
-        let pending = u64::try_from(self.vitals.pending.load(Ordering::Relaxed)).ok();
         let reading = self.gauge.read(
             &self.vitals,
             Told {
@@ -135,9 +133,6 @@ impl Supervisor {
                 outbox_chats: self.store.outbox_chats().unwrap_or_default(),
                 unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
-                pending,
-                backlog_full: self.vitals.backlog_full.load(Ordering::Relaxed),
-                paused: self.vitals.paused.load(Ordering::Relaxed),
                 system: self.system.clone(),
                 config_rejected: self.board.config_rejected(),
                 conflict: Some(self.judge.thresholds().conflict),

@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::figures::LINE_CHARS;
+use super::thresholds::over_limit;
+use super::verdict::{Level, seen};
 use super::*;
 use crate::model::beat::{Loop, Overdue};
 use crate::model::finding::{Kind, Severity};

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use botapi_sim::Fault;
 use check_heartbeat::channel::{ChannelConfig, Environment, Failure, ping};
 
-use crate::peers::{Peer, closed_port};
+use crate::peers::{Peer, closed_port, request};
 use crate::postbox::{Postbox, Setup};
 use crate::telegram::{self, TOKEN, Telegram};
 use crate::{fails, later, open, within};
@@ -85,9 +85,7 @@ fn assert_clean(failure: &Failure) {
 /// Repeats what it was asked in the description of its error, in every form.
 fn parrot(status: &'static str) -> Peer {
     Peer::serve(move |mut connection, _| {
-        let mut buffer = [0; 8192];
-        let count = connection.read(&mut buffer).unwrap_or(0);
-        let asked = String::from_utf8_lossy(&buffer[..count]).into_owned();
+        let asked = request(&mut connection);
         let path = asked.split(' ').nth(1).unwrap_or_default();
         let encoded = path.replace(':', "%3A").replace('/', "%2f");
         let b64 = base64::engine::general_purpose::STANDARD.encode(path);

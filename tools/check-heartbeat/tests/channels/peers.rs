@@ -59,8 +59,7 @@ impl Peer {
     pub fn answering(answer: impl Into<String>) -> Self {
         let answer = answer.into();
         Self::serve(move |mut connection, _| {
-            let mut buffer = [0; 16 * 1024];
-            let _ = connection.read(&mut buffer);
+            request(&mut connection);
             let _ = connection.write_all(answer.as_bytes());
         })
     }
@@ -91,6 +90,27 @@ impl Drop for Peer {
         self.stop.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
+}
+
+/// Reads one HTTP request whole, head and body, however it was cut on its way. A server that closes
+/// with a part of it unread resets the connection, and the client may lose the answer to that.
+pub fn request(connection: &mut impl Read) -> String {
+    let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&read).to_ascii_lowercase();
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let body = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let body = body.map_or(0, |length| length.trim().parse().expect("a length"));
+            if read.len() >= head.len() + 4 + body {
+                break;
+            }
+        }
+        match connection.read(&mut buffer) {
+            Ok(count @ 1..) => read.extend_from_slice(&buffer[..count]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&read).into_owned()
 }
 
 /// A port that nobody listens on.
