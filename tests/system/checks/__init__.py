@@ -1,0 +1,41 @@
+"""What the package promises, in the order in which an administrator meets it.
+
+Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
+"""
+
+from . import alerts, faults, first, many, upkeep
+
+ALL = [
+    first.installing_pulls_nothing_else,
+    first.without_a_token_it_waits_and_nothing_fails,
+    first.units_are_clean_here,
+    first.with_a_token_it_starts_and_says_how_it_is,
+    first.a_conversation_works,
+    first.the_journal_is_useful,
+    first.secrets_are_not_to_be_seen,
+    first.anybody_may_check_the_heartbeat,
+    alerts.alerts_reach_a_second_bot,
+    faults.a_kill_loses_nothing,
+    faults.a_process_that_hangs_is_restarted,
+    faults.a_reload_changes_what_it_says,
+    faults.a_bad_configuration_is_said_once_and_at_once,
+    alerts.an_outage_is_told_once_and_its_end_once,
+    faults.exits_in_a_loop_are_told_once,
+    faults.a_missing_token_is_waited_for,
+    faults.a_wrong_token_is_named,
+    many.instances_do_not_touch_each_other,
+    many.the_socket_refuses_nobody,
+    upkeep.an_update_loses_nothing,
+    alerts.cron_and_timer_tell_nothing_twice,
+    many.supervisor_runs_it_too,
+    upkeep.removing_keeps_what_is_yours,
+    upkeep.purging_leaves_nothing,
+]
+
+# What all others stand on.
+START = [
+    first.installing_pulls_nothing_else,
+    first.with_a_token_it_starts_and_says_how_it_is,
+    first.a_conversation_works,
+    alerts.alerts_reach_a_second_bot,
+]

@@ -1,0 +1,91 @@
+"""The first hours: install, token, first conversation."""
+
+import json
+import re
+
+from stage import BOT, CONFIG, OWNER, TOKEN_FILE
+
+
+def installing_pulls_nothing_else(stage):
+    said = stage.machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
+    new = said.split("NEW packages will be installed:")[1].split("0 upgraded")[0].split()
+    assert new == ["katana-bot"], new
+    assert "README.Debian says how to give it one" in said, said
+
+
+def without_a_token_it_waits_and_nothing_fails(stage):
+    assert stage.machine.say("systemctl is-enabled katana-bot").strip() == "enabled"
+    assert stage.state() == "inactive"
+    status = stage.machine.run("systemctl status katana-bot").stdout
+    assert TOKEN_FILE in status and "was not met" in status, status
+    assert stage.machine.say("systemctl is-system-running").strip() == "running"
+    assert stage.machine.show("katana-bot-check.timer", "ActiveState") == "active"
+    assert stage.machine.say("stat -c %a:%U /etc/credstore").strip() == "700:root"
+
+
+def units_are_clean_here(stage):
+    units = "katana-bot.service katana-bot@x.service katana-bot-check.service katana-bot.socket"
+    units += " katana-bot-check.timer katana-bot-failed.service katana-bot-failed@x.service"
+    done = stage.machine.run(f"systemd-analyze verify --man=no {units}")
+    said = (done.stdout + done.stderr).strip()
+    assert done.returncode == 0 and not said, said
+    for unit in ["katana-bot.service", "katana-bot-check.service"]:
+        stage.machine.say(f"systemd-analyze security --threshold=11 {unit}")
+
+
+def with_a_token_it_starts_and_says_how_it_is(stage):
+    machine = stage.machine
+    machine.put(TOKEN_FILE, BOT + "\n", 0o600)
+    machine.put(CONFIG, f'[telegram]\napi_url = "{stage.sim("bot")}"\n')
+    machine.say("systemctl start katana-bot", timeout=60)
+    assert stage.state() == "active"
+    status = machine.say("systemctl status katana-bot")
+    assert re.search(r'Status: ".*[a-z]{2,}.*"', status), status
+    assert machine.show("katana-bot", "Type") == "notify"
+    owner = machine.say("ps -o user= -p $(systemctl show --value -p MainPID katana-bot)").strip()
+    assert owner.startswith("katana"), owner
+
+
+def a_conversation_works(stage):
+    claim = stage.machine.until(
+        "the claim code", lambda: re.search(r"/claim [A-Z0-9-]+", stage.journal())
+    )
+    stage.says(claim.group(0))
+    stage.machine.until("an answer to the claim", stage.heard)
+    stage.says("What does the heartbeat mean?")
+    assert "heartbeat" in stage.hears("heartbeat.md")
+
+
+def the_journal_is_useful(stage):
+    by_unit, by_name = stage.journal("-u katana-bot"), stage.journal("-t katana-bot")
+    for words in ["ready: Telegram answered the first poll", "message received"]:
+        assert words in by_unit and words in by_name, words
+    warnings = stage.journal("-u katana-bot -p warning")
+    assert "nobody owns this bot yet" in warnings and "message received" not in warnings
+    chat = stage.journal(f"-u katana-bot CHAT_ID={OWNER} -o json").splitlines()
+    entries = [json.loads(line) for line in chat]
+    received = [e for e in entries if e["MESSAGE"].startswith("message received")]
+    assert received and all(e["PRIORITY"] == "6" and e["UPDATE_ID"] for e in received), chat
+
+
+def secrets_are_not_to_be_seen(stage):
+    machine = stage.machine
+    secret = BOT.split(":")[1]
+    pid = machine.show("katana-bot", "MainPID")
+    for place in [f"cat /proc/{pid}/cmdline /proc/{pid}/environ", "journalctl -q --no-pager -u 'katana-bot*'",
+                  "cat /run/katana-bot/heartbeat", "systemctl show katana-bot"]:
+        assert secret not in machine.say(place).replace("\0", " "), place
+    assert machine.say("stat -c %a:%U /var/lib/katana-bot").strip() == "700:katana-bot"
+    for path in ["/var/lib/katana-bot/katana.db", TOKEN_FILE]:
+        for user in ["nobody", "katana-check"]:
+            done = machine.run(f"runuser -u {user} -- cat {path}")
+            assert done.returncode != 0 and "Permission denied" in done.stderr, (user, path)
+
+
+def anybody_may_check_the_heartbeat(stage):
+    # With a private /proc as the bot has: nspawn shows others a boot id of its own.
+    alike = "systemd-run --pipe --wait --quiet --uid=nobody -p ProtectProc=invisible"
+    said = stage.machine.say(f"{alike} check-heartbeat --no-alert")
+    assert said.startswith("OK: katana-bot (production)"), said
+    stage.machine.say("systemctl start katana-bot-check.service")
+    assert "OK: katana-bot (production)" in stage.journal("-u katana-bot-check")

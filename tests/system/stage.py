@@ -1,0 +1,99 @@
+"""The machine, the package, and the simulated bots that all checks share."""
+
+import json
+import time
+
+BOT = "7000000001:SYSTEM-test-token-of-the-bot-00001"
+OTHER_BOT = "7000000002:SYSTEM-test-token-of-staging-002"
+ALERTS = "7000000003:SYSTEM-test-token-for-alerts-0003"
+WRONG = "7000000001:SYSTEM-test-token-that-was-revoked"
+
+OWNER = 1001
+ADMIN = 4711
+TOKEN_FILE = "/etc/credstore/katana-bot.telegram-token"
+CONFIG = "/etc/katana-bot/katana-bot.toml"
+CHECKER = "/etc/katana-bot/check-heartbeat.toml"
+
+
+class Stage:
+    """The machine, the package, and three simulated bots: production, staging, alerts."""
+
+    PORTS = {"bot": 8481, "staging": 8482, "alerts": 8483}
+
+    def __init__(self, machine, package, simulator):
+        self.machine = machine
+        self.package = package
+        self.before = self.files()
+        machine.copy(simulator, "/srv/sim", 0o755)
+        machine.copy(package, f"/srv/{package.name}")
+        for name, token in [("bot", BOT), ("staging", OTHER_BOT), ("alerts", ALERTS)]:
+            port = self.PORTS[name]
+            command = f"/srv/sim serve --control --limits off --listen 127.0.0.1:{port} --token {token}"
+            machine.say(f"systemd-run -q --unit=sim-{name} {command}")
+            machine.until("the simulator", lambda url=self.sim(name): machine.http(url)[0])
+
+    def sim(self, name, path=""):
+        return f"http://127.0.0.1:{self.PORTS[name]}{path}"
+
+    def says(self, text, name="bot", user=OWNER):
+        """Somebody writes to a bot."""
+        body = {"user_id": user, "text": text}
+        code, said = self.machine.http(self.sim(name, "/control/say"), body)
+        assert code == 200, said
+
+    def heard(self, name="bot", user=OWNER):
+        """What the bot wrote to somebody, in order."""
+        code, said = self.machine.http(self.sim(name, f"/control/transcript?chat_id={user}"))
+        assert code == 200, said
+        chat = json.loads(said).get(str(user), [])
+        return [message["text"] for message in chat if message["from_bot"]]
+
+    def hears(self, words, name="bot", user=OWNER, within=30):
+        """Waits for a message with these words, and gives it."""
+        find = lambda: next((m for m in self.heard(name, user) if words in m), None)
+        return self.machine.until(f"a message with {words!r}", find, within)
+
+    def alerts(self):
+        return self.heard("alerts", ADMIN)
+
+    def journal(self, options="-u katana-bot", since=None):
+        after = f" --after-cursor='{since}'" if since else ""
+        return self.machine.say(f"journalctl --no-pager -q {options}{after}")
+
+    def cursor(self):
+        """A place in the journal."""
+        said = self.machine.say("journalctl -q -n 0 --show-cursor")
+        return said.strip().removeprefix("-- cursor: ")
+
+    def state(self, unit="katana-bot"):
+        return self.machine.show(unit, "ActiveState")
+
+    def is_active(self, within=30, unit="katana-bot"):
+        self.machine.until(f"{unit} is active", lambda: self.state(unit) == "active", within)
+
+    def files(self):
+        """Every file that could be left behind."""
+        find = (
+            "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /root -o -path /srv"
+            " -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg"
+            " -o -path /var/tmp \\) -prune -o -print; find /run -name '*katana*'"
+        )
+        return set(self.machine.run(find).stdout.split("\n"))
+
+
+def quiet(stage):
+    """Waits until the checker has nothing to say: no incident is open."""
+    open_ = "test -e /var/lib/katana-check/incidents.json"
+    stage.is_active()
+    stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within=40)
+
+
+def recovered(stage, count):
+    stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within=30)
+    time.sleep(11)
+    assert len(stage.alerts()) == count, stage.alerts()[count - 2 :]
+    assert "RECOVERED" in stage.alerts()[-1], stage.alerts()[-1]
+
+
+def bot_messages(stage):
+    return json.loads(stage.machine.http(stage.sim("bot", "/control/state"))[1])["bot_messages"]
