@@ -128,14 +128,56 @@ fn the_examples_for_drop_ins_are_good() {
         let copy = folder.join(example.file_name());
         std::fs::copy(example.path(), &copy).expect("copied");
         let said = verified(root.path(), "katana-bot.service");
-        // Its two keys are for newer versions, as it says itself.
-        let newer = example.file_name() == "growing-restart-delay.conf";
-        let foreign = said.lines().filter(|l| !(newer && l.contains("Unknown key 'Restart")));
-        assert_eq!(foreign.collect::<String>(), "", "{}", copy.display());
+        assert_eq!(said, "", "{}", copy.display());
         std::fs::remove_file(copy).expect("removed");
         seen += 1;
     }
-    assert!(seen >= 4, "{seen}");
+    assert!(seen >= 3, "{seen}");
+}
+
+/// What the generator writes beside a systemd of this version: paths and texts.
+fn generated(version: &str) -> Vec<(String, String)> {
+    let (bin, out) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let systemctl = bin.path().join("systemctl");
+    std::fs::write(
+        &systemctl,
+        format!("#!/bin/sh\necho 'systemd {version} ({version}.1-1)'\necho +PAM\n"),
+    )
+    .expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&systemctl, mode).expect("executable");
+    let status = Command::new(top().join(UNITS).join("generators/katana-bot-restart-delay"))
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.path().display()))
+        .arg(out.path())
+        .status();
+    assert!(status.expect("it runs").success());
+    let mut all = Vec::new();
+    for folder in std::fs::read_dir(out.path()).expect("a folder").flatten() {
+        for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
+            let text = std::fs::read_to_string(file.path()).expect("text");
+            all.push((folder.file_name().into_string().expect("a name"), text));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn the_restart_delay_grows_where_systemd_knows_how() {
+    assert_eq!(generated("252"), []);
+    assert_eq!(generated("253"), []);
+    for version in ["254", "257"] {
+        let all = generated(version);
+        let units: Vec<_> = all.iter().map(|(unit, _)| unit.as_str()).collect();
+        assert_eq!(units, ["katana-bot.service.d", "katana-bot@.service.d"], "{version}");
+        for (_, text) in &all {
+            let first: u64 = value(&unit("katana-bot.service"), "RestartSec").parse().expect("s");
+            let last: u64 = value(text, "RestartMaxDelaySec").parse().expect("seconds");
+            assert!(first < last && last <= 60, "{text}");
+            assert!(value(text, "RestartSteps").parse::<u64>().expect("a number") > 1);
+        }
+    }
 }
 
 #[test]

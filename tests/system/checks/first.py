@@ -31,6 +31,10 @@ def units_are_clean_here(stage):
     assert done.returncode == 0 and not said, said
     for unit in ["katana-bot.service", "katana-bot-check.service"]:
         stage.machine.say(f"systemd-analyze security --threshold=11 {unit}")
+    version = int(stage.machine.say("systemctl --version").split()[1])
+    for unit in ["katana-bot", "katana-bot@x"]:
+        longest = stage.machine.show(unit, "RestartMaxDelayUSec")
+        assert longest == ("1min" if version >= 254 else ""), (version, longest)
 
 
 def with_a_token_it_starts_and_says_how_it_is(stage):
