@@ -266,6 +266,23 @@ mod tests {
     }
 
     #[test]
+    fn text_leaves_message_ids_to_the_journal() {
+        let out = Captured::default();
+        let writer = out.clone();
+        let layer = tracing_subscriber::fmt::layer().fmt_fields(WithoutIds);
+        let layer = layer.with_ansi(false).with_target(false).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            let id = catalog::Entry::Ready.id();
+            tracing::info!(message_id = id, finding = "cpu_high", chat_id = 7, "words");
+            tracing::info!(message_id = Some(id), error = %"bad", "more");
+        });
+        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<_> = text.lines().map(|line| line.split_once("INFO ").unwrap().1).collect();
+        assert_eq!(said[0], "words finding=\"cpu_high\" chat_id=7");
+        assert_eq!(said[1], "more error=bad");
+    }
+
+    #[test]
     fn secrets_never_reach_a_sink() {
         let token = "123456:SECRETsecretSECRETsecret";
         let next = "123456:ANOTHERanotherANOTHER";

@@ -207,6 +207,11 @@ fn the_logging_page_lists_every_message_id() {
     }
     let write = "KATANA_TEST_WRITE=1 cargo test --test catalog";
     assert!(read(name) == wanted, "{name} is out of date: {write}");
+    let known: BTreeSet<&str> = Entry::all().map(Entry::id).collect();
+    let is_id = |w: &&str| w.len() == 32 && w.chars().all(|c| c.is_ascii_hexdigit());
+    let stale = before.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_id);
+    let stale: Vec<_> = stale.filter(|id| !known.contains(id)).collect();
+    assert!(stale.is_empty(), "{name} names ids that are none: {stale:?}");
 }
 
 #[test]
