@@ -58,6 +58,7 @@ class Machine:
     """A booted system. Use it in a `with`."""
 
     def __init__(self, release):
+        self.release = release
         self.kept = image(release)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="katana-system-"))
         self.root = self.folder / "root"

@@ -27,6 +27,7 @@ class Stage:
         self.machine = machine
         self.package = package
         self.before = self.files()
+        self.names = set(machine.say("cut -d: -f1 /etc/passwd /etc/group").split())
         machine.copy(simulator, "/srv/sim", 0o755)
         machine.copy(package, f"/srv/{package.name}")
         for name, token in self.TOKENS.items():

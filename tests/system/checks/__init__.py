@@ -39,6 +39,7 @@ ALL = [
     upkeep.a_library_that_changes_restarts_it,
     alerts.cron_and_timer_tell_nothing_twice,
     many.supervisor_runs_it_too,
+    upkeep.piuparts_finds_nothing_left,
     upkeep.removing_keeps_what_is_yours,
     upkeep.purging_leaves_nothing,
 ]

@@ -1,6 +1,5 @@
 """Backup, update and return, libraries that change, removal."""
 
-import json
 import re
 import shutil
 import sqlite3
@@ -10,7 +9,7 @@ import time
 import previous
 from load import asking, socket_held, writing
 from machine import Unable
-from stage import CHECKER, CONFIG, OWNER, TOKEN_FILE, quiet
+from stage import CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, quiet
 
 STATE = "/var/lib/katana-bot"
 DATABASE = f"{STATE}/katana.db"
@@ -143,6 +142,25 @@ def a_library_that_changes_restarts_it(stage):
     machine.say("rm /etc/needrestart/conf.d/simulator.conf")
 
 
+def piuparts_finds_nothing_left(stage):
+    """Debian's own tool, on this machine, with a system that was never booted."""
+    if not shutil.which("piuparts"):
+        raise Unable("piuparts is not there (apt install piuparts)")
+    folder = stage.machine.folder / "piuparts"
+    folder.mkdir(exist_ok=True)
+    # Nothing is fetched: the package needs nothing that is not there.
+    script = folder / "post_chroot_unpack_offline"
+    script.write_text("#!/bin/sh\nrm -f /etc/apt/sources.list.d/*\n: >/etc/apt/sources.list\n")
+    script.chmod(0o755)
+    command = ["piuparts", "--existing-chroot", str(stage.machine.kept), "--keep-sources-list"]
+    command += ["--scriptsdir", str(folder), "--no-eatmydata", "-d", stage.machine.release]
+    done = subprocess.run(
+        command + [str(stage.package)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+    found = [line for line in done.stdout.splitlines() if "FAIL" in line or "not owned" in line]
+    assert done.returncode == 0 and "PASS: All tests" in done.stdout, found or done.stdout[-900:]
+
+
 def knows_me(stage):
     """What the bot tells its owner about them: the role, and how much it remembers."""
     before = len(stage.heard())
@@ -187,10 +205,34 @@ def removing_keeps_what_is_yours(stage):
 
 def purging_leaves_nothing(stage):
     machine = stage.machine
+    # All that an administrator can have switched on.
+    machine.put("/etc/katana-bot/purged.toml", f'[telegram]\napi_url = "{stage.sim("setup")}"\n')
+    machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
+    machine.say(
+        "katana-bot setup --instance purged --non-interactive --no-start --encrypt --token-file - </srv/answers"
+        " && systemctl enable katana-bot@purged katana-bot-check@purged.timer katana-bot.socket 2>&1"
+    )
+    machine.say("rm -rf /srv/answers /etc/systemd/system/katana-bot-check.timer.d && systemctl daemon-reload")
+    machine.say("test -e /etc/systemd/system/katana-bot@purged.service.d/10-encrypted-credentials.conf")
     machine.say("apt-get purge -y katana-bot 2>&1")
-    machine.say("rm -rf /etc/systemd/system/katana-bot-check.timer.d && systemctl daemon-reload")
-    allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$|^/etc/credstore$")
+    allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$")
     left = {path for path in stage.files() - stage.before if not allowed.match(path)}
     left = {path for path in left if "katana" in path or path.startswith(("/etc", "/usr"))}
     assert not left, sorted(left)
+    for command in [
+        "systemctl list-unit-files --no-legend 'katana*'",
+        "systemctl list-units --all --no-legend --plain 'katana*'",
+        "systemctl list-timers --all --no-legend 'katana*'",
+        "ps -o pid,args -u katana-bot -u katana-check --no-headers",
+        "journalctl --list-catalog --no-pager | grep -i katana",
+        "grep -rl katana /etc/cron* /var/spool/cron /var/lib/systemd /etc/apt /etc/needrestart",
+        "find /var/log /var/cache /var/lib/systemd /tmp /var/tmp -name '*katana*' ! -path '/var/log/supervisor/*'",
+        "dpkg -l katana-bot | grep '^.[^n]'| grep katana",
+    ]:
+        assert machine.run(command).stdout == "", (command, machine.run(command).stdout)
+    # As the documentation says: the two users stay, and can do nothing.
+    users = machine.say("getent passwd katana-bot katana-check").splitlines()
+    assert len(users) == 2 and all(user.endswith(":/usr/sbin/nologin") for user in users), users
+    added = set(machine.say("cut -d: -f1 /etc/passwd /etc/group").split()) - stage.names
+    assert added == {"katana-bot", "katana-check"}, added
     assert machine.say("systemctl is-system-running").strip() == "running"
