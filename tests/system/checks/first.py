@@ -10,7 +10,7 @@ def installing_pulls_nothing_else(stage):
     said = stage.machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
     new = said.split("NEW packages will be installed:")[1].split("0 upgraded")[0].split()
     assert new == ["katana-bot"], new
-    assert "README.Debian says how to give it one" in said, said
+    assert "run 'katana-bot setup'" in said, said
 
 
 def without_a_token_it_waits_and_nothing_fails(stage):
@@ -69,6 +69,17 @@ def the_journal_is_useful(stage):
     chat = stage.journal(f"-u katana-bot CHAT_ID={OWNER} -o json").splitlines()
     entries = [json.loads(line) for line in chat]
     received = [e for e in entries if e["MESSAGE"].startswith("message received")]
+    # The catalog that the package brought: -x explains, and an id finds.
+    ready = "ready: Telegram answered the first poll"
+    entries = map(json.loads, stage.journal("-u katana-bot -o json").splitlines())
+    ready_id = next(e["MESSAGE_ID"] for e in entries if e["MESSAGE"] == ready)
+    found = stage.journal(f"MESSAGE_ID={ready_id} -o cat").splitlines()
+    assert found and set(found) == {ready}, found
+    explained = stage.journal("-x -u katana-bot")
+    for subject in ["Katana is ready", "The bot has no owner yet", "The owner of the bot changed"]:
+        assert f"Subject: {subject}" in explained, explained
+    version = stage.machine.say("katana-bot --version").split()[1]
+    assert f"Version {version} of the Telegram bot begins" in explained, explained
     assert received and all(e["PRIORITY"] == "6" and e["UPDATE_ID"] for e in received), chat
 
 
