@@ -106,21 +106,13 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
         tokio::time::sleep(LOOK).await;
         let state = tool("systemctl", &["show", unit, "--property=ActiveState", "--value"]).await;
         match state.as_deref().map(str::trim) {
-            Some("active") => break,
+            Some("active") => return Ok(Started::Ready),
             Some("failed") => return Err(ended(unit).await.into()),
             _ if is_over(unit).await => return Err(ended(unit).await.into()),
             _ if Instant::now() >= end => return Err(refused("is not ready yet").into()),
             _ => {}
         }
     }
-    // The package enables the timer of the first bot; that of one of several is nobody's else.
-    if let Some(name) = &args.instance {
-        let timer = format!("katana-bot-check@{name}.timer");
-        if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
-            eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
-        }
-    }
-    Ok(Started::Ready)
 }
 
 /// Whether it ended by itself, and waits to be started again.

@@ -75,14 +75,17 @@ def a_person_sets_a_bot_up(stage):
     machine.put(SETTINGS, address)
     alerts, checker = len(stage.alerts()), machine.say("cat /etc/katana-bot/check-heartbeat.toml")
     with nothing_is_seen(stage) as seen:
-        terminal = Terminal(machine, "katana-bot setup --instance setup")
+        terminal = Terminal(machine, f"TELEGRAM_ALERT_API_URL={stage.sim('alerts')} katana-bot setup --instance setup")
         terminal.answers("Bot token from @BotFather (hidden):", REVOKED)
         terminal.answers("Telegram refuses this token", "")
         terminal.answers("Bot token from @BotFather (hidden):", SETUP_BOT)
         terminal.answers("1 to 4, or Enter to leave it as it is (auto):", "4")
         terminal.answers("1 or 2, or Enter to leave it as it is:", "1")
         terminal.answers("Token of the second bot (hidden; Enter keeps it):", "")
-        terminal.answers("Id of the chat that it writes to:", str(ADMIN))
+        stage.says("/start", "alerts", ADMIN)
+        terminal.answers("Then press Enter, or type the chat's id:", "")
+        terminal.answers(f"({ADMIN})", "")
+        terminal.answers("Which one? Enter for 1, 0 to look again:", "")
         terminal.answers("Add them? [Y/n]", "y")
         code, screen = terminal.ends()
         seen.append(screen)
@@ -192,7 +195,7 @@ class Terminal:
     def __init__(self, machine, command):
         self.keys, inside = pty.openpty()
         enter = ["nsenter", "-t", str(machine.pid), "-a", "--", "env", "-i", "TERM=dumb"]
-        words = [*enter, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh", "-c", f"exec {command}"]
+        words = [*enter, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh", "-c", command]
         self.process = subprocess.Popen(
             words, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
         )
