@@ -13,10 +13,10 @@ import subprocess
 import tempfile
 import time
 
-# What a small server has beside the base system, and supervisor, which is tested as well. Who changes
+# What a small server has beside the base system, and what is tested with it: supervisor, needrestart. Who changes
 # the list raises the number: another list is another image.
-PACKAGES = "systemd,systemd-sysv,dbus,cron,procps,ca-certificates,supervisor"
-IMAGE = 3
+PACKAGES = "systemd,systemd-sysv,dbus,cron,procps,ca-certificates,supervisor,postfix,libsasl2-modules,sasl2-bin,needrestart"
+IMAGE = 5
 MIRROR = os.environ.get("KATANA_TEST_MIRROR", "http://deb.debian.org/debian")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "katana-ci"
 TOOLS = {
@@ -58,6 +58,7 @@ class Machine:
     """A booted system. Use it in a `with`."""
 
     def __init__(self, release):
+        self.release = release
         self.kept = image(release)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="katana-system-"))
         self.root = self.folder / "root"
