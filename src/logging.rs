@@ -51,7 +51,7 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
         Sink::Text => None,
-        Sink::Auto if !stderr_is_journal() => None,
+        Sink::Auto if !is_in_journal() => None,
         Sink::Auto | Sink::Journal => journal(),
     };
     let text = journal.is_none().then(|| {
@@ -120,7 +120,7 @@ fn journal() -> Option<tracing_journald::Layer> {
 
 /// Whether standard error is the stream that systemd named in `$JOURNAL_STREAM`
 /// (systemd.exec(5)).
-fn stderr_is_journal() -> bool {
+pub fn is_in_journal() -> bool {
     use std::os::unix::fs::MetadataExt;
     let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
     let Ok(copy) = std::io::stderr().as_fd().try_clone_to_owned() else { return false };

@@ -3,6 +3,8 @@
 import json
 import time
 
+from mail import MailServer
+
 BOT = "7000000001:SYSTEM-test-token-of-the-bot-00001"
 OTHER_BOT = "7000000002:SYSTEM-test-token-of-staging-002"
 ALERTS = "7000000003:SYSTEM-test-token-for-alerts-0003"
@@ -16,13 +18,14 @@ CHECKER = "/etc/katana-bot/check-heartbeat.toml"
 
 
 class Stage:
-    """The machine, the package, and three simulated bots: production, staging, alerts."""
+    """The machine, its mail server, the package, and three simulated bots: production, staging, alerts."""
 
     PORTS = {"bot": 8481, "staging": 8482, "alerts": 8483}
 
     def __init__(self, machine, package, simulator):
         self.machine = machine
         self.package = package
+        self.mail = MailServer(machine)
         self.before = self.files()
         machine.copy(simulator, "/srv/sim", 0o755)
         machine.copy(package, f"/srv/{package.name}")
@@ -88,11 +91,16 @@ def quiet(stage):
     stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within=40)
 
 
-def recovered(stage, count):
-    stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within=30)
+def recovered(stage, count, within=30):
+    """Waits for the last of so many alerts, and that no other follows; by mail the same was told."""
+    stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within)
     time.sleep(11)
     assert len(stage.alerts()) == count, stage.alerts()[count - 2 :]
     assert "RECOVERED" in stage.alerts()[-1], stage.alerts()[-1]
+    by_bot = [text.splitlines()[0] for text in stage.alerts()]
+    by_mail = [mail["Subject"] for mail in stage.mail.all()]
+    by_bot, by_mail = ([line for line in all if "TEST" not in line] for all in (by_bot, by_mail))
+    assert by_mail == by_bot, (by_mail[-4:], by_bot[-4:])
 
 
 def bot_messages(stage):
