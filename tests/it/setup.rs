@@ -188,7 +188,9 @@ async fn an_alert_channel_is_tried_at_once() {
     assert!(second.bot_messages(5)[0].text.contains("This is a test"));
     assert_eq!(secret(&stage, "katana-bot.telegram-alert-token").as_deref(), Some(second.token()));
     let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
-    assert_eq!(config, "[[channel]]\ntype = \"telegram\"\nchat_id = 5\n");
+    // The unit does not have the variable.
+    let api_url = format!("api_url = \"{}\"\n", second.api_url());
+    assert_eq!(config, format!("[[channel]]\ntype = \"telegram\"\nchat_id = 5\n{api_url}"));
     // Again, by what is kept.
     let again = ["--alert", "telegram", "--alert-chat-id", "5", "--no-start"];
     assert_eq!(scripted(&stage, "", &again).code, Some(0));
@@ -367,6 +369,34 @@ async fn a_person_is_asked_and_sees_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_chat_for_alerts_is_found() {
+    let mut stage = bare().await;
+    let (second, token) = (second_bot().await, stage.sim.token().to_owned());
+    stage.set("TELEGRAM_ALERT_API_URL", &second.api_url());
+    let Some(mut terminal) = Terminal::open(&stage, &["--no-start"]) else { return };
+    terminal.answer("Bot token from @BotFather (hidden):", &format!("{token}\r")).await;
+    terminal.answer("1 to 4, or Enter", "\r").await;
+    terminal.answer("1 or 2, or Enter", "1\r").await;
+    terminal.answer("second bot (hidden):", &format!("{}\r", second.token())).await;
+    terminal.answer("Then press Enter", "\r").await;
+    let empty = "Nothing has arrived at @katana_sim_bot.";
+    assert!(eventually(|| terminal.shown().contains(empty)).await, "{}", terminal.shown());
+    second.say(77, "good morning");
+    terminal.answer(empty, "five\r").await;
+    terminal.answer("This is not a chat id", "\r").await;
+    terminal.answer("1  User 77 (77)", "2\r0\r").await;
+    let twice = || terminal.shown().matches("Then press Enter").count() == 4;
+    assert!(eventually(twice).await, "{}", terminal.shown());
+    terminal.answer("Then press Enter", "\r\r").await;
+    terminal.answer("Add them? [Y/n]", "y\r").await;
+    let (code, screen) = terminal.ended().await;
+    assert_eq!(code, Some(0), "{screen}");
+    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
+    assert!(config.contains("chat_id = 77\n"), "{config}");
+    assert!(!screen.contains(second.token()), "{screen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_gives_up_changes_nothing_and_gets_the_terminal_back() {
     let stage = bare().await;
     let Some(mut terminal) = Terminal::open(&stage, &["--no-start; echo; stty -a"]) else { return };
@@ -435,6 +465,7 @@ async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
         "{}",
         orders()
     );
+    assert!(orders().contains("\nenable --now katana-bot-check.timer\n"), "{}", orders());
     let code = out.stdout.split("/claim ").nth(1).expect("a code").trim().to_owned();
     stage.sim.say(1000, &format!("/claim {code}"));
     let owned = || stage.sim.bot_messages(1000).iter().any(|m| m.text.contains("owner"));
