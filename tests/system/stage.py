@@ -60,13 +60,15 @@ class Stage:
         return self.heard("alerts", ADMIN)
 
     def journal(self, options="-u katana-bot", since=None):
-        after = f" --after-cursor='{since}'" if since else ""
+        after = f" --cursor='{since}'" if since else ""
         return self.machine.say(f"journalctl --no-pager -q {options}{after}")
 
     def cursor(self):
-        """A place in the journal."""
-        said = self.machine.say("journalctl -q -n 0 --show-cursor")
-        return said.strip().removeprefix("-- cursor: ")
+        """A place in the journal: that of an entry of its own. (With --after-cursor, and the last entry
+        of another unit, journalctl passes over the first one that is looked for.)"""
+        mark = "echo here | systemd-cat -t system-check && journalctl --sync"
+        said = self.machine.say(f"{mark} && journalctl -q -t system-check -n 1 --show-cursor")
+        return said.partition("-- cursor: ")[2].strip()
 
     def state(self, unit="katana-bot"):
         return self.machine.show(unit, "ActiveState")

@@ -123,7 +123,7 @@ def on_a_full_disk_nothing_is_lost(stage):
         pid = machine.show("katana-bot", "MainPID")
         machine.run(f"cat /dev/zero > {STATE}/ballast")
         # Long enough to need room that is not there, whatever the state file still holds.
-        texts = [f"{n} " + "x" * 3000 for n in range(40)]
+        texts = [f"{n} is this stored? " + "x" * 3000 for n in range(40)]
         for text in texts:
             stage.says(text)
         status = lambda: machine.show("katana-bot", "StatusText")
@@ -146,7 +146,7 @@ def on_a_full_disk_nothing_is_lost(stage):
         answers = lambda: stage.heard()[heard:]
         machine.until("all answers", lambda: len(answers()) >= len(texts), within=60)
         recovered(stage, alerts + 2, within=60)
-        assert answers() == [f"echo: {text.strip()}" for text in texts], [a[:12] for a in answers()]
+        assert answers() == [f"echo: {text}" for text in texts], [answer[:12] for answer in answers()]
         assert machine.show("katana-bot", "MainPID") == pid, "it was restarted"
     machine.put(CONFIG, good)
     machine.say("systemctl restart katana-bot", timeout=60)
@@ -267,7 +267,8 @@ def a_wrong_token_is_named(stage):
     named = lambda: "token" in machine.show("katana-bot", "StatusText")
     machine.until("STATUS names the token", named, within=30)
     assert stage.state() == "activating"
-    assert "Telegram refuses the token" in stage.journal("-u katana-bot -p err", since)
+    errors = lambda: stage.journal("-u katana-bot -p err", since)
+    machine.until("the words", lambda: "Telegram refuses the token; get a new one" in errors())
     assert WRONG.split(":")[1] not in stage.journal()
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
     assert "DOWN" in stage.alerts()[-1] and "token_refused" in stage.alerts()[-1], stage.alerts()[-1]
