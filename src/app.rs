@@ -24,6 +24,7 @@ use crate::commands::{self, About, Desk};
 use crate::config::{Loaded, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::beat::Loop;
+use crate::model::catalog::Entry;
 use crate::model::clock::Clock;
 use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::finding::Kind;
@@ -85,6 +86,7 @@ impl Prepared {
         if let Some(aside) = store.set_aside() {
             vitals.happened(Kind::StoreCorrupt);
             tracing::error!(
+                message_id = Entry::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
@@ -92,6 +94,7 @@ impl Prepared {
         }
         if let Some(kept) = store.kept() {
             tracing::info!(
+                message_id = Entry::StateMigrated.id(),
                 path = %kept.path.display(),
                 "the state file was brought from schema {} to {}; the old one was kept under this name",
                 kept.schema,
@@ -230,6 +233,7 @@ impl Prepared {
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
             tracing::error!(
+                message_id = e.token_refused().then(|| Entry::TokenRefused.id()),
                 error = chain(&e),
                 class = e.class(),
                 attempt,
@@ -258,6 +262,7 @@ async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<St
     let fresh = commands::fresh_code().context("cannot get random bytes")?;
     let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
     tracing::warn!(
+        message_id = Entry::OwnerWanted.id(),
         "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
     );
     Ok(Some(code))

@@ -157,7 +157,9 @@ pub fn main() -> ExitCode {
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
-        Command::Run => load(args.config.clone()).and_then(|loaded| run::run(&loaded, args.config)),
+        Command::Run => load(args.config.clone())
+            .inspect_err(run::refused)
+            .and_then(|loaded| run::run(&loaded, args.config)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
         Command::PrintConfig => visit(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));

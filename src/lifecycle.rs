@@ -13,6 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::model::catalog::Entry;
+
 /// Starts tasks and knows when they have ended. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
@@ -43,7 +45,11 @@ impl Tasks {
         // Combinators, because an async block would hold `work` twice: as given and as awaited.
         self.tracker.spawn(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
             if ended.is_err() {
-                tracing::error!(task = name, "a task panicked; draining");
+                tracing::error!(
+                    message_id = Entry::TaskPanicked.id(),
+                    task = name,
+                    "a task panicked; draining"
+                );
                 let _ = this.failed.set(name);
                 this.drain.cancel();
             }

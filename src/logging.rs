@@ -13,10 +13,14 @@ use std::sync::{Arc, OnceLock};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::field::{RecordFields, VisitOutput};
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use crate::model::catalog;
 use crate::model::disguise::disguises;
 use crate::model::swap::Swap;
 
@@ -30,6 +34,8 @@ pub enum Sink {
     Auto,
     /// The journal.
     Journal,
+    /// The journal, or nothing where there is none: for a command that prints what it has to say.
+    JournalAlone,
     /// Text on standard error.
     Text,
 }
@@ -52,10 +58,11 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
     let journal = match sink {
         Sink::Text => None,
         Sink::Auto if !is_in_journal() => None,
-        Sink::Auto | Sink::Journal => journal(),
+        Sink::Auto | Sink::Journal | Sink::JournalAlone => journal(),
     };
-    let text = journal.is_none().then(|| {
+    let text = (journal.is_none() && sink != Sink::JournalAlone).then(|| {
         tracing_subscriber::fmt::layer()
+            .fmt_fields(WithoutIds)
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
             .with_target(false)
@@ -125,6 +132,33 @@ pub fn is_in_journal() -> bool {
     let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
     let Ok(copy) = std::io::stderr().as_fd().try_clone_to_owned() else { return false };
     std::fs::File::from(copy).metadata().is_ok_and(|m| named == format!("{}:{}", m.dev(), m.ino()))
+}
+
+/// The fields of a line of text: message ids are for the journal alone.
+struct WithoutIds;
+
+impl<'w> FormatFields<'w> for WithoutIds {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> std::fmt::Result {
+        let mut shown = Shown(DefaultVisitor::new(writer, true));
+        fields.record(&mut shown);
+        shown.0.finish()
+    }
+}
+
+struct Shown<'w>(DefaultVisitor<'w>);
+
+impl Visit for Shown<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() != catalog::FIELD {
+            self.0.record_debug(field, value);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() != catalog::FIELD {
+            self.0.record_str(field, value);
+        }
+    }
 }
 
 /// Finds secrets in text.
@@ -229,6 +263,23 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn text_leaves_message_ids_to_the_journal() {
+        let out = Captured::default();
+        let writer = out.clone();
+        let layer = tracing_subscriber::fmt::layer().fmt_fields(WithoutIds);
+        let layer = layer.with_ansi(false).with_target(false).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            let id = catalog::Entry::Ready.id();
+            tracing::info!(message_id = id, finding = "cpu_high", chat_id = 7, "words");
+            tracing::info!(message_id = Some(id), error = %"bad", "more");
+        });
+        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<_> = text.lines().map(|line| line.split_once("INFO ").unwrap().1).collect();
+        assert_eq!(said[0], "words finding=\"cpu_high\" chat_id=7");
+        assert_eq!(said[1], "more error=bad");
     }
 
     #[test]

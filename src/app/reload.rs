@@ -17,6 +17,7 @@ use crate::answer::Answerer;
 use crate::commands::About;
 use crate::config::{Config, Loaded, Problem, Problems, Sources};
 use crate::logging;
+use crate::model::catalog::Entry;
 use crate::model::failure::chain;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
@@ -176,13 +177,16 @@ impl Reloader {
             tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
         }
         for key in &fresh.changed {
-            tracing::info!(key, "changed: the new value is in effect");
+            // Whoever owns the bot decides who else may chat.
+            let message_id = (*key == "bot.owners").then(|| Entry::OwnerChanged.id());
+            tracing::info!(message_id, key, "changed: the new value is in effect");
         }
         for (key, why) in &fresh.needs_restart {
             tracing::warn!(key, "needs a restart: {key}, because {why}");
         }
         let needs_restart: Vec<_> = fresh.needs_restart.iter().map(|(key, _)| *key).collect();
         tracing::info!(
+            message_id = Entry::Reloaded.id(),
             changed = fresh.changed.len(),
             needs_restart = needs_restart.len(),
             "configuration read again"
@@ -205,22 +209,17 @@ impl Reloader {
 
     fn reject(&self, e: &anyhow::Error) -> Reloaded {
         let reason = match e.downcast_ref::<Problems>() {
-            Some(Problems(problems)) => {
-                for Problem { key, message, hint } in problems {
+            Some(problems) => {
+                for Problem { key, message, hint } in &problems.0 {
                     tracing::error!(key, "problem in the new configuration: {message}; {hint}");
                 }
-                match problems.as_slice() {
-                    [] => "the configuration cannot be read".to_owned(),
-                    [only] => format!("{}: {}", only.key, only.message),
-                    [first, more @ ..] => {
-                        format!("{}: {} (and {} more)", first.key, first.message, more.len())
-                    }
-                }
+                problems.in_one_line()
             }
             None => chain(e.as_ref()),
         };
         // The supervisor makes a finding of it, until a good one is taken.
         tracing::error!(
+            message_id = Entry::ReloadRefused.id(),
             "the new configuration is not taken, the old one stays in effect: {reason}"
         );
         self.board.set_config_rejected(Some(reason.clone()));

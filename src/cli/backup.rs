@@ -12,6 +12,8 @@ use serde_json::json;
 use super::style::columns;
 use super::{Stop, doctor, endpoint, exit, of_store, say};
 use crate::config::{Config, Examined, Problems};
+use crate::logging::{self, Sink};
+use crate::model::catalog::Entry;
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
 use crate::store::{BackupError, BotContents, Contents, Store, newest_schema};
@@ -106,6 +108,7 @@ pub(super) fn restore(
     let done = Store::restore(&place.state, from, bot, &Clock::system())
         .map_err(|e| in_use(e, &place.unit))?;
     let kept = done.kept.as_deref().map(shown);
+    note(&place.unit, from, kept.as_deref());
     if json {
         let places = [("file", &shown(from)), ("state", &shown(&done.path))];
         let mut report = as_json(&done.contents, &places);
@@ -123,6 +126,20 @@ pub(super) fn restore(
     report.push_str(&format!("Start the bot: systemctl start {}\n", place.unit));
     say(&report);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves an entry in the journal, where those of the daemon are: `journalctl -u` also shows what
+/// root says about a unit in this field (systemd.journal-fields(7)).
+fn note(unit: &str, from: &Path, kept: Option<&str>) {
+    logging::begin(Sink::JournalAlone, "info", Vec::new());
+    let aside = kept.map(|path| format!("; the old one was kept as {path}"));
+    tracing::warn!(
+        message_id = Entry::StateRestored.id(),
+        object_systemd_unit = format!("{unit}.service"),
+        "the state was restored from {}{}",
+        from.display(),
+        aside.unwrap_or_default()
+    );
 }
 
 /// Here, the other process is the bot itself.

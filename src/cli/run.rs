@@ -11,9 +11,10 @@ use secrecy::SecretString;
 use super::exit;
 use super::hangup::Hangups;
 use crate::app::{App, Prepared, Tuning};
-use crate::config::{Config, Format, Loaded};
+use crate::config::{Config, Format, Loaded, Problems};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
+use crate::model::catalog::Entry;
 use crate::model::failure::chain;
 use crate::supervise;
 use crate::systemd;
@@ -26,7 +27,12 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "starting");
+    tracing::info!(
+        message_id = Entry::Starting.id(),
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        "starting"
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -35,9 +41,27 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
-        tracing::error!(error = chain(e.as_ref()), "cannot run");
+        tracing::error!(
+            message_id = Entry::CannotRun.id(),
+            error = chain(e.as_ref()),
+            "cannot run"
+        );
     }
     outcome
+}
+
+/// The configuration cannot be used. What is printed to the journal has no level and no id, so one
+/// entry has them.
+pub(super) fn refused(e: &anyhow::Error) {
+    let Some(problems) = e.downcast_ref::<Problems>().filter(|_| logging::is_in_journal()) else {
+        return;
+    };
+    logging::begin(Sink::JournalAlone, "info", Vec::new());
+    tracing::error!(
+        message_id = Entry::ConfigRefused.id(),
+        "the configuration is refused: {}",
+        problems.in_one_line()
+    );
 }
 
 /// What opening the state file may take.
@@ -83,7 +107,7 @@ async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Ha
                 ready = true;
                 systemd::ready(&supervise::words(&app.board().report()));
                 hangups.told_ready();
-                tracing::info!("ready: Telegram answered the first poll");
+                tracing::info!(message_id = Entry::Ready.id(), "ready: Telegram answered the first poll");
             }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
@@ -116,13 +140,18 @@ async fn end(
         }
     };
     if let Some(task) = tasks.failed() {
-        tracing::error!(task, "stopped because a task failed; what was unfinished is on disk");
+        tracing::error!(
+            message_id = Entry::StoppedByFailure.id(),
+            task,
+            "stopped because a task failed; what was unfinished is on disk"
+        );
         return Ok(ExitCode::from(exit::SOFTWARE));
     }
     if gentle {
-        tracing::info!("stopped; nothing was lost");
+        tracing::info!(message_id = Entry::Stopped.id(), "stopped; nothing was lost");
     } else {
         tracing::warn!(
+            message_id = Entry::GraceExceeded.id(),
             "stopped after the grace time; what was unfinished is on disk, nothing was lost"
         );
     }
@@ -130,17 +159,27 @@ async fn end(
 }
 
 fn second_signal() -> ExitCode {
-    tracing::warn!("second signal: stopping at once; everything unfinished is on disk");
+    tracing::warn!(
+        message_id = Entry::StoppedAtOnce.id(),
+        "second signal: stopping at once; everything unfinished is on disk"
+    );
     ExitCode::from(exit::TEMPFAIL)
 }
 
 /// The process drained before Telegram had answered.
 fn without_start(tasks: &Tasks) -> ExitCode {
     let Some(task) = tasks.failed() else {
-        tracing::info!("stopped before the start was over; nothing was lost");
+        tracing::info!(
+            message_id = Entry::Stopped.id(),
+            "stopped before the start was over; nothing was lost"
+        );
         return ExitCode::SUCCESS;
     };
-    tracing::error!(task, "stopped before the start was over, because a task failed");
+    tracing::error!(
+        message_id = Entry::StoppedByFailure.id(),
+        task,
+        "stopped before the start was over, because a task failed"
+    );
     ExitCode::from(exit::SOFTWARE)
 }
 

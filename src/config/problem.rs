@@ -48,6 +48,17 @@ impl Problems {
         self.0.iter().any(|problem| problem.key == key)
     }
 
+    /// The first problem, and how many more there are.
+    pub fn in_one_line(&self) -> String {
+        match self.0.as_slice() {
+            [] => "the configuration cannot be read".to_owned(),
+            [only] => format!("{}: {}", only.key, only.message),
+            [first, more @ ..] => {
+                format!("{}: {} (and {} more)", first.key, first.message, more.len())
+            }
+        }
+    }
+
     /// One block for each problem: key and message, then the hint. `colour` adds ANSI colours.
     pub fn print(&self, colour: bool) -> String {
         print_all(&self.0, colour, "\x1b[1;31m")
@@ -92,6 +103,7 @@ mod tests {
              log.level: not a level\n  hint: write info\n"
         );
         assert!(problems.print(true).contains("\x1b[1;31mbot.access\x1b[0m:"));
+        assert_eq!(problems.in_one_line(), "bot.access: not a word of the list (and 1 more)");
         assert!(problems.about("log.level") && !problems.about("log.format"));
     }
 }

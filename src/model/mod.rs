@@ -18,6 +18,7 @@
 
 pub mod access;
 pub mod beat;
+pub mod catalog;
 pub mod clock;
 pub mod conversation;
 pub mod disguise;

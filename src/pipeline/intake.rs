@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Polling, Shared};
 use crate::model::beat::Loop;
+use crate::model::catalog::Entry;
 use crate::model::failure::{Again, Judged, backoff, chain};
 use crate::model::limits;
 use crate::model::message::{Event, Update};
@@ -232,6 +233,7 @@ impl Intake {
         if e.token_refused() {
             self.tell(Polling::TokenRefused);
             tracing::error!(
+                message_id = Entry::TokenRefused.id(),
                 class = e.class(),
                 "Telegram refuses the token; get a new one from @BotFather and reload"
             );

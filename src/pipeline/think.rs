@@ -14,6 +14,7 @@ use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, Asked, Outcome, Say, Then};
 use crate::model::access::Role;
+use crate::model::catalog::Entry;
 use crate::model::effect::Effect;
 use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, InboxSeq};
@@ -347,7 +348,11 @@ impl Worker {
                 }
                 Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
                 Effect::Claim(person) => {
-                    tracing::info!(user_id = person.id.0, "the bot has an owner");
+                    tracing::info!(
+                        message_id = Entry::OwnerChanged.id(),
+                        user_id = person.id.0,
+                        "the bot has an owner"
+                    );
                     self.publish_for(ChatId(person.id.0));
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),

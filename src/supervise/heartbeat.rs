@@ -6,6 +6,7 @@ use heartbeat::{Heartbeat, Now};
 
 use super::report::Report;
 use crate::model::beat::Loop;
+use crate::model::catalog::Entry;
 use crate::model::finding::{Severity, Status};
 
 /// The age under which the heartbeat carries starts without a clean stop to the next process.
@@ -88,6 +89,7 @@ impl Pulse {
                 let _ = std::fs::remove_file(&self.path);
                 if !self.broken {
                     tracing::error!(
+                        message_id = Entry::HeartbeatUnwritten.id(),
                         path = %self.path.display(),
                         error = %e,
                         "cannot write the heartbeat; whoever checks it will take the bot for dead \

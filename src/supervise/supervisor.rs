@@ -18,6 +18,7 @@ use super::report::{Report, System};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
 use crate::model::beat::Loop;
+use crate::model::catalog::Entry;
 use crate::model::finding::Severity;
 use crate::model::vitals::Vitals;
 use crate::store::Store;
@@ -106,6 +107,7 @@ impl Supervisor {
             if !told && self.system.as_ref().is_some_and(|s| over_limit(s, thresholds)) {
                 told = true;
                 tracing::error!(
+                    message_id = Entry::MemoryExceeded.id(),
                     rss_bytes = self.system.as_ref().map(|s| s.rss_bytes),
                     "the process uses more memory than watch.rss_stop_mb allows; draining, so that \
                      it can be restarted"
@@ -165,14 +167,20 @@ impl Supervisor {
     fn tell_changes(&self) {
         for finding in self.judge.opened() {
             let (name, severity) = (finding.kind.name(), finding.severity.name());
+            let message_id = Entry::Opened(finding.kind).id();
             if finding.severity == Severity::Failing {
-                tracing::error!(finding = name, severity, "{}", finding.text);
+                tracing::error!(message_id, finding = name, severity, "{}", finding.text);
             } else {
-                tracing::warn!(finding = name, severity, "{}", finding.text);
+                tracing::warn!(message_id, finding = name, severity, "{}", finding.text);
             }
         }
         for finding in self.judge.closed() {
-            tracing::info!(finding = finding.kind.name(), "ended; it was: {}", finding.text);
+            tracing::info!(
+                message_id = Entry::FindingEnded.id(),
+                finding = finding.kind.name(),
+                "ended; it was: {}",
+                finding.text
+            );
         }
     }
 }

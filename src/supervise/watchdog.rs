@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::catalog::Entry;
 use crate::model::vitals::Vitals;
 
 /// What the watchdog tells the service manager (sd_notify(3)).
@@ -51,6 +52,7 @@ pub async fn watchdog(
         if !stalled {
             stalled = true;
             tracing::error!(
+                message_id = Entry::StageStarved.id(),
                 stage = overdue.looping.name(),
                 silent_ms = overdue.silent_ms,
                 late_ms = overdue.late_ms,

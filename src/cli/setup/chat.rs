@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_chat_is_offered_once_under_its_best_name() {
-        let chat = ChatId(-100_5);
+        let chat = ChatId(-1005);
         let let_in = Event::Membership { chat, present: true };
         let post = Event::Ignored { kind: "channel_post".into(), chat: Some(ChatId(-7)) };
         let gone = Event::Membership { chat: ChatId(3), present: false };

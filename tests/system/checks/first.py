@@ -69,6 +69,17 @@ def the_journal_is_useful(stage):
     chat = stage.journal(f"-u katana-bot CHAT_ID={OWNER} -o json").splitlines()
     entries = [json.loads(line) for line in chat]
     received = [e for e in entries if e["MESSAGE"].startswith("message received")]
+    # The catalog that the package brought: -x explains, and an id finds.
+    ready = "ready: Telegram answered the first poll"
+    entries = map(json.loads, stage.journal("-u katana-bot -o json").splitlines())
+    ready_id = next(e["MESSAGE_ID"] for e in entries if e["MESSAGE"] == ready)
+    found = stage.journal(f"MESSAGE_ID={ready_id} -o cat").splitlines()
+    assert found and set(found) == {ready}, found
+    explained = stage.journal("-x -u katana-bot")
+    for subject in ["Katana is ready", "The bot has no owner yet", "The owner of the bot changed"]:
+        assert f"Subject: {subject}" in explained, explained
+    version = stage.machine.say("katana-bot --version").split()[1]
+    assert f"Version {version} of the Telegram bot begins" in explained, explained
     assert received and all(e["PRIORITY"] == "6" and e["UPDATE_ID"] for e in received), chat
 
 
