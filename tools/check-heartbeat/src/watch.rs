@@ -196,9 +196,8 @@ impl Checked {
             "" => name.to_owned(),
             text => text.to_owned(),
         };
-        let told = |f: &heartbeat::Finding| {
-            (f.name.clone(), bad(&f.name, summary(&f.name, &f.text)))
-        };
+        let told =
+            |f: &heartbeat::Finding| (f.name.clone(), bad(&f.name, summary(&f.name, &f.text)));
         beat.findings.iter().map(told).collect()
     }
 
