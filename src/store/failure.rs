@@ -153,3 +153,20 @@ impl Judged for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let full = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
+        let code = full().sqlite_error_code();
+        for error in [StoreError::Sqlite(full()), StoreError::Commit { why: "full".into(), code }] {
+            assert_eq!((error.class(), error.is_corruption()), ("disk_full", false));
+            assert!(error.hint().starts_with("make room"), "{}", error.hint());
+        }
+        let other = StoreError::Commit { why: "interrupted".into(), code: None };
+        assert_eq!(other.class(), "commit");
+    }
+}

@@ -76,7 +76,8 @@ def a_bad_configuration_is_said_once_and_at_once(stage):
     time.sleep(11)
     assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
     assert "DOWN" in stage.alerts()[alerts]
-    assert "the heartbeat file does not exist" in stage.alerts()[alerts], stage.alerts()[alerts]
+    down = stage.alerts()[alerts]
+    assert "the heartbeat file does not exist" in down and "Runbook: missing" in down, down
     assert stage.state() == "failed", "it is not started again"
     machine.put(CONFIG, good)
     machine.say("systemctl restart katana-bot", timeout=60)
@@ -94,6 +95,7 @@ def exits_in_a_loop_are_told_once(stage):
         is_69 = lambda: machine.show("katana-bot", "ExecMainStatus") == "69"
         machine.until("exit 69", is_69)
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+        assert "Runbook: stopped_long" in stage.alerts()[-1], stage.alerts()[-1]
         before = restarts()
         machine.until("that it goes on", lambda: restarts() >= before + 2, within=60)
         assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
@@ -132,7 +134,7 @@ def on_a_full_disk_nothing_is_lost(stage):
         assert "disk_full" in status(), status()
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts)
         down = stage.alerts()[-1]
-        assert "DOWN" in down and "store_failing" in down and "disk_full" in down, down
+        assert "DOWN" in down and "disk_full" in down and "Runbook: store_failing" in down, down
         beat = lambda: machine.say("cat /run/katana-bot/heartbeat")
         machine.until("its own finding", lambda: "finding: disk_full degraded" in beat())
         assert "finding: store_failing failing" in beat(), beat()
@@ -196,7 +198,9 @@ def out_of_memory_it_is_killed_and_loses_nothing(stage):
         assert "status=9/KILL" in stage.journal(since=since), said
         assert "ended without a clean stop" in said, said
         machine.until("WARNING", lambda: len(stage.alerts()) > alerts)
-        assert "WARNING: katana-bot, unclean_start" in stage.alerts()[-1], stage.alerts()[-1]
+        warning = stage.alerts()[-1]
+        assert "WARNING: katana-bot, unclean_start" in warning, warning
+        assert "Runbook: unclean_start" in warning, warning
         recovered(stage, alerts + 2, within=60)
         assert answers() == [f"echo: {text}" for text in texts], answers()
     finally:
@@ -252,7 +256,8 @@ def a_missing_token_is_waited_for(stage):
     assert TOKEN_FILE in status and "was not met" in status, status
     # It has run before: somebody misses it.
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
-    assert "DOWN" in stage.alerts()[-1] and "stopped" in stage.alerts()[-1], stage.alerts()[-1]
+    down = stage.alerts()[-1]
+    assert "stopped cleanly" in down and "Runbook: stopped_long" in down, down
     machine.say(f"mv /srv/token {TOKEN_FILE} && systemctl start katana-bot", timeout=60)
     stage.is_active()
     recovered(stage, alerts + 2)
@@ -271,7 +276,8 @@ def a_wrong_token_is_named(stage):
     machine.until("the words", lambda: "Telegram refuses the token; get a new one" in errors())
     assert WRONG.split(":")[1] not in stage.journal()
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
-    assert "DOWN" in stage.alerts()[-1] and "token_refused" in stage.alerts()[-1], stage.alerts()[-1]
+    down = stage.alerts()[-1]
+    assert "DOWN" in down and "Runbook: token_refused" in down, down
     assert stage.state() == "activating", "it is not restarted for that"
     machine.put(TOKEN_FILE, BOT + "\n", 0o600)
     machine.say("systemctl restart katana-bot", timeout=60)
