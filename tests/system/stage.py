@@ -94,15 +94,15 @@ def quiet(stage):
 
 
 def recovered(stage, count, within=30):
-    """Waits for the last of so many alerts, and that no other follows; by mail the same was told."""
+    """Waits for the last of so many alerts, and that no other follows; mails told the same."""
     stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within)
     time.sleep(11)
     assert len(stage.alerts()) == count, stage.alerts()[count - 2 :]
     assert "RECOVERED" in stage.alerts()[-1], stage.alerts()[-1]
-    by_bot = [text.splitlines()[0] for text in stage.alerts()]
-    by_mail = [mail["Subject"] for mail in stage.mail.all()]
-    by_bot, by_mail = ([line for line in all if "TEST" not in line] for all in (by_bot, by_mail))
-    assert by_mail == by_bot, (by_mail[-4:], by_bot[-4:])
+    incident = stage.alerts()[-1].split("Incident: ")[1].split(",")[0]
+    mails = [mail.get_content() for mail in stage.mail.all()]
+    by_bot, by_mail = ([text.split() for text in all if incident in text] for all in (stage.alerts(), mails))
+    assert len(by_bot) == 2 and by_mail == by_bot, (by_mail, by_bot)
 
 
 def bot_messages(stage):

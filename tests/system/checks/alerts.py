@@ -8,7 +8,7 @@ from stage import ADMIN, ALERTS, CHECKER, quiet, recovered
 
 SMTP_PASSWORD = "/etc/credstore/katana-bot.smtp-alert-password"
 TEST_ALERT = (
-    "systemd-run --pipe --wait --quiet --uid=katana-check"
+    "systemd-run --pipe --wait --collect --quiet --uid=katana-check"
     " --property=LoadCredential=telegram-alert-token:katana-bot.telegram-alert-token"
     " --property=LoadCredential=smtp-alert-password:katana-bot.smtp-alert-password"
     " /usr/bin/check-heartbeat --test-alert"

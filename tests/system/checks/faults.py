@@ -229,6 +229,10 @@ def no_more_memory(pid, machine):
         counts = lambda: dict(line.split() for line in (group / f"memory.{events}").read_text().splitlines())
         yield lambda: counts()["oom_kill"] != "0"
     finally:
+        # One that was not killed is let go.
+        for left in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (group.parent / "cgroup.procs").write_text(left)
         machine.until("an empty group", lambda: not (group / "cgroup.procs").read_text())
         group.rmdir()
 
