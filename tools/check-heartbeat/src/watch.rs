@@ -228,16 +228,27 @@ impl Checked {
         }
         details.push(format!("File: {}", self.watch.file.display()));
         // Only Katana's own heartbeat, or its place, says that this is Katana.
-        let ours = self.judgement.heartbeat.is_some()
-            || self.watch.file == std::path::Path::new(heartbeat::DEFAULT_PATH);
-        if ours {
+        let unit = unit(&self.watch.file);
+        if self.judgement.heartbeat.is_some() || unit.is_some() {
+            let unit = unit.unwrap_or("katana-bot");
+            let which = unit.split_once('@').map_or(String::new(), |(_, instance)| {
+                format!(" --config /etc/katana-bot/{instance}.toml")
+            });
             details.push(format!(
-                "Do: systemctl status katana-bot; journalctl -u katana-bot -p warning -n 30; \
-                 katana-bot status. Runbook: {topic}"
+                "Do: systemctl status {unit}; journalctl -u {unit} -p warning -n 30; \
+                 katana-bot status{which}. Runbook: {topic}"
             ));
         }
         details
     }
+}
+
+/// The unit whose heartbeat lies there: `/run/katana-bot@staging/heartbeat`.
+fn unit(file: &Path) -> Option<&str> {
+    let (folder, name) = (file.parent()?, file.file_name()?);
+    let unit = folder.strip_prefix("/run").ok()?.to_str()?;
+    let ours = unit == "katana-bot" || unit.starts_with("katana-bot@");
+    (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
 }
 
 fn environment(beat: &Heartbeat) -> Option<String> {
