@@ -7,6 +7,7 @@
 mod alert;
 mod answers;
 mod ask;
+mod chat;
 mod provider;
 mod service;
 mod vault;
@@ -22,7 +23,7 @@ use self::answers::SetupArgs;
 use self::ask::Person;
 use self::vault::{Held, Name, Vault};
 use super::{Stop, exit, say};
-use crate::config::{Config, Examined, Secret, Sources};
+use crate::config::{Config, Secret, Sources};
 use crate::model::failure::chain;
 use crate::telegram::{Client, Identity, Settings};
 
@@ -92,7 +93,7 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     let (token, identity) = runtime.block_on(token(args, &person, &target, &vault, &mut plan))?;
     provider::plan(args, &person, &target, &vault, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
-    alert::plan(args, &person, &vault, own, &mut plan)?;
+    alert::plan(args, &person, &target, &vault, own, &mut plan)?;
     let edits = Edits::prepare(args, &person, &target, &plan)?;
     let changed = apply(args, &target, &vault, &plan, edits)?;
     alert::test(args, &vault, &plan)?;
@@ -159,27 +160,30 @@ async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
     if !token.is_token() {
         return Err(no_token("this is not a bot token, such as 123456789:AAE…").into());
     }
-    let Examined { loaded, .. } = Config::examine(&target.sources);
-    let settings = Settings {
-        api_url: loaded.config.telegram.api_url,
-        token: SecretString::from(token.expose()),
-        poll_timeout: CALL,
-        poll_deadline: CALL,
-        send_timeout: CALL,
-    };
-    let client = Client::new(&settings, std::sync::Arc::default())?;
-    match client.identity().await {
+    let api_url = Config::examine(&target.sources).loaded.config.telegram.api_url;
+    match client(&api_url, token)?.identity().await {
         Ok(identity) => {
             eprintln!("Telegram knows the token: @{}", identity.username);
             Ok(identity)
         }
         Err(e) if e.token_refused() => Err(no_token("Telegram refuses this token").into()),
         Err(e) => {
-            let hint =
-                "try `curl -sS https://api.telegram.org` on this machine: network, DNS, proxy";
+            let hint = format!("try `curl -sS {api_url}` on this machine: network, DNS, proxy");
             Err(Stop::new(exit::UNAVAILABLE, chain(&e), hint).into())
         }
     }
+}
+
+/// A client for the few calls that setup makes.
+fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
+    let settings = Settings {
+        api_url: api_url.to_owned(),
+        token: SecretString::from(token.expose()),
+        poll_timeout: CALL,
+        poll_deadline: CALL,
+        send_timeout: CALL,
+    };
+    Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
 
 /// New texts of configuration files.

@@ -45,7 +45,7 @@ pub struct Thresholds {
     pub event: Duration,
     /// A step of the time of day that matters.
     pub clock_jump: Duration,
-    /// Stretches or shortens how long conditions must hold or be gone ([`super::Judge`]).
+    /// Stretches or shortens how long conditions must hold or be gone.
     pub patience: f64,
 }
 

@@ -1,5 +1,5 @@
 //! The verdict's first half: which conditions hold in one reading. Pure; what opens and closes a
-//! finding over time is [`super::Judge`]'s business.
+//! finding over time is the judge's business.
 //!
 //! Invariants: a text is one line of at most [`LINE_CHARS`](super::LINE_CHARS) characters with figures for people,
 //! and never an id, a name or anybody's words.

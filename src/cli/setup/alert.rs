@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Plan;
 use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
 use super::vault::{Held, Name, Vault};
+use super::{Plan, Target, chat};
 use crate::cli::{Stop, exit};
 use crate::config::Secret;
 
 const TOKEN: &str = "telegram-alert-token";
 const PASSWORD: &str = "smtp-alert-password";
+
+/// Where the second bot lives, if not at Telegram's own servers.
+const API_URL: &str = "TELEGRAM_ALERT_API_URL";
 
 /// The checker's credentials; all bots of a machine share them.
 pub(super) fn names() -> [Name; 2] {
@@ -26,6 +29,7 @@ fn name(id: &'static str) -> Name {
 pub(super) fn plan(
     args: &SetupArgs,
     person: &Person,
+    target: &Target,
     vault: &Vault,
     own: Option<i64>,
     plan: &mut Plan,
@@ -37,7 +41,10 @@ pub(super) fn plan(
     };
     match chosen {
         AlertWord::None => Ok(()),
-        AlertWord::Telegram => telegram(args, person, vault, own, plan),
+        AlertWord::Telegram => {
+            let api_url = target.sources.env.get(API_URL).map(String::as_str);
+            telegram(args, person, vault, (own, api_url), plan)
+        }
         AlertWord::Smtp => smtp(args, person, vault, plan),
     }
 }
@@ -61,7 +68,7 @@ fn telegram(
     args: &SetupArgs,
     person: &Person,
     vault: &Vault,
-    own: Option<i64>,
+    (own, api_url): (Option<i64>, Option<&str>),
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let what = "Token of the second bot";
@@ -77,16 +84,29 @@ fn telegram(
         }
         plan.secrets.push((name(TOKEN), token.clone()));
     }
-    let chat = match args.alert_chat_id {
-        Some(id) => id,
-        None => {
+    let chat = match (args.alert_chat_id, &token) {
+        (Some(id), _) => id,
+        (None, Some(token)) if person.is_there() => {
+            chat::find(person, token, api_url.unwrap_or("https://api.telegram.org"))?
+        }
+        (None, _) => {
             let line = person.line("Id of the chat that it writes to:", "--alert-chat-id")?;
             let hint = "a number; docs/alert-channels.md says how to find it";
             line.parse().map_err(|_| Stop::new(exit::USAGE, "this is not a chat id", hint))?
         }
     };
-    plan.channel = Some(format!("[[channel]]\ntype = \"telegram\"\nchat_id = {chat}\n"));
+    let mut lines = format!("[[channel]]\ntype = \"telegram\"\nchat_id = {chat}\n");
+    if let Some(url) = api_url {
+        // The unit does not have this variable.
+        lines.push_str(&format!("api_url = {}\n", quoted(url)));
+    }
+    plan.channel = Some(lines);
     Ok(())
+}
+
+/// A string of JSON is one of TOML.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> anyhow::Result<()> {
@@ -104,13 +124,16 @@ fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> an
         }
         None => String::new(),
     };
-    let tls = match args.smtp_tls.unwrap_or(TlsWord::Implicit) {
+    let tls = match args.smtp_tls {
+        Some(word) => word,
+        None if person.is_there() => encryption(person)?,
+        None => TlsWord::Implicit,
+    };
+    let tls = match tls {
         TlsWord::Implicit => "implicit",
         TlsWord::Starttls => "starttls",
         TlsWord::None => "none",
     };
-    // A string of JSON is one of TOML.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut lines = format!(
         "[[channel]]\ntype = \"smtp\"\nhost = {}\ntls = \"{tls}\"\nfrom = {}\nto = {}\n",
         quoted(&host),
@@ -128,6 +151,17 @@ fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> an
     }
     plan.channel = Some(lines);
     Ok(())
+}
+
+fn encryption(person: &Person) -> anyhow::Result<TlsWord> {
+    loop {
+        let question = "1 TLS from the first byte (port 465), 2 STARTTLS (port 587); Enter for 1:";
+        match person.line(question, "--smtp-tls")?.as_str() {
+            "" | "1" => return Ok(TlsWord::Implicit),
+            "2" => return Ok(TlsWord::Starttls),
+            _ => {}
+        }
+    }
 }
 
 /// A secret by flag or by question; `None` keeps the encrypted one that is there.

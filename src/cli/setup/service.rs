@@ -48,7 +48,7 @@ pub(super) fn drop_in(
     Ok(true)
 }
 
-/// Starts the unit, or restarts it when something changed, and waits until it is ready.
+/// Starts the unit, or restarts it when something changed, and its checker; waits until it is ready.
 pub(super) fn start(
     args: &SetupArgs,
     target: &Target,
@@ -82,6 +82,10 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
     let order = if changed { "restart" } else { "start" };
     let orders = [order, "--no-block", unit];
     tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
+    let timer = format!("{}.timer", unit.replacen("katana-bot", "katana-bot-check", 1));
+    if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
+        eprintln!("No {timer} was started: run check-heartbeat in another way, such as cron.");
+    }
     eprintln!("Starting {unit} …");
     let end = Instant::now() + Duration::from_secs(args.wait_s);
     loop {

@@ -10,7 +10,7 @@ def installing_pulls_nothing_else(stage):
     said = stage.machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
     new = said.split("NEW packages will be installed:")[1].split("0 upgraded")[0].split()
     assert new == ["katana-bot"], new
-    assert "README.Debian says how to give it one" in said, said
+    assert "run 'katana-bot setup'" in said, said
 
 
 def without_a_token_it_waits_and_nothing_fails(stage):

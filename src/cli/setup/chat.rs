@@ -1,0 +1,118 @@
+//! Finds the chat that alerts go to: somebody writes there, and the second bot sees it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use super::ask::Person;
+use super::{Stop, client, exit};
+use crate::config::Secret;
+use crate::model::failure::chain;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::{Event, Place, Update};
+
+/// Asks for the chat's id, or finds it. `api_url`: where the second bot lives.
+pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Result<i64> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let bot = client(api_url, token)?;
+    let name = match runtime.block_on(bot.identity()) {
+        Ok(identity) => format!("@{}", identity.username),
+        Err(e) if e.token_refused() => {
+            let hint = "@BotFather shows it again: /token";
+            return Err(Stop::new(exit::CONFIG, "Telegram refuses this token", hint).into());
+        }
+        Err(e) => {
+            eprintln!("{}", chain(&e));
+            "the second bot".to_owned()
+        }
+    };
+    eprintln!("Alerts go to one chat. In Telegram, write to {name} there, such as /start;");
+    eprintln!("in a group, add the bot to it first.");
+    loop {
+        let question = "Then press Enter, or type the chat's id:";
+        let line = person.line(question, "--alert-chat-id")?;
+        if let Ok(id) = line.parse() {
+            return Ok(id);
+        }
+        if !line.is_empty() {
+            eprintln!("This is not a chat id: a number, negative for a group.");
+            continue;
+        }
+        // Without a confirmed offset: whoever sets it up again finds the same messages.
+        match runtime.block_on(bot.poll(0, false, UserId(token.bot_id().unwrap_or_default()))) {
+            Ok(batch) => {
+                let chats = chats(&batch.updates);
+                if chats.is_empty() {
+                    eprintln!("Nothing has arrived at {name}.");
+                } else if let Some(id) = choose(person, &chats)? {
+                    return Ok(id);
+                }
+            }
+            Err(e) => eprintln!("{}", chain(&e)),
+        }
+    }
+}
+
+/// The chats that something came from, and what to call them.
+fn chats(updates: &[Update]) -> BTreeMap<ChatId, String> {
+    let mut found = BTreeMap::new();
+    for update in updates {
+        let (chat, words) = match &update.event {
+            Event::Message(m) if m.place == Place::Private => (m.chat, m.from.name.clone()),
+            Event::Message(m) => (m.chat, format!("a group in which {} wrote", m.from.name)),
+            Event::Membership { chat, present: true } => (*chat, "where it was let in".to_owned()),
+            Event::Ignored { chat: Some(chat), kind } => (*chat, kind.clone()),
+            _ => continue,
+        };
+        // What somebody wrote says more than that the bot was let in.
+        if !found.contains_key(&chat) || matches!(update.event, Event::Message(_)) {
+            found.insert(chat, crate::cli::style::visible(&words));
+        }
+    }
+    found
+}
+
+/// `None`: somebody wants to look again.
+fn choose(person: &Person, chats: &BTreeMap<ChatId, String>) -> anyhow::Result<Option<i64>> {
+    let chats: Vec<_> = chats.iter().collect();
+    for (at, (id, words)) in chats.iter().enumerate() {
+        eprintln!("  {}  {words} ({})", at + 1, id.0);
+    }
+    loop {
+        // Telegram may keep some back when it is asked twice within seconds.
+        let question = "Which one? Enter for 1, 0 to look again:";
+        let line = person.line(question, "--alert-chat-id")?;
+        let number = if line.is_empty() { Ok(1) } else { line.parse::<usize>() };
+        if number == Ok(0) {
+            return Ok(None);
+        }
+        if let Some((id, _)) = number.ok().and_then(|n| chats.get(n.checked_sub(1)?)) {
+            return Ok(Some(id.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::UpdateId;
+
+    fn update(id: i64, event: Event) -> Update {
+        Update { id: UpdateId(id), event }
+    }
+
+    #[test]
+    fn a_chat_is_offered_once_under_its_best_name() {
+        let chat = ChatId(-1005);
+        let let_in = Event::Membership { chat, present: true };
+        let post = Event::Ignored { kind: "channel_post".into(), chat: Some(ChatId(-7)) };
+        let gone = Event::Membership { chat: ChatId(3), present: false };
+        let updates = [update(1, post), update(2, let_in), update(3, gone)];
+        let found = chats(&updates);
+        let words: Vec<_> = found.values().map(String::as_str).collect();
+        assert_eq!(words, ["where it was let in", "channel_post"]);
+    }
+}
