@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file has the name of a backup only when it was verified and is on disk.
 
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -24,7 +24,7 @@ impl Store {
     pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
         refuse(state, to, overwrite)?;
         let conn = of_state(state)?;
-        let scratch = Scratch::take(sibling(to, ".partial"), to)?;
+        let scratch = Scratch::take(sibling(to, ".partial"), to, None)?;
         scratch.fill(&conn, state, to)?;
         let contents = examine(&scratch.read()?, state, Care::Whole)?;
         // Somebody may have taken the name meanwhile.
@@ -41,11 +41,11 @@ impl Store {
     pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
         let conn = of_state(state)?;
         let name = sibling(state, ".outgoing");
-        let scratch = Scratch::take(name.clone(), &name)?;
+        let scratch = Scratch::take(name.clone(), &name, None)?;
         scratch.fill(&conn, state, &name)?;
         let contents = examine(&scratch.read()?, state, Care::Whole)?;
-        let mut file = std::fs::File::open(scratch.path())
-            .map_err(|source| BackupError::Read { path: name, source })?;
+        let mut file = scratch.file();
+        file.rewind().map_err(|source| BackupError::Read { path: name, source })?;
         let piped = io::copy(&mut file, to).and_then(|_| to.flush());
         let fail = |source| BackupError::Write { path: "standard output".into(), source };
         piped.map(|()| contents).map_err(fail)

@@ -1,7 +1,7 @@
 //! `katana-bot backup`: the real binary beside the real daemon, killed, and without room.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -235,4 +235,30 @@ async fn two_backups_to_one_name_do_not_mix() {
     }
     assert_eq!(good(&file).bots[0].exchanges, 30);
     assert_eq!(names(&stage, "copy"), ["copy"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_file_of_another_user_is_not_written_to() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let (file, partial) = (at(&stage, "copy"), at(&stage, "copy.partial"));
+    std::fs::write(&partial, "theirs").expect("written");
+    if chown(&partial, Some(65_534), Some(65_534)).is_err() {
+        eprintln!("SKIPPED: files cannot be given away: the tests do not run as root");
+        return;
+    }
+    let name = file.display().to_string();
+    let out = process::run(&stage, &["backup", &name]).await;
+    assert_eq!(out.code, Some(69), "{out:?}");
+    assert!(out.stderr.contains("belongs to another user"), "{out:?}");
+    assert_eq!(std::fs::read_to_string(&partial).expect("text"), "theirs");
+    assert!(!file.exists());
+    // One of ours, whatever its mode, makes no backup that others can read meanwhile.
+    chown(&partial, Some(0), Some(0)).expect("taken back");
+    std::fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).expect("changed");
+    let reader = std::fs::File::open(&partial).expect("it opens");
+    backup(&stage, &file).await;
+    assert_eq!(reader.metadata().expect("still open").nlink(), 0, "a new file was made");
+    let about = std::fs::metadata(&file).expect("it is there");
+    assert_eq!((about.uid(), about.mode() & 0o777), (0, 0o600));
 }
