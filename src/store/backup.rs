@@ -3,7 +3,7 @@
 //! Invariant: a file has the name of a backup only when it was verified and is on disk.
 
 use std::io::{self, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -12,16 +12,18 @@ use super::backup_failure::BackupError;
 use super::contents::{Care, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
+use super::own;
 use super::scratch::{Scratch, reading};
 
 impl Store {
     /// Writes everything that is committed in the state file `state` at this moment to the new
     /// file `to` (mode 0600, without a log beside it), verifies it and says what is in it.
-    /// `overwrite` allows to replace a file.
+    /// `overwrite` allows to replace a file; of a link, the file that it leads to.
     ///
     /// # Errors
     /// When it cannot be read or written, or is damaged; then `to` is as it was.
     pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
+        let to = &target(to)?;
         refuse(state, to, overwrite)?;
         let conn = of_state(state)?;
         let scratch = Scratch::take(sibling(to, ".partial"), to, None)?;
@@ -29,6 +31,7 @@ impl Store {
         let contents = examine(&scratch.read()?, state, Care::Whole)?;
         // Somebody may have taken the name meanwhile.
         refuse(state, to, overwrite)?;
+        target(to)?;
         scratch.publish(to)?;
         Ok(contents)
     }
@@ -66,6 +69,27 @@ fn of_state(state: &Path) -> Result<Connection, BackupError> {
     Ok(open::connect_reading(state)?)
 }
 
+/// The file that is to be replaced or made: a rename would put a file in the place of a link, of a
+/// pipe or of `/dev/null`.
+fn target(to: &Path) -> Result<PathBuf, BackupError> {
+    own::refuse_strange_link(to)?;
+    let path = to.to_owned();
+    let hint = "name a file of its own; what goes to a pipe goes to standard output: \
+                katana-bot backup - > PIPE";
+    match std::fs::metadata(to) {
+        Ok(about) if !about.is_file() && !about.is_dir() => {
+            Err(BackupError::Special { path, hint })
+        }
+        Ok(about) if about.is_file() && to.is_symlink() => {
+            to.canonicalize().map_err(|source| BackupError::Write { path, source })
+        }
+        Err(_) if to.is_symlink() => {
+            Err(BackupError::Place { path, why: "it is a link that leads nowhere" })
+        }
+        _ => Ok(path),
+    }
+}
+
 /// Names that must not be written to.
 fn refuse(state: &Path, to: &Path, overwrite: bool) -> Result<(), BackupError> {
     let path = to.to_owned();
@@ -83,7 +107,6 @@ fn refuse(state: &Path, to: &Path, overwrite: bool) -> Result<(), BackupError> {
     if sibling(to, "-wal").exists() {
         return Err(BackupError::Place { path, why: "it is a database in use, with a log" });
     }
-    // A link that leads nowhere is something, too.
     if !overwrite && to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists { path });
     }

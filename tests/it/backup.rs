@@ -262,3 +262,46 @@ async fn a_partial_file_of_another_user_is_not_written_to() {
     let about = std::fs::metadata(&file).expect("it is there");
     assert_eq!((about.uid(), about.mode() & 0o777), (0, 0o600));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn force_replaces_files_and_nothing_else() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let (pipe, link) = (at(&stage, "pipe"), at(&stage, "link"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let (nowhere, to_pipe) = (at(&stage, "nowhere"), at(&stage, "to-pipe"));
+    std::os::unix::fs::symlink("/nonexistent/file", &nowhere).expect("a link");
+    std::os::unix::fs::symlink(&pipe, &to_pipe).expect("a link");
+    // Not /dev/null: a program that fails this test replaces it.
+    let node = at(&stage, "null");
+    let made = std::process::Command::new("mknod").arg(&node).args(["c", "1", "3"]).status();
+    if !made.expect("mknod").success() {
+        eprintln!("SKIPPED: no device can be made: the tests do not run as root");
+    }
+    for name in [&pipe, &to_pipe, &nowhere, &node] {
+        let Ok(before) = name.symlink_metadata() else { continue };
+        for more in [&[][..], &["--force"]] {
+            let to = name.display().to_string();
+            let out = process::run(&stage, &[&["backup", to.as_str()], more].concat()).await;
+            assert_eq!(out.code, Some(64), "{to}: {out:?}");
+            assert!(out.stderr.contains("cannot ") && out.stderr.contains("hint: "), "{out:?}");
+            assert!(!out.stderr.contains("--force"), "{out:?}");
+        }
+        let after = name.symlink_metadata().expect("it is there");
+        assert_eq!((after.ino(), after.mode()), (before.ino(), before.mode()), "{name:?}");
+    }
+    // The file behind a link is replaced, in its own folder.
+    let folder = at(&stage, "elsewhere");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("real");
+    std::fs::write(&file, "old").expect("written");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let to = link.display().to_string();
+    assert_eq!(process::run(&stage, &["backup", &to]).await.code, Some(64));
+    let out = process::run(&stage, &["backup", &to, "--force"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(link.is_symlink());
+    assert_eq!(good(&file).bots[0].exchanges, 1);
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "no scratch file");
+}
