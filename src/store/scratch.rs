@@ -187,8 +187,11 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
     if real.is_dir() {
         return Err(unreadable(io::ErrorKind::IsADirectory.into()));
     }
-    File::open(&real).map_err(unreadable)?;
+    let file = File::open(&real).map_err(unreadable)?;
     let has_log = std::fs::metadata(sibling(&real, "-wal")).is_ok_and(|log| log.len() > 0);
+    if !has_log {
+        refuse_cut(&file, path)?;
+    }
     let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = if has_log {
         // A plain copy of a running bot's files: the log belongs to it.
@@ -198,6 +201,36 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
         Connection::open_with_flags(immutable(&real), flags)
     };
     opened.map_err(|e| BackupError::of_sqlite(path, e))
+}
+
+/// SQLite reads a file with a short last page as if nothing were amiss. Its header tells how long
+/// it has to be (sqlite.org/fileformat2.html, 1.3). What is no database is for SQLite to name.
+fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
+    let mut header = [0; 100];
+    match file.read_exact_at(&mut header, 0) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+        read => read.map_err(|source| BackupError::Read { path: path.to_owned(), source })?,
+    }
+    let long = |at: usize| header[at..at + 4].iter().fold(0, |n: u64, b| n << 8 | u64::from(*b));
+    let (pages, changes, pages_valid_for) = (long(28), long(24), long(92));
+    // A program from before 2010 leaves the number of pages alone.
+    if !header.starts_with(b"SQLite format 3\0") || pages == 0 || changes != pages_valid_for {
+        return Ok(());
+    }
+    let page = match u64::from(header[16]) << 8 | u64::from(header[17]) {
+        1 => 65_536,
+        size => size,
+    };
+    let size =
+        file.metadata().map_err(|e| BackupError::Read { path: path.to_owned(), source: e })?;
+    let (size, wanted) = (size.len(), pages * page);
+    match size == wanted {
+        true => Ok(()),
+        false => {
+            let why = format!("it has {size} bytes, and its header tells of {wanted}");
+            Err(BackupError::damaged(path, why))
+        }
+    }
 }
 
 /// The URI of a file that nobody writes to (sqlite.org/uri.html).

@@ -132,6 +132,10 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
+        ("cut by a byte", &bytes[..bytes.len() - 1], 69, "damaged: it has "),
+        ("cut by ten bytes", &bytes[..bytes.len() - 10], 69, "damaged: it has "),
+        ("cut by a hundred bytes", &bytes[..bytes.len() - 100], 69, "damaged: it has "),
+        ("longer", &[&bytes[..], &[0]].concat()[..], 69, "damaged: it has "),
         ("overwritten", &broken[..], 69, "damaged"),
         ("empty", &[][..], 69, "no state file of katana-bot"),
         (
