@@ -65,6 +65,10 @@ impl Store {
 
 fn of_state(state: &Path) -> Result<Connection, BackupError> {
     let fail = |source| StoreError::Open { path: state.to_owned(), source };
+    if std::fs::metadata(state).is_ok_and(|about| !about.is_file()) {
+        let why = "it is no regular file";
+        return Err(StoreError::Obstacle { path: state.to_owned(), why }.into());
+    }
     std::fs::File::open(state).map_err(fail)?;
     Ok(open::connect_reading(state)?)
 }

@@ -14,7 +14,7 @@ use super::contents::{Care, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
 use super::own;
-use super::scratch::{Scratch, reading, sync_folder};
+use super::scratch::{Scratch, reading, refuse_special, sync_folder};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
 
@@ -41,6 +41,7 @@ impl Store {
         bot: Option<BotId>,
         clock: &Clock,
     ) -> Result<Restored, BackupError> {
+        refuse_special(from)?;
         own::refuse_strange_link(path)?;
         let path = open::real(path)?;
         let owner = owner(&path)?;

@@ -183,10 +183,8 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 /// A connection to a backup that leaves nothing beside it, also where it could not.
 pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
     let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
+    refuse_special(path)?;
     let real = path.canonicalize().map_err(unreadable)?;
-    if real.is_dir() {
-        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
-    }
     let file = File::open(&real).map_err(unreadable)?;
     let has_log = std::fs::metadata(sibling(&real, "-wal")).is_ok_and(|log| log.len() > 0);
     if !has_log {
@@ -201,6 +199,20 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
         Connection::open_with_flags(immutable(&real), flags)
     };
     opened.map_err(|e| BackupError::of_sqlite(path, e))
+}
+
+/// Opening a pipe would wait for somebody to write to it.
+pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
+    let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if about.is_dir() {
+        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+    }
+    let hint = "write what comes out of a pipe to a file first, and name that";
+    match about.is_file() {
+        true => Ok(()),
+        false => Err(BackupError::Special { path: path.to_owned(), hint }),
+    }
 }
 
 /// SQLite reads a file with a short last page as if nothing were amiss. Its header tells how long

@@ -384,3 +384,23 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
     assert_eq!((about.uid(), about.mode() & 0o777), (65_534, 0o600));
     assert!(!outgoing.exists() && !folder.join("katana.db.restoring").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_refused_at_once() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let pipe = at(&stage, "pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    for from in [pipe.as_path(), Path::new("/dev/null")] {
+        for more in [&["--check"][..], &[]] {
+            let out = restore(&stage, from, more).await;
+            assert_eq!(out.code, Some(64), "{out:?}");
+            assert!(out.stderr.contains("no regular file") && out.stderr.contains("hint: "));
+        }
+    }
+    let holder = Store::open(&at(&stage, "katana.db"), bot(&stage), Clock::system());
+    let out = restore(&stage, &pipe, &[]).await;
+    assert_eq!(out.code, Some(64), "before the lock: {out:?}");
+    holder.expect("it opens").close().await;
+}
