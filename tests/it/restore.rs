@@ -346,15 +346,19 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
         chown(name, Some(1234), Some(1234)).expect("given away");
     };
     for name in ["katana.db.lock", "katana.db.restoring", "katana.db"] {
-        let kinds: [(&str, &dyn Fn(&Path)); 4] =
-            [("soft", &soft), ("hard", &hard), ("pipe", &pipe), ("foreign", &foreign)];
-        for (kind, make) in kinds {
+        for kind in ["soft", "hard", "pipe", "foreign"] {
             // The state file itself may have a second name, and tells who the bot is.
             if name == "katana.db" && matches!(kind, "hard" | "foreign") {
                 continue;
             }
             let what = format!("{kind} {name}");
-            make(&folder.join(name));
+            let put = folder.join(name);
+            match kind {
+                "soft" => soft(&put),
+                "hard" => hard(&put),
+                "pipe" => pipe(&put),
+                _ => foreign(&put),
+            }
             let out = restore(&stage, &file, &[]).await;
             assert_eq!(out.code, Some(69), "{what}: {out:?}");
             assert!(out.stderr.contains("cannot use ") && out.stderr.contains("hint: "), "{out:?}");
