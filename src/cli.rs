@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Loaded, Sources};
+use crate::logging;
 use crate::model::failure::chain;
 use crate::store::{BackupError, StoreError};
 
@@ -42,7 +43,7 @@ pub mod exit {
     version,
     about = "A Telegram AI assistant that loses nothing and can be left alone",
     after_help = "Secrets come from systemd credentials, *_FILE variables or the environment, \
-                  never from the command line.\nFirst steps: KATANA_TELEGRAM_TOKEN=… katana-bot run",
+                  never from the command line.\nFirst steps: sudo katana-bot setup",
     arg_required_else_help = true
 )]
 struct Args {
@@ -213,7 +214,9 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         eprint!("{}", problems.print(is_colourful(&std::io::stderr())));
         return ExitCode::from(exit::CONFIG);
     }
-    eprintln!("katana-bot: {}", chain(e.as_ref()));
+    // Printed, it has no level. Systemd takes one from here (sd-daemon(3)), for `journalctl -p err`.
+    let level = if logging::is_in_journal() { "<3>" } else { "" };
+    eprintln!("{level}katana-bot: {}", chain(e.as_ref()));
     let (code, hint) = if let Some(stop) = e.downcast_ref::<Stop>() {
         (stop.code, stop.hint.as_deref())
     } else if let Some(store) = e.downcast_ref::<StoreError>() {
@@ -233,7 +236,7 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (exit::SOFTWARE, None)
     };
     if let Some(hint) = hint {
-        eprintln!("  hint: {hint}");
+        eprintln!("{level}  hint: {hint}");
     }
     ExitCode::from(code)
 }

@@ -71,7 +71,9 @@ fn texts() -> Vec<Text> {
 fn pairs() -> Vec<(Entry, Text)> {
     let mut texts: BTreeMap<String, Text> =
         texts().into_iter().map(|text| (text.id.clone(), text)).collect();
-    let pair = |entry: Entry| (entry, texts.remove(entry.id()).expect(entry.name()));
+    let pair = |entry: Entry| {
+        (entry, texts.remove(entry.id()).unwrap_or_else(|| panic!("{}", entry.name())))
+    };
     Entry::all().map(pair).collect()
 }
 

@@ -131,7 +131,7 @@ pub(super) const KEYS: &[Key] = &[
         "Turn it off where nothing restarts the bot.",
     ),
     Key::new("watch.event_s", Kind::Whole(1, 604_800), "600").doc(
-        "How long `delivery_refused`, `possible_duplicate` and `update_given_up` stay after they happened last, in seconds.",
+        "How long `delivery_refused`, `possible_duplicate`, `update_given_up` and `unclean_start` stay after they happened last, in seconds.",
         "",
     ),
     Key::new("watch.patience", Kind::Number(0.0, 100.0), "1.0").doc(

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use super::backup_failure::BackupError;
 use crate::model::failure::{Again, Fault, Judged};
 
@@ -49,8 +51,8 @@ pub enum StoreError {
     Commit {
         /// What SQLite said.
         why: String,
-        /// Whether the file is damaged.
-        damaged: bool,
+        /// The same as its code.
+        code: Option<ErrorCode>,
     },
     /// A row does not hold what it should.
     #[error("state file: a row of {table} cannot be read")]
@@ -80,6 +82,7 @@ impl StoreError {
                 "install the version that wrote the file, or restore a backup made before the upgrade"
             }
             Self::Keep { source, .. } => source.hint(),
+            _ if self.is_full_disk() => "make room on the disk that holds the state file",
             Self::Sqlite(_) | Self::Commit { .. } | Self::Row { .. } => {
                 "check free space and the health of the disk that holds the state file"
             }
@@ -89,10 +92,20 @@ impl StoreError {
 
     /// Whether the file itself is damaged.
     pub fn is_corruption(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        let code = match self {
-            Self::Commit { damaged, .. } => return *damaged,
-            Self::Keep { source, .. } => return source.is_damage(),
+        if let Self::Keep { source, .. } = self {
+            return source.is_damage();
+        }
+        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
+    fn is_full_disk(&self) -> bool {
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// What SQLite said.
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Commit { code, .. } => *code,
             Self::Sqlite(e) => e.sqlite_error_code(),
             Self::Schema { source, .. } => {
                 let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
@@ -106,8 +119,7 @@ impl StoreError {
                 found
             }
             _ => None,
-        };
-        matches!(code, Some(DatabaseCorrupt | NotADatabase))
+        }
     }
 }
 
@@ -128,6 +140,8 @@ impl Judged for StoreError {
 
     fn class(&self) -> &'static str {
         match self {
+            // Whoever is told of it should not have to look for the disk first.
+            _ if self.is_full_disk() => "disk_full",
             Self::Open { .. } => "open",
             Self::InUse { .. } => "in_use",
             Self::Schema { .. } => "schema",
@@ -137,5 +151,22 @@ impl Judged for StoreError {
             Self::Row { .. } => "row",
             Self::Closed => "closed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let full = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
+        let code = full().sqlite_error_code();
+        for error in [StoreError::Sqlite(full()), StoreError::Commit { why: "full".into(), code }] {
+            assert_eq!((error.class(), error.is_corruption()), ("disk_full", false));
+            assert!(error.hint().starts_with("make room"), "{}", error.hint());
+        }
+        let other = StoreError::Commit { why: "interrupted".into(), code: None };
+        assert_eq!(other.class(), "commit");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a caller gets its answer only after the commit that holds its write is on disk.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,7 +22,7 @@ trait Job: Send {
     /// Does the work inside the running transaction; says whether it may stay.
     fn run(&mut self, tx: &Connection) -> bool;
     /// Tells the caller, once the fate of the commit is known.
-    fn answer(self: Box<Self>, commit: Result<(), (String, bool)>);
+    fn answer(self: Box<Self>, commit: Result<(), (String, Option<ErrorCode>)>);
 }
 
 struct Write<F, T> {
@@ -41,10 +41,10 @@ where
         matches!(self.result, Some(Ok(_)))
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), (String, bool)>) {
+    fn answer(self: Box<Self>, commit: Result<(), (String, Option<ErrorCode>)>) {
         let answer = match (self.result, commit) {
             (Some(Err(e)), _) => Err(e),
-            (_, Err((why, damaged))) => Err(StoreError::Commit { why, damaged }),
+            (_, Err((why, code))) => Err(StoreError::Commit { why, code }),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(StoreError::Closed),
         };
@@ -70,10 +70,8 @@ impl Writer {
                     batch.push(job);
                 }
                 let begun = Instant::now();
-                let commit = commit_together(&mut conn, &mut batch).map_err(|e| {
-                    let why = e.to_string();
-                    (why, StoreError::Sqlite(e).is_corruption())
-                });
+                let commit = commit_together(&mut conn, &mut batch)
+                    .map_err(|e| (e.to_string(), e.sqlite_error_code()));
                 commits.observe(begun.elapsed().as_secs_f64());
                 if fold.swap(false, Ordering::SeqCst) {
                     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";

@@ -27,6 +27,7 @@ mod watchdog;
 mod window;
 mod words;
 
+pub use ::heartbeat::span;
 pub use board::Board;
 pub use probe::probe;
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};

@@ -3,13 +3,12 @@
 //! Invariant: every text on the page goes through [`escaped`]; it has no script, and refers to
 //! nothing outside of itself.
 
-use heartbeat::span;
 use serde_json::{Value, json};
 
 use super::health;
 use super::view::{View, time};
 use crate::model::finding::Finding;
-use crate::supervise::Depth;
+use crate::supervise::{Depth, span};
 
 /// What there is, path by path.
 const LINKS: &[(&str, &str)] = &[

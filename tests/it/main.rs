@@ -9,6 +9,7 @@ mod process;
 mod rendering;
 mod search;
 mod show;
+mod terminal;
 mod wire;
 
 mod access;

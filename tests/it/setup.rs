@@ -1,16 +1,16 @@
 //! `katana-bot setup`: by flags, by a person at a terminal, again, and with a systemd in its place.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Stdio};
 
 use botapi_sim::{Options, Sim};
 
 use crate::backup::{at, names};
 use crate::harness::{Stage, eventually};
 use crate::process::{self, Output};
+use crate::terminal::Terminal;
 
 const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
 
@@ -278,69 +278,11 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token));
 }
 
-/// A person at a terminal, by script(1).
-struct Terminal {
-    child: Child,
-    keys: ChildStdin,
-    screen: Arc<Mutex<String>>,
-}
-
-impl Terminal {
-    /// `None`, with the reason printed, where there is no script(1).
-    fn open(stage: &Stage, more: &[&str]) -> Option<Self> {
-        let words = args(stage, more);
-        let line = format!("{} {}", env!("CARGO_BIN_EXE_katana-bot"), words.join(" "));
-        let mut command = Command::new("script");
-        command.args(["-qefc", &line, "/dev/null"]).env_clear();
-        command.envs(stage.settings().iter().map(|(k, v)| (k, v))).env("SHELL", "/bin/sh");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(e) => {
-                eprintln!("SKIPPED: cannot run script(1): {e}; apt install bsdutils");
-                return None;
-            }
-        };
-        let (keys, mut out) = (child.stdin.take()?, child.stdout.take()?);
-        let screen = Arc::new(Mutex::new(String::new()));
-        let shown = Arc::clone(&screen);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 1024];
-            while let Ok(n) = out.read(&mut bytes)
-                && n > 0
-            {
-                shown.lock().expect("it").push_str(&String::from_utf8_lossy(&bytes[..n]));
-            }
-        });
-        Some(Self { child, keys, screen })
-    }
-
-    fn shown(&self) -> String {
-        self.screen.lock().expect("the screen").clone()
-    }
-
-    /// Waits for a question and answers it.
-    async fn answer(&mut self, question: &str, keys: &str) {
-        let asked = eventually(|| self.shown().contains(question)).await;
-        assert!(asked, "{question:?} expected in:\n{}", self.shown());
-        self.keys.write_all(keys.as_bytes()).expect("typed");
-        self.keys.flush().expect("typed");
-    }
-
-    async fn ended(mut self) -> (Option<i32>, String) {
-        let child = Mutex::new(&mut self.child);
-        let gone = || child.lock().expect("it").try_wait().expect("it can be waited for").is_some();
-        assert!(eventually(gone).await, "it does not end:\n{}", self.screen.lock().expect("it"));
-        let code = self.child.wait().expect("it is gone").code();
-        (code, self.shown())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_asked_and_sees_no_secret() {
     let stage = bare().await;
     let token = stage.sim.token().to_owned();
-    let Some(mut terminal) = Terminal::open(&stage, &["--no-start"]) else { return };
+    let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal
         .answer("Bot token from @BotFather (hidden):", "123456789:not-the-one-of-any-bot\r")
         .await;
@@ -359,7 +301,7 @@ async fn a_person_is_asked_and_sees_no_secret() {
     assert_eq!(secret(&stage, "katana-bot.openai-api-key").as_deref(), Some(KEY));
 
     // Again: what is set is shown as far as it may be, and Enter keeps it.
-    let mut terminal = Terminal::open(&stage, &["--no-start"]).expect("script runs");
+    let mut terminal = Terminal::open(&stage, &args(&stage, &["--no-start"])).expect("script runs");
     terminal.answer("Enter keeps 700…:…", "\r").await;
     terminal.answer("Enter to leave it as it is (openai)", "\r").await;
     terminal.answer("1 or 2, or Enter", "\r").await;
@@ -373,7 +315,7 @@ async fn the_chat_for_alerts_is_found() {
     let mut stage = bare().await;
     let (second, token) = (second_bot().await, stage.sim.token().to_owned());
     stage.set("TELEGRAM_ALERT_API_URL", &second.api_url());
-    let Some(mut terminal) = Terminal::open(&stage, &["--no-start"]) else { return };
+    let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal.answer("Bot token from @BotFather (hidden):", &format!("{token}\r")).await;
     terminal.answer("1 to 4, or Enter", "\r").await;
     terminal.answer("1 or 2, or Enter", "1\r").await;
@@ -399,7 +341,10 @@ async fn the_chat_for_alerts_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_gives_up_changes_nothing_and_gets_the_terminal_back() {
     let stage = bare().await;
-    let Some(mut terminal) = Terminal::open(&stage, &["--no-start; echo; stty -a"]) else { return };
+    let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start; echo; stty -a"]))
+    else {
+        return;
+    };
     terminal.answer("Bot token from @BotFather (hidden):", "\u{3}").await;
     let (_, screen) = terminal.ended().await;
     assert!(screen.contains("given up; nothing was changed"), "{screen}");
@@ -465,7 +410,6 @@ async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
         "{}",
         orders()
     );
-    assert!(orders().contains("\nenable --now katana-bot-check.timer\n"), "{}", orders());
     let code = out.stdout.split("/claim ").nth(1).expect("a code").trim().to_owned();
     stage.sim.say(1000, &format!("/claim {code}"));
     let owned = || stage.sim.bot_messages(1000).iter().any(|m| m.text.contains("owner"));
@@ -500,4 +444,15 @@ async fn each_of_several_bots_has_its_own_names() {
         .map(|e| e.expect("an entry").path())
         .collect();
     assert_eq!(stray.len(), 1, "{stray:?}");
+    // It had no configuration: now it has one, with a port of its own.
+    let config = || std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    assert!(config().contains("\nlisten = \"127.0.0.1:8"), "{}", config());
+    let before = config();
+    let out =
+        scripted(&stage, "", &flags[..2].iter().chain(&flags[4..]).copied().collect::<Vec<_>>());
+    assert!(out.code == Some(0) && config() == before, "{out:?}");
+    for taken in ["katana-bot", "check-heartbeat", "a/b"] {
+        let out = scripted(&stage, "", &["--instance", taken, "--no-start"]);
+        assert_eq!(out.code, Some(64), "{out:?}");
+    }
 }

@@ -50,7 +50,7 @@ def build(kept):
             command, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         if built.returncode != 0:
-            raise Unable(f"commit {COMMIT[:12]} cannot be built: {built.stderr[-600:]}")
+            raise AssertionError(f"commit {COMMIT[:12]} cannot be built: {built.stderr[-600:]}")
         [made] = pathlib.Path(folder, "out").glob("*.deb")
         kept.parent.mkdir(exist_ok=True)
         shutil.move(made, f"{kept}.new")

@@ -3,6 +3,8 @@
 import json
 import time
 
+from mail import MailServer
+
 BOT = "7000000001:SYSTEM-test-token-of-the-bot-00001"
 OTHER_BOT = "7000000002:SYSTEM-test-token-of-staging-002"
 ALERTS = "7000000003:SYSTEM-test-token-for-alerts-0003"
@@ -18,7 +20,7 @@ CHECKER = "/etc/katana-bot/check-heartbeat.toml"
 
 
 class Stage:
-    """The machine, the package, and the simulated bots, each with a Telegram of its own."""
+    """The machine, its mail server, the package, and the simulated bots, each with a Telegram of its own."""
 
     PORTS = {"bot": 8481, "staging": 8482, "alerts": 8483, "testing": 8484, "setup": 8485}
     TOKENS = {"bot": BOT, "staging": OTHER_BOT, "alerts": ALERTS, "testing": TESTING_BOT, "setup": SETUP_BOT}
@@ -26,6 +28,7 @@ class Stage:
     def __init__(self, machine, package, simulator):
         self.machine = machine
         self.package = package
+        self.mail = MailServer(machine)
         self.before = self.files()
         self.names = set(machine.say("cut -d: -f1 /etc/passwd /etc/group").split())
         machine.copy(simulator, "/srv/sim", 0o755)
@@ -61,13 +64,15 @@ class Stage:
         return self.heard("alerts", ADMIN)
 
     def journal(self, options="-u katana-bot", since=None):
-        after = f" --after-cursor='{since}'" if since else ""
+        after = f" --cursor='{since}'" if since else ""
         return self.machine.say(f"journalctl --no-pager -q {options}{after}")
 
     def cursor(self):
-        """A place in the journal."""
-        said = self.machine.say("journalctl -q -n 0 --show-cursor")
-        return said.strip().removeprefix("-- cursor: ")
+        """A place in the journal: that of an entry of its own. (With --after-cursor, and the last entry
+        of another unit, journalctl passes over the first one that is looked for.)"""
+        mark = "echo here | systemd-cat -t system-check && journalctl --sync"
+        said = self.machine.say(f"{mark} && journalctl -q -t system-check -n 1 --show-cursor")
+        return said.partition("-- cursor: ")[2].strip()
 
     def state(self, unit="katana-bot"):
         return self.machine.show(unit, "ActiveState")
@@ -92,11 +97,16 @@ def quiet(stage):
     stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within=40)
 
 
-def recovered(stage, count):
-    stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within=30)
+def recovered(stage, count, within=30):
+    """Waits for the last of so many alerts, and that no other follows; mails told the same."""
+    stage.machine.until("RECOVERED", lambda: len(stage.alerts()) >= count, within)
     time.sleep(11)
     assert len(stage.alerts()) == count, stage.alerts()[count - 2 :]
     assert "RECOVERED" in stage.alerts()[-1], stage.alerts()[-1]
+    incident = stage.alerts()[-1].split("Incident: ")[1].split(",")[0]
+    mails = [mail.get_content() for mail in stage.mail.all()]
+    by_bot, by_mail = ([text.split() for text in all if incident in text] for all in (stage.alerts(), mails))
+    assert len(by_bot) == 2 and by_mail == by_bot, (by_mail, by_bot)
 
 
 def bot_messages(stage):

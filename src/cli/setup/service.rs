@@ -96,9 +96,12 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
     let order = if changed { "restart" } else { "start" };
     let orders = [order, "--no-block", unit];
     tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
-    let timer = format!("{}.timer", unit.replacen("katana-bot", "katana-bot-check", 1));
-    if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
-        eprintln!("No {timer} was started: run check-heartbeat in another way, such as cron.");
+    // The package enables that of the first bot, unless somebody wants another, such as cron.
+    if let Some(name) = &args.instance {
+        let timer = format!("katana-bot-check@{name}.timer");
+        if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
+            eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
+        }
     }
     eprintln!("Starting {unit} …");
     let end = Instant::now() + Duration::from_secs(args.wait_s);

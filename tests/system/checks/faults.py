@@ -1,8 +1,17 @@
 """What goes wrong, and the state and the words that it ends in."""
 
+import contextlib
+import json
+import os
+import pathlib
 import time
 
+from machine import Unable
 from stage import BOT, CONFIG, OWNER, TOKEN_FILE, WRONG, quiet, recovered
+
+from .alerts import channels
+
+STATE = "/var/lib/katana-bot"
 
 
 def a_kill_loses_nothing(stage):
@@ -59,13 +68,16 @@ def a_bad_configuration_is_said_once_and_at_once(stage):
     machine.run("systemctl restart katana-bot", timeout=60)
     machine.until("the end", lambda: stage.state() == "failed")
     assert machine.show("katana-bot", "ExecMainStatus") == "78"
-    said = stage.journal(since=since)
+    assert "status=78" in machine.run("systemctl status katana-bot").stdout
+    said = stage.journal("-u katana-bot -n 20", since)
     assert "bot.acces" in said and "did you mean" in said, said
     # The heartbeat was good a moment ago; without OnFailure= nobody would know for 15 s.
     machine.until("an alert", lambda: len(stage.alerts()) > alerts, within=8)
     time.sleep(11)
     assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
     assert "DOWN" in stage.alerts()[alerts]
+    down = stage.alerts()[alerts]
+    assert "the heartbeat file does not exist" in down and "Runbook: missing" in down, down
     assert stage.state() == "failed", "it is not started again"
     machine.put(CONFIG, good)
     machine.say("systemctl restart katana-bot", timeout=60)
@@ -75,7 +87,7 @@ def a_bad_configuration_is_said_once_and_at_once(stage):
 def exits_in_a_loop_are_told_once(stage):
     machine = stage.machine
     quiet(stage)
-    alerts, database = len(stage.alerts()), "/var/lib/katana-bot/katana.db"
+    alerts, database, since = len(stage.alerts()), f"{STATE}/katana.db", stage.cursor()
     restarts = lambda: int(machine.show("katana-bot", "NRestarts"))
     machine.say(f"systemctl stop katana-bot && chown root {database}* && chmod 600 {database}*")
     try:
@@ -83,34 +95,195 @@ def exits_in_a_loop_are_told_once(stage):
         is_69 = lambda: machine.show("katana-bot", "ExecMainStatus") == "69"
         machine.until("exit 69", is_69)
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+        assert "Runbook: stopped_long" in stage.alerts()[-1], stage.alerts()[-1]
         before = restarts()
-        machine.until("that it goes on", lambda: restarts() >= before + 2, within=40)
+        machine.until("that it goes on", lambda: restarts() >= before + 2, within=60)
         assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
+        waits = lambda: machine.show("katana-bot", "SubState") == "auto-restart"
+        machine.until("the pause between", waits)
+        status = machine.run("systemctl status katana-bot").stdout
+        assert "activating (auto-restart)" in status and "status=69" in status, status
+        # The cause, and what to do about it.
+        said = stage.journal("-u katana-bot -p err", since)
+        assert "cannot open the state file" in said and database in said, said
+        assert "belongs to the user katana-bot runs as" in said, said
     finally:
         machine.say(f"chown katana-bot {database}*")
-    stage.is_active()
+    # Later restarts wait longer; who has mended the cause need not.
+    machine.say("systemctl restart katana-bot", timeout=60)
     recovered(stage, alerts + 2)
+
+
+def on_a_full_disk_nothing_is_lost(stage):
+    machine = stage.machine
+    quiet(stage)
+    good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
+    quick = '[answer]\nprovider = "echo"\n[watch]\npatience = 0.2\n[delivery]\npace = false\n'
+    machine.put(CONFIG, good + quick)
+    with small_disk(machine):
+        machine.say("systemctl start katana-bot", timeout=60)
+        alerts, since, heard = len(stage.alerts()), stage.cursor(), len(stage.heard())
+        pid = machine.show("katana-bot", "MainPID")
+        machine.run(f"cat /dev/zero > {STATE}/ballast")
+        # Long enough to need room that is not there, whatever the state file still holds.
+        texts = [f"{n} is this stored? " + "x" * 3000 for n in range(40)]
+        for text in texts:
+            stage.says(text)
+        status = lambda: machine.show("katana-bot", "StatusText")
+        machine.until("STATUS names the finding", lambda: "store_failing" in status())
+        assert "disk_full" in status(), status()
+        machine.until("DOWN", lambda: len(stage.alerts()) > alerts)
+        down = stage.alerts()[-1]
+        assert "DOWN" in down and "disk_full" in down and "Runbook: store_failing" in down, down
+        beat = lambda: machine.say("cat /run/katana-bot/heartbeat")
+        machine.until("its own finding", lambda: "finding: disk_full degraded" in beat())
+        assert "finding: store_failing failing" in beat(), beat()
+        said = stage.journal("-u katana-bot -p err", since)
+        assert "cannot store updates: make room on the disk" in said, said
+        # Telegram still has what could not be stored.
+        state = json.loads(machine.http(stage.sim("bot", "/control/state"))[1])
+        assert state["pending"] > 0, state
+        assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
+        machine.say(f"rm {STATE}/ballast")
+        answers = lambda: stage.heard()[heard:]
+        machine.until("all answers", lambda: len(answers()) >= len(texts), within=60)
+        recovered(stage, alerts + 2, within=60)
+        assert answers() == [f"echo: {text}" for text in texts], [answer[:12] for answer in answers()]
+        assert machine.show("katana-bot", "MainPID") == pid, "it was restarted"
+    machine.put(CONFIG, good)
+    machine.say("systemctl restart katana-bot", timeout=60)
+
+
+@contextlib.contextmanager
+def small_disk(machine):
+    """The state, as it is, on a disk of its own, and back again; the bot is stopped for both."""
+    machine.say(
+        f"systemctl stop katana-bot && mv {STATE} {STATE}.large && mkdir {STATE}"
+        f" && mount -t tmpfs -o size=8m,mode=700 small {STATE} && cp -a {STATE}.large/. {STATE}"
+    )
+    try:
+        yield
+    finally:
+        machine.say(
+            f"systemctl stop katana-bot; rm -rf {STATE}.large/* && cp -a {STATE}/. {STATE}.large"
+            f" && umount {STATE} && rmdir {STATE} && mv {STATE}.large {STATE}"
+            " && systemctl start katana-bot"
+        )
+
+
+def out_of_memory_it_is_killed_and_loses_nothing(stage):
+    machine = stage.machine
+    quiet(stage)
+    # The kills before this one are over, and this one will be soon.
+    good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
+    machine.put(CONFIG, good + '[watch]\nevent_s = 15\n[answer]\nprovider = "echo"\n')
+    machine.say("systemctl stop katana-bot && rm /run/katana-bot/heartbeat")
+    machine.say("systemctl start katana-bot", timeout=60)
+    quiet(stage)
+    restarts = int(machine.show("katana-bot", "NRestarts"))
+    since, alerts, heard = stage.cursor(), len(stage.alerts()), len(stage.heard())
+    channels(stage, alert_on='["failing", "degraded"]')
+    texts = [f"{n} before the end" for n in range(20)]
+    try:
+        with no_more_memory(int(machine.show("katana-bot", "MainPID")), machine) as killed:
+            for text in texts:
+                stage.says(text)
+            machine.until("the kernel kills it", killed)
+        more = lambda: int(machine.show("katana-bot", "NRestarts")) == restarts + 1
+        machine.until("a restart", more)
+        stage.is_active()
+        answers = lambda: stage.heard()[heard:]
+        machine.until("all answers", lambda: len(answers()) >= len(texts))
+        said = stage.journal("-u katana-bot -p warning", since)
+        assert "status=9/KILL" in stage.journal(since=since), said
+        assert "ended without a clean stop" in said, said
+        machine.until("WARNING", lambda: len(stage.alerts()) > alerts)
+        warning = stage.alerts()[-1]
+        assert "WARNING: katana-bot, unclean_start" in warning, warning
+        assert "Runbook: unclean_start" in warning, warning
+        recovered(stage, alerts + 2, within=60)
+        assert answers() == [f"echo: {text}" for text in texts], answers()
+    finally:
+        channels(stage)
+        machine.put(CONFIG, good)
+        machine.say("systemctl restart katana-bot", timeout=60)
+
+
+@contextlib.contextmanager
+def no_more_memory(pid, machine):
+    """The kernel gives a process of the machine no more memory: by a control group of this machine,
+    since the other may not limit memory itself. Gives a test whether it has killed one for that."""
+    top = pathlib.Path("/sys/fs/cgroup")
+    first = (top / "memory").is_dir()
+    group = (top / "memory" if first else top) / f"katana-test-{os.getpid()}"
+    limit, events = ("limit_in_bytes", "oom_control") if first else ("max", "events")
+    try:
+        if not first:
+            (top / "cgroup.subtree_control").write_text("+memory")
+        group.mkdir()
+    except OSError as error:
+        raise Unable(f"control groups with a memory limit cannot be made here: {error}")
+    try:
+        (group / "cgroup.procs").write_text(str(outside(pid, machine)))
+        (group / f"memory.{limit}").write_text("4096")
+        counts = lambda: dict(line.split() for line in (group / f"memory.{events}").read_text().splitlines())
+        yield lambda: counts()["oom_kill"] != "0"
+    finally:
+        # One that was not killed is let go.
+        for left in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (group.parent / "cgroup.procs").write_text(left)
+        machine.until("an empty group", lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def outside(pid, machine):
+    """The number that a process of the machine has on this one."""
+    theirs = os.readlink(f"/proc/{machine.pid}/ns/pid")
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            status = (process / "status").read_text()
+            inside = status.split("NSpid:")[1].splitlines()[0].split()[-1]
+            if int(inside) == pid and os.readlink(process / "ns/pid") == theirs:
+                return int(process.name)
+    raise AssertionError(f"no process of the machine has the number {pid}")
 
 
 def a_missing_token_is_waited_for(stage):
     machine = stage.machine
+    quiet(stage)
+    alerts = len(stage.alerts())
     machine.say(f"mv {TOKEN_FILE} /srv/token")
     machine.say("systemctl restart katana-bot", timeout=60)
     assert stage.state() == "inactive"
-    assert TOKEN_FILE in machine.run("systemctl status katana-bot").stdout
+    status = machine.run("systemctl status katana-bot").stdout
+    assert TOKEN_FILE in status and "was not met" in status, status
+    # It has run before: somebody misses it.
+    machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+    down = stage.alerts()[-1]
+    assert "stopped cleanly" in down and "Runbook: stopped_long" in down, down
     machine.say(f"mv /srv/token {TOKEN_FILE} && systemctl start katana-bot", timeout=60)
     stage.is_active()
+    recovered(stage, alerts + 2)
 
 
 def a_wrong_token_is_named(stage):
     machine = stage.machine
+    quiet(stage)
+    alerts, since = len(stage.alerts()), stage.cursor()
     machine.put(TOKEN_FILE, WRONG + "\n", 0o600)
     machine.say("systemctl restart --no-block katana-bot")
     named = lambda: "token" in machine.show("katana-bot", "StatusText")
     machine.until("STATUS names the token", named, within=30)
     assert stage.state() == "activating"
-    assert "Telegram refuses the token" in stage.journal("-u katana-bot -p err")
+    errors = lambda: stage.journal("-u katana-bot -p err", since)
+    machine.until("the words", lambda: "Telegram refuses the token; get a new one" in errors())
     assert WRONG.split(":")[1] not in stage.journal()
+    machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+    down = stage.alerts()[-1]
+    assert "DOWN" in down and "Runbook: token_refused" in down, down
+    assert stage.state() == "activating", "it is not restarted for that"
     machine.put(TOKEN_FILE, BOT + "\n", 0o600)
     machine.say("systemctl restart katana-bot", timeout=60)
     stage.is_active()
+    recovered(stage, alerts + 2)

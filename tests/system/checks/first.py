@@ -29,8 +29,8 @@ def units_are_clean_here(stage):
     done = stage.machine.run(f"systemd-analyze verify --man=no {units}")
     said = (done.stdout + done.stderr).strip()
     assert done.returncode == 0 and not said, said
-    for unit in ["katana-bot.service", "katana-bot-check.service"]:
-        stage.machine.say(f"systemd-analyze security --threshold=11 {unit}")
+    for unit in ["katana-bot", "katana-bot@x", "katana-bot-check", "katana-bot-check@x"]:
+        stage.machine.say(f"systemd-analyze security --threshold=11 {unit}.service")
     version = int(stage.machine.say("systemctl --version").split()[1])
     for unit in ["katana-bot", "katana-bot@x"]:
         longest = stage.machine.show(unit, "RestartMaxDelayUSec")

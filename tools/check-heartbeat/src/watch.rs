@@ -171,7 +171,7 @@ impl Checked {
         Sign::Bad(Bad {
             level: Level::Critical,
             summary: judgement.text.clone(),
-            details: self.details(),
+            details: self.details(self.worst()),
             environment: judgement.heartbeat.as_ref().and_then(environment),
         })
     }
@@ -183,23 +183,36 @@ impl Checked {
         if judgement.reason != Reason::Degraded || !alert_on.degraded {
             return Vec::new();
         }
-        let bad = |summary: String| Bad {
+        let bad = |name: &str, summary: String| Bad {
             level: Level::Warning,
             summary,
-            details: self.details(),
+            details: self.details(name),
             environment: environment(beat),
         };
         if beat.findings.is_empty() {
-            return vec![("degraded".to_owned(), bad(judgement.text.clone()))];
+            return vec![("degraded".to_owned(), bad("degraded", judgement.text.clone()))];
         }
         let summary = |name: &str, text: &str| match text {
             "" => name.to_owned(),
             text => text.to_owned(),
         };
-        beat.findings.iter().map(|f| (f.name.clone(), bad(summary(&f.name, &f.text)))).collect()
+        let told =
+            |f: &heartbeat::Finding| (f.name.clone(), bad(&f.name, summary(&f.name, &f.text)));
+        beat.findings.iter().map(told).collect()
     }
 
-    fn details(&self) -> Vec<String> {
+    /// What is worst: the first failing finding of a failing program, else the reason.
+    fn worst(&self) -> &str {
+        let beat = self.judgement.heartbeat.as_ref();
+        let failing = beat.filter(|_| self.judgement.reason == Reason::Failing);
+        let named = failing.and_then(|beat| {
+            beat.findings.iter().find(|finding| finding.severity == Severity::Failing)
+        });
+        named.map_or(self.judgement.reason.word(), |finding| finding.name.as_str())
+    }
+
+    /// More of it, for people. `topic`: where they read on, a heading of the runbook.
+    fn details(&self, topic: &str) -> Vec<String> {
         let judgement = &self.judgement;
         let mut details = Vec::new();
         if let Some(beat) = &judgement.heartbeat {
@@ -215,17 +228,27 @@ impl Checked {
         }
         details.push(format!("File: {}", self.watch.file.display()));
         // Only Katana's own heartbeat, or its place, says that this is Katana.
-        let ours = self.judgement.heartbeat.is_some()
-            || self.watch.file == std::path::Path::new(heartbeat::DEFAULT_PATH);
-        if ours {
-            let reason = self.judgement.reason.word();
+        let unit = unit(&self.watch.file);
+        if self.judgement.heartbeat.is_some() || unit.is_some() {
+            let unit = unit.unwrap_or("katana-bot");
+            let which = unit.split_once('@').map_or(String::new(), |(_, instance)| {
+                format!(" --config /etc/katana-bot/{instance}.toml")
+            });
             details.push(format!(
-                "Do: systemctl status katana-bot; journalctl -u katana-bot -p warning -n 30; \
-                 katana-bot status. Runbook: {reason}"
+                "Do: systemctl status {unit}; journalctl -u {unit} -p warning -n 30; \
+                 katana-bot status{which}. Runbook: {topic}"
             ));
         }
         details
     }
+}
+
+/// The unit whose heartbeat lies there: `/run/katana-bot@staging/heartbeat`.
+fn unit(file: &Path) -> Option<&str> {
+    let (folder, name) = (file.parent()?, file.file_name()?);
+    let unit = folder.strip_prefix("/run").ok()?.to_str()?;
+    let ours = unit == "katana-bot" || unit.starts_with("katana-bot@");
+    (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
 }
 
 fn environment(beat: &Heartbeat) -> Option<String> {
