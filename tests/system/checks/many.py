@@ -58,7 +58,7 @@ def three_bots_live_side_by_side(stage):
             found = machine.run(f"grep -qaF {word} /var/lib/{unit}/katana.db*").returncode == 0
             assert found == (other == name) == (word in texts), (name, other, found)
         pid = machine.show(unit, "MainPID")
-        assert machine.say(f"ls /proc/{pid}/root/var/lib").split() == [unit]
+        assert machine.say(f"ls /proc/{pid}/root" "/var/lib").split() == [unit]
     # One is killed, the others do not notice.
     pids = {unit: machine.show(unit, "MainPID") for unit in units.values()}
     machine.say("systemctl kill -s KILL katana-bot@testing")
