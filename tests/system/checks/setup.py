@@ -79,7 +79,7 @@ def a_person_sets_a_bot_up(stage):
         terminal.answers("Bot token from @BotFather (hidden):", REVOKED)
         terminal.answers("Telegram refuses this token", "")
         terminal.answers("Bot token from @BotFather (hidden):", SETUP_BOT)
-        terminal.answers("1 to 4, or Enter to leave it as it is (auto):", "4")
+        terminal.answers("1 to 4, or Enter to leave it as it is (offline):", "4")
         terminal.answers("1 or 2, or Enter to leave it as it is:", "1")
         terminal.answers("Token of the second bot (hidden; Enter keeps it):", "")
         stage.says("/start", "alerts", ADMIN)
