@@ -233,7 +233,7 @@ impl Prepared {
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
             tracing::error!(
-                message_id = e.token_refused().then(|| Entry::TokenRefused.id()),
+                message_id = e.token_refused().then(|| Entry::TokenNotAccepted.id()),
                 error = chain(&e),
                 class = e.class(),
                 attempt,

@@ -43,7 +43,7 @@ pub mod exit {
     version,
     about = "A Telegram AI assistant that loses nothing and can be left alone",
     after_help = "Secrets come from systemd credentials, *_FILE variables or the environment, \
-                  never from the command line.\nFirst steps: KATANA_TELEGRAM_TOKEN=… katana-bot run",
+                  never from the command line.\nFirst steps: sudo katana-bot setup",
     arg_required_else_help = true
 )]
 struct Args {

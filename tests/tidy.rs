@@ -40,7 +40,6 @@ const TOP: &[&str] = &[
 /// Where work may be started outside of `lifecycle`, and why.
 const SPAWNERS: &[(&str, &str)] = &[
     ("src/lifecycle.rs", "this is where tasks start"),
-    ("src/app/reload.rs", "reads files without blocking the runtime"),
     ("src/store/writer.rs", "the one thread that owns the writing connection"),
     ("src/store/mod.rs", "joins that thread without blocking the runtime"),
     ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),

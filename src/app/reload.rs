@@ -179,7 +179,7 @@ impl Reloader {
         for key in &fresh.changed {
             // Whoever owns the bot decides who else may chat.
             let message_id = (*key == "bot.owners").then(|| Entry::OwnerChanged.id());
-            tracing::info!(message_id, key, "changed: the new value is in effect");
+            tracing::info!(message_id, key, "changed: {key}; the new value is in effect");
         }
         for (key, why) in &fresh.needs_restart {
             tracing::warn!(key, "needs a restart: {key}, because {why}");
@@ -211,7 +211,10 @@ impl Reloader {
         let reason = match e.downcast_ref::<Problems>() {
             Some(problems) => {
                 for Problem { key, message, hint } in &problems.0 {
-                    tracing::error!(key, "problem in the new configuration: {message}; {hint}");
+                    tracing::error!(
+                        key,
+                        "problem in the new configuration: {key}: {message}; {hint}"
+                    );
                 }
                 problems.in_one_line()
             }

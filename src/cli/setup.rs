@@ -8,6 +8,7 @@ mod alert;
 mod answers;
 mod ask;
 mod chat;
+mod instance;
 mod provider;
 mod service;
 mod vault;
@@ -96,9 +97,11 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     alert::plan(args, &person, &target, &vault, own, &mut plan)?;
     let edits = Edits::prepare(args, &person, &target, &plan)?;
     let changed = apply(args, &target, &vault, &plan, edits)?;
-    alert::test(args, &vault, &plan)?;
     let started = service::start(args, &target, changed, &runtime)?;
-    end(&target, identity.as_ref(), own, started)
+    end(&target, identity.as_ref(), own, started);
+    // Last: a mail server that is away must not leave the bot with its old token.
+    alert::test(args, &vault, &plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The token, and whom it belongs to; neither when only systemd can read it.
@@ -199,10 +202,17 @@ impl Edits {
         plan: &Plan,
     ) -> anyhow::Result<Self> {
         let mut edits = Vec::new();
-        if !plan.keys.is_empty() {
-            let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (*k, v.as_str())).collect();
-            let text = read(&target.config)?;
-            edits.push((target.config.clone(), crate::config::with_keys(&text, &wanted)?, text));
+        let is_new = args.instance.is_some() && !target.config.exists();
+        let text = if is_new { instance::config(target) } else { read(&target.config)? };
+        let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let new = match wanted.as_slice() {
+            [] => text.clone(),
+            wanted => crate::config::with_keys(&text, wanted)?,
+        };
+        // Nobody has to be asked for a file that is not there yet.
+        let made = is_new.then(|| (target.config.clone(), new.clone()));
+        if !is_new {
+            edits.push((target.config.clone(), new, text));
         }
         if let Some(channel) = &plan.channel {
             let text = read(&args.alert_config)?;
@@ -210,7 +220,7 @@ impl Edits {
         }
         edits.retain(|(_, new, old)| new != old);
         if edits.is_empty() || args.write_config {
-            return Ok(Self(edits.into_iter().map(|(file, new, _)| (file, new)).collect()));
+            return Ok(Self::of(made, edits));
         }
         let mut told = String::new();
         for (file, new, old) in &edits {
@@ -225,12 +235,17 @@ impl Edits {
         }
         eprint!("To be added to {told}");
         match person.line("Add them? [Y/n]", "--write-config")?.to_lowercase().as_str() {
-            "" | "y" | "yes" => Ok(Self(edits.into_iter().map(|(f, new, _)| (f, new)).collect())),
+            "" | "y" | "yes" => Ok(Self::of(made, edits)),
             _ => {
                 eprintln!("They are left to you.");
-                Ok(Self(Vec::new()))
+                Ok(Self::of(made, Vec::new()))
             }
         }
+    }
+
+    fn of(made: Option<(PathBuf, String)>, edits: Vec<(PathBuf, String, String)>) -> Self {
+        let edits = edits.into_iter().map(|(file, new, _)| (file, new));
+        Self(made.into_iter().chain(edits).collect())
     }
 }
 
@@ -279,16 +294,14 @@ fn apply(
 }
 
 /// Tells how to go on.
-fn end(
-    target: &Target,
-    identity: Option<&Identity>,
-    bot: Option<i64>,
-    started: service::Started,
-) -> anyhow::Result<ExitCode> {
+fn end(target: &Target, identity: Option<&Identity>, bot: Option<i64>, started: service::Started) {
     let link = identity.map(|i| format!("https://t.me/{}", i.username));
     let mut text = match started {
         service::Started::Ready => format!("{} runs.\n", target.unit),
-        service::Started::No => "Everything is in place; the bot was not started.\n".to_owned(),
+        service::Started::No => {
+            let order = format!("systemctl restart {}", target.unit);
+            format!("Everything is in place; the bot was not started. For that: {order}\n")
+        }
     };
     if let Some(link) = &link {
         text.push_str(&format!("The bot: {link}\n"));
@@ -304,5 +317,4 @@ fn end(
         }
     }
     say(&text);
-    Ok(ExitCode::SUCCESS)
 }

@@ -26,7 +26,7 @@ pub enum Entry {
     /// A reload kept the old configuration.
     ReloadRefused,
     /// Telegram answered that it does not know the token.
-    TokenRefused,
+    TokenNotAccepted,
     /// Nobody owns the bot; whoever sends the code does from then on.
     OwnerWanted,
     /// Somebody claimed the bot, or the configuration names other owners.
@@ -40,7 +40,7 @@ pub enum Entry {
     /// The heartbeat cannot be written, so that checks take the bot for dead.
     HeartbeatUnwritten,
     /// A loop does not turn; systemd is told to restart the process.
-    StageStarved,
+    WatchdogStarved,
     /// The process drains because it uses more memory than it may.
     MemoryExceeded,
     /// A fault of Katana; the process drains.
@@ -67,14 +67,14 @@ const EVENTS: [Entry; 21] = [
     Entry::ConfigRefused,
     Entry::Reloaded,
     Entry::ReloadRefused,
-    Entry::TokenRefused,
+    Entry::TokenNotAccepted,
     Entry::OwnerWanted,
     Entry::OwnerChanged,
     Entry::StateMigrated,
     Entry::StateSetAside,
     Entry::StateRestored,
     Entry::HeartbeatUnwritten,
-    Entry::StageStarved,
+    Entry::WatchdogStarved,
     Entry::MemoryExceeded,
     Entry::TaskPanicked,
     Entry::Stopped,
@@ -99,14 +99,14 @@ impl Entry {
             Self::ConfigRefused => "config_refused",
             Self::Reloaded => "reloaded",
             Self::ReloadRefused => "reload_refused",
-            Self::TokenRefused => "token_not_accepted",
+            Self::TokenNotAccepted => "token_not_accepted",
             Self::OwnerWanted => "owner_wanted",
             Self::OwnerChanged => "owner_changed",
             Self::StateMigrated => "state_migrated",
             Self::StateSetAside => "state_set_aside",
             Self::StateRestored => "state_restored",
             Self::HeartbeatUnwritten => "heartbeat_unwritten",
-            Self::StageStarved => "watchdog_starved",
+            Self::WatchdogStarved => "watchdog_starved",
             Self::MemoryExceeded => "memory_exceeded",
             Self::TaskPanicked => "task_panicked",
             Self::Stopped => "stopped",
@@ -127,14 +127,14 @@ impl Entry {
             Self::ConfigRefused => "2a3289203acf4db28adade65cd28f30f",
             Self::Reloaded => "c666e19393fc46b4bd5462ba6c222b2e",
             Self::ReloadRefused => "196de53dbd36492c94ffbe50666fe233",
-            Self::TokenRefused => "5f5982f2393e4c139adbbab4783a2f2f",
+            Self::TokenNotAccepted => "5f5982f2393e4c139adbbab4783a2f2f",
             Self::OwnerWanted => "fc7f2c33598948ed9c347d1eabbe2e5c",
             Self::OwnerChanged => "9cb17d444647432ca29a9a755ee44d97",
             Self::StateMigrated => "ced2c7c917c44ab0be6e30883234a766",
             Self::StateSetAside => "1ddf396594dd4ac2922a1a8330c54e2d",
             Self::StateRestored => "a805d9de7e8f4c80befcb8643f015826",
             Self::HeartbeatUnwritten => "9f3860b22a984486a1c3a8d0cc5e7f7d",
-            Self::StageStarved => "d95e57b019074d209ac28f00daeb9578",
+            Self::WatchdogStarved => "d95e57b019074d209ac28f00daeb9578",
             Self::MemoryExceeded => "0bf12195b26245fa8b25ece46bd836eb",
             Self::TaskPanicked => "71315b8ddca24cdd9f4fbb8d1b822c03",
             Self::Stopped => "763f582a52a64004a52be6c77c4ca65b",

@@ -233,7 +233,7 @@ impl Intake {
         if e.token_refused() {
             self.tell(Polling::TokenRefused);
             tracing::error!(
-                message_id = Entry::TokenRefused.id(),
+                message_id = Entry::TokenNotAccepted.id(),
                 class = e.class(),
                 "Telegram refuses the token; get a new one from @BotFather and reload"
             );

@@ -52,7 +52,7 @@ pub async fn watchdog(
         if !stalled {
             stalled = true;
             tracing::error!(
-                message_id = Entry::StageStarved.id(),
+                message_id = Entry::WatchdogStarved.id(),
                 stage = overdue.looping.name(),
                 silent_ms = overdue.silent_ms,
                 late_ms = overdue.late_ms,

@@ -76,8 +76,8 @@ async fn an_edited_file_is_in_effect_after_sighup() {
     files.write("bot.access = \"open\"\nlog.level = \"debug\"\nlog.format = \"journal\"\n");
     daemon.signal("HUP");
     daemon.says("configuration read again").await;
-    daemon.says("changed: the new value is in effect key=\"bot.access\"").await;
-    daemon.says("changed: the new value is in effect key=\"log.level\"").await;
+    daemon.says("changed: bot.access; the new value is in effect").await;
+    daemon.says("changed: log.level; the new value is in effect").await;
     assert_eq!(files.stage.ask(5, "and now?").await, "echo: and now?");
     daemon.says("needs a restart: log.format, because the log is open").await;
     ignored(2);
@@ -96,7 +96,7 @@ async fn a_rotated_token_is_used_and_neither_of_both_is_logged() {
     daemon.says("Telegram refuses the token").await;
     files.stage.sim.say(5, "meanwhile");
     daemon.signal("HUP");
-    daemon.says("changed: the new value is in effect key=\"telegram.token\"").await;
+    daemon.says("changed: telegram.token; the new value is in effect").await;
     assert_eq!(files.stage.texts(5, 2).await[1], "echo: meanwhile");
     let log = daemon.log();
     for token in [new.as_str(), files.stage.sim.token()] {

@@ -410,7 +410,6 @@ async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
         "{}",
         orders()
     );
-    assert!(orders().contains("\nenable --now katana-bot-check.timer\n"), "{}", orders());
     let code = out.stdout.split("/claim ").nth(1).expect("a code").trim().to_owned();
     stage.sim.say(1000, &format!("/claim {code}"));
     let owned = || stage.sim.bot_messages(1000).iter().any(|m| m.text.contains("owner"));
@@ -445,4 +444,15 @@ async fn each_of_several_bots_has_its_own_names() {
         .map(|e| e.expect("an entry").path())
         .collect();
     assert_eq!(stray.len(), 1, "{stray:?}");
+    // It had no configuration: now it has one, with a port of its own.
+    let config = || std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    assert!(config().contains("\nlisten = \"127.0.0.1:8"), "{}", config());
+    let before = config();
+    let out =
+        scripted(&stage, "", &flags[..2].iter().chain(&flags[4..]).copied().collect::<Vec<_>>());
+    assert!(out.code == Some(0) && config() == before, "{out:?}");
+    for taken in ["katana-bot", "check-heartbeat", "a/b"] {
+        let out = scripted(&stage, "", &["--instance", taken, "--no-start"]);
+        assert_eq!(out.code, Some(64), "{out:?}");
+    }
 }

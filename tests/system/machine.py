@@ -13,10 +13,14 @@ import subprocess
 import tempfile
 import time
 
-# What a small server has beside the base system, and what is tested with it: supervisor, and a mail
-# server that asks for a password. Who changes the list raises the number: another list is another image.
-PACKAGES = "systemd,systemd-sysv,dbus,cron,procps,ca-certificates,supervisor,postfix,libsasl2-modules,sasl2-bin"
-IMAGE = 4
+# What a small server has beside the base system, and what is tested with it: supervisor, needrestart,
+# and a mail server that asks for a password. Who changes the list raises the number: another list is
+# another image.
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,cron,procps,ca-certificates,supervisor,needrestart"
+    ",postfix,libsasl2-modules,sasl2-bin"
+)
+IMAGE = 5
 MIRROR = os.environ.get("KATANA_TEST_MIRROR", "http://deb.debian.org/debian")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "katana-ci"
 TOOLS = {
@@ -28,11 +32,7 @@ TOOLS = {
 
 
 class Unable(Exception):
-    """This machine cannot run the test, and why."""
-
-
-class Skip(Exception):
-    """This machine cannot run one check, and why."""
+    """This machine cannot run the checks, or one of them, and why."""
 
 
 def image(release):
@@ -62,6 +62,7 @@ class Machine:
     """A booted system. Use it in a `with`."""
 
     def __init__(self, release):
+        self.release = release
         self.kept = image(release)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="katana-system-"))
         self.root = self.folder / "root"

@@ -8,6 +8,8 @@ from mail import MailServer
 BOT = "7000000001:SYSTEM-test-token-of-the-bot-00001"
 OTHER_BOT = "7000000002:SYSTEM-test-token-of-staging-002"
 ALERTS = "7000000003:SYSTEM-test-token-for-alerts-0003"
+TESTING_BOT = "7000000004:SYSTEM-test-token-of-testing-0004"
+SETUP_BOT = "7000000005:SYSTEM-test-token-for-setup-00005"
 WRONG = "7000000001:SYSTEM-test-token-that-was-revoked"
 
 OWNER = 1001
@@ -18,18 +20,20 @@ CHECKER = "/etc/katana-bot/check-heartbeat.toml"
 
 
 class Stage:
-    """The machine, its mail server, the package, and three simulated bots: production, staging, alerts."""
+    """The machine, its mail server, the package, and the simulated bots, each with a Telegram of its own."""
 
-    PORTS = {"bot": 8481, "staging": 8482, "alerts": 8483}
+    PORTS = {"bot": 8481, "staging": 8482, "alerts": 8483, "testing": 8484, "setup": 8485}
+    TOKENS = {"bot": BOT, "staging": OTHER_BOT, "alerts": ALERTS, "testing": TESTING_BOT, "setup": SETUP_BOT}
 
     def __init__(self, machine, package, simulator):
         self.machine = machine
         self.package = package
         self.mail = MailServer(machine)
         self.before = self.files()
+        self.names = set(machine.say("cut -d: -f1 /etc/passwd /etc/group").split())
         machine.copy(simulator, "/srv/sim", 0o755)
         machine.copy(package, f"/srv/{package.name}")
-        for name, token in [("bot", BOT), ("staging", OTHER_BOT), ("alerts", ALERTS)]:
+        for name, token in self.TOKENS.items():
             port = self.PORTS[name]
             command = f"/srv/sim serve --control --limits off --listen 127.0.0.1:{port} --token {token}"
             machine.say(f"systemd-run -q --unit=sim-{name} {command}")

@@ -30,10 +30,13 @@ pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
     let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
     let store = PathBuf::from(CREDENTIAL_STORE);
     let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
-    let dir = if is_passed { passed } else { store.clone() };
-    if std::fs::read_dir(&dir).is_ok() {
-        sources.credentials_dir = Some(dir);
-    }
+    // In the store, the names that are looked for are those of the first bot; never another's.
+    let dir = match (is_passed, unit.as_str()) {
+        (true, _) => Some(passed),
+        (false, "katana-bot") => Some(store.clone()),
+        (false, _) => None,
+    };
+    sources.credentials_dir = dir.filter(|dir| std::fs::read_dir(dir).is_ok());
     // The packaged units find theirs by files whose names begin with the unit's.
     for key in keys() {
         let Some(id) = key.credential() else { continue };

@@ -116,6 +116,9 @@ pub(in crate::cli) struct SetupArgs {
 /// What may stand behind the @ of a unit here: it becomes a part of file names.
 fn instance(text: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if ["katana-bot", "check-heartbeat"].contains(&text) {
+        return Err(format!("/etc/katana-bot/{text}.toml is another configuration"));
+    }
     match !text.is_empty() && text.len() <= 40 && text.chars().all(good) {
         true => Ok(text.to_owned()),
         false => Err("letters, digits, _ and -, at most 40".to_owned()),

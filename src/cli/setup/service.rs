@@ -9,7 +9,7 @@ use super::Target;
 use super::answers::SetupArgs;
 use super::vault;
 use crate::cli::doctor::{BOOTED, tool};
-use crate::cli::{Stop, exit};
+use crate::cli::{Stop, exit, style};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
 use crate::store::Store;
@@ -45,6 +45,10 @@ pub(super) fn drop_in(
         None => std::fs::remove_file(&file),
     };
     done.map_err(|e| vault::failed(&file, &e))?;
+    if let (None, Some(folder)) = (&wanted, file.parent()) {
+        // It stays when somebody has other drop-ins there.
+        let _ = std::fs::remove_dir(folder);
+    }
     Ok(true)
 }
 
@@ -76,15 +80,28 @@ fn refused(unit: &str, what: &str) -> Stop {
     Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)
 }
 
+/// It has ended by itself: with what it said last.
+async fn ended(unit: &str) -> Stop {
+    let lines = ["-q", "-n", "2", "-o", "cat", "-u", unit, "-t", "katana-bot"];
+    let said = tool("journalctl", &lines).await.unwrap_or_default();
+    match style::visible(said.trim()) {
+        said if said.is_empty() => refused(unit, "ends as soon as it is started"),
+        said => refused(unit, &format!("ends as soon as it is started: {said}")),
+    }
+}
+
 async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
     let refused = |what: &str| refused(unit, what);
     tool("systemctl", &["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
     let order = if changed { "restart" } else { "start" };
     let orders = [order, "--no-block", unit];
     tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
-    let timer = format!("{}.timer", unit.replacen("katana-bot", "katana-bot-check", 1));
-    if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
-        eprintln!("No {timer} was started: run check-heartbeat in another way, such as cron.");
+    // The package enables that of the first bot, unless somebody wants another, such as cron.
+    if let Some(name) = &args.instance {
+        let timer = format!("katana-bot-check@{name}.timer");
+        if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
+            eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
+        }
     }
     eprintln!("Starting {unit} …");
     let end = Instant::now() + Duration::from_secs(args.wait_s);
@@ -93,11 +110,18 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
         let state = tool("systemctl", &["show", unit, "--property=ActiveState", "--value"]).await;
         match state.as_deref().map(str::trim) {
             Some("active") => return Ok(Started::Ready),
-            Some("failed") => return Err(refused("failed").into()),
+            Some("failed") => return Err(ended(unit).await.into()),
+            _ if is_over(unit).await => return Err(ended(unit).await.into()),
             _ if Instant::now() >= end => return Err(refused("is not ready yet").into()),
             _ => {}
         }
     }
+}
+
+/// Whether it ended by itself, and waits to be started again.
+async fn is_over(unit: &str) -> bool {
+    let state = tool("systemctl", &["show", unit, "--property=SubState", "--value"]).await;
+    state.as_deref().map(str::trim) == Some("auto-restart")
 }
 
 /// Who owns the bot, or how to become the owner.

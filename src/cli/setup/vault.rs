@@ -85,10 +85,29 @@ impl Vault {
             remove(&self.sealed(name))?;
             return Ok(!same);
         }
-        let bytes = seal(name.id, secret)?;
-        write(&self.sealed(name), &bytes)?;
+        let same = self.unseal(name).is_some_and(|old| old == *secret);
+        if !same {
+            write(&self.sealed(name), &seal(name.id, secret)?)?;
+        }
         remove(&self.plain(name))?;
-        Ok(true)
+        Ok(!same)
+    }
+
+    /// What is in the encrypted file, where this machine and this user can read it.
+    pub(super) fn unseal(&self, name: &Name) -> Option<Secret> {
+        let path = self.sealed(name);
+        if !path.exists() {
+            return None;
+        }
+        let output = Command::new("systemd-creds")
+            .args(["decrypt", &format!("--name={}", name.id)])
+            .arg(path)
+            .arg("-")
+            .stdin(Stdio::null())
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+        super::ask::checked(String::from_utf8(output.stdout).ok()?.trim())
     }
 
     /// What a unit's drop-in has to say so that it gets the encrypted ones; `None` when there are

@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, faults, first, many, upkeep
+from . import alerts, faults, first, many, setup, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -11,6 +11,7 @@ ALL = [
     first.units_are_clean_here,
     first.with_a_token_it_starts_and_says_how_it_is,
     first.a_conversation_works,
+    first.it_may_be_confined_to_telegram,
     first.the_journal_is_useful,
     first.secrets_are_not_to_be_seen,
     first.anybody_may_check_the_heartbeat,
@@ -26,10 +27,22 @@ ALL = [
     faults.a_missing_token_is_waited_for,
     faults.a_wrong_token_is_named,
     many.instances_do_not_touch_each_other,
+    many.three_bots_live_side_by_side,
+    many.one_of_several_is_backed_up_and_restored,
+    many.one_token_for_two_bots_is_explained,
+    setup.a_script_sets_a_bot_up,
+    setup.a_start_that_fails_is_said_at_once,
+    setup.a_person_sets_a_bot_up,
+    setup.secrets_can_be_encrypted,
+    upkeep.a_backup_brings_the_state_back,
+    upkeep.the_state_of_a_newer_version_is_refused,
     many.the_socket_refuses_nobody,
+    upkeep.going_back_to_the_previous_version_loses_nothing,
     upkeep.an_update_loses_nothing,
+    upkeep.a_library_that_changes_restarts_it,
     alerts.cron_and_timer_tell_nothing_twice,
     many.supervisor_runs_it_too,
+    upkeep.piuparts_finds_nothing_left,
     upkeep.removing_keeps_what_is_yours,
     upkeep.purging_leaves_nothing,
 ]

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 
-from machine import Skip
+from machine import Unable
 from stage import BOT, CONFIG, OWNER, TOKEN_FILE, WRONG, quiet, recovered
 
 from .alerts import channels
@@ -222,7 +222,7 @@ def no_more_memory(pid, machine):
             (top / "cgroup.subtree_control").write_text("+memory")
         group.mkdir()
     except OSError as error:
-        raise Skip(f"control groups with a memory limit cannot be made here: {error}")
+        raise Unable(f"control groups with a memory limit cannot be made here: {error}")
     try:
         (group / "cgroup.procs").write_text(str(outside(pid, machine)))
         (group / f"memory.{limit}").write_text("4096")

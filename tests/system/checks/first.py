@@ -29,8 +29,8 @@ def units_are_clean_here(stage):
     done = stage.machine.run(f"systemd-analyze verify --man=no {units}")
     said = (done.stdout + done.stderr).strip()
     assert done.returncode == 0 and not said, said
-    for unit in ["katana-bot.service", "katana-bot-check.service"]:
-        stage.machine.say(f"systemd-analyze security --threshold=11 {unit}")
+    for unit in ["katana-bot", "katana-bot@x", "katana-bot-check", "katana-bot-check@x"]:
+        stage.machine.say(f"systemd-analyze security --threshold=11 {unit}.service")
     version = int(stage.machine.say("systemctl --version").split()[1])
     for unit in ["katana-bot", "katana-bot@x"]:
         longest = stage.machine.show(unit, "RestartMaxDelayUSec")
@@ -58,6 +58,19 @@ def a_conversation_works(stage):
     stage.machine.until("an answer to the claim", stage.heard)
     stage.says("What does the heartbeat mean?")
     assert "heartbeat" in stage.hears("heartbeat.md")
+
+
+def it_may_be_confined_to_telegram(stage):
+    machine = stage.machine
+    folder = "/etc/systemd/system/katana-bot.service.d"
+    machine.say(f"install -D -m 644 -t {folder} /usr/share/doc/katana-bot/examples/systemd/confine-egress.conf")
+    machine.say("systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
+    assert "::/0" in machine.show("katana-bot", "IPAddressDeny")
+    machine.say("systemd-analyze security --threshold=10 katana-bot.service")
+    before = len(stage.heard())
+    stage.says("/whoami")
+    machine.until("an answer", lambda: len(stage.heard()) > before)
+    machine.say(f"rm -r {folder} && systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
 
 
 def the_journal_is_useful(stage):

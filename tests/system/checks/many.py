@@ -1,8 +1,10 @@
 """More than one bot, and other ways to run it."""
 
-import threading
+import re
+import time
 
-from stage import BOT, CONFIG, OTHER_BOT
+from load import asking, socket_held
+from stage import BOT, CONFIG, OTHER_BOT, TESTING_BOT
 
 
 def instances_do_not_touch_each_other(stage):
@@ -24,7 +26,8 @@ def instances_do_not_touch_each_other(stage):
     machine.put("/etc/katana-bot/staging.toml", text + "[bot]\nacces = 5\n")
     machine.run("systemctl restart katana-bot@staging", timeout=60)
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=10)
-    assert "katana-bot@staging/heartbeat" in stage.alerts()[-1], stage.alerts()[-1]
+    for words in ["katana-bot@staging/heartbeat", "systemctl status katana-bot@staging;", "status --config /etc/katana-bot/staging.toml"]:
+        assert words in stage.alerts()[-1], stage.alerts()[-1]
     assert stage.state() == "active" and stage.state("katana-bot@staging") == "failed"
     machine.put("/etc/katana-bot/staging.toml", text)
     machine.say("systemctl restart katana-bot@staging", timeout=60)
@@ -32,29 +35,90 @@ def instances_do_not_touch_each_other(stage):
     assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
 
 
-def the_socket_refuses_nobody(stage):
+def three_bots_live_side_by_side(stage):
     machine = stage.machine
-    machine.say("systemctl stop katana-bot && systemctl enable --now katana-bot.socket")
-    machine.say("systemctl start katana-bot", timeout=60)
-    asked, refused, end = [], [], threading.Event()
+    machine.put("/etc/credstore/katana-bot@testing.telegram-token", TESTING_BOT + "\n", 0o600)
+    text = f'[telegram]\napi_url = "{stage.sim("testing")}"\n[web]\nlisten = "127.0.0.1:8091"\n'
+    machine.put("/etc/katana-bot/testing.toml", text)
+    machine.say("systemctl start katana-bot@staging katana-bot@testing", timeout=60)
+    units = {"bot": "katana-bot", "staging": "katana-bot@staging", "testing": "katana-bot@testing"}
+    # A word for each, that only its own bot and state may know.
+    words = {name: f"{name}-{number}-word" for name, number in zip(units, "735")}
+    for name, unit in units.items():
+        if name != "bot":
+            claim = re.findall(r"/claim [A-Z0-9-]+", stage.journal(f"-u {unit}"))
+            stage.says(claim[-1], name)
+        stage.says(f"What is {words[name]}?", name)
+    for name, unit in units.items():
+        knows = lambda: machine.run(f"grep -qaF {words[name]} /var/lib/{unit}/katana.db*").returncode == 0
+        machine.until(f"{name} stores its message", knows)
+    time.sleep(1)
+    for name, unit in units.items():
+        texts = machine.http(stage.sim(name, "/control/transcript"))[1]
+        for other, word in words.items():
+            found = machine.run(f"grep -qaF {word} /var/lib/{unit}/katana.db*").returncode == 0
+            assert found == (other == name) == (word in texts), (name, other, found)
+        pid = machine.show(unit, "MainPID")
+        assert machine.say(f"ls /proc/{pid}/root" "/var/lib").split() == [unit]
+    # One is killed, the others do not notice.
+    pids = {unit: machine.show(unit, "MainPID") for unit in units.values()}
+    machine.say("systemctl kill -s KILL katana-bot@testing")
+    again = lambda: machine.show("katana-bot@testing", "MainPID") not in ("0", pids["katana-bot@testing"])
+    machine.until("a restart", again)
+    stage.is_active(unit="katana-bot@testing")
+    for unit in ["katana-bot", "katana-bot@staging"]:
+        assert machine.show(unit, "MainPID") == pids[unit], unit
 
-    def ask():
-        while not end.is_set():
-            code, why = machine.http("http://127.0.0.1:8080/health")
-            asked.append(code)
-            if not code:
-                refused.append(why)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
+def one_of_several_is_backed_up_and_restored(stage):
+    machine = stage.machine
+    which = "--config /etc/katana-bot/testing.toml"
+    machine.say(f"katana-bot {which} backup /srv/testing.db")
+    done = machine.run(f"katana-bot {which} restore /srv/testing.db")
+    assert done.returncode == 75 and "systemctl stop katana-bot@testing" in done.stderr, done
+    # Of another bot: nothing is taken.
+    machine.say("systemctl stop katana-bot@testing")
+    machine.say("katana-bot backup /srv/other.db")
+    done = machine.run(f"katana-bot {which} restore /srv/other.db")
+    assert done.returncode == 78 and "bot" in done.stderr, done
+    said = machine.say(f"katana-bot {which} restore /srv/testing.db")
+    assert "systemctl start katana-bot@testing" in said, said
+    foreign = "find /var/lib/katana-bot@testing ! -user katana-bot -o ! -group katana-bot"
+    assert machine.say(foreign) == ""
+    machine.say("systemctl start katana-bot@testing", timeout=60)
+    before = len(stage.heard("testing"))
+    stage.says("/whoami", "testing")
+    machine.until("an answer", lambda: len(stage.heard("testing")) > before)
+    assert "Role: owner" in stage.heard("testing")[-1], stage.heard("testing")[-1]
+    machine.say("rm /srv/testing.db /srv/other.db /var/lib/katana-bot@testing/*.before-restore-*")
+
+
+def one_token_for_two_bots_is_explained(stage):
+    machine = stage.machine
+    machine.say("systemctl stop katana-bot@testing")
+    token, settings = "/etc/credstore/katana-bot@testing.telegram-token", "/etc/katana-bot/testing.toml"
+    machine.put(token, OTHER_BOT + "\n", 0o600)
+    text = machine.say(f"cat {settings}")
+    machine.put(settings, text.replace(stage.sim("testing"), stage.sim("staging")))
+    since = stage.cursor()
+    machine.say("systemctl start --no-block katana-bot@testing")
+    both = "-u katana-bot@staging -u katana-bot@testing -p err"
+    words = "another process polls with the same token"
+    machine.until("the words", lambda: words in stage.journal(both, since), within=60)
+    assert stage.state() == "active", "the first bot has another token"
+    machine.say("systemctl stop katana-bot@testing")
+    # Whoever was shut out works again by itself.
+    before = len(stage.heard("staging"))
+    stage.says("/whoami", "staging")
+    machine.until("an answer", lambda: len(stage.heard("staging")) > before, within=60)
+    machine.say(f"systemctl reset-failed katana-bot@testing; rm -rf {settings} {token}")
+    machine.say("rm -rf /var/lib/katana-bot@testing /run/katana-bot@testing")
+
+
+def the_socket_refuses_nobody(stage):
+    with socket_held(stage), asking(stage):
         for _ in range(2):
-            machine.say("systemctl restart katana-bot", timeout=60)
-    finally:
-        end.set()
-        asking.join()
-    assert asked.count(200) >= 3 and not refused, (len(asked), refused)
-    assert machine.show("katana-bot.socket", "ActiveState") == "active"
+            stage.machine.say("systemctl restart katana-bot", timeout=60)
 
 
 def supervisor_runs_it_too(stage):

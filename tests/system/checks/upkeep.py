@@ -1,51 +1,191 @@
-"""Update, removal."""
+"""Backup, update and return, libraries that change, removal."""
 
 import re
-import threading
+import shutil
+import sqlite3
+import subprocess
 import time
 
-from stage import CHECKER, CONFIG, OWNER, TOKEN_FILE, bot_messages
+import previous
+from load import asking, socket_held, writing
+from machine import Unable
+from stage import CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, quiet
+
+STATE = "/var/lib/katana-bot"
+DATABASE = f"{STATE}/katana.db"
+BACKUP = "/srv/katana-bot.db"
+
+# As docs/install.md says: what somebody has edited stays, and dpkg does not ask.
+KEEP = "-o Dpkg::Options::=--force-confold"
+
+
+def a_backup_brings_the_state_back(stage):
+    machine = stage.machine
+    quiet(stage)
+    known = knows_me(stage)
+    with writing(stage):
+        time.sleep(1)
+        machine.say(f"katana-bot backup {BACKUP}")
+        time.sleep(1)
+    assert machine.say(f"stat -c %a:%U {BACKUP}").strip() == "600:root"
+    done = machine.run(f"katana-bot backup {BACKUP}")
+    assert done.returncode == 64 and "--force" in done.stderr, done
+    done = machine.run(f"katana-bot restore {BACKUP}")
+    assert done.returncode == 75 and "systemctl stop katana-bot" in done.stderr, done
+    assert stage.state() == "active"
+    # What comes after the backup is in the old state only.
+    stage.says("What does the watchdog do?")
+    machine.until("one more exchange", lambda: knows_me(stage) != known)
+    machine.say("systemctl stop katana-bot")
+    # A bad sector in the middle, and a copy that was cut short.
+    whole = (machine.root / BACKUP.lstrip("/")).read_bytes()
+    middle = len(whole) // 2 // 4096 * 4096
+    for name, damaged in {
+        "sector": whole[:middle] + bytes(range(256)) * 16 + whole[middle + 4096 :],
+        "cut": whole[: middle + 100],
+    }.items():
+        (machine.root / "srv/damaged.db").write_bytes(damaged)
+        before = machine.say(f"cd {STATE} && sha256sum *")
+        done = machine.run("katana-bot restore /srv/damaged.db")
+        assert done.returncode == 69 and "damaged" in done.stderr, (name, done)
+        assert machine.say(f"cd {STATE} && sha256sum *") == before, name
+    said = machine.say(f"katana-bot restore {BACKUP}")
+    kept = re.search(rf"kept as ({DATABASE}\.before-restore-\S+)", said)
+    assert kept and "systemctl start katana-bot" in said, said
+    is_private(stage)
+    machine.say("systemctl start katana-bot", timeout=60)
+    assert knows_me(stage) == known
+    # The way back: what had come after the backup.
+    machine.say("systemctl stop katana-bot")
+    machine.say(f"katana-bot restore {kept.group(1)} && systemctl start katana-bot", timeout=60)
+    assert knows_me(stage) != known
+    machine.say(f"rm {DATABASE}.before-restore-* {BACKUP} /srv/damaged.db")
+    quiet(stage)
+
+
+def going_back_to_the_previous_version_loses_nothing(stage):
+    machine = stage.machine
+    machine.copy(previous.package(), "/srv/previous.deb")
+    known = knows_me(stage)
+    with socket_held(stage), writing(stage), asking(stage):
+        machine.say(f"apt-get install -y {KEEP} --allow-downgrades /srv/previous.deb 2>&1")
+        stage.is_active()
+    assert version(stage) == previous.VERSION, version(stage)
+    assert knows_me(stage) == known
+    machine.say("rm -f /etc/katana-bot/*.dpkg-dist")
 
 
 def an_update_loses_nothing(stage):
     machine = stage.machine
-    # The same programs with a higher version: what is new is the package.
-    machine.say(
-        f"cd /srv && rm -rf new && dpkg-deb -R {stage.package.name} new"
-        " && sed -i 's/^Version: .*/Version: 99.0-1/' new/DEBIAN/control"
-        " && dpkg-deb -b new new.deb"
-    )
-    good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
-    # Strangers may write, and a flood is no finding.
-    flood = '[bot]\naccess = "open"\n[delivery]\npace = false\n[watch]\nresponse_s = 600.0\n'
-    machine.put(CONFIG, good + flood)
-    machine.say("systemctl restart katana-bot", timeout=60)
-    pid, said = machine.show("katana-bot", "MainPID"), []
-    body = {"updates": 60, "chats": 20, "text": "/whoami"}
+    if version(stage) != previous.VERSION:
+        machine.copy(previous.package(), "/srv/previous.deb")
+        machine.say(f"apt-get install -y {KEEP} --allow-downgrades /srv/previous.deb 2>&1")
+        stage.is_active()
+    known, pid = knows_me(stage), machine.show("katana-bot", "MainPID")
+    with socket_held(stage), writing(stage), asking(stage):
+        # Edited after the installation, as by an administrator, and another default in the new package.
+        mine = machine.say(f"tee -a {CONFIG} {CHECKER} <<'END' >/dev/null && sha256sum {CONFIG} {CHECKER}\n# mine\nEND")
+        machine.say(f"apt-get install -y {KEEP} /srv/{stage.package.name} 2>&1")
+        stage.is_active()
+        assert machine.say(f"sha256sum {CONFIG} {CHECKER}") == mine
+    assert machine.show("katana-bot", "MainPID") != pid, "the old program still runs"
+    assert version(stage) == given(stage) != previous.VERSION, version(stage)
+    assert machine.run("find /etc/katana-bot -name '*.dpkg-*'").stdout.strip() == f"{CONFIG}.dpkg-dist"
+    machine.say(f"rm {CONFIG}.dpkg-dist")
+    assert knows_me(stage) == known
+    machine.say("rm /srv/previous.deb")
 
-    def write():
-        # Until the new one runs, and a little longer.
-        while len(said) < 8 or said[-1][1] == pid:
-            code, _ = machine.http(stage.sim("bot", "/control/flood"), body)
-            said.append((code, machine.show("katana-bot", "MainPID")))
-            time.sleep(0.5)
 
-    before = bot_messages(stage)
-    writing = threading.Thread(target=write)
-    writing.start()
-    machine.say("apt-get install -y /srv/new.deb 2>&1")
-    writing.join()
+def the_state_of_a_newer_version_is_refused(stage):
+    machine = stage.machine
+    quiet(stage)
+    known, copy = knows_me(stage), f"{DATABASE}.before-v99"
+    machine.say("systemctl stop katana-bot")
+    # What a newer version does: keep a copy, bring the file to its schema, note that.
+    machine.say(f"katana-bot backup {copy} && chown katana-bot: {copy}")
+    file = sqlite3.connect(machine.root / DATABASE.lstrip("/"))
+    row = (99, "of_tomorrow", "2031-01-01T00:00:00Z", "1")
+    with file:
+        file.execute("INSERT INTO refinery_schema_history VALUES (?, ?, ?, ?)", row)
+    file.close()
+    machine.say(f"chown katana-bot: {DATABASE}*")
+    since = stage.cursor()
+    machine.run("systemctl start katana-bot", timeout=60)
+    machine.until("the end", lambda: stage.state() == "failed")
+    assert machine.show("katana-bot", "ExecMainStatus") == "78"
+    said = stage.journal(since=since)
+    for words in ["cannot bring the state file", "install the version that wrote the file", "restore a backup"]:
+        assert words in said, said
+    assert machine.show("katana-bot", "NRestarts") == "0", "it is not tried again and again"
+    machine.say(f"katana-bot restore {copy} && systemctl start katana-bot", timeout=60)
     stage.is_active()
-    assert {code for code, _ in said} == {200}
-    wanted = 60 * len(said)
-    count = lambda: bot_messages(stage) - before
-    machine.until(f"{wanted} answers", lambda: count() >= wanted, within=90)
-    time.sleep(2)
-    assert count() == wanted, f"{count()} answers to {wanted} messages"
-    version = machine.say("dpkg-query -W -f '${Version}' katana-bot")
-    assert version == "99.0-1", version
-    machine.put(CONFIG, good)
-    machine.say("systemctl restart katana-bot", timeout=60)
+    assert knows_me(stage) == known
+    is_private(stage)
+    machine.say(f"rm {copy} {DATABASE}.before-restore-*")
+    quiet(stage)
+
+
+def a_library_that_changes_restarts_it(stage):
+    machine = stage.machine
+    if machine.run("command -v needrestart").returncode:
+        raise Unable("needrestart is not in the image")
+    # The simulated Telegram forgets everything when it is restarted; it is no part of this.
+    machine.put("/etc/needrestart/conf.d/simulator.conf", "$nrconf{override_rc}{qr(^sim-)} = 0;\n")
+    pid = machine.show("katana-bot", "MainPID")
+    library = machine.say(f"grep -om1 '/.*/libc\\.so\\.6' /proc/{pid}/maps").strip()
+    with writing(stage):
+        # As dpkg does it: another file, moved over the old one.
+        machine.say(f"cp -p {library} {library}.dpkg-new && mv {library}.dpkg-new {library}")
+        said = machine.say("needrestart -r a 2>&1", timeout=120)
+        stage.is_active()
+    assert "katana-bot.service" in said, said
+    assert machine.show("katana-bot", "MainPID") != pid
+    pid = machine.show("katana-bot", "MainPID")
+    assert "(deleted)" not in machine.say(f"cat /proc/{pid}/maps")
+    machine.say("rm /etc/needrestart/conf.d/simulator.conf")
+
+
+def piuparts_finds_nothing_left(stage):
+    """Debian's own tool, on this machine, with a system that was never booted."""
+    if not shutil.which("piuparts"):
+        raise Unable("piuparts is not there (apt install piuparts)")
+    folder = stage.machine.folder / "piuparts"
+    folder.mkdir(exist_ok=True)
+    # Nothing is fetched: the package needs nothing that is not there.
+    script = folder / "post_chroot_unpack_offline"
+    script.write_text("#!/bin/sh\nrm -f /etc/apt/sources.list.d/*\n: >/etc/apt/sources.list\n")
+    script.chmod(0o755)
+    command = ["piuparts", "--existing-chroot", str(stage.machine.kept), "--keep-sources-list"]
+    command += ["--scriptsdir", str(folder), "--no-eatmydata", "-d", stage.machine.release]
+    done = subprocess.run(
+        command + [str(stage.package)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+    found = [line for line in done.stdout.splitlines() if "FAIL" in line or "not owned" in line]
+    assert done.returncode == 0 and "PASS: All tests" in done.stdout, found or done.stdout[-900:]
+
+
+def knows_me(stage):
+    """What the bot tells its owner about them: the role, and how much it remembers."""
+    before = len(stage.heard())
+    stage.says("/whoami")
+    stage.machine.until("an answer", lambda: len(stage.heard()) > before)
+    said = stage.heard()[before]
+    assert "Role: owner" in said, said
+    return re.search(r"I have stored .* of", said).group(0)
+
+
+def is_private(stage):
+    wrong = f"find {STATE} ! -user katana-bot -o ! -group katana-bot -o -perm /077"
+    assert stage.machine.say(wrong) == ""
+    assert stage.machine.say(f"stat -c %a {STATE} {DATABASE}").split() == ["700", "600"]
+
+
+def version(stage):
+    return stage.machine.say("dpkg-query -W -f '${Version}' katana-bot")
+
+
+def given(stage):
+    return stage.machine.say(f"dpkg-deb -f /srv/{stage.package.name} Version").strip()
 
 
 def removing_keeps_what_is_yours(stage):
@@ -61,6 +201,8 @@ def removing_keeps_what_is_yours(stage):
     before = len(stage.heard())
     machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
     stage.is_active()
+    stage.is_active(unit="katana-bot@staging")
+    assert machine.show("katana-bot-check@staging.timer", "ActiveState") == "active"
     stage.says("/users")
     machine.until("the owner is known", lambda: len(stage.heard()) > before)
     assert "Owner" in stage.heard()[-1] or str(OWNER) in stage.heard()[-1], stage.heard()[-1]
@@ -68,10 +210,34 @@ def removing_keeps_what_is_yours(stage):
 
 def purging_leaves_nothing(stage):
     machine = stage.machine
+    # All that an administrator can have switched on.
+    machine.put("/etc/katana-bot/purged.toml", f'[telegram]\napi_url = "{stage.sim("setup")}"\n')
+    machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
+    machine.say(
+        "katana-bot setup --instance purged --non-interactive --no-start --encrypt --token-file - </srv/answers"
+        " && systemctl enable katana-bot@purged katana-bot-check@purged.timer katana-bot.socket 2>&1"
+    )
+    machine.say("rm -rf /srv/answers /etc/systemd/system/katana-bot-check.timer.d && systemctl daemon-reload")
+    machine.say("test -e /etc/systemd/system/katana-bot@purged.service.d/10-encrypted-credentials.conf")
     machine.say("apt-get purge -y katana-bot 2>&1")
-    machine.say("rm -rf /etc/systemd/system/katana-bot-check.timer.d && systemctl daemon-reload")
-    allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$|^/etc/credstore$")
+    allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$")
     left = {path for path in stage.files() - stage.before if not allowed.match(path)}
     left = {path for path in left if "katana" in path or path.startswith(("/etc", "/usr"))}
     assert not left, sorted(left)
+    for command in [
+        "systemctl list-unit-files --no-legend 'katana*'",
+        "systemctl list-units --all --no-legend --plain 'katana*'",
+        "systemctl list-timers --all --no-legend 'katana*'",
+        "ps -o pid,args -u katana-bot -u katana-check --no-headers",
+        "journalctl --list-catalog --no-pager | grep -i katana",
+        "grep -rl katana /etc/cron* /var/spool/cron /var/lib/systemd /etc/apt /etc/needrestart",
+        "find /var/log /var/cache /var/lib/systemd /tmp /var/tmp -name '*katana*' ! -path '/var/log/supervisor/*'",
+        "dpkg -l katana-bot | grep '^.[^n]'| grep katana",
+    ]:
+        assert machine.run(command).stdout == "", (command, machine.run(command).stdout)
+    # As the documentation says: the two users stay, and can do nothing.
+    users = machine.say("getent passwd katana-bot katana-check").splitlines()
+    assert len(users) == 2 and all(user.endswith(":/usr/sbin/nologin") for user in users), users
+    added = set(machine.say("cut -d: -f1 /etc/passwd /etc/group").split()) - stage.names
+    assert added == {"katana-bot", "katana-check"}, added
     assert machine.say("systemctl is-system-running").strip() == "running"

@@ -228,18 +228,49 @@ impl Checked {
         }
         details.push(format!("File: {}", self.watch.file.display()));
         // Only Katana's own heartbeat, or its place, says that this is Katana.
-        let ours = self.judgement.heartbeat.is_some()
-            || self.watch.file == std::path::Path::new(heartbeat::DEFAULT_PATH);
-        if ours {
+        let unit = unit(&self.watch.file);
+        if self.judgement.heartbeat.is_some() || unit.is_some() {
+            let unit = unit.unwrap_or("katana-bot");
+            let which = unit.split_once('@').map_or(String::new(), |(_, instance)| {
+                format!(" --config /etc/katana-bot/{instance}.toml")
+            });
             details.push(format!(
-                "Do: systemctl status katana-bot; journalctl -u katana-bot -p warning -n 30; \
-                 katana-bot status. Runbook: {topic}"
+                "Do: systemctl status {unit}; journalctl -u {unit} -p warning -n 30; \
+                 katana-bot status{which}. Runbook: {topic}"
             ));
         }
         details
     }
 }
 
+/// The unit whose heartbeat lies there: `/run/katana-bot@staging/heartbeat`.
+fn unit(file: &Path) -> Option<&str> {
+    let (folder, name) = (file.parent()?, file.file_name()?);
+    let unit = folder.strip_prefix("/run").ok()?.to_str()?;
+    let ours = unit == "katana-bot" || unit.starts_with("katana-bot@");
+    (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
+}
+
 fn environment(beat: &Heartbeat) -> Option<String> {
     Some(beat.environment.clone()).filter(|e| !e.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_known_by_the_place_of_its_heartbeat() {
+        for (file, found) in [
+            ("/run/katana-bot/heartbeat", Some("katana-bot")),
+            ("/run/katana-bot@staging/heartbeat", Some("katana-bot@staging")),
+            ("/run/katana-bots/heartbeat", None),
+            ("/run/katana-bot/other", None),
+            ("/var/lib/katana-run/heartbeat", None),
+            ("/run/a/katana-bot/heartbeat", None),
+            ("heartbeat", None),
+        ] {
+            assert_eq!(unit(Path::new(file)), found, "{file}");
+        }
+    }
 }

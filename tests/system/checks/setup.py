@@ -1,0 +1,229 @@
+"""`katana-bot setup`: by a script, by a person at a terminal, with encrypted secrets."""
+
+import contextlib
+import os
+import pathlib
+import pty
+import re
+import select
+import subprocess
+import threading
+import time
+
+from stage import ADMIN, ALERTS, SETUP_BOT, quiet
+
+UNIT = "katana-bot@setup"
+SETTINGS = "/etc/katana-bot/setup.toml"
+STATE = "/var/lib/katana-bot@setup"
+KEY = "sk-SYSTEM-a-key-that-nobody-may-see-01"
+REVOKED = "7000000005:SYSTEM-test-token-from-before-05"
+TOKEN_FILE = f"/etc/credstore/{UNIT}.telegram-token"
+SECRETS = [text.rpartition(":")[2] for text in (SETUP_BOT, ALERTS, KEY, REVOKED)]
+
+
+def a_script_sets_a_bot_up(stage):
+    machine = stage.machine
+    address = f'[telegram]\napi_url = "{stage.sim("setup")}"\n[web]\nlisten = "127.0.0.1:8095"\n'
+    machine.put(SETTINGS, address)
+    machine.put("/srv/answers", f"{SETUP_BOT}\n{KEY}\n", 0o600)
+    command = (
+        "katana-bot setup --instance setup --non-interactive --token-file - --write-config"
+        f" --provider openai --key-file - --base-url {stage.sim('setup', '/v1')} --model m </srv/answers 2>&1"
+    )
+    with nothing_is_seen(stage) as seen:
+        said = machine.say(command)
+        seen.append(said)
+    assert f"{UNIT} runs." in said and "https://t.me/katana_sim_bot" in said, said
+    is_set_up(stage, said)
+    key_file = f"/etc/credstore/{UNIT}.openai-api-key"
+    assert machine.say(f"stat -c %a:%U:%G {TOKEN_FILE} {key_file}").split() == ["600:root:root"] * 2
+    stage.says("Is somebody there?", "setup")
+    machine.until("an answer of the model", lambda: len(stage.heard("setup")) >= 2)
+    # Again: nothing is written, and nothing restarted.
+    files = f"stat -c '%n %i %y' {SETTINGS} {TOKEN_FILE} {key_file}"
+    before = machine.show(UNIT, "MainPID"), machine.say(files)
+    said = machine.say(command)
+    assert "It has an owner." in said and "Written" not in said, said
+    assert (machine.show(UNIT, "MainPID"), machine.say(files)) == before
+    # Without the answers, their names; and nothing is changed.
+    gone(stage)
+    done = machine.run("katana-bot setup --instance setup --non-interactive </dev/null")
+    assert done.returncode == 64 and "--token-file is missing" in done.stderr, done
+    assert machine.run(f"ls -d {TOKEN_FILE} {STATE}").stdout == ""
+    machine.say("rm /srv/answers")
+
+
+def a_start_that_fails_is_said_at_once(stage):
+    machine = stage.machine
+    # The port that is asked for is the first bot's.
+    machine.put(SETTINGS, f'[telegram]\napi_url = "{stage.sim("setup")}"\n[web]\nlisten = "127.0.0.1:8080"\n')
+    machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
+    command = "katana-bot setup --instance setup --non-interactive --token-file - </srv/answers"
+    begun = time.monotonic()
+    done = machine.run(command)
+    assert done.returncode == 69 and f"journalctl -u {UNIT}" in done.stderr, done
+    assert "web.listen" in done.stderr and "8080" in done.stderr, done.stderr
+    assert time.monotonic() - begun < 30, "it waits for what cannot come"
+    machine.say("rm /srv/answers")
+    gone(stage)
+
+
+def a_person_sets_a_bot_up(stage):
+    machine = stage.machine
+    quiet(stage)
+    address = f'[telegram]\napi_url = "{stage.sim("setup")}"\n[web]\nlisten = "127.0.0.1:8095"\n'
+    machine.put(SETTINGS, address)
+    alerts, checker = len(stage.alerts()), machine.say("cat /etc/katana-bot/check-heartbeat.toml")
+    with nothing_is_seen(stage) as seen:
+        terminal = Terminal(machine, f"TELEGRAM_ALERT_API_URL={stage.sim('alerts')} katana-bot setup --instance setup")
+        terminal.answers("Bot token from @BotFather (hidden):", REVOKED)
+        terminal.answers("Telegram refuses this token", "")
+        terminal.answers("Bot token from @BotFather (hidden):", SETUP_BOT)
+        terminal.answers("1 to 4, or Enter to leave it as it is (offline):", "4")
+        terminal.answers("1 or 2, or Enter to leave it as it is:", "1")
+        terminal.answers("Token of the second bot (hidden; Enter keeps it):", "")
+        stage.says("/start", "alerts", ADMIN)
+        terminal.answers("Then press Enter, or type the chat's id:", "")
+        terminal.answers(f"({ADMIN})", "")
+        terminal.answers("Which one? Enter for 1, 0 to look again:", "")
+        terminal.answers("Add them? [Y/n]", "y")
+        code, screen = terminal.ends()
+        seen.append(screen)
+    assert code == 0, screen
+    assert "The test alert was accepted" in screen, screen
+    assert len(stage.alerts()) == alerts + 1 and "test" in stage.alerts()[-1], stage.alerts()[alerts:]
+    assert 'provider = "offline"' in machine.say(f"cat {SETTINGS}")
+    assert machine.say("cat /etc/katana-bot/check-heartbeat.toml") == checker
+    assert f"{UNIT} runs." in screen and "https://t.me/katana_sim_bot" in screen, screen
+    is_set_up(stage, screen)
+    assert machine.say(f"stat -c %a:%U:%G {TOKEN_FILE}").strip() == "600:root:root"
+
+
+def secrets_can_be_encrypted(stage):
+    """After the person's: plain before, encrypted, and plain again."""
+    machine = stage.machine
+    quiet(stage)
+    alerts = len(stage.alerts())
+    with nothing_is_seen(stage) as seen:
+        seen.append(machine.say("katana-bot setup --instance setup --non-interactive --encrypt 2>&1"))
+    plain = machine.say("ls /etc/credstore").split()
+    assert f"{UNIT}.telegram-token" not in plain and "katana-bot.telegram-alert-token" not in plain, plain
+    sealed = "cd /etc/credstore.encrypted && stat -c %a:%U:%n *"
+    wanted = [f"600:root:{name}" for name in ("katana-bot.telegram-alert-token", f"{UNIT}.telegram-token")]
+    assert machine.say(sealed).split() == wanted, machine.say(sealed)
+    left = machine.run(f"grep -rlF -e {SECRETS[0]} -e {SECRETS[1]} /etc {STATE} /run/{UNIT}").stdout
+    assert left == "", left
+    # The bot has its token, and the checker its own.
+    assert stage.state(UNIT) == "active"
+    before = len(stage.heard("setup"))
+    stage.says("/whoami", "setup")
+    machine.until("an answer", lambda: len(stage.heard("setup")) > before)
+    machine.say(f"systemctl stop katana-bot-check@setup.timer {UNIT} && rm /run/{UNIT}/heartbeat")
+    machine.say("systemctl start katana-bot-check@setup.service")
+    assert len(stage.alerts()) == alerts + 1 and "DOWN" in stage.alerts()[-1], stage.alerts()[alerts:]
+    machine.say(f"systemctl start {UNIT} && systemctl start katana-bot-check@setup.service", timeout=60)
+    assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
+    # Plain again, as it was.
+    machine.put("/srv/answers", f"{SETUP_BOT}\n{ALERTS}\n", 0o600)
+    machine.say(
+        "katana-bot setup --instance setup --non-interactive --token-file - --alert telegram"
+        f" --alert-token-file - --alert-chat-id {ADMIN} </srv/answers"
+    )
+    machine.say("rm /srv/answers")
+    assert machine.say("ls -A /etc/credstore.encrypted") == ""
+    assert machine.run("find /etc/systemd -name '*encrypted-credentials*'").stdout == ""
+    assert stage.state(UNIT) == "active"
+    machine.say("systemctl start katana-bot-check.service")
+    gone(stage)
+
+
+def is_set_up(stage, said):
+    """The service runs, will run after a boot, is watched, and has an owner by the printed code."""
+    machine = stage.machine
+    enabled = machine.say(f"systemctl is-enabled {UNIT} katana-bot-check@setup.timer").split()
+    assert enabled == ["enabled", "enabled"], enabled
+    assert stage.state(UNIT) == "active"
+    assert stage.state("katana-bot-check@setup.timer") == "active"
+    foreign = machine.say(f"find {STATE} ! -user katana-bot -o -perm /077 ! -type d")
+    assert foreign == "", foreign
+    claim = re.search(r"/claim [A-Z0-9-]+", said)
+    assert claim, said
+    before = len(stage.heard("setup"))
+    stage.says(claim.group(0), "setup")
+    machine.until("an answer to the claim", lambda: len(stage.heard("setup")) > before)
+    assert "owner" in stage.heard("setup")[-1].lower(), stage.heard("setup")
+
+
+def gone(stage):
+    """Takes the bot away again."""
+    machine = stage.machine
+    machine.say(f"systemctl disable --now {UNIT} katana-bot-check@setup.timer 2>&1")
+    machine.say(f"rm -rf {SETTINGS} /etc/credstore/{UNIT}.* {STATE} /var/lib/katana-check@setup /run/{UNIT}")
+    machine.run(f"systemctl reset-failed {UNIT}")
+
+
+@contextlib.contextmanager
+def nothing_is_seen(stage):
+    """No secret in arguments, in the journal, or in what is added to the list that this gives."""
+    here, found, end = stage.cursor(), set(), threading.Event()
+
+    def watch():
+        # All processes of the machine are ours too.
+        while not end.is_set():
+            for folder in pathlib.Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    words = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+                    if not words.startswith("/srv/sim"):
+                        found.update(words for secret in SECRETS if secret in words)
+
+    thread, seen = threading.Thread(target=watch), []
+    thread.start()
+    try:
+        yield seen
+    finally:
+        end.set()
+        thread.join()
+    assert seen and not found, found
+    for text in [stage.journal("", since=here), *seen]:
+        for secret in SECRETS:
+            assert secret not in text, text
+
+
+class Terminal:
+    """A person at a terminal of the machine."""
+
+    def __init__(self, machine, command):
+        self.keys, inside = pty.openpty()
+        enter = ["nsenter", "-t", str(machine.pid), "-a", "--", "env", "-i", "TERM=dumb"]
+        words = [*enter, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh", "-c", command]
+        self.process = subprocess.Popen(
+            words, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
+        )
+        os.close(inside)
+        self.screen, self.read = "", 0
+
+    def shows(self, within):
+        """Reads what comes; false when nothing does, or it has ended."""
+        try:
+            if not select.select([self.keys], [], [], within)[0]:
+                return False
+            text = os.read(self.keys, 4096)
+        except OSError:
+            return False
+        self.screen += text.decode(errors="replace")
+        return bool(text)
+
+    def answers(self, question, line):
+        """Waits for the question, and types a line; none when it is empty and no question."""
+        while question not in self.screen[self.read :]:
+            assert self.shows(30), f"{question!r} expected in: {self.screen}"
+        self.read = self.screen.index(question, self.read) + len(question)
+        if line or question.endswith((":", "]")):
+            os.write(self.keys, f"{line}\r".encode())
+
+    def ends(self):
+        """The exit code, and everything that was shown."""
+        while self.shows(100):
+            pass
+        os.close(self.keys)
+        return self.process.wait(10), self.screen

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""The package that is updated from and gone back to, really built from an older commit.
+
+It is built once (about 10 minutes on two cores) and kept outside of the checkout. As a program it does
+only that, and prints the path. With each release, COMMIT becomes the one that was released before.
+"""
+
+import fcntl
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from machine import CACHE, Unable
+
+# The first whole package: 0.1.0-1, the only version that anybody can have installed before this one.
+COMMIT = "a4603a79ed7035ede469099040c1e2aff02f4ce0"
+VERSION = "0.1.0-1"
+
+
+def package():
+    """The path of the previous package, built now if it is not in the cache."""
+    kept = CACHE / f"previous-{COMMIT[:12]}" / "katana-bot-previous.deb"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "previous.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_file():
+            build(kept)
+    return kept
+
+
+def build(kept):
+    home = pathlib.Path(__file__).resolve().parents[2]
+    git = ["git", "-C", str(home)]
+    asked = subprocess.run(git + ["log", "-1", "--format=%ct", COMMIT], capture_output=True, text=True)
+    if asked.returncode != 0:
+        raise Unable(f"commit {COMMIT[:12]} is not in this clone (git fetch --unshallow)")
+    print(f"building the package of {COMMIT[:12]} (once; about 10 minutes)", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix="katana-previous-") as folder:
+        tree = pathlib.Path(folder) / "tree"
+        tree.mkdir()
+        archive = subprocess.run(git + ["archive", COMMIT], capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", str(tree)], input=archive, check=True)
+        # Nothing of this checkout's build is reused, and nothing of it is replaced.
+        own = {"CARGO_TARGET_DIR": f"{folder}/target", "SOURCE_DATE_EPOCH": asked.stdout.strip()}
+        command = ["nice", "-n", "5", str(tree / "packaging/build-deb"), f"{folder}/out"]
+        built = subprocess.run(
+            command, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if built.returncode != 0:
+            raise AssertionError(f"commit {COMMIT[:12]} cannot be built: {built.stderr[-600:]}")
+        [made] = pathlib.Path(folder, "out").glob("*.deb")
+        kept.parent.mkdir(exist_ok=True)
+        shutil.move(made, f"{kept}.new")
+        os.rename(f"{kept}.new", kept)
+
+
+if __name__ == "__main__":
+    print(package())
