@@ -1,13 +1,12 @@
 //! Troubles of the machine: disk, store, memory, clock.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use heartbeat::{Now, Reason, State};
 use katana::app::reload::Reloaded;
 use katana::model::clock::Clock;
 use katana::model::finding::Kind;
+use tokio_util::sync::CancellationToken;
 
 use super::{Scenario, begin, ends_well, watched};
 use crate::harness::{SOON, Stage, eventually};
@@ -41,10 +40,11 @@ fn thief(stage: &Stage) -> rusqlite::Connection {
 /// A disk that takes a third of a second for a commit, as far as the bot can tell.
 async fn slow_store() {
     let (stage, show) = watched(&[("KATANA_WATCH_COMMIT_SLOW_MS", "60")]).await;
-    let (thief, slow) = (thief(&stage), Arc::new(AtomicBool::new(true)));
-    let goes_on = Arc::clone(&slow);
+    let (thief, enough) = (thief(&stage), CancellationToken::new());
+    // A scenario that fails must not wait for it for ever.
+    let slow = enough.clone().drop_guard();
     let stealing = tokio::task::spawn_blocking(move || {
-        while goes_on.load(Ordering::SeqCst) {
+        while !enough.is_cancelled() {
             thief.execute_batch("BEGIN IMMEDIATE").expect("the lock is free at times");
             std::thread::sleep(Duration::from_millis(300));
             thief.execute_batch("ROLLBACK").expect("the lock is given back");
@@ -55,7 +55,7 @@ async fn slow_store() {
         assert_eq!(stage.ask(user, "meanwhile").await, "echo: meanwhile");
     }
     show.shows_only(Kind::StoreSlow).await;
-    slow.store(false, Ordering::SeqCst);
+    drop(slow);
     stealing.await.expect("no panic");
     // Averages of five minutes forget slowly; quick commits make up for the slow ones.
     for round in 0..20 {

@@ -11,6 +11,7 @@ ALL = [
     first.units_are_clean_here,
     first.with_a_token_it_starts_and_says_how_it_is,
     first.a_conversation_works,
+    first.it_may_be_confined_to_telegram,
     first.the_journal_is_useful,
     first.secrets_are_not_to_be_seen,
     first.anybody_may_check_the_heartbeat,

@@ -60,6 +60,19 @@ def a_conversation_works(stage):
     assert "heartbeat" in stage.hears("heartbeat.md")
 
 
+def it_may_be_confined_to_telegram(stage):
+    machine = stage.machine
+    folder = "/etc/systemd/system/katana-bot.service.d"
+    machine.say(f"install -D -m 644 -t {folder} /usr/share/doc/katana-bot/examples/systemd/confine-egress.conf")
+    machine.say("systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
+    assert "::/0" in machine.show("katana-bot", "IPAddressDeny")
+    machine.say("systemd-analyze security --threshold=10 katana-bot.service")
+    before = len(stage.heard())
+    stage.says("/whoami")
+    machine.until("an answer", lambda: len(stage.heard()) > before)
+    machine.say(f"rm -r {folder} && systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
+
+
 def the_journal_is_useful(stage):
     by_unit, by_name = stage.journal("-u katana-bot"), stage.journal("-t katana-bot")
     for words in ["ready: Telegram answered the first poll", "message received"]:

@@ -26,7 +26,8 @@ def instances_do_not_touch_each_other(stage):
     machine.put("/etc/katana-bot/staging.toml", text + "[bot]\nacces = 5\n")
     machine.run("systemctl restart katana-bot@staging", timeout=60)
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=10)
-    assert "katana-bot@staging/heartbeat" in stage.alerts()[-1], stage.alerts()[-1]
+    for words in ["katana-bot@staging/heartbeat", "systemctl status katana-bot@staging;", "status --config /etc/katana-bot/staging.toml"]:
+        assert words in stage.alerts()[-1], stage.alerts()[-1]
     assert stage.state() == "active" and stage.state("katana-bot@staging") == "failed"
     machine.put("/etc/katana-bot/staging.toml", text)
     machine.say("systemctl restart katana-bot@staging", timeout=60)
@@ -58,7 +59,7 @@ def three_bots_live_side_by_side(stage):
             found = machine.run(f"grep -qaF {word} /var/lib/{unit}/katana.db*").returncode == 0
             assert found == (other == name) == (word in texts), (name, other, found)
         pid = machine.show(unit, "MainPID")
-        assert machine.say(f"ls /proc/{pid}/root/var/lib").split() == [unit]
+        assert machine.say(f"ls /proc/{pid}/root" "/var/lib").split() == [unit]
     # One is killed, the others do not notice.
     pids = {unit: machine.show(unit, "MainPID") for unit in units.values()}
     machine.say("systemctl kill -s KILL katana-bot@testing")

@@ -79,7 +79,7 @@ def a_person_sets_a_bot_up(stage):
         terminal.answers("Bot token from @BotFather (hidden):", REVOKED)
         terminal.answers("Telegram refuses this token", "")
         terminal.answers("Bot token from @BotFather (hidden):", SETUP_BOT)
-        terminal.answers("1 to 4, or Enter to leave it as it is (auto):", "4")
+        terminal.answers("1 to 4, or Enter to leave it as it is (offline):", "4")
         terminal.answers("1 or 2, or Enter to leave it as it is:", "1")
         terminal.answers("Token of the second bot (hidden; Enter keeps it):", "")
         stage.says("/start", "alerts", ADMIN)
@@ -103,17 +103,19 @@ def secrets_can_be_encrypted(stage):
     """After the person's: plain before, encrypted, and plain again."""
     machine = stage.machine
     quiet(stage)
-    alerts = len(stage.alerts())
+    alerts, mails = len(stage.alerts()), len(stage.mail.all())
+    machine.say("cp -a /etc/credstore /srv/credstore")
+    sums = machine.say("cd /etc/credstore && sha256sum *")
     with nothing_is_seen(stage) as seen:
         seen.append(machine.say("katana-bot setup --instance setup --non-interactive --encrypt 2>&1"))
     plain = machine.say("ls /etc/credstore").split()
     assert f"{UNIT}.telegram-token" not in plain and "katana-bot.telegram-alert-token" not in plain, plain
-    sealed = "cd /etc/credstore.encrypted && stat -c %a:%U:%n *"
-    wanted = [f"600:root:{name}" for name in ("katana-bot.telegram-alert-token", f"{UNIT}.telegram-token")]
-    assert machine.say(sealed).split() == wanted, machine.say(sealed)
+    sealed = machine.say("cd /etc/credstore.encrypted && stat -c %a:%U:%n *").split()
+    names = ("katana-bot.smtp-alert-password", "katana-bot.telegram-alert-token", f"{UNIT}.telegram-token")
+    assert sealed == [f"600:root:{name}" for name in names], sealed
     left = machine.run(f"grep -rlF -e {SECRETS[0]} -e {SECRETS[1]} /etc {STATE} /run/{UNIT}").stdout
     assert left == "", left
-    # The bot has its token, and the checker its own.
+    # The bot has its token, and the checker its own for both channels.
     assert stage.state(UNIT) == "active"
     before = len(stage.heard("setup"))
     stage.says("/whoami", "setup")
@@ -123,14 +125,17 @@ def secrets_can_be_encrypted(stage):
     assert len(stage.alerts()) == alerts + 1 and "DOWN" in stage.alerts()[-1], stage.alerts()[alerts:]
     machine.say(f"systemctl start {UNIT} && systemctl start katana-bot-check@setup.service", timeout=60)
     assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
+    machine.until("the mails", lambda: len(stage.mail.all()) == mails + 2)
     # Plain again, as it was.
+    machine.say("cp -p /srv/credstore/*smtp* /etc/credstore && rm /etc/credstore.encrypted/*smtp*")
     machine.put("/srv/answers", f"{SETUP_BOT}\n{ALERTS}\n", 0o600)
     machine.say(
         "katana-bot setup --instance setup --non-interactive --token-file - --alert telegram"
         f" --alert-token-file - --alert-chat-id {ADMIN} </srv/answers"
     )
-    machine.say("rm /srv/answers")
+    machine.say("rm -r /srv/answers /srv/credstore")
     assert machine.say("ls -A /etc/credstore.encrypted") == ""
+    assert machine.say("cd /etc/credstore && sha256sum *") == sums
     assert machine.run("find /etc/systemd -name '*encrypted-credentials*'").stdout == ""
     assert stage.state(UNIT) == "active"
     machine.say("systemctl start katana-bot-check.service")

@@ -254,3 +254,23 @@ fn unit(file: &Path) -> Option<&str> {
 fn environment(beat: &Heartbeat) -> Option<String> {
     Some(beat.environment.clone()).filter(|e| !e.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_known_by_the_place_of_its_heartbeat() {
+        for (file, found) in [
+            ("/run/katana-bot/heartbeat", Some("katana-bot")),
+            ("/run/katana-bot@staging/heartbeat", Some("katana-bot@staging")),
+            ("/run/katana-bots/heartbeat", None),
+            ("/run/katana-bot/other", None),
+            ("/var/lib/katana-run/heartbeat", None),
+            ("/run/a/katana-bot/heartbeat", None),
+            ("heartbeat", None),
+        ] {
+            assert_eq!(unit(Path::new(file)), found, "{file}");
+        }
+    }
+}
