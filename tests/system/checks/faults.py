@@ -200,7 +200,8 @@ def out_of_memory_it_is_killed_and_loses_nothing(stage):
         assert "status=9/KILL" in stage.journal(since=since), said
         assert "ended without a clean stop" in said, said
         machine.until("WARNING", lambda: len(stage.alerts()) > alerts)
-        warning = stage.alerts()[-1]
+        # On a slow machine, the end of it may have been told by now.
+        warning = stage.alerts()[alerts]
         assert "WARNING: katana-bot, unclean_start" in warning, warning
         assert "Runbook: unclean_start" in warning, warning
         recovered(stage, alerts + 2, within=60)

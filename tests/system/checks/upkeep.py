@@ -34,8 +34,10 @@ def a_backup_brings_the_state_back(stage):
     assert done.returncode == 75 and "systemctl stop katana-bot" in done.stderr, done
     assert stage.state() == "active"
     # What comes after the backup is in the old state only.
+    before = len(stage.heard())
     stage.says("What does the watchdog do?")
-    machine.until("one more exchange", lambda: knows_me(stage) != known)
+    machine.until("an answer", lambda: len(stage.heard()) > before)
+    assert knows_me(stage) != known
     machine.say("systemctl stop katana-bot")
     # A bad sector in the middle, and a copy that was cut short.
     whole = (machine.root / BACKUP.lstrip("/")).read_bytes()
