@@ -317,7 +317,10 @@ async fn the_chat_for_alerts_is_found() {
     stage.set("TELEGRAM_ALERT_API_URL", &second.api_url());
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal.answer("Bot token from @BotFather (hidden):", &format!("{token}\r")).await;
-    terminal.answer("1 to 4, or Enter", "\r").await;
+    terminal.answer("1 to 4, or Enter", "3\r").await;
+    terminal.answer("Its address", "http://127.0.0.1:9/v1\r").await;
+    terminal.answer("Its model", "\rllama3.2\r").await;
+    terminal.answer("Enter for none", "\r").await;
     terminal.answer("1 or 2, or Enter", "1\r").await;
     terminal.answer("second bot (hidden):", &format!("{}\r", second.token())).await;
     terminal.answer("Then press Enter", "\r").await;
@@ -335,6 +338,10 @@ async fn the_chat_for_alerts_is_found() {
     assert_eq!(code, Some(0), "{screen}");
     let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
     assert!(config.contains("chat_id = 77\n"), "{config}");
+    let config = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    for line in ["base_url = \"http://127.0.0.1:9/v1\"", "model = \"llama3.2\""] {
+        assert!(config.contains(line), "{config}");
+    }
     assert!(!screen.contains(second.token()), "{screen}");
 }
 
