@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -111,6 +112,22 @@ impl Signals {
             None => std::future::pending().await,
         }
     }
+}
+
+/// From now on, a signal that ends the program lets `work` run first; it exits with 128 + its number,
+/// as a shell would say. For programs without [`Signals`].
+///
+/// # Errors
+/// When the handlers or the thread cannot be made.
+pub fn before_the_end(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            work();
+            std::process::exit(128 + signal);
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
 }
 
 #[cfg(test)]

@@ -322,7 +322,14 @@ fn templates_differ_from_their_units_in_the_name_alone() {
         ("katana-bot-check.timer", "katana-bot-check@.timer"),
     ] {
         let differs = |line: &&String| {
-            !["ExecStart=", "Environment="].iter().any(|key| line.starts_with(key))
+            // The shared checker may watch instances alone.
+            let own = [
+                "ExecStart=",
+                "Environment=",
+                "ConditionPathExists=/var",
+                "ConditionPathExistsGlob=",
+            ];
+            !own.iter().any(|key| line.starts_with(key))
         };
         let (one, many) = (settings(one), settings(many));
         let (one, many): (Vec<_>, Vec<_>) =

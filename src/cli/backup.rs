@@ -156,7 +156,9 @@ fn in_use(e: BackupError, unit: &str) -> anyhow::Error {
 /// The exit code for a failure.
 pub(super) fn code(e: &BackupError) -> u8 {
     match e {
-        BackupError::Exists { .. } | BackupError::Place { .. } => exit::USAGE,
+        BackupError::Exists { .. } | BackupError::Place { .. } | BackupError::Special { .. } => {
+            exit::USAGE
+        }
         BackupError::Busy { .. } => exit::TEMPFAIL,
         BackupError::Newer { .. } | BackupError::OtherBot { .. } => exit::CONFIG,
         BackupError::State(e) => of_store(e),

@@ -4,6 +4,7 @@
 //! secret is never printed and never in an argument; what is set already stays unless a new answer
 //! is given; no line of somebody's configuration is changed.
 
+mod age;
 mod alert;
 mod answers;
 mod ask;
@@ -23,8 +24,8 @@ use secrecy::SecretString;
 use self::answers::SetupArgs;
 use self::ask::Person;
 use self::vault::{Held, Name, Vault};
-use super::{Stop, exit, say};
-use crate::config::{Config, Secret, Sources};
+use super::{Stop, exit, say, style};
+use crate::config::{Config, Problems, Secret, Sources};
 use crate::model::failure::chain;
 use crate::telegram::{Client, Identity, Settings};
 
@@ -68,6 +69,12 @@ impl Target {
     fn name(&self, id: &'static str) -> Name {
         Name { owner: self.unit.clone(), id }
     }
+
+    /// The credentials of the bot itself.
+    fn own(&self) -> [Name; 4] {
+        let own = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
+        own.map(|id| self.name(id))
+    }
 }
 
 /// Everything that is to be changed.
@@ -86,6 +93,7 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     let person = Person::new(args.non_interactive);
     let target = Target::new(file, args.instance.as_deref());
     let vault = Vault { dir: args.credentials_dir.clone(), encrypt: args.encrypt };
+    sound(args, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -97,11 +105,25 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     alert::plan(args, &person, &target, &vault, own, &mut plan)?;
     let edits = Edits::prepare(args, &person, &target, &plan)?;
     let changed = apply(args, &target, &vault, &plan, edits)?;
-    let started = service::start(args, &target, changed, &runtime)?;
+    let started = service::start(args, &target, changed, &vault, &runtime)?;
     end(&target, identity.as_ref(), own, started);
     // Last: a mail server that is away must not leave the bot with its old token.
     alert::test(args, &vault, &plan)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the configuration is good, apart from what setup is for. With a bad one, a default would
+/// stand in, and the token would go to another server than somebody wrote.
+fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
+    const SECRETS: [&str; 3] = ["telegram.token", "openai.api_key", "anthropic.api_key"];
+    let mut problems = Config::examine(&target.sources).problems;
+    problems.0.retain(|problem| match problem.key.as_str() {
+        // Missing or wrong, unless the file holds it, where it must not be.
+        key if SECRETS.contains(&key) => problem.message.contains("in the configuration file"),
+        "openai.model" | "anthropic.model" => args.model.is_none(),
+        _ => true,
+    });
+    if problems.0.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// The token, and whom it belongs to; neither when only systemd can read it.
@@ -165,7 +187,8 @@ async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
     }
     let api_url = Config::examine(&target.sources).loaded.config.telegram.api_url;
     match client(&api_url, token)?.identity().await {
-        Ok(identity) => {
+        Ok(mut identity) => {
+            identity.username = username(&identity)?;
             eprintln!("Telegram knows the token: @{}", identity.username);
             Ok(identity)
         }
@@ -175,6 +198,14 @@ async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
             Err(Stop::new(exit::UNAVAILABLE, chain(&e), hint).into())
         }
     }
+}
+
+/// The bot's name, fit to be printed. Every bot has one.
+fn username(identity: &Identity) -> Result<String, Stop> {
+    let name = style::visible(identity.username.trim());
+    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
+    let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
+    Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
 }
 
 /// A client for the few calls that setup makes.
@@ -189,8 +220,27 @@ fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
 
+/// A new text of a configuration file.
+struct Edit {
+    file: PathBuf,
+    /// What is there; empty for a file that is not.
+    old: String,
+    new: String,
+}
+
+impl Edit {
+    /// Whether nobody has changed the file since it was read: what was shown is what is written.
+    fn is_as_shown(&self) -> anyhow::Result<()> {
+        if read(&self.file)? == self.old {
+            return Ok(());
+        }
+        let why = format!("{} was changed by somebody else meanwhile", self.file.display());
+        Err(Stop::new(exit::TEMPFAIL, why, "it was left as it is; run setup again").into())
+    }
+}
+
 /// New texts of configuration files.
-struct Edits(Vec<(PathBuf, String)>);
+struct Edits(Vec<Edit>);
 
 impl Edits {
     /// Works out the new texts, and asks whether they may be written. What may not be written is
@@ -210,20 +260,24 @@ impl Edits {
             wanted => crate::config::with_keys(&text, wanted)?,
         };
         // Nobody has to be asked for a file that is not there yet.
-        let made = is_new.then(|| (target.config.clone(), new.clone()));
-        if !is_new {
-            edits.push((target.config.clone(), new, text));
+        let config = |old, new| Edit { file: target.config.clone(), old, new };
+        let mut made = None;
+        if is_new {
+            made = Some(config(String::new(), new));
+        } else {
+            edits.push(config(text, new));
         }
         if let Some(channel) = &plan.channel {
-            let text = read(&args.alert_config)?;
-            edits.push((args.alert_config.clone(), alert::with_channel(&text, channel)?, text));
+            let (file, old) = (args.alert_config.clone(), read(&args.alert_config)?);
+            let new = crate::config::with_channel(&file, &old, channel)?;
+            edits.push(Edit { file, old, new });
         }
-        edits.retain(|(_, new, old)| new != old);
+        edits.retain(|edit| edit.new != edit.old);
         if edits.is_empty() || args.write_config {
             return Ok(Self::of(made, edits));
         }
         let mut told = String::new();
-        for (file, new, old) in &edits {
+        for Edit { file, old, new } in &edits {
             told.push_str(&format!("{}:\n", file.display()));
             let old: Vec<&str> = old.lines().collect();
             let fresh = new.lines().filter(|l| !l.is_empty() && !old.contains(l));
@@ -243,8 +297,7 @@ impl Edits {
         }
     }
 
-    fn of(made: Option<(PathBuf, String)>, edits: Vec<(PathBuf, String, String)>) -> Self {
-        let edits = edits.into_iter().map(|(file, new, _)| (file, new));
+    fn of(made: Option<Edit>, edits: Vec<Edit>) -> Self {
         Self(made.into_iter().chain(edits).collect())
     }
 }
@@ -264,9 +317,13 @@ fn apply(
     plan: &Plan,
     edits: Edits,
 ) -> anyhow::Result<bool> {
-    let own = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
-    let own = own.map(|id| target.name(id));
+    let own = target.own();
     let mut changed = false;
+    // All of them, before anything is written.
+    edits.0.iter().try_for_each(Edit::is_as_shown)?;
+    for name in own.iter().chain(&alert::names()) {
+        vault.mend(name)?;
+    }
     for (name, secret) in &plan.secrets {
         changed |= vault.keep(name, secret)?;
     }
@@ -276,13 +333,10 @@ fn apply(
             changed |= vault.keep(name, &secret)?;
         }
     }
-    for (file, text) in edits.0 {
-        let mode = std::fs::metadata(&file).map_or(0o644, |about| {
-            std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o777
-        });
-        vault::replace(&file, text.as_bytes(), mode, 0o755)
-            .map_err(|e| vault::failed(&file, &e))?;
-        eprintln!("Written: {}", file.display());
+    for edit in edits.0 {
+        edit.is_as_shown()?;
+        vault::edit(&edit.file, edit.new.as_bytes()).map_err(|e| vault::failed(&edit.file, &e))?;
+        eprintln!("Written: {}", edit.file.display());
         changed = true;
     }
     changed |= service::drop_in(args, &target.unit, vault.drop_in(&own))?;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a file has the name of a backup only when it was verified and is on disk.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -12,23 +12,26 @@ use super::backup_failure::BackupError;
 use super::contents::{Care, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
+use super::own;
 use super::scratch::{Scratch, reading};
 
 impl Store {
     /// Writes everything that is committed in the state file `state` at this moment to the new
     /// file `to` (mode 0600, without a log beside it), verifies it and says what is in it.
-    /// `overwrite` allows to replace a file.
+    /// `overwrite` allows to replace a file; of a link, the file that it leads to.
     ///
     /// # Errors
     /// When it cannot be read or written, or is damaged; then `to` is as it was.
     pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
+        let to = &target(to)?;
         refuse(state, to, overwrite)?;
         let conn = of_state(state)?;
-        let scratch = Scratch::take(sibling(to, ".partial"), to)?;
+        let scratch = Scratch::take(sibling(to, ".partial"), to, None)?;
         scratch.fill(&conn, state, to)?;
         let contents = examine(&scratch.read()?, state, Care::Whole)?;
         // Somebody may have taken the name meanwhile.
         refuse(state, to, overwrite)?;
+        target(to)?;
         scratch.publish(to)?;
         Ok(contents)
     }
@@ -41,11 +44,11 @@ impl Store {
     pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
         let conn = of_state(state)?;
         let name = sibling(state, ".outgoing");
-        let scratch = Scratch::take(name.clone(), &name)?;
+        let scratch = Scratch::take(name.clone(), &name, None)?;
         scratch.fill(&conn, state, &name)?;
         let contents = examine(&scratch.read()?, state, Care::Whole)?;
-        let mut file = std::fs::File::open(scratch.path())
-            .map_err(|source| BackupError::Read { path: name, source })?;
+        let mut file = scratch.file();
+        file.rewind().map_err(|source| BackupError::Read { path: name, source })?;
         let piped = io::copy(&mut file, to).and_then(|_| to.flush());
         let fail = |source| BackupError::Write { path: "standard output".into(), source };
         piped.map(|()| contents).map_err(fail)
@@ -62,8 +65,33 @@ impl Store {
 
 fn of_state(state: &Path) -> Result<Connection, BackupError> {
     let fail = |source| StoreError::Open { path: state.to_owned(), source };
+    if std::fs::metadata(state).is_ok_and(|about| !about.is_file()) {
+        let why = "it is no regular file";
+        return Err(StoreError::Obstacle { path: state.to_owned(), why }.into());
+    }
     std::fs::File::open(state).map_err(fail)?;
     Ok(open::connect_reading(state)?)
+}
+
+/// The file that is to be replaced or made: a rename would put a file in the place of a link, of a
+/// pipe or of `/dev/null`.
+fn target(to: &Path) -> Result<PathBuf, BackupError> {
+    own::refuse_strange_link(to)?;
+    let path = to.to_owned();
+    let hint = "name a file of its own; what goes to a pipe goes to standard output: \
+                katana-bot backup - > PIPE";
+    match std::fs::metadata(to) {
+        Ok(about) if !about.is_file() && !about.is_dir() => {
+            Err(BackupError::Special { path, hint })
+        }
+        Ok(about) if about.is_file() && to.is_symlink() => {
+            to.canonicalize().map_err(|source| BackupError::Write { path, source })
+        }
+        Err(_) if to.is_symlink() => {
+            Err(BackupError::Place { path, why: "it is a link that leads nowhere" })
+        }
+        _ => Ok(path),
+    }
 }
 
 /// Names that must not be written to.
@@ -83,7 +111,6 @@ fn refuse(state: &Path, to: &Path, overwrite: bool) -> Result<(), BackupError> {
     if sibling(to, "-wal").exists() {
         return Err(BackupError::Place { path, why: "it is a database in use, with a log" });
     }
-    // A link that leads nowhere is something, too.
     if !overwrite && to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists { path });
     }

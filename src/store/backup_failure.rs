@@ -25,6 +25,14 @@ pub enum BackupError {
         /// What is in the way.
         why: &'static str,
     },
+    /// A pipe, a device, or a link to one.
+    #[error("cannot use {path}: it is no regular file")]
+    Special {
+        /// Which name.
+        path: PathBuf,
+        /// What to do instead.
+        hint: &'static str,
+    },
     /// Somebody else writes there at this moment.
     #[error("another backup to {path} is being written")]
     Busy {
@@ -144,6 +152,7 @@ impl BackupError {
         match self {
             Self::Exists { .. } => "name another file, or replace this one with --force",
             Self::Place { .. } => "name a file of its own, best on another disk",
+            Self::Special { hint, .. } => hint,
             Self::Busy { .. } => "wait for it to end, or name another file",
             Self::Read { .. } => "check the name, and who may read it",
             Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {

@@ -39,7 +39,7 @@ pub(super) fn keep(conn: &Connection, path: &Path) -> Result<Option<Kept>, Store
     }
     let copy = sibling(path, &format!("{MARK}{newest}"));
     let write = || {
-        let scratch = Scratch::take(sibling(&copy, ".partial"), &copy)?;
+        let scratch = Scratch::take(sibling(&copy, ".partial"), &copy, None)?;
         scratch.fill(conn, path, &copy)?;
         examine(&scratch.read()?, path, Care::Quick)?;
         scratch.publish(&copy)

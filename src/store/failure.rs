@@ -19,6 +19,14 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// Something lies under the name of one of our files that must not be touched.
+    #[error("cannot use {path}: {why}")]
+    Obstacle {
+        /// Which name.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Another process holds the file.
     #[error("the state file {path} is in use by another katana-bot")]
     InUse {
@@ -74,6 +82,9 @@ impl StoreError {
         match self {
             Self::Open { .. } => {
                 "check that the folder exists and belongs to the user katana-bot runs as, or set store.path (KATANA_STORE_PATH)"
+            }
+            Self::Obstacle { .. } => {
+                "nothing was written; see what it is and who put it there (ls -l), then remove it"
             }
             Self::InUse { .. } => {
                 "stop the other process first, or give this one its own file with store.path (KATANA_STORE_PATH)"
@@ -142,7 +153,7 @@ impl Judged for StoreError {
         match self {
             // Whoever is told of it should not have to look for the disk first.
             _ if self.is_full_disk() => "disk_full",
-            Self::Open { .. } => "open",
+            Self::Open { .. } | Self::Obstacle { .. } => "open",
             Self::InUse { .. } => "in_use",
             Self::Schema { .. } => "schema",
             Self::Keep { .. } => "keep",

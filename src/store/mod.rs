@@ -17,6 +17,7 @@ mod inspect;
 mod knowledge;
 mod open;
 mod outbox;
+mod own;
 mod restore;
 mod retention;
 mod schema;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::before::{self, Kept};
 use super::failure::StoreError;
-use super::schema;
+use super::{own, schema};
 
 /// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
 /// checked when a fault was noticed while running.
@@ -43,13 +43,14 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 /// Takes the lock that makes a process the only one to work on `path`.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = sibling(path, ".lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&name)
-        .map_err(|source| StoreError::Open { path: name, source })?;
+    let fail = |source| StoreError::Open { path: name.clone(), source };
+    if let Some(about) = own::there(&name).map_err(fail)? {
+        own::check(&name, &about, Some(path))?;
+    }
+    let mut options = OpenOptions::new();
+    let file = own::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
+    // It may have been exchanged meanwhile.
+    own::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
@@ -135,7 +136,8 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
 
 /// Remembers for the next start that the file must be checked whole.
 pub(super) fn mark_suspect(path: &Path) {
-    let _ = File::create(sibling(path, ".suspect"));
+    let mut options = OpenOptions::new();
+    let _ = own::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {

@@ -5,14 +5,16 @@
 
 use std::fs::hard_link;
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::backup_failure::BackupError;
 use super::contents::{Care, Contents, examine};
+use super::failure::StoreError;
 use super::open::{self, sibling};
-use super::scratch::{Scratch, reading, sync_folder};
+use super::own;
+use super::scratch::{Scratch, reading, refuse_special, sync_folder};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
 
@@ -39,13 +41,15 @@ impl Store {
         bot: Option<BotId>,
         clock: &Clock,
     ) -> Result<Restored, BackupError> {
+        refuse_special(from)?;
+        own::refuse_strange_link(path)?;
         let path = open::real(path)?;
-        let owner = owner(&path);
-        let _lock = open::lock(&path)?;
+        let owner = owner(&path)?;
+        let lock = open::lock(&path)?;
         let fail = |source| BackupError::Write { path: path.clone(), source };
-        give(&sibling(&path, ".lock"), owner).map_err(fail)?;
+        own::give(&lock, owner).map_err(fail)?;
         let backup = reading(from)?;
-        let scratch = Scratch::take(sibling(&path, ".restoring"), &path)?;
+        let scratch = Scratch::take(sibling(&path, ".restoring"), &path, Some(&path))?;
         scratch.fill(&backup, from, &path)?;
         drop(backup);
         let contents = examine(&scratch.read()?, from, Care::Whole)?;
@@ -54,7 +58,7 @@ impl Store {
             return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
         }
         scratch.file().sync_all().map_err(fail)?;
-        give(scratch.path(), owner).map_err(fail)?;
+        own::give(scratch.file(), owner).map_err(fail)?;
         let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
         scratch.publish(&path)?;
         let _ = std::fs::remove_file(sibling(&path, ".suspect"));
@@ -63,19 +67,16 @@ impl Store {
 }
 
 /// Whom the state file belongs to: root restores, but another user runs the bot.
-fn owner(path: &Path) -> Option<(u32, u32)> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let about = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder));
-    about.ok().map(|about| (about.uid(), about.gid()))
-}
-
-/// Gives a file to its owner; who is not root keeps it.
-fn give(path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
-    let Some((user, group)) = owner else { return Ok(()) };
-    match chown(path, Some(user), Some(group)) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        done => done,
-    }
+fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
+    let about = match std::fs::symlink_metadata(path) {
+        Ok(about) if !about.is_file() => {
+            let why = "it is no regular file";
+            return Err(StoreError::Obstacle { path: path.to_owned(), why });
+        }
+        Ok(about) => Some(about),
+        Err(_) => std::fs::metadata(own::folder(path)).ok(),
+    };
+    Ok(about.map(|about| (about.uid(), about.gid())))
 }
 
 /// Gives the old file a second name, and sees to it that nothing of it touches the new one.
@@ -85,8 +86,11 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
         remove(&sibling(path, "-shm"))?;
         return Ok(None);
     }
-    // Folded into the file, the log cannot be parted from it. A damaged file keeps its log.
-    if let Ok(conn) = open::connect(path) {
+    // Folded into the file, the log cannot be parted from it. A damaged file keeps its log, and so
+    // does another user's: a journal beside it can name any file, which SQLite removes as root.
+    if !own::is_foreign(path)
+        && let Ok(conn) = open::connect(path)
+    {
         let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
     let kept = second_name(path, now_ms)?;

@@ -1,7 +1,7 @@
 //! `katana-bot backup`: the real binary beside the real daemon, killed, and without room.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -235,4 +235,73 @@ async fn two_backups_to_one_name_do_not_mix() {
     }
     assert_eq!(good(&file).bots[0].exchanges, 30);
     assert_eq!(names(&stage, "copy"), ["copy"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_file_of_another_user_is_not_written_to() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let (file, partial) = (at(&stage, "copy"), at(&stage, "copy.partial"));
+    std::fs::write(&partial, "theirs").expect("written");
+    if chown(&partial, Some(65_534), Some(65_534)).is_err() {
+        eprintln!("SKIPPED: files cannot be given away: the tests do not run as root");
+        return;
+    }
+    let name = file.display().to_string();
+    let out = process::run(&stage, &["backup", &name]).await;
+    assert_eq!(out.code, Some(69), "{out:?}");
+    assert!(out.stderr.contains("belongs to another user"), "{out:?}");
+    assert_eq!(std::fs::read_to_string(&partial).expect("text"), "theirs");
+    assert!(!file.exists());
+    // One of ours, whatever its mode, makes no backup that others can read meanwhile.
+    chown(&partial, Some(0), Some(0)).expect("taken back");
+    std::fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).expect("changed");
+    let reader = std::fs::File::open(&partial).expect("it opens");
+    backup(&stage, &file).await;
+    assert_eq!(reader.metadata().expect("still open").nlink(), 0, "a new file was made");
+    let about = std::fs::metadata(&file).expect("it is there");
+    assert_eq!((about.uid(), about.mode() & 0o777), (0, 0o600));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn force_replaces_files_and_nothing_else() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let (pipe, link) = (at(&stage, "pipe"), at(&stage, "link"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let (nowhere, to_pipe) = (at(&stage, "nowhere"), at(&stage, "to-pipe"));
+    std::os::unix::fs::symlink("/nonexistent/file", &nowhere).expect("a link");
+    std::os::unix::fs::symlink(&pipe, &to_pipe).expect("a link");
+    // Not /dev/null: a program that fails this test replaces it.
+    let node = at(&stage, "null");
+    let made = std::process::Command::new("mknod").arg(&node).args(["c", "1", "3"]).status();
+    if !made.expect("mknod").success() {
+        eprintln!("SKIPPED: no device can be made: the tests do not run as root");
+    }
+    for name in [&pipe, &to_pipe, &nowhere, &node] {
+        let Ok(before) = name.symlink_metadata() else { continue };
+        for more in [&[][..], &["--force"]] {
+            let to = name.display().to_string();
+            let out = process::run(&stage, &[&["backup", to.as_str()], more].concat()).await;
+            assert_eq!(out.code, Some(64), "{to}: {out:?}");
+            assert!(out.stderr.contains("cannot ") && out.stderr.contains("hint: "), "{out:?}");
+            assert!(!out.stderr.contains("--force"), "{out:?}");
+        }
+        let after = name.symlink_metadata().expect("it is there");
+        assert_eq!((after.ino(), after.mode()), (before.ino(), before.mode()), "{name:?}");
+    }
+    // The file behind a link is replaced, in its own folder.
+    let folder = at(&stage, "elsewhere");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("real");
+    std::fs::write(&file, "old").expect("written");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let to = link.display().to_string();
+    assert_eq!(process::run(&stage, &["backup", &to]).await.code, Some(64));
+    let out = process::run(&stage, &["backup", &to, "--force"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(link.is_symlink());
+    assert_eq!(good(&file).bots[0].exchanges, 1);
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "no scratch file");
 }

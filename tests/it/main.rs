@@ -35,5 +35,6 @@ mod reload;
 mod restarts;
 mod restore;
 mod setup;
+mod setup_safety;
 mod watchdog;
 mod web;

@@ -132,6 +132,10 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
+        ("cut by a byte", &bytes[..bytes.len() - 1], 69, "damaged: it has "),
+        ("cut by ten bytes", &bytes[..bytes.len() - 10], 69, "damaged: it has "),
+        ("cut by a hundred bytes", &bytes[..bytes.len() - 100], 69, "damaged: it has "),
+        ("longer", &[&bytes[..], &[0]].concat()[..], 69, "damaged: it has "),
         ("overwritten", &broken[..], 69, "damaged"),
         ("empty", &[][..], 69, "no state file of katana-bot"),
         (
@@ -300,4 +304,107 @@ async fn root_restores_for_the_user_of_the_bot() {
     chown(stage.dir.path(), Some(user), Some(group)).expect("given away");
     assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
     assert_eq!(path.metadata().expect("it is there").uid(), user);
+}
+
+/// Another user's folder, where root works. `None` when the tests do not run as root.
+fn folder_of_nobody(stage: &mut Stage) -> Option<std::path::PathBuf> {
+    let folder = at(stage, "state");
+    std::fs::create_dir(&folder).expect("a folder");
+    if chown(&folder, Some(65_534), Some(65_534)).is_err() {
+        eprintln!("SKIPPED: folders cannot be given away: the tests do not run as root");
+        return None;
+    }
+    stage.set("KATANA_STORE_PATH", &folder.join("katana.db").display().to_string());
+    Some(folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot() {
+    let mut stage = Stage::new().await;
+    state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    let Some(folder) = folder_of_nobody(&mut stage) else { return };
+    let secret = at(&stage, "secret");
+    std::fs::write(&secret, "of root").expect("written");
+    let untouched = |what: &str| {
+        let about = secret.symlink_metadata().expect("it is there");
+        assert_eq!((about.uid(), about.is_file()), (0, true), "{what}");
+        assert_eq!(std::fs::read_to_string(&secret).expect("text"), "of root", "{what}");
+    };
+    let soft = |name: &Path| {
+        std::os::unix::fs::symlink(&secret, name).expect("a link");
+        std::os::unix::fs::lchown(name, Some(65_534), Some(65_534)).expect("given away");
+    };
+    let hard = |name: &Path| std::fs::hard_link(&secret, name).expect("a link");
+    let pipe = |name: &Path| {
+        let made = std::process::Command::new("mkfifo").arg(name).status();
+        assert!(made.expect("mkfifo").success());
+    };
+    let foreign = |name: &Path| {
+        std::fs::write(name, "").expect("written");
+        chown(name, Some(1234), Some(1234)).expect("given away");
+    };
+    for name in ["katana.db.lock", "katana.db.restoring", "katana.db"] {
+        for kind in ["soft", "hard", "pipe", "foreign"] {
+            // The state file itself may have a second name, and tells who the bot is.
+            if name == "katana.db" && matches!(kind, "hard" | "foreign") {
+                continue;
+            }
+            let what = format!("{kind} {name}");
+            let put = folder.join(name);
+            match kind {
+                "soft" => soft(&put),
+                "hard" => hard(&put),
+                "pipe" => pipe(&put),
+                _ => foreign(&put),
+            }
+            let out = restore(&stage, &file, &[]).await;
+            assert_eq!(out.code, Some(69), "{what}: {out:?}");
+            assert!(out.stderr.contains("cannot use ") && out.stderr.contains("hint: "), "{out:?}");
+            untouched(&what);
+            for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+                std::fs::remove_file(entry.path()).expect("removed");
+            }
+        }
+    }
+    // And the pipe's own scratch file, when there is a state.
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    let outgoing = folder.join("katana.db.outgoing");
+    soft(&outgoing);
+    let out = process::run(&stage, &["backup", "-"]).await;
+    assert_eq!((out.code, out.stdout.len()), (Some(69), 0), "{}", out.stderr);
+    untouched("outgoing");
+    // What the bot's user left itself is in nobody's way.
+    std::fs::remove_file(&outgoing).expect("removed");
+    for name in ["katana.db.outgoing", "katana.db.restoring"] {
+        std::fs::write(folder.join(name), "stale").expect("written");
+        chown(folder.join(name), Some(65_534), Some(65_534)).expect("given away");
+    }
+    let out = process::command(stage.settings()).args(["backup", "-"]).output().expect("it runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    let about = folder.join("katana.db").metadata().expect("it is there");
+    assert_eq!((about.uid(), about.mode() & 0o777), (65_534, 0o600));
+    assert!(!outgoing.exists() && !folder.join("katana.db.restoring").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_refused_at_once() {
+    let stage = Stage::new().await;
+    state(&stage, 1).await;
+    let pipe = at(&stage, "pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    for from in [pipe.as_path(), Path::new("/dev/null")] {
+        for more in [&["--check"][..], &[]] {
+            let out = restore(&stage, from, more).await;
+            assert_eq!(out.code, Some(64), "{out:?}");
+            assert!(out.stderr.contains("no regular file") && out.stderr.contains("hint: "));
+        }
+    }
+    let holder = Store::open(&at(&stage, "katana.db"), bot(&stage), Clock::system());
+    let out = restore(&stage, &pipe, &[]).await;
+    assert_eq!(out.code, Some(64), "before the lock: {out:?}");
+    holder.expect("it opens").close().await;
 }

@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
 
 /// A stage whose bot has only the places of this test.
-async fn bare() -> Stage {
+pub async fn bare() -> Stage {
     let mut stage = Stage::new().await;
     for key in ["KATANA_TELEGRAM_TOKEN", "KATANA_ANSWER_PROVIDER", "KATANA_BOT_OWNERS"] {
         stage.set(key, "");
@@ -29,7 +29,7 @@ fn path_with(bin: &Path) -> String {
 }
 
 /// A program of this name that this stage finds first.
-fn program(stage: &Stage, name: &str, script: &str) {
+pub fn program(stage: &Stage, name: &str, script: &str) {
     let bin = at(stage, "bin");
     std::fs::create_dir_all(&bin).expect("a folder");
     std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("written");
@@ -37,7 +37,7 @@ fn program(stage: &Stage, name: &str, script: &str) {
 }
 
 /// Arguments that keep everything within the stage's folder.
-fn args(stage: &Stage, more: &[&str]) -> Vec<String> {
+pub fn args(stage: &Stage, more: &[&str]) -> Vec<String> {
     let place = |name: &str| at(stage, name).display().to_string();
     let mut args = vec!["setup".to_owned(), "--config".into(), place("katana-bot.toml")];
     args.extend(["--credentials-dir".into(), place("credstore")]);
@@ -48,7 +48,7 @@ fn args(stage: &Stage, more: &[&str]) -> Vec<String> {
 }
 
 /// Runs it with this standard input.
-fn scripted(stage: &Stage, input: &str, more: &[&str]) -> Output {
+pub fn scripted(stage: &Stage, input: &str, more: &[&str]) -> Output {
     let mut command = process::command(stage.settings());
     command.args(args(stage, more)).stdin(Stdio::piped());
     finish(command, input)
@@ -64,7 +64,7 @@ fn finish(mut command: Command, input: &str) -> Output {
     Output { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) }
 }
 
-fn secret(stage: &Stage, name: &str) -> Option<String> {
+pub fn secret(stage: &Stage, name: &str) -> Option<String> {
     let path = at(stage, "credstore").join(name);
     let mode = std::fs::metadata(&path).ok()?.permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -78,7 +78,7 @@ fn shows_no_secret(out: &Output, secrets: &[&str]) {
 }
 
 /// A second bot with its own simulator.
-async fn second_bot() -> Sim {
+pub async fn second_bot() -> Sim {
     let token = "7000000002:SIMULATOR-the-second-one-000000000000".to_owned();
     let options = Options { token, ..Options::default() };
     Sim::start(options).await.expect("the simulator starts")
@@ -317,7 +317,10 @@ async fn the_chat_for_alerts_is_found() {
     stage.set("TELEGRAM_ALERT_API_URL", &second.api_url());
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal.answer("Bot token from @BotFather (hidden):", &format!("{token}\r")).await;
-    terminal.answer("1 to 4, or Enter", "\r").await;
+    terminal.answer("1 to 4, or Enter", "3\r").await;
+    terminal.answer("Its address", "http://127.0.0.1:9/v1\r").await;
+    terminal.answer("Its model", "\rllama3.2\r").await;
+    terminal.answer("Enter for none", "\r").await;
     terminal.answer("1 or 2, or Enter", "1\r").await;
     terminal.answer("second bot (hidden):", &format!("{}\r", second.token())).await;
     terminal.answer("Then press Enter", "\r").await;
@@ -335,6 +338,10 @@ async fn the_chat_for_alerts_is_found() {
     assert_eq!(code, Some(0), "{screen}");
     let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
     assert!(config.contains("chat_id = 77\n"), "{config}");
+    let config = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    for line in ["base_url = \"http://127.0.0.1:9/v1\"", "model = \"llama3.2\""] {
+        assert!(config.contains(line), "{config}");
+    }
     assert!(!screen.contains(second.token()), "{screen}");
 }
 
@@ -356,7 +363,7 @@ async fn a_person_who_gives_up_changes_nothing_and_gets_the_terminal_back() {
 }
 
 /// What systemctl(1) does, as far as setup asks: the unit runs with the credentials of the store.
-const SYSTEMCTL: &str = r#"
+pub const SYSTEMCTL: &str = r#"
 echo "$@" >> "$DIR/orders"
 case "$1" in
 restart|start)
@@ -367,17 +374,29 @@ restart|start)
     if [ -f "$DIR/pid" ]; then kill "$(cat "$DIR/pid")"; rm -f "$DIR/log"; fi
     CREDENTIALS_DIRECTORY="$DIR/passed" setsid "$BOT" run --config "$DIR/katana-bot.toml" \
         </dev/null >/dev/null 2>"$DIR/log" & echo $! > "$DIR/pid" ;;
-show) if [ -f "$DIR/refuse" ]; then echo failed
+show) case "$3" in *MainPID) cat "$DIR/pid"; exit ;; esac
+    if [ -f "$DIR/refuse" ]; then echo failed
     elif grep -q "ready: Telegram" "$DIR/log"; then echo active; else echo activating; fi ;;
 esac
 "#;
 
-fn pid(stage: &Stage) -> Option<String> {
+pub fn pid(stage: &Stage) -> Option<String> {
     Some(std::fs::read_to_string(at(stage, "pid")).ok()?.trim().to_owned())
 }
 
+/// Whether [`booted`] works here; says so when it does not.
+pub fn can_boot() -> bool {
+    let done =
+        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/run"]).output();
+    let able = done.is_ok_and(|done| done.status.success());
+    if !able {
+        eprintln!("SKIPPED: cannot make a mount namespace: the tests do not run as root");
+    }
+    able
+}
+
 /// A machine on which systemd runs: /run of its own, by unshare(1).
-fn booted(stage: &Stage, input: &str, more: &[&str]) -> Output {
+pub fn booted(stage: &Stage, input: &str, more: &[&str]) -> Output {
     let boot = "mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec \"$@\"";
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", boot, "sh", env!("CARGO_BIN_EXE_katana-bot")]);
@@ -388,10 +407,7 @@ fn booted(stage: &Stage, input: &str, more: &[&str]) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
-    let able =
-        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/run"]).output();
-    if !able.is_ok_and(|done| done.status.success()) {
-        eprintln!("SKIPPED: cannot make a mount namespace: the tests do not run as root");
+    if !can_boot() {
         return;
     }
     let mut stage = bare().await;

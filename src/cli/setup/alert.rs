@@ -1,7 +1,10 @@
 //! Whom `check-heartbeat` tells: a second bot, or a mail address. With a test.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
 
 use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
@@ -110,9 +113,20 @@ fn quoted(text: &str) -> String {
 }
 
 fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> anyhow::Result<()> {
-    let answer = |given: &Option<String>, question: &str, flag: &str| match given {
-        Some(text) => Ok(text.clone()),
-        None => person.line(question, flag),
+    let answer = |given: &Option<String>, question: &str, flag: &str| -> anyhow::Result<_> {
+        match given {
+            Some(text) if text.trim().is_empty() => {
+                let hint = "leave the flag out to be asked, or give a value";
+                Err(Stop::new(exit::USAGE, format!("{flag} is empty"), hint).into())
+            }
+            Some(text) => Ok(text.clone()),
+            None => loop {
+                let line = person.line(question, flag)?;
+                if !line.is_empty() {
+                    break Ok(line);
+                }
+            },
+        }
     };
     let host = answer(&args.smtp_host, "Mail server:", "--smtp-host")?;
     let from = answer(&args.smtp_from, "Sender:", "--smtp-from")?;
@@ -193,31 +207,16 @@ fn hidden(
     }
 }
 
-/// The checker's configuration with this channel.
-pub(super) fn with_channel(text: &str, channel: &str) -> anyhow::Result<String> {
-    if text.contains(channel) {
-        return Ok(text.to_owned());
-    }
-    let kind = channel.lines().find(|line| line.starts_with("type = ")).unwrap_or_default();
-    if text.lines().any(|line| line.trim() == kind) {
-        let hint = format!("change it there, to:\n{}", channel.trim_end());
-        let text = format!("check-heartbeat has another channel with {kind} already");
-        return Err(Stop::new(exit::CONFIG, text, hint).into());
-    }
-    let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    Ok(format!("{text}{end}{gap}{channel}"))
-}
-
 /// Sends a test through the channel, where the checker is installed.
 pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Result<()> {
     let Some(channel) = &plan.channel else { return Ok(()) };
     // Somebody may have kept it out of the file.
-    if !std::fs::read_to_string(&args.alert_config).is_ok_and(|text| text.contains(channel)) {
-        return Ok(());
-    }
+    let text = std::fs::read_to_string(&args.alert_config).unwrap_or_default();
+    let Some(alone) = crate::config::channel_alone(&text, channel) else { return Ok(()) };
     let mut command = Command::new("check-heartbeat");
-    command.arg("--test-alert").arg("--config").arg(&args.alert_config);
+    // This channel alone: others may run programs, and not as the user who runs this.
+    command.args(["--test-alert", "--config", "/dev/stdin"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_remove("CREDENTIALS_DIRECTORY");
     let variables = [(TOKEN, "TELEGRAM_ALERT_BOT_TOKEN"), (PASSWORD, "SMTP_ALERT_PASSWORD")];
     for (id, variable) in variables {
@@ -235,8 +234,12 @@ pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Resu
         };
         command.env(variable, secret.expose());
     }
-    let output = match command.output() {
-        Ok(output) => output,
+    let output = match command.spawn() {
+        Ok(mut child) => {
+            // When it does not read, it says why.
+            let _ = child.stdin.take().map(|mut stdin| stdin.write_all(alone.as_bytes()));
+            child.wait_with_output().context("cannot wait for check-heartbeat")?
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             eprintln!("No test alert: check-heartbeat is not installed.");
             return Ok(());

@@ -106,7 +106,8 @@ pub(in crate::cli) struct SetupArgs {
     #[arg(long)]
     pub(super) no_start: bool,
     /// How long to wait until the service is ready, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 90,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) wait_s: u64,
     /// Ask nothing: fail with the name of what is missing
     #[arg(long)]

@@ -1,16 +1,19 @@
 //! Questions to the person at the terminal, and secrets from files and standard input.
 //!
 //! Invariants: nothing is asked unless standard input is a terminal; what is typed hidden is never
-//! shown, and the terminal is as before afterwards, also after Ctrl-C.
+//! shown, and the terminal is as before afterwards, also after Ctrl-C
+//! or a signal that ends the program.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::super::{Stop, exit};
 use crate::config::Secret;
+use crate::lifecycle;
 
 /// Largest secret, in bytes.
 const MOST: usize = 16 * 1024;
@@ -35,12 +38,17 @@ impl Person {
     /// have answered the question.
     pub(super) fn line(&self, question: &str, flag: &str) -> anyhow::Result<String> {
         self.must_be_there(flag)?;
-        prompt(question)?;
-        let mut line = String::new();
-        if io::stdin().lock().take(MOST as u64).read_line(&mut line)? == 0 {
-            return Err(given_up().into());
+        loop {
+            prompt(question)?;
+            let mut line = Vec::new();
+            if io::stdin().lock().take(MOST as u64).read_until(b'\n', &mut line)? == 0 {
+                return Err(given_up().into());
+            }
+            match String::from_utf8(line) {
+                Ok(line) => return Ok(line.trim().to_owned()),
+                Err(_) => eprintln!("This is not text in UTF-8."),
+            }
         }
-        Ok(line.trim().to_owned())
     }
 
     /// The same, not shown.
@@ -74,24 +82,45 @@ fn prompt(question: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// The terminal without echo, until dropped.
-struct Silence(Termios);
+/// How the terminal was, while it is without echo.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Holding it, nobody else changes the terminal.
+fn before() -> MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The terminal without echo, until dropped, also by a signal that ends the program.
+struct Silence;
 
 impl Silence {
     fn begin() -> io::Result<Self> {
+        static WATCHED: OnceLock<()> = OnceLock::new();
+        if WATCHED.get().is_none() {
+            lifecycle::before_the_end(|| end_silence(&mut before()))?;
+            let _ = WATCHED.set(());
+        }
         let stdin = io::stdin();
-        let before = tcgetattr(stdin.as_fd())?;
-        let mut silent = before.clone();
+        let mut before = before();
+        let found = tcgetattr(stdin.as_fd())?;
+        let mut silent = found.clone();
         // Byte by byte, so that Ctrl-C comes here and the terminal can be put right first.
         silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(stdin.as_fd(), OptionalActions::Drain, &silent)?;
-        Ok(Self(before))
+        *before = Some(found);
+        Ok(Self)
     }
 }
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Drain, &self.0);
+        end_silence(&mut before());
+    }
+}
+
+fn end_silence(before: &mut Option<Termios>) {
+    if let Some(before) = before.take() {
+        let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Drain, &before);
     }
 }
 
@@ -110,6 +139,8 @@ fn read_hidden() -> anyhow::Result<String> {
             // Backspace, Ctrl-U.
             8 | 127 => drop(line.pop()),
             21 => line.clear(),
+            // Ctrl-Z: there is nothing to go back to without echo.
+            26 => {}
             byte if line.len() < MOST => line.push(byte),
             _ => {}
         }

@@ -19,7 +19,7 @@ pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Re
         .context("cannot start the runtime")?;
     let bot = client(api_url, token)?;
     let name = match runtime.block_on(bot.identity()) {
-        Ok(identity) => format!("@{}", identity.username),
+        Ok(identity) => format!("@{}", super::username(&identity)?),
         Err(e) if e.token_refused() => {
             let hint = "@BotFather shows it again: /token";
             return Err(Stop::new(exit::CONFIG, "Telegram refuses this token", hint).into());

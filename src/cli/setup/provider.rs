@@ -7,6 +7,12 @@ use super::{Plan, Target};
 use crate::cli::{Stop, exit};
 use crate::config::{Config, Provider, Secret};
 
+/// A server that is not the provider's usual one, and what answers there.
+struct Server {
+    base_url: Option<String>,
+    model: Option<String>,
+}
+
 /// Adds the answers to the plan. Without a flag and without a person, nothing is changed.
 pub(super) fn plan(
     args: &SetupArgs,
@@ -15,12 +21,13 @@ pub(super) fn plan(
     vault: &Vault,
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
-    let mut base_url = args.base_url.clone();
+    let mut server = Server { base_url: args.base_url.clone(), model: args.model.clone() };
     let chosen = match args.provider {
         Some(word) => Some(word),
-        None if person.is_there() => ask(target, person, &mut base_url)?,
+        None if person.is_there() => ask(target, person, &mut server)?,
         None => None,
     };
+    let Server { base_url, model } = server;
     let Some(chosen) = chosen else {
         for (set, flag) in [
             (args.key_file.is_some(), "--key-file"),
@@ -51,8 +58,8 @@ pub(super) fn plan(
     if let Some(url) = base_url {
         set(plan, target, url_key, url);
     }
-    if let Some(model) = &args.model {
-        set(plan, target, model_key, model.clone());
+    if let Some(model) = model {
+        set(plan, target, model_key, model);
     }
     Ok(())
 }
@@ -71,7 +78,7 @@ fn set(plan: &mut Plan, target: &Target, key: &'static str, value: String) {
 fn ask(
     target: &Target,
     person: &Person,
-    base_url: &mut Option<String>,
+    server: &mut Server,
 ) -> anyhow::Result<Option<ProviderWord>> {
     let now = Config::examine(&target.sources).loaded.config.answer.provider.as_str();
     eprintln!("Who answers?");
@@ -86,9 +93,14 @@ fn ask(
             "1" => return Ok(Some(ProviderWord::Openai)),
             "2" => return Ok(Some(ProviderWord::Anthropic)),
             "3" => {
-                if base_url.is_none() {
+                if server.base_url.is_none() {
                     let question = "Its address, such as http://127.0.0.1:11434/v1:";
-                    *base_url = Some(person.line(question, "--base-url")?);
+                    server.base_url = Some(person.line(question, "--base-url")?);
+                }
+                // OpenAI's own are not there.
+                while server.model.as_ref().is_none_or(String::is_empty) {
+                    let question = "Its model, such as llama3.2:";
+                    server.model = Some(person.line(question, "--model")?);
                 }
                 return Ok(Some(ProviderWord::Openai));
             }

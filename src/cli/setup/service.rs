@@ -1,13 +1,13 @@
 //! The unit: its drop-in, its start, and whether it got ready.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::Target;
 use super::answers::SetupArgs;
-use super::vault;
+use super::vault::{self, Vault};
+use super::{Target, age};
 use crate::cli::doctor::{BOOTED, tool};
 use crate::cli::{Stop, exit, style};
 use crate::model::clock::Clock;
@@ -41,7 +41,7 @@ pub(super) fn drop_in(
         return Ok(false);
     }
     let done = match &wanted {
-        Some(text) => vault::replace(&file, text.as_bytes(), 0o644, 0o755),
+        Some(text) => vault::edit(&file, text.as_bytes()),
         None => std::fs::remove_file(&file),
     };
     done.map_err(|e| vault::failed(&file, &e))?;
@@ -52,11 +52,13 @@ pub(super) fn drop_in(
     Ok(true)
 }
 
-/// Starts the unit, or restarts it when something changed, and its checker; waits until it is ready.
+/// Starts the unit, or restarts it when it does not run with what is on disk, and its checker; waits
+/// until it is ready.
 pub(super) fn start(
     args: &SetupArgs,
     target: &Target,
     changed: bool,
+    vault: &Vault,
     runtime: &Runtime,
 ) -> anyhow::Result<Started> {
     let is_booted = Path::new(BOOTED).exists();
@@ -72,7 +74,28 @@ pub(super) fn start(
         return Ok(Started::No);
     }
     reloaded.ok_or_else(|| refused(&target.unit, "cannot be reloaded"))?;
-    runtime.block_on(begin(args, &target.unit, changed))
+    runtime.block_on(async {
+        let is_older = !changed && age::is_older(&target.unit, &read_by(args, target, vault)).await;
+        if is_older {
+            eprintln!("{} was started before its settings were written.", target.unit);
+        }
+        begin(args, &target.unit, changed || is_older).await
+    })
+}
+
+/// What the unit reads when it is started.
+fn read_by(args: &SetupArgs, target: &Target, vault: &Vault) -> Vec<PathBuf> {
+    let mut files = vec![target.config.clone()];
+    files.extend(target.own().iter().flat_map(|name| [vault.plain(name), vault.sealed(name)]));
+    let template = target.unit.split_once('@').map(|(kind, _)| format!("{kind}@"));
+    for unit in std::iter::once(target.unit.clone()).chain(template) {
+        let folder = args.units_dir.join(format!("{unit}.service.d"));
+        let there = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        files.extend(there.map(|entry| entry.path()));
+        files.push(folder);
+        files.push(args.units_dir.join(format!("{unit}.service")));
+    }
+    files
 }
 
 fn refused(unit: &str, what: &str) -> Stop {

@@ -5,12 +5,25 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 use super::super::{Stop, exit};
 use crate::config::Secret;
+
+/// Between a file's name and the id of the process that writes a new one.
+const NEW: &str = ".new-";
+
+/// What encrypts, see systemd-creds(1).
+const CREDS: &str = "systemd-creds";
+
+/// Longest time for one call of it; a TPM may take seconds.
+const CREDS_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where credentials lie.
 pub(super) struct Vault {
@@ -75,6 +88,21 @@ impl Vault {
         }
     }
 
+    /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
+    /// others can read.
+    pub(super) fn mend(&self, name: &Name) -> anyhow::Result<()> {
+        for path in [self.plain(name), self.sealed(name)] {
+            clear(&path).map_err(|e| failed(&path, &e))?;
+            let mode = path.metadata().map_or(0, |about| about.permissions().mode());
+            if mode & 0o077 != 0 {
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
+                    .map_err(|e| failed(&path, &e))?;
+                eprintln!("Others could read {}; now it has mode 0600.", path.display());
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps a secret; says whether anything changed.
     pub(super) fn keep(&self, name: &Name, secret: &Secret) -> anyhow::Result<bool> {
         if !self.encrypt {
@@ -99,14 +127,9 @@ impl Vault {
         if !path.exists() {
             return None;
         }
-        let output = Command::new("systemd-creds")
-            .args(["decrypt", &format!("--name={}", name.id)])
-            .arg(path)
-            .arg("-")
-            .stdin(Stdio::null())
-            .output()
-            .ok()
-            .filter(|output| output.status.success())?;
+        let arguments = ["decrypt", &format!("--name={}", name.id), path.to_str()?, "-"];
+        let output = run(CREDS, &arguments, b"", CREDS_LIMIT).ok()?;
+        let output = output.filter(|output| output.status.success())?;
         super::ask::checked(String::from_utf8(output.stdout).ok()?.trim())
     }
 
@@ -129,17 +152,10 @@ impl Vault {
 fn seal(id: &str, secret: &Secret) -> anyhow::Result<Vec<u8>> {
     let hint = "it needs systemd 250 or newer, and root; leave --encrypt out to keep plain files";
     let stop = |why: String| Stop::new(exit::UNAVAILABLE, why, hint);
-    let mut child = Command::new("systemd-creds")
-        .args(["encrypt", &format!("--name={id}"), "-", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| stop(format!("cannot run systemd-creds: {}", e.kind())))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(secret.expose().as_bytes())?;
-    }
-    let output = child.wait_with_output()?;
+    let arguments = ["encrypt", &format!("--name={id}"), "-", "-"];
+    let output = run(CREDS, &arguments, secret.expose().as_bytes(), CREDS_LIMIT)
+        .map_err(|e| stop(format!("cannot run systemd-creds: {}", e.kind())))?
+        .ok_or_else(|| stop("cannot encrypt a credential: systemd-creds does not end".into()))?;
     if output.status.success() && !output.stdout.is_empty() {
         return Ok(output.stdout);
     }
@@ -148,20 +164,72 @@ fn seal(id: &str, secret: &Secret) -> anyhow::Result<Vec<u8>> {
     Err(stop(format!("cannot encrypt a credential: systemd-creds says: {said}")).into())
 }
 
-/// Replaces a file by one of mode 0600; the folder is made, for root alone.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
-    replace(path, bytes, 0o600, 0o700).map_err(|e| failed(path, &e))
+/// Runs a program with this standard input; `None` when it does not end in time, and is killed.
+#[tokio::main(flavor = "current_thread")]
+async fn run(
+    program: &str,
+    arguments: &[&str],
+    input: &[u8],
+    limit: Duration,
+) -> io::Result<Option<Output>> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stdin = child.stdin.take();
+    let ended = async {
+        if let Some(mut stdin) = stdin {
+            // Whoever does not read says why, and how it ends tells.
+            let _ = stdin.write_all(input).await;
+        }
+        child.wait_with_output().await
+    };
+    tokio::time::timeout(limit, ended).await.ok().transpose()
 }
 
-/// Replaces a file; an old one keeps its mode. Missing folders are made.
-pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, folder_mode: u32) -> io::Result<()> {
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(folder_mode).create(folder)?;
+/// Replaces a file by one of mode 0600; the folder is made, for root alone.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
+    replace(path, bytes, 0o600, 0o700, None).map_err(|e| failed(path, &e))
+}
+
+/// Replaces a file that is no secret: owner, group and mode stay, and of a link what it leads to is
+/// replaced. A new one can be read by everybody.
+pub(super) fn edit(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = match path.symlink_metadata() {
+        Ok(_) => path.canonicalize()?,
+        Err(_) => path.to_owned(),
+    };
+    match path.metadata() {
+        Ok(old) => {
+            let mode = old.permissions().mode() & 0o777;
+            replace(&path, bytes, mode, 0o755, Some((old.uid(), old.gid())))
+        }
+        Err(_) => replace(&path, bytes, 0o644, 0o755, None),
+    }
+}
+
+/// Replaces a file. Missing folders are made.
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    folder_mode: u32,
+    owner: Option<(u32, u32)>,
+) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(folder_mode).create(folder(path))?;
+    clear(path)?;
     let mut new = path.as_os_str().to_owned();
-    new.push(format!(".new-{}", std::process::id()));
+    new.push(format!("{NEW}{}", std::process::id()));
     let new = PathBuf::from(new);
     let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        let made = file.metadata()?;
+        if let Some((uid, gid)) = owner.filter(|owner| *owner != (made.uid(), made.gid())) {
+            fchown(&file, Some(uid), Some(gid))?;
+        }
         // Whatever umask this shell has: the bot must be able to read its configuration.
         file.set_permissions(PermissionsExt::from_mode(mode))?;
         file.write_all(bytes)?;
@@ -169,6 +237,29 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, folder_mode: u32) ->
         std::fs::rename(&new, path)
     };
     written().inspect_err(|_| drop(std::fs::remove_file(&new)))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Removes what a setup that was killed left beside a file.
+fn clear(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let start = format!("{name}{NEW}");
+    let entries = match std::fs::read_dir(folder(path)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(&start));
+        if id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {
@@ -187,4 +278,20 @@ pub(super) fn failed(path: &Path, e: &io::Error) -> Stop {
         format!("cannot read or write {}: {}", path.display(), e.kind()),
         hint,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_or_does_not_read_ends_in_words() {
+        let limit = Duration::from_millis(200);
+        assert!(run("sleep", &["60"], b"secret", limit).expect("it starts").is_none());
+        let input = vec![b'x'; 1 << 20];
+        let limit = Duration::from_secs(60);
+        let output = run("sh", &["-c", "exec 0<&-; echo why >&2; exit 3"], &input, limit);
+        let output = output.expect("no broken pipe").expect("it ends");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(3), &b"why\n"[..]));
+    }
 }

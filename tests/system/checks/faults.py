@@ -17,13 +17,15 @@ STATE = "/var/lib/katana-bot"
 def a_kill_loses_nothing(stage):
     machine = stage.machine
     restarts = int(machine.show("katana-bot", "NRestarts"))
+    before = len(stage.heard())
     machine.say("systemctl kill -s KILL katana-bot")
     stage.says("/whoami after the kill")
     machine.until("a restart", lambda: int(machine.show("katana-bot", "NRestarts")) == restarts + 1)
     stage.is_active()
-    machine.until("the answer", lambda: any(str(OWNER) in m for m in stage.heard()))
+    machine.until("the answer", lambda: len(stage.heard()) > before)
     time.sleep(1)
-    assert sum(str(OWNER) in m for m in stage.heard()) == 1, stage.heard()
+    answers = stage.heard()[before:]
+    assert len(answers) == 1 and str(OWNER) in answers[0], answers
 
 
 def a_process_that_hangs_is_restarted(stage):
@@ -198,7 +200,8 @@ def out_of_memory_it_is_killed_and_loses_nothing(stage):
         assert "status=9/KILL" in stage.journal(since=since), said
         assert "ended without a clean stop" in said, said
         machine.until("WARNING", lambda: len(stage.alerts()) > alerts)
-        warning = stage.alerts()[-1]
+        # On a slow machine, the end of it may have been told by now.
+        warning = stage.alerts()[alerts]
         assert "WARNING: katana-bot, unclean_start" in warning, warning
         assert "Runbook: unclean_start" in warning, warning
         recovered(stage, alerts + 2, within=60)
