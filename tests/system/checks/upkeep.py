@@ -71,7 +71,7 @@ def going_back_to_the_previous_version_loses_nothing(stage):
     known = knows_me(stage)
     with socket_held(stage), writing(stage), asking(stage):
         machine.say(f"apt-get install -y {KEEP} --allow-downgrades /srv/previous.deb 2>&1")
-        stage.is_active()
+        runs_as_installed(stage)
     assert version(stage) == previous.VERSION, version(stage)
     assert knows_me(stage) == known
     machine.say("rm -f /etc/katana-bot/*.dpkg-dist")
@@ -83,14 +83,13 @@ def an_update_loses_nothing(stage):
         machine.copy(previous.package(), "/srv/previous.deb")
         machine.say(f"apt-get install -y {KEEP} --allow-downgrades /srv/previous.deb 2>&1")
         stage.is_active()
-    known, pid = knows_me(stage), machine.show("katana-bot", "MainPID")
+    known = knows_me(stage)
     with socket_held(stage), writing(stage), asking(stage):
         # Edited after the installation, as by an administrator, and another default in the new package.
         mine = machine.say(f"tee -a {CONFIG} {CHECKER} <<'END' >/dev/null && sha256sum {CONFIG} {CHECKER}\n# mine\nEND")
         machine.say(f"apt-get install -y {KEEP} /srv/{stage.package.name} 2>&1")
-        stage.is_active()
+        runs_as_installed(stage)
         assert machine.say(f"sha256sum {CONFIG} {CHECKER}") == mine
-    assert machine.show("katana-bot", "MainPID") != pid, "the old program still runs"
     assert version(stage) == given(stage) != previous.VERSION, version(stage)
     assert machine.run("find /etc/katana-bot -name '*.dpkg-*'").stdout.strip() == f"{CONFIG}.dpkg-dist"
     machine.say(f"rm {CONFIG}.dpkg-dist")
@@ -133,17 +132,18 @@ def a_library_that_changes_restarts_it(stage):
         raise Unable("needrestart is not in the image")
     # The simulated Telegram forgets everything when it is restarted; it is no part of this.
     machine.put("/etc/needrestart/conf.d/simulator.conf", "$nrconf{override_rc}{qr(^sim-)} = 0;\n")
-    pid = machine.show("katana-bot", "MainPID")
-    library = machine.say(f"grep -om1 '/.*/libc\\.so\\.6' /proc/{pid}/maps").strip()
+    maps = f"/proc/{machine.show('katana-bot', 'MainPID')}/maps"
+    library = machine.say(f"grep -om1 '/.*/libc\\.so\\.6' {maps}").strip()
     with writing(stage):
+        pid = machine.show("katana-bot", "MainPID")
         # As dpkg does it: another file, moved over the old one.
         machine.say(f"cp -p {library} {library}.dpkg-new && mv {library}.dpkg-new {library}")
         said = machine.say("needrestart -r a 2>&1", timeout=120)
         stage.is_active()
-    assert "katana-bot.service" in said, said
-    assert machine.show("katana-bot", "MainPID") != pid
-    pid = machine.show("katana-bot", "MainPID")
-    assert "(deleted)" not in machine.say(f"cat /proc/{pid}/maps")
+        assert "katana-bot.service" in said, said
+        new = machine.show("katana-bot", "MainPID")
+        assert new != pid, said
+        assert "(deleted)" not in machine.say(f"cat /proc/{new}/maps")
     machine.say("rm /etc/needrestart/conf.d/simulator.conf")
 
 
@@ -182,6 +182,14 @@ def is_private(stage):
     wrong = f"find {STATE} ! -user katana-bot -o ! -group katana-bot -o -perm /077"
     assert stage.machine.say(wrong) == ""
     assert stage.machine.say(f"stat -c %a {STATE} {DATABASE}").split() == ["700", "600"]
+
+
+def runs_as_installed(stage):
+    """When dpkg is done, the program that runs is the one that it installed."""
+    stage.is_active()
+    pid = stage.machine.show("katana-bot", "MainPID")
+    program = stage.machine.say(f"readlink /proc/{pid}/exe").strip()
+    assert program == "/usr/bin/katana-bot", program
 
 
 def version(stage):
