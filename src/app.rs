@@ -240,7 +240,7 @@ impl Prepared {
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "{}",
                 if e.token_refused() {
-                    "Telegram refuses the token; get a new one from @BotFather and reload"
+                    "Telegram refuses the token; get a new one from @BotFather, store it, restart"
                 } else {
                     "cannot reach Telegram; trying again"
                 }

@@ -60,7 +60,7 @@ HTTPS_PROXY, NO_PROXY | Honoured by Telegram channels and pings.
 # FILES
 /run/katana-bot/heartbeat | The heartbeat of katana-bot(8).
 /etc/katana-bot/check-heartbeat.toml | The configuration, if it exists: check-heartbeat.toml(5).
-/var/lib/katana-check | Open incidents, and alerts that could not be delivered yet; of a check that runs as root.
+/var/lib/katana-check | Open incidents, and alerts that could not be delivered yet: of the packaged timer, and without the package of a check by root.
 ~/.local/state/check-heartbeat | The same of a check that another user runs.
 # SIGNALS
 any | The check may be killed at any time: what was not accepted by a channel is sent by the next one.

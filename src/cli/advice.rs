@@ -12,7 +12,7 @@ fn of(kind: Kind) -> &'static str {
         Kind::StageStalled => "wait a minute: the watchdog restarts it; then keep the log",
         Kind::CrashLoop => "see why it ends: `journalctl -u katana-bot -p err -n 50`",
         Kind::UncleanStart => "see why the last process ended: `journalctl -u katana-bot -p err`",
-        Kind::TokenRefused => "get a new token from @BotFather, store it, reload",
+        Kind::TokenRefused => "get a new token from @BotFather, store it, restart the bot",
         Kind::Conflict => "stop the other bot that uses this token, or delete the webhook",
         Kind::PollStalled => "try `curl -sS https://api.telegram.org` on this machine",
         Kind::UpdatesStuck => "`systemctl restart katana-bot`; then `katana-bot doctor`",

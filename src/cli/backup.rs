@@ -116,7 +116,8 @@ pub(super) fn restore(
         say(&format!("{report}\n"));
         return Ok(ExitCode::SUCCESS);
     }
-    let mut report = format!("{} is the state now:\n{}", shown(from), table(&done.contents));
+    let mut report = format!("{} is the state now, in {}:\n", shown(from), shown(&done.path));
+    report.push_str(&table(&done.contents));
     if let Some(kept) = kept {
         report.push_str(&format!("The old state was kept as {kept}\n"));
     }

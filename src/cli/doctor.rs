@@ -87,11 +87,12 @@ async fn everything(
     if store {
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
+    let unit = super::endpoint::unit(sources.file.as_deref());
     let (telegram, provider, clock, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),
         outside::clock(&loaded.config.telegram.api_url),
-        machine::unit(),
+        machine::unit(&unit),
     );
     checks.extend(telegram);
     checks.push(provider);

@@ -23,6 +23,9 @@ const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 808
 /// `katana-bot@NAME`.
 const CONFIG_FOLDER: &str = "/etc/katana-bot";
 
+/// Where units of the package, and of an administrator, lie.
+const UNIT_FOLDERS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
+
 /// What the endpoint answered.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -33,13 +36,16 @@ pub(super) struct Answer {
 }
 
 /// The settings as the packaged daemon sees them. Outside of its unit, the variables that systemd
-/// sets are missing; its folders tell what they would be.
+/// sets are missing; its folders tell what they would be, or, before its first start, the unit.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = Sources::from_process(file);
     let unit = unit(sources.file.as_deref());
+    let template = unit.split_once('@').map(|(kind, _)| format!("{kind}@.service"));
+    let file = template.unwrap_or_else(|| format!("{unit}.service"));
+    let is_installed = UNIT_FOLDERS.iter().any(|folder| Path::new(folder).join(&file).exists());
     for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
         let folder = format!("{top}/{unit}");
-        if !sources.env.contains_key(name) && Path::new(&folder).is_dir() {
+        if !sources.env.contains_key(name) && (is_installed || Path::new(&folder).is_dir()) {
             sources.env.insert(name.to_owned(), folder);
         }
     }

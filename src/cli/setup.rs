@@ -92,7 +92,7 @@ struct Plan {
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let person = Person::new(args.non_interactive);
     let target = Target::new(file, args.instance.as_deref());
-    let vault = Vault { dir: args.credentials_dir.clone(), encrypt: args.encrypt };
+    let vault = Vault { dir: args.credentials_dir.clone(), form: args.form() };
     sound(args, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -328,10 +328,8 @@ fn apply(
         changed |= vault.keep(name, secret)?;
     }
     // What nobody was asked for, too.
-    for name in own.iter().chain(&alert::names()).filter(|_| args.encrypt) {
-        if let Held::Plain(secret) = vault.held(name)? {
-            changed |= vault.keep(name, &secret)?;
-        }
+    for name in own.iter().chain(&alert::names()) {
+        changed |= vault.convert(name)?;
     }
     for edit in edits.0 {
         edit.is_as_shown()?;

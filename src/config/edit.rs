@@ -45,9 +45,7 @@ fn prepare(path: &str, value: &str) -> Result<(&'static Key, String), Problem> {
     let key = find(path).ok_or_else(|| Problem::new(path, "there is no such key", ""))?;
     match from_text(key.kind, value) {
         Ok(value) => Ok((key, value.to_toml())),
-        Err(why) => {
-            Err(Problem::new(path, format!("the value {why}"), "see docs/configuration.md"))
-        }
+        Err(why) => Err(Problem::new(path, format!("the value {why}"), "see katana-bot.toml(5)")),
     }
 }
 

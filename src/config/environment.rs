@@ -56,7 +56,7 @@ pub(super) fn refuse_unknown(sources: &Sources, problems: &mut Problems) {
         }
         let hint = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
-            None => "unset it; docs/configuration.md names all variables".to_owned(),
+            None => "unset it; katana-bot.toml(5) names all variables".to_owned(),
         };
         problems.push(name, "no such environment variable", hint);
     }

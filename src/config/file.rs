@@ -144,7 +144,7 @@ impl Walk<'_> {
             ),
             None => (
                 format!("no such key ({origin})"),
-                "see docs/configuration.md for all keys, or remove the line".to_owned(),
+                "see katana-bot.toml(5) for all keys, or remove the line".to_owned(),
             ),
         };
         self.problems.push(show(path), message, hint);

@@ -15,7 +15,7 @@ const HEADER: &str = "\
 #
 # Every key can also be set in the environment, which wins: KATANA_<SECTION>_<KEY>.
 # Secrets are never read from this file; its readers need not be trusted.
-# docs/configuration.md says more, and when to change what.
+# katana-bot.toml(5) says more, and when to change what.
 #
 #   katana-bot check-config    tells everything that is wrong with it
 #   katana-bot print-config    shows what counts, and where it came from

@@ -235,7 +235,7 @@ impl Intake {
             tracing::error!(
                 message_id = Entry::TokenNotAccepted.id(),
                 class = e.class(),
-                "Telegram refuses the token; get a new one from @BotFather and reload"
+                "Telegram refuses the token; get a new one from @BotFather, store it, restart"
             );
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
         }

@@ -246,7 +246,7 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     program(
         &stage,
         "systemd-creds",
-        r#"case "$*" in "encrypt --name=telegram-token - -"|"encrypt --name=openai-api-key - -"|"encrypt --name=smtp-alert-password - -") rev ;; *) exit 3 ;; esac"#,
+        r#"case "$*" in "encrypt --name=telegram-token - -"|"encrypt --name=openai-api-key - -"|"encrypt --name=smtp-alert-password - -") rev ;; "decrypt "*) exit 1 ;; *) exit 3 ;; esac"#,
     );
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert_eq!(out.code, Some(0), "{out:?}");
@@ -267,11 +267,24 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     // Kept, although nobody can read it here.
     let out = scripted(&stage, "", &["--no-start"]);
     assert!(out.code == Some(0) && sealed.exists(), "{out:?}");
-    // Back to plain.
-    let out = scripted(&stage, &format!("{token}\n"), &["--token-file", "-", "--no-start"]);
-    assert!(out.code == Some(0) && !sealed.exists(), "{out:?}");
-    let text = std::fs::read_to_string(at(&stage, drop_in)).expect("it is there");
-    assert!(!text.contains("telegram-token") && text.contains("openai-api-key"), "{text}");
+    // A secret that is given again is encrypted again: nobody asked for less.
+    std::fs::write(&sealed, "another").expect("written");
+    let given = format!("{token}\n");
+    let out = scripted(&stage, &given, &["--token-file", "-", "--no-start"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert_eq!(secret(&stage, "katana-bot.telegram-token"), None);
+    assert_eq!(std::fs::read_to_string(&sealed).expect("it is there").trim(), backwards);
+    // Back to plain: what cannot be read here is named, and stays.
+    let plain = ["--token-file", "-", "--no-start", "--plain"];
+    let out = scripted(&stage, &given, &plain);
+    let other = at(&stage, "credstore.encrypted/katana-bot.openai-api-key");
+    assert!(out.code == Some(69) && out.stderr.contains(other.to_str().unwrap()), "{out:?}");
+    assert!(other.exists() && !sealed.exists());
+    program(&stage, "systemd-creds", r#"case "$1" in decrypt) rev <"$3" ;; *) exit 3 ;; esac"#);
+    let out = scripted(&stage, &given, &plain);
+    assert!(out.code == Some(0) && !other.exists(), "{out:?}");
+    assert_eq!(secret(&stage, "katana-bot.openai-api-key").as_deref(), Some(KEY));
+    assert!(!at(&stage, drop_in).exists(), "no unit is given what is not there");
     program(&stage, "systemd-creds", "cat >&2; exit 1");
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert!(out.code == Some(69) && out.stderr.contains("systemd-creds says: ***"), "{out:?}");

@@ -89,7 +89,8 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l units-di
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l wait-s -d 'How long to wait until the service is ready, in seconds' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l write-config -d 'Add the settings that are needed to the configuration files, without asking'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds)'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds); later runs keep it so'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l plain -d 'Keep secrets that were encrypted as plain files again, which only root can read'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-start -d 'Do not start the service'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l non-interactive -d 'Ask nothing: fail with the name of what is missing'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'

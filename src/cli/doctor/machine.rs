@@ -12,9 +12,6 @@ use super::Check;
 use crate::cli::{endpoint, status};
 use crate::config::Loaded;
 
-/// The unit of the package.
-const UNIT: &str = "katana-bot.service";
-
 /// Longest time for a question to systemd: its bus can hang.
 const TOOL: Duration = Duration::from_secs(5);
 
@@ -46,7 +43,8 @@ fn beat(judgement: &Judgement, path: &Path) -> Check {
         (_, State::Ok) => Check::good(NAME, text),
         (_, State::Warning) => Check::note(NAME, text, "`katana-bot status` says more"),
         (_, State::Critical) => {
-            let advice = "`katana-bot status` says more; so does docs/runbook.md";
+            let advice =
+                "`katana-bot status` says more; so does /usr/share/doc/katana-bot/runbook.md";
             Check::bad(NAME, text, advice)
         }
     }
@@ -84,46 +82,50 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
     }
 }
 
-/// The unit, where systemd runs the machine.
-pub(super) async fn unit() -> Check {
+/// The unit, where systemd runs the machine; `name` is without `.service`.
+pub(super) async fn unit(name: &str) -> Check {
     const NAME: &str = "unit";
     if !Path::new(BOOTED).exists() {
         return Check::good(NAME, "systemd does not run this machine");
     }
     let wanted = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts";
-    let Some(said) = tool("systemctl", &["show", UNIT, wanted]).await else {
+    let Some(said) = tool("systemctl", &["show", &format!("{name}.service"), wanted]).await else {
         return Check::note(NAME, "systemd does not answer", "`systemctl status` by hand");
     };
-    judged(&said)
+    judged(name, &said)
 }
 
 /// What `systemctl show` says about the unit.
-fn judged(said: &str) -> Check {
+fn judged(unit: &str, said: &str) -> Check {
     const NAME: &str = "unit";
     let said: BTreeMap<&str, &str> = said.lines().filter_map(|l| l.split_once('=')).collect();
     let of = |name| said.get(name).copied().unwrap_or_default();
     if of("LoadState") != "loaded" {
-        let text = format!("there is no {UNIT}");
-        return Check::note(NAME, text, "install the package, or see docs/operations.md");
+        let text = format!("there is no {unit}.service");
+        return Check::note(
+            NAME,
+            text,
+            "install the package, or see /usr/share/doc/katana-bot/operations.md",
+        );
     }
     let (active, sub, enabled) = (of("ActiveState"), of("SubState"), of("UnitFileState"));
     let restarts = match of("NRestarts") {
         "" | "0" => String::new(),
         n => format!(", restarted {n} times by systemd"),
     };
-    let text = format!("{UNIT} is {active} ({sub}), {enabled}{restarts}");
+    let text = format!("{unit}.service is {active} ({sub}), {enabled}{restarts}");
     match active {
-        "failed" => Check::bad(NAME, text, "`journalctl -u katana-bot -n 50` says why"),
+        "failed" => Check::bad(NAME, text, format!("`journalctl -u {unit} -n 50` says why")),
         "activating" if sub.contains("restart") => {
-            Check::bad(NAME, text, "`journalctl -u katana-bot -n 50` says why it ends")
+            Check::bad(NAME, text, format!("`journalctl -u {unit} -n 50` says why it ends"))
         }
         "active" | "activating" | "reloading" if enabled.starts_with("enabled") => {
             Check::good(NAME, text)
         }
         "active" | "activating" | "reloading" => {
-            Check::note(NAME, text, "`systemctl enable katana-bot`, or a reboot ends it")
+            Check::note(NAME, text, format!("`systemctl enable {unit}`, or a reboot ends it"))
         }
-        _ => Check::note(NAME, text, "`systemctl enable --now katana-bot`"),
+        _ => Check::note(NAME, text, format!("`systemctl enable --now {unit}`")),
     }
 }
 
@@ -160,13 +162,13 @@ mod tests {
                 "LoadState=loaded\nUnitFileState={enabled}\nActiveState={active}\nSubState={sub}\n\
                  NRestarts=2\n"
             );
-            judged(&text).mark
+            judged("katana-bot", &text).mark
         };
         assert_eq!(said("active", "running", "enabled"), Mark::Good);
         assert_eq!(said("active", "running", "disabled"), Mark::Note);
         assert_eq!(said("inactive", "dead", "enabled"), Mark::Note);
         assert_eq!(said("failed", "failed", "enabled"), Mark::Bad);
         assert_eq!(said("activating", "auto-restart", "enabled"), Mark::Bad);
-        assert_eq!(judged("LoadState=not-found\n").mark, Mark::Note);
+        assert_eq!(judged("katana-bot", "LoadState=not-found\n").mark, Mark::Note);
     }
 }

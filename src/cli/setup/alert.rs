@@ -94,7 +94,7 @@ fn telegram(
         }
         (None, _) => {
             let line = person.line("Id of the chat that it writes to:", "--alert-chat-id")?;
-            let hint = "a number; docs/alert-channels.md says how to find it";
+            let hint = "a number; /usr/share/doc/katana-bot/alert-channels.md says how to find it";
             line.parse().map_err(|_| Stop::new(exit::USAGE, "this is not a chat id", hint))?
         }
     };

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::vault::Form;
+
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProviderWord {
@@ -90,9 +92,12 @@ pub(in crate::cli) struct SetupArgs {
     /// Add the settings that are needed to the configuration files, without asking
     #[arg(long)]
     pub(super) write_config: bool,
-    /// Encrypt the secrets with this machine's key (systemd-creds)
+    /// Encrypt the secrets with this machine's key (systemd-creds); later runs keep it so
     #[arg(long)]
     pub(super) encrypt: bool,
+    /// Keep secrets that were encrypted as plain files again, which only root can read
+    #[arg(long, conflicts_with = "encrypt")]
+    pub(super) plain: bool,
     /// Where secrets are kept
     #[arg(long, value_name = "DIR", default_value = "/etc/credstore")]
     pub(super) credentials_dir: PathBuf,
@@ -112,6 +117,17 @@ pub(in crate::cli) struct SetupArgs {
     /// Ask nothing: fail with the name of what is missing
     #[arg(long)]
     pub(super) non_interactive: bool,
+}
+
+impl SetupArgs {
+    /// How secrets are to lie on disk.
+    pub(super) fn form(&self) -> Form {
+        match (self.encrypt, self.plain) {
+            (true, _) => Form::Encrypted,
+            (_, true) => Form::Plain,
+            _ => Form::AsBefore,
+        }
+    }
 }
 
 /// What may stand behind the @ of a unit here: it becomes a part of file names.

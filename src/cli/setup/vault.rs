@@ -29,8 +29,19 @@ const CREDS_LIMIT: Duration = Duration::from_secs(30);
 pub(super) struct Vault {
     /// Such as `/etc/credstore`; the encrypted ones lie in the same name with `.encrypted`.
     pub(super) dir: PathBuf,
-    /// Whether new ones are encrypted.
-    pub(super) encrypt: bool,
+    /// The form of what is kept.
+    pub(super) form: Form,
+}
+
+/// How a secret lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Encrypted if it was, else plain: nobody's protection is taken away by a new secret.
+    AsBefore,
+    /// Encrypted by systemd-creds.
+    Encrypted,
+    /// A plain file of mode 0600.
+    Plain,
 }
 
 /// One credential: its file begins with the name of the unit that it is for.
@@ -103,9 +114,31 @@ impl Vault {
         Ok(())
     }
 
+    /// Brings a secret into the form that was asked for; says whether anything changed.
+    pub(super) fn convert(&self, name: &Name) -> anyhow::Result<bool> {
+        match (self.form, self.held(name)?) {
+            (Form::Encrypted, Held::Plain(secret)) => self.keep(name, &secret),
+            (Form::Plain, Held::Encrypted) => match self.unseal(name) {
+                Some(secret) => self.keep(name, &secret),
+                None => {
+                    let path = self.sealed(name);
+                    let text = format!("systemd-creds cannot decrypt {}", path.display());
+                    let hint = "it belongs to another machine, or is damaged: remove it, and give \
+                                the secret again";
+                    Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
+                }
+            },
+            _ => Ok(false),
+        }
+    }
+
     /// Keeps a secret; says whether anything changed.
     pub(super) fn keep(&self, name: &Name, secret: &Secret) -> anyhow::Result<bool> {
-        if !self.encrypt {
+        let encrypt = match self.form {
+            Form::AsBefore => self.sealed(name).exists(),
+            form => form == Form::Encrypted,
+        };
+        if !encrypt {
             let same = matches!(self.held(name)?, Held::Plain(old) if old == *secret);
             if !same {
                 write(&self.plain(name), format!("{}\n", secret.expose()).as_bytes())?;
@@ -150,7 +183,7 @@ impl Vault {
 
 /// Encrypts with the keys of this machine, see systemd-creds(1).
 fn seal(id: &str, secret: &Secret) -> anyhow::Result<Vec<u8>> {
-    let hint = "it needs systemd 250 or newer, and root; leave --encrypt out to keep plain files";
+    let hint = "it needs systemd 250 or newer, and root; --plain keeps plain files";
     let stop = |why: String| Stop::new(exit::UNAVAILABLE, why, hint);
     let arguments = ["encrypt", &format!("--name={id}"), "-", "-"];
     let output = run(CREDS, &arguments, secret.expose().as_bytes(), CREDS_LIMIT)

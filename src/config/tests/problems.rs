@@ -96,7 +96,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
     assert_eq!(hint("access = \"open\"\n"), "did you mean access in section [bot]?");
     assert_eq!(hint("[telegran]\n"), "did you mean [telegram]?");
     assert!(hint("[zzz]\n").starts_with("the sections are bot, telegram,"));
-    assert!(hint("[bot]\nzzzzzzzz = 1\n").starts_with("see docs/configuration.md"));
+    assert!(hint("[bot]\nzzzzzzzz = 1\n").starts_with("see katana-bot.toml(5)"));
     assert!(hint("[telegram]\ntoken = \"1\"\n").contains("systemd credential telegram-token"));
     assert!(hint("[openai]\napikey = \"1\"\n").contains("KATANA_OPENAI_API_KEY"));
     assert!(hint("[bot]\nmy_password = \"1\"\n").contains("never read from the file"));

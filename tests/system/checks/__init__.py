@@ -35,6 +35,7 @@ ALL = [
     setup.a_person_sets_a_bot_up,
     setup.secrets_can_be_encrypted,
     upkeep.a_backup_brings_the_state_back,
+    upkeep.a_machine_where_it_never_ran_takes_the_state,
     upkeep.the_state_of_a_newer_version_is_refused,
     many.the_socket_refuses_nobody,
     upkeep.going_back_to_the_previous_version_loses_nothing,

@@ -126,14 +126,15 @@ def secrets_can_be_encrypted(stage):
     machine.say(f"systemctl start {UNIT} && systemctl start katana-bot-check@setup.service", timeout=60)
     assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
     machine.until("the mails", lambda: len(stage.mail.all()) == mails + 2)
+    # A secret that is given again stays encrypted.
+    machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
+    machine.say("katana-bot setup --instance setup --non-interactive --token-file - </srv/answers; rm /srv/answers")
+    assert machine.say(f"ls /etc/credstore.encrypted/{UNIT}.telegram-token /etc/credstore").split() == [
+        f"/etc/credstore.encrypted/{UNIT}.telegram-token", "/etc/credstore:", *plain
+    ]
     # Plain again, as it was.
-    machine.say("cp -p /srv/credstore/*smtp* /etc/credstore && rm /etc/credstore.encrypted/*smtp*")
-    machine.put("/srv/answers", f"{SETUP_BOT}\n{ALERTS}\n", 0o600)
-    machine.say(
-        "katana-bot setup --instance setup --non-interactive --token-file - --alert telegram"
-        f" --alert-token-file - --alert-chat-id {ADMIN} </srv/answers"
-    )
-    machine.say("rm -r /srv/answers /srv/credstore")
+    machine.say("katana-bot setup --instance setup --non-interactive --plain")
+    machine.say("rm -r /srv/credstore")
     assert machine.say("ls -A /etc/credstore.encrypted") == ""
     assert machine.say("cd /etc/credstore && sha256sum *") == sums
     assert machine.run("find /etc/systemd -name '*encrypted-credentials*'").stdout == ""

@@ -97,6 +97,21 @@ def an_update_loses_nothing(stage):
     machine.say("rm /srv/previous.deb")
 
 
+def a_machine_where_it_never_ran_takes_the_state(stage):
+    """A move to another machine: the unit's folder is not there yet."""
+    machine, copy = stage.machine, "/srv/moved.db"
+    quiet(stage)
+    known = knows_me(stage)
+    machine.say(f"katana-bot backup {copy} && systemctl stop katana-bot && rm -rf {STATE}")
+    said = machine.say(f"katana-bot restore {copy} 2>&1")
+    assert DATABASE in said, said
+    machine.say("systemctl start katana-bot", timeout=60)
+    assert knows_me(stage) == known
+    is_private(stage)
+    machine.say(f"rm {copy}")
+    quiet(stage)
+
+
 def the_state_of_a_newer_version_is_refused(stage):
     machine = stage.machine
     quiet(stage)

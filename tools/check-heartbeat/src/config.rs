@@ -239,7 +239,7 @@ impl Config {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let message = plain(error.message());
-                let hint = "docs/alert-channels.md lists the keys of each type".to_owned();
+                let hint = "check-heartbeat.toml(5) lists the keys of each type".to_owned();
                 self.problems.push(Problem { key: prefix, message, hint });
                 None
             }
