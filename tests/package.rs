@@ -55,7 +55,11 @@ fn units() -> Vec<PathBuf> {
 fn has(tool: &str) -> bool {
     let there = Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     if !there {
-        eprintln!("!!! SKIPPED: {tool} is not installed (apt install systemd)");
+        // Not by a macro: the test harness would swallow it.
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: {tool} is not installed (apt install systemd)\n"),
+        );
     }
     there
 }
@@ -322,13 +326,7 @@ fn templates_differ_from_their_units_in_the_name_alone() {
         ("katana-bot-check.timer", "katana-bot-check@.timer"),
     ] {
         let differs = |line: &&String| {
-            // The shared checker may watch instances alone.
-            let own = [
-                "ExecStart=",
-                "Environment=",
-                "ConditionPathExists=/var",
-                "ConditionPathExistsGlob=",
-            ];
+            let own = ["ExecStart=", "Environment=", "ConditionPathExists="];
             !own.iter().any(|key| line.starts_with(key))
         };
         let (one, many) = (settings(one), settings(many));

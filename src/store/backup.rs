@@ -64,6 +64,7 @@ impl Store {
 }
 
 fn of_state(state: &Path) -> Result<Connection, BackupError> {
+    own::refuse_strange_link(state)?;
     let fail = |source| StoreError::Open { path: state.to_owned(), source };
     if std::fs::metadata(state).is_ok_and(|about| !about.is_file()) {
         let why = "it is no regular file";

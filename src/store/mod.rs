@@ -99,6 +99,8 @@ impl Store {
     pub fn open(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
         let path = &open::real(path)?;
         let lock = open::lock(path)?;
+        restore::undo_cut(path)
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let opened = open::open(path, clock.now_ms())?;
         before::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
@@ -107,8 +109,11 @@ impl Store {
     /// Opens the file beside a running daemon, for a quick command. Nothing is migrated.
     ///
     /// # Errors
-    /// When there is no file yet or it cannot be opened.
+    /// When there is no file yet, it cannot be opened, or root would have to trust a link or a
+    /// journal of another user.
     pub fn visit(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
+        own::refuse_strange_link(path)?;
+        own::refuse_strange_journal(path)?;
         if let Err(source) = std::fs::metadata(path) {
             return Err(StoreError::Open { path: path.to_owned(), source });
         }

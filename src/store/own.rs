@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::failure::StoreError;
+use super::open::sibling;
 
 /// The user this process works as.
 pub(super) fn me() -> u32 {
@@ -66,6 +67,20 @@ pub(super) fn refuse_strange_link(path: &Path) -> Result<(), StoreError> {
             why: "it is a symbolic link of another user",
         }),
         _ => Ok(()),
+    }
+}
+
+/// Whether root would obey a rollback journal that another user can write. SQLite makes none for this
+/// file, whose log is a WAL, but it reads and removes one that is there.
+pub(super) fn refuse_strange_journal(path: &Path) -> Result<(), StoreError> {
+    let journal = sibling(path, "-journal");
+    let is_there = !matches!(there(&journal), Ok(None));
+    match me() == 0 && is_foreign(path) && is_there {
+        true => Err(StoreError::Obstacle {
+            path: journal,
+            why: "it is a rollback journal, which Katana never makes",
+        }),
+        false => Ok(()),
     }
 }
 

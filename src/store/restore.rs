@@ -1,7 +1,8 @@
 //! Putting a backup in the place of the state file.
 //!
 //! Invariants: the backup is verified before anything is touched; at each moment the state file is
-//! the whole old one or the whole new one; the old one is kept under another name.
+//! the whole old one or the whole new one, or the old one whose log the next start puts back
+//! ([`undo_cut`]); the old one is kept under another name.
 
 use std::fs::hard_link;
 use std::io;
@@ -17,6 +18,9 @@ use super::own;
 use super::scratch::{Scratch, reading, refuse_special, sync_folder};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+
+/// Between the state file's name and the time at which it was replaced.
+const KEPT: &str = ".before-restore-";
 
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,17 +105,44 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
         }
     }
     sync_folder(path)?;
-    // The new file must not meet this log. If the power goes now, the old file stands without it;
-    // the kept one has it.
+    // The new file must not meet this log. If the power goes now, the old file stands without it,
+    // until `undo_cut`.
     remove(&sibling(path, "-wal"))?;
     remove(&sibling(path, "-shm"))?;
     Ok(Some(kept))
 }
 
+/// Undoes a restore that was cut between the removal of the old log and the new file: the state is
+/// still the old file, and its log has only the kept name. For the daemon, which holds the lock.
+pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
+    let Some(state) = own::there(path)? else { return Ok(()) };
+    let start = format!("{}{KEPT}", path.file_name().unwrap_or_default().to_string_lossy());
+    let mut found = false;
+    for entry in std::fs::read_dir(own::folder(path))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let about = entry.metadata()?;
+        if !name.starts_with(&start) || (about.dev(), about.ino()) != (state.dev(), state.ino()) {
+            continue;
+        }
+        let (kept, log) = (entry.path(), sibling(path, "-wal"));
+        let kept_log = sibling(&kept, "-wal");
+        if !log.exists() && kept_log.exists() {
+            hard_link(&kept_log, &log)?;
+        }
+        // Names of the file that is in use again: a log under one of them would be taken for its own.
+        remove(&kept_log)?;
+        remove(&sibling(&kept, "-shm"))?;
+        remove(&kept)?;
+        found = true;
+    }
+    if found { sync_folder(path) } else { Ok(()) }
+}
+
 /// A dated name for the file, one that nothing has.
 fn second_name(path: &Path, now_ms: i64) -> io::Result<PathBuf> {
     let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let dated = format!(".before-restore-{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    let dated = format!("{KEPT}{}", at.strftime("%Y%m%dT%H%M%SZ"));
     for n in 1..100 {
         let more = if n == 1 { String::new() } else { format!("-{n}") };
         let name = sibling(path, &format!("{dated}{more}"));

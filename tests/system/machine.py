@@ -27,6 +27,7 @@ TOOLS = {
     "systemd-nspawn": "systemd-container",
     "debootstrap": "debootstrap",
     "nsenter": "util-linux",
+    "ip": "iproute2",
     "curl": "curl",
 }
 
@@ -170,6 +171,11 @@ class Machine:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         text, _, code = done.stdout.rpartition("\n")
         return int(code or 0), text or done.stderr
+
+    def network(self, *command):
+        """Runs a program of this machine in the network of the other, which has no tools for it."""
+        inside = ["nsenter", "-t", str(self.pid), "-n", "--", *command]
+        subprocess.run(inside, stdin=subprocess.DEVNULL, check=True)
 
     def until(self, what, test, within=30, every=0.2):
         """Waits for `test` to give something, and gives that."""

@@ -44,6 +44,7 @@ ALL = [
     alerts.cron_and_timer_tell_nothing_twice,
     many.supervisor_runs_it_too,
     upkeep.piuparts_finds_nothing_left,
+    upkeep.an_update_waits_for_no_bot_that_cannot_start,
     upkeep.removing_keeps_what_is_yours,
     upkeep.purging_leaves_nothing,
 ]

@@ -90,7 +90,7 @@ def cron_and_timer_tell_nothing_twice(stage):
         machine.say(f"chown katana-check /etc/katana-bot/alert-{name}")
     channels(stage, **{name: f'{name}_file = "/etc/katana-bot/alert-{name}"\n' for name in files})
     machine.put("/etc/cron.d/katana-bot-check", machine.say(f"cat {examples}/katana-bot-check.cron"))
-    alerts = len(stage.alerts())
+    alerts, here = len(stage.alerts()), stage.cursor()
     # The mail server is away for a while, which costs nothing but time.
     machine.say("systemctl stop katana-bot.socket katana-bot katana-bot-check.timer postfix")
     machine.until("DOWN by cron", lambda: len(stage.alerts()) > alerts, within=130)
@@ -100,5 +100,9 @@ def cron_and_timer_tell_nothing_twice(stage):
     assert "DOWN" in stage.alerts()[-1]
     machine.say("systemctl start katana-bot", timeout=60)
     recovered(stage, alerts + 2)
+    # What the check said each minute is in the journal; cron mailed nothing.
+    assert "CRITICAL: katana-bot" in stage.journal("-t check-heartbeat _TRANSPORT=syslog", here)
+    assert machine.run("test -e /var/mail/katana-check").returncode == 1
+    assert "queue is empty" in machine.say("mailq")
     machine.say("rm -r /etc/cron.d/katana-bot-check /etc/systemd/system/katana-bot*.service.d")
     machine.say("systemctl daemon-reload && systemctl restart katana-bot", timeout=60)

@@ -5,11 +5,25 @@ import re
 
 from stage import BOT, CONFIG, OWNER, TOKEN_FILE
 
+# Of the addresses for documentation (RFC 5737).
+OUTSIDE = "192.0.2.1"
+
+
+# What the package may depend on.
+DEPENDS = {
+    "libc6", "ca-certificates", "procps", "systemd",
+    "systemd-standalone-sysusers", "systemd-standalone-tmpfiles",
+}
+
 
 def installing_pulls_nothing_else(stage):
     said = stage.machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
     new = said.split("NEW packages will be installed:")[1].split("0 upgraded")[0].split()
     assert new == ["katana-bot"], new
+    # The image may hold what a superfluous dependency would pull.
+    wanted = stage.machine.say(f"dpkg-deb -f /srv/{stage.package.name} Depends").replace(",", " ")
+    names = {word for word in wanted.split() if word[0].isalpha()}
+    assert names == DEPENDS, names
     assert "run 'katana-bot setup'" in said, said
 
 
@@ -21,11 +35,15 @@ def without_a_token_it_waits_and_nothing_fails(stage):
     assert stage.machine.say("systemctl is-system-running").strip() == "running"
     assert stage.machine.show("katana-bot-check.timer", "ActiveState") == "active"
     assert stage.machine.say("stat -c %a:%U /etc/credstore").strip() == "700:root"
+    # Nor is it missed, also when it is only one of several that was ever started.
+    stage.machine.say("mkdir /var/lib/katana-bot@x && systemctl start katana-bot-check; rmdir /var/lib/katana-bot@x")
+    assert stage.machine.show("katana-bot-check", "ConditionResult") == "no"
 
 
 def units_are_clean_here(stage):
     units = "katana-bot.service katana-bot@x.service katana-bot-check.service katana-bot.socket"
     units += " katana-bot-check.timer katana-bot-failed.service katana-bot-failed@x.service"
+    units += " katana-bot-check@x.service katana-bot-check@x.timer"
     done = stage.machine.run(f"systemd-analyze verify --man=no {units}")
     said = (done.stdout + done.stderr).strip()
     assert done.returncode == 0 and not said, said
@@ -62,15 +80,27 @@ def a_conversation_works(stage):
 
 def it_may_be_confined_to_telegram(stage):
     machine = stage.machine
+    # An address that is no loopback, and a server there that the bot would ask.
+    machine.network("ip", "address", "add", f"{OUTSIDE}/32", "dev", "lo")
+    machine.say(f"systemd-run -q --unit=outside python3 -m http.server --bind {OUTSIDE} 8099")
+    machine.until("the server", lambda: machine.http(f"http://{OUTSIDE}:8099/")[0] == 200)
+    asked = lambda: stage.journal("-u outside").count('"POST ')
+    config = machine.say(f"cat {CONFIG}")
+    machine.put(CONFIG, config + f'[answer]\nprovider = "openai"\n[openai]\nbase_url = "http://{OUTSIDE}:8099/v1"\nmodel = "m"\n')
+    machine.say("systemctl restart katana-bot", timeout=60)
+    stage.says("What is behind the wall?")
+    machine.until("a question to the server", asked)
     folder = "/etc/systemd/system/katana-bot.service.d"
     machine.say(f"install -D -m 644 -t {folder} /usr/share/doc/katana-bot/examples/systemd/confine-egress.conf")
     machine.say("systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
     assert "::/0" in machine.show("katana-bot", "IPAddressDeny")
     machine.say("systemd-analyze security --threshold=10 katana-bot.service")
-    before = len(stage.heard())
-    stage.says("/whoami")
-    machine.until("an answer", lambda: len(stage.heard()) > before)
-    machine.say(f"rm -r {folder} && systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
+    before, count = len(stage.heard()), asked()
+    stage.says("What is behind the wall now?")
+    machine.until("an apology", lambda: len(stage.heard()) > before, within=60)
+    assert asked() == count, "the server outside was reached"
+    machine.put(CONFIG, config)
+    machine.say(f"systemctl stop outside; rm -r {folder} && systemctl daemon-reload && systemctl restart katana-bot", timeout=60)
 
 
 def the_journal_is_useful(stage):

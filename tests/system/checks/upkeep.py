@@ -9,7 +9,7 @@ import time
 import previous
 from load import asking, socket_held, writing
 from machine import Unable
-from stage import CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, quiet
+from stage import CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, WRONG, quiet
 
 STATE = "/var/lib/katana-bot"
 DATABASE = f"{STATE}/katana.db"
@@ -215,8 +215,29 @@ def given(stage):
     return stage.machine.say(f"dpkg-deb -f /srv/{stage.package.name} Version").strip()
 
 
+def an_update_waits_for_no_bot_that_cannot_start(stage):
+    """One of several, whose token was revoked. And a machine that lets no service be started."""
+    machine, token = stage.machine, "/etc/credstore/katana-bot@staging.telegram-token"
+    good = machine.say(f"cat {token}")
+    machine.put(token, WRONG + "\n", 0o600)
+    begun = time.monotonic()
+    said = machine.say(f"apt-get install -y --reinstall /srv/{stage.package.name} 2>&1", timeout=150)
+    assert time.monotonic() - begun < 100 and "Unknown option" not in said, said
+    assert stage.state("katana-bot@staging") == "activating"
+    stage.is_active()
+    machine.put(token, good, 0o600)
+    machine.say("systemctl restart katana-bot@staging", timeout=60)
+    machine.put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    pids = machine.say("systemctl show -P MainPID katana-bot katana-bot@staging")
+    machine.say(f"apt-get install -y --reinstall /srv/{stage.package.name} 2>&1")
+    assert machine.say("systemctl show -P MainPID katana-bot katana-bot@staging") == pids
+    machine.say("rm /usr/sbin/policy-rc.d && systemctl restart katana-bot katana-bot@staging", timeout=60)
+
+
 def removing_keeps_what_is_yours(stage):
     machine = stage.machine
+    machine.say("systemctl stop katana-bot && systemctl enable --now katana-bot.socket 2>&1")
+    machine.say("systemctl start katana-bot", timeout=60)
     machine.say("apt-get remove -y katana-bot 2>&1")
     for path in [CONFIG, CHECKER, TOKEN_FILE, "/var/lib/katana-bot/katana.db",
                  "/etc/katana-bot/staging.toml", "/var/lib/katana-bot@staging/katana.db"]:
@@ -229,6 +250,7 @@ def removing_keeps_what_is_yours(stage):
     machine.say(f"apt-get install -y /srv/{stage.package.name} 2>&1")
     stage.is_active()
     stage.is_active(unit="katana-bot@staging")
+    assert machine.show("katana-bot.socket", "ActiveState") == "active"
     assert machine.show("katana-bot-check@staging.timer", "ActiveState") == "active"
     stage.says("/users")
     machine.until("the owner is known", lambda: len(stage.heard()) > before)
@@ -246,7 +268,19 @@ def purging_leaves_nothing(stage):
     )
     machine.say("rm -rf /srv/answers /etc/systemd/system/katana-bot-check.timer.d && systemctl daemon-reload")
     machine.say("test -e /etc/systemd/system/katana-bot@purged.service.d/10-encrypted-credentials.conf")
+    # Into another root, as debootstrap and the like do, nothing of this one is touched.
+    other = "/srv/other"
+    machine.say(f"mkdir -p {other}/etc/katana-bot {other}/etc/credstore {other}/var/lib/katana-bot@x")
+    machine.say(f"touch {other}/etc/credstore/katana-bot.telegram-token")
+    machine.say(f"DPKG_ROOT={other} /var/lib/dpkg/info/katana-bot.postrm purge")
+    assert machine.say(f"find {other} -name 'katana*'") == ""
+    machine.say(f"rm -r {other}; test -s {TOKEN_FILE}")
+    # A state folder on a disk of its own is emptied, and stays.
+    machine.say("systemctl stop katana-bot.socket katana-bot")
+    state = "/var/lib/katana-bot"
+    machine.say(f"mount -t tmpfs none {state} && touch {state}/katana.db")
     machine.say("apt-get purge -y katana-bot 2>&1")
+    machine.say(f"test -z \"$(ls -A {state})\" && umount {state} && rm -r {state}")
     allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$")
     left = {path for path in stage.files() - stage.before if not allowed.match(path)}
     left = {path for path in left if "katana" in path or path.startswith(("/etc", "/usr"))}

@@ -280,7 +280,13 @@ fn a_state_directory_that_cannot_be_used_is_replaced() {
 #[test]
 fn a_typo_in_the_configuration_raises_no_false_alarm() {
     if std::path::Path::new(heartbeat::DEFAULT_PATH).exists() {
-        println!("SKIPPED: the packaged daemon runs on this machine, and would be looked at");
+        // Not by a macro: the test harness would swallow it.
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!(
+                "SKIPPED: the packaged daemon runs on this machine, and would be looked at\n"
+            ),
+        );
         return;
     }
     let place = Place::new();
