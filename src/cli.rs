@@ -22,6 +22,7 @@ use crate::config::{Config, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
 use crate::store::{BackupError, StoreError};
+use crate::{systemd, web};
 
 /// Exit codes of sysexits(3), as the unit expects them.
 pub mod exit {
@@ -146,6 +147,20 @@ pub fn command() -> clap::Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    let code = obey();
+    // The unit is not started again after these: nobody else will take what waits at the socket
+    // that systemd holds, and what nobody takes has systemd start the unit again and again. After
+    // any other end it is started again, and answers.
+    if [exit::USAGE, exit::CONFIG].map(ExitCode::from).contains(&code)
+        && let Ok(Some(listener)) = systemd::passed_listener()
+    {
+        web::refuse(&listener);
+    }
+    code
+}
+
+/// Does what the command line says.
+fn obey() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {
@@ -223,7 +238,7 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (of_store(store), Some(store.hint()))
     } else if let Some(backup) = e.downcast_ref::<BackupError>() {
         (backup::code(backup), Some(backup.hint()))
-    } else if let Some(web) = e.downcast_ref::<crate::web::WebError>() {
+    } else if let Some(web) = e.downcast_ref::<web::WebError>() {
         (exit::UNAVAILABLE, Some(web.hint()))
     } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))

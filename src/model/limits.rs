@@ -145,6 +145,12 @@ pub const WEB_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that are under way when the endpoint ends get this long.
 pub const WEB_END_GRACE: Duration = Duration::from_secs(2);
 
+/// Telling connections that wait that the bot cannot start takes at most this long.
+pub const WEB_REFUSING: Duration = Duration::from_secs(1);
+
+/// So many of them are told; the kernel keeps no longer queue unless it is told to.
+pub const WEB_REFUSED: usize = 4096;
+
 /// Largest body of an HTTP request, in bytes; none of ours needs one.
 pub const WEB_BODY_BYTES: usize = 4096;
 

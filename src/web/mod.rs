@@ -18,12 +18,15 @@ mod answer;
 mod guard;
 mod health;
 mod page;
+mod refuse;
 mod routes;
 mod serve;
 mod status;
 #[cfg(test)]
 mod tests;
 mod view;
+
+pub use refuse::refuse;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

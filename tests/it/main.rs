@@ -30,6 +30,7 @@ mod leaks;
 mod lifecycle;
 mod odd_server;
 mod operator;
+mod passed;
 mod previews;
 mod reload;
 mod restarts;

@@ -38,6 +38,8 @@ ALL = [
     upkeep.a_machine_where_it_never_ran_takes_the_state,
     upkeep.the_state_of_a_newer_version_is_refused,
     many.the_socket_refuses_nobody,
+    faults.who_asks_a_bot_that_cannot_start_is_told,
+    faults.a_socket_whose_bot_has_no_token_gives_up_and_comes_back,
     upkeep.going_back_to_the_previous_version_loses_nothing,
     upkeep.an_update_loses_nothing,
     upkeep.a_library_that_changes_restarts_it,

@@ -6,6 +6,7 @@ import os
 import pathlib
 import time
 
+from load import socket_held
 from machine import Unable
 from stage import BOT, CONFIG, OWNER, TOKEN_FILE, WRONG, quiet, recovered
 
@@ -290,3 +291,56 @@ def a_wrong_token_is_named(stage):
     machine.say("systemctl restart katana-bot", timeout=60)
     stage.is_active()
     recovered(stage, alerts + 2)
+
+
+def who_asks_a_bot_that_cannot_start_is_told(stage):
+    machine = stage.machine
+    quiet(stage)
+    alerts, health = len(stage.alerts()), "http://127.0.0.1:8080/health"
+    good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
+    with socket_held(stage):
+        since = stage.cursor()
+        starts = lambda: stage.journal(since=since).count("Starting katana-bot.service")
+        machine.put(CONFIG, good + "[bot]\nacces = 5\n")
+        machine.run("systemctl restart katana-bot", timeout=60)
+        machine.until("the end", lambda: stage.state() == "failed")
+        for asked in 1, 2:
+            code, said = machine.http(health)
+            assert code == 503 and "journalctl -u katana-bot" in said, (code, said)
+            time.sleep(5)
+            assert starts() == 1 + asked, "one start for the restart, and one for each who asks"
+            assert socket(machine) == "active" and stage.state() == "failed"
+        machine.until("DOWN", lambda: len(stage.alerts()) > alerts)
+        machine.put(CONFIG, good)
+        machine.say("systemctl start katana-bot", timeout=60)
+        assert socket(machine) == "active" and machine.http(health)[0] == 200
+    recovered(stage, alerts + 2)
+
+
+def a_socket_whose_bot_has_no_token_gives_up_and_comes_back(stage):
+    machine = stage.machine
+    quiet(stage)
+    alerts, health = len(stage.alerts()), "http://127.0.0.1:8080/health"
+    with socket_held(stage):
+        since = stage.cursor()
+        tries = lambda: stage.journal(since=since).count("skipped")
+        machine.say(f"systemctl stop katana-bot && mv {TOKEN_FILE} /srv/token")
+        assert machine.http(health)[0] == 0, "who could answer?"
+        machine.until("an end of it", lambda: socket(machine) == "failed")
+        assert machine.show("katana-bot.socket", "Result") == "trigger-limit-hit"
+        machine.say("journalctl --sync")
+        tried = tries()
+        assert 1 <= tried <= 30, tried
+        time.sleep(3)
+        assert tries() == tried and stage.state() == "inactive"
+        machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
+        machine.say(f"mv /srv/token {TOKEN_FILE} && systemctl start katana-bot", timeout=60)
+        assert socket(machine) == "active" and machine.http(health)[0] == 200
+        # Also when the bot has taken the port itself meanwhile.
+        machine.say("systemctl stop katana-bot.socket && systemctl restart katana-bot", timeout=60)
+        assert socket(machine) == "active" and machine.http(health)[0] == 200
+    recovered(stage, alerts + 2)
+
+
+def socket(machine):
+    return machine.show("katana-bot.socket", "ActiveState")
