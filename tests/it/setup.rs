@@ -21,6 +21,8 @@ pub async fn bare() -> Stage {
         stage.set(key, "");
     }
     stage.set("PATH", &path_with(&at(&stage, "bin")));
+    // Where systemd runs the tests: it is left alone.
+    program(&stage, "systemctl", "exit 0");
     stage
 }
 
@@ -242,11 +244,16 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
         std::fs::write(at(&stage, "credstore").join(format!("katana-bot.{name}")), KEY)
             .expect("ok");
     }
-    // As systemd-creds(1) is called: name in the arguments, secret on standard input.
+    // As systemd-creds(1) is called: name in the arguments, secret on standard input, and not bound
+    // to what the firmware measures.
     program(
         &stage,
         "systemd-creds",
-        r#"case "$*" in "encrypt --name=telegram-token - -"|"encrypt --name=openai-api-key - -"|"encrypt --name=smtp-alert-password - -") rev ;; "decrypt "*) exit 1 ;; *) exit 3 ;; esac"#,
+        r#"case "$*" in
+        "encrypt --tpm2-pcrs= --name=telegram-token - -") rev ;;
+        "encrypt --tpm2-pcrs= --name=openai-api-key - -") rev ;;
+        "encrypt --tpm2-pcrs= --name=smtp-alert-password - -") rev ;;
+        "decrypt "*) exit 1 ;; *) exit 3 ;; esac"#,
     );
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert_eq!(out.code, Some(0), "{out:?}");
@@ -279,7 +286,8 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
     let out = scripted(&stage, &given, &plain);
     let other = at(&stage, "credstore.encrypted/katana-bot.openai-api-key");
     assert!(out.code == Some(69) && out.stderr.contains(other.to_str().unwrap()), "{out:?}");
-    assert!(other.exists() && !sealed.exists());
+    assert!(other.exists() && sealed.exists() && at(&stage, drop_in).exists());
+    assert_eq!(std::fs::read_dir(at(&stage, "credstore")).expect("a folder").count(), 0);
     program(&stage, "systemd-creds", r#"case "$1" in decrypt) rev <"$3" ;; *) exit 3 ;; esac"#);
     let out = scripted(&stage, &given, &plain);
     assert!(out.code == Some(0) && !other.exists(), "{out:?}");
