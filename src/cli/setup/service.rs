@@ -144,14 +144,19 @@ async fn ended(unit: &str) -> Stop {
 
 async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
     let refused = |what: &str| refused(unit, what);
-    tool("systemctl", &["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
-    let order = if changed { "restart" } else { "start" };
-    let orders = [order, "--no-block", unit];
-    tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
+    order(&["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
+    // One that was started too often would be refused.
+    let _ = order(&["reset-failed", unit]).await;
+    open_port(unit).await;
+    // One that waits for its next start would go on waiting, and its last words be an old story.
+    let waits = is_over(unit).await;
+    let before = if waits { invocation(unit).await } else { None };
+    let word = if changed || waits { "restart" } else { "start" };
+    order(&[word, "--no-block", unit]).await.ok_or_else(|| refused("cannot be started"))?;
     // The package enables that of the first bot, unless somebody wants another, such as cron.
     if let Some(name) = &args.instance {
         let timer = format!("katana-bot-check@{name}.timer");
-        if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
+        if order(&["enable", "--now", &timer]).await.is_none() {
             eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
         }
     }
@@ -159,11 +164,12 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
     let end = Instant::now() + Duration::from_secs(args.wait_s);
     loop {
         tokio::time::sleep(LOOK).await;
-        let state = tool("systemctl", &["show", unit, "--property=ActiveState", "--value"]).await;
-        match state.as_deref().map(str::trim) {
+        match shown(unit, "--property=ActiveState").await.as_deref() {
             Some("active") => return Ok(Started::Ready),
             Some("failed") => return Err(ended(unit).await.into()),
-            _ if is_over(unit).await => return Err(ended(unit).await.into()),
+            _ if is_over(unit).await && !(waits && invocation(unit).await == before) => {
+                return Err(ended(unit).await.into());
+            }
             _ if Instant::now() >= end => return Err(refused("is not ready yet").into()),
             _ => {}
         }
@@ -172,8 +178,27 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
 
 /// Whether it ended by itself, and waits to be started again.
 async fn is_over(unit: &str) -> bool {
-    let state = tool("systemctl", &["show", unit, "--property=SubState", "--value"]).await;
-    state.as_deref().map(str::trim) == Some("auto-restart")
+    let state = shown(unit, "--property=SubState").await;
+    state.is_some_and(|state| state.starts_with("auto-restart"))
+}
+
+/// Which of its starts this is.
+async fn invocation(unit: &str) -> Option<String> {
+    shown(unit, "--property=InvocationID").await
+}
+
+async fn shown(unit: &str, property: &str) -> Option<String> {
+    let said = tool("systemctl", &["show", unit, property, "--value"]).await?;
+    Some(said.trim().to_owned())
+}
+
+/// Starts the socket of the first bot where it is wanted: once the bot has the port, it cannot.
+async fn open_port(unit: &str) {
+    const SOCKET: &str = "katana-bot.socket";
+    let wanted = unit == "katana-bot" && tool("systemctl", &["is-enabled", SOCKET]).await.is_some();
+    if wanted && tool("systemctl", &["is-active", SOCKET]).await.is_none() {
+        let _ = order(&["start", SOCKET]).await;
+    }
 }
 
 /// Who owns the bot, or how to become the owner.
