@@ -8,7 +8,7 @@ mod outside;
 mod settings;
 mod state;
 
-pub(in crate::cli) use machine::{BOOTED, tool};
+pub(in crate::cli) use machine::{BOOTED, tool, within};
 pub(in crate::cli) use settings::sources;
 
 use std::path::PathBuf;

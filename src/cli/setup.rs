@@ -9,12 +9,14 @@ mod alert;
 mod answers;
 mod ask;
 mod chat;
+mod creds;
+mod edits;
 mod instance;
 mod provider;
 mod service;
 mod vault;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,7 +25,8 @@ use secrecy::SecretString;
 
 use self::answers::SetupArgs;
 use self::ask::Person;
-use self::vault::{Held, Name, Vault};
+use self::edits::Edits;
+use self::vault::{Change, Held, Name, Vault};
 use super::{Stop, exit, say, style};
 use crate::config::{Config, Problems, Secret, Sources};
 use crate::model::failure::chain;
@@ -67,7 +70,13 @@ impl Target {
     }
 
     fn name(&self, id: &'static str) -> Name {
-        Name { owner: self.unit.clone(), id }
+        let units = std::iter::once(self.unit.clone()).chain(self.template()).collect();
+        Name { owner: self.unit.clone(), id, units }
+    }
+
+    /// The unit that all bots of its kind come from, if it is one of several.
+    fn template(&self) -> Option<String> {
+        self.unit.split_once('@').map(|(kind, _)| format!("{kind}@"))
     }
 
     /// The credentials of the bot itself.
@@ -92,19 +101,27 @@ struct Plan {
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let person = Person::new(args.non_interactive);
     let target = Target::new(file, args.instance.as_deref());
-    let vault = Vault { dir: args.credentials_dir.clone(), form: args.form() };
+    let vault = Vault {
+        dir: args.credentials_dir.clone(),
+        units: args.units_dir.clone(),
+        form: args.form(),
+    };
     sound(args, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let mut plan = Plan::default();
-    let (token, identity) = runtime.block_on(token(args, &person, &target, &vault, &mut plan))?;
+    let held = vault.opened(&target.name("telegram-token"))?;
+    let (token, identity) = runtime.block_on(token(args, &person, &target, &held, &mut plan))?;
     provider::plan(args, &person, &target, &vault, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
     alert::plan(args, &person, &target, &vault, own, &mut plan)?;
     let edits = Edits::prepare(args, &person, &target, &plan)?;
-    let changed = apply(args, &target, &vault, &plan, edits)?;
+    let Applied { changed, old } = apply(args, &target, &vault, &plan, edits)?;
+    service::reload(args, !old.is_empty(), &runtime)?;
+    // Last: only now no unit is given the old forms any more.
+    old.iter().try_for_each(|path| vault::remove(path))?;
     let started = service::start(args, &target, changed, &vault, &runtime)?;
     end(&target, identity.as_ref(), own, started);
     // Last: a mail server that is away must not leave the bot with its old token.
@@ -131,29 +148,28 @@ async fn token(
     args: &SetupArgs,
     person: &Person,
     target: &Target,
-    vault: &Vault,
+    held: &Held,
     plan: &mut Plan,
 ) -> anyhow::Result<(Option<Secret>, Option<Identity>)> {
     const FLAG: &str = "--token-file";
     let name = target.name("telegram-token");
-    let held = vault.held(&name)?;
     if let Some(file) = &args.token_file {
         let token = ask::secret(FLAG, file)?;
         let identity = verified(&token, target).await?;
         plan.secrets.push((name, token.clone()));
         return Ok((Some(token), Some(identity)));
     }
-    let question = match &held {
+    let question = match held {
         Held::No => "Bot token from @BotFather (hidden):".to_owned(),
         Held::Plain(old) => format!("Bot token (hidden; Enter keeps {}):", old.masked_token()),
         Held::Encrypted => "Bot token (hidden; Enter keeps the encrypted one):".to_owned(),
     };
     for left in (0..TRIES).rev() {
-        let typed = match (&held, person.is_there()) {
+        let typed = match (held, person.is_there()) {
             (Held::Plain(_) | Held::Encrypted, false) => String::new(),
             _ => person.hidden(&question, FLAG)?,
         };
-        let token = match (&held, typed.is_empty()) {
+        let token = match (held, typed.is_empty()) {
             (Held::Encrypted, true) => return Ok((None, None)),
             (Held::Plain(old), true) => Ok(old.clone()),
             (Held::No, true) => Err(no_token("no token was given")),
@@ -220,129 +236,42 @@ fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
 
-/// A new text of a configuration file.
-struct Edit {
-    file: PathBuf,
-    /// What is there; empty for a file that is not.
-    old: String,
-    new: String,
+/// What was written.
+struct Applied {
+    /// Whether the daemon has to be started for it.
+    changed: bool,
+    /// Secrets in a form that is no longer used, to be taken away.
+    old: Vec<PathBuf>,
 }
 
-impl Edit {
-    /// Whether nobody has changed the file since it was read: what was shown is what is written.
-    fn is_as_shown(&self) -> anyhow::Result<()> {
-        if read(&self.file)? == self.old {
-            return Ok(());
-        }
-        let why = format!("{} was changed by somebody else meanwhile", self.file.display());
-        Err(Stop::new(exit::TEMPFAIL, why, "it was left as it is; run setup again").into())
-    }
-}
-
-/// New texts of configuration files.
-struct Edits(Vec<Edit>);
-
-impl Edits {
-    /// Works out the new texts, and asks whether they may be written. What may not be written is
-    /// told.
-    fn prepare(
-        args: &SetupArgs,
-        person: &Person,
-        target: &Target,
-        plan: &Plan,
-    ) -> anyhow::Result<Self> {
-        let mut edits = Vec::new();
-        let is_new = args.instance.is_some() && !target.config.exists();
-        let text = if is_new { instance::config(target) } else { read(&target.config)? };
-        let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        let new = match wanted.as_slice() {
-            [] => text.clone(),
-            wanted => crate::config::with_keys(&text, wanted)?,
-        };
-        // Nobody has to be asked for a file that is not there yet.
-        let config = |old, new| Edit { file: target.config.clone(), old, new };
-        let mut made = None;
-        if is_new {
-            made = Some(config(String::new(), new));
-        } else {
-            edits.push(config(text, new));
-        }
-        if let Some(channel) = &plan.channel {
-            let (file, old) = (args.alert_config.clone(), read(&args.alert_config)?);
-            let new = crate::config::with_channel(&file, &old, channel)?;
-            edits.push(Edit { file, old, new });
-        }
-        edits.retain(|edit| edit.new != edit.old);
-        if edits.is_empty() || args.write_config {
-            return Ok(Self::of(made, edits));
-        }
-        let mut told = String::new();
-        for Edit { file, old, new } in &edits {
-            told.push_str(&format!("{}:\n", file.display()));
-            let old: Vec<&str> = old.lines().collect();
-            let fresh = new.lines().filter(|l| !l.is_empty() && !old.contains(l));
-            told.extend(fresh.map(|line| format!("  {line}\n")));
-        }
-        if !person.is_there() {
-            let hint = format!("--write-config allows to add these lines, or add them:\n{told}");
-            return Err(Stop::new(exit::USAGE, "--write-config is missing", hint.trim_end()).into());
-        }
-        eprint!("To be added to {told}");
-        match person.line("Add them? [Y/n]", "--write-config")?.to_lowercase().as_str() {
-            "" | "y" | "yes" => Ok(Self::of(made, edits)),
-            _ => {
-                eprintln!("They are left to you.");
-                Ok(Self::of(made, Vec::new()))
-            }
-        }
-    }
-
-    fn of(made: Option<Edit>, edits: Vec<Edit>) -> Self {
-        Self(made.into_iter().chain(edits).collect())
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    match std::fs::read_to_string(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(|e| vault::failed(path, &e).into()),
-    }
-}
-
-/// Writes everything; says whether anything changed that the daemon has to be started for.
+/// Writes everything, and takes nothing away: whenever it is stopped, every unit finds its secrets.
 fn apply(
     args: &SetupArgs,
     target: &Target,
     vault: &Vault,
     plan: &Plan,
     edits: Edits,
-) -> anyhow::Result<bool> {
-    let own = target.own();
+) -> anyhow::Result<Applied> {
+    edits.are_as_shown()?;
+    let given = |name: &Name| plan.secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
+    // Those that nobody was asked for, too. All of them, before any is written.
+    let planned = |names: &[Name]| -> anyhow::Result<Vec<Change>> {
+        names.iter().try_for_each(|name| vault.mend(name))?;
+        names.iter().filter_map(|name| vault.change(name, given(name)).transpose()).collect()
+    };
+    let (own, alert) = (planned(&target.own())?, planned(&alert::names())?);
     let mut changed = false;
-    // All of them, before anything is written.
-    edits.0.iter().try_for_each(Edit::is_as_shown)?;
-    for name in own.iter().chain(&alert::names()) {
-        vault.mend(name)?;
+    for change in own.iter().chain(&alert) {
+        changed |= change.write()?;
     }
-    for (name, secret) in &plan.secrets {
-        changed |= vault.keep(name, secret)?;
-    }
-    // What nobody was asked for, too.
-    for name in own.iter().chain(&alert::names()) {
-        changed |= vault.convert(name)?;
-    }
-    for edit in edits.0 {
-        edit.is_as_shown()?;
-        vault::edit(&edit.file, edit.new.as_bytes()).map_err(|e| vault::failed(&edit.file, &e))?;
-        eprintln!("Written: {}", edit.file.display());
-        changed = true;
-    }
+    changed |= edits.write()?;
     changed |= service::drop_in(args, &target.unit, vault.drop_in(&own))?;
     // All checkers of this machine share theirs.
-    for unit in ["katana-bot-check", "katana-bot-check@"] {
-        service::drop_in(args, unit, vault.drop_in(&alert::names()))?;
+    for unit in alert::UNITS {
+        service::drop_in(args, unit, vault.drop_in(&alert))?;
     }
-    Ok(changed)
+    let old = own.into_iter().chain(alert).filter_map(|change| change.old).collect();
+    Ok(Applied { changed, old })
 }
 
 /// Tells how to go on.

@@ -36,6 +36,7 @@ mod reload;
 mod restarts;
 mod restore;
 mod setup;
+mod setup_forms;
 mod setup_safety;
 mod watchdog;
 mod web;

@@ -144,9 +144,18 @@ pub(super) async fn is_time_kept() -> Option<bool> {
 
 /// Standard output of a program that ended well and in time.
 pub(in crate::cli) async fn tool(program: &str, arguments: &[&str]) -> Option<String> {
+    within(TOOL, program, arguments).await
+}
+
+/// The same with a limit of its own: an order takes longer than a question.
+pub(in crate::cli) async fn within(
+    limit: Duration,
+    program: &str,
+    arguments: &[&str],
+) -> Option<String> {
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(TOOL, command.output()).await.ok()?.ok()?;
+    let output = tokio::time::timeout(limit, command.output()).await.ok()?.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

@@ -19,13 +19,16 @@ const PASSWORD: &str = "smtp-alert-password";
 /// Where the second bot lives, if not at Telegram's own servers.
 const API_URL: &str = "TELEGRAM_ALERT_API_URL";
 
-/// The checker's credentials; all bots of a machine share them.
+/// The checkers.
+pub(super) const UNITS: [&str; 2] = ["katana-bot-check", "katana-bot-check@"];
+
+/// The checkers' credentials; all bots of a machine share them.
 pub(super) fn names() -> [Name; 2] {
     [name(TOKEN), name(PASSWORD)]
 }
 
 fn name(id: &'static str) -> Name {
-    Name { owner: "katana-bot".to_owned(), id }
+    Name { owner: "katana-bot".to_owned(), id, units: UNITS.map(str::to_owned).into() }
 }
 
 /// Adds the answers to the plan. `own`: the watched bot, which cannot tell of its own end.
@@ -178,7 +181,7 @@ fn encryption(person: &Person) -> anyhow::Result<TlsWord> {
     }
 }
 
-/// A secret by flag or by question; `None` keeps the encrypted one that is there.
+/// A secret by flag or by question; `None` keeps the encrypted one that cannot be read here.
 fn hidden(
     person: &Person,
     vault: &Vault,
@@ -189,7 +192,7 @@ fn hidden(
     if let Some(file) = file {
         return ask::secret(flag, file).map(Some);
     }
-    let held = vault.held(&name)?;
+    let held = vault.opened(&name)?;
     let is_set = !matches!(held, Held::No);
     let typed = match (is_set, person.is_there()) {
         (true, false) => String::new(),
@@ -221,16 +224,13 @@ pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Resu
     let variables = [(TOKEN, "TELEGRAM_ALERT_BOT_TOKEN"), (PASSWORD, "SMTP_ALERT_PASSWORD")];
     for (id, variable) in variables {
         let typed = plan.secrets.iter().find(|(name, _)| name.id == id).map(|(_, s)| s.clone());
-        let secret = match (typed, vault.held(&name(id))?) {
-            (Some(secret), _) | (None, Held::Plain(secret)) => secret,
-            (None, Held::Encrypted) => match vault.unseal(&name(id)) {
-                Some(secret) => secret,
-                None => {
-                    eprintln!("No test alert: systemd-creds cannot decrypt the secret.");
-                    return Ok(());
-                }
-            },
-            (None, Held::No) => continue,
+        let secret = match typed.map_or_else(|| vault.opened(&name(id)), |s| Ok(Held::Plain(s)))? {
+            Held::Plain(secret) => secret,
+            Held::Encrypted => {
+                eprintln!("No test alert: systemd-creds cannot decrypt the secret.");
+                return Ok(());
+            }
+            Held::No => continue,
         };
         command.env(variable, secret.expose());
     }

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::answers::SetupArgs;
 use super::vault::{self, Vault};
 use super::{Target, age};
-use crate::cli::doctor::{BOOTED, tool};
+use crate::cli::doctor::{BOOTED, tool, within};
 use crate::cli::{Stop, exit, style};
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
@@ -17,8 +17,11 @@ use crate::store::Store;
 /// Time between looks at a unit that starts.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// Longest time for an order to systemd: generators may take their time, and a start may wait.
+const ORDER: Duration = Duration::from_secs(60);
+
 /// The drop-in's file within the unit's folder.
-const DROP_IN: &str = "10-encrypted-credentials.conf";
+pub(super) const DROP_IN: &str = "10-encrypted-credentials.conf";
 
 /// What became of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,39 @@ pub(super) fn drop_in(
     Ok(true)
 }
 
+/// The drop-ins of a unit that pass the encrypted form of a credential.
+pub(super) fn passed_by(units: &Path, unit: &str, id: &str) -> Vec<PathBuf> {
+    let start = format!("LoadCredentialEncrypted={id}:");
+    let folder = std::fs::read_dir(units.join(format!("{unit}.service.d")));
+    let files = folder.into_iter().flatten().flatten().map(|entry| entry.path());
+    let passes = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with(&start))
+    };
+    files.filter(|file| file.extension().is_some_and(|end| end == "conf")).filter(passes).collect()
+}
+
+/// Lets systemd read its units again: it reads drop-ins only when told to. `must`: the old forms of
+/// secrets go after it.
+pub(super) fn reload(args: &SetupArgs, must: bool, runtime: &Runtime) -> anyhow::Result<()> {
+    if !Path::new(BOOTED).exists() {
+        return Ok(());
+    }
+    match runtime.block_on(order(&["daemon-reload"])) {
+        None if must || !args.no_start => {
+            let hint = "`systemctl daemon-reload` says why; mend that, and run setup again";
+            let text = "systemd cannot read its units again";
+            Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An order to systemd; `None` when it was not carried out.
+async fn order(words: &[&str]) -> Option<String> {
+    within(ORDER, "systemctl", words).await
+}
+
 /// Starts the unit, or restarts it when it does not run with what is on disk, and its checker; waits
 /// until it is ready.
 pub(super) fn start(
@@ -65,15 +101,9 @@ pub(super) fn start(
     if !is_booted && !args.no_start {
         eprintln!("systemd does not run this machine: start `katana-bot run` your own way.");
     }
-    if !is_booted {
+    if !is_booted || args.no_start {
         return Ok(Started::No);
     }
-    // It reads drop-ins only when told to.
-    let reloaded = runtime.block_on(tool("systemctl", &["daemon-reload"]));
-    if args.no_start {
-        return Ok(Started::No);
-    }
-    reloaded.ok_or_else(|| refused(&target.unit, "cannot be reloaded"))?;
     runtime.block_on(async {
         let is_older = !changed && age::is_older(&target.unit, &read_by(args, target, vault)).await;
         if is_older {
@@ -87,8 +117,7 @@ pub(super) fn start(
 fn read_by(args: &SetupArgs, target: &Target, vault: &Vault) -> Vec<PathBuf> {
     let mut files = vec![target.config.clone()];
     files.extend(target.own().iter().flat_map(|name| [vault.plain(name), vault.sealed(name)]));
-    let template = target.unit.split_once('@').map(|(kind, _)| format!("{kind}@"));
-    for unit in std::iter::once(target.unit.clone()).chain(template) {
+    for unit in std::iter::once(target.unit.clone()).chain(target.template()) {
         let folder = args.units_dir.join(format!("{unit}.service.d"));
         let there = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         files.extend(there.map(|entry| entry.path()));
@@ -115,14 +144,19 @@ async fn ended(unit: &str) -> Stop {
 
 async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
     let refused = |what: &str| refused(unit, what);
-    tool("systemctl", &["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
-    let order = if changed { "restart" } else { "start" };
-    let orders = [order, "--no-block", unit];
-    tool("systemctl", &orders).await.ok_or_else(|| refused("cannot be started"))?;
+    order(&["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
+    // One that was started too often would be refused.
+    let _ = order(&["reset-failed", unit]).await;
+    open_port(unit).await;
+    // One that waits for its next start would go on waiting, and its last words be an old story.
+    let waits = is_over(unit).await;
+    let before = if waits { invocation(unit).await } else { None };
+    let word = if changed || waits { "restart" } else { "start" };
+    order(&[word, "--no-block", unit]).await.ok_or_else(|| refused("cannot be started"))?;
     // The package enables that of the first bot, unless somebody wants another, such as cron.
     if let Some(name) = &args.instance {
         let timer = format!("katana-bot-check@{name}.timer");
-        if tool("systemctl", &["enable", "--now", &timer]).await.is_none() {
+        if order(&["enable", "--now", &timer]).await.is_none() {
             eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
         }
     }
@@ -130,11 +164,12 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
     let end = Instant::now() + Duration::from_secs(args.wait_s);
     loop {
         tokio::time::sleep(LOOK).await;
-        let state = tool("systemctl", &["show", unit, "--property=ActiveState", "--value"]).await;
-        match state.as_deref().map(str::trim) {
+        match shown(unit, "--property=ActiveState").await.as_deref() {
             Some("active") => return Ok(Started::Ready),
             Some("failed") => return Err(ended(unit).await.into()),
-            _ if is_over(unit).await => return Err(ended(unit).await.into()),
+            _ if is_over(unit).await && !(waits && invocation(unit).await == before) => {
+                return Err(ended(unit).await.into());
+            }
             _ if Instant::now() >= end => return Err(refused("is not ready yet").into()),
             _ => {}
         }
@@ -143,8 +178,27 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
 
 /// Whether it ended by itself, and waits to be started again.
 async fn is_over(unit: &str) -> bool {
-    let state = tool("systemctl", &["show", unit, "--property=SubState", "--value"]).await;
-    state.as_deref().map(str::trim) == Some("auto-restart")
+    let state = shown(unit, "--property=SubState").await;
+    state.is_some_and(|state| state.starts_with("auto-restart"))
+}
+
+/// Which of its starts this is.
+async fn invocation(unit: &str) -> Option<String> {
+    shown(unit, "--property=InvocationID").await
+}
+
+async fn shown(unit: &str, property: &str) -> Option<String> {
+    let said = tool("systemctl", &["show", unit, property, "--value"]).await?;
+    Some(said.trim().to_owned())
+}
+
+/// Starts the socket of the first bot where it is wanted: once the bot has the port, it cannot.
+async fn open_port(unit: &str) {
+    const SOCKET: &str = "katana-bot.socket";
+    let wanted = unit == "katana-bot" && tool("systemctl", &["is-enabled", SOCKET]).await.is_some();
+    if wanted && tool("systemctl", &["is-active", SOCKET]).await.is_none() {
+        let _ = order(&["start", SOCKET]).await;
+    }
 }
 
 /// Who owns the bot, or how to become the owner.

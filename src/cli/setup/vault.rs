@@ -1,34 +1,26 @@
 //! Credentials as files that systemd passes to the units: plain (mode 0600), or encrypted.
 //!
-//! Invariants: a secret is handed on by standard input or a file of mode 0600, never as an
-//! argument; a file is replaced by a whole one or not at all; a secret is kept in one form only.
+//! Invariants: a secret's file has mode 0600; a file is replaced by a whole one or not at all; a
+//! secret is kept in one form only, and the old form goes last, when no unit is given it any more.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
-use std::time::Duration;
-
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 use super::super::{Stop, exit};
+use super::{creds, service};
 use crate::config::Secret;
 
 /// Between a file's name and the id of the process that writes a new one.
 const NEW: &str = ".new-";
 
-/// What encrypts, see systemd-creds(1).
-const CREDS: &str = "systemd-creds";
-
-/// Longest time for one call of it; a TPM may take seconds.
-const CREDS_LIMIT: Duration = Duration::from_secs(30);
-
 /// Where credentials lie.
 pub(super) struct Vault {
     /// Such as `/etc/credstore`; the encrypted ones lie in the same name with `.encrypted`.
     pub(super) dir: PathBuf,
+    /// Where units' drop-ins lie, which say what units are given.
+    pub(super) units: PathBuf,
     /// The form of what is kept.
     pub(super) form: Form,
 }
@@ -45,17 +37,39 @@ pub(super) enum Form {
 }
 
 /// One credential: its file begins with the name of the unit that it is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// Such as `katana-bot`, or `katana-bot@staging`.
     pub(super) owner: String,
     /// As the program knows it, such as `telegram-token`.
     pub(super) id: &'static str,
+    /// The units that are given it.
+    pub(super) units: Vec<String>,
 }
 
 impl Name {
     fn file(&self) -> String {
         format!("{}.{}", self.owner, self.id)
+    }
+}
+
+/// What becomes of one secret.
+pub(super) struct Change {
+    name: Name,
+    is_sealed: bool,
+    /// A new file, and what is in it.
+    new: Option<(PathBuf, Vec<u8>)>,
+    /// The other form, to be taken away when no unit is given it any more.
+    pub(super) old: Option<PathBuf>,
+}
+
+impl Change {
+    /// Writes the new file; says whether there was one.
+    pub(super) fn write(&self) -> anyhow::Result<bool> {
+        if let Some((path, bytes)) = &self.new {
+            write(path, bytes)?;
+        }
+        Ok(self.new.is_some())
     }
 }
 
@@ -86,17 +100,49 @@ impl Vault {
         self.sealed_dir().join(name.file())
     }
 
-    /// What is there under this name.
+    fn path(&self, name: &Name, is_sealed: bool) -> PathBuf {
+        if is_sealed { self.sealed(name) } else { self.plain(name) }
+    }
+
+    /// What is there under this name. Of two forms, as a setup that was stopped leaves them, the
+    /// one that units are given.
     pub(super) fn held(&self, name: &Name) -> anyhow::Result<Held> {
-        if self.sealed(name).exists() {
-            return Ok(Held::Encrypted);
+        let plain = self.open(name, false)?;
+        let is_sealed = self.sealed(name).exists();
+        Ok(match plain {
+            _ if is_sealed && !self.passed_by(name).is_empty() => Held::Encrypted,
+            Some(secret) => Held::Plain(secret),
+            None if is_sealed => Held::Encrypted,
+            None => Held::No,
+        })
+    }
+
+    /// The same, with what is encrypted opened where this machine and this user can.
+    pub(super) fn opened(&self, name: &Name) -> anyhow::Result<Held> {
+        Ok(match self.held(name)? {
+            Held::Encrypted => self.open(name, true)?.map_or(Held::Encrypted, Held::Plain),
+            held => held,
+        })
+    }
+
+    /// What is in a file, if it is there and can be decrypted.
+    fn open(&self, name: &Name, is_sealed: bool) -> anyhow::Result<Option<Secret>> {
+        let path = self.path(name, is_sealed);
+        if is_sealed {
+            return Ok(creds::unseal(name.id, &path));
         }
-        let path = self.plain(name);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(super::ask::checked(text.trim()).map_or(Held::No, Held::Plain)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Held::No),
+            Ok(text) => Ok(super::ask::checked(text.trim())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(failed(&path, &e).into()),
         }
+    }
+
+    /// The drop-ins that give a unit the encrypted form. They win over the plain one, which the
+    /// unit itself names: the later line of an id counts.
+    fn passed_by(&self, name: &Name) -> Vec<PathBuf> {
+        let units = name.units.iter();
+        units.flat_map(|unit| service::passed_by(&self.units, unit, name.id)).collect()
     }
 
     /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
@@ -114,64 +160,76 @@ impl Vault {
         Ok(())
     }
 
-    /// Brings a secret into the form that was asked for; says whether anything changed.
-    pub(super) fn convert(&self, name: &Name) -> anyhow::Result<bool> {
-        match (self.form, self.held(name)?) {
-            (Form::Encrypted, Held::Plain(secret)) => self.keep(name, &secret),
-            (Form::Plain, Held::Encrypted) => match self.unseal(name) {
-                Some(secret) => self.keep(name, &secret),
-                None => {
-                    let path = self.sealed(name);
-                    let text = format!("systemd-creds cannot decrypt {}", path.display());
-                    let hint = "it belongs to another machine, or is damaged: remove it, and give \
-                                the secret again";
-                    Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
-                }
-            },
-            _ => Ok(false),
-        }
-    }
-
-    /// Keeps a secret; says whether anything changed.
-    pub(super) fn keep(&self, name: &Name, secret: &Secret) -> anyhow::Result<bool> {
-        let encrypt = match self.form {
-            Form::AsBefore => self.sealed(name).exists(),
+    /// Works out what becomes of a secret, and writes nothing; `None` where there is none. `given`:
+    /// a new one, or what is kept.
+    pub(super) fn change(
+        &self,
+        name: &Name,
+        given: Option<&Secret>,
+    ) -> anyhow::Result<Option<Change>> {
+        let was_sealed = match self.held(name)? {
+            Held::No if given.is_none() => return Ok(None),
+            Held::No => None,
+            held => Some(matches!(held, Held::Encrypted)),
+        };
+        let is_sealed = match self.form {
+            Form::AsBefore => was_sealed == Some(true),
             form => form == Form::Encrypted,
         };
-        if !encrypt {
-            let same = matches!(self.held(name)?, Held::Plain(old) if old == *secret);
-            if !same {
-                write(&self.plain(name), format!("{}\n", secret.expose()).as_bytes())?;
-            }
-            remove(&self.sealed(name))?;
-            return Ok(!same);
+        let other = Some(self.path(name, !is_sealed)).filter(|path| path.exists());
+        let unchanged = Change { name: name.clone(), is_sealed, new: None, old: None };
+        if given.is_none() && was_sealed == Some(is_sealed) && other.is_none() {
+            return Ok(Some(unchanged));
         }
-        let same = self.unseal(name).is_some_and(|old| old == *secret);
-        if !same {
-            write(&self.sealed(name), &seal(name.id, secret)?)?;
+        self.is_ours(name, is_sealed)?;
+        let secret = match (given, was_sealed) {
+            (None, Some(was_sealed)) => self.open(name, was_sealed)?,
+            (given, _) => given.cloned(),
+        };
+        let Some(secret) = secret else {
+            // It cannot be read here, and there is no other.
+            return if is_sealed { Ok(Some(unchanged)) } else { Err(self.locked(name).into()) };
+        };
+        let new = match self.open(name, is_sealed)? {
+            Some(there) if there == secret => None,
+            _ if is_sealed => Some(creds::seal(name.id, &secret)?),
+            _ => Some(format!("{}\n", secret.expose()).into_bytes()),
+        };
+        let new = new.map(|bytes| (self.path(name, is_sealed), bytes));
+        // Somebody's own that no unit is given stays, unless it says the same.
+        let is_spare = new.is_some()
+            || was_sealed == Some(!is_sealed)
+            || self.open(name, !is_sealed)?.is_some_and(|there| there == secret);
+        if let Some(path) = other.as_ref().filter(|_| !is_spare) {
+            eprintln!("{} is not used, and holds something else.", path.display());
         }
-        remove(&self.plain(name))?;
-        Ok(!same)
+        Ok(Some(Change { new, old: other.filter(|_| is_spare), ..unchanged }))
     }
 
-    /// What is in the encrypted file, where this machine and this user can read it.
-    pub(super) fn unseal(&self, name: &Name) -> Option<Secret> {
-        let path = self.sealed(name);
-        if !path.exists() {
-            return None;
-        }
-        let arguments = ["decrypt", &format!("--name={}", name.id), path.to_str()?, "-"];
-        let output = run(CREDS, &arguments, b"", CREDS_LIMIT).ok()?;
-        let output = output.filter(|output| output.status.success())?;
-        super::ask::checked(String::from_utf8(output.stdout).ok()?.trim())
+    /// Whether a plain form would reach the units: a drop-in of somebody else may pass the other.
+    fn is_ours(&self, name: &Name, is_sealed: bool) -> Result<(), Stop> {
+        let mut theirs = self.passed_by(name).into_iter();
+        let theirs = theirs.find(|file| !is_sealed && !file.ends_with(service::DROP_IN));
+        let Some(file) = theirs else { return Ok(()) };
+        let text = format!("{} passes the encrypted {}", file.display(), name.id);
+        let hint = "take that line out, so that the plain one counts, or run setup with --encrypt; \
+                    nothing was changed";
+        Err(Stop::new(exit::CONFIG, text, hint))
     }
 
-    /// What a unit's drop-in has to say so that it gets the encrypted ones; `None` when there are
-    /// none.
-    pub(super) fn drop_in(&self, names: &[Name]) -> Option<String> {
-        let sealed = names.iter().filter(|name| self.sealed(name).exists());
+    fn locked(&self, name: &Name) -> Stop {
+        let text = format!("systemd-creds cannot decrypt {}", self.sealed(name).display());
+        let hint = "it belongs to another machine, or is damaged: give the secret again, or remove \
+                    the file; nothing was changed";
+        Stop::new(exit::UNAVAILABLE, text, hint)
+    }
+
+    /// What a unit's drop-in has to say so that it gets those that will be encrypted; `None` when
+    /// there are none.
+    pub(super) fn drop_in(&self, changes: &[Change]) -> Option<String> {
+        let sealed = changes.iter().filter(|change| change.is_sealed);
         let lines: String = sealed
-            .map(|name| {
+            .map(|Change { name, .. }| {
                 let path = self.sealed(name);
                 format!("LoadCredentialEncrypted={}:{}\n", name.id, path.display())
             })
@@ -179,48 +237,6 @@ impl Vault {
         let head = "# Written by `katana-bot setup`: the secrets are encrypted.\n[Service]\n";
         (!lines.is_empty()).then(|| format!("{head}{lines}"))
     }
-}
-
-/// Encrypts with the keys of this machine, see systemd-creds(1).
-fn seal(id: &str, secret: &Secret) -> anyhow::Result<Vec<u8>> {
-    let hint = "it needs systemd 250 or newer, and root; --plain keeps plain files";
-    let stop = |why: String| Stop::new(exit::UNAVAILABLE, why, hint);
-    let arguments = ["encrypt", &format!("--name={id}"), "-", "-"];
-    let output = run(CREDS, &arguments, secret.expose().as_bytes(), CREDS_LIMIT)
-        .map_err(|e| stop(format!("cannot run systemd-creds: {}", e.kind())))?
-        .ok_or_else(|| stop("cannot encrypt a credential: systemd-creds does not end".into()))?;
-    if output.status.success() && !output.stdout.is_empty() {
-        return Ok(output.stdout);
-    }
-    let said = String::from_utf8_lossy(&output.stderr).replace(secret.expose(), "***");
-    let said = super::super::style::visible(said.trim());
-    Err(stop(format!("cannot encrypt a credential: systemd-creds says: {said}")).into())
-}
-
-/// Runs a program with this standard input; `None` when it does not end in time, and is killed.
-#[tokio::main(flavor = "current_thread")]
-async fn run(
-    program: &str,
-    arguments: &[&str],
-    input: &[u8],
-    limit: Duration,
-) -> io::Result<Option<Output>> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let stdin = child.stdin.take();
-    let ended = async {
-        if let Some(mut stdin) = stdin {
-            // Whoever does not read says why, and how it ends tells.
-            let _ = stdin.write_all(input).await;
-        }
-        child.wait_with_output().await
-    };
-    tokio::time::timeout(limit, ended).await.ok().transpose()
 }
 
 /// Replaces a file by one of mode 0600; the folder is made, for root alone.
@@ -295,7 +311,8 @@ fn clear(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> anyhow::Result<()> {
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, &e).into()),
         _ => Ok(()),
@@ -311,20 +328,4 @@ pub(super) fn failed(path: &Path, e: &io::Error) -> Stop {
         format!("cannot read or write {}: {}", path.display(), e.kind()),
         hint,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_that_hangs_or_does_not_read_ends_in_words() {
-        let limit = Duration::from_millis(200);
-        assert!(run("sleep", &["60"], b"secret", limit).expect("it starts").is_none());
-        let input = vec![b'x'; 1 << 20];
-        let limit = Duration::from_secs(60);
-        let output = run("sh", &["-c", "exec 0<&-; echo why >&2; exit 3"], &input, limit);
-        let output = output.expect("no broken pipe").expect("it ends");
-        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(3), &b"why\n"[..]));
-    }
 }

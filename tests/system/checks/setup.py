@@ -126,6 +126,15 @@ def secrets_can_be_encrypted(stage):
     machine.say(f"systemctl start {UNIT} && systemctl start katana-bot-check@setup.service", timeout=60)
     assert len(stage.alerts()) == alerts + 2 and "RECOVERED" in stage.alerts()[-1]
     machine.until("the mails", lambda: len(stage.mail.all()) == mails + 2)
+    # While both forms are there, the drop-in wins; what setup cannot account for is left and told.
+    machine.put(TOKEN_FILE, f"{REVOKED}\n", 0o600)
+    machine.say(f"systemctl restart {UNIT}", timeout=60)
+    before = len(stage.heard("setup"))
+    stage.says("/whoami", "setup")
+    machine.until("an answer", lambda: len(stage.heard("setup")) > before)
+    said = machine.say("katana-bot setup --instance setup --non-interactive 2>&1")
+    assert f"{TOKEN_FILE} is not used" in said and "https://t.me/katana_sim_bot" in said, said
+    machine.say(f"rm {TOKEN_FILE}")
     # A secret that is given again stays encrypted.
     machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
     machine.say("katana-bot setup --instance setup --non-interactive --token-file - </srv/answers; rm /srv/answers")
