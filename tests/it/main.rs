@@ -38,5 +38,6 @@ mod restore;
 mod setup;
 mod setup_forms;
 mod setup_safety;
+mod setup_systemd;
 mod watchdog;
 mod web;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::backup::at;
 use crate::harness::Stage;
-use crate::setup::{bare, booted, can_boot, program, scripted, secret};
+use crate::setup::{bare, program, scripted, secret};
+use crate::setup_systemd::{booted, can_boot};
 
 const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
 const TOKEN_FILE: &str = "katana-bot.telegram-token";

@@ -8,7 +8,8 @@ use botapi_sim::{Options, Sim};
 
 use crate::backup::{at, names};
 use crate::harness::{Stage, eventually};
-use crate::setup::{SYSTEMCTL, args, bare, booted, can_boot, pid, program, scripted, secret};
+use crate::setup::{args, bare, program, scripted, secret};
+use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
 
 const TOKEN: [&str; 3] = ["--token-file", "-", "--no-start"];
