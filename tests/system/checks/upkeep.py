@@ -91,8 +91,10 @@ def an_update_loses_nothing(stage):
         runs_as_installed(stage)
         assert machine.say(f"sha256sum {CONFIG} {CHECKER}") == mine
     assert version(stage) == given(stage) != previous.VERSION, version(stage)
-    assert machine.run("find /etc/katana-bot -name '*.dpkg-*'").stdout.strip() == f"{CONFIG}.dpkg-dist"
-    machine.say(f"rm {CONFIG}.dpkg-dist")
+    # The new defaults lie beside both, which the new version has changed.
+    beside = machine.say("find /etc/katana-bot -name '*.dpkg-*'").split()
+    assert sorted(beside) == [f"{CHECKER}.dpkg-dist", f"{CONFIG}.dpkg-dist"], beside
+    machine.say("rm /etc/katana-bot/*.dpkg-dist")
     assert knows_me(stage) == known
     machine.say("rm /srv/previous.deb")
 
