@@ -11,7 +11,7 @@ use katana::model::ids::BotId;
 use katana::store::{Contents, Store};
 use rusqlite::Connection;
 
-use crate::harness::Stage;
+use crate::harness::{Stage, skipped};
 use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
@@ -244,11 +244,7 @@ async fn a_partial_file_of_another_user_is_not_written_to() {
     let (file, partial) = (at(&stage, "copy"), at(&stage, "copy.partial"));
     std::fs::write(&partial, "theirs").expect("written");
     if chown(&partial, Some(65_534), Some(65_534)).is_err() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: files cannot be given away: the tests do not run as root\n"),
-        );
+        skipped("files cannot be given away: the tests do not run as root");
         return;
     }
     let name = file.display().to_string();
@@ -281,11 +277,7 @@ async fn force_replaces_files_and_nothing_else() {
     let node = at(&stage, "null");
     let made = std::process::Command::new("mknod").arg(&node).args(["c", "1", "3"]).status();
     if !made.expect("mknod").success() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: no device can be made: the tests do not run as root\n"),
-        );
+        skipped("no device can be made: the tests do not run as root");
     }
     for name in [&pipe, &to_pipe, &nowhere, &node] {
         let Ok(before) = name.symlink_metadata() else { continue };

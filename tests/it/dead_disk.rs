@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Stage, eventually};
+use crate::harness::{Stage, eventually, skipped};
 
 /// A tracer that lets every fsync of a process hang, as a dying disk does.
 pub struct DeadDisk(Child);
@@ -23,13 +23,7 @@ impl DeadDisk {
         let mut tracer = match tracer {
             Ok(tracer) => tracer,
             Err(e) => {
-                // Not by a macro: the test harness would swallow it.
-                let _ = std::io::Write::write_fmt(
-                    &mut std::io::stderr(),
-                    format_args!(
-                        "SKIPPED: strace cannot be run ({e}); install it: apt install strace\n"
-                    ),
-                );
+                skipped(&format!("strace cannot be run ({e}); install it: apt install strace"));
                 return None;
             }
         };
@@ -39,14 +33,7 @@ impl DeadDisk {
         if !said().contains("attached") {
             let _ = tracer.kill();
             let _ = tracer.wait();
-            // Not by a macro: the test harness would swallow it.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!(
-                    "SKIPPED: this machine does not let a process be traced: {}\n",
-                    said()
-                ),
-            );
+            skipped(&format!("this machine does not let a process be traced: {}", said()));
             return None;
         }
         Some(Self(tracer))

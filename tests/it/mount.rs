@@ -1,5 +1,6 @@
 //! A small file system of its own, to be filled.
 
+use crate::harness::skipped;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,22 +18,11 @@ impl Mount {
         match mount {
             Ok(done) if done.status.success() => Some(Self(at.to_owned())),
             Ok(done) => {
-                // Not by a macro: the test harness would swallow it.
-                let _ = std::io::Write::write_fmt(
-                    &mut std::io::stderr(),
-                    format_args!(
-                        "SKIPPED: cannot mount: {}\n",
-                        String::from_utf8_lossy(&done.stderr)
-                    ),
-                );
+                skipped(&format!("cannot mount: {}", String::from_utf8_lossy(&done.stderr)));
                 None
             }
             Err(e) => {
-                // Not by a macro: the test harness would swallow it.
-                let _ = std::io::Write::write_fmt(
-                    &mut std::io::stderr(),
-                    format_args!("SKIPPED: cannot run mount: {e}\n"),
-                );
+                skipped(&format!("cannot run mount: {e}"));
                 None
             }
         }

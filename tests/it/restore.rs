@@ -11,7 +11,7 @@ use katana::store::Store;
 use rusqlite::Connection;
 
 use crate::backup::{at, backup, bot, good, names, state};
-use crate::harness::Stage;
+use crate::harness::{Stage, skipped};
 use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
@@ -290,11 +290,7 @@ async fn root_restores_for_the_user_of_the_bot() {
     backup(&stage, &file).await;
     let (user, group) = (61_234, 61_235);
     if chown(&path, Some(user), Some(group)).is_err() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: files cannot be given away: the tests do not run as root\n"),
-        );
+        skipped("files cannot be given away: the tests do not run as root");
         return;
     }
     assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
@@ -345,11 +341,7 @@ fn folder_of_nobody(stage: &mut Stage) -> Option<std::path::PathBuf> {
     let folder = at(stage, "state");
     std::fs::create_dir(&folder).expect("a folder");
     if chown(&folder, Some(65_534), Some(65_534)).is_err() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: folders cannot be given away: the tests do not run as root\n"),
-        );
+        skipped("folders cannot be given away: the tests do not run as root");
         return None;
     }
     stage.set("KATANA_STORE_PATH", &folder.join("katana.db").display().to_string());

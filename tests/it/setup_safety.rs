@@ -7,7 +7,7 @@ use std::process::Command;
 use botapi_sim::{Options, Sim};
 
 use crate::backup::{at, names};
-use crate::harness::{Stage, eventually};
+use crate::harness::{Stage, eventually, skipped};
 use crate::setup::{args, bare, program, scripted, secret};
 use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
@@ -155,11 +155,7 @@ async fn a_configuration_keeps_owner_group_mode_and_its_place_behind_a_link() {
     let owner = match chown(&real, Some(4321), Some(1234)) {
         Ok(()) => (4321, 1234),
         Err(e) => {
-            // Not by a macro: the test harness would swallow it.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!("SKIPPED: owners: cannot give files away: {e}\n"),
-            );
+            skipped(&format!("owners: cannot give files away: {e}"));
             let about = real.metadata().expect("it is there");
             (about.uid(), about.gid())
         }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::backup::at;
-use crate::harness::Stage;
+use crate::harness::{Stage, skipped};
 use crate::process::Output;
 use crate::setup::{args, finish};
 
@@ -48,11 +48,7 @@ pub fn can_boot() -> bool {
         Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/run"]).output();
     let able = done.is_ok_and(|done| done.status.success());
     if !able {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: cannot make a mount namespace: the tests do not run as root\n"),
-        );
+        skipped("cannot make a mount namespace: the tests do not run as root");
     }
     able
 }

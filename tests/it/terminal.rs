@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::harness::{Stage, eventually};
+use crate::harness::{Stage, eventually, skipped};
 
 /// A person at a terminal, by script(1).
 pub struct Terminal {
@@ -24,11 +24,7 @@ impl Terminal {
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(e) => {
-                // Not by a macro: the test harness would swallow it.
-                let _ = std::io::Write::write_fmt(
-                    &mut std::io::stderr(),
-                    format_args!("SKIPPED: cannot run script(1): {e}; apt install bsdutils\n"),
-                );
+                skipped(&format!("cannot run script(1): {e}; apt install bsdutils"));
                 return None;
             }
         };

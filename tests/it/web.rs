@@ -12,7 +12,7 @@ use katana::supervise::metrics::{self, Names};
 use katana::supervise::{Phase, Report, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{MODEL_KEY, SOON, Stage};
+use crate::harness::{MODEL_KEY, SOON, Stage, skipped};
 
 /// The admin token of these bots.
 const ADMIN: &str = "the-admin-token-of-a-test";
@@ -65,14 +65,10 @@ fn promtool(text: &str) {
     let mut tool = match tool {
         Ok(tool) => tool,
         Err(e) => {
-            // Not by a macro: the test harness would swallow it.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!(
-                    "SKIPPED: promtool did not check the metrics ({e}); install Debian's package \
-                 prometheus\n"
-                ),
-            );
+            skipped(&format!(
+                "promtool did not check the metrics ({e}); install Debian's package \
+                 prometheus"
+            ));
             return;
         }
     };

@@ -11,7 +11,7 @@ TEST_ALERT = (
     "systemd-run --pipe --wait --collect --quiet --uid=katana-check"
     " --property=LoadCredential=telegram-alert-token:katana-bot.telegram-alert-token"
     " --property=LoadCredential=smtp-alert-password:katana-bot.smtp-alert-password"
-    " /usr/bin/check-heartbeat --test-alert"
+    " /usr/bin/check-heartbeat --test-alert --state-dir /var/lib/katana-check"
 )
 
 

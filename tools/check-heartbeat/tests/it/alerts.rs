@@ -1,5 +1,6 @@
 //! What people are told, through channels that are real programs.
 
+use crate::world::skipped;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Severity, Verdict};
@@ -280,13 +281,7 @@ fn a_state_directory_that_cannot_be_used_is_replaced() {
 #[test]
 fn a_typo_in_the_configuration_raises_no_false_alarm() {
     if std::path::Path::new(heartbeat::DEFAULT_PATH).exists() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!(
-                "SKIPPED: the packaged daemon runs on this machine, and would be looked at\n"
-            ),
-        );
+        skipped("the packaged daemon runs on this machine, and would be looked at");
         return;
     }
     let place = Place::new();

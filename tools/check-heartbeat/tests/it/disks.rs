@@ -1,5 +1,6 @@
 //! Disks that give no answer, runs that never end, and places that are not what they seem.
 
+use crate::world::skipped;
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -115,20 +116,12 @@ fn delayed(place: &Place, call: &str, seconds: u32, files: &[&str]) -> Option<Ra
     }
     traced.arg(inner.get_program()).args(inner.get_args());
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: strace is not installed (apt install strace)\n"),
-        );
+        skipped("strace is not installed (apt install strace)");
         return None;
     }
     let ran = ran(traced);
     if std::fs::metadata(place.path("trace")).map_or(0, |found| found.len()) == 0 {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: strace may not trace here: {ran:?}\n"),
-        );
+        skipped(&format!("strace may not trace here: {ran:?}"));
         return None;
     }
     Some(ran)
@@ -185,11 +178,7 @@ fn a_folder_that_everybody_can_change_is_refused_with_a_hint() {
 #[test]
 fn the_whole_run_ends_in_time_whatever_hangs() {
     if std::env::var_os("KATANA_TEST_REAL_TIMES").is_none() {
-        // Not by a macro: the test harness would swallow it.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("SKIPPED: it takes 50 s (KATANA_TEST_REAL_TIMES=1)\n"),
-        );
+        skipped("it takes 50 s (KATANA_TEST_REAL_TIMES=1)");
         return;
     }
     let place = Place::new();
