@@ -40,8 +40,7 @@ pub(super) struct Answer {
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = Sources::from_process(file);
     let unit = unit(sources.file.as_deref());
-    let template = unit.split_once('@').map(|(kind, _)| format!("{kind}@.service"));
-    let file = template.unwrap_or_else(|| format!("{unit}.service"));
+    let file = format!("{}.service", template(&unit).as_deref().unwrap_or(&unit));
     let is_installed = UNIT_FOLDERS.iter().any(|folder| Path::new(folder).join(&file).exists());
     for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
         let folder = format!("{top}/{unit}");
@@ -59,6 +58,11 @@ pub(super) fn unit(config: Option<&Path>) -> String {
         Some(name) if name != "katana-bot" => format!("katana-bot@{name}"),
         _ => "katana-bot".to_owned(),
     }
+}
+
+/// The unit that all of its kind come from, if it is one of several.
+pub(super) fn template(unit: &str) -> Option<String> {
+    unit.split_once('@').map(|(kind, _)| format!("{kind}@"))
 }
 
 /// Where the daemon listens by this configuration; `None` when it is told not to.

@@ -27,7 +27,7 @@ use self::answers::SetupArgs;
 use self::ask::Person;
 use self::edits::Edits;
 use self::vault::{Change, Held, Name, Vault};
-use super::{Stop, exit, say, style};
+use super::{Stop, endpoint, exit, say, style};
 use crate::config::{Config, Problems, Secret, Sources};
 use crate::model::failure::chain;
 use crate::telegram::{Client, Identity, Settings};
@@ -70,13 +70,12 @@ impl Target {
     }
 
     fn name(&self, id: &'static str) -> Name {
-        let units = std::iter::once(self.unit.clone()).chain(self.template()).collect();
-        Name { owner: self.unit.clone(), id, units }
+        Name { owner: self.unit.clone(), id, units: self.units() }
     }
 
-    /// The unit that all bots of its kind come from, if it is one of several.
-    fn template(&self) -> Option<String> {
-        self.unit.split_once('@').map(|(kind, _)| format!("{kind}@"))
+    /// The unit, and the template it comes from: the drop-ins of both count.
+    fn units(&self) -> Vec<String> {
+        std::iter::once(self.unit.clone()).chain(endpoint::template(&self.unit)).collect()
     }
 
     /// The credentials of the bot itself.

@@ -120,9 +120,12 @@ pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
     let mut found = false;
     for entry in std::fs::read_dir(own::folder(path))? {
         let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let about = entry.metadata()?;
-        if !name.starts_with(&start) || (about.dev(), about.ino()) != (state.dev(), state.ino()) {
+        if !entry.file_name().to_string_lossy().starts_with(&start) {
+            continue;
+        }
+        // Links are not followed; a file that went away meanwhile is none of ours.
+        let Some(about) = own::there(&entry.path())? else { continue };
+        if (about.dev(), about.ino()) != (state.dev(), state.ino()) {
             continue;
         }
         let (kept, log) = (entry.path(), sibling(path, "-wal"));

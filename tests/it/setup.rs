@@ -13,7 +13,7 @@ use crate::process::{self, Output};
 use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
 
-const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
+pub const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
 
 /// A stage whose bot has only the places of this test.
 pub async fn bare() -> Stage {

@@ -6,13 +6,18 @@ use std::path::Path;
 
 use crate::backup::at;
 use crate::harness::Stage;
-use crate::setup::{bare, program, scripted, secret};
+use crate::setup::{KEY, bare, program, scripted, secret};
 use crate::setup_systemd::{booted, can_boot};
 
-const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
 const TOKEN_FILE: &str = "katana-bot.telegram-token";
 const KEY_FILE: &str = "katana-bot.openai-api-key";
 const DROP_IN: &str = "units/katana-bot.service.d/10-encrypted-credentials.conf";
+
+/// Each flag, the folder that secrets leave, and the one that they come to.
+const WAYS: [(&str, &str, &str); 2] = [
+    ("--encrypt", "credstore", "credstore.encrypted"),
+    ("--plain", "credstore.encrypted", "credstore"),
+];
 
 /// Encrypts by writing backwards; not what `broken` names.
 const CREDS: &str = r#"
@@ -83,10 +88,7 @@ fn given(stage: &Stage) -> [Option<String>; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_encrypted_or_decrypted_stops_it_with_nothing_taken_away() {
     let stage = stage().await;
-    for (flag, folder, other) in [
-        ("--encrypt", "credstore", "credstore.encrypted"),
-        ("--plain", "credstore.encrypted", "credstore"),
-    ] {
+    for (flag, folder, other) in WAYS {
         write(&stage, "broken", "openai-api-key\n");
         let out = scripted(&stage, "", &[flag, "--no-start"]);
         assert!(out.code == Some(69) && out.stderr.contains("systemd-creds"), "{out:?}");
@@ -104,10 +106,7 @@ async fn what_cannot_be_encrypted_or_decrypted_stops_it_with_nothing_taken_away(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setup_that_is_stopped_between_the_forms_goes_on_from_what_the_unit_is_given() {
     let stage = stage().await;
-    for (flag, folder, other) in [
-        ("--encrypt", "credstore", "credstore.encrypted"),
-        ("--plain", "credstore.encrypted", "credstore"),
-    ] {
+    for (flag, folder, other) in WAYS {
         let stopped = || {
             // A configuration that cannot be written, when the new forms are there already.
             symlink(at(&stage, "nowhere/x.toml"), at(&stage, "katana-bot.toml")).expect("a link");

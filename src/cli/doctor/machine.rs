@@ -105,7 +105,7 @@ fn judged(unit: &str, said: &str) -> Check {
         return Check::note(
             NAME,
             text,
-            "install the package, or see /usr/share/doc/katana-bot/operations.md",
+            "install the package, or see docs/operations.md in the sources",
         );
     }
     let (active, sub, enabled) = (of("ActiveState"), of("SubState"), of("UnitFileState"));

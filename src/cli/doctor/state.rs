@@ -44,7 +44,8 @@ fn judged(path: &Path, found: &Inspection) -> Check {
     const NAME: &str = "state file";
     let shown = path.display();
     if let Some(damage) = &found.damage {
-        let advice = "stop the bot, check the disk, restore a backup: /usr/share/doc/katana-bot/runbook.md, store_corrupt";
+        let advice = "stop the bot, check the disk, restore a backup: store_corrupt in \
+                      /usr/share/doc/katana-bot/runbook.md";
         return Check::bad(NAME, format!("{shown} is damaged: {damage}"), advice);
     }
     let (version, known) = (found.schema, store::newest_schema());

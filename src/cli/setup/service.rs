@@ -117,7 +117,7 @@ pub(super) fn start(
 fn read_by(args: &SetupArgs, target: &Target, vault: &Vault) -> Vec<PathBuf> {
     let mut files = vec![target.config.clone()];
     files.extend(target.own().iter().flat_map(|name| [vault.plain(name), vault.sealed(name)]));
-    for unit in std::iter::once(target.unit.clone()).chain(target.template()) {
+    for unit in target.units() {
         let folder = args.units_dir.join(format!("{unit}.service.d"));
         let there = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         files.extend(there.map(|entry| entry.path()));
