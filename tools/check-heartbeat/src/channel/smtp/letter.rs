@@ -7,14 +7,14 @@ use lettre::message::{Mailbox, SinglePart};
 
 use crate::channel::Failure;
 use crate::channel::words::quote;
-use crate::notice::Notice;
+use crate::notification::Notification;
 
 /// The mail in the form in which it crosses the wire, dots not yet doubled.
 ///
 /// The Date is now, not when it happened: a mail that waited would else be filed where nobody looks.
 /// The text says when things happened.
 pub(super) fn write(
-    notice: &Notice,
+    notice: &Notification,
     channel: &str,
     from: &Mailbox,
     to: &[Mailbox],
@@ -44,7 +44,7 @@ pub(super) fn write(
 /// The Message-ID of a notice of the same incident. In the sender's domain, because filters doubt a
 /// host that is not known; with the host, because two can number alike; with the channel, because
 /// each counts for itself.
-fn id(notice: &Notice, number: u32, channel: &str, from: &Mailbox) -> String {
+fn id(notice: &Notification, number: u32, channel: &str, from: &Mailbox) -> String {
     let [channel, host, incident] = [channel, &notice.host, &notice.incident].map(atom);
     format!("<katana.{channel}.{host}.{incident}.{number}@{}>", from.email.domain())
 }

@@ -1,7 +1,7 @@
-//! What is told to people: one event of one incident, ready to be sent through any channel.
+//! A notification: one event of one incident, ready to be sent through any channel.
 //!
-//! The pair of incident and number names a notice for good: a notice that is sent again after a
-//! crash carries the same pair, so that a receiver can recognise it.
+//! The pair of incident and number identifies it: when it is sent again after a crash it carries the
+//! same pair, so that a receiver can recognise it.
 
 use heartbeat::{rfc3339, span};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ pub enum Kind {
     Down,
     /// It still goes on.
     Reminder,
-    /// It is over, and this channel was told of its beginning.
+    /// It is over, and this channel had accepted its beginning.
     Recovered,
-    /// One or more incidents were over before this channel could be told.
+    /// One or more incidents were over before this channel accepted their beginning.
     Late,
-    /// Nothing; somebody tries the channels.
+    /// Nothing: someone tries the channels.
     Test,
 }
 
@@ -40,7 +40,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Somebody has to do something.
+    /// Someone has to do something.
     Critical,
     /// Needs a look.
     Warning,
@@ -58,7 +58,7 @@ impl Level {
 
 /// One event of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct Notification {
     /// The incident's stable id: small letters, digits and `-`.
     pub incident: String,
     /// 1, 2, … within the incident, for one channel.
@@ -72,7 +72,7 @@ pub struct Notice {
     /// The finding of a degraded program that the incident is about; `None` when it is about the
     /// program as a whole.
     pub finding: Option<String>,
-    /// The machine that tells.
+    /// The machine that sends it.
     pub host: String,
     /// The installation, such as `production`, when the heartbeat names it.
     pub environment: Option<String>,
@@ -84,14 +84,14 @@ pub struct Notice {
     pub started_ms: i64,
     /// When it was over, in milliseconds since 1970; `None` while it goes on.
     pub ended_ms: Option<i64>,
-    /// How long it has gone on, in seconds; `None` when it has only just begun. By the time since boot where that is known, so that it
-    /// can differ from the distance of the two times when the clock was set.
+    /// How long it has gone on, in seconds; `None` when it has only just begun. Measured by the time
+    /// since boot, so it can differ from the distance of the two times when the clock was set.
     pub duration_s: Option<u64>,
     /// When the event happened, in milliseconds since 1970; not when it was sent.
     pub at_ms: i64,
 }
 
-impl Notice {
+impl Notification {
     /// What it is about: `katana-bot, disk on host1 (production)`.
     fn about(&self) -> String {
         let finding = self.finding.as_ref().map(|f| format!(", {f}")).unwrap_or_default();
@@ -172,64 +172,4 @@ impl Notice {
 pub fn clock(time_ms: i64) -> String {
     let full = rfc3339::format(time_ms);
     format!("{} {} UTC", &full[..10], &full[11..19])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn notice() -> Notice {
-        Notice {
-            incident: "katana-bot-19aa2b3c4d5-7bf41a".to_owned(),
-            number: 2,
-            kind: Kind::Recovered,
-            level: Level::Critical,
-            watch: "katana-bot".to_owned(),
-            finding: None,
-            host: "host1".to_owned(),
-            environment: Some("production".to_owned()),
-            summary: "heartbeat is 3 s old".to_owned(),
-            details: vec!["It was: the heartbeat file does not exist".to_owned()],
-            started_ms: 1_795_245_873_120,
-            ended_ms: Some(1_795_246_173_120),
-            duration_s: Some(300),
-            at_ms: 1_795_246_173_120,
-        }
-    }
-
-    #[test]
-    fn the_text_says_when_and_where() {
-        assert_eq!(
-            notice().text(),
-            "RECOVERED: katana-bot on host1 (production)\n\nheartbeat is 3 s old\n\
-             It was: the heartbeat file does not exist\n\n\
-             Start: 2026-11-21 07:24:33 UTC\nEnd: 2026-11-21 07:29:33 UTC\nDuration: 5 min\n\
-             Host: host1\nIncident: katana-bot-19aa2b3c4d5-7bf41a, notice 2\n"
-        );
-    }
-
-    #[test]
-    fn each_kind_has_its_subject() {
-        let subject = |kind, level, finding: Option<&str>| {
-            let finding = finding.map(str::to_owned);
-            Notice { kind, level, finding, environment: None, ..notice() }.subject()
-        };
-        assert_eq!(subject(Kind::Down, Level::Critical, None), "DOWN: katana-bot on host1");
-        assert_eq!(
-            subject(Kind::Down, Level::Warning, Some("disk")),
-            "WARNING: katana-bot, disk on host1"
-        );
-        assert_eq!(subject(Kind::Late, Level::Critical, None), "WAS DOWN: katana-bot on host1");
-        assert_eq!(subject(Kind::Test, Level::Warning, None), "TEST: katana-bot on host1");
-    }
-
-    #[test]
-    fn programs_get_json() {
-        let json: serde_json::Value = serde_json::from_str(&notice().to_json()).unwrap();
-        assert_eq!(json["kind"], "recovered");
-        assert_eq!(json["started"], "2026-11-21T07:24:33.120Z");
-        assert_eq!(json["duration_s"], 300);
-        assert_eq!(json["finding"], serde_json::Value::Null);
-        assert!(!notice().to_json().contains('\n'));
-    }
 }

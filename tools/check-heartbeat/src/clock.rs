@@ -1,4 +1,4 @@
-//! A moment that can be compared with a later one although the clock was set in between.
+//! A point in time that can be compared with a later one although the clock was set in between.
 
 use heartbeat::Now;
 use serde::{Deserialize, Serialize};
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 /// How far wall clock and time since boot may drift apart before the clock counts as set.
 const DRIFT_MS: u64 = 5_000;
 
-/// A moment by both clocks: the wall clock for people, the time since boot for distances.
+/// A point in time by both clocks: the wall clock for people, the time since boot for distances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub struct Timestamp {
     /// Milliseconds since 1970.
     pub time_ms: i64,
     /// The kernel's id of that boot.
@@ -19,13 +19,13 @@ pub struct Stamp {
     pub boot_ms: Option<u64>,
 }
 
-impl From<&Now> for Stamp {
+impl From<&Now> for Timestamp {
     fn from(now: &Now) -> Self {
         Self { time_ms: now.time_ms, boot_id: now.boot_id.clone(), boot_ms: now.boot_ms }
     }
 }
 
-impl Stamp {
+impl Timestamp {
     /// The distance by the time since boot, when both are of one boot.
     fn boot_distance_ms(&self, later: &Self) -> Option<u64> {
         let same = self.boot_id.is_some() && self.boot_id == later.boot_id;
@@ -40,9 +40,8 @@ impl Stamp {
         })
     }
 
-    /// This moment as the wall clock of `later` would have shown it, in milliseconds since 1970:
-    /// when the clock was set in between, the present clock is taken for the right one. Never after
-    /// `later`.
+    /// This time as the wall clock of `later` would have shown it, in milliseconds since 1970: when
+    /// the clock was set in between, the later one counts. Never after `later`.
     pub fn seen_from_ms(&self, later: &Self) -> i64 {
         let Some(distance) = self.boot_distance_ms(later) else {
             return self.time_ms.min(later.time_ms);
@@ -58,16 +57,16 @@ impl Stamp {
 mod tests {
     use super::*;
 
-    fn stamp(time_ms: i64, boot: &str, boot_ms: u64) -> Stamp {
-        Stamp { time_ms, boot_id: Some(boot.to_owned()), boot_ms: Some(boot_ms) }
+    fn at(time_ms: i64, boot: &str, boot_ms: u64) -> Timestamp {
+        Timestamp { time_ms, boot_id: Some(boot.to_owned()), boot_ms: Some(boot_ms) }
     }
 
     #[test]
     fn a_clock_that_was_set_changes_no_distance() {
         let day = 86_400_000;
-        let start = stamp(10 * day, "a", 1_000);
+        let start = at(10 * day, "a", 1_000);
         for jump in [-day, 0, day] {
-            let later = stamp(10 * day + 60_000 + jump, "a", 61_000);
+            let later = at(10 * day + 60_000 + jump, "a", 61_000);
             assert_eq!(start.elapsed_ms(&later), 60_000);
             assert_eq!(start.seen_from_ms(&later), 10 * day + jump);
         }
@@ -75,19 +74,19 @@ mod tests {
 
     #[test]
     fn over_a_boot_the_wall_clock_counts_and_never_backwards() {
-        let start = stamp(1_000_000, "a", 900_000);
-        let later = stamp(1_600_000, "b", 5_000);
+        let start = at(1_000_000, "a", 900_000);
+        let later = at(1_600_000, "b", 5_000);
         assert_eq!(start.elapsed_ms(&later), 600_000);
         assert_eq!(start.seen_from_ms(&later), 1_000_000);
-        let earlier = stamp(400_000, "b", 5_000);
+        let earlier = at(400_000, "b", 5_000);
         assert_eq!(start.elapsed_ms(&earlier), 0);
         assert_eq!(start.seen_from_ms(&earlier), 400_000);
     }
 
     #[test]
     fn small_drift_is_not_shown() {
-        let start = stamp(1_000_000, "a", 0);
-        assert_eq!(start.seen_from_ms(&stamp(1_064_000, "a", 60_000)), 1_000_000);
-        assert_eq!(start.seen_from_ms(&stamp(1_066_000, "a", 60_000)), 1_006_000);
+        let start = at(1_000_000, "a", 0);
+        assert_eq!(start.seen_from_ms(&at(1_064_000, "a", 60_000)), 1_000_000);
+        assert_eq!(start.seen_from_ms(&at(1_066_000, "a", 60_000)), 1_006_000);
     }
 }
