@@ -12,7 +12,7 @@ pub const FIELD: &str = "message_id";
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum JournalEvent {
     /// The process begins.
     Starting,
     /// The first poll was answered; the bot is at work.
@@ -60,31 +60,31 @@ pub enum Entry {
 }
 
 /// All but the findings.
-const EVENTS: [Entry; 21] = [
-    Entry::Starting,
-    Entry::Ready,
-    Entry::CannotRun,
-    Entry::ConfigRefused,
-    Entry::Reloaded,
-    Entry::ReloadRefused,
-    Entry::TokenNotAccepted,
-    Entry::OwnerWanted,
-    Entry::OwnerChanged,
-    Entry::StateMigrated,
-    Entry::StateSetAside,
-    Entry::StateRestored,
-    Entry::HeartbeatUnwritten,
-    Entry::WatchdogStarved,
-    Entry::MemoryExceeded,
-    Entry::TaskPanicked,
-    Entry::Stopped,
-    Entry::GraceExceeded,
-    Entry::StoppedAtOnce,
-    Entry::StoppedByFailure,
-    Entry::FindingEnded,
+const EVENTS: [JournalEvent; 21] = [
+    JournalEvent::Starting,
+    JournalEvent::Ready,
+    JournalEvent::CannotRun,
+    JournalEvent::ConfigRefused,
+    JournalEvent::Reloaded,
+    JournalEvent::ReloadRefused,
+    JournalEvent::TokenNotAccepted,
+    JournalEvent::OwnerWanted,
+    JournalEvent::OwnerChanged,
+    JournalEvent::StateMigrated,
+    JournalEvent::StateSetAside,
+    JournalEvent::StateRestored,
+    JournalEvent::HeartbeatUnwritten,
+    JournalEvent::WatchdogStarved,
+    JournalEvent::MemoryExceeded,
+    JournalEvent::TaskPanicked,
+    JournalEvent::Stopped,
+    JournalEvent::GraceExceeded,
+    JournalEvent::StoppedAtOnce,
+    JournalEvent::StoppedByFailure,
+    JournalEvent::FindingEnded,
 ];
 
-impl Entry {
+impl JournalEvent {
     /// Every entry, in the order in which people should read them.
     pub fn all() -> impl Iterator<Item = Self> {
         EVENTS.into_iter().chain(Kind::ALL.into_iter().map(Self::Opened))
@@ -187,10 +187,13 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_name_and_an_id_of_its_own() {
-        let count = Entry::all().count();
-        assert_eq!(Entry::all().map(Entry::name).collect::<BTreeSet<_>>().len(), count);
-        assert_eq!(Entry::all().map(Entry::id).collect::<BTreeSet<_>>().len(), count);
-        for entry in Entry::all() {
+        let count = JournalEvent::all().count();
+        assert_eq!(
+            JournalEvent::all().map(JournalEvent::name).collect::<BTreeSet<_>>().len(),
+            count
+        );
+        assert_eq!(JournalEvent::all().map(JournalEvent::id).collect::<BTreeSet<_>>().len(), count);
+        for entry in JournalEvent::all() {
             let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
             assert!(entry.id().len() == 32 && entry.id().chars().all(is_digit), "{entry:?}");
         }

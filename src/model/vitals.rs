@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::beat::{Beats, Loop, Overdue};
 use super::clock::Clock;
+use super::dependency::DependencyHealth;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
 use super::limits;
-use super::streak::Streak;
+use super::liveness::{Liveness, Loop, Overdue};
 use super::swap::Swap;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
@@ -19,16 +19,16 @@ use super::swap::Swap;
 pub struct Vitals {
     started: Instant,
     clock: Clock,
-    beats: Beats,
+    liveness: Liveness,
     stall_ms: AtomicU64,
     /// Polls: the age of the last one that worked is the one figure that shows deafness.
-    pub polling: Streak,
+    pub polling: DependencyHealth,
     /// Sends of parts.
-    pub sending: Streak,
+    pub sending: DependencyHealth,
     /// Questions to the provider.
-    pub provider: Streak,
+    pub provider: DependencyHealth,
     /// Commits, as the probe sees them.
-    pub store: Streak,
+    pub store: DependencyHealth,
     /// Polls that Telegram answered.
     pub polls: Count,
     /// Polls that failed, whatever the reason.
@@ -156,12 +156,12 @@ impl Vitals {
         Self {
             started: Instant::now(),
             clock,
-            beats: Beats::default(),
+            liveness: Liveness::default(),
             stall_ms: AtomicU64::new(limits::STALL.as_millis() as u64),
-            polling: Streak::default(),
-            sending: Streak::default(),
-            provider: Streak::default(),
-            store: Streak::default(),
+            polling: DependencyHealth::default(),
+            sending: DependencyHealth::default(),
+            provider: DependencyHealth::default(),
+            store: DependencyHealth::default(),
             polls: Count::default(),
             polls_failed: Count::default(),
             conflicts: Count::default(),
@@ -202,9 +202,9 @@ impl Vitals {
 
     /// A loop turned, and will now wait for at most `waits` on purpose. It is overdue when it has
     /// not turned that long plus the time that work may take, see [`Vitals::set_stall`].
-    pub fn turn(&self, looping: Loop, waits: Duration) {
+    pub fn tick(&self, looping: Loop, waits: Duration) {
         let work = Duration::from_millis(self.stall_ms.load(Ordering::Relaxed));
-        self.beats.turn(looping, self.now_ms(), waits + work);
+        self.liveness.tick(looping, self.now_ms(), waits + work);
     }
 
     /// How long the work of one turn may take.
@@ -215,32 +215,32 @@ impl Vitals {
 
     /// A loop ended, and nobody waits for it any more.
     pub fn end(&self, looping: Loop) {
-        self.beats.end(looping);
+        self.liveness.end(looping);
     }
 
     /// Milliseconds since a running loop turned.
     pub fn silent_ms(&self, looping: Loop) -> Option<u64> {
-        self.beats.silent_ms(looping, self.now_ms())
+        self.liveness.silent_ms(looping, self.now_ms())
     }
 
     /// The loop that is late by most, if any is.
     pub fn overdue(&self) -> Option<Overdue> {
-        self.beats.overdue(self.now_ms())
+        self.liveness.overdue(self.now_ms())
     }
 
     /// A call of this dependency worked.
-    pub fn worked(&self, streak: &Streak) {
+    pub fn worked(&self, streak: &DependencyHealth) {
         streak.worked(self.now_ms(), self.wall_ms());
     }
 
     /// A call of this dependency failed.
-    pub fn failed(&self, streak: &Streak, class: &'static str) {
+    pub fn failed(&self, streak: &DependencyHealth, class: &'static str) {
         streak.failed(self.now_ms(), class);
     }
 
     /// Counts something with a name of its own, such as an ignored kind of update. The number of
     /// different names is bounded; what exceeds it is counted as `other`.
-    pub fn tally(&self, family: &'static str, label: &str) {
+    pub fn increment(&self, family: &'static str, label: &str) {
         let mut map = lock(&self.labelled);
         let full = map.len() >= limits::TALLY_LABELS;
         let key = (family, label.to_owned());
@@ -255,7 +255,7 @@ impl Vitals {
     }
 
     /// One observation, in the family's unit. The number of series is bounded like the labels of
-    /// [`Vitals::tally`].
+    /// [`Vitals::increment`].
     pub fn observe(&self, timing: Timing, first: &str, second: &str, value: f64) {
         let mut map = lock(&self.timings);
         let full = map.len() >= limits::TALLY_LABELS;
@@ -304,7 +304,7 @@ mod tests {
     fn labels_are_bounded() {
         let vitals = Vitals::default();
         for i in 0..limits::TALLY_LABELS * 2 {
-            vitals.tally("ignored", &format!("kind{i}"));
+            vitals.increment("ignored", &format!("kind{i}"));
             vitals.observe(Timing::ApiCall, &format!("method{i}"), "ok", 0.1);
         }
         let rows = vitals.tallied("ignored");

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::Store;
+use super::atomic_file::{AtomicFile, reading};
 use super::backup_failure::BackupError;
-use super::contents::{Care, Contents, examine};
+use super::contents::{CheckLevel, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
-use super::own;
-use super::scratch::{Scratch, reading};
+use super::ownership;
 
 impl Store {
     /// Writes everything that is committed in the state file `state` at this moment to the new
@@ -26,13 +26,13 @@ impl Store {
         let to = &target(to)?;
         refuse(state, to, overwrite)?;
         let conn = of_state(state)?;
-        let scratch = Scratch::take(sibling(to, ".partial"), to, None)?;
-        scratch.fill(&conn, state, to)?;
-        let contents = examine(&scratch.read()?, state, Care::Whole)?;
+        let atomic_file = AtomicFile::take(sibling(to, ".partial"), to, None)?;
+        atomic_file.fill(&conn, state, to)?;
+        let contents = examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
         // Somebody may have taken the name meanwhile.
         refuse(state, to, overwrite)?;
         target(to)?;
-        scratch.publish(to)?;
+        atomic_file.publish(to)?;
         Ok(contents)
     }
 
@@ -44,10 +44,10 @@ impl Store {
     pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
         let conn = of_state(state)?;
         let name = sibling(state, ".outgoing");
-        let scratch = Scratch::take(name.clone(), &name, None)?;
-        scratch.fill(&conn, state, &name)?;
-        let contents = examine(&scratch.read()?, state, Care::Whole)?;
-        let mut file = scratch.file();
+        let atomic_file = AtomicFile::take(name.clone(), &name, None)?;
+        atomic_file.fill(&conn, state, &name)?;
+        let contents = examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
+        let mut file = atomic_file.file();
         file.rewind().map_err(|source| BackupError::Read { path: name, source })?;
         let piped = io::copy(&mut file, to).and_then(|_| to.flush());
         let fail = |source| BackupError::Write { path: "standard output".into(), source };
@@ -59,12 +59,12 @@ impl Store {
     /// # Errors
     /// When it cannot be read, is damaged, of a newer version, or something else.
     pub fn examine_backup(file: &Path) -> Result<Contents, BackupError> {
-        examine(&reading(file)?, file, Care::Whole)
+        examine(&reading(file)?, file, CheckLevel::Whole)
     }
 }
 
 fn of_state(state: &Path) -> Result<Connection, BackupError> {
-    own::refuse_strange_link(state)?;
+    ownership::refuse_strange_link(state)?;
     let fail = |source| StoreError::Open { path: state.to_owned(), source };
     if std::fs::metadata(state).is_ok_and(|about| !about.is_file()) {
         let why = "it is no regular file";
@@ -77,7 +77,7 @@ fn of_state(state: &Path) -> Result<Connection, BackupError> {
 /// The file that is to be replaced or made: a rename would put a file in the place of a link, of a
 /// pipe or of `/dev/null`.
 fn target(to: &Path) -> Result<PathBuf, BackupError> {
-    own::refuse_strange_link(to)?;
+    ownership::refuse_strange_link(to)?;
     let path = to.to_owned();
     let hint = "name a file of its own; what goes to a pipe goes to standard output: \
                 katana-bot backup - > PIPE";

@@ -42,7 +42,7 @@ pub struct BotContents {
 
 /// How thoroughly to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Care {
+pub(super) enum CheckLevel {
     /// Every page, every row, every index.
     Whole,
     /// Every page and every row. For a start that people wait for.
@@ -53,15 +53,15 @@ pub(super) enum Care {
 pub(super) fn examine(
     conn: &Connection,
     named: &Path,
-    care: Care,
+    care: CheckLevel,
 ) -> Result<Contents, BackupError> {
     let fail = |e| BackupError::of_sqlite(named, e);
     // The file may come from anywhere: nothing in its schema is run.
     conn.pragma_update(None, "trusted_schema", "OFF").map_err(fail)?;
     conn.pragma_update(None, "cell_size_check", "ON").map_err(fail)?;
     let check = match care {
-        Care::Whole => "PRAGMA integrity_check(1)",
-        Care::Quick => "PRAGMA quick_check(1)",
+        CheckLevel::Whole => "PRAGMA integrity_check(1)",
+        CheckLevel::Quick => "PRAGMA quick_check(1)",
     };
     let verdict: String = conn.query_row(check, [], |r| r.get(0)).map_err(fail)?;
     if verdict != "ok" {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 
 use super::backup_failure::BackupError;
-use crate::model::failure::{Again, Fault, Judged};
+use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -134,18 +134,18 @@ impl StoreError {
     }
 }
 
-impl Judged for StoreError {
-    fn again(&self) -> Again {
+impl Classify for StoreError {
+    fn retry_policy(&self) -> RetryPolicy {
         match self {
-            Self::Closed | Self::Row { .. } => Again::Never,
-            _ => Again::Backoff,
+            Self::Closed | Self::Row { .. } => RetryPolicy::Never,
+            _ => RetryPolicy::Backoff,
         }
     }
 
-    fn fault(&self) -> Fault {
+    fn blame(&self) -> Blame {
         match self {
-            Self::InUse { .. } | Self::Schema { .. } | Self::Row { .. } | Self::Closed => Fault::Us,
-            _ => Fault::Disk,
+            Self::InUse { .. } | Self::Schema { .. } | Self::Row { .. } | Self::Closed => Blame::Us,
+            _ => Blame::Disk,
         }
     }
 

@@ -90,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read. A row whose body cannot be read comes back as
-    /// [`crate::model::message::Event::Ignored`] of kind `unreadable`, so that it cannot block
+    /// [`crate::model::message::UpdateEvent::Ignored`] of kind `unreadable`, so that it cannot block
     /// the rest.
     pub fn new_updates(&self, after: InboxSeq, limit: usize) -> Result<Vec<Queued>, StoreError> {
         self.read(|conn| {
@@ -179,10 +179,10 @@ impl Store {
 
 fn queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
     use crate::model::ids::UpdateId;
-    use crate::model::message::Event;
+    use crate::model::message::UpdateEvent;
     let body = row.get_ref(3)?.as_str().unwrap_or_default();
     let event = serde_json::from_str(body)
-        .unwrap_or_else(|_| Event::Ignored { kind: "unreadable".into(), chat: None });
+        .unwrap_or_else(|_| UpdateEvent::Ignored { kind: "unreadable".into(), chat: None });
     Ok(Queued {
         seq: InboxSeq(row.get(0)?),
         received_ms: row.get(1)?,

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::failure::StoreError;
-use super::{Store, open, own, schema};
+use super::{Store, open, ownership, schema};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read. A damaged file is no error.
     pub fn inspect(path: &Path, check_bytes: u64) -> Result<Inspection, StoreError> {
-        own::refuse_strange_link(path)?;
+        ownership::refuse_strange_link(path)?;
         let bytes = std::fs::metadata(path)
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?
             .len();

@@ -5,11 +5,12 @@
 //! the bot does (`accept`, `finish`, `settle`, …), never how: another database could stand behind
 //! them.
 
+mod atomic_file;
 mod backup;
 mod backup_failure;
-mod before;
 mod chats;
 mod contents;
+mod delivery;
 mod failure;
 mod history;
 mod inbox;
@@ -17,12 +18,11 @@ mod inspect;
 mod knowledge;
 mod open;
 mod outbox;
-mod own;
+mod ownership;
+mod pre_migration_backup;
 mod restore;
 mod retention;
 mod schema;
-mod scratch;
-mod settlement;
 mod users;
 mod writer;
 
@@ -39,19 +39,19 @@ use crate::model::histogram::{self, Buckets, Histogram};
 use crate::model::ids::BotId;
 
 pub use backup_failure::BackupError;
-pub use before::Kept;
 pub use chats::{ChatState, Settings};
 pub use contents::{BotContents, Contents};
+pub use delivery::{DeliveryOutcome, DeliveryRecord};
 pub use failure::StoreError;
 pub use history::{NewExchange, Totals};
 pub use inbox::{Accepted, Queued};
 pub use inspect::Inspection;
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use outbox::{Finish, NewPart, OpenPart, PartExtra, PartState};
+pub use pre_migration_backup::PreMigrationBackup;
 pub use restore::Restored;
 pub use retention::{Keep, Swept};
 pub use schema::newest as newest_schema;
-pub use settlement::{Settled, Settlement};
 pub use users::{KnownUser, Opening};
 
 /// Readers kept open; a further one is opened when all are busy, and closed afterwards.
@@ -71,7 +71,7 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     readers: Mutex<Vec<Connection>>,
     set_aside: Option<PathBuf>,
-    kept: Option<Kept>,
+    pre_migration_backup: Option<PreMigrationBackup>,
     /// The next commit empties the log, which still holds what it deletes.
     fold: Arc<AtomicBool>,
     queries: Histogram,
@@ -102,7 +102,7 @@ impl Store {
         restore::undo_cut(path)
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let opened = open::open(path, clock.now_ms())?;
-        before::sweep(path, clock.now_ms());
+        pre_migration_backup::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
     }
 
@@ -112,13 +112,13 @@ impl Store {
     /// When there is no file yet, it cannot be opened, or root would have to trust a link or a
     /// journal of another user.
     pub fn visit(path: &Path, bot: BotId, clock: Clock) -> Result<Self, StoreError> {
-        own::refuse_strange_link(path)?;
-        own::refuse_strange_journal(path)?;
+        ownership::refuse_strange_link(path)?;
+        ownership::refuse_strange_journal(path)?;
         if let Err(source) = std::fs::metadata(path) {
             return Err(StoreError::Open { path: path.to_owned(), source });
         }
         let conn = open::connect(path)?;
-        let opened = open::Opened { conn, set_aside: None, kept: None };
+        let opened = open::Opened { conn, set_aside: None, pre_migration_backup: None };
         Self::start(path, bot, clock, opened, None)
     }
 
@@ -129,7 +129,7 @@ impl Store {
         opened: open::Opened,
         lock: Option<File>,
     ) -> Result<Self, StoreError> {
-        let open::Opened { conn, set_aside, kept } = opened;
+        let open::Opened { conn, set_aside, pre_migration_backup } = opened;
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
@@ -144,7 +144,7 @@ impl Store {
                 thread: Mutex::new(Some(thread)),
                 readers: Mutex::new(Vec::new()),
                 set_aside,
-                kept,
+                pre_migration_backup,
                 fold,
                 queries: Histogram::new(histogram::STORE_S),
                 commits,
@@ -164,8 +164,8 @@ impl Store {
     }
 
     /// The copy that was made because this file had to be migrated when it was opened.
-    pub fn kept(&self) -> Option<&Kept> {
-        self.inner.kept.as_ref()
+    pub fn pre_migration_backup(&self) -> Option<&PreMigrationBackup> {
+        self.inner.pre_migration_backup.as_ref()
     }
 
     /// Waits until every write that was begun is on disk, then closes the file. Later calls

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::before::{self, Kept};
 use super::failure::StoreError;
-use super::{own, schema};
+use super::pre_migration_backup::{self, PreMigrationBackup};
+use super::{ownership, schema};
 
 /// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
 /// checked when a fault was noticed while running.
@@ -23,7 +23,7 @@ pub(super) struct Opened {
     /// Where a damaged predecessor was put.
     pub(super) set_aside: Option<PathBuf>,
     /// The copy that was made before the file was migrated.
-    pub(super) kept: Option<Kept>,
+    pub(super) pre_migration_backup: Option<PreMigrationBackup>,
 }
 
 /// The file itself, whatever links lead to it, so that two ways to it meet at one lock. The folder
@@ -44,13 +44,14 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = sibling(path, ".lock");
     let fail = |source| StoreError::Open { path: name.clone(), source };
-    if let Some(about) = own::there(&name).map_err(fail)? {
-        own::check(&name, &about, Some(path))?;
+    if let Some(about) = ownership::there(&name).map_err(fail)? {
+        ownership::check(&name, &about, Some(path))?;
     }
     let mut options = OpenOptions::new();
-    let file = own::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
+    let file =
+        ownership::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
     // It may have been exchanged meanwhile.
-    own::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
+    ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
@@ -62,17 +63,19 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 /// The caller holds the lock.
 pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
     match open_checked(path) {
-        Ok((conn, kept)) => Ok(Opened { conn, set_aside: None, kept }),
+        Ok((conn, pre_migration_backup)) => {
+            Ok(Opened { conn, set_aside: None, pre_migration_backup })
+        }
         Err(e) if e.is_corruption() => {
             let aside = set_aside(path, stamp_ms)?;
-            let (conn, kept) = open_checked(path)?;
-            Ok(Opened { conn, set_aside: Some(aside), kept })
+            let (conn, pre_migration_backup) = open_checked(path)?;
+            Ok(Opened { conn, set_aside: Some(aside), pre_migration_backup })
         }
         Err(e) => Err(e),
     }
 }
 
-fn open_checked(path: &Path) -> Result<(Connection, Option<Kept>), StoreError> {
+fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>), StoreError> {
     let fresh = !path.exists();
     let mut conn = connect(path)?;
     let suspect = sibling(path, ".suspect");
@@ -88,9 +91,9 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<Kept>), StoreError> {
         let _ = std::fs::remove_file(suspect);
     }
     conn.pragma_update(None, "journal_mode", "WAL")?;
-    let kept = if fresh { None } else { before::keep(&conn, path)? };
+    let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };
     schema::migrate(&mut conn, path)?;
-    Ok((conn, kept))
+    Ok((conn, pre_migration_backup))
 }
 
 /// A writing connection with Katana's settings, without any check.
@@ -137,7 +140,7 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
 /// Remembers for the next start that the file must be checked whole.
 pub(super) fn mark_suspect(path: &Path) {
     let mut options = OpenOptions::new();
-    let _ = own::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
+    let _ = ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
+use super::delivery::{DeliveryOutcome, DeliveryRecord};
 use super::history::{NewExchange, insert_exchange};
-use super::settlement::{Settled, Settlement};
 use super::{Store, StoreError, chats};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
@@ -76,7 +76,7 @@ pub enum PartState {
     /// Tried; nobody knows whether it arrived.
     Sending {
         /// Last message id known in the counter before the attempt.
-        floor: MessageId,
+        id_before: MessageId,
         /// When it was tried, Unix milliseconds.
         at_ms: i64,
     },
@@ -147,24 +147,24 @@ impl Store {
     ///
     /// # Errors
     /// When the commit fails; then nothing may be sent.
-    pub async fn mark_sending(&self, id: PartId, floor: MessageId) -> Result<bool, StoreError> {
+    pub async fn mark_sending(&self, id: PartId, id_before: MessageId) -> Result<bool, StoreError> {
         let now = self.now_ms();
-        self.write(move |tx| mark(tx, now, id, floor)).await
+        self.write(move |tx| mark(tx, now, id, id_before)).await
     }
 
     /// Stores what became of parts, with whatever has to be remembered because of it.
     ///
     /// # Errors
     /// When the commit fails; then the parts are still *sending* and the reconciler will look.
-    pub async fn settle(
+    pub async fn record_delivery(
         &self,
-        settled: Vec<Settled>,
+        settled: Vec<DeliveryRecord>,
         effects: Vec<Effect>,
     ) -> Result<(), StoreError> {
         let (bot, now) = (self.bot().0, self.now_ms());
         self.write(move |tx| {
             for row in &settled {
-                settle_one(tx, row)?;
+                record_one(tx, row)?;
             }
             for effect in &effects {
                 chats::apply(tx, bot, now, effect)?;
@@ -174,21 +174,21 @@ impl Store {
         .await
     }
 
-    /// [`Store::settle`] for one part and [`Store::mark_sending`] for the next, in one commit.
+    /// [`Store::record_delivery`] for one part and [`Store::mark_sending`] for the next, in one commit.
     /// `false`: the next one must not be sent.
     ///
     /// # Errors
     /// As theirs.
-    pub async fn settle_and_mark(
+    pub async fn record_delivery_and_mark(
         &self,
-        settled: Settled,
+        settled: DeliveryRecord,
         next: PartId,
-        floor: MessageId,
+        id_before: MessageId,
     ) -> Result<bool, StoreError> {
         let now = self.now_ms();
         self.write(move |tx| {
-            settle_one(tx, &settled)?;
-            mark(tx, now, next, floor)
+            record_one(tx, &settled)?;
+            mark(tx, now, next, id_before)
         })
         .await
     }
@@ -241,7 +241,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn ambiguous_parts(&self) -> Result<Vec<OpenPart>, StoreError> {
+    pub fn parts_in_doubt(&self) -> Result<Vec<OpenPart>, StoreError> {
         self.read(|conn| {
             let mut find =
                 conn.prepare_cached(&format!("{OPEN_PART} AND state = 1 ORDER BY id"))?;
@@ -306,7 +306,7 @@ fn insert(
     now: i64,
     seq: InboxSeq,
     part: NewPart,
-    floor: Option<MessageId>,
+    id_before: Option<MessageId>,
 ) -> Result<OpenPart, StoreError> {
     let NewPart { chat, rich, mut extra } = part;
     extra.entities = rich.entities;
@@ -323,48 +323,49 @@ fn insert(
         seq.0,
         rich.text,
         json,
-        i64::from(floor.is_some()),
+        i64::from(id_before.is_some()),
         now,
-        floor.map(|m| m.0),
-        floor.map(|_| now)
+        id_before.map(|m| m.0),
+        id_before.map(|_| now)
     ])?;
     Ok(OpenPart {
         id: PartId(tx.last_insert_rowid()),
         chat,
         text: rich.text,
         extra,
-        state: floor.map_or(PartState::Due, |floor| PartState::Sending { floor, at_ms: now }),
+        state: id_before
+            .map_or(PartState::Due, |id_before| PartState::Sending { id_before, at_ms: now }),
         attempts: 0,
         due_ms: now,
         created_ms: now,
     })
 }
 
-fn mark(tx: &Connection, now: i64, id: PartId, floor: MessageId) -> Result<bool, StoreError> {
+fn mark(tx: &Connection, now: i64, id: PartId, id_before: MessageId) -> Result<bool, StoreError> {
     let rows = tx
         .prepare_cached(
             "UPDATE outbox SET state = 1, floor_id = ?2, attempted_ms = ?3
              WHERE id = ?1 AND state < 2",
         )?
-        .execute(params![id.0, floor.0, now])?;
+        .execute(params![id.0, id_before.0, now])?;
     Ok(rows == 1)
 }
 
-fn settle_one(tx: &Connection, row: &Settled) -> Result<(), StoreError> {
+fn record_one(tx: &Connection, row: &DeliveryRecord) -> Result<(), StoreError> {
     // A settled part needs only its message id: the words live in the history, if anywhere.
     match &row.outcome {
-        Settlement::Sent(message) => tx
+        DeliveryOutcome::Sent(message) => tx
             .prepare_cached(
                 "UPDATE outbox SET state = 2, message_id = ?2, text = '', extra = '' WHERE id = ?1",
             )?
             .execute(params![row.id.0, message.0])?,
-        Settlement::Again { due_ms, reason } => tx
+        DeliveryOutcome::Retry { due_ms, reason } => tx
             .prepare_cached(
                 "UPDATE outbox SET state = 0, due_ms = ?2, attempts = attempts + 1, reason = ?3
                  WHERE id = ?1",
             )?
             .execute(params![row.id.0, due_ms, reason])?,
-        Settlement::Dropped(reason) => tx
+        DeliveryOutcome::Dropped(reason) => tx
             .prepare_cached(
                 "UPDATE outbox SET state = 3, reason = ?2, text = '', extra = '' WHERE id = ?1",
             )?
@@ -378,7 +379,7 @@ fn open_part(row: &rusqlite::Row<'_>) -> rusqlite::Result<OpenPart> {
     let state = match row.get::<_, i64>(4)? {
         0 => PartState::Due,
         _ => PartState::Sending {
-            floor: MessageId(row.get::<_, Option<i64>>(7)?.unwrap_or_default()),
+            id_before: MessageId(row.get::<_, Option<i64>>(7)?.unwrap_or_default()),
             at_ms: row.get::<_, Option<i64>>(8)?.unwrap_or_default(),
         },
     };

@@ -10,12 +10,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Store;
+use super::atomic_file::{AtomicFile, reading, refuse_special, sync_folder};
 use super::backup_failure::BackupError;
-use super::contents::{Care, Contents, examine};
+use super::contents::{CheckLevel, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
-use super::own;
-use super::scratch::{Scratch, reading, refuse_special, sync_folder};
+use super::ownership;
 use crate::model::clock::Clock;
 use crate::model::ids::BotId;
 
@@ -46,25 +46,25 @@ impl Store {
         clock: &Clock,
     ) -> Result<Restored, BackupError> {
         refuse_special(from)?;
-        own::refuse_strange_link(path)?;
+        ownership::refuse_strange_link(path)?;
         let path = open::real(path)?;
         let owner = owner(&path)?;
         let lock = open::lock(&path)?;
         let fail = |source| BackupError::Write { path: path.clone(), source };
-        own::give(&lock, owner).map_err(fail)?;
+        ownership::give(&lock, owner).map_err(fail)?;
         let backup = reading(from)?;
-        let scratch = Scratch::take(sibling(&path, ".restoring"), &path, Some(&path))?;
-        scratch.fill(&backup, from, &path)?;
+        let atomic_file = AtomicFile::take(sibling(&path, ".restoring"), &path, Some(&path))?;
+        atomic_file.fill(&backup, from, &path)?;
         drop(backup);
-        let contents = examine(&scratch.read()?, from, Care::Whole)?;
+        let contents = examine(&atomic_file.read()?, from, CheckLevel::Whole)?;
         if let Some(bot) = bot.filter(|bot| contents.bots.iter().all(|b| b.bot != *bot)) {
             let found = contents.bots.iter().map(|b| b.bot).collect();
             return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
         }
-        scratch.file().sync_all().map_err(fail)?;
-        own::give(scratch.file(), owner).map_err(fail)?;
+        atomic_file.file().sync_all().map_err(fail)?;
+        ownership::give(atomic_file.file(), owner).map_err(fail)?;
         let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
-        scratch.publish(&path)?;
+        atomic_file.publish(&path)?;
         let _ = std::fs::remove_file(sibling(&path, ".suspect"));
         Ok(Restored { contents, path, kept })
     }
@@ -78,7 +78,7 @@ fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
             return Err(StoreError::Obstacle { path: path.to_owned(), why });
         }
         Ok(about) => Some(about),
-        Err(_) => std::fs::metadata(own::folder(path)).ok(),
+        Err(_) => std::fs::metadata(ownership::folder(path)).ok(),
     };
     Ok(about.map(|about| (about.uid(), about.gid())))
 }
@@ -92,7 +92,7 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
     }
     // Folded into the file, the log cannot be parted from it. A damaged file keeps its log, and so
     // does another user's: a journal beside it can name any file, which SQLite removes as root.
-    if !own::is_foreign(path)
+    if !ownership::is_foreign(path)
         && let Ok(conn) = open::connect(path)
     {
         let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -115,16 +115,16 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
 /// Undoes a restore that was cut between the removal of the old log and the new file: the state is
 /// still the old file, and its log has only the kept name. For the daemon, which holds the lock.
 pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
-    let Some(state) = own::there(path)? else { return Ok(()) };
+    let Some(state) = ownership::there(path)? else { return Ok(()) };
     let start = format!("{}{KEPT}", path.file_name().unwrap_or_default().to_string_lossy());
     let mut found = false;
-    for entry in std::fs::read_dir(own::folder(path))? {
+    for entry in std::fs::read_dir(ownership::folder(path))? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(&start) {
             continue;
         }
         // Links are not followed; a file that went away meanwhile is none of ours.
-        let Some(about) = own::there(&entry.path())? else { continue };
+        let Some(about) = ownership::there(&entry.path())? else { continue };
         if (about.dev(), about.ino()) != (state.dev(), state.ino()) {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Store, StoreError, before};
+use super::{Store, StoreError, pre_migration_backup};
 use crate::model::limits;
 
 /// How long things are kept.
@@ -45,7 +45,7 @@ impl Store {
     /// When the commit fails; then nothing was removed.
     pub async fn sweep(&self, keep: Keep) -> Result<Swept, StoreError> {
         let now = self.now_ms();
-        before::sweep(self.path(), now);
+        pre_migration_backup::sweep(self.path(), now);
         let before = move |days: u64| {
             now.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MS))
         };

@@ -4,11 +4,11 @@ use super::*;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId, UserId};
-use crate::model::message::{Body, Event, Incoming, Person, Place, Update};
+use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
 
 fn text(id: i64, chat: i64) -> Update {
-    let event = Event::Message(Incoming {
+    let event = UpdateEvent::Message(Incoming {
         chat: ChatId(chat),
         place: Place::Private,
         from: Person { id: UserId(chat), name: "Ann".into(), username: None },
@@ -84,10 +84,10 @@ async fn update_done_only_with_its_replies() {
     both.first_attempt = Some(MessageId(77));
     let parts = store.finish(both.clone()).await.unwrap();
     assert_eq!(parts.len(), 2);
-    assert!(matches!(parts[0].state, PartState::Sending { floor: MessageId(77), .. }));
+    assert!(matches!(parts[0].state, PartState::Sending { id_before: MessageId(77), .. }));
     assert_eq!(parts[1].state, PartState::Due);
     assert!(store.new_updates(InboxSeq(0), 1).unwrap().is_empty());
-    assert_eq!(store.ambiguous_parts().unwrap(), parts[..1]);
+    assert_eq!(store.parts_in_doubt().unwrap(), parts[..1]);
     assert_eq!(store.due_parts(ChatId(5), 10).unwrap(), parts[1..]);
     assert_eq!(store.open_chats().unwrap(), [ChatId(5)]);
     assert!(store.finish(both).await.unwrap().is_empty(), "finishing twice must not send twice");
@@ -103,11 +103,14 @@ async fn settled_parts_are_gone_and_due_ones_come_back() {
     let stored = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
     store.mark_sending(stored[0].id, MessageId(9)).await.unwrap();
     let rows = vec![
-        Settled { id: stored[0].id, outcome: Settlement::Sent(MessageId(10)) },
-        Settled { id: stored[1].id, outcome: Settlement::Dropped("blocked") },
-        Settled { id: stored[2].id, outcome: Settlement::Again { due_ms: 5, reason: "429" } },
+        DeliveryRecord { id: stored[0].id, outcome: DeliveryOutcome::Sent(MessageId(10)) },
+        DeliveryRecord { id: stored[1].id, outcome: DeliveryOutcome::Dropped("blocked") },
+        DeliveryRecord {
+            id: stored[2].id,
+            outcome: DeliveryOutcome::Retry { due_ms: 5, reason: "429" },
+        },
     ];
-    store.settle(rows, Vec::new()).await.unwrap();
+    store.record_delivery(rows, Vec::new()).await.unwrap();
     let open = store.due_parts(ChatId(5), 10).unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
@@ -213,8 +216,8 @@ async fn old_rows_are_swept_and_open_ones_stay() {
     let store = Store::open(&dir.path().join("katana.db"), BotId(1), clock.clone()).unwrap();
     store.accept(vec![text(1, 5), text(2, 5)], 3).await.unwrap();
     let parts = store.finish(finish(InboxSeq(1), vec![part(5, "a")])).await.unwrap();
-    let sent = Settled { id: parts[0].id, outcome: Settlement::Sent(MessageId(4)) };
-    store.settle(vec![sent], Vec::new()).await.unwrap();
+    let sent = DeliveryRecord { id: parts[0].id, outcome: DeliveryOutcome::Sent(MessageId(4)) };
+    store.record_delivery(vec![sent], Vec::new()).await.unwrap();
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
     assert_eq!(swept, Swept { exchanges: 0, updates: 1, parts: 1 });

@@ -106,7 +106,7 @@ impl Store {
     /// # Errors
     /// When the commit fails.
     pub async fn apply(&self, effects: Vec<Effect>) -> Result<(), StoreError> {
-        self.settle(Vec::new(), effects).await
+        self.record_delivery(Vec::new(), effects).await
     }
 
     fn code_horizon(&self) -> i64 {

@@ -1,8 +1,8 @@
 //! What is judged, and the figures of process and machine.
 
 use super::Names;
-use crate::model::beat::Loop;
 use crate::model::finding::{Kind, Status};
+use crate::model::liveness::Loop;
 use crate::model::vitals::Vitals;
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Phase, Report, System};

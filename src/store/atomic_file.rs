@@ -14,16 +14,16 @@ use rusqlite::{Connection, OpenFlags};
 use super::backup_failure::BackupError;
 use super::failure::StoreError;
 use super::open::sibling;
-use super::own;
+use super::ownership;
 
 /// An empty file of mode 0600, locked; removed when dropped before it was published.
-pub(super) struct Scratch {
+pub(super) struct AtomicFile {
     path: PathBuf,
     file: File,
     is_published: bool,
 }
 
-impl Scratch {
+impl AtomicFile {
     /// Takes the name `path` for a file that is to become `to`. `state` is the state file, if its
     /// owner may have left a file of that name.
     pub(super) fn take(
@@ -32,22 +32,22 @@ impl Scratch {
         state: Option<&Path>,
     ) -> Result<Self, BackupError> {
         let fail = |source| BackupError::Write { path: to.to_owned(), source };
-        let path = own::in_real_folder(&path).map_err(fail)?;
+        let path = ownership::in_real_folder(&path).map_err(fail)?;
         // Others who want the name may come in between, but not forever.
         for _ in 0..100 {
-            if let Some(about) = own::there(&path).map_err(fail)? {
-                own::check(&path, &about, state)?;
+            if let Some(about) = ownership::there(&path).map_err(fail)? {
+                ownership::check(&path, &about, state)?;
                 clear(&path, to)?;
             }
             let mut options = OpenOptions::new();
             let options = options.create_new(true).read(true).write(true);
-            let file = match own::open(&path, options) {
+            let file = match ownership::open(&path, options) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 opened => opened.map_err(fail)?,
             };
             lock(&file, to)?;
             // Whoever cleared the name before the file was locked has it now.
-            if own::is_at(&file, &path).map_err(fail)? {
+            if ownership::is_at(&file, &path).map_err(fail)? {
                 remove_logs(&path);
                 return Ok(Self { path, file, is_published: false });
             }
@@ -102,7 +102,7 @@ impl Scratch {
 
     /// Who may write to the folder may have exchanged the file.
     fn still_there(&self, to: &Path) -> Result<(), BackupError> {
-        match own::is_at(&self.file, &self.path) {
+        match ownership::is_at(&self.file, &self.path) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let (path, why) = (self.path.clone(), "somebody exchanged it meanwhile");
@@ -133,7 +133,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.is_published {
             let _ = std::fs::remove_file(&self.path);
@@ -145,13 +145,13 @@ impl Drop for Scratch {
 /// Removes what a killed process left under the name.
 fn clear(path: &Path, to: &Path) -> Result<(), BackupError> {
     let fail = |source| BackupError::Write { path: to.to_owned(), source };
-    let stale = match own::open(path, OpenOptions::new().read(true)) {
+    let stale = match ownership::open(path, OpenOptions::new().read(true)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(fail)?,
     };
     lock(&stale, to)?;
     // Whoever held the lock may have renamed the file meanwhile: it is theirs then.
-    if own::is_at(&stale, path).map_err(fail)? {
+    if ownership::is_at(&stale, path).map_err(fail)? {
         std::fs::remove_file(path).map_err(fail)?;
     }
     Ok(())

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::contents::{Care, examine};
+use super::atomic_file::AtomicFile;
+use super::contents::{CheckLevel, examine};
 use super::failure::StoreError;
 use super::open::sibling;
-use super::scratch::Scratch;
 use super::{inspect, schema};
 
 /// Copies that stay. Who goes back further than three schemas has a backup of their own.
@@ -24,7 +24,7 @@ const MARK: &str = ".before-v";
 
 /// A copy of a file of an older schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct PreMigrationBackup {
     /// Where it lies.
     pub path: PathBuf,
     /// Its schema.
@@ -32,20 +32,23 @@ pub struct Kept {
 }
 
 /// Keeps a copy if the file is about to be migrated.
-pub(super) fn keep(conn: &Connection, path: &Path) -> Result<Option<Kept>, StoreError> {
+pub(super) fn keep(
+    conn: &Connection,
+    path: &Path,
+) -> Result<Option<PreMigrationBackup>, StoreError> {
     let (schema, newest) = (inspect::schema(conn)?, schema::newest());
     if schema == 0 || schema >= newest {
         return Ok(None);
     }
     let copy = sibling(path, &format!("{MARK}{newest}"));
     let write = || {
-        let scratch = Scratch::take(sibling(&copy, ".partial"), &copy, None)?;
-        scratch.fill(conn, path, &copy)?;
-        examine(&scratch.read()?, path, Care::Quick)?;
-        scratch.publish(&copy)
+        let atomic_file = AtomicFile::take(sibling(&copy, ".partial"), &copy, None)?;
+        atomic_file.fill(conn, path, &copy)?;
+        examine(&atomic_file.read()?, path, CheckLevel::Quick)?;
+        atomic_file.publish(&copy)
     };
     write().map_err(|e| StoreError::Keep { path: path.to_owned(), source: Box::new(e) })?;
-    Ok(Some(Kept { path: copy, schema }))
+    Ok(Some(PreMigrationBackup { path: copy, schema }))
 }
 
 /// Removes copies that are too many or too old.

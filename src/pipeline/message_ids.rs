@@ -19,7 +19,7 @@ const COUNTERS: usize = 10_000;
 
 /// What is known of all counters.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct MessageIdTracker {
     counters: HashMap<Counter, Known>,
     /// When Telegram last had no more updates than it gave: everything before is heard of.
     caught_up: Option<Instant>,
@@ -27,7 +27,7 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Recent ids that are surely not an ambiguous part.
+    /// Recent ids that are surely not a part in doubt.
     taken: BTreeSet<i64>,
     /// The highest id known.
     highest: i64,
@@ -48,7 +48,7 @@ pub(super) struct Candidates {
     pub worth_waiting: bool,
 }
 
-impl Ledger {
+impl MessageIdTracker {
     fn known(&mut self, chat: ChatId) -> &mut Known {
         let counter = chat.counter();
         if self.counters.len() >= COUNTERS && !self.counters.contains_key(&counter) {
@@ -106,14 +106,14 @@ impl Ledger {
         known.in_flight = known.in_flight.saturating_sub(1);
     }
 
-    /// Ids that a part can have whose attempt began at `floor`: upwards from there, and downwards
+    /// Ids that a part can have whose attempt began at `id_before`: upwards from there, and downwards
     /// from the first id that this process was given, which lies above it after a restart.
     /// `since`: when the attempt was over; the ids are all that are possible only if everything
     /// that people wrote until then is known.
     pub(super) fn candidates(
         &mut self,
         chat: ChatId,
-        floor: MessageId,
+        id_before: MessageId,
         since: Instant,
     ) -> Candidates {
         // In a private chat every message is heard of; in a group others may write unheard (privacy
@@ -121,10 +121,10 @@ impl Ledger {
         let caught_up = self.is_caught_up(since);
         let private = chat.counter() == Counter::Account;
         let known = self.known(chat);
-        let top = known.highest.max(floor.0) + MARGIN;
-        let mut up = (floor.0 + 1..=top).filter(|id| !known.taken.contains(id));
-        let below = known.first_own.unwrap_or(floor.0 + 1);
-        let mut down = (floor.0 + 1..below).rev().filter(|id| !known.taken.contains(id));
+        let top = known.highest.max(id_before.0) + MARGIN;
+        let mut up = (id_before.0 + 1..=top).filter(|id| !known.taken.contains(id));
+        let below = known.first_own.unwrap_or(id_before.0 + 1);
+        let mut down = (id_before.0 + 1..below).rev().filter(|id| !known.taken.contains(id));
         let mut seen = BTreeSet::new();
         let mut ids = Vec::new();
         let mut complete = false;
@@ -156,14 +156,17 @@ mod tests {
 
     #[test]
     fn probes_only_ids_that_nobody_else_has() {
-        let mut ledger = Ledger::default();
+        let mut message_ids = MessageIdTracker::default();
         for id in [10, 12, 13] {
-            ledger.heard(ChatId(8), MessageId(id));
+            message_ids.heard(ChatId(8), MessageId(id));
         }
         let since = Instant::now();
-        assert!(!ledger.candidates(CHAT, MessageId(10), since).complete, "not heard of all yet");
-        ledger.caught_up(since + std::time::Duration::from_millis(1));
-        let c = ledger.candidates(CHAT, MessageId(10), since);
+        assert!(
+            !message_ids.candidates(CHAT, MessageId(10), since).complete,
+            "not heard of all yet"
+        );
+        message_ids.caught_up(since + std::time::Duration::from_millis(1));
+        let c = message_ids.candidates(CHAT, MessageId(10), since);
         assert!(c.complete);
         assert_eq!(ids(&c)[0], 11);
         assert_eq!(ids(&c)[1], 14);
@@ -173,31 +176,31 @@ mod tests {
     #[test]
     fn in_a_supergroup_nothing_is_surely_lost() {
         let group = ChatId(-1_000_000_000_005);
-        let mut ledger = Ledger::default();
-        ledger.heard(group, MessageId(10));
+        let mut message_ids = MessageIdTracker::default();
+        message_ids.heard(group, MessageId(10));
         let since = Instant::now();
-        ledger.caught_up(since + std::time::Duration::from_millis(1));
-        assert!(!ledger.candidates(group, MessageId(10), since).complete);
+        message_ids.caught_up(since + std::time::Duration::from_millis(1));
+        assert!(!message_ids.candidates(group, MessageId(10), since).complete);
     }
 
     #[test]
     fn after_a_restart_the_first_own_id_is_the_nearest_ceiling() {
-        let mut ledger = Ledger::default();
-        ledger.heard(CHAT, MessageId(100));
-        ledger.sent(ChatId(9), MessageId(5002));
-        let c = ledger.candidates(CHAT, MessageId(100), Instant::now());
+        let mut message_ids = MessageIdTracker::default();
+        message_ids.heard(CHAT, MessageId(100));
+        message_ids.sent(ChatId(9), MessageId(5002));
+        let c = message_ids.candidates(CHAT, MessageId(100), Instant::now());
         assert!(!c.complete, "a gap of 5,000 is not probed whole");
         assert_eq!(ids(&c)[..4], [101, 5001, 102, 5000]);
     }
 
     #[test]
     fn while_the_stand_is_unknown_one_attempt_at_a_time() {
-        let mut ledger = Ledger::default();
-        assert!(ledger.begin(CHAT).is_some());
-        assert!(ledger.begin(ChatId(8)).is_none());
+        let mut message_ids = MessageIdTracker::default();
+        assert!(message_ids.begin(CHAT).is_some());
+        assert!(message_ids.begin(ChatId(8)).is_none());
         let group = ChatId(-1_000_000_000_005);
-        assert!(ledger.begin(group).is_some(), "a supergroup has its own counter");
-        ledger.sent(CHAT, MessageId(5));
-        assert!(ledger.begin(ChatId(8)).is_some());
+        assert!(message_ids.begin(group).is_some(), "a supergroup has its own counter");
+        message_ids.sent(CHAT, MessageId(5));
+        assert!(message_ids.begin(ChatId(8)).is_some());
     }
 }

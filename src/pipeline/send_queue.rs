@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ledger::Ledger;
+use super::message_ids::MessageIdTracker;
 use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
@@ -20,8 +20,8 @@ use crate::telegram::pace::{Pacer, Rates, Wait};
 const STAND_PAUSE: Duration = Duration::from_millis(10);
 
 /// All chats with parts to send.
-pub(super) struct Lanes {
-    map: HashMap<ChatId, Lane>,
+pub(super) struct SendQueue {
+    map: HashMap<ChatId, ChatQueue>,
     /// Chats that may have something to do now.
     ready: VecDeque<ChatId>,
     timers: BinaryHeap<Reverse<(Instant, ChatId)>>,
@@ -31,7 +31,7 @@ pub(super) struct Lanes {
 }
 
 #[derive(Default)]
-struct Lane {
+struct ChatQueue {
     /// Parts in memory, in order.
     queue: VecDeque<OpenPart>,
     /// One part is on its way.
@@ -41,7 +41,7 @@ struct Lane {
     on_disk: bool,
     /// They are being read.
     loading: bool,
-    /// Commits under way whose parts may be kept in memory, see [`Lanes::expect`].
+    /// Commits under way whose parts may be kept in memory, see [`SendQueue::expect`].
     expected: usize,
     /// Changes whenever parts are read from disk, moved or dropped there: what was committed
     /// before may then be known already, or gone.
@@ -50,8 +50,8 @@ struct Lane {
     goes_on_in: Option<ChatId>,
     /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
     not_before: Option<Instant>,
-    /// When the part in front became ambiguous.
-    doubtful_since: Option<Instant>,
+    /// When the part in front became in doubt.
+    in_doubt_since: Option<Instant>,
     /// Searches for it that were cut short.
     searches: u32,
 }
@@ -70,22 +70,22 @@ pub(super) enum Next {
 }
 
 /// What became of the part that was on its way.
-pub(super) enum After {
+pub(super) enum NextAction {
     /// It is settled; the next may follow.
-    Settled,
+    Continue,
     /// It is due again at that time.
-    Again(Box<OpenPart>, Instant),
-    /// Nobody knows; it was sent when `floor` was the highest id.
-    Doubtful(Box<OpenPart>, MessageId),
+    Retry(Box<OpenPart>, Instant),
+    /// Nobody knows; it was sent when `id_before` was the highest id.
+    InDoubt(Box<OpenPart>, MessageId),
     /// Still nobody knows, because the search was cut short.
-    StillDoubtful(Box<OpenPart>, MessageId),
+    StillInDoubt(Box<OpenPart>, MessageId),
     /// Its fate is known to be "not arrived", or is given up on: send it (again).
     Resend(Box<OpenPart>),
     /// Everything due in this chat was dropped.
     ShutOut,
 }
 
-impl Lanes {
+impl SendQueue {
     pub(super) fn new(pacer: Pacer, reconcile_after: Duration) -> Self {
         Self {
             map: HashMap::new(),
@@ -112,7 +112,7 @@ impl Lanes {
     /// A part that an earlier process left behind, of unknown fate.
     pub(super) fn left_behind(&mut self, part: OpenPart, now: Instant) {
         let lane = self.map.entry(part.chat).or_default();
-        lane.doubtful_since = Some(now);
+        lane.in_doubt_since = Some(now);
         lane.not_before = Some(now + self.reconcile_after);
         self.ready.push_back(part.chat);
         lane.queue.push_back(part);
@@ -134,7 +134,7 @@ impl Lanes {
     }
 
     /// A commit is about to store due parts of `chat`. What is answered has to be given to
-    /// [`Lanes::offer`] afterwards, with the parts or without.
+    /// [`SendQueue::offer`] afterwards, with the parts or without.
     pub(super) fn expect(&mut self, chat: ChatId) -> u64 {
         let lane = self.map.entry(chat).or_default();
         lane.expected += 1;
@@ -164,7 +164,7 @@ impl Lanes {
     pub(super) fn follow(
         &mut self,
         chat: ChatId,
-        ledger: &mut Ledger,
+        message_ids: &mut MessageIdTracker,
         now: Instant,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         // Others that wait have their turn first.
@@ -175,14 +175,14 @@ impl Lanes {
         if lane.queue.front()?.state != PartState::Due {
             return None;
         }
-        let floor = ledger.begin(chat)?;
+        let id_before = message_ids.begin(chat)?;
         if self.pacer.take(chat, now).is_err() {
-            ledger.end(chat);
+            message_ids.end(chat);
             return None;
         }
         lane.settled();
         let part = lane.queue.pop_front()?;
-        Some((Box::new(part), floor))
+        Some((Box::new(part), id_before))
     }
 
     /// Whether nothing is on its way and nothing could be sent right now.
@@ -194,7 +194,7 @@ impl Lanes {
     pub(super) fn reserve(
         &mut self,
         chat: ChatId,
-        ledger: &mut Ledger,
+        message_ids: &mut MessageIdTracker,
         now: Instant,
     ) -> Option<MessageId> {
         if self.in_flight >= limits::SENDS_AT_ONCE || !self.ready.is_empty() {
@@ -205,18 +205,18 @@ impl Lanes {
         if lane.busy || lane.loading || lane.on_disk || !lane.queue.is_empty() || waits {
             return None;
         }
-        let floor = ledger.begin(chat)?;
+        let id_before = message_ids.begin(chat)?;
         if self.pacer.take(chat, now).is_err() {
-            ledger.end(chat);
+            message_ids.end(chat);
             return None;
         }
         lane.busy = true;
         self.in_flight += 1;
-        Some(floor)
+        Some(id_before)
     }
 
     /// The next thing to do.
-    pub(super) fn next(&mut self, ledger: &mut Ledger, now: Instant) -> Next {
+    pub(super) fn next(&mut self, message_ids: &mut MessageIdTracker, now: Instant) -> Next {
         while let Some(Reverse((at, chat))) = self.timers.peek().copied() {
             if at > now {
                 break;
@@ -226,7 +226,7 @@ impl Lanes {
         }
         while self.in_flight < limits::SENDS_AT_ONCE {
             let Some(chat) = self.ready.front().copied() else { break };
-            match self.look(chat, ledger, now) {
+            match self.look(chat, message_ids, now) {
                 Look::Nothing => {
                     self.ready.pop_front();
                 }
@@ -249,7 +249,7 @@ impl Lanes {
         Next::Sleep(self.timers.peek().map(|Reverse((at, _))| *at))
     }
 
-    fn look(&mut self, chat: ChatId, ledger: &mut Ledger, now: Instant) -> Look {
+    fn look(&mut self, chat: ChatId, message_ids: &mut MessageIdTracker, now: Instant) -> Look {
         let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
         if lane.busy || lane.loading {
             return Look::Nothing;
@@ -269,24 +269,26 @@ impl Lanes {
             }
             return Look::Nothing;
         };
-        if let PartState::Sending { floor, .. } = head.state {
+        if let PartState::Sending { id_before, .. } = head.state {
             // The stand of the counter makes the search short; it is worth some patience.
-            let since = lane.doubtful_since.unwrap_or(now);
+            let since = lane.in_doubt_since.unwrap_or(now);
             let patience = since + self.reconcile_after * 4;
-            if !ledger.is_fresh(chat) && now < patience {
+            if !message_ids.is_fresh(chat) && now < patience {
                 return Look::Later((now + STAND_PAUSE * 5).min(patience));
             }
             lane.busy = true;
             return match lane.queue.pop_front() {
-                Some(part) => Look::Go(Next::Reconcile(Box::new(part), floor, since)),
+                Some(part) => Look::Go(Next::Reconcile(Box::new(part), id_before, since)),
                 None => Look::Nothing,
             };
         }
-        let Some(floor) = ledger.begin(chat) else { return Look::Later(now + STAND_PAUSE) };
+        let Some(id_before) = message_ids.begin(chat) else {
+            return Look::Later(now + STAND_PAUSE);
+        };
         match self.pacer.take(chat, now) {
             Ok(()) => {}
             Err(wait) => {
-                ledger.end(chat);
+                message_ids.end(chat);
                 return match wait {
                     Wait::Overall(at) => Look::Hold(at),
                     Wait::Chat(at) => Look::Later(at),
@@ -295,38 +297,38 @@ impl Lanes {
         }
         lane.busy = true;
         match lane.queue.pop_front() {
-            Some(part) => Look::Go(Next::Send(Box::new(part), floor)),
+            Some(part) => Look::Go(Next::Send(Box::new(part), id_before)),
             None => Look::Nothing,
         }
     }
 
     /// The part of `chat` that was on its way has come to something.
-    pub(super) fn done(&mut self, chat: ChatId, after: After, now: Instant) {
+    pub(super) fn done(&mut self, chat: ChatId, after: NextAction, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let lane = self.map.entry(chat).or_default();
         lane.busy = false;
         self.ready.extend(lane.goes_on_in.take());
         match after {
-            After::Settled => lane.settled(),
-            After::Again(mut part, at) => {
+            NextAction::Continue => lane.settled(),
+            NextAction::Retry(mut part, at) => {
                 part.state = PartState::Due;
                 lane.queue.push_front(*part);
                 lane.not_before = Some(at);
             }
-            After::Doubtful(mut part, floor) => {
-                part.state = PartState::Sending { floor, at_ms: 0 };
+            NextAction::InDoubt(mut part, id_before) => {
+                part.state = PartState::Sending { id_before, at_ms: 0 };
                 lane.queue.push_front(*part);
-                lane.doubtful_since.get_or_insert(now);
+                lane.in_doubt_since.get_or_insert(now);
                 lane.not_before = Some(now + self.reconcile_after);
             }
-            After::StillDoubtful(mut part, floor) => {
-                part.state = PartState::Sending { floor, at_ms: 0 };
+            NextAction::StillInDoubt(mut part, id_before) => {
+                part.state = PartState::Sending { id_before, at_ms: 0 };
                 lane.queue.push_front(*part);
                 lane.searches += 1;
                 let pause = backoff(lane.searches, self.reconcile_after, limits::SEND_BACKOFF_MAX);
                 lane.not_before = Some(now + pause);
             }
-            After::Resend(mut part) => {
+            NextAction::Resend(mut part) => {
                 part.state = PartState::Due;
                 // A server that never gives a usable answer is not asked ever faster.
                 if part.attempts > 1 {
@@ -335,10 +337,10 @@ impl Lanes {
                         Some(now + backoff(part.attempts, self.reconcile_after, longest));
                 }
                 lane.queue.push_front(*part);
-                lane.doubtful_since = None;
+                lane.in_doubt_since = None;
                 lane.searches = 0;
             }
-            After::ShutOut => {
+            NextAction::ShutOut => {
                 lane.queue.clear();
                 // What was stored since then is still there.
                 lane.on_disk = true;
@@ -382,10 +384,10 @@ enum Look {
     Go(Next),
 }
 
-impl Lane {
+impl ChatQueue {
     /// Nothing keeps the next part from leaving.
     fn settled(&mut self) {
-        self.doubtful_since = None;
+        self.in_doubt_since = None;
         self.searches = 0;
         self.not_before = None;
     }
@@ -398,16 +400,19 @@ mod tests {
     #[test]
     fn what_is_stored_while_the_disk_is_read_is_read_next() {
         let chat = ChatId(5);
-        let mut ledger = Ledger::default();
-        let mut lanes = Lanes::new(Pacer::new(None), Duration::ZERO);
+        let mut message_ids = MessageIdTracker::default();
+        let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
         let now = Instant::now();
-        lanes.fill(chat);
-        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
-        assert!(lanes.reserve(chat, &mut ledger, now).is_none(), "nothing overtakes them");
-        lanes.fill(chat);
-        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
-        assert!(matches!(lanes.next(&mut ledger, now), Next::Load(..)));
-        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
-        assert!(matches!(lanes.next(&mut ledger, now), Next::Sleep(None)));
+        send_queue.fill(chat);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+        assert!(
+            send_queue.reserve(chat, &mut message_ids, now).is_none(),
+            "nothing overtakes them"
+        );
+        send_queue.fill(chat);
+        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Sleep(None)));
     }
 }

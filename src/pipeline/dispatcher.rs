@@ -15,26 +15,26 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Shared, think};
-use crate::model::beat::Loop;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
+use crate::model::liveness::Loop;
 use crate::store::Queued;
 
 /// The stage that hands out work.
-pub struct Chats {
+pub struct Dispatcher {
     shared: Arc<Shared>,
     delivery: Delivery,
     /// Everything up to here has been looked at.
     cursor: InboxSeq,
-    lanes: HashMap<Option<ChatId>, Lane>,
+    send_queue: HashMap<Option<ChatId>, ChatQueue>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     running: usize,
 }
 
 /// One chat's updates.
 #[derive(Default)]
-struct Lane {
+struct ChatQueue {
     queue: VecDeque<Queued>,
     /// Questions that wait for `/resume`, in order.
     held: Vec<Queued>,
@@ -64,14 +64,14 @@ struct Ended {
     done: bool,
 }
 
-impl Chats {
+impl Dispatcher {
     /// A stage that begins with the oldest update that is not done.
     pub fn new(shared: Arc<Shared>, delivery: Delivery) -> Self {
         Self {
             shared,
             delivery,
             cursor: InboxSeq(0),
-            lanes: HashMap::new(),
+            send_queue: HashMap::new(),
             ended: mpsc::unbounded_channel(),
             running: 0,
         }
@@ -82,13 +82,13 @@ impl Chats {
         let (drain, halt) = (self.shared.tasks.drain().clone(), self.shared.tasks.halt().clone());
         let shared = Arc::clone(&self.shared);
         while !drain.is_cancelled() {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
+            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             // Registered before the table is looked at, so that no wake-up is missed.
             let filled = shared.inbox_filled.notified();
             if self.step().await > 0 {
                 // More may wait; workers that ended meanwhile come first.
                 while let Ok(ended) = self.ended.1.try_recv() {
-                    self.settle(ended);
+                    self.record_delivery(ended);
                 }
                 continue;
             }
@@ -98,15 +98,15 @@ impl Chats {
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
                 () = shared.resumed.notified() => self.resume(),
                 Some(ended) = self.ended.1.recv() => {
-                    self.settle(ended);
+                    self.record_delivery(ended);
                     while let Ok(ended) = self.ended.1.try_recv() {
-                        self.settle(ended);
+                        self.record_delivery(ended);
                     }
                 }
             }
         }
         while self.running > 0 {
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
+            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
@@ -124,10 +124,12 @@ impl Chats {
         let shared = Arc::clone(&self.shared);
         let read = || async {
             // A disk that refuses is a turn as well: a restart would not mend it.
-            shared.vitals.turn(Loop::Chats, limits::IDLE_TURN);
+            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             shared.store.new_updates(cursor, limits::CLAIM_BATCH)
         };
-        let Some(batch) = self.shared.insist("read the inbox", read).await else { return 0 };
+        let Some(batch) = self.shared.retry_until_stored("read the inbox", read).await else {
+            return 0;
+        };
         let count = batch.len();
         let mut chats = Vec::new();
         for queued in batch {
@@ -143,7 +145,7 @@ impl Chats {
     }
 
     fn place(&mut self, queued: Queued) {
-        let lane = self.lanes.entry(queued.update.chat()).or_default();
+        let lane = self.send_queue.entry(queued.update.chat()).or_default();
         if is_cancel(&queued, &self.shared.me.username)
             && let Some(from) = queued.update.from().map(|p| p.id)
         {
@@ -183,7 +185,7 @@ impl Chats {
         if self.shared.tasks.drain().is_cancelled() {
             return;
         }
-        let Some(lane) = self.lanes.get_mut(&chat) else { return };
+        let Some(lane) = self.send_queue.get_mut(&chat) else { return };
         if lane.running.is_some() {
             return;
         }
@@ -226,14 +228,14 @@ impl Chats {
         }
         let Some(queued) = lane.queue.pop_front() else {
             if !lane.on_disk && lane.held.is_empty() {
-                self.lanes.remove(&chat);
+                self.send_queue.remove(&chat);
             }
             return;
         };
         let from = queued.update.from().map(|p| p.id);
         let question =
             matches!(route(&queued.update, &self.shared.me.username), Route::Question { .. })
-                || matches!(queued.update.event, crate::model::message::Event::Press(_));
+                || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
         let cancel = CancellationToken::new();
         let dead = from
             .and_then(|user| lane.cancelled.get(&user))
@@ -271,7 +273,7 @@ impl Chats {
         });
     }
 
-    fn settle(&mut self, ended: Ended) {
+    fn record_delivery(&mut self, ended: Ended) {
         self.running -= 1;
         if ended.done {
             let before = self.shared.backlog.fetch_sub(1, Ordering::Relaxed);
@@ -280,7 +282,7 @@ impl Chats {
                 self.shared.inbox_drained.notify_one();
             }
         }
-        if let Some(lane) = self.lanes.get_mut(&ended.chat) {
+        if let Some(lane) = self.send_queue.get_mut(&ended.chat) {
             lane.running = None;
             lane.held.extend(ended.held);
         }
@@ -292,7 +294,7 @@ impl Chats {
     }
 
     fn release(&mut self, chat: Option<ChatId>) {
-        if let Some(lane) = self.lanes.get_mut(&chat) {
+        if let Some(lane) = self.send_queue.get_mut(&chat) {
             for old in std::mem::take(&mut lane.held).into_iter().rev() {
                 lane.queue.push_front(old);
             }
@@ -300,7 +302,7 @@ impl Chats {
     }
 
     fn resume(&mut self) {
-        let chats: Vec<_> = self.lanes.keys().copied().collect();
+        let chats: Vec<_> = self.send_queue.keys().copied().collect();
         for chat in chats {
             self.release(chat);
             self.start(chat);

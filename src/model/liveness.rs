@@ -12,7 +12,7 @@ pub enum Loop {
     /// Polls Telegram.
     Intake,
     /// Hands updates to workers.
-    Chats,
+    Dispatcher,
     /// Sends parts.
     Deliver,
     /// Writes to the state file; turned by a probe that goes the way of every write.
@@ -24,13 +24,13 @@ pub enum Loop {
 impl Loop {
     /// All loops, in the order of an update's way.
     pub const ALL: [Self; 5] =
-        [Self::Intake, Self::Chats, Self::Deliver, Self::Store, Self::Supervise];
+        [Self::Intake, Self::Dispatcher, Self::Deliver, Self::Store, Self::Supervise];
 
     /// Its name in logs, metrics and the heartbeat.
     pub fn name(self) -> &'static str {
         match self {
             Self::Intake => "intake",
-            Self::Chats => "chats",
+            Self::Dispatcher => "chats",
             Self::Deliver => "deliver",
             Self::Store => "store",
             Self::Supervise => "supervise",
@@ -41,11 +41,11 @@ impl Loop {
 /// When each loop turned last, and when it is due. Times are milliseconds since a start that the
 /// owner defines.
 #[derive(Debug, Default)]
-pub struct Beats([Beat; 5]);
+pub struct Liveness([Tick; 5]);
 
 #[derive(Debug, Default)]
-struct Beat {
-    turned_ms: AtomicU64,
+struct Tick {
+    ticked_ms: AtomicU64,
     /// Zero while the loop does not run.
     due_ms: AtomicU64,
 }
@@ -61,13 +61,13 @@ pub struct Overdue {
     pub late_ms: u64,
 }
 
-impl Beats {
+impl Liveness {
     /// The loop turned at `now_ms` and will turn again within `within`.
-    pub fn turn(&self, looping: Loop, now_ms: u64, within: Duration) {
+    pub fn tick(&self, looping: Loop, now_ms: u64, within: Duration) {
         let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        let beat = &self.0[looping as usize];
-        beat.turned_ms.store(now_ms, Ordering::Relaxed);
-        beat.due_ms.store(now_ms.saturating_add(within).max(1), Ordering::Relaxed);
+        let tick = &self.0[looping as usize];
+        tick.ticked_ms.store(now_ms, Ordering::Relaxed);
+        tick.due_ms.store(now_ms.saturating_add(within).max(1), Ordering::Relaxed);
     }
 
     /// The loop ended, and nobody waits for it any more.
@@ -77,9 +77,9 @@ impl Beats {
 
     /// Milliseconds since a running loop turned.
     pub fn silent_ms(&self, looping: Loop, now_ms: u64) -> Option<u64> {
-        let beat = &self.0[looping as usize];
-        let running = beat.due_ms.load(Ordering::Relaxed) > 0;
-        running.then(|| now_ms.saturating_sub(beat.turned_ms.load(Ordering::Relaxed)))
+        let tick = &self.0[looping as usize];
+        let running = tick.due_ms.load(Ordering::Relaxed) > 0;
+        running.then(|| now_ms.saturating_sub(tick.ticked_ms.load(Ordering::Relaxed)))
     }
 
     /// The loop that is late by most.
@@ -100,16 +100,16 @@ mod tests {
 
     #[test]
     fn the_latest_loop_is_named_and_ended_loops_are_not() {
-        let beats = Beats::default();
-        assert_eq!(beats.overdue(1_000_000), None, "nothing runs yet");
-        beats.turn(Loop::Intake, 1000, Duration::from_secs(60));
-        beats.turn(Loop::Deliver, 1000, Duration::from_secs(5));
-        assert_eq!(beats.overdue(6000), None);
-        let late = beats.overdue(7000).expect("deliver is late");
+        let liveness = Liveness::default();
+        assert_eq!(liveness.overdue(1_000_000), None, "nothing runs yet");
+        liveness.tick(Loop::Intake, 1000, Duration::from_secs(60));
+        liveness.tick(Loop::Deliver, 1000, Duration::from_secs(5));
+        assert_eq!(liveness.overdue(6000), None);
+        let late = liveness.overdue(7000).expect("deliver is late");
         assert_eq!((late.looping, late.silent_ms, late.late_ms), (Loop::Deliver, 6000, 1000));
-        beats.turn(Loop::Deliver, 7000, Duration::from_secs(5));
-        assert_eq!(beats.overdue(7000), None);
-        beats.end(Loop::Deliver);
-        assert_eq!(beats.overdue(90_000).map(|o| o.looping), Some(Loop::Intake));
+        liveness.tick(Loop::Deliver, 7000, Duration::from_secs(5));
+        assert_eq!(liveness.overdue(7000), None);
+        liveness.end(Loop::Deliver);
+        assert_eq!(liveness.overdue(90_000).map(|o| o.looping), Some(Loop::Intake));
     }
 }

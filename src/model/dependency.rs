@@ -4,11 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 /// Shared by whoever calls the dependency. Times are milliseconds since the start of the process.
 #[derive(Debug, Default)]
-pub struct Streak(Mutex<Run>);
+pub struct DependencyHealth(Mutex<DependencyState>);
 
 /// A streak at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct DependencyState {
     /// When a call worked last.
     pub worked_ms: Option<u64>,
     /// The same as Unix milliseconds.
@@ -23,12 +23,13 @@ pub struct Run {
     pub class: Option<&'static str>,
 }
 
-impl Streak {
+impl DependencyHealth {
     /// A call worked. `now_ms` since the start, `at_ms` since the Unix epoch.
     pub fn worked(&self, now_ms: u64, at_ms: i64) {
         let worked = (Some(now_ms), Some(at_ms), Some(now_ms));
         let (worked_ms, worked_at_ms, tried_ms) = worked;
-        *self.run() = Run { worked_ms, worked_at_ms, tried_ms, ..Run::default() };
+        *self.run() =
+            DependencyState { worked_ms, worked_at_ms, tried_ms, ..DependencyState::default() };
     }
 
     /// A call failed.
@@ -41,11 +42,11 @@ impl Streak {
     }
 
     /// How it stands.
-    pub fn read(&self) -> Run {
+    pub fn read(&self) -> DependencyState {
         *self.run()
     }
 
-    fn run(&self) -> std::sync::MutexGuard<'_, Run> {
+    fn run(&self) -> std::sync::MutexGuard<'_, DependencyState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_success_ends_the_streak() {
-        let streak = Streak::default();
+        let streak = DependencyHealth::default();
         streak.failed(10, "timeout");
         streak.failed(20, "server");
         let run = streak.read();

@@ -11,7 +11,7 @@ use crate::model::swap::Swap;
 
 /// Shared by the supervisor, which writes, and everybody who shows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Inner>);
+pub struct ReportHub(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -23,7 +23,7 @@ struct Inner {
     thresholds: Swap<Option<Thresholds>>,
 }
 
-impl Board {
+impl ReportHub {
     /// Nothing was seen yet.
     pub fn new() -> Self {
         Self::default()

@@ -6,7 +6,7 @@ const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// Every form of `secret` but itself in which it can stand in the middle of an encoded text: a
 /// handful of strings, each without the characters that depend on what stands around it.
-pub fn disguises(secret: &str) -> Vec<String> {
+pub fn encoded_forms(secret: &str) -> Vec<String> {
     let percents = [(false, false), (false, true), (true, false), (true, true)];
     let percents = percents.map(|(every, upper)| percent(secret, every, upper));
     let base64s = [STANDARD, URL_SAFE].into_iter().flat_map(|alphabet| {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn each_encoding_of_a_text_that_holds_the_secret_holds_a_disguise() {
-        let all = disguises("secret:key?~");
+        let all = encoded_forms("secret:key?~");
         for encoded in [
             "/bot%3Fsecret%3Akey%3F%7E/getMe",
             "secret%3akey%3f%7e",

@@ -4,11 +4,11 @@ use crate::model::ids::{MessageId, PartId};
 
 /// What became of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
+pub enum DeliveryOutcome {
     /// It arrived.
     Sent(MessageId),
     /// It surely did not arrive and is due again.
-    Again {
+    Retry {
         /// Not before, Unix milliseconds.
         due_ms: i64,
         /// Why, as a short word.
@@ -20,9 +20,9 @@ pub enum Settlement {
 
 /// One part and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct DeliveryRecord {
     /// Which part.
     pub id: PartId,
     /// What became of it.
-    pub outcome: Settlement,
+    pub outcome: DeliveryOutcome,
 }

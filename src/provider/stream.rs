@@ -1,6 +1,6 @@
 //! A stream of events becomes an answer, in whichever dialect it is spoken.
 //!
-//! Invariants: exactly one [`Piece::Done`] or one error comes last; `Done` only when the server
+//! Invariants: exactly one [`Event::Done`] or one error comes last; `Done` only when the server
 //! said why the model stopped; no more than `ANSWER_BYTES` of text.
 
 use std::time::Duration;
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Answering;
 use super::failure::ProviderError;
-use super::wire::Events;
-use crate::model::conversation::{Finished, Piece, StopReason};
+use super::http::Events;
+use crate::model::conversation::{Event, Finished, StopReason};
 use crate::model::limits::ANSWER_BYTES;
 
 /// Once the model has finished, only the count of tokens can follow; it is not worth a long wait.
@@ -58,25 +58,25 @@ struct Reading<D> {
 }
 
 /// Reads an answer to its end.
-pub(super) fn answer(events: Events, dialect: impl Dialect) -> Answering {
-    let reading = Reading { events, dialect, room: ANSWER_BYTES, over: false };
-    stream::unfold(reading, |mut reading| async move {
-        if reading.over {
+pub(super) fn answer_events(events: Events, dialect: impl Dialect) -> Answering {
+    let stream = Reading { events, dialect, room: ANSWER_BYTES, over: false };
+    stream::unfold(stream, |mut stream| async move {
+        if stream.over {
             return None;
         }
-        let piece = reading.next().await;
-        reading.over = !matches!(piece, Ok(Piece::Text(_)));
-        Some((piece, reading))
+        let piece = stream.next().await;
+        stream.over = !matches!(piece, Ok(Event::Text(_)));
+        Some((piece, stream))
     })
     .boxed()
 }
 
 impl<D: Dialect> Reading<D> {
-    async fn next(&mut self) -> Result<Piece, ProviderError> {
+    async fn next(&mut self) -> Result<Event, ProviderError> {
         loop {
             if self.room == 0 {
                 let finished = self.dialect.finished().unwrap_or_default();
-                return Ok(Piece::Done(Finished { reason: StopReason::Length, ..finished }));
+                return Ok(Event::Done(Finished { reason: StopReason::Length, ..finished }));
             }
             let next = self.events.next();
             let event = if self.dialect.finished().is_some() {
@@ -94,7 +94,7 @@ impl<D: Dialect> Reading<D> {
             }
             match self.dialect.event(&data) {
                 Ok(Step::Text(text)) if text.is_empty() => {}
-                Ok(Step::Text(text)) => return Ok(Piece::Text(self.cut(text))),
+                Ok(Step::Text(text)) => return Ok(Event::Text(self.cut(text))),
                 Ok(Step::Over) => return self.end(ProviderError::Cut),
                 Err(error) => return self.end(error),
             }
@@ -102,8 +102,8 @@ impl<D: Dialect> Reading<D> {
     }
 
     /// Done if the model had finished: what breaks after that breaks nothing.
-    fn end(&self, error: ProviderError) -> Result<Piece, ProviderError> {
-        self.dialect.finished().map(Piece::Done).ok_or(error)
+    fn end(&self, error: ProviderError) -> Result<Event, ProviderError> {
+        self.dialect.finished().map(Event::Done).ok_or(error)
     }
 
     fn cut(&mut self, mut text: String) -> String {

@@ -13,7 +13,7 @@ use super::scrub::Scrubber;
 
 /// An error as a server worded it. Not for logs before it is scrubbed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Complaint {
+pub(super) struct ErrorBody {
     /// Status named inside the body, for errors that come after a 200.
     status: Option<u16>,
     /// Type, code and the like in lower case, between spaces.
@@ -22,7 +22,7 @@ pub(super) struct Complaint {
     message: String,
 }
 
-impl Complaint {
+impl ErrorBody {
     /// Reads the body of a refusal.
     pub(super) fn of_body(body: &str) -> Self {
         let body = body.trim();
@@ -75,20 +75,20 @@ impl Complaint {
             Some(error @ Value::Object(_)) => error,
             _ => value,
         };
-        let mut complaint = Self { message: message(value, inner), ..Self::default() };
+        let mut error_body = Self { message: message(value, inner), ..Self::default() };
         for key in ["type", "code", "status", "param"] {
             match inner.get(key) {
-                Some(Value::String(word)) => complaint.words += &word.to_lowercase(),
+                Some(Value::String(word)) => error_body.words += &word.to_lowercase(),
                 Some(Value::Number(number)) => {
                     let status = number.as_u64().filter(|status| (400..600).contains(status));
                     let status = status.and_then(|status| u16::try_from(status).ok());
-                    complaint.status = complaint.status.or(status);
+                    error_body.status = error_body.status.or(status);
                 }
                 _ => continue,
             }
-            complaint.words.push(' ');
+            error_body.words.push(' ');
         }
-        complaint
+        error_body
     }
 
     fn detail(&self, scrubber: &Scrubber) -> String {
@@ -168,11 +168,11 @@ fn message(outer: &Value, inner: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::conversation::Ask;
+    use crate::model::conversation::ChatRequest;
     use crate::provider::prompt::compose;
 
     fn scrubber() -> Scrubber {
-        Scrubber { secrets: [].into(), said: compose(&Ask::default()).into() }
+        Scrubber { secrets: [].into(), said: compose(&ChatRequest::default()).into() }
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         ];
         let scrubber = scrubber();
         for (status, body, refusal, detail) in table {
-            let error = Complaint::of_body(body).refused(*status, None, &scrubber);
+            let error = ErrorBody::of_body(body).refused(*status, None, &scrubber);
             let expected = ProviderError::Status {
                 status: *status,
                 retry_after: None,
@@ -248,14 +248,14 @@ mod tests {
     fn a_filter_is_not_our_fault() {
         let body = r#"{"error":{"message":"x","code":"content_filter","status":400}}"#;
         let scrubber = scrubber();
-        let error = Complaint::of_body(body).refused(400, None, &scrubber);
+        let error = ErrorBody::of_body(body).refused(400, None, &scrubber);
         assert_eq!(error, ProviderError::Filtered);
     }
 
     #[test]
     fn only_errors_are_errors() {
         let within = |text: &str| {
-            Complaint::within(&serde_json::from_str(text).unwrap())
+            ErrorBody::within(&serde_json::from_str(text).unwrap())
                 .map(|found| found.refusal(found.status))
         };
         assert_eq!(within(r#"{"choices":[],"error":null}"#), None);

@@ -14,7 +14,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::complaint::Complaint;
+use super::error_body::ErrorBody;
 use super::failure::ProviderError;
 use super::scrub::Scrubber;
 use crate::model::failure::chain;
@@ -122,7 +122,7 @@ pub(super) async fn post(
     let status = response.status().as_u16();
     let wait = retry_after(response.headers());
     let body = bounded_text(response).await;
-    let error = Complaint::of_body(&body).refused(status, wait, scrubber);
+    let error = ErrorBody::of_body(&body).refused(status, wait, scrubber);
     Err(Refused { error, body })
 }
 
@@ -232,7 +232,7 @@ fn pieces(
 /// The body of a refusal as far as it comes in time; half of it is better than none.
 async fn bounded_text(response: Response) -> String {
     let mut body = Vec::new();
-    let reading = async {
+    let stream = async {
         let mut chunks = response.bytes_stream();
         while let Some(Ok(chunk)) = chunks.next().await {
             body.extend_from_slice(&chunk);
@@ -242,7 +242,7 @@ async fn bounded_text(response: Response) -> String {
         }
     };
     // An error here means that the time is over, and what was read stays read.
-    let _ = tokio::time::timeout(COMPLAINT_TIMEOUT, reading).await;
+    let _ = tokio::time::timeout(COMPLAINT_TIMEOUT, stream).await;
     body.truncate(COMPLAINT_BYTES);
     String::from_utf8_lossy(&body).into_owned()
 }

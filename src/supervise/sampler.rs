@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
-use crate::model::beat::Loop;
 use crate::model::histogram::Buckets;
+use crate::model::liveness::Loop;
 use crate::model::vitals::Vitals;
 
 /// After this long without a 409 the next one is another matter: twice what makes a finding, within
@@ -49,7 +49,7 @@ pub struct Told {
 
 /// Remembers what one reading has to know of those before it.
 #[derive(Debug, Default)]
-pub struct Gauge {
+pub struct Sampler {
     window: Window,
     /// The two clocks at the last reading.
     clocks: Option<(u64, i64)>,
@@ -67,7 +67,7 @@ struct Jump {
     by_ms: i64,
 }
 
-impl Gauge {
+impl Sampler {
     /// Nothing was read yet.
     pub fn new() -> Self {
         Self::default()
@@ -191,7 +191,7 @@ mod tests {
         1_700_000_000_000 + s as i64 * 1000 + off_ms
     }
 
-    fn read(gauge: &mut Gauge, s: u64, off_ms: i64, told: Told) -> Reading {
+    fn read(gauge: &mut Sampler, s: u64, off_ms: i64, told: Told) -> Reading {
         gauge.read_at(s * 1000, wall(s, off_ms), &Vitals::default(), told)
     }
 
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_jump_of_the_clock_is_told_once_and_makes_nothing_old() {
         for off_ms in [DAY_MS, -DAY_MS] {
-            let mut gauge = Gauge::new();
+            let mut gauge = Sampler::new();
             let before = wall(8, 0);
             let age = |reading: Reading| reading.inbox.and_then(|d| d.oldest_ms);
             let reading = read(&mut gauge, 10, 0, stored(before));
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn drift_is_no_jump() {
-        let mut gauge = Gauge::new();
+        let mut gauge = Sampler::new();
         for s in 0..100 {
             let reading = read(&mut gauge, s * 5, s as i64 * 10, Told::default());
             assert_eq!(reading.clock_jump_ms, 0);
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn conflicts_between_polls_that_work_are_one_spell() {
-        let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
         let mut at = |s: u64, conflicts: u64| {
             vitals.conflicts.add(conflicts);
             // Each is followed by a poll that works, because two programs take turns.
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
         for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
-            let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+            let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
             vitals.conflicts.add_one();
             let mut goes_on = |s: u64| {
                 let told = Told { conflict: Some(Duration::from_secs(after_s)), ..Told::default() };
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn after_a_full_backlog_polling_gets_its_time() {
-        let (mut gauge, vitals) = (Gauge::new(), Vitals::default());
+        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
         let mut stalled = |s: u64, full: bool| {
             vitals.backlog_full.store(full, Ordering::Relaxed);
             let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
@@ -284,10 +284,10 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_unknown() {
-        let reading = read(&mut Gauge::new(), 1, 0, Told::default());
+        let reading = read(&mut Sampler::new(), 1, 0, Told::default());
         assert_eq!((reading.inbox, reading.outbox, reading.processed_at_ms), (None, None, None));
         let empty = Told { inbox: Some((0, None)), ..Told::default() };
-        let reading = read(&mut Gauge::new(), 1, 0, empty);
+        let reading = read(&mut Sampler::new(), 1, 0, empty);
         assert_eq!(reading.inbox, Some(Depth::default()));
     }
 }

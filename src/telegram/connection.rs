@@ -13,13 +13,13 @@ use serde::de::{DeserializeOwned, Error as _};
 use crate::model::limits;
 
 /// A client and the address with the token. No `Debug`: it would show the token.
-pub(super) struct Line {
+pub(super) struct Connection {
     pub(super) url: String,
     pub(super) http: reqwest::Client,
 }
 
 #[async_trait]
-impl AsyncTelegramApi for Line {
+impl AsyncTelegramApi for Connection {
     type Error = Error;
 
     async fn request<Params, Output>(
