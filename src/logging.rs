@@ -20,9 +20,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::model::catalog;
-use crate::model::disguise::disguises;
+use crate::model::encoded_forms::encoded_forms;
 use crate::model::swap::Swap;
+use crate::observe::catalog;
 
 /// Secrets shorter than this are not searched for: they would strike out ordinary words.
 const SHORTEST: usize = 8;
@@ -186,7 +186,7 @@ impl Scrubber {
             all.push(secret);
         }
         all.retain(|s| s.expose_secret().len() >= SHORTEST);
-        let encoded = all.iter().flat_map(|s| disguises(s.expose_secret()));
+        let encoded = all.iter().flat_map(|s| encoded_forms(s.expose_secret()));
         let encoded = encoded.filter(|form| form.len() >= SHORTEST).map(SecretString::from);
         Self { encoded: encoded.collect(), plain: all }
     }
@@ -272,7 +272,7 @@ mod tests {
         let layer = tracing_subscriber::fmt::layer().fmt_fields(WithoutIds);
         let layer = layer.with_ansi(false).with_target(false).with_writer(move || writer.clone());
         tracing::subscriber::with_default(Registry::default().with(layer), || {
-            let id = catalog::Entry::Ready.id();
+            let id = catalog::JournalEvent::Ready.id();
             tracing::info!(message_id = id, finding = "cpu_high", chat_id = 7, "words");
             tracing::info!(message_id = Some(id), error = %"bad", "more");
         });

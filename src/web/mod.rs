@@ -36,9 +36,9 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Timings;
-use crate::supervise::Board;
+use crate::supervise::ReportHub;
 
 /// The endpoint, bound and not yet answering.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Web {
 /// What the endpoint shows, and who may see it.
 pub struct Parts {
     /// Where the last report hangs.
-    pub board: Board,
+    pub report_hub: ReportHub,
     /// What the stages write.
     pub vitals: Arc<Vitals>,
     /// Who this is; it may change.

@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{About, Parts, Web, WebError};
-use crate::model::finding::{Finding, Kind, Verdict};
 use crate::model::limits;
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
-use crate::supervise::{Board, Depth, Phase, Reading, Report, System};
+use crate::observe::finding::{Finding, Kind, Verdict};
+use crate::observe::vitals::Vitals;
+use crate::supervise::{Depth, Phase, Reading, Report, ReportHub, System};
 
 const TOKEN: &str = "0123456789abcdef-admin";
 
@@ -23,7 +23,7 @@ const LOOPBACK: &str = "127.0.0.1:0";
 const EVERYWHERE: &str = "0.0.0.0:0";
 
 struct Stage {
-    board: Board,
+    report_hub: ReportHub,
     vitals: Arc<Vitals>,
     token: Arc<Swap<Option<SecretString>>>,
     address: SocketAddr,
@@ -55,7 +55,7 @@ impl Stage {
 
     async fn every(listen: &str, token: Option<&str>, report_every: Duration) -> Self {
         let web = Web::bind(listen.parse().unwrap()).unwrap();
-        let (board, vitals) = (Board::new(), Arc::new(Vitals::default()));
+        let (report_hub, vitals) = (ReportHub::new(), Arc::new(Vitals::default()));
         let token = Arc::new(Swap::new(token.map(SecretString::from)));
         let about = About {
             version: "9.8.7",
@@ -65,7 +65,7 @@ impl Stage {
             model: "sim-model".into(),
         };
         let parts = Parts {
-            board: board.clone(),
+            report_hub: report_hub.clone(),
             vitals: Arc::clone(&vitals),
             about: Arc::new(Swap::new(about)),
             admin_token: Arc::clone(&token),
@@ -77,13 +77,13 @@ impl Stage {
         let end = CancellationToken::new();
         let running = tokio::spawn(web.run(parts, end.clone()));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { board, vitals, token, address, end, running }
+        Self { report_hub, vitals, token, address, end, running }
     }
 
     /// A report as of now.
     fn report(&self, phase: Phase, findings: Vec<Finding>) {
-        self.board.enter(phase);
-        self.board.hang(Report {
+        self.report_hub.enter(phase);
+        self.report_hub.hang(Report {
             sequence: 1,
             phase,
             reading: Reading {
@@ -196,7 +196,7 @@ async fn ready_means_that_a_question_would_be_answered() {
     ready(503, "provider_failing").await;
     stage.report(Phase::Running, vec![]);
     // Between two reports the phase is known, too.
-    stage.board.enter(Phase::Draining);
+    stage.report_hub.enter(Phase::Draining);
     ready(503, "stopping: no new updates are taken").await;
     stage.end().await;
 }
@@ -284,13 +284,13 @@ async fn only_the_admin_token_restarts() {
         assert!(no.header("www-authenticate").unwrap().starts_with("Bearer"));
         assert!(!no.body.contains(TOKEN) && !no.head.contains(TOKEN));
     }
-    let early = tokio::time::timeout(Duration::ZERO, stage.board.restart_asked()).await;
+    let early = tokio::time::timeout(Duration::ZERO, stage.report_hub.restart_asked()).await;
     assert!(early.is_err(), "nobody with the token asked yet");
     for headers in [bearer(TOKEN), format!("authorization: bearer  {TOKEN} \r\n")] {
         let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
         let yes = stage.ask("POST", "/bot/restart", &headers).await;
         assert_eq!((yes.status, &yes.json()["accepted"]), (202, &true.into()));
-        stage.board.restart_asked().await;
+        stage.report_hub.restart_asked().await;
         stage.end().await;
     }
     stage.end().await;
@@ -397,10 +397,10 @@ async fn a_half_sent_body_does_not_hold_the_end() {
     // An answered request shows that the half one was accepted before it.
     assert_eq!(stage.get("/health").await.status, 200);
     let begun = Instant::now();
-    let (board, address) = (stage.board.clone(), stage.address);
+    let (report_hub, address) = (stage.report_hub.clone(), stage.address);
     stage.end().await;
     assert!(begun.elapsed() < limits::WEB_END_GRACE * 2, "{:?}", begun.elapsed());
-    let asked = tokio::time::timeout(Duration::ZERO, board.restart_asked()).await;
+    let asked = tokio::time::timeout(Duration::ZERO, report_hub.restart_asked()).await;
     assert!(asked.is_err(), "half a request asks for nothing");
     assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
 }
