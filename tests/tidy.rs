@@ -40,8 +40,8 @@ const TOP: &[&str] = &[
 /// Where work may be started outside of `lifecycle`, and why.
 const SPAWNERS: &[(&str, &str)] = &[
     ("src/lifecycle.rs", "this is where tasks start"),
-    ("src/store/writer.rs", "the one thread that owns the writing connection"),
-    ("src/store/mod.rs", "joins that thread without blocking the runtime"),
+    ("src/store/sqlite/writer.rs", "the one thread that owns the writing connection"),
+    ("src/store/sqlite/mod.rs", "joins that thread without blocking the runtime"),
     ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),
     ("src/app/reload.rs", "reads files, which may be many or on a slow disk"),
 ];

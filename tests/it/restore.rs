@@ -16,7 +16,7 @@ use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
 mod first {
-    refinery::embed_migrations!("src/store/migrations");
+    refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
 async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {
