@@ -34,9 +34,9 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use crate::model::clock::Clock;
-use crate::model::histogram::{self, Buckets, Histogram};
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
+use crate::observe::histogram::{self, Buckets, Histogram};
 
 pub use backup_failure::BackupError;
 pub use chats::{ChatState, Settings};
