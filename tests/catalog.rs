@@ -114,7 +114,7 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
         };
         let mut calls = 0;
         for source in sources.iter().filter(|s| s.path != "src/observe/catalog.rs") {
-            for at in words(&source.code, &format!("Entry::{variant}")) {
+            for at in words(&source.code, &format!("JournalEvent::{variant}")) {
                 calls += 1;
                 let begin = source.code[..at].rfind("tracing::").unwrap_or(0);
                 let open = begin + source.code[begin..].find('(').unwrap_or(0);
@@ -126,7 +126,7 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
             }
         }
         if calls == 0 {
-            complaints.push(format!("Entry::{variant} is never logged"));
+            complaints.push(format!("JournalEvent::{variant} is never logged"));
         }
     }
     none(complaints);
