@@ -20,20 +20,20 @@ use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
-use crate::commands::{self, About, Desk};
+use crate::commands::{self, About, CommandContext};
 use crate::config::{Loaded, Sources};
 use crate::lifecycle::Tasks;
-use crate::model::beat::Loop;
-use crate::model::catalog::Entry;
-use crate::model::clock::Clock;
-use crate::model::failure::{Again, Judged, backoff, chain};
-use crate::model::finding::Kind;
+use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{BotId, UserId};
 use crate::model::limits;
-use crate::model::vitals::Vitals;
-use crate::pipeline::{self, Chats, Deliver, Delivery, Intake, Polling, Retention, Shared};
+use crate::observe::catalog::JournalEvent;
+use crate::observe::clock::Clock;
+use crate::observe::finding::Kind;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
+use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
 use crate::store::{Opening, Store, newest_schema};
-use crate::supervise::{Board, Phase};
+use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
 /// What a test or a benchmark may set that no configuration should.
@@ -41,7 +41,7 @@ use crate::telegram::{Client, Me};
 pub struct Tuning {
     /// Time of day.
     pub clock: Clock,
-    /// How long after an attempt an ambiguous part is looked at.
+    /// How long after an attempt a part in doubt is looked at.
     pub reconcile_after: Duration,
 }
 
@@ -68,7 +68,7 @@ pub struct Prepared {
     reloader: Arc<Reloader>,
     endpoint: Option<Endpoint>,
     vitals: Arc<Vitals>,
-    board: Board,
+    report_hub: ReportHub,
     tuning: Tuning,
     bot: BotId,
 }
@@ -86,15 +86,15 @@ impl Prepared {
         if let Some(aside) = store.set_aside() {
             vitals.happened(Kind::StoreCorrupt);
             tracing::error!(
-                message_id = Entry::StateSetAside.id(),
+                message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
                 "the state file was damaged; it was set aside under this name and a new one begun"
             );
         }
-        if let Some(kept) = store.kept() {
+        if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
-                message_id = Entry::StateMigrated.id(),
+                message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
                 "the state file was brought from schema {} to {}; the old one was kept under this name",
                 kept.schema,
@@ -112,16 +112,16 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
-        let board = Board::new();
+        let report_hub = ReportHub::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
             client.clone(),
             Arc::clone(&answerer),
-            board.clone(),
+            report_hub.clone(),
             tuning.reconcile_after,
         ));
         let endpoint = Some(Endpoint::bind(loaded, &answerer)?);
-        Ok(Self { store, client, answerer, reloader, endpoint, vitals, board, tuning, bot })
+        Ok(Self { store, client, answerer, reloader, endpoint, vitals, report_hub, tuning, bot })
     }
 
     /// Reads the configuration again on demand, already while Telegram is asked.
@@ -136,8 +136,8 @@ impl Prepared {
     /// When the state cannot be read or written.
     pub async fn start(mut self, tasks: Tasks) -> anyhow::Result<Option<App>> {
         let endpoint = self.endpoint.take();
-        let Self { vitals, store, board, reloader, .. } = &self;
-        let watching = Watching::start(vitals, store, board, reloader, endpoint, &tasks);
+        let Self { vitals, store, report_hub, reloader, .. } = &self;
+        let watching = Watching::start(vitals, store, report_hub, reloader, endpoint, &tasks);
         let (reloader, main) = (self.reloader(), tasks.clone());
         match self.connect(tasks).await {
             Ok(Some((shared, claim_code))) => {
@@ -180,7 +180,7 @@ impl Prepared {
         let claim_code = open_access(&self.store, &loaded).await?;
         let vitals = Arc::clone(&self.vitals);
         let clock = self.tuning.clock.clone();
-        let desk = Desk::new(
+        let context = CommandContext::new(
             self.store.clone(),
             clock.clone(),
             Arc::clone(&vitals),
@@ -201,11 +201,11 @@ impl Prepared {
             vitals,
             clock,
             tasks,
-            desk,
+            context,
             self.answerer,
             settings::stages(config, self.tuning.reconcile_after),
         )?);
-        launch(&shared, &reloader, &self.board)?;
+        launch(&shared, &reloader, &self.report_hub)?;
         drop(hold);
         Ok(Some((shared, claim_code)))
     }
@@ -227,13 +227,13 @@ impl Prepared {
             };
             attempt += 1;
             self.vitals.failed(&self.vitals.polling, e.class());
-            let pause = match e.again() {
+            let pause = match e.retry_policy() {
                 _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
-                Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
+                RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
             tracing::error!(
-                message_id = e.token_refused().then(|| Entry::TokenNotAccepted.id()),
+                message_id = e.token_refused().then(|| JournalEvent::TokenNotAccepted.id()),
                 error = chain(&e),
                 class = e.class(),
                 attempt,
@@ -262,7 +262,7 @@ async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<St
     let fresh = commands::fresh_code().context("cannot get random bytes")?;
     let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
     tracing::warn!(
-        message_id = Entry::OwnerWanted.id(),
+        message_id = JournalEvent::OwnerWanted.id(),
         "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
     );
     Ok(Some(code))
@@ -273,7 +273,7 @@ impl App {
     pub async fn ready(&mut self) {
         // The sender lives in `shared`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
-        self.board().enter(Phase::Running);
+        self.report_hub().enter(Phase::Running);
     }
 
     /// How polling goes, now and from now on.
@@ -307,8 +307,8 @@ impl App {
     }
 
     /// Where people ask the process for something.
-    pub fn board(&self) -> &Board {
-        self.watching.board()
+    pub fn report_hub(&self) -> &ReportHub {
+        self.watching.report_hub()
     }
 
     /// Stops: nothing new is taken, running work gets `grace`, the rest stays on disk. Answers
@@ -322,10 +322,14 @@ impl App {
     }
 }
 
-fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: &Board) -> anyhow::Result<()> {
+fn launch(
+    shared: &Arc<Shared>,
+    reloader: &Arc<Reloader>,
+    report_hub: &ReportHub,
+) -> anyhow::Result<()> {
     let rates = settings::rates(&reloader.loaded().config);
     let delivery = Delivery::new(Arc::clone(shared), rates);
-    let chats = Chats::new(Arc::clone(shared), delivery.clone());
+    let chats = Dispatcher::new(Arc::clone(shared), delivery.clone());
     let owners = Arc::new(Notify::new());
     reloader.runs(reload::Running {
         shared: Arc::clone(shared),
@@ -334,7 +338,7 @@ fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: &Board) -> anyh
     });
     let tasks = shared.tasks.clone();
     looping(shared, Loop::Deliver, Deliver::new(delivery.clone())?.run());
-    looping(shared, Loop::Chats, async move {
+    looping(shared, Loop::Dispatcher, async move {
         chats.run().await;
         delivery.close();
     });
@@ -343,7 +347,7 @@ fn launch(shared: &Arc<Shared>, reloader: &Arc<Reloader>, board: &Board) -> anyh
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
     let drain = tasks.drain().clone();
-    tasks.spawn("restarts", restart::restarts(board.clone(), Arc::clone(reloader), drain));
+    tasks.spawn("restarts", restart::restarts(report_hub.clone(), Arc::clone(reloader), drain));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use signal_hook::iterator;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::model::catalog::Entry;
+use crate::observe::catalog::JournalEvent;
 
 /// Starts tasks and knows when they have ended. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ impl Tasks {
         self.tracker.spawn(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
             if ended.is_err() {
                 tracing::error!(
-                    message_id = Entry::TaskPanicked.id(),
+                    message_id = JournalEvent::TaskPanicked.id(),
                     task = name,
                     "a task panicked; draining"
                 );

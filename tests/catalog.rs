@@ -10,7 +10,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use katana::model::catalog::Entry;
+use katana::observe::catalog::JournalEvent;
 use source::{closing, read, sources, top, words};
 
 const CATALOG: &str = "packaging/catalog/katana-bot.catalog";
@@ -68,13 +68,13 @@ fn texts() -> Vec<Text> {
 }
 
 /// Each entry with its text.
-fn pairs() -> Vec<(Entry, Text)> {
+fn pairs() -> Vec<(JournalEvent, Text)> {
     let mut texts: BTreeMap<String, Text> =
         texts().into_iter().map(|text| (text.id.clone(), text)).collect();
-    let pair = |entry: Entry| {
+    let pair = |entry: JournalEvent| {
         (entry, texts.remove(entry.id()).unwrap_or_else(|| panic!("{}", entry.name())))
     };
-    Entry::all().map(pair).collect()
+    JournalEvent::all().map(pair).collect()
 }
 
 /// Fails with all complaints at once.
@@ -84,12 +84,12 @@ fn none(complaints: Vec<String>) {
 
 #[test]
 fn every_entry_has_one_text() {
-    let known: BTreeMap<&str, &str> = Entry::all().map(|e| (e.id(), e.name())).collect();
+    let known: BTreeMap<&str, &str> = JournalEvent::all().map(|e| (e.id(), e.name())).collect();
     let mut seen = BTreeSet::new();
     let mut complaints = Vec::new();
     for text in texts() {
         if !known.contains_key(text.id.as_str()) {
-            complaints.push(format!("{}: src/model/catalog.rs does not know it", text.id));
+            complaints.push(format!("{}: src/observe/catalog.rs does not know it", text.id));
         }
         if !seen.insert(text.id.clone()) {
             complaints.push(format!("{}: stands there twice", text.id));
@@ -106,15 +106,15 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
     let mut complaints = Vec::new();
     for (entry, text) in pairs() {
         // All findings are logged by one line.
-        let variant = if matches!(entry, Entry::Opened(_)) {
+        let variant = if matches!(entry, JournalEvent::Opened(_)) {
             assert!(text.fields().is_empty(), "{}", entry.name());
             "Opened".to_owned()
         } else {
             format!("{entry:?}")
         };
         let mut calls = 0;
-        for source in sources.iter().filter(|s| s.path != "src/model/catalog.rs") {
-            for at in words(&source.code, &format!("Entry::{variant}")) {
+        for source in sources.iter().filter(|s| s.path != "src/observe/catalog.rs") {
+            for at in words(&source.code, &format!("JournalEvent::{variant}")) {
                 calls += 1;
                 let begin = source.code[..at].rfind("tracing::").unwrap_or(0);
                 let open = begin + source.code[begin..].find('(').unwrap_or(0);
@@ -126,7 +126,7 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
             }
         }
         if calls == 0 {
-            complaints.push(format!("Entry::{variant} is never logged"));
+            complaints.push(format!("JournalEvent::{variant} is never logged"));
         }
     }
     none(complaints);
@@ -148,7 +148,7 @@ fn texts_name_what_exists() {
             complaints.push(format!("{name}: no documentation"));
         }
         complaints.extend(links.iter().filter_map(|l| Some(format!("{name}: {}", broken(l)?))));
-        if let Entry::Opened(kind) = entry {
+        if let JournalEvent::Opened(kind) = entry {
             let page = format!("{DOCS}runbook.md#{}", kind.name());
             if !text.subject().ends_with(&format!(" ({})", kind.name())) || links != [page] {
                 complaints.push(format!("{name}: neither its subject nor its link may hide it"));
@@ -198,7 +198,7 @@ fn the_logging_page_lists_every_message_id() {
         let subject = text.subject().replace("@FINDING@", "(finding)");
         let subject = subject.trim_end_matches(&format!(" ({})", entry.name()));
         let name = match entry {
-            Entry::Opened(kind) => format!("[`{0}`](runbook.md#{0})", kind.name()),
+            JournalEvent::Opened(kind) => format!("[`{0}`](runbook.md#{0})", kind.name()),
             event => format!("`{}`", event.name()),
         };
         table.push_str(&format!("| {name} | `{}` | {subject} |\n", entry.id()));
@@ -209,7 +209,7 @@ fn the_logging_page_lists_every_message_id() {
     }
     let write = "KATANA_TEST_WRITE=1 cargo test --test catalog";
     assert!(read(name) == wanted, "{name} is out of date: {write}");
-    let known: BTreeSet<&str> = Entry::all().map(Entry::id).collect();
+    let known: BTreeSet<&str> = JournalEvent::all().map(JournalEvent::id).collect();
     let is_id = |w: &&str| w.len() == 32 && w.chars().all(|c| c.is_ascii_hexdigit());
     let stale = before.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_id);
     let stale: Vec<_> = stale.filter(|id| !known.contains(id)).collect();

@@ -3,30 +3,30 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
-mod pages;
-mod room;
+mod builtin_docs;
+mod concurrency;
 mod stream;
 mod window;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::conversation::{Ask, Exchange, Passage, StopReason};
-use crate::model::failure::{Fault, Judged, chain};
+use crate::model::conversation::{ChatRequest, Exchange, Passage, StopReason};
+use crate::model::failure::{Blame, Classify, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
-use crate::model::swap::Swap;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
-pub use pages::PAGES;
-use room::Room;
+pub use builtin_docs::PAGES;
+use concurrency::ConcurrencyLimit;
 use stream::Collected;
 
 /// Plain settings.
@@ -54,14 +54,14 @@ pub struct Settings {
 
 /// Answers questions.
 pub struct Answerer {
-    mind: Swap<Mind>,
+    engine: ArcSwap<AnswerEngine>,
     store: Store,
     vitals: Arc<Vitals>,
-    room: Room,
+    concurrency: ConcurrencyLimit,
 }
 
 /// Who answers, from what, and how. A question keeps the one that it began with.
-struct Mind {
+struct AnswerEngine {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
     store: Store,
@@ -102,7 +102,7 @@ pub enum Answered {
 }
 
 /// Why there is no answer.
-enum Trouble {
+enum AnswerError {
     Provider(ProviderError),
     FirstTokenLate,
     Late,
@@ -118,15 +118,15 @@ impl Answerer {
         settings: Settings,
         vitals: Arc<Vitals>,
     ) -> Self {
-        let room = Room::new(settings.answers_at_once);
-        let mind = Mind {
+        let concurrency = ConcurrencyLimit::new(settings.answers_at_once);
+        let engine = AnswerEngine {
             provider,
             knowledge,
             store: store.clone(),
             vitals: Arc::clone(&vitals),
             settings,
         };
-        Self { mind: Swap::new(mind), store, vitals, room }
+        Self { engine: ArcSwap::from_pointee(engine), store, vitals, concurrency }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -136,15 +136,15 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         settings: Settings,
     ) {
-        self.room.resize(settings.answers_at_once);
+        self.concurrency.resize(settings.answers_at_once);
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
-        self.mind.set(Mind { provider, knowledge, store, vitals, settings });
+        self.engine.store(Arc::new(AnswerEngine { provider, knowledge, store, vitals, settings }));
     }
 
     /// Who answers now: the provider's name and its model.
     pub fn provider(&self) -> (&'static str, String) {
-        let mind = self.mind.get();
-        (mind.provider.name(), mind.provider.model().to_owned())
+        let engine = self.engine.load_full();
+        (engine.provider.name(), engine.provider.model().to_owned())
     }
 
     /// Answers a question; `words` shows what is written so far.
@@ -160,18 +160,18 @@ impl Answerer {
         if question.text.len() > limits::QUESTION_BYTES {
             return Ok(too_long());
         }
-        let seat = tokio::select! {
-            seat = self.room.enter() => seat,
+        let permit = tokio::select! {
+            permit = self.concurrency.enter() => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
-        let mind = self.mind.get();
-        let answered = mind.answer(question, words, cancel).await;
-        drop(seat);
+        let engine = self.engine.load_full();
+        let answered = engine.answer(question, words, cancel).await;
+        drop(permit);
         answered
     }
 }
 
-impl Mind {
+impl AnswerEngine {
     async fn answer(
         &self,
         question: Question<'_>,
@@ -218,12 +218,12 @@ impl Mind {
         })
     }
 
-    fn ask(&self, question: Question<'_>) -> Result<Ask, StoreError> {
-        let mut ask = Ask {
+    fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
+        let mut ask = ChatRequest {
             system: self.settings.system_prompt.clone(),
             question: question.text.to_owned(),
             max_output_tokens: self.settings.max_output_tokens,
-            ..Ask::default()
+            ..ChatRequest::default()
         };
         if self.provider.has_context() {
             let kept = self.store.history(question.chat, self.settings.max_history_turns)?;
@@ -244,7 +244,7 @@ impl Mind {
 
     async fn collect(
         &self,
-        ask: Ask,
+        ask: ChatRequest,
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Collected {
@@ -331,10 +331,10 @@ fn too_long() -> Answered {
     Answered::Answer { reply: Reply::plain(words), exchange: None }
 }
 
-impl Trouble {
+impl AnswerError {
     /// Whether it lies in the question, so that others are answered all the same.
     fn is_askers(&self) -> bool {
-        matches!(self, Self::Provider(e) if e.fault() == Fault::User)
+        matches!(self, Self::Provider(e) if e.blame() == Blame::User)
     }
 
     fn class(&self) -> &'static str {
@@ -360,7 +360,7 @@ impl Trouble {
         let words = match self {
             Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
             Self::Empty => "The model returned an empty answer.",
-            Self::Provider(e) => match (e.class(), e.fault()) {
+            Self::Provider(e) => match (e.class(), e.blame()) {
                 ("rate_limit" | "overloaded", _) => {
                     "The model is busy right now and refused the question."
                 }
@@ -368,7 +368,7 @@ impl Trouble {
                 ("too_long", _) => {
                     "The conversation has grown too long for the model. /new starts a fresh one."
                 }
-                ("auth" | "quota" | "not_found", _) | (_, Fault::Us) => {
+                ("auth" | "quota" | "not_found", _) | (_, Blame::Us) => {
                     "I cannot use the model right now; whoever runs this bot has to look at it."
                 }
                 ("filtered" | "refused", _) => "The provider's filter refused this question.",

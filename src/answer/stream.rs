@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Trouble;
-use crate::model::conversation::{Finished, Piece, StopReason};
+use super::AnswerError;
+use crate::model::conversation::{Event, Finished, StopReason};
 use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
@@ -26,7 +26,7 @@ pub(super) enum Collected {
     /// All of it.
     Whole { text: String, finished: Finished, first_after: Duration },
     /// Not all of it; half an answer is not passed off as a whole one.
-    Failed(Trouble),
+    Failed(AnswerError),
     /// `/cancel` came first.
     Cancelled,
 }
@@ -50,11 +50,11 @@ pub(super) async fn collect(
             piece = timeout_at(begun + limit, pieces.next()) => piece,
         };
         match piece {
-            Err(_) if first => return Collected::Failed(Trouble::FirstTokenLate),
-            Err(_) => return Collected::Failed(Trouble::Late),
-            Ok(None) => return Collected::Failed(Trouble::Provider(ProviderError::Cut)),
-            Ok(Some(Err(e))) => return Collected::Failed(Trouble::Provider(e)),
-            Ok(Some(Ok(Piece::Text(more)))) => {
+            Err(_) if first => return Collected::Failed(AnswerError::FirstTokenLate),
+            Err(_) => return Collected::Failed(AnswerError::Late),
+            Ok(None) => return Collected::Failed(AnswerError::Provider(ProviderError::Cut)),
+            Ok(Some(Err(e))) => return Collected::Failed(AnswerError::Provider(e)),
+            Ok(Some(Ok(Event::Text(more)))) => {
                 first_after.get_or_insert_with(|| begun.elapsed());
                 text.push_str(&more);
                 if text.len() > bounds.bytes {
@@ -67,12 +67,12 @@ pub(super) async fn collect(
                     words.send_modify(|so_far| text.clone_into(so_far));
                 }
             }
-            Ok(Some(Ok(Piece::Done(finished)))) => {
+            Ok(Some(Ok(Event::Done(finished)))) => {
                 if text.trim().is_empty() && finished.reason == StopReason::Filtered {
-                    return Collected::Failed(Trouble::Provider(ProviderError::Filtered));
+                    return Collected::Failed(AnswerError::Provider(ProviderError::Filtered));
                 }
                 if text.trim().is_empty() {
-                    return Collected::Failed(Trouble::Empty);
+                    return Collected::Failed(AnswerError::Empty);
                 }
                 let first_after = first_after.unwrap_or_default();
                 return Collected::Whole { text, finished, first_after };

@@ -5,14 +5,14 @@ use crate::provider::tokens;
 
 /// The latest exchanges whose sizes together stay within `max_tokens`, oldest first.
 pub(super) fn fit(mut kept: Vec<Exchange>, max_tokens: usize) -> Vec<Exchange> {
-    let mut room = max_tokens;
+    let mut concurrency = max_tokens;
     let mut first = kept.len();
     for (i, said) in kept.iter().enumerate().rev() {
         let size = tokens(&said.question) + tokens(&said.answer);
-        if size > room {
+        if size > concurrency {
             break;
         }
-        room -= size;
+        concurrency -= size;
         first = i;
     }
     kept.drain(..first);

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -10,24 +11,23 @@ use crate::answer::Answerer;
 use crate::commands;
 use crate::config::{Config, Loaded, Origin};
 use crate::lifecycle::Tasks;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
-use crate::supervise::{self, Board};
+use crate::supervise::{self, ReportHub};
 use crate::systemd;
 use crate::web::{About, Parts, Web, WebError};
 
 /// The endpoint, bound and not yet answering, and who it says it is.
 pub(super) struct Endpoint {
     web: Option<Web>,
-    plate: Nameplate,
+    plate: EndpointInfo,
 }
 
 /// What may change while it answers. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Nameplate {
-    about: Arc<Swap<About>>,
-    admin_token: Arc<Swap<Option<SecretString>>>,
+pub(super) struct EndpointInfo {
+    about: Arc<ArcSwap<About>>,
+    admin_token: Arc<ArcSwap<Option<SecretString>>>,
     answerer: Arc<Answerer>,
 }
 
@@ -50,7 +50,7 @@ impl Endpoint {
             }
             bound => bound?,
         };
-        let plate = Nameplate {
+        let plate = EndpointInfo {
             about: Arc::default(),
             admin_token: Arc::default(),
             answerer: Arc::clone(answerer),
@@ -64,7 +64,7 @@ impl Endpoint {
         self.web.as_ref().map(Web::address)
     }
 
-    pub(super) fn nameplate(&self) -> Nameplate {
+    pub(super) fn nameplate(&self) -> EndpointInfo {
         self.plate.clone()
     }
 
@@ -73,7 +73,7 @@ impl Endpoint {
         self,
         vitals: &Arc<Vitals>,
         store: &Store,
-        board: &Board,
+        report_hub: &ReportHub,
         settings: &supervise::Settings,
         tasks: &Tasks,
         end: CancellationToken,
@@ -81,7 +81,7 @@ impl Endpoint {
         let Some(web) = self.web else { return };
         let store = store.clone();
         let parts = Parts {
-            board: board.clone(),
+            report_hub: report_hub.clone(),
             vitals: Arc::clone(vitals),
             about: self.plate.about,
             admin_token: self.plate.admin_token,
@@ -93,25 +93,25 @@ impl Endpoint {
     }
 }
 
-impl Nameplate {
+impl EndpointInfo {
     /// Telegram told the bot's name.
     pub(super) fn name(&self, username: &str) {
-        let about = (*self.about.get()).clone();
-        self.about.set(About { username: username.to_owned(), ..about });
+        let about = self.about.load().as_ref().clone();
+        self.about.store(Arc::new(About { username: username.to_owned(), ..about }));
     }
 
     /// Another configuration is in effect.
     pub(super) fn follow(&self, config: &Config) {
-        let username = self.about.get().username.clone();
+        let username = self.about.load().username.clone();
         let (provider, model) = self.answerer.provider();
-        self.about.set(About {
+        self.about.store(Arc::new(About {
             version: env!("CARGO_PKG_VERSION"),
             environment: config.bot.environment.clone(),
             username,
             provider: provider.to_owned(),
             model,
-        });
-        self.admin_token.set(admin_token(config));
+        }));
+        self.admin_token.store(Arc::new(admin_token(config)));
     }
 }
 

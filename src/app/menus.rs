@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::commands::{self, Scope};
-use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::pipeline::Shared;
@@ -30,7 +30,7 @@ pub(super) async fn menus(shared: Arc<Shared>, changed: Arc<Notify>) {
 
 /// `shown`: whose private chats show the owner's menu.
 async fn publish(shared: &Shared, shown: &mut Vec<UserId>) {
-    let owners = match shared.desk.all_owners() {
+    let owners = match shared.context.all_owners() {
         Ok(owners) => owners,
         Err(e) => {
             tracing::warn!(error = chain(&e), "cannot read who owns the bot");
@@ -40,28 +40,28 @@ async fn publish(shared: &Shared, shown: &mut Vec<UserId>) {
     let client = &shared.client;
     for (scope, of) in [("all_private_chats", Scope::Private), ("all_group_chats", Scope::Group)] {
         let menu = commands::published(of);
-        insist(scope, || client.publish(scope, None, &menu)).await;
+        retry_until_published(scope, || client.publish(scope, None, &menu)).await;
     }
     let menu = commands::published(Scope::Owner);
     for owner in &owners {
         let chat = ChatId(owner.0);
-        insist("chat", || client.publish("chat", Some(chat), &menu)).await;
+        retry_until_published("chat", || client.publish("chat", Some(chat), &menu)).await;
     }
     for gone in shown.iter().filter(|user| !owners.contains(user)) {
-        insist("chat", || client.unpublish(ChatId(gone.0))).await;
+        retry_until_published("chat", || client.unpublish(ChatId(gone.0))).await;
     }
     *shown = owners;
 }
 
 /// Three times, unless it makes no sense.
-async fn insist<F>(scope: &'static str, call: impl Fn() -> F)
+async fn retry_until_published<F>(scope: &'static str, call: impl Fn() -> F)
 where
     F: Future<Output = Result<(), TelegramError>>,
 {
     for attempt in 1..=3 {
         match call().await {
             Ok(()) => return,
-            Err(e) if e.again() == Again::Never || attempt == 3 => {
+            Err(e) if e.retry_policy() == RetryPolicy::Never || attempt == 3 => {
                 tracing::warn!(scope, error = %e, "cannot publish the command menu");
                 return;
             }

@@ -17,12 +17,12 @@ use crate::answer::Answerer;
 use crate::commands::About;
 use crate::config::{Config, Loaded, Problem, Problems, Sources};
 use crate::logging;
-use crate::model::catalog::Entry;
 use crate::model::failure::chain;
+use crate::observe::catalog::JournalEvent;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
 use crate::store::Knowledge;
-use crate::supervise::Board;
+use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
 
 /// What a reload came to.
@@ -44,7 +44,7 @@ pub struct Reloader {
     loaded: watch::Sender<Arc<Loaded>>,
     client: Client,
     answerer: Arc<Answerer>,
-    board: Board,
+    report_hub: ReportHub,
     reconcile_after: Duration,
     running: OnceLock<Running>,
     /// One reload at a time, and none while the stages are being started.
@@ -65,11 +65,11 @@ struct Fresh {
     changed: Vec<&'static str>,
     needs_restart: Vec<(&'static str, &'static str)>,
     /// `None`: answers go on as before.
-    mind: Option<Mind>,
+    mind: Option<AnswerEngine>,
 }
 
 /// Who answers, and from what.
-struct Mind {
+struct AnswerEngine {
     provider: Arc<dyn Provider>,
     knowledge: Option<Arc<Knowledge>>,
 }
@@ -85,14 +85,14 @@ impl Reloader {
         loaded: Loaded,
         client: Client,
         answerer: Arc<Answerer>,
-        board: Board,
+        report_hub: ReportHub,
         reconcile_after: Duration,
     ) -> Self {
         Self {
             loaded: watch::Sender::new(Arc::new(loaded)),
             client,
             answerer,
-            board,
+            report_hub,
             reconcile_after,
             running: OnceLock::new(),
             turn: Mutex::default(),
@@ -110,8 +110,8 @@ impl Reloader {
     }
 
     /// Where it is told that a configuration was refused.
-    pub fn board(&self) -> &Board {
-        &self.board
+    pub fn report_hub(&self) -> &ReportHub {
+        &self.report_hub
     }
 
     /// Keeps reloads waiting until the guard is dropped.
@@ -167,7 +167,7 @@ impl Reloader {
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(Mind { provider, knowledge }) = mind {
+        if let Some(AnswerEngine { provider, knowledge }) = mind {
             self.answerer.renew(provider, knowledge, settings::answering(config));
         }
         if let Some(running) = self.running.get() {
@@ -178,7 +178,7 @@ impl Reloader {
         }
         for key in &fresh.changed {
             // Whoever owns the bot decides who else may chat.
-            let message_id = (*key == "bot.owners").then(|| Entry::OwnerChanged.id());
+            let message_id = (*key == "bot.owners").then(|| JournalEvent::OwnerChanged.id());
             tracing::info!(message_id, key, "changed: {key}; the new value is in effect");
         }
         for (key, why) in &fresh.needs_restart {
@@ -186,12 +186,12 @@ impl Reloader {
         }
         let needs_restart: Vec<_> = fresh.needs_restart.iter().map(|(key, _)| *key).collect();
         tracing::info!(
-            message_id = Entry::Reloaded.id(),
+            message_id = JournalEvent::Reloaded.id(),
             changed = fresh.changed.len(),
             needs_restart = needs_restart.len(),
             "configuration read again"
         );
-        self.board.set_config_rejected(None);
+        self.report_hub.set_config_rejected(None);
         self.loaded.send_replace(Arc::new(fresh.loaded));
         Reloaded::Taken { changed: fresh.changed, needs_restart }
     }
@@ -222,10 +222,10 @@ impl Reloader {
         };
         // The supervisor makes a finding of it, until a good one is taken.
         tracing::error!(
-            message_id = Entry::ReloadRefused.id(),
+            message_id = JournalEvent::ReloadRefused.id(),
             "the new configuration is not taken, the old one stays in effect: {reason}"
         );
-        self.board.set_config_rejected(Some(reason.clone()));
+        self.report_hub.set_config_rejected(Some(reason.clone()));
         Reloaded::Rejected(reason)
     }
 }
@@ -234,13 +234,13 @@ impl Running {
     fn take(&self, fresh: &Fresh, answerer: &Answerer, reconcile_after: Duration) {
         let config = &fresh.loaded.config;
         if fresh.touches(Part::Access) {
-            self.shared.desk.set_access(settings::rules(config));
+            self.shared.context.set_access(settings::rules(config));
             self.owners.notify_one();
         }
         if fresh.touches(Part::Answers) {
             let (provider, model) = answerer.provider();
-            let about = (*self.shared.desk.about()).clone();
-            self.shared.desk.set_about(About { provider: provider.to_owned(), model, ..about });
+            let about = (*self.shared.context.about()).clone();
+            self.shared.context.set_about(About { provider: provider.to_owned(), model, ..about });
         }
         if fresh.touches(Part::Stages) {
             self.shared.set_settings(settings::stages(config, reconcile_after));
@@ -285,7 +285,7 @@ fn read(sources: &Sources, old: &Loaded) -> anyhow::Result<Fresh> {
     if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
         let knowledge = settings::knowledge(&fresh.loaded.config)?;
         let provider = settings::provider(&fresh.loaded.config, knowledge.as_deref())?;
-        fresh.mind = Some(Mind { provider, knowledge });
+        fresh.mind = Some(AnswerEngine { provider, knowledge });
     }
     Ok(fresh)
 }

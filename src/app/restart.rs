@@ -10,14 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use crate::model::failure::chain;
-use crate::supervise::Board;
+use crate::supervise::ReportHub;
 
 /// Renews the client each time somebody asks on the board, until the process drains.
-pub(super) async fn restarts(board: Board, reloader: Arc<Reloader>, drain: CancellationToken) {
+pub(super) async fn restarts(
+    report_hub: ReportHub,
+    reloader: Arc<Reloader>,
+    drain: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = drain.cancelled() => return,
-            () = board.restart_asked() => {}
+            () = report_hub.restart_asked() => {}
         }
         match reloader.renew_client() {
             Ok(()) => tracing::info!("intake and connections to Telegram are begun anew, as asked"),

@@ -163,7 +163,7 @@ pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
         rss_warn_bytes: watch.rss_warn_mb * MIB,
         rss_stop_bytes: watch.rss_stop_mb * MIB,
         event: Duration::from_secs(watch.event_s),
-        patience: watch.patience,
+        debounce: watch.patience,
         ..supervise::Thresholds::default()
     }
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::endpoint::{Endpoint, Nameplate};
+use super::endpoint::{Endpoint, EndpointInfo};
 use super::reload::Reloader;
 use super::settings;
 use crate::config::Loaded;
 use crate::lifecycle::Tasks;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
-use crate::supervise::{self, Bark, Board, Phase, Supervisor};
+use crate::supervise::{self, Bark, Phase, ReportHub, Supervisor};
 use crate::systemd;
 
 /// Between two looks at the status line; systemd need not hear every figure.
@@ -26,9 +26,9 @@ const STATUS_EVERY: Duration = Duration::from_secs(3);
 /// The watchers of one process.
 pub(super) struct Watching {
     tasks: Tasks,
-    board: Board,
+    report_hub: ReportHub,
     clean: Arc<AtomicBool>,
-    plate: Option<Nameplate>,
+    plate: Option<EndpointInfo>,
     address: Option<SocketAddr>,
 }
 
@@ -37,7 +37,7 @@ impl Watching {
     pub(super) fn start(
         vitals: &Arc<Vitals>,
         store: &Store,
-        board: &Board,
+        report_hub: &ReportHub,
         reloader: &Reloader,
         endpoint: Option<Endpoint>,
         main: &Tasks,
@@ -49,13 +49,13 @@ impl Watching {
         let plate = endpoint.as_ref().map(Endpoint::nameplate);
         let this = Self {
             tasks: tasks.clone(),
-            board: board.clone(),
+            report_hub: report_hub.clone(),
             clean: Arc::clone(&clean),
             plate: plate.clone(),
             address: endpoint.as_ref().and_then(Endpoint::address),
         };
         let end = tasks.drain().clone();
-        tasks.spawn("phase", phase(board.clone(), main.clone(), end.clone()));
+        tasks.spawn("phase", phase(report_hub.clone(), main.clone(), end.clone()));
         tasks.spawn("probe", supervise::probe(store.clone(), Arc::clone(vitals), end.clone()));
         if let Some(whole) = systemd::watchdog() {
             let say = |bark| match bark {
@@ -66,26 +66,26 @@ impl Watching {
             tasks.spawn("watchdog", watchdog);
         }
         let loaded = reloader.watch();
-        let follower = follow(loaded, Arc::clone(vitals), board.clone(), plate, end.clone());
+        let follower = follow(loaded, Arc::clone(vitals), report_hub.clone(), plate, end.clone());
         tasks.spawn("follow", follower);
         if let Some(endpoint) = endpoint {
-            endpoint.start(vitals, store, board, &settings, &tasks, end.clone());
+            endpoint.start(vitals, store, report_hub, &settings, &tasks, end.clone());
         }
-        tasks.spawn("status", status(board.clone(), end.clone()));
+        tasks.spawn("status", status(report_hub.clone(), end.clone()));
         let too_large = {
             let main = main.clone();
             move || main.fail("memory")
         };
         let supervisor =
-            Supervisor::new(Arc::clone(vitals), store.clone(), board.clone(), settings);
+            Supervisor::new(Arc::clone(vitals), store.clone(), report_hub.clone(), settings);
         let was_clean = move || clean.load(Ordering::SeqCst);
         tasks.spawn("supervise", supervisor.run(end, was_clean, too_large));
         this
     }
 
     /// The board that everything hangs on.
-    pub(super) fn board(&self) -> &Board {
-        &self.board
+    pub(super) fn report_hub(&self) -> &ReportHub {
+        &self.report_hub
     }
 
     /// Telegram told the bot's name.
@@ -108,10 +108,10 @@ impl Watching {
 }
 
 /// Notes that the process drains, and drains it when a watcher is gone: unwatched is not alive.
-async fn phase(board: Board, main: Tasks, end: CancellationToken) {
+async fn phase(report_hub: ReportHub, main: Tasks, end: CancellationToken) {
     tokio::select! {
         biased;
-        () = main.drain().cancelled() => board.enter(Phase::Draining),
+        () = main.drain().cancelled() => report_hub.enter(Phase::Draining),
         () = end.cancelled() => main.fail("supervise"),
     }
 }
@@ -120,8 +120,8 @@ async fn phase(board: Board, main: Tasks, end: CancellationToken) {
 async fn follow(
     mut loaded: watch::Receiver<Arc<Loaded>>,
     vitals: Arc<Vitals>,
-    board: Board,
-    plate: Option<Nameplate>,
+    report_hub: ReportHub,
+    plate: Option<EndpointInfo>,
     end: CancellationToken,
 ) {
     loop {
@@ -134,15 +134,15 @@ async fn follow(
         if let Some(plate) = &plate {
             plate.follow(&loaded.config);
         }
-        board.set_thresholds(settings::watching(&loaded.config).thresholds);
+        report_hub.set_thresholds(settings::watching(&loaded.config).thresholds);
     }
 }
 
 /// Keeps the line in `systemctl status` true.
-async fn status(board: Board, end: CancellationToken) {
+async fn status(report_hub: ReportHub, end: CancellationToken) {
     let mut said = String::new();
     loop {
-        let words = supervise::words(&board.report());
+        let words = supervise::words(&report_hub.report());
         if words != said {
             systemd::status(&words);
             said = words;

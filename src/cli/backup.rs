@@ -13,9 +13,9 @@ use super::style::columns;
 use super::{Stop, doctor, endpoint, exit, of_store, say};
 use crate::config::{Config, Examined, Problems};
 use crate::logging::{self, Sink};
-use crate::model::catalog::Entry;
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::clock::Clock;
 use crate::store::{BackupError, BotContents, Contents, Store, newest_schema};
 
 /// How to restore.
@@ -135,7 +135,7 @@ fn note(unit: &str, from: &Path, kept: Option<&str>) {
     logging::begin(Sink::JournalAlone, "info", Vec::new());
     let aside = kept.map(|path| format!("; the old one was kept as {path}"));
     tracing::warn!(
-        message_id = Entry::StateRestored.id(),
+        message_id = JournalEvent::StateRestored.id(),
         object_systemd_unit = format!("{unit}.service"),
         "the state was restored from {}{}",
         from.display(),

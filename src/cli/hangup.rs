@@ -55,7 +55,7 @@ impl Hangups {
             let sources = Sources::from_process(self.file.clone());
             let outcome = self.reloader.reload(&sources).await;
             if tell {
-                let now = supervise::words(&self.reloader.board().report());
+                let now = supervise::words(&self.reloader.report_hub().report());
                 // The status line goes on from here, so it says how things stand.
                 systemd::ready(&match outcome {
                     Reloaded::Taken { .. } => now,

@@ -14,8 +14,8 @@ use crate::app::{App, Prepared, Tuning};
 use crate::config::{Config, Format, Loaded, Problems};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
-use crate::model::catalog::Entry;
 use crate::model::failure::chain;
+use crate::observe::catalog::JournalEvent;
 use crate::supervise;
 use crate::systemd;
 
@@ -28,7 +28,7 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
     }
     tracing::info!(
-        message_id = Entry::Starting.id(),
+        message_id = JournalEvent::Starting.id(),
         version = env!("CARGO_PKG_VERSION"),
         pid = std::process::id(),
         "starting"
@@ -42,7 +42,7 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
         tracing::error!(
-            message_id = Entry::CannotRun.id(),
+            message_id = JournalEvent::CannotRun.id(),
             error = chain(e.as_ref()),
             "cannot run"
         );
@@ -58,7 +58,7 @@ pub(super) fn refused(e: &anyhow::Error) {
     };
     logging::begin(Sink::JournalAlone, "info", Vec::new());
     tracing::error!(
-        message_id = Entry::ConfigRefused.id(),
+        message_id = JournalEvent::ConfigRefused.id(),
         "the configuration is refused: {}",
         problems.in_one_line()
     );
@@ -105,9 +105,9 @@ async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Ha
         tokio::select! {
             () = app.ready(), if !ready => {
                 ready = true;
-                systemd::ready(&supervise::words(&app.board().report()));
+                systemd::ready(&supervise::words(&app.report_hub().report()));
                 hangups.told_ready();
-                tracing::info!(message_id = Entry::Ready.id(), "ready: Telegram answered the first poll");
+                tracing::info!(message_id = JournalEvent::Ready.id(), "ready: Telegram answered the first poll");
             }
             () = tasks.drain().cancelled() => return,
             signal = signals.next() => match signal {
@@ -141,17 +141,17 @@ async fn end(
     };
     if let Some(task) = tasks.failed() {
         tracing::error!(
-            message_id = Entry::StoppedByFailure.id(),
+            message_id = JournalEvent::StoppedByFailure.id(),
             task,
             "stopped because a task failed; what was unfinished is on disk"
         );
         return Ok(ExitCode::from(exit::SOFTWARE));
     }
     if gentle {
-        tracing::info!(message_id = Entry::Stopped.id(), "stopped; nothing was lost");
+        tracing::info!(message_id = JournalEvent::Stopped.id(), "stopped; nothing was lost");
     } else {
         tracing::warn!(
-            message_id = Entry::GraceExceeded.id(),
+            message_id = JournalEvent::GraceExceeded.id(),
             "stopped after the grace time; what was unfinished is on disk, nothing was lost"
         );
     }
@@ -160,7 +160,7 @@ async fn end(
 
 fn second_signal() -> ExitCode {
     tracing::warn!(
-        message_id = Entry::StoppedAtOnce.id(),
+        message_id = JournalEvent::StoppedAtOnce.id(),
         "second signal: stopping at once; everything unfinished is on disk"
     );
     ExitCode::from(exit::TEMPFAIL)
@@ -170,13 +170,13 @@ fn second_signal() -> ExitCode {
 fn without_start(tasks: &Tasks) -> ExitCode {
     let Some(task) = tasks.failed() else {
         tracing::info!(
-            message_id = Entry::Stopped.id(),
+            message_id = JournalEvent::Stopped.id(),
             "stopped before the start was over; nothing was lost"
         );
         return ExitCode::SUCCESS;
     };
     tracing::error!(
-        message_id = Entry::StoppedByFailure.id(),
+        message_id = JournalEvent::StoppedByFailure.id(),
         task,
         "stopped before the start was over, because a task failed"
     );

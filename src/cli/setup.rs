@@ -9,12 +9,12 @@ mod alert;
 mod answers;
 mod ask;
 mod chat;
+mod credential_store;
 mod creds;
 mod edits;
 mod instance;
 mod provider;
 mod service;
-mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,8 +25,8 @@ use secrecy::SecretString;
 
 use self::answers::SetupArgs;
 use self::ask::Person;
+use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
-use self::vault::{Change, Held, Name, Vault};
 use super::{Stop, endpoint, exit, say, style};
 use crate::config::{Config, Problems, Secret, Sources};
 use crate::model::failure::chain;
@@ -100,7 +100,7 @@ struct Plan {
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let person = Person::new(args.non_interactive);
     let target = Target::new(file, args.instance.as_deref());
-    let vault = Vault {
+    let credential_store = Vault {
         dir: args.credentials_dir.clone(),
         units: args.units_dir.clone(),
         form: args.form(),
@@ -111,20 +111,20 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
         .build()
         .context("cannot start the runtime")?;
     let mut plan = Plan::default();
-    let held = vault.opened(&target.name("telegram-token"))?;
+    let held = credential_store.opened(&target.name("telegram-token"))?;
     let (token, identity) = runtime.block_on(token(args, &person, &target, &held, &mut plan))?;
-    provider::plan(args, &person, &target, &vault, &mut plan)?;
+    provider::plan(args, &person, &target, &credential_store, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
-    alert::plan(args, &person, &target, &vault, own, &mut plan)?;
+    alert::plan(args, &person, &target, &credential_store, own, &mut plan)?;
     let edits = Edits::prepare(args, &person, &target, &plan)?;
-    let Applied { changed, old } = apply(args, &target, &vault, &plan, edits)?;
+    let Applied { changed, old } = apply(args, &target, &credential_store, &plan, edits)?;
     service::reload(args, !old.is_empty(), &runtime)?;
     // Last: only now no unit is given the old forms any more.
-    old.iter().try_for_each(|path| vault::remove(path))?;
-    let started = service::start(args, &target, changed, &vault, &runtime)?;
+    old.iter().try_for_each(|path| credential_store::remove(path))?;
+    let started = service::start(args, &target, changed, &credential_store, &runtime)?;
     end(&target, identity.as_ref(), own, started);
     // Last: a mail server that is away must not leave the bot with its old token.
-    alert::test(args, &vault, &plan)?;
+    alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -247,7 +247,7 @@ struct Applied {
 fn apply(
     args: &SetupArgs,
     target: &Target,
-    vault: &Vault,
+    credential_store: &Vault,
     plan: &Plan,
     edits: Edits,
 ) -> anyhow::Result<Applied> {
@@ -255,8 +255,11 @@ fn apply(
     let given = |name: &Name| plan.secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
     // Those that nobody was asked for, too. All of them, before any is written.
     let planned = |names: &[Name]| -> anyhow::Result<Vec<Change>> {
-        names.iter().try_for_each(|name| vault.mend(name))?;
-        names.iter().filter_map(|name| vault.change(name, given(name)).transpose()).collect()
+        names.iter().try_for_each(|name| credential_store.mend(name))?;
+        names
+            .iter()
+            .filter_map(|name| credential_store.change(name, given(name)).transpose())
+            .collect()
     };
     let (own, alert) = (planned(&target.own())?, planned(&alert::names())?);
     let mut changed = false;
@@ -264,10 +267,10 @@ fn apply(
         changed |= change.write()?;
     }
     changed |= edits.write()?;
-    changed |= service::drop_in(args, &target.unit, vault.drop_in(&own))?;
+    changed |= service::drop_in(args, &target.unit, credential_store.drop_in(&own))?;
     // All checkers of this machine share theirs.
     for unit in alert::UNITS {
-        service::drop_in(args, unit, vault.drop_in(&alert))?;
+        service::drop_in(args, unit, credential_store.drop_in(&alert))?;
     }
     let old = own.into_iter().chain(alert).filter_map(|change| change.old).collect();
     Ok(Applied { changed, old })

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::{Desk, Outcome, Say, wording};
+use super::{CommandContext, Outcome, OutgoingReply, wording};
 use crate::model::access::{CODE_LEN, Role, code_from};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -21,7 +21,7 @@ pub fn fresh_code() -> Result<String, getrandom::Error> {
     Ok(code_from(random))
 }
 
-impl Desk {
+impl CommandContext {
     /// What somebody is: by the configuration's owners, then the store, then the configuration's
     /// members, then whether everybody may.
     ///
@@ -91,7 +91,8 @@ impl Desk {
         let users = self.store.users()?;
         let owners = self.owners(&users);
         let reply = Reply::markdown(greeting(from, &code, owners.is_empty()));
-        let mut outcome = Outcome { replies: vec![Say { to: chat, reply }], ..Outcome::default() };
+        let mut outcome =
+            Outcome { replies: vec![OutgoingReply { to: chat, reply }], ..Outcome::default() };
         if is_new {
             for owner in owners {
                 outcome = outcome.telling(ChatId(owner.0), knock(from, &code));

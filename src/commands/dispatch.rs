@@ -1,7 +1,7 @@
 //! Finds the command and checks that this person may use it here.
 
 use super::table::{Command, find, table};
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -12,25 +12,25 @@ const ALIKE: f64 = 0.8;
 /// What a word with one slip counts as, on that scale.
 const ONE_SLIP: f64 = 0.9;
 
-impl Desk {
+impl CommandContext {
     /// Runs a command. Says nothing in groups where the bot is not allowed, nor about commands
     /// that are probably another bot's.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn run(&self, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+    pub fn run(&self, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
         let command = find(asked.word);
         let outcome = self.decide(asked, command)?;
         let name = command.map_or("unknown", |c| c.name);
         let lets = command.is_none_or(|c| c.who.lets(asked.role) || asked.place == Place::Group);
         let word = if lets { "ok" } else { "denied" };
-        self.vitals.tally("command", &format!("{name}:{word}"));
+        self.vitals.increment("command", &format!("{name}:{word}"));
         Ok(outcome)
     }
 
     fn decide(
         &self,
-        asked: &Asked<'_>,
+        asked: &CommandRequest<'_>,
         command: Option<&'static Command>,
     ) -> Result<Outcome, StoreError> {
         if asked.place == Place::Group && !self.may_chat(asked.place, asked.chat, asked.role)? {
@@ -60,7 +60,7 @@ impl Desk {
     /// Not allowed here yet: only an owner hears anything.
     fn in_closed_group(
         &self,
-        asked: &Asked<'_>,
+        asked: &CommandRequest<'_>,
         command: Option<&Command>,
     ) -> Result<Outcome, StoreError> {
         match command {
@@ -73,7 +73,7 @@ impl Desk {
         }
     }
 
-    fn unknown(&self, asked: &Asked<'_>, role: Role) -> Result<Outcome, StoreError> {
+    fn unknown(&self, asked: &CommandRequest<'_>, role: Role) -> Result<Outcome, StoreError> {
         if role == Role::Stranger {
             return self.stranger(asked.from, asked.chat, asked.place);
         }

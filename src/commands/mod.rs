@@ -23,14 +23,15 @@ mod wording;
 
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
+
 use crate::model::access::Role;
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{Person, Place};
 use crate::model::reply::Reply;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 pub use access::fresh_code;
@@ -38,15 +39,15 @@ pub use parse::{Parsed, is_command};
 pub use table::{Command, Places, Scope, Who, published, table};
 
 /// What commands may look at. One per running bot; shared by all chats.
-pub struct Desk {
+pub struct CommandContext {
     /// Where people, settings and the history are read.
     pub store: Store,
     /// The time of day.
     pub clock: Clock,
     /// Counts since the start.
     pub vitals: Arc<Vitals>,
-    access: Swap<Rules>,
-    about: Swap<About>,
+    access: ArcSwap<Rules>,
+    about: ArcSwap<About>,
     limiter: Mutex<limiter::Limiter>,
 }
 
@@ -82,7 +83,7 @@ pub struct About {
 
 /// One command, as somebody wrote it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct CommandRequest<'a> {
     /// The update it came with.
     pub seq: InboxSeq,
     /// Where it was written.
@@ -91,7 +92,7 @@ pub struct Asked<'a> {
     pub place: Place,
     /// Who wrote it.
     pub from: &'a Person,
-    /// What they are, from [`Desk::role`].
+    /// What they are, from [`CommandContext::role`].
     pub role: Role,
     /// The command's own message.
     pub message_id: Option<MessageId>,
@@ -112,17 +113,17 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// What to say, in order. Nothing is a valid answer.
-    pub replies: Vec<Say>,
+    pub replies: Vec<OutgoingReply>,
     /// What to remember, in the same commit.
     pub effects: Vec<Effect>,
     /// What the pipeline does after the commit.
-    pub then: Then,
+    pub then: FollowUp,
 }
 
 /// A reply and where it goes: usually the same chat, but somebody who was approved hears of it in
 /// their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Say {
+pub struct OutgoingReply {
     /// Where to.
     pub to: ChatId,
     /// What.
@@ -131,7 +132,7 @@ pub struct Say {
 
 /// What the pipeline does after the commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Then {
+pub enum FollowUp {
     /// Nothing. A button press is acknowledged without text.
     #[default]
     Nothing,
@@ -144,7 +145,7 @@ pub enum Then {
     ClosePress(String),
 }
 
-impl Desk {
+impl CommandContext {
     /// Puts the desk together.
     pub fn new(
         store: Store,
@@ -153,28 +154,28 @@ impl Desk {
         access: Rules,
         about: About,
     ) -> Self {
-        let (access, about) = (Swap::new(access), Swap::new(about));
+        let (access, about) = (ArcSwap::from_pointee(access), ArcSwap::from_pointee(about));
         Self { store, clock, vitals, access, about, limiter: Mutex::default() }
     }
 
     /// Who may what, by the configuration in effect now.
     pub fn access(&self) -> Arc<Rules> {
-        self.access.get()
+        self.access.load_full()
     }
 
     /// What the bot says about itself now.
     pub fn about(&self) -> Arc<About> {
-        self.about.get()
+        self.about.load_full()
     }
 
     /// Other rules from now on.
     pub fn set_access(&self, access: Rules) {
-        self.access.set(access);
+        self.access.store(Arc::new(access));
     }
 
     /// The bot says this about itself from now on.
     pub fn set_about(&self, about: About) {
-        self.about.set(about);
+        self.about.store(Arc::new(about));
     }
 
     /// What to say to a message that is no text; `kind` as the Bot API names it.
@@ -183,7 +184,7 @@ impl Desk {
     }
 }
 
-impl Asked<'_> {
+impl CommandRequest<'_> {
     /// An outcome that only says this, in the same chat.
     fn say(&self, markdown: impl Into<String>) -> Outcome {
         self.answer(Reply::markdown(markdown))
@@ -193,7 +194,7 @@ impl Asked<'_> {
     fn answer(&self, mut reply: Reply) -> Outcome {
         let in_group = if self.place == Place::Group { self.message_id } else { None };
         reply.reply_to = self.reply_to.or(in_group);
-        Outcome { replies: vec![Say { to: self.chat, reply }], ..Outcome::default() }
+        Outcome { replies: vec![OutgoingReply { to: self.chat, reply }], ..Outcome::default() }
     }
 }
 
@@ -208,13 +209,13 @@ impl Outcome {
     /// The same with one more reply, to somebody else.
     #[must_use]
     fn telling(mut self, to: ChatId, reply: Reply) -> Self {
-        self.replies.push(Say { to, reply });
+        self.replies.push(OutgoingReply { to, reply });
         self
     }
 
     /// The same, followed by `then`.
     #[must_use]
-    fn then(mut self, then: Then) -> Self {
+    fn then(mut self, then: FollowUp) -> Self {
         self.then = then;
         self
     }

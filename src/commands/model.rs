@@ -1,6 +1,6 @@
 //! /model: which model answers in this chat.
 
-use super::{Asked, Desk, Outcome};
+use super::{CommandContext, CommandRequest, Outcome};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
@@ -9,8 +9,11 @@ use crate::store::StoreError;
 /// Longest name of a model; the longest in public lists have about 80 characters.
 const LONGEST: usize = 128;
 
-pub(super) fn model(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let about = desk.about();
+pub(super) fn model(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    let about = context.about();
     let provider = about.provider.as_str();
     if matches!(provider, "offline" | "echo") {
         return Ok(asked.say(format!(
@@ -18,7 +21,7 @@ pub(super) fn model(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
              model."
         )));
     }
-    let chosen = desk.store.chat(asked.chat)?.model;
+    let chosen = context.store.chat(asked.chat)?.model;
     let configured = match about.model.as_str() {
         "" => "the provider's default".to_owned(),
         name => format!("`{}`", shown(name)),

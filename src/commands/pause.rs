@@ -1,21 +1,27 @@
 //! /pause and /resume: questions wait on disk meanwhile.
 
-use super::{Asked, Desk, Outcome, Then};
+use super::{CommandContext, CommandRequest, FollowUp, Outcome};
 use crate::model::effect::Effect;
 use crate::store::StoreError;
 
-pub(super) fn pause(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    if desk.store.settings()?.paused {
+pub(super) fn pause(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    if context.store.settings()?.paused {
         return Ok(asked.say("I am paused already. /resume makes me answer again."));
     }
     let text = "Paused. I keep every question and answer it after /resume. Commands still work.";
     Ok(asked.say(text).with(Effect::Pause(true)))
 }
 
-pub(super) fn resume(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    if !desk.store.settings()?.paused {
+pub(super) fn resume(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    if !context.store.settings()?.paused {
         return Ok(asked.say("I am not paused."));
     }
     let text = "I answer again, beginning with the questions that waited.";
-    Ok(asked.say(text).with(Effect::Pause(false)).then(Then::Resumed))
+    Ok(asked.say(text).with(Effect::Pause(false)).then(FollowUp::Resumed))
 }

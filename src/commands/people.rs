@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::UserId;
@@ -16,9 +16,12 @@ const LISTED: usize = 30;
 /// Approve buttons below the list.
 const BUTTONS: usize = 8;
 
-pub(super) fn users(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let users = desk.store.users()?;
-    let rules = desk.access();
+pub(super) fn users(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    let users = context.store.users()?;
+    let rules = context.access();
     let mut lines = Vec::new();
     for owner in &rules.owners {
         lines.push(format!("- **owner** {}, by configuration", named(*owner, &users)));
@@ -29,7 +32,7 @@ pub(super) fn users(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
     };
     lines.extend(stored(Role::Owner).map(|u| format!("- **owner** {}", with_id(u))));
     // Who waits comes before the members: that is what the owner looks for.
-    let now = desk.clock.now_ms();
+    let now = context.clock.now_ms();
     let ignored = |u: &KnownUser| u.told_ms.is_some_and(|at| at > now);
     let waiting: Vec<_> = stored(Role::Stranger).filter(|u| u.code.is_some()).collect();
     for user in &waiting {
@@ -78,15 +81,18 @@ fn named(id: UserId, users: &[KnownUser]) -> String {
     users.iter().find(|u| u.person.id == id).map_or_else(|| format!("id `{id}`"), with_id)
 }
 
-pub(super) fn remove(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn remove(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     if asked.args.is_empty() {
         return match asked.place {
-            Place::Group => remove_group(desk, asked),
+            Place::Group => remove_group(context, asked),
             Place::Private => Ok(asked
                 .say("Please say who: `/remove ID` or `/remove @username`. /users shows the ids.")),
         };
     }
-    let users = desk.store.users()?;
+    let users = context.store.users()?;
     let found = match matches(asked.args, &users) {
         Match::One(id) => id,
         Match::Several => {
@@ -97,7 +103,7 @@ pub(super) fn remove(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
             return Ok(asked.say("I know nobody by that id or username. /users shows everybody."));
         }
     };
-    remove_person(desk, asked, found, &users)
+    remove_person(context, asked, found, &users)
 }
 
 enum Match {
@@ -125,13 +131,13 @@ fn matches(typed: &str, users: &[KnownUser]) -> Match {
 }
 
 fn remove_person(
-    desk: &Desk,
-    asked: &Asked<'_>,
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
     id: UserId,
     users: &[KnownUser],
 ) -> Result<Outcome, StoreError> {
     let who = named(id, users);
-    let rules = desk.access();
+    let rules = context.access();
     if rules.owners.contains(&id) {
         return Ok(asked.say(format!(
             "{who} is an owner by configuration (`[bot] owners`) and can be removed only there."
@@ -144,7 +150,7 @@ fn remove_person(
             "I know nobody by that id or username. /users shows everybody.".to_owned()
         }));
     };
-    if user.role == Role::Owner && desk.owners(users).len() == 1 {
+    if user.role == Role::Owner && context.owners(users).len() == 1 {
         return Ok(asked.say("That is my last owner. Somebody has to stay, so I keep them."));
     }
     let text = match user.role {
@@ -163,15 +169,18 @@ fn remove_person(
     Ok(asked.say(text).with(Effect::Remove(id)))
 }
 
-fn remove_group(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    if desk.access().allow_chats.contains(&asked.chat) {
+fn remove_group(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    if context.access().allow_chats.contains(&asked.chat) {
         return Ok(asked.say(format!(
             "This group is allowed by configuration (`[bot] allow_chats`, id `{}`) and can be \
              removed only there.",
             asked.chat
         )));
     }
-    if !desk.store.chat(asked.chat)?.allowed {
+    if !context.store.chat(asked.chat)?.allowed {
         return Ok(asked.say("I do not answer in this group anyway."));
     }
     let effect = Effect::AllowChat { chat: asked.chat, allowed: false };

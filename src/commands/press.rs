@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::requests::let_in;
-use super::{Desk, Outcome, Say, Then, privacy, wording};
+use super::{CommandContext, FollowUp, Outcome, OutgoingReply, privacy, wording};
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::limits;
-use crate::model::message::{Event, Place, Press};
+use crate::model::message::{Place, Press, UpdateEvent};
 use crate::model::reply::Reply;
 use crate::store::{KnownUser, StoreError};
 
@@ -16,7 +16,7 @@ use crate::store::{KnownUser, StoreError};
 /// owner thinks again.
 const IGNORED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-impl Desk {
+impl CommandContext {
     /// Does what a button says, if this person may.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Desk {
         };
         let text = format!("{} may chat with me now.", wording::person(&user.person));
         let outcome = let_in(in_chat(press, text), &user);
-        Ok(outcome.then(Then::ClosePress("Approved.".to_owned())))
+        Ok(outcome.then(FollowUp::ClosePress("Approved.".to_owned())))
     }
 
     fn press_ignore(&self, code: &str) -> Result<Outcome, StoreError> {
@@ -78,7 +78,7 @@ impl Desk {
         let oldest = self.clock.now_ms().saturating_sub(life);
         // Numbers are easy to guess: a question of another chat is as good as none.
         let kept = kept.filter(|q| q.received_ms >= oldest).and_then(|q| match q.update.event {
-            Event::Message(message) if message.chat == press.chat => Some((q.seq, message)),
+            UpdateEvent::Message(message) if message.chat == press.chat => Some((q.seq, message)),
             _ => None,
         });
         Ok(match kept {
@@ -88,7 +88,7 @@ impl Desk {
             {
                 toast("Only the person who asked can try again.")
             }
-            Some((seq, _)) => Outcome::default().then(Then::Retry(seq)),
+            Some((seq, _)) => Outcome::default().then(FollowUp::Retry(seq)),
         })
     }
 }
@@ -104,14 +104,14 @@ fn press_forget(press: &Press, rest: &str) -> Outcome {
     match answer {
         "yes" => in_chat(press, privacy::FORGOTTEN.to_owned())
             .with(Effect::Forget(press.from.id))
-            .then(Then::ClosePress("Deleted.".to_owned())),
+            .then(FollowUp::ClosePress("Deleted.".to_owned())),
         "no" => toast("Nothing was deleted."),
         _ => toast("This button no longer works."),
     }
 }
 
 fn toast(text: &str) -> Outcome {
-    Outcome::default().then(Then::ClosePress(text.to_owned()))
+    Outcome::default().then(FollowUp::ClosePress(text.to_owned()))
 }
 
 /// A reply where the button was pressed.
@@ -119,5 +119,5 @@ fn in_chat(press: &Press, text: String) -> Outcome {
     let mut reply = Reply::markdown(text);
     let to: ChatId = press.chat;
     reply.reply_to = (press.place == Place::Group).then_some(press.message_id);
-    Outcome { replies: vec![Say { to, reply }], ..Outcome::default() }
+    Outcome { replies: vec![OutgoingReply { to, reply }], ..Outcome::default() }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
@@ -12,7 +12,10 @@ use crate::store::StoreError;
 pub(super) const FORGOTTEN: &str = "Done. What you said to me and what I answered is deleted, in \
     all our chats. Messages already in Telegram stay there; you can delete those yourself.";
 
-pub(super) fn whoami(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn whoami(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     let mut text = format!(
         "You are {}.\n\n- Telegram id: `{}`\n- Role: {}\n- This chat's id: `{}`\n",
         wording::person(asked.from),
@@ -20,11 +23,11 @@ pub(super) fn whoami(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
         asked.role.as_str(),
         asked.chat
     );
-    if let Some(known) = desk.store.user(asked.from.id)?.filter(|u| u.role != Role::Stranger) {
-        let age = desk.clock.now_ms().saturating_sub(known.since_ms);
+    if let Some(known) = context.store.user(asked.from.id)?.filter(|u| u.role != Role::Stranger) {
+        let age = context.clock.now_ms().saturating_sub(known.since_ms);
         let _ = writeln!(text, "- In this role for {}", wording::span(age));
     }
-    let kept = desk.store.exchanges_of(asked.from.id)?;
+    let kept = context.store.exchanges_of(asked.from.id)?;
     let _ = match kept {
         0 => write!(text, "\nI have stored none of our conversation."),
         n => write!(
@@ -36,13 +39,16 @@ pub(super) fn whoami(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
     Ok(asked.say(text))
 }
 
-pub(super) fn forget(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn forget(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     let id = asked.from.id;
-    let kept = desk.store.exchanges_of(id)?;
+    let kept = context.store.exchanges_of(id)?;
     // Somebody who was removed may still delete what they said; a stranger who never said
     // anything is a stranger.
     if asked.place == Place::Private && asked.role == Role::Stranger && kept == 0 {
-        return desk.stranger(asked.from, asked.chat, asked.place);
+        return context.stranger(asked.from, asked.chat, asked.place);
     }
     if asked.args.eq_ignore_ascii_case("yes") {
         return Ok(asked.say(FORGOTTEN).with(Effect::Forget(id)));

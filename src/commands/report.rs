@@ -2,19 +2,22 @@
 
 use std::fmt::Write as _;
 
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
 
-pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let (now, about) = (desk.clock.now_ms(), desk.about());
-    let (waiting, oldest) = desk.store.inbox_depth()?;
+pub(super) fn status(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    let (now, about) = (context.clock.now_ms(), context.about());
+    let (waiting, oldest) = context.store.inbox_depth()?;
     // The update with this very command is not done yet, and is nobody's worry.
     let waiting = waiting.saturating_sub(1);
-    let (unsent, unsent_since) = desk.store.outbox_depth()?;
-    let chat = desk.store.chat(asked.chat)?;
-    let paused = desk.store.settings()?.paused;
+    let (unsent, unsent_since) = context.store.outbox_depth()?;
+    let chat = context.store.chat(asked.chat)?;
+    let paused = context.store.settings()?.paused;
 
     let mut text = if paused {
         "I am **paused**: questions are kept and answered later.\n".to_owned()
@@ -41,7 +44,7 @@ pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
     let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
     // What is wrong with the machine or with Telegram is for whoever can mend it, and nobody else.
     if asked.role == Role::Owner && asked.place == Place::Private {
-        let verdict = desk.vitals.verdict.get();
+        let verdict = context.vitals.verdict.load_full();
         for finding in &verdict.findings {
             let (name, what) = (finding.kind.name(), wording::escape(&finding.text));
             let lasts = wording::span(now.saturating_sub(finding.since_ms));
@@ -54,10 +57,13 @@ pub(super) fn status(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErr
     Ok(asked.say(text))
 }
 
-pub(super) fn stats(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let v = &desk.vitals;
-    let totals = desk.store.totals()?;
-    let up = wording::span(desk.clock.now_ms().saturating_sub(desk.about().started_ms));
+pub(super) fn stats(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    let v = &context.vitals;
+    let totals = context.store.totals()?;
+    let up = wording::span(context.clock.now_ms().saturating_sub(context.about().started_ms));
     let mut text = format!("**Since the start, {up} ago**\n");
     for (what, n) in [
         ("Updates received", v.updates.get()),

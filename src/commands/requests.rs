@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::limiter::Tries;
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::ChatId;
@@ -11,13 +11,16 @@ use crate::model::message::Place;
 use crate::model::reply::Reply;
 use crate::store::{KnownUser, StoreError};
 
-pub(super) fn claim(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn claim(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     if asked.role == Role::Owner {
         return Ok(asked.say("You are my owner already. /help shows what you can do."));
     }
-    let now = desk.clock.now_ms();
-    let expected = claim_code(desk)?;
-    let mut limiter = desk.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = context.clock.now_ms();
+    let expected = claim_code(context)?;
+    let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
     let may_try = limiter.may_try(asked.from.id, now);
     let typed = normalise_code(asked.args);
     if may_try && typed.is_some() && typed == expected {
@@ -44,15 +47,22 @@ pub(super) fn claim(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
 }
 
 /// The code that makes somebody the owner, as long as nobody is.
-fn claim_code(desk: &Desk) -> Result<Option<String>, StoreError> {
-    let users = desk.store.users()?;
-    if desk.owners(&users).is_empty() { Ok(desk.store.settings()?.claim_code) } else { Ok(None) }
+fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
+    let users = context.store.users()?;
+    if context.owners(&users).is_empty() {
+        Ok(context.store.settings()?.claim_code)
+    } else {
+        Ok(None)
+    }
 }
 
-pub(super) fn approve(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn approve(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     if asked.args.is_empty() {
         return match asked.place {
-            Place::Group => approve_group(desk, asked),
+            Place::Group => approve_group(context, asked),
             Place::Private => Ok(asked.say(
                 "Please send the pairing code with it: `/approve CODE`. /users shows who is \
                  waiting. To let me answer in a group, send /approve there.",
@@ -60,7 +70,7 @@ pub(super) fn approve(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreEr
         };
     }
     let found = match normalise_code(asked.args) {
-        Some(code) => desk.store.user_by_code(&code)?,
+        Some(code) => context.store.user_by_code(&code)?,
         None => None,
     };
     Ok(match found {
@@ -83,13 +93,16 @@ pub(super) fn let_in(outcome: Outcome, user: &KnownUser) -> Outcome {
         .telling(ChatId(user.person.id.0), Reply::markdown(welcome))
 }
 
-fn approve_group(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    if desk.may_chat(asked.place, asked.chat, asked.role)? {
+fn approve_group(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    if context.may_chat(asked.place, asked.chat, asked.role)? {
         return Ok(asked.say("I answer in this group already."));
     }
     let text = format!(
         "I answer in this group from now on, whoever asks: mention me (@{}) or reply to me.",
-        wording::escape(&desk.about().username)
+        wording::escape(&context.about().username)
     );
     Ok(asked.say(text).with(Effect::AllowChat { chat: asked.chat, allowed: true }))
 }

@@ -1,6 +1,8 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
-use super::{Asked, Desk, Outcome, model, pause, people, privacy, report, requests, talk};
+use super::{
+    CommandContext, CommandRequest, Outcome, model, pause, people, privacy, report, requests, talk,
+};
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -21,7 +23,7 @@ pub struct Command {
     /// Where it works.
     pub places: Places,
     /// What it does.
-    pub run: fn(&Desk, &Asked<'_>) -> Result<Outcome, StoreError>,
+    pub run: fn(&CommandContext, &CommandRequest<'_>) -> Result<Outcome, StoreError>,
 }
 
 /// Who may use a command.

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 
 use super::dispatch::nearest;
 use super::table::{Command, Who, find, table};
-use super::{Asked, Desk, Outcome, wording};
+use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
 use crate::store::StoreError;
 
-pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
-    let settings = desk.store.settings()?;
-    let source = match desk.about().provider.as_str() {
+pub(super) fn start(
+    context: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    let settings = context.store.settings()?;
+    let source = match context.about().provider.as_str() {
         "offline" => "I look up the answer in my documents and tell you where it stands.",
         "echo" => "I am being tested and repeat what you write.",
         _ => "A language model writes my answers, and it can be wrong: check what matters.",
@@ -21,7 +24,7 @@ pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
         Place::Private => format!("Hello, I am Katana. Ask me anything in plain words. {source}\n"),
         Place::Group => format!(
             "Hello, I am Katana. Mention me (@{}) or reply to me to ask something. {source}\n",
-            wording::escape(&desk.about().username)
+            wording::escape(&context.about().username)
         ),
     };
     text.push_str(
@@ -41,7 +44,7 @@ pub(super) fn start(desk: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreErro
     Ok(asked.say(text))
 }
 
-pub(super) fn help(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn help(_: &CommandContext, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
     let wanted = asked.args.trim_start_matches('/');
     if wanted.is_empty() {
         return Ok(asked.say(overview(asked)));
@@ -59,7 +62,7 @@ pub(super) fn help(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
     }))
 }
 
-fn overview(asked: &Asked<'_>) -> String {
+fn overview(asked: &CommandRequest<'_>) -> String {
     let mut text = match asked.place {
         Place::Private => "Ask me anything in plain words. Besides, I understand:\n".to_owned(),
         Place::Group => "Mention me or reply to me to ask something. I understand:\n".to_owned(),
@@ -78,12 +81,15 @@ fn overview(asked: &Asked<'_>) -> String {
     text
 }
 
-pub(super) fn new(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn new(_: &CommandContext, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
     Ok(asked.say(text).with(Effect::StartAfresh(asked.chat)))
 }
 
-pub(super) fn cancel(_: &Desk, asked: &Asked<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn cancel(
+    _: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     Ok(asked.say(match asked.cancelled {
         0 => "There is nothing to stop: I am not writing an answer here.".to_owned(),
         1 => "Stopped.".to_owned(),

@@ -26,7 +26,7 @@ pub struct Passage {
 
 /// Everything a provider needs for one answer.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct ChatRequest {
     /// Model to use instead of the configured one.
     pub model: Option<String>,
     /// Instructions for the model.
@@ -43,7 +43,7 @@ pub struct Ask {
 
 /// One step of a streamed answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Piece {
+pub enum Event {
     /// More text, to be appended.
     Text(String),
     /// The answer is complete; nothing follows. A stream that ends without it failed.

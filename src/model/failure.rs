@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Whether trying again makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryPolicy {
     /// The same call will fail the same way.
     Never,
     /// Not before this much time has passed; somebody said so.
@@ -17,7 +17,7 @@ pub enum Again {
 
 /// Who has to act for the failure to go away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Blame {
     /// The person who chats: blocked the bot, asked something refused.
     User,
     /// Katana or its configuration.
@@ -33,11 +33,11 @@ pub enum Fault {
 }
 
 /// What an edge's error can be asked.
-pub trait Judged: std::error::Error {
+pub trait Classify: std::error::Error {
     /// Whether and when to try again.
-    fn again(&self) -> Again;
+    fn retry_policy(&self) -> RetryPolicy;
     /// Who has to act.
-    fn fault(&self) -> Fault;
+    fn blame(&self) -> Blame;
     /// A short stable word for logs and metric labels, such as `timeout`.
     fn class(&self) -> &'static str;
 }

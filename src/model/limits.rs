@@ -42,7 +42,7 @@ pub const PROBES: usize = 256;
 /// Recent message ids remembered per counter, to leave them out when probing.
 pub const KNOWN_IDS: usize = 8192;
 
-/// How long after an attempt an ambiguous part is looked at: by then a request that was still on
+/// How long after an attempt a part in doubt is looked at: by then a request that was still on
 /// its way has either taken effect or never will.
 pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 
@@ -118,7 +118,7 @@ pub const OFFSET_LIFE_MS: i64 = 6 * 24 * 3600 * 1000;
 pub const LANE_PARTS: usize = 32;
 
 /// Sends on their way at once. Telegram's own limits keep it far below; it bounds what a crash can
-/// leave ambiguous when they are switched off.
+/// leave in doubt when they are switched off.
 pub const SENDS_AT_ONCE: usize = 256;
 
 /// First pause after a failed send; it doubles from here.

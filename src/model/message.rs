@@ -12,12 +12,12 @@ pub struct Update {
     /// Telegram's number for it.
     pub id: UpdateId,
     /// What happened.
-    pub event: Event,
+    pub event: UpdateEvent,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Event {
+pub enum UpdateEvent {
     /// Somebody wrote something to the bot, or in a group it is in.
     Message(Incoming),
     /// Somebody pressed a button below a message of the bot.
@@ -116,19 +116,19 @@ impl Update {
     /// The chat the update belongs to, where it has one.
     pub fn chat(&self) -> Option<ChatId> {
         match &self.event {
-            Event::Message(m) => Some(m.chat),
-            Event::Press(p) => Some(p.chat),
-            Event::Moved { from, .. } => Some(*from),
-            Event::Membership { chat, .. } => Some(*chat),
-            Event::Ignored { chat, .. } => *chat,
+            UpdateEvent::Message(m) => Some(m.chat),
+            UpdateEvent::Press(p) => Some(p.chat),
+            UpdateEvent::Moved { from, .. } => Some(*from),
+            UpdateEvent::Membership { chat, .. } => Some(*chat),
+            UpdateEvent::Ignored { chat, .. } => *chat,
         }
     }
 
     /// Who caused it, where a person did.
     pub fn from(&self) -> Option<&Person> {
         match &self.event {
-            Event::Message(m) => Some(&m.from),
-            Event::Press(p) => Some(&p.from),
+            UpdateEvent::Message(m) => Some(&m.from),
+            UpdateEvent::Press(p) => Some(&p.from),
             _ => None,
         }
     }
@@ -136,7 +136,7 @@ impl Update {
     /// The message id that the update proves to be taken, if any.
     pub fn message_id(&self) -> Option<MessageId> {
         match &self.event {
-            Event::Message(m) => Some(m.message_id),
+            UpdateEvent::Message(m) => Some(m.message_id),
             _ => None,
         }
     }

@@ -11,26 +11,17 @@
 //! | reply | what thinking (commands, answers) returns; it becomes one or more parts |
 //! | part | one Telegram message of a reply, at most 4,096 UTF-16 units |
 //! | outbox | parts on disk: *due*, *sending*, *sent* or *dropped* |
-//! | ambiguous | a part in *sending* of which nobody knows whether it arrived |
+//! | in doubt | a part in *sending* of which nobody knows whether it arrived |
 //! | preview | an ephemeral draft of an answer that is still being written |
-//! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
-pub mod beat;
-pub mod catalog;
-pub mod clock;
 pub mod conversation;
-pub mod disguise;
 pub mod effect;
+pub mod encoded_forms;
 pub mod failure;
-pub mod finding;
-pub mod histogram;
 pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod reply;
-pub mod streak;
-pub mod swap;
 pub mod text;
-pub mod vitals;

@@ -13,17 +13,17 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
-use super::lanes::{After, Lanes, Next};
 use super::parts::outgoing;
-use super::reconcile::{Fate, reconcile};
-use crate::model::beat::Loop;
+use super::reconcile::{Outcome, reconcile};
+use super::send_queue::{Next, NextAction, SendQueue};
 use crate::model::effect::Effect;
-use crate::model::failure::{Judged, chain};
-use crate::model::finding::Kind;
+use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::model::vitals::Timing;
-use crate::store::{OpenPart, PartState, Settled, Settlement};
+use crate::observe::finding::Kind;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Timing;
+use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
 
@@ -33,7 +33,7 @@ pub struct Delivery(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    lanes: Mutex<Lanes>,
+    send_queue: Mutex<SendQueue>,
     wake: Notify,
     closing: AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Slot {
     /// *sending*.
     pub(super) fn first_attempt(&self) -> Option<MessageId> {
         match self.place {
-            Place::Leaving(floor) => Some(floor),
+            Place::Leaving(id_before) => Some(id_before),
             Place::Queued(_) => None,
         }
     }
@@ -68,10 +68,10 @@ impl Slot {
 impl Delivery {
     /// Nothing is on its way yet. `rates`: none for servers without limits.
     pub fn new(shared: Arc<Shared>, rates: Option<Rates>) -> Self {
-        let lanes = Lanes::new(Pacer::new(rates), shared.settings().reconcile_after);
+        let send_queue = SendQueue::new(Pacer::new(rates), shared.settings().reconcile_after);
         Self(Arc::new(Inner {
             shared,
-            lanes: Mutex::new(lanes),
+            send_queue: Mutex::new(send_queue),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
         }))
@@ -79,7 +79,7 @@ impl Delivery {
 
     /// Other rates from now on; none for servers without limits.
     pub fn set_rates(&self, rates: Option<Rates>) {
-        self.lanes().set_rates(rates);
+        self.send_queue().set_rates(rates);
         self.0.wake.notify_one();
     }
 
@@ -89,18 +89,18 @@ impl Delivery {
         self.0.wake.notify_one();
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn send_queue(&self) -> MutexGuard<'_, SendQueue> {
+        self.0.send_queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for parts of `chat` that are about to be committed. It must be given back with
     /// [`Delivery::take`], whatever became of the commit.
     pub(super) fn reserve(&self, chat: ChatId) -> Slot {
-        let mut lanes = self.lanes();
-        let floor = lanes.reserve(chat, &mut self.0.shared.ledger(), Instant::now());
-        let place = match floor {
-            Some(floor) => Place::Leaving(floor),
-            None => Place::Queued(lanes.expect(chat)),
+        let mut send_queue = self.send_queue();
+        let id_before = send_queue.reserve(chat, &mut self.0.shared.message_ids(), Instant::now());
+        let place = match id_before {
+            Some(id_before) => Place::Leaving(id_before),
+            None => Place::Queued(send_queue.expect(chat)),
         };
         Slot { chat, place }
     }
@@ -109,28 +109,28 @@ impl Delivery {
     pub(super) fn take(&self, slot: Option<Slot>, mut parts: Vec<OpenPart>) {
         let mut wake = false;
         match slot {
-            Some(Slot { chat, place: Place::Leaving(floor) }) => {
+            Some(Slot { chat, place: Place::Leaving(id_before) }) => {
                 if matches!(parts.first(), Some(p) if p.state != PartState::Due) {
                     let (this, part) = (self.clone(), Box::new(parts.remove(0)));
-                    let sends = async move { this.send_on(part, floor, true).await };
+                    let sends = async move { this.send_on(part, id_before, true).await };
                     self.0.shared.tasks.spawn("send", sends);
                 } else {
-                    self.0.shared.ledger().end(chat);
-                    self.lanes().done(chat, After::Settled, Instant::now());
+                    self.0.shared.message_ids().end(chat);
+                    self.send_queue().done(chat, NextAction::Continue, Instant::now());
                     wake = true;
                 }
             }
             Some(Slot { chat, place: Place::Queued(epoch) }) => {
                 let (here, elsewhere) = parts.into_iter().partition(|p| p.chat == chat);
                 parts = elsewhere;
-                wake = self.lanes().offer(chat, epoch, here);
+                wake = self.send_queue().offer(chat, epoch, here);
             }
             None => {}
         }
         if !parts.is_empty() {
             wake = true;
-            let mut lanes = self.lanes();
-            parts.iter().for_each(|part| lanes.fill(part.chat));
+            let mut send_queue = self.send_queue();
+            parts.iter().for_each(|part| send_queue.fill(part.chat));
         }
         if wake {
             self.0.wake.notify_one();
@@ -139,33 +139,33 @@ impl Delivery {
 
     /// A group has another id; its parts on disk were moved already.
     pub(super) fn moved(&self, from: ChatId, to: ChatId) {
-        self.lanes().moved(from, to);
+        self.send_queue().moved(from, to);
         self.0.wake.notify_one();
     }
 
-    fn done(&self, chat: ChatId, after: After) {
-        self.lanes().done(chat, after, Instant::now());
+    fn done(&self, chat: ChatId, after: NextAction) {
+        self.send_queue().done(chat, after, Instant::now());
         self.0.wake.notify_one();
     }
 
     /// Sends a part, and then what follows in its chat for as long as that may leave at once.
     /// `marked`: the part is *sending* on disk already.
-    async fn send_on(&self, part: Box<OpenPart>, floor: MessageId, marked: bool) {
+    async fn send_on(&self, part: Box<OpenPart>, id_before: MessageId, marked: bool) {
         let shared = &self.0.shared;
         if !marked {
-            let mark = || shared.store.mark_sending(part.id, floor);
-            match shared.insist("mark a part as sending", mark).await {
+            let mark = || shared.store.mark_sending(part.id, id_before);
+            match shared.retry_until_stored("mark a part as sending", mark).await {
                 Some(true) => {}
                 Some(false) => {
-                    shared.ledger().end(part.chat);
-                    return self.done(part.chat, After::Settled);
+                    shared.message_ids().end(part.chat);
+                    return self.done(part.chat, NextAction::Continue);
                 }
                 None => return,
             }
         }
-        let mut now = Some((part, floor));
-        while let Some((part, floor)) = now {
-            now = self.attempt(part, floor).await;
+        let mut now = Some((part, id_before));
+        while let Some((part, id_before)) = now {
+            now = self.attempt(part, id_before).await;
         }
     }
 
@@ -174,7 +174,7 @@ impl Delivery {
     async fn attempt(
         &self,
         part: Box<OpenPart>,
-        floor: MessageId,
+        id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         let shared = &self.0.shared;
         let chat = part.chat;
@@ -186,28 +186,29 @@ impl Delivery {
         match &sent {
             Ok(id) => {
                 shared.vitals.worked(&shared.vitals.sending);
-                shared.ledger().sent(chat, *id);
+                shared.message_ids().sent(chat, *id);
             }
             Err(e) => shared.vitals.failed(&shared.vitals.sending, e.class()),
         }
-        shared.ledger().end(chat);
+        shared.message_ids().end(chat);
         let after = match sent {
             Ok(id) => {
-                let next = self.lanes().follow(chat, &mut shared.ledger(), Instant::now());
-                if let Some((next, floor)) = next {
-                    return self.arrived_before(&part, id, next, floor).await;
+                let next =
+                    self.send_queue().follow(chat, &mut shared.message_ids(), Instant::now());
+                if let Some((next, id_before)) = next {
+                    return self.arrived_before(&part, id, next, id_before).await;
                 }
                 self.arrived(&part, id).await
             }
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
-            Err(e) if e.ambiguous() => {
-                shared.vitals.tally("send_doubtful", e.class());
+            Err(e) if e.in_doubt() => {
+                shared.vitals.increment("send_doubtful", e.class());
                 tracing::warn!(
                     chat_id = chat.0,
                     error = %e,
                     "a message may or may not have arrived; looking before it is sent again"
                 );
-                Some(After::Doubtful(part, floor))
+                Some(NextAction::InDoubt(part, id_before))
             }
             Err(e) => self.refused(part, &e).await,
         };
@@ -223,24 +224,24 @@ impl Delivery {
         part: &OpenPart,
         id: MessageId,
         next: Box<OpenPart>,
-        floor: MessageId,
+        id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         let shared = &self.0.shared;
         self.note_arrival(part);
-        let row = Settled { id: part.id, outcome: Settlement::Sent(id) };
-        let store = || shared.store.settle_and_mark(row.clone(), next.id, floor);
-        if !shared.insist("settle a part", store).await? {
-            shared.ledger().end(next.chat);
-            self.done(next.chat, After::Settled);
+        let row = DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(id) };
+        let store = || shared.store.record_delivery_and_mark(row.clone(), next.id, id_before);
+        if !shared.retry_until_stored("settle a part", store).await? {
+            shared.message_ids().end(next.chat);
+            self.done(next.chat, NextAction::Continue);
             return None;
         }
-        Some((next, floor))
+        Some((next, id_before))
     }
 
-    async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<After> {
+    async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<NextAction> {
         self.note_arrival(part);
-        self.settle(part, Settlement::Sent(id), Vec::new()).await?;
-        Some(After::Settled)
+        self.record_delivery(part, DeliveryOutcome::Sent(id), Vec::new()).await?;
+        Some(NextAction::Continue)
     }
 
     fn note_arrival(&self, part: &OpenPart) {
@@ -252,23 +253,23 @@ impl Delivery {
     }
 
     /// Stores what became of a part. `None`: the process halts; the reconciler will look.
-    async fn settle(
+    async fn record_delivery(
         &self,
         part: &OpenPart,
-        outcome: Settlement,
+        outcome: DeliveryOutcome,
         effects: Vec<Effect>,
     ) -> Option<()> {
         let shared = &self.0.shared;
-        let row = Settled { id: part.id, outcome };
-        let store = || shared.store.settle(vec![row.clone()], effects.clone());
-        shared.insist("settle a part", store).await
+        let row = DeliveryRecord { id: part.id, outcome };
+        let store = || shared.store.record_delivery(vec![row.clone()], effects.clone());
+        shared.retry_until_stored("settle a part", store).await
     }
 
-    async fn clear_up(&self, part: Box<OpenPart>, floor: MessageId, since: Instant) {
+    async fn reconcile_part(&self, part: Box<OpenPart>, id_before: MessageId, since: Instant) {
         let shared = &self.0.shared;
         let chat = part.chat;
         let fate = tokio::select! {
-            fate = reconcile(shared, &part, floor, since) => fate,
+            fate = reconcile(shared, &part, id_before, since) => fate,
             () = shared.tasks.halt().cancelled() => return,
         };
         tracing::info!(
@@ -278,20 +279,20 @@ impl Delivery {
             "message looked for"
         );
         let after = match fate {
-            Fate::Arrived(id) => {
-                shared.ledger().heard(chat, id);
+            Outcome::Arrived(id) => {
+                shared.message_ids().heard(chat, id);
                 shared.vitals.reconciled_arrived.add_one();
                 self.arrived(&part, id).await
             }
-            Fate::Lost | Fate::Unclear | Fate::AskAgain if self.is_expired(&part) => {
+            Outcome::Lost | Outcome::Unclear | Outcome::AskAgain if self.is_expired(&part) => {
                 let e = TelegramError::Unknown("no usable answer for too long".into());
                 self.dropped(&part, &e, "expired").await
             }
-            Fate::Lost => {
+            Outcome::Lost => {
                 shared.vitals.reconciled_lost.add_one();
                 Some(resend(part))
             }
-            Fate::Unclear => {
+            Outcome::Unclear => {
                 shared.vitals.possible_duplicates.add_one();
                 shared.vitals.happened(Kind::PossibleDuplicate);
                 tracing::warn!(
@@ -301,8 +302,8 @@ impl Delivery {
                 );
                 Some(resend(part))
             }
-            Fate::AskAgain => Some(After::StillDoubtful(part, floor)),
-            Fate::Refused(e) => self.refused(part, &e).await,
+            Outcome::AskAgain => Some(NextAction::StillInDoubt(part, id_before)),
+            Outcome::Refused(e) => self.refused(part, &e).await,
         };
         if let Some(after) = after {
             self.done(chat, after);
@@ -327,10 +328,10 @@ impl Deliver {
         let inner = Arc::clone(&self.0.0);
         let halt = inner.shared.tasks.halt().clone();
         loop {
-            inner.shared.vitals.turn(Loop::Deliver, limits::IDLE_TURN);
+            inner.shared.vitals.tick(Loop::Deliver, limits::IDLE_TURN);
             let woken = inner.wake.notified();
             let until = self.step();
-            if inner.closing.load(Ordering::SeqCst) && self.0.lanes().is_idle() {
+            if inner.closing.load(Ordering::SeqCst) && self.0.send_queue().is_idle() {
                 return;
             }
             let idle = Instant::now() + limits::IDLE_TURN;
@@ -345,16 +346,16 @@ impl Deliver {
     /// What earlier processes left.
     fn load(&self) -> Result<(), crate::store::StoreError> {
         let store = &self.0.0.shared.store;
-        let (doubtful, chats) = (store.ambiguous_parts()?, store.open_chats()?);
-        if !doubtful.is_empty() {
-            tracing::info!(parts = doubtful.len(), "messages of unknown fate from an earlier run");
+        let (in_doubt, chats) = (store.parts_in_doubt()?, store.open_chats()?);
+        if !in_doubt.is_empty() {
+            tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
         }
-        let mut lanes = self.0.lanes();
-        for part in doubtful {
-            lanes.left_behind(part, Instant::now());
+        let mut send_queue = self.0.send_queue();
+        for part in in_doubt {
+            send_queue.left_behind(part, Instant::now());
         }
         for chat in chats {
-            lanes.fill(chat);
+            send_queue.fill(chat);
         }
         Ok(())
     }
@@ -363,24 +364,24 @@ impl Deliver {
     pub fn step(&self) -> Option<Instant> {
         let shared = &self.0.0.shared;
         loop {
-            let next = self.0.lanes().next(&mut shared.ledger(), Instant::now());
+            let next = self.0.send_queue().next(&mut shared.message_ids(), Instant::now());
             let this = self.0.clone();
             match next {
-                Next::Send(part, floor) => shared.tasks.spawn("send", async move {
-                    this.send_on(part, floor, false).await;
+                Next::Send(part, id_before) => shared.tasks.spawn("send", async move {
+                    this.send_on(part, id_before, false).await;
                 }),
-                Next::Reconcile(part, floor, since) => {
+                Next::Reconcile(part, id_before, since) => {
                     shared.tasks.spawn("reconcile", async move {
-                        this.clear_up(part, floor, since).await;
+                        this.reconcile_part(part, id_before, since).await;
                     })
                 }
                 Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS) {
-                    Ok(parts) => self.0.lanes().loaded(chat, parts, limits::LANE_PARTS),
+                    Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
                     Err(e) => {
                         tracing::error!(error = chain(&e), "cannot read the outbox; trying again");
-                        let mut lanes = self.0.lanes();
-                        lanes.loaded(chat, Vec::new(), limits::LANE_PARTS);
-                        lanes.fill(chat);
+                        let mut send_queue = self.0.send_queue();
+                        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+                        send_queue.fill(chat);
                         return Some(Instant::now() + limits::SEND_BACKOFF);
                     }
                 },
@@ -391,7 +392,7 @@ impl Deliver {
 }
 
 /// To be sent once more, after one more try that came to nothing.
-fn resend(mut part: Box<OpenPart>) -> After {
+fn resend(mut part: Box<OpenPart>) -> NextAction {
     part.attempts += 1;
-    After::Resend(part)
+    NextAction::Resend(part)
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Polling, Shared};
-use crate::model::beat::Loop;
-use crate::model::catalog::Entry;
-use crate::model::failure::{Again, Judged, backoff, chain};
+use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::limits;
-use crate::model::message::{Event, Update};
-use crate::model::vitals::Timing;
+use crate::model::message::{Update, UpdateEvent};
+use crate::observe::catalog::JournalEvent;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Timing;
 use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
 
 /// The polling stage.
@@ -64,7 +64,7 @@ impl Intake {
             match step {
                 Step::Took(_) | Step::Renewed => {}
                 Step::Failed(pause) => {
-                    self.shared.vitals.turn(Loop::Intake, pause);
+                    self.shared.vitals.tick(Loop::Intake, pause);
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
@@ -90,7 +90,7 @@ impl Intake {
     /// same updates again.
     pub async fn step(&mut self) -> Step {
         let within = self.shared.client.poll_deadline();
-        self.shared.vitals.turn(Loop::Intake, within);
+        self.shared.vitals.tick(Loop::Intake, within);
         if self.shared.is_full() && self.is_really_full() {
             self.tell(Polling::Full);
             return Step::Full;
@@ -141,11 +141,11 @@ impl Intake {
     }
 
     async fn accept(&mut self, batch: Batch) -> Step {
-        self.shared.vitals.turn(Loop::Intake, Duration::ZERO);
+        self.shared.vitals.tick(Loop::Intake, Duration::ZERO);
         self.shared.vitals.polls.add_one();
         self.note_lag(&batch.updates);
         if batch.nonsense > 0 {
-            self.shared.vitals.tally("skipped", "no_update_id");
+            self.shared.vitals.increment("skipped", "no_update_id");
             tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
         }
         let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
@@ -157,7 +157,7 @@ impl Intake {
                 self.tell(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
-            self.shared.ledger().caught_up(Instant::now());
+            self.shared.message_ids().caught_up(Instant::now());
             self.succeeded();
             return Step::Took(0);
         };
@@ -165,14 +165,14 @@ impl Intake {
             batch.updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
         match self.shared.store.accept(batch.updates, next).await {
             Ok(accepted) => {
-                let mut ledger = self.shared.ledger();
+                let mut message_ids = self.shared.message_ids();
                 for (chat, id) in heard {
-                    ledger.heard(chat, id);
+                    message_ids.heard(chat, id);
                 }
                 if all {
-                    ledger.caught_up(Instant::now());
+                    message_ids.caught_up(Instant::now());
                 }
-                drop(ledger);
+                drop(message_ids);
                 self.shared.vitals.updates.add(accepted.stored);
                 self.shared.vitals.updates_repeated.add(accepted.repeated);
                 let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
@@ -188,7 +188,7 @@ impl Intake {
     fn note_lag(&self, updates: &[Update]) {
         let now_s = self.shared.clock.now_ms() as f64 / 1e3;
         for update in updates {
-            if let Event::Message(message) = &update.event
+            if let UpdateEvent::Message(message) = &update.event
                 && message.date_s > 0
             {
                 // Two clocks are compared here; ours may be a little behind.
@@ -225,7 +225,7 @@ impl Intake {
         self.failures += 1;
         self.shared.vitals.polls_failed.add_one();
         self.shared.vitals.failed(&self.shared.vitals.polling, e.class());
-        self.shared.vitals.tally("poll_failed", e.class());
+        self.shared.vitals.increment("poll_failed", e.class());
         if let Some(cause) = e.conflict() {
             return self.conflict(cause).await;
         }
@@ -233,7 +233,7 @@ impl Intake {
         if e.token_refused() {
             self.tell(Polling::TokenRefused);
             tracing::error!(
-                message_id = Entry::TokenNotAccepted.id(),
+                message_id = JournalEvent::TokenNotAccepted.id(),
                 class = e.class(),
                 "Telegram refuses the token; get a new one from @BotFather, store it, restart"
             );
@@ -241,8 +241,8 @@ impl Intake {
         }
         self.tell(Polling::Failing);
         let longest = self.shared.settings().poll_backoff_max;
-        let pause = match e.again() {
-            Again::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
+        let pause = match e.retry_policy() {
+            RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
         };
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

@@ -8,17 +8,17 @@
 //! Each stage takes its work from the store, does one step, and commits; where a process dies does
 //! not matter, because the row is still there.
 
-mod chats;
 mod deliver;
+mod dispatcher;
 mod intake;
-mod lanes;
-mod ledger;
+mod message_ids;
 mod parts;
 mod pending;
 mod preview;
 mod reconcile;
 mod retention;
 mod route;
+mod send_queue;
 mod think;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -28,16 +28,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::answer::Answerer;
-use crate::commands::Desk;
+use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
-use crate::model::clock::Clock;
-use crate::model::failure::{Again, Judged, backoff, chain};
-use crate::model::vitals::Vitals;
+use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
 use crate::store::{Keep, Store, StoreError};
 use crate::telegram::{Client, Me};
 
-pub use chats::Chats;
 pub use deliver::{Deliver, Delivery};
+pub use dispatcher::Dispatcher;
 pub use intake::Intake;
 pub use pending::pending;
 pub use retention::Retention;
@@ -57,7 +57,7 @@ pub struct Shared {
     /// Starts tasks.
     pub tasks: Tasks,
     /// Commands and access.
-    pub desk: Desk,
+    pub context: CommandContext,
     /// Answers to questions.
     pub answerer: Arc<Answerer>,
     settings: RwLock<Settings>,
@@ -70,7 +70,7 @@ pub struct Shared {
     inbox_filled: Notify,
     inbox_drained: Notify,
     resumed: Notify,
-    ledger: Mutex<ledger::Ledger>,
+    message_ids: Mutex<message_ids::MessageIdTracker>,
     drafts_unknown: AtomicBool,
     forget_offset: AtomicBool,
 }
@@ -86,7 +86,7 @@ pub struct Settings {
     pub previews: bool,
     /// A part that cannot be sent for this long is given up.
     pub give_up_after: Duration,
-    /// How long after an attempt an ambiguous part is looked at.
+    /// How long after an attempt a part in doubt is looked at.
     pub reconcile_after: Duration,
     /// How long things are kept on disk.
     pub keep: Keep,
@@ -123,20 +123,20 @@ impl Shared {
         vitals: Arc<Vitals>,
         clock: Clock,
         tasks: Tasks,
-        desk: Desk,
+        context: CommandContext,
         answerer: Arc<Answerer>,
         settings: Settings,
     ) -> Result<Self, StoreError> {
         let paused = store.settings()?.paused;
         vitals.paused.store(paused, Ordering::Relaxed);
         let backlog = store.inbox_depth()?.0;
-        let mut ledger = ledger::Ledger::default();
+        let mut message_ids = message_ids::MessageIdTracker::default();
         let remembered = crate::model::limits::KNOWN_IDS / 4;
         for (chat, id) in store.recent_message_ids(remembered)? {
-            ledger.heard(chat, id);
+            message_ids.heard(chat, id);
         }
         for (chat, id) in store.recent_sent_ids(remembered)? {
-            ledger.heard(chat, id);
+            message_ids.heard(chat, id);
         }
         Ok(Self {
             store,
@@ -145,7 +145,7 @@ impl Shared {
             vitals,
             clock,
             tasks,
-            desk,
+            context,
             answerer,
             settings: RwLock::new(settings),
             paused: AtomicBool::new(paused),
@@ -154,7 +154,7 @@ impl Shared {
             inbox_filled: Notify::new(),
             inbox_drained: Notify::new(),
             resumed: Notify::new(),
-            ledger: Mutex::new(ledger),
+            message_ids: Mutex::new(message_ids),
             drafts_unknown: AtomicBool::new(false),
             forget_offset: AtomicBool::new(false),
         })
@@ -172,8 +172,8 @@ impl Shared {
         self.inbox_drained.notify_one();
     }
 
-    fn ledger(&self) -> MutexGuard<'_, ledger::Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn message_ids(&self) -> MutexGuard<'_, message_ids::MessageIdTracker> {
+        self.message_ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether more waits in the inbox than may. Never while paused: the `/resume` that ends it
@@ -198,7 +198,11 @@ impl Shared {
 
     /// Repeats a step on the store until it works, with pauses; `None` when the process halts
     /// first or trying again makes no sense. Nothing is lost by giving up: the row is on disk.
-    async fn insist<T, F>(&self, what: &'static str, mut step: impl FnMut() -> F) -> Option<T>
+    async fn retry_until_stored<T, F>(
+        &self,
+        what: &'static str,
+        mut step: impl FnMut() -> F,
+    ) -> Option<T>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
@@ -216,7 +220,7 @@ impl Shared {
                         "cannot {what}: {}",
                         e.hint()
                     );
-                    if e.again() == Again::Never {
+                    if e.retry_policy() == RetryPolicy::Never {
                         return None;
                     }
                     let pause =

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::Shared;
-use crate::model::failure::{Again, Judged};
+use crate::model::failure::{Classify, RetryPolicy};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::model::message::Place;
@@ -62,7 +62,7 @@ pub(super) async fn show(
                 }
                 Err(e) => {
                     tracing::debug!(error = %e, "cannot show a draft");
-                    if let Again::After(wait) = e.again() {
+                    if let RetryPolicy::After(wait) = e.retry_policy() {
                         sleep(wait).await;
                     }
                 }

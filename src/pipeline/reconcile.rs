@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::parts::outgoing;
-use crate::model::failure::{Again, Judged, backoff};
+use crate::model::failure::{Classify, RetryPolicy, backoff};
 use crate::model::ids::MessageId;
 use crate::store::OpenPart;
 use crate::telegram::TelegramError;
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What became of a part.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     /// It arrived, with this id.
     Arrived(MessageId),
     /// It surely did not.
@@ -37,7 +37,7 @@ pub(super) enum Fate {
     Refused(TelegramError),
 }
 
-impl Fate {
+impl Outcome {
     /// One word for the log.
     pub(super) fn word(&self) -> &'static str {
         match self {
@@ -61,26 +61,26 @@ enum Probe {
     Odd,
 }
 
-/// Looks for a part whose attempt began when `floor` was the highest id known.
+/// Looks for a part whose attempt began when `id_before` was the highest id known.
 pub(super) async fn reconcile(
     shared: &Shared,
     part: &OpenPart,
-    floor: MessageId,
+    id_before: MessageId,
     since: Instant,
-) -> Fate {
+) -> Outcome {
     let begun = Instant::now();
-    let caught_up = shared.ledger().is_caught_up(since);
+    let caught_up = shared.message_ids().is_caught_up(since);
     // A poll that waits for messages says nothing for a while; the number of those that wait does.
     if !caught_up && matches!(shared.client.pending().await, Ok(0)) {
-        shared.ledger().caught_up(begun);
+        shared.message_ids().caught_up(begun);
     }
-    let candidates = shared.ledger().candidates(part.chat, floor, since);
+    let candidates = shared.message_ids().candidates(part.chat, id_before, since);
     for id in candidates.ids {
         let mut tries = 0;
         loop {
             let answer = shared.client.edit(id, outgoing(part)).await;
             match read(&answer) {
-                Probe::Here => return Fate::Arrived(id),
+                Probe::Here => return Outcome::Arrived(id),
                 Probe::NotHere => break,
                 Probe::Wait(pause) if tries < PATIENCE => {
                     tries += 1;
@@ -90,25 +90,25 @@ pub(super) async fn reconcile(
                     tries += 1;
                     sleep(backoff(tries, PAUSE, Duration::from_secs(2))).await;
                 }
-                Probe::Wait(_) | Probe::Broken => return Fate::AskAgain,
+                Probe::Wait(_) | Probe::Broken => return Outcome::AskAgain,
                 Probe::Refused => {
                     return match answer {
-                        Err(e) => Fate::Refused(e),
-                        Ok(()) => Fate::Unclear,
+                        Err(e) => Outcome::Refused(e),
+                        Ok(()) => Outcome::Unclear,
                     };
                 }
                 Probe::Odd => {
                     tracing::warn!(chat_id = part.chat.0, ?answer, "unexpected answer to a probe");
-                    return Fate::Unclear;
+                    return Outcome::Unclear;
                 }
             }
         }
     }
     match (candidates.complete, candidates.worth_waiting) {
-        (true, _) => Fate::Lost,
+        (true, _) => Outcome::Lost,
         // While polls fail, other people's messages are unheard and take ids between.
-        (false, true) => Fate::AskAgain,
-        (false, false) => Fate::Unclear,
+        (false, true) => Outcome::AskAgain,
+        (false, false) => Outcome::Unclear,
     }
 }
 
@@ -129,10 +129,10 @@ fn read(answer: &Result<(), TelegramError>) -> Probe {
     if e.shut_out() || e.moved_to().is_some() {
         return Probe::Refused;
     }
-    match e.again() {
-        Again::After(pause) => Probe::Wait(pause),
-        Again::Backoff => Probe::Broken,
-        Again::Never => Probe::Odd,
+    match e.retry_policy() {
+        RetryPolicy::After(pause) => Probe::Wait(pause),
+        RetryPolicy::Backoff => Probe::Broken,
+        RetryPolicy::Never => Probe::Odd,
     }
 }
 

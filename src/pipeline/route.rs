@@ -2,7 +2,7 @@
 
 use crate::commands;
 use crate::model::ids::ChatId;
-use crate::model::message::{Body, Event, Incoming, Place, Press, Update};
+use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
 
 /// What has to be done for an update.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,11 +53,13 @@ pub(super) enum Route<'a> {
 /// Routes an update. `username`: the bot's, without `@`.
 pub(super) fn route<'a>(update: &'a Update, username: &str) -> Route<'a> {
     match &update.event {
-        Event::Message(m) => message(m, username),
-        Event::Press(p) => Route::Press(p),
-        Event::Moved { from, to } => Route::Moved { from: *from, to: *to },
-        Event::Membership { chat, present } => Route::Membership { chat: *chat, present: *present },
-        Event::Ignored { kind, .. } => Route::Nothing(kind),
+        UpdateEvent::Message(m) => message(m, username),
+        UpdateEvent::Press(p) => Route::Press(p),
+        UpdateEvent::Moved { from, to } => Route::Moved { from: *from, to: *to },
+        UpdateEvent::Membership { chat, present } => {
+            Route::Membership { chat: *chat, present: *present }
+        }
+        UpdateEvent::Ignored { kind, .. } => Route::Nothing(kind),
     }
 }
 
@@ -127,7 +129,7 @@ mod tests {
     use crate::model::message::Person;
 
     fn update(place: Place, text: &str, reply_to_bot: bool) -> Update {
-        let event = Event::Message(Incoming {
+        let event = UpdateEvent::Message(Incoming {
             chat: ChatId(if place == Place::Private { 1 } else { -1 }),
             place,
             from: Person::default(),

@@ -12,15 +12,15 @@ use super::parts::parts_of;
 use super::route::{Route, route};
 use super::{Shared, preview};
 use crate::answer::{Answered, Question};
-use crate::commands::{self, Asked, Outcome, Say, Then};
+use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
-use crate::model::catalog::Entry;
 use crate::model::effect::Effect;
-use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
-use crate::model::vitals::Timing;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Kind;
+use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError};
 
 /// Works on one update.
@@ -48,7 +48,7 @@ pub(super) enum Worked {
 #[derive(Default)]
 struct Thought {
     outcome: &'static str,
-    says: Vec<Say>,
+    replies: Vec<OutgoingReply>,
     effects: Vec<Effect>,
     exchange: Option<crate::store::NewExchange>,
     keep_body: bool,
@@ -62,7 +62,7 @@ impl Thought {
     }
 
     fn of(outcome: &'static str, commands: Outcome) -> Self {
-        Self { outcome, says: commands.replies, effects: commands.effects, ..Self::default() }
+        Self { outcome, replies: commands.replies, effects: commands.effects, ..Self::default() }
     }
 }
 
@@ -77,7 +77,7 @@ impl Worker {
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
         let halt = self.shared.tasks.halt();
         let thought = tokio::select! {
-            thought = self.shared.insist("think about an update", || self.think(queued)) => thought,
+            thought = self.shared.retry_until_stored("think about an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,
         };
         let Some(thought) = thought else { return Worked::Left };
@@ -88,12 +88,12 @@ impl Worker {
     /// Finishes an update whose handling panicked, with an apology where a person waits for one.
     pub(super) async fn give_up(&self, queued: &Queued) {
         let mut thought = Thought::nothing("panicked");
-        if let crate::model::message::Event::Message(m) = &queued.update.event
+        if let crate::model::message::UpdateEvent::Message(m) = &queued.update.event
             && m.place == Place::Private
         {
             let words = "Something went wrong on my side with this message, and I had to leave it. \
                          Whoever runs this bot can see it in my log.";
-            thought.says.push(Say { to: m.chat, reply: Reply::plain(words) });
+            thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
         }
         self.shared.vitals.happened(Kind::UpdateGivenUp);
         tracing::error!(
@@ -108,7 +108,7 @@ impl Worker {
         let shared = &*self.shared;
         Ok(Some(match route(&queued.update, &shared.me.username) {
             Route::Nothing(why) => {
-                shared.vitals.tally("ignored", why);
+                shared.vitals.increment("ignored", why);
                 if why.starts_with("undecodable") {
                     tracing::warn!(
                         update_id = queued.update.id.0,
@@ -140,9 +140,9 @@ impl Worker {
                 self.heard(queued, message, kind, 0);
                 match self.access(message)? {
                     Ok(_) => {
-                        let reply = shared.desk.unsupported(kind);
+                        let reply = shared.context.unsupported(kind);
                         let mut thought = Thought::nothing("unsupported");
-                        thought.says.push(Say { to: message.chat, reply });
+                        thought.replies.push(OutgoingReply { to: message.chat, reply });
                         thought
                     }
                     Err(refused) => refused,
@@ -173,12 +173,12 @@ impl Worker {
 
     /// The sender's role when they may chat here, or what to do instead.
     fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
-        let desk = &self.shared.desk;
-        let role = desk.role(&message.from.id)?;
-        if desk.may_chat(message.place, message.chat, role)? {
+        let context = &self.shared.context;
+        let role = context.role(&message.from.id)?;
+        if context.may_chat(message.place, message.chat, role)? {
             return Ok(Ok(role));
         }
-        let outcome = desk.stranger(&message.from, message.chat, message.place)?;
+        let outcome = context.stranger(&message.from, message.chat, message.place)?;
         Ok(Err(Thought::of("refused", outcome)))
     }
 
@@ -189,13 +189,13 @@ impl Worker {
         word: &str,
         args: &str,
     ) -> Result<Thought, StoreError> {
-        let desk = &self.shared.desk;
-        let asked = Asked {
+        let context = &self.shared.context;
+        let asked = CommandRequest {
             seq,
             chat: message.chat,
             place: message.place,
             from: &message.from,
-            role: desk.role(&message.from.id)?,
+            role: context.role(&message.from.id)?,
             message_id: Some(message.message_id),
             word,
             args,
@@ -203,21 +203,21 @@ impl Worker {
             cancelled: self.stopped,
             reply_to: (message.place == Place::Group).then_some(message.message_id),
         };
-        let outcome = desk.run(&asked)?;
+        let outcome = context.run(&asked)?;
         self.shared.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done");
         Ok(Thought::of("command", outcome))
     }
 
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
-        let desk = &self.shared.desk;
-        let outcome = desk.press(press, desk.role(&press.from.id)?)?;
+        let context = &self.shared.context;
+        let outcome = context.press(press, context.role(&press.from.id)?)?;
         let then = outcome.then.clone();
         let mut thought = Thought::of("press", outcome);
         let mut notice = None;
         match then {
-            Then::ClosePress(words) => notice = Some(words),
-            Then::Retry(seq) => {
+            FollowUp::ClosePress(words) => notice = Some(words),
+            FollowUp::Retry(seq) => {
                 if self.shared.paused.load(Ordering::SeqCst) {
                     return Ok(None);
                 }
@@ -269,14 +269,14 @@ impl Worker {
             }
             Answered::Failed { reply, class } => {
                 shared.vitals.answers_failed.add_one();
-                shared.vitals.tally("answer_failed", class);
+                shared.vitals.increment("answer_failed", class);
                 thought.outcome = "failed";
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
             }
         };
         let reply_to = (m.place == Place::Group).then_some(m.message_id);
-        thought.says.push(Say { to: m.chat, reply: Reply { reply_to, ..reply } });
+        thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
         Ok(thought)
     }
 
@@ -284,11 +284,11 @@ impl Worker {
         let shared = &self.shared;
         let here = queued.update.chat();
         let thread = match &queued.update.event {
-            crate::model::message::Event::Message(m) => m.thread,
+            crate::model::message::UpdateEvent::Message(m) => m.thread,
             _ => None,
         };
         let mut parts = Vec::new();
-        for say in thought.says {
+        for say in thought.replies {
             let thread = thread.filter(|_| Some(say.to) == here);
             parts.extend(parts_of(say.to, say.reply, thread));
         }
@@ -307,7 +307,7 @@ impl Worker {
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
         };
         let commit = || shared.store.finish(finish.clone());
-        let Some(stored) = shared.insist("finish an update", commit).await else {
+        let Some(stored) = shared.retry_until_stored("finish an update", commit).await else {
             self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
@@ -329,7 +329,7 @@ impl Worker {
             "answered" | "failed" => "question",
             _ => return,
         };
-        vitals.tally("update", outcome);
+        vitals.increment("update", outcome);
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
         vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
     }
@@ -349,7 +349,7 @@ impl Worker {
                 Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
                 Effect::Claim(person) => {
                     tracing::info!(
-                        message_id = Entry::OwnerChanged.id(),
+                        message_id = JournalEvent::OwnerChanged.id(),
                         user_id = person.id.0,
                         "the bot has an owner"
                     );

@@ -13,13 +13,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::complaint::Complaint;
+use super::error_body::ErrorBody;
 use super::failure::ProviderError;
 use super::prompt::{self, Prompt, Speaker};
-use super::reading::{self, Dialect, Step, count, json};
 use super::scrub::Scrubber;
-use super::{Answering, Provider, wire};
-use crate::model::conversation::{Ask, Finished, StopReason, Usage};
+use super::stream::{Dialect, Step, answer_events, count, json};
+use super::{Answering, Provider, http};
+use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
 
 /// The version of the API that this file speaks.
 const VERSION: &str = "2023-06-01";
@@ -53,18 +53,18 @@ struct Shared {
 impl Anthropic {
     /// Checks the settings and builds the client; nothing is sent.
     pub fn new(settings: AnthropicSettings) -> Result<Self, ProviderError> {
-        let mut url = wire::base(&settings.base_url)?;
+        let mut url = http::base(&settings.base_url)?;
         let path = url.path().trim_end_matches('/').trim_end_matches("/messages");
         let path = format!("{}/v1/messages", path.trim_end_matches("/v1"));
         url.set_path(&path);
-        let mut headers = wire::headers();
+        let mut headers = http::headers();
         headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
-        if let Some(key) = wire::present(settings.api_key.as_ref()) {
-            headers.insert("x-api-key", wire::secret_header(key)?);
+        if let Some(key) = http::present(settings.api_key.as_ref()) {
+            headers.insert("x-api-key", http::secret_header(key)?);
         }
         let shared = Shared {
-            http: wire::client(settings.read_timeout)?,
-            secrets: wire::secrets(settings.api_key, &url),
+            http: http::client(settings.read_timeout)?,
+            secrets: http::secrets(settings.api_key, &url),
             url,
             headers,
         };
@@ -88,7 +88,7 @@ impl Provider for Anthropic {
         &self.model
     }
 
-    fn answer(&self, ask: Ask) -> Answering {
+    fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
         stream::once(async move { shared.answer(&ask, &model).await }).try_flatten().boxed()
@@ -96,7 +96,7 @@ impl Provider for Anthropic {
 }
 
 impl Shared {
-    async fn answer(&self, ask: &Ask, model: &str) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: &ChatRequest, model: &str) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
         let body = serde_json::to_vec(&request(&prompt, model, ask.max_output_tokens));
         let body = body.map_err(|_| ProviderError::Unusable {
@@ -105,9 +105,9 @@ impl Shared {
         })?;
         let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: prompt };
         let (url, headers) = (self.url.clone(), self.headers.clone());
-        let sent = wire::post(&self.http, url, headers, body, &scrubber).await;
+        let sent = http::post(&self.http, url, headers, body, &scrubber).await;
         let events = sent.map_err(|refused| refused.error)?;
-        Ok(reading::answer(events, Events::new(scrubber)))
+        Ok(answer_events(events, Events::new(scrubber)))
     }
 }
 
@@ -189,8 +189,8 @@ impl Events {
 impl Dialect for Events {
     fn event(&mut self, data: &str) -> Result<Step, ProviderError> {
         let event = json(data)?;
-        if let Some(complaint) = Complaint::within(&event) {
-            return Err(complaint.in_stream(&self.scrubber));
+        if let Some(error_body) = ErrorBody::within(&event) {
+            return Err(error_body.in_stream(&self.scrubber));
         }
         let Some(kind) = event.get("type").and_then(Value::as_str) else {
             return Err(ProviderError::Garbage { what: "an event without a type" });

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::{Answering, Provider};
-use crate::model::conversation::{Ask, Finished, Piece};
+use crate::model::conversation::{ChatRequest, Event, Finished};
 
 /// Answers `echo: <question>`, at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,10 +27,10 @@ impl Provider for Echo {
         false
     }
 
-    fn answer(&self, ask: Ask) -> Answering {
-        let text = Piece::Text(format!("echo: {}", ask.question));
+    fn answer(&self, ask: ChatRequest) -> Answering {
+        let text = Event::Text(format!("echo: {}", ask.question));
         let finished = Finished { model: Some("echo".to_owned()), ..Finished::default() };
-        stream::iter([Ok(text), Ok(Piece::Done(finished))]).boxed()
+        stream::iter([Ok(text), Ok(Event::Done(finished))]).boxed()
     }
 }
 
@@ -40,10 +40,10 @@ mod tests {
 
     #[tokio::test]
     async fn repeats_the_question_exactly() {
-        let ask = Ask { question: " a\nb 🦀 ".to_owned(), ..Ask::default() };
+        let ask = ChatRequest { question: " a\nb 🦀 ".to_owned(), ..ChatRequest::default() };
         let pieces: Vec<_> = Echo.answer(ask).map(Result::unwrap).collect().await;
         assert_eq!(pieces.len(), 2);
-        assert_eq!(pieces[0], Piece::Text("echo:  a\nb 🦀 ".to_owned()));
-        assert!(matches!(pieces[1], Piece::Done(_)));
+        assert_eq!(pieces[0], Event::Text("echo:  a\nb 🦀 ".to_owned()));
+        assert!(matches!(pieces[1], Event::Done(_)));
     }
 }

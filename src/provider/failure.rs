@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::failure::{Again, Fault, Judged};
+use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// Longest text of a server kept in an error: enough for the sentence that matters in a log line.
 pub const DETAIL_CHARS: usize = 300;
@@ -100,45 +100,45 @@ impl Refusal {
         }
     }
 
-    fn fault(self) -> Fault {
+    fn blame(self) -> Blame {
         match self {
-            Self::Auth | Self::Quota | Self::NotFound | Self::BadRequest => Fault::Us,
-            Self::TooLong => Fault::User,
-            Self::RateLimit | Self::Server | Self::Overloaded => Fault::Provider,
+            Self::Auth | Self::Quota | Self::NotFound | Self::BadRequest => Blame::Us,
+            Self::TooLong => Blame::User,
+            Self::RateLimit | Self::Server | Self::Overloaded => Blame::Provider,
         }
     }
 
-    fn again(self, retry_after: Option<Duration>) -> Again {
+    fn retry_policy(self, retry_after: Option<Duration>) -> RetryPolicy {
         match self {
             Self::RateLimit | Self::Server | Self::Overloaded => {
-                retry_after.map_or(Again::Backoff, Again::After)
+                retry_after.map_or(RetryPolicy::Backoff, RetryPolicy::After)
             }
             Self::Auth | Self::Quota | Self::TooLong | Self::NotFound | Self::BadRequest => {
-                Again::Never
+                RetryPolicy::Never
             }
         }
     }
 }
 
-impl Judged for ProviderError {
-    fn again(&self) -> Again {
+impl Classify for ProviderError {
+    fn retry_policy(&self) -> RetryPolicy {
         match self {
-            Self::Status { refusal, retry_after, .. } => refusal.again(*retry_after),
-            Self::Stream { refusal, .. } => refusal.again(None),
+            Self::Status { refusal, retry_after, .. } => refusal.retry_policy(*retry_after),
+            Self::Stream { refusal, .. } => refusal.retry_policy(None),
             Self::Unreachable { .. } | Self::Timeout | Self::Garbage { .. } | Self::Cut => {
-                Again::Backoff
+                RetryPolicy::Backoff
             }
-            Self::Filtered | Self::Unusable { .. } => Again::Never,
+            Self::Filtered | Self::Unusable { .. } => RetryPolicy::Never,
         }
     }
 
-    fn fault(&self) -> Fault {
+    fn blame(&self) -> Blame {
         match self {
-            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.fault(),
-            Self::Unreachable { .. } => Fault::Network,
-            Self::Timeout | Self::Garbage { .. } | Self::Cut => Fault::Provider,
-            Self::Filtered => Fault::User,
-            Self::Unusable { .. } => Fault::Us,
+            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.blame(),
+            Self::Unreachable { .. } => Blame::Network,
+            Self::Timeout | Self::Garbage { .. } | Self::Cut => Blame::Provider,
+            Self::Filtered => Blame::User,
+            Self::Unusable { .. } => Blame::Us,
         }
     }
 
@@ -169,10 +169,10 @@ mod tests {
         };
         let wait = Some(Duration::from_secs(7));
         let limited = status(429, Refusal::RateLimit, wait);
-        assert_eq!(limited.again(), Again::After(Duration::from_secs(7)));
+        assert_eq!(limited.retry_policy(), RetryPolicy::After(Duration::from_secs(7)));
         assert_eq!(limited.class(), "rate_limit");
         let denied = status(401, Refusal::Auth, wait);
-        assert_eq!((denied.again(), denied.fault()), (Again::Never, Fault::Us));
-        assert_eq!(ProviderError::Cut.again(), Again::Backoff);
+        assert_eq!((denied.retry_policy(), denied.blame()), (RetryPolicy::Never, Blame::Us));
+        assert_eq!(ProviderError::Cut.retry_policy(), RetryPolicy::Backoff);
     }
 }

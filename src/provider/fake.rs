@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Answering, ProviderError};
-use crate::model::conversation::{Finished, Piece};
-use crate::model::failure::Judged;
+use crate::model::conversation::{Event, Finished};
+use crate::model::failure::Classify;
 
 /// What happens after a request was read.
 pub(super) enum Reply {
@@ -110,12 +110,12 @@ pub(super) async fn read(answering: Answering) -> (String, Result<Finished, Prov
     let count = pieces.len();
     for (index, piece) in pieces.into_iter().enumerate() {
         let end = match piece {
-            Ok(Piece::Text(more)) => {
+            Ok(Event::Text(more)) => {
                 assert!(!more.is_empty(), "an empty piece");
                 text.push_str(&more);
                 continue;
             }
-            Ok(Piece::Done(finished)) => Ok(finished),
+            Ok(Event::Done(finished)) => Ok(finished),
             Err(error) => Err(error),
         };
         assert_eq!(index + 1, count, "something follows the end");

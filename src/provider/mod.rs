@@ -1,28 +1,28 @@
 //! The edge to language models: one trait, four providers.
 //!
-//! Invariants: an answer is a stream that ends with [`Piece::Done`] or with one error, and nothing
+//! Invariants: an answer is a stream that ends with [`Event::Done`] or with one error, and nothing
 //! follows either. No error, and no `{:?}` of a provider, shows an API key, a URL with credentials
 //! or what people wrote.
 
 use futures_util::stream::BoxStream;
 
-use crate::model::conversation::{Ask, Piece};
+use crate::model::conversation::{ChatRequest, Event};
 
 mod anthropic;
-mod complaint;
 mod echo;
+mod error_body;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod http;
 mod offline;
 mod openai;
 pub mod prompt;
 mod reach;
-mod reading;
 mod scrub;
+mod stream;
 #[cfg(test)]
 mod vendors;
-mod wire;
 
 pub use anthropic::{Anthropic, AnthropicSettings};
 pub use echo::Echo;
@@ -33,7 +33,7 @@ pub use prompt::tokens;
 pub use reach::reach;
 
 /// An answer while it is being written. Dropping it ends the call.
-pub type Answering = BoxStream<'static, Result<Piece, ProviderError>>;
+pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
 
 /// Something that answers questions.
 pub trait Provider: Send + Sync + 'static {
@@ -43,7 +43,7 @@ pub trait Provider: Send + Sync + 'static {
     fn model(&self) -> &str;
     /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
     /// filter can stop a model before its first word.
-    fn answer(&self, ask: Ask) -> Answering;
+    fn answer(&self, ask: ChatRequest) -> Answering;
     /// Whether answers are Markdown; otherwise they are sent as they are.
     fn is_markdown(&self) -> bool {
         true

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::{Answering, Provider};
-use crate::model::conversation::{Ask, Finished, Passage, Piece};
+use crate::model::conversation::{ChatRequest, Event, Finished, Passage};
 
 /// Characters of one passage that are quoted: what fits on a telephone without much scrolling.
 const QUOTE_CHARS: usize = 900;
@@ -80,12 +80,12 @@ impl Provider for Offline {
         false
     }
 
-    fn answer(&self, ask: Ask) -> Answering {
+    fn answer(&self, ask: ChatRequest) -> Answering {
         let finished = Finished { model: Some("full-text".to_owned()), ..Finished::default() };
         let pieces = word_groups(&self.text(&ask.passages))
             .into_iter()
-            .map(Piece::Text)
-            .chain([Piece::Done(finished)])
+            .map(Event::Text)
+            .chain([Event::Done(finished)])
             .map(Ok);
         stream::iter(pieces.collect::<Vec<_>>()).boxed()
     }
@@ -268,12 +268,12 @@ mod tests {
     }
 
     async fn answered(provider: &Offline, passages: Vec<Passage>) -> String {
-        let ask = Ask { passages, ..Ask::default() };
-        let pieces: Vec<Piece> = provider.answer(ask).map(Result::unwrap).collect().await;
-        assert!(matches!(pieces.last(), Some(Piece::Done(_))));
-        let text = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Done(_) => String::new(),
+        let ask = ChatRequest { passages, ..ChatRequest::default() };
+        let pieces: Vec<Event> = provider.answer(ask).map(Result::unwrap).collect().await;
+        assert!(matches!(pieces.last(), Some(Event::Done(_))));
+        let text = |piece: &Event| match piece {
+            Event::Text(text) => text.clone(),
+            Event::Done(_) => String::new(),
         };
         pieces.iter().map(text).collect()
     }

@@ -20,13 +20,13 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::complaint::Complaint;
+use super::error_body::ErrorBody;
 use super::failure::ProviderError;
 use super::prompt::{self, Prompt, Speaker};
-use super::reading::{self, Dialect, Step, count, json};
 use super::scrub::Scrubber;
-use super::{Answering, Provider, wire};
-use crate::model::conversation::{Ask, Finished, StopReason, Usage};
+use super::stream::{Dialect, Step, answer_events, count, json};
+use super::{Answering, Provider, http};
+use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
 
 /// What [`OpenAi`] needs to know.
 #[derive(Clone)]
@@ -61,19 +61,19 @@ struct Shared {
 impl OpenAi {
     /// Checks the settings and builds the client; nothing is sent.
     pub fn new(settings: OpenAiSettings) -> Result<Self, ProviderError> {
-        let mut url = wire::base(&settings.base_url)?;
+        let mut url = http::base(&settings.base_url)?;
         // OpenAI refuses the old name for its newer models; most others know only the old one.
         let newer_bound = url.host_str() == Some("api.openai.com");
         let path = url.path().trim_end_matches('/').trim_end_matches("/chat/completions");
         let path = format!("{}/chat/completions", path.trim_end_matches('/'));
         url.set_path(&path);
-        let mut headers = wire::headers();
-        if let Some(key) = wire::present(settings.api_key.as_ref()) {
-            headers.insert(AUTHORIZATION, wire::secret_header(&format!("Bearer {key}"))?);
+        let mut headers = http::headers();
+        if let Some(key) = http::present(settings.api_key.as_ref()) {
+            headers.insert(AUTHORIZATION, http::secret_header(&format!("Bearer {key}"))?);
         }
         let shared = Shared {
-            http: wire::client(settings.read_timeout)?,
-            secrets: wire::secrets(settings.api_key, &url),
+            http: http::client(settings.read_timeout)?,
+            secrets: http::secrets(settings.api_key, &url),
             url,
             headers,
             no_stream_options: AtomicBool::new(false),
@@ -99,7 +99,7 @@ impl Provider for OpenAi {
         &self.model
     }
 
-    fn answer(&self, ask: Ask) -> Answering {
+    fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
         stream::once(async move { shared.answer(&ask, model).await }).try_flatten().boxed()
@@ -107,7 +107,7 @@ impl Provider for OpenAi {
 }
 
 impl Shared {
-    async fn answer(&self, ask: &Ask, model: String) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: &ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
         let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
         let mut request = request(&prompt, model);
@@ -124,9 +124,9 @@ impl Shared {
                 problem: "it cannot be written as json",
             })?;
             let (url, headers) = (self.url.clone(), self.headers.clone());
-            let refused = match wire::post(&self.http, url, headers, body, &scrubber).await {
+            let refused = match http::post(&self.http, url, headers, body, &scrubber).await {
                 Ok(events) => {
-                    return Ok(reading::answer(events, Chunks::new(scrubber)));
+                    return Ok(answer_events(events, Chunks::new(scrubber)));
                 }
                 Err(refused) => refused,
             };
@@ -191,8 +191,8 @@ impl Dialect for Chunks {
             return Ok(Step::Over);
         }
         let chunk = json(data)?;
-        if let Some(complaint) = Complaint::within(&chunk) {
-            return Err(complaint.in_stream(&self.scrubber));
+        if let Some(error_body) = ErrorBody::within(&chunk) {
+            return Err(error_body.in_stream(&self.scrubber));
         }
         if !chunk.is_object() {
             return Err(ProviderError::Garbage { what: "an event that is no completion" });
@@ -218,7 +218,7 @@ impl Dialect for Chunks {
         match choice.get("finish_reason").and_then(Value::as_str) {
             None | Some("") => {}
             // OpenRouter, when the server behind it failed.
-            Some("error") => return Err(Complaint::default().in_stream(&self.scrubber)),
+            Some("error") => return Err(ErrorBody::default().in_stream(&self.scrubber)),
             Some(reason) => self.reason = Some(stop_reason(reason)),
         }
         Ok(Step::Text(text))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::failure::ProviderError;
-use super::wire;
+use super::http;
 
 /// Asks the server at `base_url` for anything within `whole`, without the key, and answers with the
 /// HTTP status: any status means that name, network and TLS are good.
@@ -11,8 +11,8 @@ use super::wire;
 /// # Errors
 /// When there is no answer.
 pub async fn reach(base_url: &str, whole: Duration) -> Result<u16, ProviderError> {
-    let url = wire::base(base_url)?;
-    let answer = tokio::time::timeout(whole, wire::client(whole)?.get(url).send()).await;
+    let url = http::base(base_url)?;
+    let answer = tokio::time::timeout(whole, http::client(whole)?.get(url).send()).await;
     match answer {
         Ok(Ok(answer)) => Ok(answer.status().as_u16()),
         Ok(Err(e)) => {

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::failure::DETAIL_CHARS;
 use super::prompt::Prompt;
-use crate::model::disguise::disguises;
+use crate::model::encoded_forms::encoded_forms;
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
 const READ_CHARS: usize = 2000;
@@ -38,7 +38,7 @@ impl Scrubber {
         for secret in self.secrets.iter() {
             let secret = secret.expose_secret().trim();
             text = hide(&text, secret, SECRET_RUN, 1, "[key]");
-            for disguise in disguises(secret) {
+            for disguise in encoded_forms(secret) {
                 text = hide(&text, &disguise, DISGUISED_RUN, DISGUISED_RUN, "[key]");
             }
         }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
 use super::*;
 use crate::model::conversation::{Exchange, Finished, Passage, StopReason, Usage};
-use crate::model::failure::{Again, Fault, Judged, chain};
+use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
 const KEY: &str = "sk-secret-0123456789abcdef";
 const QUESTION: &str = "my cat is called Mittens the Third";
@@ -36,8 +36,8 @@ fn anthropic(server: &Fake) -> Anthropic {
     Anthropic::new(settings).unwrap()
 }
 
-fn ask() -> Ask {
-    Ask { question: QUESTION.to_owned(), max_output_tokens: 50, ..Ask::default() }
+fn ask() -> ChatRequest {
+    ChatRequest { question: QUESTION.to_owned(), max_output_tokens: 50, ..ChatRequest::default() }
 }
 
 /// Every way in which any HTTP server can fail; both vendors must tell them alike.
@@ -265,7 +265,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
     let provider = openai_with(url, None);
     let (_, end) = read(provider.answer(ask())).await;
     let error = end.unwrap_err();
-    assert_eq!((error.class(), error.fault()), ("unreachable", Fault::Network));
+    assert_eq!((error.class(), error.blame()), ("unreachable", Blame::Network));
     let shown = format!("{error:?} {} {provider:?}", chain(&error));
     assert!(shown.contains("refused") && !shown.contains("hunter22"), "{shown}");
 }
@@ -275,7 +275,7 @@ async fn retry_after_is_kept() {
     let server = Fake::answering(response(429, "Retry-After: 7\r\n", "slow down")).await;
     for provider in [&openai(&server) as &dyn Provider, &anthropic(&server)] {
         let error = read(provider.answer(ask())).await.1.unwrap_err();
-        assert_eq!(error.again(), Again::After(Duration::from_secs(7)));
+        assert_eq!(error.retry_policy(), RetryPolicy::After(Duration::from_secs(7)));
     }
 }
 
@@ -313,7 +313,8 @@ async fn what_is_sent_is_what_the_vendors_document() {
     };
     let earlier = Exchange { question: "a".to_owned(), answer: "b\n".to_owned() };
     let (system, model) = ("Be brief.".to_owned(), Some("m2".to_owned()));
-    let ask = Ask { system, model, history: vec![earlier], passages: vec![passage], ..ask() };
+    let ask =
+        ChatRequest { system, model, history: vec![earlier], passages: vec![passage], ..ask() };
     let server = Fake::answering(events(&[])).await;
     read(openai(&server).answer(ask.clone())).await.1.unwrap_err();
     read(anthropic(&server).answer(ask)).await.1.unwrap_err();

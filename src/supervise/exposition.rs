@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::model::histogram::Buckets;
+use crate::observe::histogram::Buckets;
 
 /// `Content-Type` of [`text`].
 pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -18,7 +18,7 @@ pub enum Type {
     /// Only grows; begins at 0 with the process.
     Counter,
     /// As it is now.
-    Gauge,
+    Sampler,
     /// How many observations were at most as large as each bound.
     Histogram,
 }
@@ -54,7 +54,7 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
-            Self::Gauge => "gauge",
+            Self::Sampler => "gauge",
             Self::Histogram => "histogram",
         }
     }
@@ -81,7 +81,7 @@ impl Family {
 
     /// A gauge without series.
     pub fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
-        Self::new(name, Type::Gauge, labels, help)
+        Self::new(name, Type::Sampler, labels, help)
     }
 
     /// A histogram without series.

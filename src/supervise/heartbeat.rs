@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use heartbeat::{Heartbeat, Now};
 
 use super::report::Report;
-use crate::model::beat::Loop;
-use crate::model::catalog::Entry;
-use crate::model::finding::{Severity, Status};
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::{Severity, Status};
+use crate::observe::liveness::Loop;
 
 /// The age under which the heartbeat carries starts without a clean stop to the next process.
 const UNCLEAN: &str = "unclean_start";
@@ -17,7 +17,7 @@ const REMEMBERED_MS: u64 = 3_600_000;
 const REMEMBERED: usize = 10;
 
 /// Writes the heartbeat. Its calls may block, as the disk does.
-pub(super) struct Pulse {
+pub(super) struct HeartbeatWriter {
     path: PathBuf,
     environment: String,
     /// Whether the last one could not be written, so that it is said once.
@@ -26,7 +26,7 @@ pub(super) struct Pulse {
     unclean_boot_ms: Vec<u64>,
 }
 
-impl Pulse {
+impl HeartbeatWriter {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
         let unclean_boot_ms = unclean_starts(&path, &Now::read());
         Self { path, environment, broken: false, unclean_boot_ms }
@@ -89,7 +89,7 @@ impl Pulse {
                 let _ = std::fs::remove_file(&self.path);
                 if !self.broken {
                     tracing::error!(
-                        message_id = Entry::HeartbeatUnwritten.id(),
+                        message_id = JournalEvent::HeartbeatUnwritten.id(),
                         path = %self.path.display(),
                         error = %e,
                         "cannot write the heartbeat; whoever checks it will take the bot for dead \

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use super::report::Reading;
 use super::thresholds::Thresholds;
 use super::verdict::{Level, Seen, seen};
-use crate::model::finding::{Finding, Kind, Verdict};
+use crate::observe::finding::{Finding, Kind, Verdict};
 
 /// How long, in seconds, a condition must hold before its finding opens, and be gone before it
 /// closes. Zero where one look is certain: the condition has a duration of its own, or a person
 /// must act anyway.
-fn patience(kind: Kind) -> (u64, u64) {
+fn debounce(kind: Kind) -> (u64, u64) {
     match kind {
         // The beat's own deadline was missed already.
         Kind::StageStalled => (0, 10),
@@ -127,7 +127,7 @@ impl Judge {
             return;
         }
         let held_ms = reading.now_ms.saturating_sub(since_ms);
-        let watched = if held_ms >= self.scaled_ms(patience(kind).0) {
+        let watched = if held_ms >= self.scaled_ms(debounce(kind).0) {
             let finding = Finding { kind, severity, text, since_ms: reading.wall_ms };
             self.opened.push(finding.clone());
             Watched::Open { finding, gone_ms: None }
@@ -138,7 +138,7 @@ impl Judge {
     }
 
     fn gone(&mut self, kind: Kind, now_ms: u64) {
-        let clear_ms = self.scaled_ms(patience(kind).1);
+        let clear_ms = self.scaled_ms(debounce(kind).1);
         if let Some(Watched::Open { gone_ms, .. }) = self.watched.get_mut(&kind)
             && now_ms.saturating_sub(*gone_ms.get_or_insert(now_ms)) < clear_ms
         {
@@ -152,7 +152,7 @@ impl Judge {
     /// Milliseconds.
     fn scaled_ms(&self, s: u64) -> u64 {
         // A cast saturates.
-        (s as f64 * 1000.0 * self.thresholds.patience) as u64
+        (s as f64 * 1000.0 * self.thresholds.debounce) as u64
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::finding::Status;
+    use crate::observe::finding::Status;
     use crate::supervise::report::{Depth, System};
 
     /// All is well at `s` seconds since the start.
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(judge.opened().len(), 1);
         judge.set_thresholds(Thresholds {
             disk_ratio: 0.99,
-            patience: 0.1,
+            debounce: 0.1,
             ..Thresholds::default()
         });
         judge.judge(&disk(15, 0.92));

@@ -8,15 +8,15 @@
 //!
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
-mod board;
 pub mod exposition;
 mod figures;
 mod heartbeat;
 mod judge;
 pub mod metrics;
 mod probe;
-mod reading;
 mod report;
+mod report_hub;
+mod sampler;
 mod supervisor;
 mod system;
 #[cfg(test)]
@@ -28,9 +28,9 @@ mod window;
 mod words;
 
 pub use ::heartbeat::span;
-pub use board::Board;
 pub use probe::probe;
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
+pub use report_hub::ReportHub;
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
 pub use thresholds::Thresholds;

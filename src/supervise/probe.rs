@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::beat::Loop;
-use crate::model::failure::{Judged, chain};
-use crate::model::vitals::Vitals;
+use crate::model::failure::{Classify, chain};
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// Between two probes.
@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Commits something each ten seconds until `end`. One that fails is a turn; one that hangs is not.
 pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
     loop {
-        vitals.turn(Loop::Store, Duration::ZERO);
+        vitals.tick(Loop::Store, Duration::ZERO);
         let done = tokio::select! {
             done = store.probe() => done,
             () = end.cancelled() => return,
@@ -43,7 +43,7 @@ pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
         }
         // A file that refuses is looked at more often, to hear soon that it works again.
         let pause = if vitals.store.read().failures > 0 { EVERY / 5 } else { EVERY };
-        vitals.turn(Loop::Store, pause);
+        vitals.tick(Loop::Store, pause);
         tokio::select! {
             () = sleep(pause) => {}
             () = end.cancelled() => return,

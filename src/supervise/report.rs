@@ -1,9 +1,9 @@
 //! The report: what the supervisor saw last, as plain data. The heartbeat, the endpoint, the metrics
 //! and systemd only repeat it.
 
-use crate::model::beat::{Loop, Overdue};
-use crate::model::finding::{Kind, Verdict};
-use crate::model::streak::Run;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Kind, Verdict};
+use crate::observe::liveness::{Loop, Overdue};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,15 +137,15 @@ pub struct Reading {
     /// not run.
     pub silent_ms: [Option<u64>; Loop::ALL.len()],
     /// Polls.
-    pub polling: Run,
+    pub polling: DependencyState,
     /// 409 answers to polls, while they go on. Polls that work may lie between them.
     pub conflict: Option<Spell>,
     /// Sends.
-    pub sending: Run,
+    pub sending: DependencyState,
     /// Questions to the provider.
-    pub provider: Run,
+    pub provider: DependencyState,
     /// Commits, as the probe sees them.
-    pub store: Run,
+    pub store: DependencyState,
     /// Updates that wait; `None` when the store could not be asked.
     pub inbox: Option<Depth>,
     /// Parts that wait.

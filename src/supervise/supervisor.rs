@@ -10,17 +10,17 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::board::Board;
-use super::heartbeat::Pulse;
+use super::heartbeat::HeartbeatWriter;
 use super::judge::Judge;
-use super::reading::{Gauge, Told};
 use super::report::{Report, System};
+use super::report_hub::ReportHub;
+use super::sampler::{Sampler, Told};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
-use crate::model::beat::Loop;
-use crate::model::catalog::Entry;
-use crate::model::finding::Severity;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Severity;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// How often the disk is looked at; it can fill quickly.
@@ -44,14 +44,14 @@ pub struct Settings {
 pub struct Supervisor {
     vitals: Arc<Vitals>,
     store: Store,
-    board: Board,
-    gauge: Gauge,
+    report_hub: ReportHub,
+    gauge: Sampler,
     judge: Judge,
     machine: Machine,
     system: Option<System>,
     looked: Option<Instant>,
     disk_looked: Option<Instant>,
-    pulse: Pulse,
+    pulse: HeartbeatWriter,
     every: Duration,
     system_every: Duration,
     sequence: u64,
@@ -59,18 +59,23 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Nothing was looked at yet.
-    pub fn new(vitals: Arc<Vitals>, store: Store, board: Board, settings: Settings) -> Self {
+    pub fn new(
+        vitals: Arc<Vitals>,
+        store: Store,
+        report_hub: ReportHub,
+        settings: Settings,
+    ) -> Self {
         Self {
             vitals,
             store,
-            board,
-            gauge: Gauge::new(),
+            report_hub,
+            gauge: Sampler::new(),
             judge: Judge::new(settings.thresholds),
             machine: Machine::new(),
             system: None,
             looked: None,
             disk_looked: None,
-            pulse: Pulse::new(settings.heartbeat, settings.environment),
+            pulse: HeartbeatWriter::new(settings.heartbeat, settings.environment),
             every: settings.every,
             system_every: settings.system_every,
             sequence: 0,
@@ -93,9 +98,9 @@ impl Supervisor {
                 biased;
                 () = end.cancelled() => break,
                 _ = ticks.tick() => {}
-                () = self.board.look_asked() => {}
+                () = self.report_hub.look_asked() => {}
             }
-            self.vitals.turn(Loop::Supervise, self.every);
+            self.vitals.tick(Loop::Supervise, self.every);
             // It asks the disk, which may be dead; that must not hold a thread of the runtime.
             self = apart(move || {
                 let report = self.step();
@@ -107,7 +112,7 @@ impl Supervisor {
             if !told && self.system.as_ref().is_some_and(|s| over_limit(s, thresholds)) {
                 told = true;
                 tracing::error!(
-                    message_id = Entry::MemoryExceeded.id(),
+                    message_id = JournalEvent::MemoryExceeded.id(),
                     rss_bytes = self.system.as_ref().map(|s| s.rss_bytes),
                     "the process uses more memory than watch.rss_stop_mb allows; draining, so that \
                      it can be restarted"
@@ -117,13 +122,13 @@ impl Supervisor {
         }
         self.vitals.end(Loop::Supervise);
         if clean() {
-            apart(move || self.pulse.stopped(&self.board.report())).await;
+            apart(move || self.pulse.stopped(&self.report_hub.report())).await;
         }
     }
 
     /// One look at everything; the report hangs on the board.
     pub fn step(&mut self) -> Arc<Report> {
-        if let Some(thresholds) = &*self.board.thresholds() {
+        if let Some(thresholds) = &*self.report_hub.thresholds() {
             self.judge.set_thresholds(thresholds.clone());
         }
         self.look_at_machine();
@@ -136,17 +141,17 @@ impl Supervisor {
                 unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
-                config_rejected: self.board.config_rejected(),
+                config_rejected: self.report_hub.config_rejected(),
                 conflict: Some(self.judge.thresholds().conflict),
             },
         );
         let verdict = self.judge.judge(&reading);
         self.tell_changes();
-        self.vitals.verdict.set(verdict.clone());
+        self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
-        let phase = self.board.phase();
-        self.board.hang(Report { sequence: self.sequence, phase, reading, verdict });
-        self.board.report()
+        let phase = self.report_hub.phase();
+        self.report_hub.hang(Report { sequence: self.sequence, phase, reading, verdict });
+        self.report_hub.report()
     }
 
     fn look_at_machine(&mut self) {
@@ -167,7 +172,7 @@ impl Supervisor {
     fn tell_changes(&self) {
         for finding in self.judge.opened() {
             let (name, severity) = (finding.kind.name(), finding.severity.name());
-            let message_id = Entry::Opened(finding.kind).id();
+            let message_id = JournalEvent::Opened(finding.kind).id();
             if finding.severity == Severity::Failing {
                 tracing::error!(message_id, finding = name, severity, "{}", finding.text);
             } else {
@@ -176,7 +181,7 @@ impl Supervisor {
         }
         for finding in self.judge.closed() {
             tracing::info!(
-                message_id = Entry::FindingEnded.id(),
+                message_id = JournalEvent::FindingEnded.id(),
                 finding = finding.kind.name(),
                 "ended; it was: {}",
                 finding.text

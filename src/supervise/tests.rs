@@ -6,9 +6,9 @@ use super::figures::LINE_CHARS;
 use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;
-use crate::model::beat::{Loop, Overdue};
-use crate::model::finding::{Kind, Severity};
-use crate::model::streak::Run;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Kind, Severity};
+use crate::observe::liveness::{Loop, Overdue};
 
 const LINE_SEPARATOR: char = '\u{2028}';
 
@@ -16,7 +16,7 @@ const LINE_SEPARATOR: char = '\u{2028}';
 fn healthy() -> Reading {
     Reading {
         now_ms: 3_600_000,
-        polling: Run { worked_ms: Some(3_600_000), ..Run::default() },
+        polling: DependencyState { worked_ms: Some(3_600_000), ..DependencyState::default() },
         inbox: Some(Depth::default()),
         outbox: Some(Depth::default()),
         ..Reading::default()
@@ -27,12 +27,17 @@ fn ago(s: f64) -> Option<u64> {
     Some(3_600_000 - (s * 1000.0) as u64)
 }
 
-fn failing(s: f64, failures: u32, class: &'static str) -> Run {
-    Run { failures, failing_since_ms: ago(s), class: Some(class), ..Run::default() }
+fn failing(s: f64, failures: u32, class: &'static str) -> DependencyState {
+    DependencyState {
+        failures,
+        failing_since_ms: ago(s),
+        class: Some(class),
+        ..DependencyState::default()
+    }
 }
 
 fn polls(s: f64, class: &'static str) -> Reading {
-    let polling = Run { worked_ms: ago(0.0), ..failing(s, 5, class) };
+    let polling = DependencyState { worked_ms: ago(0.0), ..failing(s, 5, class) };
     Reading { polling, ..healthy() }
 }
 
@@ -95,7 +100,10 @@ const ROWS: &[Row] = &[
     ),
     (
         Kind::PollStalled,
-        |s| Reading { polling: Run { worked_ms: ago(s), ..Run::default() }, ..healthy() },
+        |s| Reading {
+            polling: DependencyState { worked_ms: ago(s), ..DependencyState::default() },
+            ..healthy()
+        },
         &[75.0, 3000.0],
         &[],
         &[0.0, 74.9],
@@ -103,7 +111,7 @@ const ROWS: &[Row] = &[
     (
         Kind::PollStalled,
         |s| Reading {
-            polling: Run { worked_ms: ago(s), ..failing(60.0, 3, "timeout") },
+            polling: DependencyState { worked_ms: ago(s), ..failing(60.0, 3, "timeout") },
             ..healthy()
         },
         &[75.0],
@@ -113,7 +121,11 @@ const ROWS: &[Row] = &[
     (
         // Before the first poll, it counts from the start.
         Kind::PollStalled,
-        |s| Reading { now_ms: (s * 1000.0) as u64, polling: Run::default(), ..healthy() },
+        |s| Reading {
+            now_ms: (s * 1000.0) as u64,
+            polling: DependencyState::default(),
+            ..healthy()
+        },
         &[75.0],
         &[],
         &[74.9],
@@ -121,14 +133,14 @@ const ROWS: &[Row] = &[
     (
         // Polling pauses on purpose, and afterwards its time begins anew.
         Kind::PollStalled,
-        |s| Reading { polling: Run::default(), backlog_full_ms: ago(s), ..healthy() },
+        |s| Reading { polling: DependencyState::default(), backlog_full_ms: ago(s), ..healthy() },
         &[75.0],
         &[],
         &[1.0],
     ),
     (
         Kind::PollStalled,
-        |_| Reading { polling: Run::default(), backlog_full: true, ..healthy() },
+        |_| Reading { polling: DependencyState::default(), backlog_full: true, ..healthy() },
         &[],
         &[],
         &[0.0],
@@ -275,10 +287,11 @@ fn one_chat_that_waits_is_no_outage() {
     ] {
         assert_eq!(severity(Reading { processed_at_ms: done, ..inbox.clone() }), wanted);
     }
-    let limited = Run { class: Some("rate_limited"), failures: 3, ..Run::default() };
-    let sent = |s: f64| Run { worked_ms: ago(s), ..Run::default() };
+    let limited =
+        DependencyState { class: Some("rate_limited"), failures: 3, ..DependencyState::default() };
+    let sent = |s: f64| DependencyState { worked_ms: ago(s), ..DependencyState::default() };
     for (sending, outbox_chats, wanted) in [
-        (Run::default(), 1, Severity::Failing),
+        (DependencyState::default(), 1, Severity::Failing),
         (sent(59.0), 2, Severity::Degraded),
         (sent(61.0), 2, Severity::Failing),
         (limited, 1, Severity::Degraded),
@@ -317,7 +330,10 @@ fn texts_have_figures() {
     let inbox = Some(Depth { count: 120, oldest_ms: Some(360_000) });
     for (reading, wanted) in [
         (
-            Reading { polling: Run { worked_ms: ago(95.0), ..Run::default() }, ..healthy() },
+            Reading {
+                polling: DependencyState { worked_ms: ago(95.0), ..DependencyState::default() },
+                ..healthy()
+            },
             "no poll was completed for 95 s",
         ),
         (polls(40.0, "server"), "Telegram has answered polls with errors for 40 s (server)"),
@@ -355,12 +371,12 @@ proptest! {
         work in prop::array::uniform2(0..u64::MAX / 2),
         jump in any::<i64>(),
     ) {
-        let run = Run { failures: 9, failing_since_ms: Some(times[1]), class: Some("x"), ..Run::default() };
+        let run = DependencyState { failures: 9, failing_since_ms: Some(times[1]), class: Some("x"), ..DependencyState::default() };
         let depth = Depth { count: times[2], oldest_ms: Some(times[3]) };
         let reading = Reading {
             now_ms: times[0],
             clock_jump_ms: jump,
-            overdue: Some(Overdue { looping: Loop::Chats, silent_ms: times[4], late_ms: times[5] }),
+            overdue: Some(Overdue { looping: Loop::Dispatcher, silent_ms: times[4], late_ms: times[5] }),
             polling: run, provider: run, store: run,
             conflict: Some(Spell { count: times[1], since_ms: times[2], last_ms: times[3] }),
             inbox: Some(depth), outbox: Some(depth),

@@ -46,7 +46,7 @@ pub struct Thresholds {
     /// A step of the time of day that matters.
     pub clock_jump: Duration,
     /// Stretches or shortens how long conditions must hold or be gone.
-    pub patience: f64,
+    pub debounce: f64,
 }
 
 impl Default for Thresholds {
@@ -70,7 +70,7 @@ impl Default for Thresholds {
             rss_stop_bytes: 512 * MIB,
             event: Duration::from_secs(600),
             clock_jump: Duration::from_secs(30),
-            patience: 1.0,
+            debounce: 1.0,
         }
     }
 }

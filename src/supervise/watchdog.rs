@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::catalog::Entry;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::vitals::Vitals;
 
 /// What the watchdog tells the service manager (sd_notify(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub async fn watchdog(
         if !stalled {
             stalled = true;
             tracing::error!(
-                message_id = Entry::WatchdogStarved.id(),
+                message_id = JournalEvent::WatchdogStarved.id(),
                 stage = overdue.looping.name(),
                 silent_ms = overdue.silent_ms,
                 late_ms = overdue.late_ms,
@@ -68,13 +68,13 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::model::beat::Loop;
+    use crate::observe::liveness::Loop;
 
     #[tokio::test]
     async fn pings_stop_with_the_loop_that_stops() {
         let vitals = Arc::new(Vitals::default());
         vitals.set_stall(Duration::ZERO);
-        vitals.turn(Loop::Intake, Duration::from_millis(200));
+        vitals.tick(Loop::Intake, Duration::from_millis(200));
         let said = Arc::new(Mutex::new(Vec::new()));
         let end = CancellationToken::new();
         let log = Arc::clone(&said);

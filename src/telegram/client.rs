@@ -14,16 +14,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::connection::Connection;
 use super::failure::TelegramError;
-use super::line::Line;
-use super::{convert, wire};
-use crate::model::failure::Judged;
+use super::{convert, http};
+use crate::model::failure::Classify;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
 use crate::model::reply::Button;
 use crate::model::text::Entity;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::vitals::{Timing, Vitals};
 
 /// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
 const ALLOWED_UPDATES: &[&str] = &[
@@ -61,8 +61,8 @@ pub struct Client {
 
 /// Both HTTP clients, built together from one set of settings.
 struct Lines {
-    polls: Line,
-    sends: Line,
+    polls: Connection,
+    sends: Connection,
     poll_timeout: Duration,
     poll_deadline: Duration,
 }
@@ -137,7 +137,7 @@ impl Lines {
                 .user_agent(concat!("katana-bot/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .map_err(|e| TelegramError::from_raw(e.into()))?;
-            Ok(Line { url: url.clone(), http })
+            Ok(Connection { url: url.clone(), http })
         };
         Ok(Self {
             polls: bot(settings.poll_deadline, 1)?,
@@ -184,14 +184,14 @@ impl Client {
     {
         let begun = Instant::now();
         let lines = self.lines();
-        let answer: Result<wire::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
+        let answer: Result<http::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
         let answer = answer.map(|a| a.result).map_err(TelegramError::from_raw);
         self.note(method, begun, answer.as_ref().err());
         answer
     }
 
     fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
-        let outcome = failed.map_or("ok", Judged::class);
+        let outcome = failed.map_or("ok", Classify::class);
         if outcome == "rate_limited" {
             self.vitals.rate_limited.add_one();
         }
@@ -223,14 +223,14 @@ impl Client {
         me: UserId,
     ) -> Result<Batch, TelegramError> {
         let lines = self.lines();
-        let params = wire::GetUpdates {
+        let params = http::GetUpdates {
             offset,
             limit: limits::POLL_BATCH,
             timeout: if patient { lines.poll_timeout.as_secs() } else { 0 },
             allowed_updates: ALLOWED_UPDATES,
         };
         let begun = Instant::now();
-        let request = lines.polls.request::<_, wire::Updates>("getUpdates", Some(params));
+        let request = lines.polls.request::<_, http::Updates>("getUpdates", Some(params));
         // One that is to be answered at once has no reason to take as long as one that waits.
         let within =
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
@@ -259,16 +259,16 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn pending(&self) -> Result<u64, TelegramError> {
-        let hook: wire::Webhook = self.call("getWebhookInfo", serde_json::json!({})).await?;
+        let hook: http::Webhook = self.call("getWebhookInfo", serde_json::json!({})).await?;
         Ok(hook.pending_update_count)
     }
 
     /// `sendMessage`.
     ///
     /// # Errors
-    /// Any failure of the call; see [`TelegramError::ambiguous`].
+    /// Any failure of the call; see [`TelegramError::in_doubt`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
-        let sent: wire::SentMessage = self.call("sendMessage", text(message, None)).await?;
+        let sent: http::SentMessage = self.call("sendMessage", text(message, None)).await?;
         Ok(MessageId(sent.message_id))
     }
 
@@ -301,7 +301,7 @@ impl Client {
     /// Any failure of the call.
     pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
         let params =
-            wire::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
+            http::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
         let _: serde::de::IgnoredAny = self.call("sendChatAction", params).await?;
         Ok(())
     }
@@ -311,7 +311,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
-        let params = wire::AnswerPress { callback_query_id: id, text: notice };
+        let params = http::AnswerPress { callback_query_id: id, text: notice };
         let _: serde::de::IgnoredAny = self.call("answerCallbackQuery", params).await?;
         Ok(())
     }
@@ -321,8 +321,8 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn unpublish(&self, chat: ChatId) -> Result<(), TelegramError> {
-        let scope = wire::Scope { kind: "chat", chat_id: Some(chat.0) };
-        let params = wire::DeleteCommands { scope };
+        let scope = http::Scope { kind: "chat", chat_id: Some(chat.0) };
+        let params = http::DeleteCommands { scope };
         let _: serde::de::IgnoredAny = self.call("deleteMyCommands", params).await?;
         Ok(())
     }
@@ -337,35 +337,35 @@ impl Client {
         chat: Option<ChatId>,
         commands: &[(&str, &str)],
     ) -> Result<(), TelegramError> {
-        let params = wire::SetCommands {
+        let params = http::SetCommands {
             commands: commands
                 .iter()
-                .map(|(command, description)| wire::BotCommand { command, description })
+                .map(|(command, description)| http::BotCommand { command, description })
                 .collect(),
-            scope: wire::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
+            scope: http::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
         };
         let _: serde::de::IgnoredAny = self.call("setMyCommands", params).await?;
         Ok(())
     }
 }
 
-fn text(message: Outgoing<'_>, id: Option<MessageId>) -> wire::Text<'_> {
+fn text(message: Outgoing<'_>, id: Option<MessageId>) -> http::Text<'_> {
     let rows = message.buttons.iter().map(|row| {
-        row.iter().map(|b| wire::Key { text: &b.label, callback_data: &b.data }).collect()
+        row.iter().map(|b| http::Key { text: &b.label, callback_data: &b.data }).collect()
     });
-    wire::Text {
+    http::Text {
         chat_id: message.chat.0,
         message_id: id.map(|m| m.0),
         draft_id: None,
         message_thread_id: message.thread.filter(|_| id.is_none()),
         text: message.text,
         entities: message.entities.iter().map(Into::into).collect(),
-        link_preview_options: Some(wire::NoPreview { is_disabled: true }),
+        link_preview_options: Some(http::NoPreview { is_disabled: true }),
         reply_parameters: message
             .reply_to
             .filter(|_| id.is_none())
-            .map(|m| wire::ReplyTo { message_id: m.0, allow_sending_without_reply: true }),
+            .map(|m| http::ReplyTo { message_id: m.0, allow_sending_without_reply: true }),
         reply_markup: (!message.buttons.is_empty())
-            .then(|| wire::Keyboard { inline_keyboard: rows.collect() }),
+            .then(|| http::Keyboard { inline_keyboard: rows.collect() }),
     }
 }

@@ -5,9 +5,9 @@
 
 use serde_json::value::RawValue;
 
-use super::wire;
+use super::http;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
-use crate::model::message::{Body, Event, Incoming, Person, Place, Press, Update};
+use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
 
 /// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
 /// have none.
@@ -37,15 +37,15 @@ const CONTENT: &[&str] = &[
 
 /// One update of a batch, or `None` when it has not even an id.
 pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
-    let id = serde_json::from_str::<wire::UpdateId>(raw.get()).ok()?.update_id;
-    let event = match serde_json::from_str::<wire::Update>(raw.get()) {
+    let id = serde_json::from_str::<http::UpdateId>(raw.get()).ok()?.update_id;
+    let event = match serde_json::from_str::<http::Update>(raw.get()) {
         Ok(known) => event(known, raw, me),
         Err(_) => ignored(format!("undecodable_{}", kind_of(raw)), None),
     };
     Some(Update { id: UpdateId(id), event })
 }
 
-fn event(update: wire::Update, raw: &RawValue, me: UserId) -> Event {
+fn event(update: http::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
     if let Some(m) = update.message {
         return message(m, raw, me);
     }
@@ -54,15 +54,15 @@ fn event(update: wire::Update, raw: &RawValue, me: UserId) -> Event {
     }
     if let Some(m) = update.my_chat_member {
         let present = !matches!(m.new_chat_member.status.as_str(), "kicked" | "left");
-        return Event::Membership { chat: ChatId(m.chat.id), present };
+        return UpdateEvent::Membership { chat: ChatId(m.chat.id), present };
     }
     ignored(kind_of(raw), chat_of(raw))
 }
 
-fn message(m: wire::Message, raw: &RawValue, me: UserId) -> Event {
+fn message(m: http::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
     let chat = ChatId(m.chat.id);
     if let Some(to) = m.migrate_to_chat_id {
-        return Event::Moved { from: chat, to: ChatId(to) };
+        return UpdateEvent::Moved { from: chat, to: ChatId(to) };
     }
     let place = match m.chat.kind.as_str() {
         "private" => Place::Private,
@@ -82,7 +82,7 @@ fn message(m: wire::Message, raw: &RawValue, me: UserId) -> Event {
             None => return ignored("service_message".into(), Some(chat)),
         },
     };
-    Event::Message(Incoming {
+    UpdateEvent::Message(Incoming {
         chat,
         place,
         from: person(from),
@@ -97,12 +97,12 @@ fn message(m: wire::Message, raw: &RawValue, me: UserId) -> Event {
     })
 }
 
-fn press(q: wire::CallbackQuery) -> Event {
+fn press(q: http::CallbackQuery) -> UpdateEvent {
     let (Some(message), Some(data)) = (q.message, q.data) else {
         return ignored("callback_query_without_message".into(), None);
     };
     let place = if message.chat.kind == "private" { Place::Private } else { Place::Group };
-    Event::Press(Press {
+    UpdateEvent::Press(Press {
         callback_id: q.id,
         chat: ChatId(message.chat.id),
         place,
@@ -112,7 +112,7 @@ fn press(q: wire::CallbackQuery) -> Event {
     })
 }
 
-fn person(user: wire::User) -> Person {
+fn person(user: http::User) -> Person {
     let name = match user.last_name {
         Some(last) => format!("{} {last}", user.first_name),
         None => user.first_name,
@@ -120,8 +120,8 @@ fn person(user: wire::User) -> Person {
     Person { id: UserId(user.id), name, username: user.username }
 }
 
-fn ignored(kind: String, chat: Option<ChatId>) -> Event {
-    Event::Ignored { kind, chat }
+fn ignored(kind: String, chat: Option<ChatId>) -> UpdateEvent {
+    UpdateEvent::Ignored { kind, chat }
 }
 
 fn cut(mut text: String) -> String {
@@ -161,7 +161,7 @@ mod tests {
 
     fn kind(json: &str) -> String {
         match convert(json).unwrap().event {
-            Event::Ignored { kind, .. } => kind,
+            UpdateEvent::Ignored { kind, .. } => kind,
             other => panic!("{other:?}"),
         }
     }
@@ -172,7 +172,7 @@ mod tests {
             "chat":{"id":5,"type":"private"},"from":{"id":5,"is_bot":false,"first_name":"A","last_name":"B"},
             "text":"hi","reply_to_message":{"message_id":1,"from":{"id":99,"is_bot":true,"first_name":"K"}}}}"#;
         let update = convert(json).unwrap();
-        let Event::Message(m) = update.event else { panic!() };
+        let UpdateEvent::Message(m) = update.event else { panic!() };
         assert_eq!((update.id.0, m.chat.0, m.message_id.0), (7, 5, 3));
         assert_eq!(m.from.name, "A B");
         assert!(m.reply_to_bot);
@@ -200,7 +200,7 @@ mod tests {
     fn unsupported_content_is_named() {
         let json = r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":5,"type":"private"},
             "from":{"id":5,"first_name":"A"},"voice":{"file_id":"x"}}}"#;
-        let Event::Message(m) = convert(json).unwrap().event else { panic!() };
+        let UpdateEvent::Message(m) = convert(json).unwrap().event else { panic!() };
         assert_eq!(m.body, Body::Unsupported("voice".into()));
     }
 }

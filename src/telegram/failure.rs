@@ -5,7 +5,7 @@ use std::time::Duration;
 use frankenstein::Error as Raw;
 use serde::Deserialize;
 
-use crate::model::failure::{Again, Fault, Judged};
+use crate::model::failure::{Blame, Classify, RetryPolicy};
 use crate::model::ids::ChatId;
 use crate::model::limits;
 
@@ -97,7 +97,7 @@ impl TelegramError {
     }
 
     /// Whether nobody can say if the call took effect.
-    pub fn ambiguous(&self) -> bool {
+    pub fn in_doubt(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
 
@@ -197,30 +197,32 @@ fn bounded(words: &str) -> String {
     words.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
-impl Judged for TelegramError {
-    fn again(&self) -> Again {
+impl Classify for TelegramError {
+    fn retry_policy(&self) -> RetryPolicy {
         match self {
-            Self::NotSent(_) | Self::Unknown(_) => Again::Backoff,
-            Self::Undecodable => Again::Never,
+            Self::NotSent(_) | Self::Unknown(_) => RetryPolicy::Backoff,
+            Self::Undecodable => RetryPolicy::Never,
             Self::Refused { code: 429, retry_after, .. } => retry_after
-                .map_or(Again::Backoff, |wait| {
-                    Again::After(wait.max(limits::RATE_LIMIT_PAUSE_MIN))
+                .map_or(RetryPolicy::Backoff, |wait| {
+                    RetryPolicy::After(wait.max(limits::RATE_LIMIT_PAUSE_MIN))
                 }),
             // A refused token has to be changed by hand; what waits can be sent after that.
-            Self::Refused { code: 401 | 404, .. } => Again::After(limits::TOKEN_REFUSED_PAUSE),
-            Self::Refused { code: 408 | 409, .. } => Again::Backoff,
-            Self::Refused { code, .. } if *code >= 500 || *code == 0 => Again::Backoff,
-            Self::Refused { .. } => Again::Never,
+            Self::Refused { code: 401 | 404, .. } => {
+                RetryPolicy::After(limits::TOKEN_REFUSED_PAUSE)
+            }
+            Self::Refused { code: 408 | 409, .. } => RetryPolicy::Backoff,
+            Self::Refused { code, .. } if *code >= 500 || *code == 0 => RetryPolicy::Backoff,
+            Self::Refused { .. } => RetryPolicy::Never,
         }
     }
 
-    fn fault(&self) -> Fault {
+    fn blame(&self) -> Blame {
         match self {
-            Self::NotSent(_) => Fault::Network,
-            Self::Unknown(_) | Self::Undecodable => Fault::Telegram,
-            Self::Refused { code: 403, .. } => Fault::User,
-            Self::Refused { code, .. } if *code >= 500 => Fault::Telegram,
-            Self::Refused { .. } => Fault::Us,
+            Self::NotSent(_) => Blame::Network,
+            Self::Unknown(_) | Self::Undecodable => Blame::Telegram,
+            Self::Refused { code: 403, .. } => Blame::User,
+            Self::Refused { code, .. } if *code >= 500 => Blame::Telegram,
+            Self::Refused { .. } => Blame::Us,
         }
     }
 
@@ -253,13 +255,13 @@ mod tests {
         let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 86400","parameters":{"retry_after":86400}}"#;
         let e = TelegramError::from_body(body);
         assert_eq!(e.class(), "rate_limited");
-        assert_eq!(e.again(), Again::After(Duration::from_secs(86_400)));
+        assert_eq!(e.retry_policy(), RetryPolicy::After(Duration::from_secs(86_400)));
     }
 
     #[test]
     fn bodies_that_are_no_answer_are_ambiguous() {
         for body in ["", "<html>502 Bad Gateway</html>", "[1]", "{\"ok\":"] {
-            assert!(TelegramError::from_body(body).ambiguous(), "{body:?}");
+            assert!(TelegramError::from_body(body).in_doubt(), "{body:?}");
         }
         assert_eq!(
             TelegramError::from_body(r#"{"ok":true,"result":{"strange":1}}"#),

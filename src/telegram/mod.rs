@@ -4,12 +4,12 @@
 //! leaves here upwards are Katana's own small types.
 
 mod client;
+mod connection;
 mod convert;
 mod failure;
-mod line;
+mod http;
 pub mod pace;
 pub mod render;
-mod wire;
 
 pub use client::{Batch, Client, Identity, Me, Outgoing, Renewals, Settings, Webhook, server_time};
 pub use failure::{Conflict, TelegramError};

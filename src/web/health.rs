@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::view::{View, seconds, time, word};
-use crate::model::finding::{Finding, Kind};
-use crate::model::streak::Run;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Finding, Kind};
 
 /// Something that the bot needs, and the findings that are about it.
 struct Dependency {
@@ -82,7 +82,7 @@ pub(super) fn finding(finding: &Finding, full: bool) -> Value {
 
 /// The state of each dependency, by name.
 pub(super) fn checks(view: &View<'_>, full: bool) -> Value {
-    let age = |run: Run, what| Observed {
+    let age = |run: DependencyState, what| Observed {
         value: view.worked_age_s(&run),
         unit: "s",
         what,

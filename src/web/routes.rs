@@ -67,9 +67,9 @@ async fn ready(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
 }
 
 async fn metrics_of(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
-    let Parts { board, vitals, about, commands, store_timings, .. } = &stand.parts;
+    let Parts { report_hub, vitals, about, commands, store_timings, .. } = &stand.parts;
     let timings = store_timings.as_ref().map(|ask| ask());
-    let about = about.get();
+    let about = about.load();
     let names = Names {
         version: about.version,
         environment: &about.environment,
@@ -77,7 +77,7 @@ async fn metrics_of(State(stand): Shared, headers: HeaderMap) -> Response<Body> 
         model: &about.model,
         commands,
     };
-    let families = metrics::families(&names, vitals, &board.report(), timings.as_ref());
+    let families = metrics::families(&names, vitals, &report_hub.report(), timings.as_ref());
     let forms = ["text/plain", "application/json"];
     let mut response = match accept::best(accepted(&headers), &forms) {
         "application/json" => json_of(StatusCode::OK, &exposition::json(&families)),
@@ -97,7 +97,7 @@ async fn bot_restart(State(stand): Shared, headers: HeaderMap, body: Bytes) -> R
     if let Some(no) = stand.guard.refuses_to_act(&headers) {
         return no;
     }
-    stand.parts.board.ask_restart();
+    stand.parts.report_hub.ask_restart();
     tracing::warn!("a fresh intake was asked for over HTTP");
     json_of(
         StatusCode::ACCEPTED,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::health::finding;
 use super::view::{View, seconds, time};
-use crate::model::beat::Loop;
-use crate::model::streak::Run;
+use crate::observe::dependency::DependencyState;
+use crate::observe::liveness::Loop;
 use crate::supervise::{Depth, System};
 
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
@@ -66,7 +66,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
     })
 }
 
-fn streak(view: &View<'_>, run: &Run) -> Value {
+fn streak(view: &View<'_>, run: &DependencyState) -> Value {
     let failing = run.failing_since_ms.map(|at| seconds(view.now_ms.saturating_sub(at)));
     json!({
         "last_worked": run.worked_at_ms.and_then(time),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,11 +12,10 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{About, Parts, Web, WebError};
-use crate::model::finding::{Finding, Kind, Verdict};
 use crate::model::limits;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
-use crate::supervise::{Board, Depth, Phase, Reading, Report, System};
+use crate::observe::finding::{Finding, Kind, Verdict};
+use crate::observe::vitals::Vitals;
+use crate::supervise::{Depth, Phase, Reading, Report, ReportHub, System};
 
 const TOKEN: &str = "0123456789abcdef-admin";
 
@@ -23,9 +23,9 @@ const LOOPBACK: &str = "127.0.0.1:0";
 const EVERYWHERE: &str = "0.0.0.0:0";
 
 struct Stage {
-    board: Board,
+    report_hub: ReportHub,
     vitals: Arc<Vitals>,
-    token: Arc<Swap<Option<SecretString>>>,
+    token: Arc<ArcSwap<Option<SecretString>>>,
     address: SocketAddr,
     end: CancellationToken,
     running: tokio::task::JoinHandle<()>,
@@ -55,8 +55,8 @@ impl Stage {
 
     async fn every(listen: &str, token: Option<&str>, report_every: Duration) -> Self {
         let web = Web::bind(listen.parse().unwrap()).unwrap();
-        let (board, vitals) = (Board::new(), Arc::new(Vitals::default()));
-        let token = Arc::new(Swap::new(token.map(SecretString::from)));
+        let (report_hub, vitals) = (ReportHub::new(), Arc::new(Vitals::default()));
+        let token = Arc::new(ArcSwap::from_pointee(token.map(SecretString::from)));
         let about = About {
             version: "9.8.7",
             environment: "testing".into(),
@@ -65,9 +65,9 @@ impl Stage {
             model: "sim-model".into(),
         };
         let parts = Parts {
-            board: board.clone(),
+            report_hub: report_hub.clone(),
             vitals: Arc::clone(&vitals),
-            about: Arc::new(Swap::new(about)),
+            about: Arc::new(ArcSwap::from_pointee(about)),
             admin_token: Arc::clone(&token),
             report_every,
             commands: vec!["help"],
@@ -77,13 +77,13 @@ impl Stage {
         let end = CancellationToken::new();
         let running = tokio::spawn(web.run(parts, end.clone()));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { board, vitals, token, address, end, running }
+        Self { report_hub, vitals, token, address, end, running }
     }
 
     /// A report as of now.
     fn report(&self, phase: Phase, findings: Vec<Finding>) {
-        self.board.enter(phase);
-        self.board.hang(Report {
+        self.report_hub.enter(phase);
+        self.report_hub.hang(Report {
             sequence: 1,
             phase,
             reading: Reading {
@@ -196,7 +196,7 @@ async fn ready_means_that_a_question_would_be_answered() {
     ready(503, "provider_failing").await;
     stage.report(Phase::Running, vec![]);
     // Between two reports the phase is known, too.
-    stage.board.enter(Phase::Draining);
+    stage.report_hub.enter(Phase::Draining);
     ready(503, "stopping: no new updates are taken").await;
     stage.end().await;
 }
@@ -268,7 +268,7 @@ async fn only_the_admin_token_restarts() {
     let off = stage.ask("POST", "/bot/restart", &bearer(TOKEN)).await;
     assert_eq!(off.status, 403);
     assert!(off.json()["error"].as_str().unwrap().contains("is off"), "{}", off.body);
-    stage.token.set(Some(SecretString::from(TOKEN)));
+    stage.token.store(Arc::new(Some(SecretString::from(TOKEN))));
     let nobody = [
         String::new(),
         bearer(""),
@@ -284,13 +284,13 @@ async fn only_the_admin_token_restarts() {
         assert!(no.header("www-authenticate").unwrap().starts_with("Bearer"));
         assert!(!no.body.contains(TOKEN) && !no.head.contains(TOKEN));
     }
-    let early = tokio::time::timeout(Duration::ZERO, stage.board.restart_asked()).await;
+    let early = tokio::time::timeout(Duration::ZERO, stage.report_hub.restart_asked()).await;
     assert!(early.is_err(), "nobody with the token asked yet");
     for headers in [bearer(TOKEN), format!("authorization: bearer  {TOKEN} \r\n")] {
         let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
         let yes = stage.ask("POST", "/bot/restart", &headers).await;
         assert_eq!((yes.status, &yes.json()["accepted"]), (202, &true.into()));
-        stage.board.restart_asked().await;
+        stage.report_hub.restart_asked().await;
         stage.end().await;
     }
     stage.end().await;
@@ -313,7 +313,7 @@ async fn other_machines_see_health_and_need_the_token_for_the_rest() {
             assert!(!short.body.contains(private), "{private}: {}", short.body);
         }
     }
-    stage.token.set(Some(SecretString::from(TOKEN)));
+    stage.token.store(Arc::new(Some(SecretString::from(TOKEN))));
     for path in ["/", "/metrics", "/bot/status", "/health"] {
         let headers = bearer(TOKEN);
         let full = stage.ask("GET", path, &headers).await;
@@ -397,10 +397,10 @@ async fn a_half_sent_body_does_not_hold_the_end() {
     // An answered request shows that the half one was accepted before it.
     assert_eq!(stage.get("/health").await.status, 200);
     let begun = Instant::now();
-    let (board, address) = (stage.board.clone(), stage.address);
+    let (report_hub, address) = (stage.report_hub.clone(), stage.address);
     stage.end().await;
     assert!(begun.elapsed() < limits::WEB_END_GRACE * 2, "{:?}", begun.elapsed());
-    let asked = tokio::time::timeout(Duration::ZERO, board.restart_asked()).await;
+    let asked = tokio::time::timeout(Duration::ZERO, report_hub.restart_asked()).await;
     assert!(asked.is_err(), "half a request asks for nothing");
     assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
 }

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::guard::Guard;
 use super::{About, Parts};
-use crate::model::finding::{Finding, Severity, Status};
 use crate::model::limits;
-use crate::model::streak::Run;
-use crate::model::vitals::Vitals;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Finding, Severity, Status};
+use crate::observe::vitals::Vitals;
 use crate::supervise::{Phase, Report};
 
 /// What all answers are made from.
@@ -34,13 +34,13 @@ pub(super) struct View<'a> {
 
 impl Stand {
     pub(super) fn view(&self) -> View<'_> {
-        let Parts { board, vitals, about, report_every, .. } = &self.parts;
-        let report = board.report();
+        let Parts { report_hub, vitals, about, report_every, .. } = &self.parts;
+        let report = report_hub.report();
         let now_ms = vitals.now_ms();
         let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
         let bound = *report_every * 3 + limits::REPORT_SLACK;
         let stale = u128::from(report_age_ms) > bound.as_millis();
-        let about = about.get();
+        let about = about.load_full();
         View { about, vitals, report, now_ms, report_age_ms, stale }
     }
 }
@@ -89,7 +89,7 @@ impl View<'_> {
     }
 
     /// Seconds since a call of this dependency worked.
-    pub fn worked_age_s(&self, run: &Run) -> Option<f64> {
+    pub fn worked_age_s(&self, run: &DependencyState) -> Option<f64> {
         run.worked_ms.map(|at| seconds(self.now_ms.saturating_sub(at)))
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::{SOON, Stage, eventually};
 use crate::notify::Ear;
-use crate::parrot::{Asked, Parrot, Said};
+use crate::parrot::{CommandRequest, Parrot, Said};
 use crate::process::{self, Daemon};
 use crate::search::{base64, found, percent};
 use crate::show::Show;
@@ -28,7 +28,7 @@ const CONFIG: &str = "harmless-marker-20417.toml";
 
 /// What a server was asked: as it is, and in each encoding, each time with the word that may be
 /// seen. One at a time, because what is too long is cut.
-fn echoes_of(asked: &Asked) -> Vec<String> {
+fn echoes_of(asked: &CommandRequest) -> Vec<String> {
     let fields = asked.head.lines().filter_map(|line| line.split_once(": "));
     let keys = fields.filter(|(name, _)| ["authorization", "x-api-key"].contains(name));
     let keys: Vec<_> = keys.map(|(_, key)| key).chain([asked.path.as_str()]).collect();
@@ -51,7 +51,7 @@ fn echoes_of(asked: &Asked) -> Vec<String> {
 }
 
 /// The echoes as each kind of answer that a server can give.
-fn answers(asked: &Asked) -> Vec<Said> {
+fn answers(asked: &CommandRequest) -> Vec<Said> {
     const STATUSES: [u16; 9] = [400, 401, 403, 404, 409, 429, 500, 502, 503];
     const JSON: &str = "application/json";
     // One shape that all three vendors' clients can read.
@@ -85,7 +85,7 @@ fn answers(asked: &Asked) -> Vec<Said> {
 
 /// How many kinds of answers there are.
 fn kinds() -> usize {
-    let nothing = Asked { path: String::new(), head: String::new(), body: String::new() };
+    let nothing = CommandRequest { path: String::new(), head: String::new(), body: String::new() };
     answers(&nothing).len()
 }
 
@@ -178,7 +178,7 @@ struct Scene {
     stage: Stage,
     telegram: Parrot,
     model: Parrot,
-    vault: tempfile::TempDir,
+    credential_store: tempfile::TempDir,
 }
 
 impl Scene {
@@ -186,7 +186,7 @@ impl Scene {
         let mut stage = Stage::new().await;
         let telegram = Parrot::before(&stage.sim.api_url()).await;
         let model = Parrot::before(&stage.sim.api_url()).await;
-        let vault = tempfile::tempdir().expect("a folder");
+        let credential_store = tempfile::tempdir().expect("a folder");
         let token = stage.sim.token().to_owned();
         let secrets = [
             ("KATANA_TELEGRAM_TOKEN", "token", token.as_str()),
@@ -195,11 +195,11 @@ impl Scene {
             ("KATANA_WEB_ADMIN_TOKEN", "admin", ADMIN),
         ];
         for (key, name, secret) in secrets {
-            let path = vault.path().join(name);
+            let path = credential_store.path().join(name);
             std::fs::write(&path, secret).expect("a secret's file");
             stage.set(key, "").set(&format!("{key}_FILE"), &path.display().to_string());
         }
-        let config = vault.path().join(CONFIG).display().to_string();
+        let config = credential_store.path().join(CONFIG).display().to_string();
         for (key, value) in [
             // All that a library has to say, whatever this program usually keeps quiet.
             (
@@ -218,7 +218,7 @@ impl Scene {
         ] {
             stage.set(key, value);
         }
-        let scene = Self { stage, telegram, model, vault };
+        let scene = Self { stage, telegram, model, credential_store };
         scene.write(&scene.telegram.url(), "openai", "");
         scene
     }
@@ -226,7 +226,7 @@ impl Scene {
     fn write(&self, api_url: &str, provider: &str, more: &str) {
         let text =
             format!("telegram.api_url = \"{api_url}\"\nanswer.provider = \"{provider}\"\n{more}");
-        let path = self.vault.path().join(CONFIG);
+        let path = self.credential_store.path().join(CONFIG);
         std::fs::write(path, text).expect("the configuration file");
     }
 
@@ -357,7 +357,8 @@ async fn no_secret_comes_out_anywhere() {
     }
     // The token is replaced while all of it is in use.
     let rotated = scene.stage.sim.reissue_token();
-    std::fs::write(scene.vault.path().join("token"), &rotated).expect("the token's file");
+    std::fs::write(scene.credential_store.path().join("token"), &rotated)
+        .expect("the token's file");
     scene.write(&scene.telegram.url(), "openai", "");
     scene.reload(&daemon).await;
     assert_eq!(scene.stage.ask(6, "and now?").await, "echo: and now?");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use katana::pipeline::Polling;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -118,16 +118,16 @@ async fn polls_that_work_and_bring_nothing_are_told() {
     store.accept(Vec::new(), 9_000).await.expect("an offset");
     let before = server.afresh.load(Ordering::SeqCst);
     let stuck = || {
-        let report = app.board().report();
+        let report = app.report_hub().report();
         report.verdict.findings.iter().any(|f| f.kind == Kind::UpdatesStuck)
     };
     // Two looks, half a minute apart.
     let begun = Instant::now();
     while !stuck() {
-        assert!(begun.elapsed() < SOON * 3, "{:?}", app.board().report().verdict);
+        assert!(begun.elapsed() < SOON * 3, "{:?}", app.report_hub().report().verdict);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(!app.board().report().is_ready());
+    assert!(!app.report_hub().report().is_ready());
     while server.afresh.load(Ordering::SeqCst) == before {
         assert!(begun.elapsed() < SOON * 4, "it asks once without its offset");
         tokio::time::sleep(Duration::from_millis(50)).await;

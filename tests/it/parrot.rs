@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CommandRequest {
     /// Path and query.
     pub path: String,
     /// Everything before the body.
@@ -29,7 +29,7 @@ pub enum Said {
     Silence,
 }
 
-type Rule = Arc<dyn Fn(&Asked) -> Option<Said> + Send + Sync>;
+type Rule = Arc<dyn Fn(&CommandRequest) -> Option<Said> + Send + Sync>;
 
 /// The server; it ends when dropped.
 pub struct Parrot {
@@ -64,7 +64,7 @@ impl Parrot {
     }
 
     /// From now on requests for which the rule says something get that.
-    pub fn says(&self, rule: impl Fn(&Asked) -> Option<Said> + Send + Sync + 'static) {
+    pub fn says(&self, rule: impl Fn(&CommandRequest) -> Option<Said> + Send + Sync + 'static) {
         *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(rule));
     }
 
@@ -108,7 +108,7 @@ fn answer(status: u16, kind: &str, body: &str, length: usize) -> String {
     )
 }
 
-async fn read(client: &mut TcpStream) -> Option<(Asked, Vec<u8>)> {
+async fn read(client: &mut TcpStream) -> Option<(CommandRequest, Vec<u8>)> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 8192]);
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -133,11 +133,11 @@ async fn read(client: &mut TcpStream) -> Option<(Asked, Vec<u8>)> {
     }
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let text = String::from_utf8_lossy(&body).into_owned();
-    Some((Asked { path, head, body: text }, body))
+    Some((CommandRequest { path, head, body: text }, body))
 }
 
 /// One exchange with the server; its end is the end of the connection.
-async fn forward(mut client: TcpStream, server: SocketAddr, asked: &Asked, body: &[u8]) {
+async fn forward(mut client: TcpStream, server: SocketAddr, asked: &CommandRequest, body: &[u8]) {
     let Ok(mut upstream) = TcpStream::connect(server).await else { return };
     let head = asked.head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
     if upstream.write_all(head.as_bytes()).await.is_err() || upstream.write_all(body).await.is_err()

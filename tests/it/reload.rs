@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
-use katana::model::clock::Clock;
-use katana::model::finding::Kind;
 use katana::model::ids::ChatId;
+use katana::observe::clock::Clock;
+use katana::observe::finding::Kind;
 use katana::pipeline::{Polling, Retention};
 use serde_json::{Value, json};
 
@@ -178,7 +178,7 @@ async fn the_backlog_bound_moves_both_ways() {
     assert!(eventually(taken).await);
     let low = ("KATANA_PIPELINE_BACKLOG_MAX", "100");
     change(&mut stage, &[low], &["pipeline.backlog_max"]).await;
-    stage.app().board().ask_restart();
+    stage.app().report_hub().ask_restart();
     stage.polling_becomes(Polling::Full).await;
     let high = ("KATANA_PIPELINE_BACKLOG_MAX", "1000");
     change(&mut stage, &[high], &["pipeline.backlog_max"]).await;
@@ -218,7 +218,7 @@ async fn what_is_kept_follows_the_new_days() {
 async fn findings_open_and_close_with_their_thresholds() {
     let mut stage = Stage::running(&[("KATANA_WATCH_PATIENCE", "0")]).await;
     let open = |stage: &Stage| {
-        let report = stage.app().board().report();
+        let report = stage.app().report_hub().report();
         report.verdict.findings.iter().any(|f| f.kind == Kind::RssHigh)
     };
     assert!(!open(&stage));
@@ -279,7 +279,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
         panic!("99 s are out of bounds");
     };
     assert!(why.starts_with("telegram.poll_timeout_s: ") && !why.contains('\n'), "{why}");
-    assert_eq!(stage.app().board().config_rejected(), Some(why));
+    assert_eq!(stage.app().report_hub().config_rejected(), Some(why));
     assert_eq!(stage.ask(5, "open as before").await, "echo: open as before");
     // A provider that cannot be built is found before anything changes, too.
     let dir = stage.dir.path().join("gone").display().to_string();
@@ -289,7 +289,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     assert_eq!(stage.ask(5, "once more").await, "echo: once more");
     stage.set("KATANA_ANSWER_PROVIDER", "echo").set("KATANA_KNOWLEDGE_DIR", "");
     change(&mut stage, &[("KATANA_BOT_ACCESS", "open")], &[]).await;
-    assert_eq!(stage.app().board().config_rejected(), None);
+    assert_eq!(stage.app().report_hub().config_rejected(), None);
     stage.end().await;
 }
 
@@ -340,7 +340,7 @@ async fn a_restart_of_the_intake_loses_nothing_and_raises_no_false_alarm() {
     for n in 0..10 {
         stage.sim.say(5, &format!("message {n}"));
         let polls = stage.sim.calls("getUpdates");
-        stage.app().board().ask_restart();
+        stage.app().report_hub().ask_restart();
         assert!(stage.sim.wait_until(SOON, |sim| sim.calls("getUpdates") > polls + 1).await);
     }
     let expected: Vec<_> = (0..10).map(|n| format!("echo: message {n}")).collect();
@@ -348,9 +348,9 @@ async fn a_restart_of_the_intake_loses_nothing_and_raises_no_false_alarm() {
     // A poll that never comes back is what people restart for.
     stage.sim.fault_next("getUpdates", Fault::BlackHole);
     let polls = stage.sim.calls("getUpdates");
-    stage.app().board().ask_restart();
+    stage.app().report_hub().ask_restart();
     assert!(stage.sim.wait_until(SOON, |sim| sim.calls("getUpdates") > polls).await);
-    stage.app().board().ask_restart();
+    stage.app().report_hub().ask_restart();
     assert_eq!(stage.ask(5, "awake?").await, "echo: awake?");
     assert!(!alarms.is_finished(), "no alarm by our own doing: {:?}", alarms.await);
     alarms.abort();
@@ -373,7 +373,7 @@ async fn one_conflict_after_each_restart_of_the_intake_is_no_alarm() {
     let polling = || *stage.app().polling().borrow();
     poll_from_outside(&stage).await;
     let polls = stage.sim.calls("getUpdates");
-    stage.app().board().ask_restart();
+    stage.app().report_hub().ask_restart();
     assert!(stage.sim.wait_until(SOON, |sim| sim.calls("getUpdates") > polls).await);
     poll_from_outside(&stage).await;
     assert_eq!(polling(), Polling::Listening, "the second in the process, the first since");

@@ -153,7 +153,7 @@ async fn health_and_status_tell_of_the_running_bot() {
     stage.idle().await;
     let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
     // The first report may be from before the first poll was answered.
-    let mut reports = stage.app().board().reports();
+    let mut reports = stage.app().report_hub().reports();
     let running = reports.wait_for(|r| r.phase == Phase::Running && r.sequence > 0);
     tokio::time::timeout(SOON, running).await.expect("soon").expect("a report");
     let health = json(endpoint.get("/health").await);
@@ -161,7 +161,7 @@ async fn health_and_status_tell_of_the_running_bot() {
     assert!(health["last_processed_age_s"].as_f64().is_some(), "{health}");
     let status = json(endpoint.get("/bot/status").await);
     assert_eq!((&status["phase"], &status["counts"]["updates"]), (&"running".into(), &1.into()));
-    assert_eq!(status["about"]["username"], stage.app().shared().desk.about().username);
+    assert_eq!(status["about"]["username"], stage.app().shared().context.about().username);
     assert!(status["polling"]["last_worked_age_s"].as_f64().is_some(), "{status}");
     assert!(endpoint.get("/ready").await.contains("\"ready\": true"));
     stage.end().await;
@@ -282,7 +282,7 @@ async fn every_metric_is_documented_and_exists() {
     assert_eq!(documented.len(), rows.len(), "docs/metrics.md names one twice");
     // And what a scrape really holds is nothing else.
     // The machine's figures come with the first report.
-    let looked = || stage.app().board().report().reading.system.is_some();
+    let looked = || stage.app().report_hub().report().reading.system.is_some();
     assert!(crate::harness::eventually(looked).await, "a first report");
     let endpoint = Endpoint::of(&stage);
     let scrape = endpoint.get("/metrics").await;

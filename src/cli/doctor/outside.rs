@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use super::{Check, machine};
 use crate::app;
 use crate::config::{Config, Loaded, Problems, Provider};
-use crate::model::clock::Clock;
-use crate::model::conversation::{Ask, Piece};
+use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
+use crate::observe::clock::Clock;
 use crate::provider::{ProviderError, reach};
 use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
 
@@ -150,10 +150,11 @@ async fn answered(config: &Config, who: &str) -> Check {
     };
     let question = "Say OK.".to_owned();
     let began = Instant::now();
-    let mut answer = provider.answer(Ask { question, max_output_tokens: 1, ..Ask::default() });
+    let mut answer =
+        provider.answer(ChatRequest { question, max_output_tokens: 1, ..ChatRequest::default() });
     let end = tokio::time::timeout(QUESTION, async {
         while let Some(piece) = answer.next().await {
-            if let Piece::Done(finished) = piece? {
+            if let Event::Done(finished) = piece? {
                 return Ok(Some(finished));
             }
         }
@@ -173,7 +174,7 @@ async fn answered(config: &Config, who: &str) -> Check {
 }
 
 fn failed(who: &str, e: &ProviderError) -> Check {
-    use crate::model::failure::Judged;
+    use crate::model::failure::Classify;
     let advice = match e.class() {
         "auth" => "the key is wrong or not allowed to do this: make a new one",
         "quota" => "top up the account, or raise its limit",

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
-use super::vault::{Held, Name, Vault};
+use super::credential_store::{Held, Name, Vault};
 use super::{Plan, Target, chat};
 use crate::cli::{Stop, exit};
 use crate::config::Secret;
@@ -36,7 +36,7 @@ pub(super) fn plan(
     args: &SetupArgs,
     person: &Person,
     target: &Target,
-    vault: &Vault,
+    credential_store: &Vault,
     own: Option<i64>,
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
@@ -49,9 +49,9 @@ pub(super) fn plan(
         AlertWord::None => Ok(()),
         AlertWord::Telegram => {
             let api_url = target.sources.env.get(API_URL).map(String::as_str);
-            telegram(args, person, vault, (own, api_url), plan)
+            telegram(args, person, credential_store, (own, api_url), plan)
         }
-        AlertWord::Smtp => smtp(args, person, vault, plan),
+        AlertWord::Smtp => smtp(args, person, credential_store, plan),
     }
 }
 
@@ -73,13 +73,13 @@ fn choose(person: &Person) -> anyhow::Result<AlertWord> {
 fn telegram(
     args: &SetupArgs,
     person: &Person,
-    vault: &Vault,
+    credential_store: &Vault,
     (own, api_url): (Option<i64>, Option<&str>),
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let what = "Token of the second bot";
     let flags = ("--alert-token-file", args.alert_token_file.as_ref());
-    let token = hidden(person, vault, name(TOKEN), what, flags)?;
+    let token = hidden(person, credential_store, name(TOKEN), what, flags)?;
     if let Some(token) = &token {
         let hint = "make a second bot with @BotFather: the first one cannot tell that it is down";
         if !token.is_token() {
@@ -115,7 +115,12 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> anyhow::Result<()> {
+fn smtp(
+    args: &SetupArgs,
+    person: &Person,
+    credential_store: &Vault,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
     let answer = |given: &Option<String>, question: &str, flag: &str| -> anyhow::Result<_> {
         match given {
             Some(text) if text.trim().is_empty() => {
@@ -163,7 +168,7 @@ fn smtp(args: &SetupArgs, person: &Person, vault: &Vault, plan: &mut Plan) -> an
     if !user.is_empty() {
         lines.push_str(&format!("user = {}\n", quoted(&user)));
         let flags = ("--smtp-password-file", args.smtp_password_file.as_ref());
-        let password = hidden(person, vault, name(PASSWORD), "Password", flags)?;
+        let password = hidden(person, credential_store, name(PASSWORD), "Password", flags)?;
         plan.secrets.extend(password.map(|password| (name(PASSWORD), password)));
     }
     plan.channel = Some(lines);
@@ -184,7 +189,7 @@ fn encryption(person: &Person) -> anyhow::Result<TlsWord> {
 /// A secret by flag or by question; `None` keeps the encrypted one that cannot be read here.
 fn hidden(
     person: &Person,
-    vault: &Vault,
+    credential_store: &Vault,
     name: Name,
     what: &str,
     (flag, file): (&str, Option<&PathBuf>),
@@ -192,7 +197,7 @@ fn hidden(
     if let Some(file) = file {
         return ask::secret(flag, file).map(Some);
     }
-    let held = vault.opened(&name)?;
+    let held = credential_store.opened(&name)?;
     let is_set = !matches!(held, Held::No);
     let typed = match (is_set, person.is_there()) {
         (true, false) => String::new(),
@@ -211,7 +216,7 @@ fn hidden(
 }
 
 /// Sends a test through the channel, where the checker is installed.
-pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Result<()> {
+pub(super) fn test(args: &SetupArgs, credential_store: &Vault, plan: &Plan) -> anyhow::Result<()> {
     let Some(channel) = &plan.channel else { return Ok(()) };
     // Somebody may have kept it out of the file.
     let text = std::fs::read_to_string(&args.alert_config).unwrap_or_default();
@@ -224,7 +229,9 @@ pub(super) fn test(args: &SetupArgs, vault: &Vault, plan: &Plan) -> anyhow::Resu
     let variables = [(TOKEN, "TELEGRAM_ALERT_BOT_TOKEN"), (PASSWORD, "SMTP_ALERT_PASSWORD")];
     for (id, variable) in variables {
         let typed = plan.secrets.iter().find(|(name, _)| name.id == id).map(|(_, s)| s.clone());
-        let secret = match typed.map_or_else(|| vault.opened(&name(id)), |s| Ok(Held::Plain(s)))? {
+        let secret = match typed
+            .map_or_else(|| credential_store.opened(&name(id)), |s| Ok(Held::Plain(s)))?
+        {
             Held::Plain(secret) => secret,
             Held::Encrypted => {
                 eprintln!("No test alert: systemd-creds cannot decrypt the secret.");

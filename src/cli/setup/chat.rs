@@ -9,7 +9,7 @@ use super::{Stop, client, exit};
 use crate::config::Secret;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, UserId};
-use crate::model::message::{Event, Place, Update};
+use crate::model::message::{Place, Update, UpdateEvent};
 
 /// Asks for the chat's id, or finds it. `api_url`: where the second bot lives.
 pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Result<i64> {
@@ -61,14 +61,16 @@ fn chats(updates: &[Update]) -> BTreeMap<ChatId, String> {
     let mut found = BTreeMap::new();
     for update in updates {
         let (chat, words) = match &update.event {
-            Event::Message(m) if m.place == Place::Private => (m.chat, m.from.name.clone()),
-            Event::Message(m) => (m.chat, format!("a group in which {} wrote", m.from.name)),
-            Event::Membership { chat, present: true } => (*chat, "where it was let in".to_owned()),
-            Event::Ignored { chat: Some(chat), kind } => (*chat, kind.clone()),
+            UpdateEvent::Message(m) if m.place == Place::Private => (m.chat, m.from.name.clone()),
+            UpdateEvent::Message(m) => (m.chat, format!("a group in which {} wrote", m.from.name)),
+            UpdateEvent::Membership { chat, present: true } => {
+                (*chat, "where it was let in".to_owned())
+            }
+            UpdateEvent::Ignored { chat: Some(chat), kind } => (*chat, kind.clone()),
             _ => continue,
         };
         // What somebody wrote says more than that the bot was let in.
-        if !found.contains_key(&chat) || matches!(update.event, Event::Message(_)) {
+        if !found.contains_key(&chat) || matches!(update.event, UpdateEvent::Message(_)) {
             found.insert(chat, crate::cli::style::visible(&words));
         }
     }
@@ -100,16 +102,16 @@ mod tests {
     use super::*;
     use crate::model::ids::UpdateId;
 
-    fn update(id: i64, event: Event) -> Update {
+    fn update(id: i64, event: UpdateEvent) -> Update {
         Update { id: UpdateId(id), event }
     }
 
     #[test]
     fn a_chat_is_offered_once_under_its_best_name() {
         let chat = ChatId(-1005);
-        let let_in = Event::Membership { chat, present: true };
-        let post = Event::Ignored { kind: "channel_post".into(), chat: Some(ChatId(-7)) };
-        let gone = Event::Membership { chat: ChatId(3), present: false };
+        let let_in = UpdateEvent::Membership { chat, present: true };
+        let post = UpdateEvent::Ignored { kind: "channel_post".into(), chat: Some(ChatId(-7)) };
+        let gone = UpdateEvent::Membership { chat: ChatId(3), present: false };
         let updates = [update(1, post), update(2, let_in), update(3, gone)];
         let found = chats(&updates);
         let words: Vec<_> = found.values().map(String::as_str).collect();

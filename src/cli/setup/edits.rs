@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::answers::SetupArgs;
 use super::ask::Person;
-use super::{Plan, Target, instance, vault};
+use super::{Plan, Target, credential_store, instance};
 use crate::cli::{Stop, exit};
 
 /// A new text of a configuration file.
@@ -96,8 +96,8 @@ impl Edits {
         let is_any = !self.0.is_empty();
         for edit in self.0 {
             edit.is_as_shown()?;
-            vault::edit(&edit.file, edit.new.as_bytes())
-                .map_err(|e| vault::failed(&edit.file, &e))?;
+            credential_store::edit(&edit.file, edit.new.as_bytes())
+                .map_err(|e| credential_store::failed(&edit.file, &e))?;
             eprintln!("Written: {}", edit.file.display());
         }
         Ok(is_any)
@@ -111,6 +111,6 @@ impl Edits {
 fn read(path: &Path) -> anyhow::Result<String> {
     match std::fs::read_to_string(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(|e| vault::failed(path, &e).into()),
+        read => read.map_err(|e| credential_store::failed(path, &e).into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answers::{ProviderWord, SetupArgs};
 use super::ask::{self, Person};
-use super::vault::{Held, Vault};
+use super::credential_store::{Held, Vault};
 use super::{Plan, Target};
 use crate::cli::{Stop, exit};
 use crate::config::{Config, Provider, Secret};
@@ -18,7 +18,7 @@ pub(super) fn plan(
     args: &SetupArgs,
     person: &Person,
     target: &Target,
-    vault: &Vault,
+    credential_store: &Vault,
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let mut server = Server { base_url: args.base_url.clone(), model: args.model.clone() };
@@ -49,7 +49,7 @@ pub(super) fn plan(
             return Ok(());
         }
     };
-    key(args, person, target, vault, plan, (id, base_url.is_some()))?;
+    key(args, person, target, credential_store, plan, (id, base_url.is_some()))?;
     set(plan, target, "answer.provider", word.as_str().to_owned());
     let (url_key, model_key) = match section {
         "openai" => ("openai.base_url", "openai.model"),
@@ -115,7 +115,7 @@ fn key(
     args: &SetupArgs,
     person: &Person,
     target: &Target,
-    vault: &Vault,
+    credential_store: &Vault,
     plan: &mut Plan,
     (id, is_optional): (&'static str, bool),
 ) -> anyhow::Result<()> {
@@ -132,7 +132,7 @@ fn key(
         plan.secrets.push((name, Some(key).filter(is_word).ok_or_else(no_key)?));
         return Ok(());
     }
-    let held = vault.held(&name)?;
+    let held = credential_store.held(&name)?;
     let is_set = !matches!(held, Held::No);
     if !person.is_there() && (is_set || is_optional) {
         return Ok(());

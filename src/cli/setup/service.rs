@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::answers::SetupArgs;
-use super::vault::{self, Vault};
+use super::credential_store::{self, Vault};
 use super::{Target, age};
 use crate::cli::doctor::{BOOTED, tool, within};
 use crate::cli::{Stop, exit, style};
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
 use crate::store::Store;
 
 /// Time between looks at a unit that starts.
@@ -44,10 +44,10 @@ pub(super) fn drop_in(
         return Ok(false);
     }
     let done = match &wanted {
-        Some(text) => vault::edit(&file, text.as_bytes()),
+        Some(text) => credential_store::edit(&file, text.as_bytes()),
         None => std::fs::remove_file(&file),
     };
-    done.map_err(|e| vault::failed(&file, &e))?;
+    done.map_err(|e| credential_store::failed(&file, &e))?;
     if let (None, Some(folder)) = (&wanted, file.parent()) {
         // It stays when somebody has other drop-ins there.
         let _ = std::fs::remove_dir(folder);
@@ -94,7 +94,7 @@ pub(super) fn start(
     args: &SetupArgs,
     target: &Target,
     changed: bool,
-    vault: &Vault,
+    credential_store: &Vault,
     runtime: &Runtime,
 ) -> anyhow::Result<Started> {
     let is_booted = Path::new(BOOTED).exists();
@@ -105,7 +105,8 @@ pub(super) fn start(
         return Ok(Started::No);
     }
     runtime.block_on(async {
-        let is_older = !changed && age::is_older(&target.unit, &read_by(args, target, vault)).await;
+        let is_older =
+            !changed && age::is_older(&target.unit, &read_by(args, target, credential_store)).await;
         if is_older {
             eprintln!("{} was started before its settings were written.", target.unit);
         }
@@ -114,9 +115,14 @@ pub(super) fn start(
 }
 
 /// What the unit reads when it is started.
-fn read_by(args: &SetupArgs, target: &Target, vault: &Vault) -> Vec<PathBuf> {
+fn read_by(args: &SetupArgs, target: &Target, credential_store: &Vault) -> Vec<PathBuf> {
     let mut files = vec![target.config.clone()];
-    files.extend(target.own().iter().flat_map(|name| [vault.plain(name), vault.sealed(name)]));
+    files.extend(
+        target
+            .own()
+            .iter()
+            .flat_map(|name| [credential_store.plain(name), credential_store.sealed(name)]),
+    );
     for unit in target.units() {
         let folder = args.units_dir.join(format!("{unit}.service.d"));
         let there = std::fs::read_dir(&folder).into_iter().flatten().flatten();

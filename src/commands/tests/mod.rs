@@ -7,7 +7,7 @@ mod talk;
 
 use super::*;
 use crate::model::ids::{BotId, UpdateId};
-use crate::model::message::{Body, Event, Incoming, Press, Update};
+use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
 use crate::store::{Finish, NewExchange};
 
 const OWNER: UserId = UserId(1);
@@ -17,7 +17,7 @@ const GROUP: ChatId = ChatId(-100);
 const CLAIM: &str = "K7QM-2XWD";
 
 struct House {
-    desk: Desk,
+    context: CommandContext,
     clock: Clock,
     dir: tempfile::TempDir,
 }
@@ -27,15 +27,15 @@ impl House {
     fn new(access: Rules) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
-        let desk = desk(&dir, &clock, access);
-        Self { desk, clock, dir }
+        let context = context(&dir, &clock, access);
+        Self { context, clock, dir }
     }
 
     /// A bot with an owner and a member.
     async fn lived_in(access: Rules) -> Self {
         let house = Self::new(access);
         let effects = vec![Effect::Claim(named(OWNER)), Effect::Approve(MEMBER)];
-        house.desk.store.apply(effects).await.unwrap();
+        house.context.store.apply(effects).await.unwrap();
         house
     }
 
@@ -44,13 +44,13 @@ impl House {
         let from = named(from);
         let parsed = is_command(text, "KatanaBot").unwrap();
         let outcome = self
-            .desk
-            .run(&Asked {
+            .context
+            .run(&CommandRequest {
                 seq: InboxSeq(1),
                 chat,
                 place: if chat.is_shared() { Place::Group } else { Place::Private },
                 from: &from,
-                role: self.desk.role(&from.id).unwrap(),
+                role: self.context.role(&from.id).unwrap(),
                 message_id: Some(MessageId(77)),
                 word: parsed.word,
                 args: parsed.args,
@@ -59,7 +59,7 @@ impl House {
                 reply_to: None,
             })
             .unwrap();
-        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
     }
 
@@ -76,8 +76,8 @@ impl House {
             message_id: MessageId(78),
             data: data.into(),
         };
-        let outcome = self.desk.press(&press, self.desk.role(&from).unwrap()).unwrap();
-        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        let outcome = self.context.press(&press, self.context.role(&from).unwrap()).unwrap();
+        self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
     }
 
@@ -87,37 +87,37 @@ impl House {
 
     /// A stranger writes something that is no command.
     async fn knock(&self, from: &Person) -> Outcome {
-        let outcome = self.desk.stranger(from, ChatId(from.id.0), Place::Private).unwrap();
-        self.desk.store.apply(outcome.effects.clone()).await.unwrap();
+        let outcome = self.context.stranger(from, ChatId(from.id.0), Place::Private).unwrap();
+        self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
     }
 
     fn code_of(&self, user: UserId) -> String {
-        self.desk.store.user(user).unwrap().unwrap().code.unwrap()
+        self.context.store.user(user).unwrap().unwrap().code.unwrap()
     }
 
     async fn said(&self, chat: ChatId, user: UserId) {
         let asked = question(chat, user, self.clock.now_ms());
-        self.desk.store.accept(vec![asked], 0).await.unwrap();
-        let seq = self.desk.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        self.context.store.accept(vec![asked], 0).await.unwrap();
+        let seq = self.context.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
         let said =
             crate::model::conversation::Exchange { question: "q".into(), answer: "a".into() };
         let exchange =
             NewExchange { chat, user, said, provider: "echo", duration_ms: 1, usage: None };
-        self.desk.store.finish(finish(seq, false, Some(exchange))).await.unwrap();
+        self.context.store.finish(finish(seq, false, Some(exchange))).await.unwrap();
     }
 
     /// A question whose provider failed, kept for another try.
     async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
         let asked = question(chat, user, self.clock.now_ms() + 1);
-        self.desk.store.accept(vec![asked], 0).await.unwrap();
-        let seq = self.desk.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
-        self.desk.store.finish(finish(seq, true, None)).await.unwrap();
+        self.context.store.accept(vec![asked], 0).await.unwrap();
+        let seq = self.context.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        self.context.store.finish(finish(seq, true, None)).await.unwrap();
         seq
     }
 }
 
-fn desk(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> Desk {
+fn context(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> CommandContext {
     let store = Store::open(&dir.path().join("katana.db"), BotId(9), clock.clone()).unwrap();
     let about = About {
         username: "KatanaBot".into(),
@@ -127,7 +127,7 @@ fn desk(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> Desk {
         model: "gpt-x".into(),
         started_ms: clock.now_ms() - 3_720_000,
     };
-    Desk::new(store, clock.clone(), Arc::default(), access, about)
+    CommandContext::new(store, clock.clone(), Arc::default(), access, about)
 }
 
 fn named(id: UserId) -> Person {
@@ -135,7 +135,7 @@ fn named(id: UserId) -> Person {
 }
 
 fn question(chat: ChatId, user: UserId, id: i64) -> Update {
-    let event = Event::Message(Incoming {
+    let event = UpdateEvent::Message(Incoming {
         chat,
         place: if chat.is_shared() { Place::Group } else { Place::Private },
         from: named(user),
@@ -159,7 +159,7 @@ fn text(outcome: &Outcome) -> &str {
 
 fn toast(outcome: &Outcome) -> &str {
     match &outcome.then {
-        Then::ClosePress(text) => text,
+        FollowUp::ClosePress(text) => text,
         _ => "",
     }
 }

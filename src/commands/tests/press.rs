@@ -35,22 +35,22 @@ async fn forged_buttons_are_harmless() {
             assert!((1..=200).contains(&toast(&outcome).len()), "{data}");
         }
     }
-    assert_eq!(house.desk.store.exchanges_of(MEMBER).unwrap(), 1);
+    assert_eq!(house.context.store.exchanges_of(MEMBER).unwrap(), 1);
 }
 
 #[tokio::test]
 async fn a_kept_question_is_asked_again_only_for_whom_it_may() {
     let house = House::lived_in(Rules::default()).await;
     let allow = Effect::AllowChat { chat: GROUP, allowed: true };
-    house.desk.store.apply(vec![allow]).await.unwrap();
+    house.context.store.apply(vec![allow]).await.unwrap();
     let private = house.kept(ChatId(MEMBER.0), MEMBER).await;
     let group = house.kept(GROUP, STRANGER).await;
     let retry = |seq: InboxSeq| format!("retry:{seq}");
-    assert_eq!(house.press(MEMBER, &retry(private)).await.then, Then::Retry(private));
+    assert_eq!(house.press(MEMBER, &retry(private)).await.then, FollowUp::Retry(private));
     assert!(toast(&house.press(OWNER, &retry(private)).await).contains("no longer kept"));
     assert!(toast(&house.press(STRANGER, &retry(private)).await).contains("may not"));
     let by_asker = house.press_in(GROUP, STRANGER, &retry(group)).await;
-    assert_eq!(by_asker.then, Then::Retry(group));
+    assert_eq!(by_asker.then, FollowUp::Retry(group));
     let by_other = house.press_in(GROUP, MEMBER, &retry(group)).await;
     assert!(toast(&by_other).contains("Only the person who asked"));
     house.clock.advance(i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap() + 1);
@@ -68,11 +68,11 @@ async fn forget_deletes_only_what_its_person_said() {
     assert!(asked.effects.is_empty() && text(&asked).contains("1 question"));
     assert!(toast(&house.press(OWNER, &buttons[0].data).await).contains("somebody else"));
     assert!(toast(&house.press(MEMBER, &buttons[1].data).await).contains("Nothing"));
-    assert_eq!(house.desk.store.exchanges_of(MEMBER).unwrap(), 1);
+    assert_eq!(house.context.store.exchanges_of(MEMBER).unwrap(), 1);
     assert_eq!(toast(&house.press(MEMBER, &buttons[0].data).await), "Deleted.");
-    assert_eq!(house.desk.store.exchanges_of(MEMBER).unwrap(), 0);
-    assert!(house.desk.store.kept_update(seq).unwrap().is_none());
-    assert_eq!(house.desk.store.exchanges_of(OWNER).unwrap(), 1);
+    assert_eq!(house.context.store.exchanges_of(MEMBER).unwrap(), 0);
+    assert!(house.context.store.kept_update(seq).unwrap().is_none());
+    assert_eq!(house.context.store.exchanges_of(OWNER).unwrap(), 1);
     assert!(text(&house.ask(OWNER, "/forget YES").await).starts_with("Done."));
-    assert_eq!(house.desk.store.exchanges_of(OWNER).unwrap(), 0);
+    assert_eq!(house.context.store.exchanges_of(OWNER).unwrap(), 0);
 }

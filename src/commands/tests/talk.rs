@@ -5,7 +5,12 @@ use super::*;
 #[tokio::test]
 async fn every_command_answers_each_role_as_it_should() {
     let house = House::lived_in(Rules::default()).await;
-    house.desk.store.apply(vec![Effect::AllowChat { chat: GROUP, allowed: true }]).await.unwrap();
+    house
+        .context
+        .store
+        .apply(vec![Effect::AllowChat { chat: GROUP, allowed: true }])
+        .await
+        .unwrap();
     for command in table() {
         for (user, role) in [(OWNER, Role::Owner), (MEMBER, Role::Member)] {
             for chat in [ChatId(user.0), GROUP] {
@@ -32,7 +37,7 @@ async fn somebody_removed_may_still_be_forgotten() {
     let house = House::lived_in(Rules::default()).await;
     house.said(ChatId(MEMBER.0), MEMBER).await;
     house.ask(OWNER, "/remove 2").await;
-    assert_eq!(house.desk.role(&MEMBER).unwrap(), Role::Stranger);
+    assert_eq!(house.context.role(&MEMBER).unwrap(), Role::Stranger);
     assert!(text(&house.ask(MEMBER, "/forget yes").await).starts_with("Done."));
     assert!(text(&house.ask(MEMBER, "/forget yes").await).contains("pairing code"));
 }
@@ -66,7 +71,7 @@ async fn the_model_is_chosen_per_chat() {
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`gpt-x` answers"));
     assert!(house.ask(MEMBER, "/model two words").await.effects.is_empty());
     house.ask(MEMBER, "/model meta/llama:70b").await;
-    let chosen = |chat| house.desk.store.chat(chat).unwrap().model;
+    let chosen = |chat| house.context.store.chat(chat).unwrap().model;
     assert_eq!(chosen(ChatId(MEMBER.0)).as_deref(), Some("meta/llama:70b"));
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`meta/llama:70b` answers"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("llama"));
@@ -82,19 +87,19 @@ async fn pausing_is_remembered_and_shown() {
     let house = House::lived_in(Rules::default()).await;
     assert!(text(&house.ask(OWNER, "/resume").await).contains("not paused"));
     house.ask(OWNER, "/pause").await;
-    assert!(house.desk.store.settings().unwrap().paused);
+    assert!(house.context.store.settings().unwrap().paused);
     assert!(text(&house.ask(OWNER, "/pause").await).contains("already"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("**paused**"));
     assert!(text(&house.ask(MEMBER, "/start").await).contains("paused"));
-    assert_eq!(house.ask(OWNER, "/resume").await.then, Then::Resumed);
-    assert!(!house.desk.store.settings().unwrap().paused);
+    assert_eq!(house.ask(OWNER, "/resume").await.then, FollowUp::Resumed);
+    assert!(!house.context.store.settings().unwrap().paused);
 }
 
 #[tokio::test]
 async fn status_counts_what_waits_without_itself() {
     let house = House::lived_in(Rules::default()).await;
     let asked = [question(ChatId(2), MEMBER, 10), question(ChatId(2), MEMBER, 11)];
-    house.desk.store.accept(asked.to_vec(), 12).await.unwrap();
+    house.context.store.accept(asked.to_vec(), 12).await.unwrap();
     house.clock.advance(5000);
     let status = house.ask(MEMBER, "/status").await;
     assert!(text(&status).contains("Up for 1 h 2 min (Katana 0.1.0"));
@@ -103,16 +108,16 @@ async fn status_counts_what_waits_without_itself() {
 
 #[tokio::test]
 async fn status_tells_the_owner_alone_what_is_wrong() {
-    use crate::model::finding::{Finding, Kind, Severity, Verdict};
+    use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;
     assert!(text(&fine).contains("Nothing is wrong that I know of"), "{}", text(&fine));
-    house.desk.vitals.verdict.set(Verdict::of(vec![Finding {
+    house.context.vitals.verdict.store(Arc::new(Verdict::of(vec![Finding {
         kind: Kind::ProviderFailing,
         severity: Severity::Degraded,
         text: "the last 4 questions failed".to_owned(),
         since_ms: house.clock.now_ms() - 120_000,
-    }]));
+    }])));
     let told = house.ask(OWNER, "/status").await;
     let line = "**Trouble** for 2 min: the last 4 questions failed (`provider_failing`";
     assert!(text(&told).contains(line), "{}", text(&told));
@@ -130,10 +135,10 @@ async fn whoami_new_cancel_and_stats_say_what_is_so() {
     }
     let fresh = house.ask(MEMBER, "/new").await;
     assert_eq!(fresh.effects, [Effect::StartAfresh(ChatId(MEMBER.0))]);
-    assert!(house.desk.store.history(ChatId(MEMBER.0), 5).unwrap().is_empty());
-    assert_eq!(house.desk.store.exchanges_of(MEMBER).unwrap(), 1, "/new deletes nothing");
+    assert!(house.context.store.history(ChatId(MEMBER.0), 5).unwrap().is_empty());
+    assert_eq!(house.context.store.exchanges_of(MEMBER).unwrap(), 1, "/new deletes nothing");
     assert!(text(&house.ask(MEMBER, "/cancel").await).contains("nothing to stop"));
-    house.desk.vitals.answers.add(1234);
+    house.context.vitals.answers.add(1234);
     let stats = house.ask(OWNER, "/stats").await;
     assert!(text(&stats).contains("Questions answered: 1,234"));
     assert!(text(&stats).contains("1 question in 1 chat\n"));
@@ -161,6 +166,6 @@ async fn a_long_list_of_hostile_people_stays_readable() {
 #[tokio::test]
 async fn what_cannot_be_read_is_named() {
     let house = House::new(Rules::default());
-    assert!(house.desk.unsupported("voice").text().contains("voice messages"));
-    assert!(house.desk.unsupported("hologram_v9").text().contains("messages of this kind"));
+    assert!(house.context.unsupported("voice").text().contains("voice messages"));
+    assert!(house.context.unsupported("hologram_v9").text().contains("messages of this kind"));
 }

@@ -5,45 +5,54 @@
 
 use tokio::time::Instant;
 
-use super::{After, Delivery};
+use super::{Delivery, NextAction};
 use crate::model::effect::Effect;
-use crate::model::failure::{Again, Judged, backoff};
-use crate::model::finding::Kind;
+use crate::model::failure::{Classify, RetryPolicy, backoff};
 use crate::model::limits;
-use crate::store::{OpenPart, Settlement};
+use crate::observe::finding::Kind;
+use crate::store::{DeliveryOutcome, OpenPart};
 use crate::telegram::TelegramError;
 
 impl Delivery {
     /// It surely did not arrive.
-    pub(super) async fn refused(&self, part: Box<OpenPart>, e: &TelegramError) -> Option<After> {
+    pub(super) async fn refused(
+        &self,
+        part: Box<OpenPart>,
+        e: &TelegramError,
+    ) -> Option<NextAction> {
         let shared = &self.0.shared;
         let chat = part.chat;
-        shared.vitals.tally("send_refused", e.class());
+        shared.vitals.increment("send_refused", e.class());
         if let Some(to) = e.moved_to().filter(|to| *to != chat) {
-            let again = Settlement::Again { due_ms: shared.clock.now_ms(), reason: "moved" };
-            self.settle(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
+            let again = DeliveryOutcome::Retry { due_ms: shared.clock.now_ms(), reason: "moved" };
+            self.record_delivery(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
             tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
             self.moved(chat, to);
-            return Some(After::Settled);
+            return Some(NextAction::Continue);
         }
         if e.shut_out() {
             return self.shut_out(&part, e).await;
         }
         let expired = self.is_expired(&part);
-        let wait = match e.again() {
-            Again::Never => return self.dropped(&part, e, e.class()).await,
+        let wait = match e.retry_policy() {
+            RetryPolicy::Never => return self.dropped(&part, e, e.class()).await,
             _ if expired => return self.dropped(&part, e, "expired").await,
-            Again::After(wait) => wait,
-            Again::Backoff => {
+            RetryPolicy::After(wait) => wait,
+            RetryPolicy::Backoff => {
                 backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
             }
         };
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
         let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
-        self.settle(&part, Settlement::Again { due_ms, reason: e.class() }, Vec::new()).await?;
+        self.record_delivery(
+            &part,
+            DeliveryOutcome::Retry { due_ms, reason: e.class() },
+            Vec::new(),
+        )
+        .await?;
         let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
-        Some(After::Again(part, Instant::now() + wait))
+        Some(NextAction::Retry(part, Instant::now() + wait))
     }
 
     /// Whether a part has waited for longer than it may.
@@ -58,7 +67,7 @@ impl Delivery {
         part: &OpenPart,
         e: &TelegramError,
         reason: &'static str,
-    ) -> Option<After> {
+    ) -> Option<NextAction> {
         self.0.shared.vitals.dropped.add_one();
         self.0.shared.vitals.happened(Kind::DeliveryRefused);
         tracing::error!(
@@ -68,21 +77,21 @@ impl Delivery {
             reason,
             "a reply cannot be delivered and is dropped"
         );
-        self.settle(part, Settlement::Dropped(reason), Vec::new()).await?;
-        Some(After::Settled)
+        self.record_delivery(part, DeliveryOutcome::Dropped(reason), Vec::new()).await?;
+        Some(NextAction::Continue)
     }
 
-    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<After> {
+    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<NextAction> {
         let shared = &self.0.shared;
         let chat = part.chat;
         let absent = vec![Effect::Presence { chat, present: false }];
-        self.settle(part, Settlement::Dropped("shut_out"), absent).await?;
+        self.record_delivery(part, DeliveryOutcome::Dropped("shut_out"), absent).await?;
         let rest = || shared.store.drop_due(chat, "shut_out");
-        let rest = shared.insist("drop parts of a chat", rest).await?;
+        let rest = shared.retry_until_stored("drop parts of a chat", rest).await?;
         // People may leave: that is counted, and is nobody's fault to mend.
         shared.vitals.dropped.add(1 + rest as u64);
         shared.vitals.shut_out.add(1 + rest as u64);
-        shared.vitals.tally("reply", "shut_out");
+        shared.vitals.increment("reply", "shut_out");
         tracing::warn!(
             finding = "delivery_refused",
             chat_id = chat.0,
@@ -90,6 +99,6 @@ impl Delivery {
             error = %e,
             "the bot cannot write to this chat any more; its replies are dropped"
         );
-        Some(After::ShutOut)
+        Some(NextAction::ShutOut)
     }
 }

@@ -1,8 +1,8 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
 use super::{Names, observed, tallied};
-use crate::model::streak::Streak;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::dependency::DependencyHealth;
+use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Depth, Report};
 
@@ -182,7 +182,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         &["class"],
         "Sends of parts that Telegram refused, by class of the error.",
     );
-    let doubtful = Family::counter(
+    let in_doubt = Family::counter(
         "katana_parts_doubtful_total",
         &["class"],
         "Sends of parts that ended without a usable answer, by class of the error.",
@@ -196,7 +196,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         .with_count(&["sent"], vitals.sent.get())
         .with_count(&["dropped"], vitals.dropped.get()),
         tallied(refused, vitals, "send_refused", TELEGRAM_CLASSES),
-        tallied(doubtful, vitals, "send_doubtful", &["timeout", "cut"]),
+        tallied(in_doubt, vitals, "send_doubtful", &["timeout", "cut"]),
         count(
             "katana_chats_shut_out_total",
             "Chats that the bot can no longer write to: it was blocked or removed.",
@@ -269,7 +269,7 @@ fn waits(vitals: &Vitals) -> Vec<Family> {
 }
 
 fn consecutive(vitals: &Vitals) -> Family {
-    let failures = |streak: &Streak| u64::from(streak.read().failures);
+    let failures = |streak: &DependencyHealth| u64::from(streak.read().failures);
     Family::gauge(
         "katana_consecutive_failures",
         &["dependency"],

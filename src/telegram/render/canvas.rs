@@ -4,7 +4,7 @@
 //! list marker still to be written, and how much space the last block wants below itself. All
 //! three are only written when something visible follows.
 
-use super::clean::{self, Fate};
+use super::clean::{self, CharAction};
 use super::spans::Span;
 use crate::model::text::{EntityKind, Rich};
 
@@ -242,9 +242,9 @@ impl Page {
 
     fn put(&mut self, c: char) {
         let c = match clean::fate(c) {
-            Fate::Keep => c,
-            Fate::Become(other) => other,
-            Fate::Drop => return,
+            CharAction::Keep => c,
+            CharAction::Become(other) => other,
+            CharAction::Drop => return,
         };
         self.text.push(if self.single_line && c == '\n' { ' ' } else { c });
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// What becomes of one character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum CharAction {
     /// It stays.
     Keep,
     /// It is sent as another one.
@@ -18,15 +18,15 @@ pub(super) enum Fate {
 
 /// Telegram's verdict on one character. Line separators, which Telegram would swallow, become
 /// newlines, so that words do not run together.
-pub(super) fn fate(c: char) -> Fate {
+pub(super) fn fate(c: char) -> CharAction {
     match c {
-        '\n' => Fate::Keep,
-        '\r' => Fate::Drop,
-        '\0'..='\u{1F}' => Fate::Become(' '),
-        '\u{2028}' | '\u{2029}' => Fate::Become('\n'),
+        '\n' => CharAction::Keep,
+        '\r' => CharAction::Drop,
+        '\0'..='\u{1F}' => CharAction::Become(' '),
+        '\u{2028}' | '\u{2029}' => CharAction::Become('\n'),
         // Directional overrides, and the "vertical lines" among the combining marks.
-        '\u{202A}'..='\u{202E}' | '\u{030A}' | '\u{0333}' | '\u{033F}' => Fate::Drop,
-        _ => Fate::Keep,
+        '\u{202A}'..='\u{202E}' | '\u{030A}' | '\u{0333}' | '\u{033F}' => CharAction::Drop,
+        _ => CharAction::Keep,
     }
 }
 
@@ -93,17 +93,17 @@ mod tests {
     #[test]
     fn characters_meet_the_fate_telegram_has_for_them() {
         for (c, want) in [
-            ('\n', Fate::Keep),
-            ('\t', Fate::Become(' ')),
-            ('\0', Fate::Become(' ')),
-            ('\r', Fate::Drop),
-            ('\u{2028}', Fate::Become('\n')),
-            ('\u{202E}', Fate::Drop),
-            ('\u{202F}', Fate::Keep),
-            ('\u{200F}', Fate::Keep),
-            ('\u{333}', Fate::Drop),
-            ('\u{301}', Fate::Keep),
-            ('é', Fate::Keep),
+            ('\n', CharAction::Keep),
+            ('\t', CharAction::Become(' ')),
+            ('\0', CharAction::Become(' ')),
+            ('\r', CharAction::Drop),
+            ('\u{2028}', CharAction::Become('\n')),
+            ('\u{202E}', CharAction::Drop),
+            ('\u{202F}', CharAction::Keep),
+            ('\u{200F}', CharAction::Keep),
+            ('\u{333}', CharAction::Drop),
+            ('\u{301}', CharAction::Keep),
+            ('é', CharAction::Keep),
         ] {
             assert_eq!(fate(c), want, "{c:?}");
         }

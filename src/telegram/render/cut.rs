@@ -10,7 +10,7 @@ const RUN: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Border {
     Paragraph,
-    Line,
+    Connection,
     /// A line of code that is followed by one without indentation, or by an empty one.
     CodeBlock,
     CodeLine,
@@ -24,14 +24,14 @@ const BORDERS: usize = 7;
 /// What is tried in turn: a border, and how much of the message it must fill, in percent.
 const ORDER: [(Border, usize); 13] = [
     (Border::Paragraph, 40),
-    (Border::Line, 40),
+    (Border::Connection, 40),
     (Border::CodeBlock, 40),
     (Border::Paragraph, 20),
-    (Border::Line, 20),
+    (Border::Connection, 20),
     (Border::CodeLine, 20),
     (Border::Sentence, 20),
     (Border::Paragraph, 5),
-    (Border::Line, 5),
+    (Border::Connection, 5),
     (Border::CodeLine, 5),
     (Border::Word, 5),
     (Border::Character, 0),
@@ -81,7 +81,7 @@ fn borders(
         let after = text[at + 1..].chars().next();
         found[1] = Some(if !in_code(at) {
             let empty_line = run.filter(|&c| c == '\n').count() > 1;
-            if empty_line { Border::Paragraph } else { Border::Line }
+            if empty_line { Border::Paragraph } else { Border::Connection }
         } else if after.is_some_and(|c| c == '\n' || !c.is_whitespace()) {
             Border::CodeBlock
         } else {

@@ -17,7 +17,7 @@ pub(super) fn target(address: &str) -> Option<String> {
     {
         return None;
     }
-    if address.chars().any(|c| super::clean::fate(c) != super::clean::Fate::Keep) {
+    if address.chars().any(|c| super::clean::fate(c) != super::clean::CharAction::Keep) {
         return None;
     }
     let (scheme, rest) = address.split_once("://")?;

@@ -23,7 +23,7 @@ pub(super) fn check(message: &Rich, units: usize) -> Result<(), String> {
     if text.trim() != text {
         return Err("not trimmed".into());
     }
-    if let Some(c) = text.chars().find(|&c| clean::fate(c) != clean::Fate::Keep) {
+    if let Some(c) = text.chars().find(|&c| clean::fate(c) != clean::CharAction::Keep) {
         return Err(format!("{c:?} would be changed"));
     }
     if entities.len() > MESSAGE_ENTITIES {

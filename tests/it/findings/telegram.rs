@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botapi_sim::{Class, Fault, Faults};
 use katana::app::reload::Reloaded;
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use serde_json::json;
 
 use super::{Scenario, a_while, begin, ends_well, watched};
@@ -144,7 +144,7 @@ async fn unknown_token() {
     stage.sim.say(5, "meanwhile");
     parrot.steps_aside();
     // It is tried again each minute; a fresh intake does not wait for that.
-    stage.app().board().ask_restart();
+    stage.app().report_hub().ask_restart();
     ends_well(stage, &show, 5, &["echo: meanwhile"]).await;
 }
 

@@ -1,0 +1,418 @@
+//! Lanes: which part may leave next, and which have to wait for what. No IO of its own.
+//!
+//! Invariants: at most one part per chat is on its way; a chat's parts leave in order; a part that
+//! nobody knows the fate of blocks only its own chat.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::message_ids::MessageIdTracker;
+use crate::model::failure::backoff;
+use crate::model::ids::{ChatId, MessageId};
+use crate::model::limits;
+use crate::store::{OpenPart, PartState};
+use crate::telegram::pace::{Pacer, Rates, Wait};
+
+/// While the stand of a counter is unknown, others look again this soon.
+const STAND_PAUSE: Duration = Duration::from_millis(10);
+
+/// All chats with parts to send.
+pub(super) struct SendQueue {
+    map: HashMap<ChatId, ChatQueue>,
+    /// Chats that may have something to do now.
+    ready: VecDeque<ChatId>,
+    timers: BinaryHeap<Reverse<(Instant, ChatId)>>,
+    in_flight: usize,
+    pacer: Pacer,
+    reconcile_after: Duration,
+}
+
+#[derive(Default)]
+struct ChatQueue {
+    /// Parts in memory, in order.
+    queue: VecDeque<OpenPart>,
+    /// One part is on its way.
+    busy: bool,
+    /// Due parts wait on disk that are not in memory. They are read when nothing of the chat is
+    /// in memory or on its way, so that whatever is due on disk then is new here.
+    on_disk: bool,
+    /// They are being read.
+    loading: bool,
+    /// Commits under way whose parts may be kept in memory, see [`SendQueue::expect`].
+    expected: usize,
+    /// Changes whenever parts are read from disk, moved or dropped there: what was committed
+    /// before may then be known already, or gone.
+    epoch: u64,
+    /// The chat has this id now; its parts go on there when the one on its way is back.
+    goes_on_in: Option<ChatId>,
+    /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
+    not_before: Option<Instant>,
+    /// When the part in front became in doubt.
+    in_doubt_since: Option<Instant>,
+    /// Searches for it that were cut short.
+    searches: u32,
+}
+
+/// What is to be done now.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send this part; the floor is to be stored first.
+    Send(Box<OpenPart>, MessageId),
+    /// Find out whether this part arrived.
+    Reconcile(Box<OpenPart>, MessageId, Instant),
+    /// Read this chat's due parts from disk, then ask again.
+    Load(ChatId),
+    /// Nothing until then, or until something happens.
+    Sleep(Option<Instant>),
+}
+
+/// What became of the part that was on its way.
+pub(super) enum NextAction {
+    /// It is settled; the next may follow.
+    Continue,
+    /// It is due again at that time.
+    Retry(Box<OpenPart>, Instant),
+    /// Nobody knows; it was sent when `id_before` was the highest id.
+    InDoubt(Box<OpenPart>, MessageId),
+    /// Still nobody knows, because the search was cut short.
+    StillInDoubt(Box<OpenPart>, MessageId),
+    /// Its fate is known to be "not arrived", or is given up on: send it (again).
+    Resend(Box<OpenPart>),
+    /// Everything due in this chat was dropped.
+    ShutOut,
+}
+
+impl SendQueue {
+    pub(super) fn new(pacer: Pacer, reconcile_after: Duration) -> Self {
+        Self {
+            map: HashMap::new(),
+            ready: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            in_flight: 0,
+            pacer,
+            reconcile_after,
+        }
+    }
+
+    /// Other rates from now on. Who waits for the old ones is looked at again.
+    pub(super) fn set_rates(&mut self, rates: Option<Rates>) {
+        self.pacer.set_rates(rates);
+        self.ready.extend(self.timers.drain().map(|Reverse((_, chat))| chat));
+    }
+
+    /// Something of this chat waits on disk.
+    pub(super) fn fill(&mut self, chat: ChatId) {
+        self.map.entry(chat).or_default().on_disk = true;
+        self.ready.push_back(chat);
+    }
+
+    /// A part that an earlier process left behind, of unknown fate.
+    pub(super) fn left_behind(&mut self, part: OpenPart, now: Instant) {
+        let lane = self.map.entry(part.chat).or_default();
+        lane.in_doubt_since = Some(now);
+        lane.not_before = Some(now + self.reconcile_after);
+        self.ready.push_back(part.chat);
+        lane.queue.push_back(part);
+    }
+
+    /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
+    pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
+        let lane = self.map.entry(chat).or_default();
+        if !std::mem::take(&mut lane.loading) {
+            // The chat moved while they were read; they wait under its new id.
+            return;
+        }
+        // Once more: what was committed between the two may have been read.
+        lane.epoch += 1;
+        // Not cleared here: more may have been committed after the reading.
+        lane.on_disk |= parts.len() >= limit;
+        lane.queue.extend(parts);
+        self.ready.push_front(chat);
+    }
+
+    /// A commit is about to store due parts of `chat`. What is answered has to be given to
+    /// [`SendQueue::offer`] afterwards, with the parts or without.
+    pub(super) fn expect(&mut self, chat: ChatId) -> u64 {
+        let lane = self.map.entry(chat).or_default();
+        lane.expected += 1;
+        lane.epoch
+    }
+
+    /// Parts that were just committed as due. They stay in memory, unless the order or the disk
+    /// demands that they are read from there. Answers whether something may leave now.
+    pub(super) fn offer(&mut self, chat: ChatId, epoch: u64, parts: Vec<OpenPart>) -> bool {
+        let lane = self.map.entry(chat).or_default();
+        lane.expected = lane.expected.saturating_sub(1);
+        let fits = lane.queue.len() + parts.len() <= limits::LANE_PARTS;
+        if lane.epoch == epoch && !lane.on_disk && fits {
+            lane.queue.extend(parts);
+        } else {
+            lane.on_disk |= !parts.is_empty();
+        }
+        if lane.busy || lane.loading {
+            return false;
+        }
+        self.ready.push_back(chat);
+        true
+    }
+
+    /// The part of `chat` on its way has arrived: the next one, if it may leave at once. The
+    /// chat stays busy with it.
+    pub(super) fn follow(
+        &mut self,
+        chat: ChatId,
+        message_ids: &mut MessageIdTracker,
+        now: Instant,
+    ) -> Option<(Box<OpenPart>, MessageId)> {
+        // Others that wait have their turn first.
+        if !self.ready.is_empty() {
+            return None;
+        }
+        let lane = self.map.get_mut(&chat)?;
+        if lane.queue.front()?.state != PartState::Due {
+            return None;
+        }
+        let id_before = message_ids.begin(chat)?;
+        if self.pacer.take(chat, now).is_err() {
+            message_ids.end(chat);
+            return None;
+        }
+        lane.settled();
+        let part = lane.queue.pop_front()?;
+        Some((Box::new(part), id_before))
+    }
+
+    /// Whether nothing is on its way and nothing could be sent right now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.ready.is_empty()
+    }
+
+    /// Room for a part of `chat` that will be committed as *sending*, if it could leave at once.
+    pub(super) fn reserve(
+        &mut self,
+        chat: ChatId,
+        message_ids: &mut MessageIdTracker,
+        now: Instant,
+    ) -> Option<MessageId> {
+        if self.in_flight >= limits::SENDS_AT_ONCE || !self.ready.is_empty() {
+            return None;
+        }
+        let lane = self.map.entry(chat).or_default();
+        let waits = lane.not_before.is_some_and(|at| at > now);
+        if lane.busy || lane.loading || lane.on_disk || !lane.queue.is_empty() || waits {
+            return None;
+        }
+        let id_before = message_ids.begin(chat)?;
+        if self.pacer.take(chat, now).is_err() {
+            message_ids.end(chat);
+            return None;
+        }
+        lane.busy = true;
+        self.in_flight += 1;
+        Some(id_before)
+    }
+
+    /// The next thing to do.
+    pub(super) fn next(&mut self, message_ids: &mut MessageIdTracker, now: Instant) -> Next {
+        while let Some(Reverse((at, chat))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            self.ready.push_back(chat);
+        }
+        while self.in_flight < limits::SENDS_AT_ONCE {
+            let Some(chat) = self.ready.front().copied() else { break };
+            match self.look(chat, message_ids, now) {
+                Look::Nothing => {
+                    self.ready.pop_front();
+                }
+                Look::Later(at) => {
+                    self.ready.pop_front();
+                    self.timers.push(Reverse((at, chat)));
+                }
+                Look::Hold(at) => return Next::Sleep(Some(at)),
+                Look::Load => {
+                    self.ready.pop_front();
+                    return Next::Load(chat);
+                }
+                Look::Go(next) => {
+                    self.ready.pop_front();
+                    self.in_flight += 1;
+                    return next;
+                }
+            }
+        }
+        Next::Sleep(self.timers.peek().map(|Reverse((at, _))| *at))
+    }
+
+    fn look(&mut self, chat: ChatId, message_ids: &mut MessageIdTracker, now: Instant) -> Look {
+        let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
+        if lane.busy || lane.loading {
+            return Look::Nothing;
+        }
+        if let Some(at) = lane.not_before.filter(|at| *at > now) {
+            return Look::Later(at);
+        }
+        let Some(head) = lane.queue.front() else {
+            if lane.on_disk {
+                lane.on_disk = false;
+                lane.loading = true;
+                lane.epoch += 1;
+                return Look::Load;
+            }
+            if lane.expected == 0 {
+                self.map.remove(&chat);
+            }
+            return Look::Nothing;
+        };
+        if let PartState::Sending { id_before, .. } = head.state {
+            // The stand of the counter makes the search short; it is worth some patience.
+            let since = lane.in_doubt_since.unwrap_or(now);
+            let patience = since + self.reconcile_after * 4;
+            if !message_ids.is_fresh(chat) && now < patience {
+                return Look::Later((now + STAND_PAUSE * 5).min(patience));
+            }
+            lane.busy = true;
+            return match lane.queue.pop_front() {
+                Some(part) => Look::Go(Next::Reconcile(Box::new(part), id_before, since)),
+                None => Look::Nothing,
+            };
+        }
+        let Some(id_before) = message_ids.begin(chat) else {
+            return Look::Later(now + STAND_PAUSE);
+        };
+        match self.pacer.take(chat, now) {
+            Ok(()) => {}
+            Err(wait) => {
+                message_ids.end(chat);
+                return match wait {
+                    Wait::Overall(at) => Look::Hold(at),
+                    Wait::Chat(at) => Look::Later(at),
+                };
+            }
+        }
+        lane.busy = true;
+        match lane.queue.pop_front() {
+            Some(part) => Look::Go(Next::Send(Box::new(part), id_before)),
+            None => Look::Nothing,
+        }
+    }
+
+    /// The part of `chat` that was on its way has come to something.
+    pub(super) fn done(&mut self, chat: ChatId, after: NextAction, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let lane = self.map.entry(chat).or_default();
+        lane.busy = false;
+        self.ready.extend(lane.goes_on_in.take());
+        match after {
+            NextAction::Continue => lane.settled(),
+            NextAction::Retry(mut part, at) => {
+                part.state = PartState::Due;
+                lane.queue.push_front(*part);
+                lane.not_before = Some(at);
+            }
+            NextAction::InDoubt(mut part, id_before) => {
+                part.state = PartState::Sending { id_before, at_ms: 0 };
+                lane.queue.push_front(*part);
+                lane.in_doubt_since.get_or_insert(now);
+                lane.not_before = Some(now + self.reconcile_after);
+            }
+            NextAction::StillInDoubt(mut part, id_before) => {
+                part.state = PartState::Sending { id_before, at_ms: 0 };
+                lane.queue.push_front(*part);
+                lane.searches += 1;
+                let pause = backoff(lane.searches, self.reconcile_after, limits::SEND_BACKOFF_MAX);
+                lane.not_before = Some(now + pause);
+            }
+            NextAction::Resend(mut part) => {
+                part.state = PartState::Due;
+                // A server that never gives a usable answer is not asked ever faster.
+                if part.attempts > 1 {
+                    let longest = limits::SEND_BACKOFF_MAX;
+                    lane.not_before =
+                        Some(now + backoff(part.attempts, self.reconcile_after, longest));
+                }
+                lane.queue.push_front(*part);
+                lane.in_doubt_since = None;
+                lane.searches = 0;
+            }
+            NextAction::ShutOut => {
+                lane.queue.clear();
+                // What was stored since then is still there.
+                lane.on_disk = true;
+                lane.epoch += 1;
+            }
+        }
+        if lane.queue.is_empty() && !lane.on_disk {
+            if lane.not_before.is_none() && lane.expected == 0 {
+                self.map.remove(&chat);
+            }
+        } else {
+            self.ready.push_back(chat);
+        }
+    }
+
+    /// The group has another id now; what waits on disk was moved.
+    pub(super) fn moved(&mut self, from: ChatId, to: ChatId) {
+        let mut on_its_way = false;
+        if let Some(old) = self.map.get_mut(&from) {
+            old.queue.retain(|p| p.state != PartState::Due);
+            old.on_disk = true;
+            old.loading = false;
+            old.epoch += 1;
+            on_its_way = old.busy;
+            old.goes_on_in = old.busy.then_some(to);
+            self.ready.push_back(from);
+        }
+        self.map.entry(to).or_default().on_disk = true;
+        // What follows must not overtake a part that may come back.
+        if !on_its_way {
+            self.ready.push_back(to);
+        }
+    }
+}
+
+enum Look {
+    Nothing,
+    Later(Instant),
+    Hold(Instant),
+    Load,
+    Go(Next),
+}
+
+impl ChatQueue {
+    /// Nothing keeps the next part from leaving.
+    fn settled(&mut self) {
+        self.in_doubt_since = None;
+        self.searches = 0;
+        self.not_before = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_while_the_disk_is_read_is_read_next() {
+        let chat = ChatId(5);
+        let mut message_ids = MessageIdTracker::default();
+        let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
+        let now = Instant::now();
+        send_queue.fill(chat);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+        assert!(
+            send_queue.reserve(chat, &mut message_ids, now).is_none(),
+            "nothing overtakes them"
+        );
+        send_queue.fill(chat);
+        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Sleep(None)));
+    }
+}

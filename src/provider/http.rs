@@ -1,0 +1,319 @@
+//! One POST to a model's server, and its answer as a stream of event data.
+//!
+//! Invariants: nothing is retried here; redirects are not followed, because they would carry the
+//! key to another host; what a server can make us hold in memory is bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use eventsource_stream::{EventStream, EventStreamError};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error_body::ErrorBody;
+use super::failure::ProviderError;
+use super::scrub::Scrubber;
+use crate::model::failure::chain;
+
+/// A server that cannot be connected to in this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the body of a refusal; the status alone says enough.
+const COMPLAINT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest body of a refusal that is read.
+const COMPLAINT_BYTES: usize = 64 * 1024;
+/// Longest line of an event stream, and longest answer that is not streamed: eight times the
+/// longest answer kept, since JSON escapes grow text up to six times.
+const LINE_BYTES: usize = 1024 * 1024;
+/// Longest event stream: an answer of 128 KiB in pieces of one word, each in 400 bytes of JSON,
+/// with as much again of reasoning that is not shown.
+const STREAM_BYTES: usize = 64 * 1024 * 1024;
+/// Longest wait that a server can ask for; more would park a provider for good.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Data of one event after the other; ends where the server ended.
+pub(super) type Events = BoxStream<'static, Result<String, ProviderError>>;
+
+/// A refusal with its raw body, for callers that can do without what the server did not like.
+pub(super) struct Refused {
+    pub error: ProviderError,
+    /// Not for logs.
+    pub body: String,
+}
+
+impl From<ProviderError> for Refused {
+    fn from(error: ProviderError) -> Self {
+        Self { error, body: String::new() }
+    }
+}
+
+/// A client that is silent for at most `read_timeout` between two bytes.
+pub(super) fn client(read_timeout: Duration) -> Result<reqwest::Client, ProviderError> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(read_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("katana-bot/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| ProviderError::Unusable {
+            setting: "the http client",
+            problem: "it could not be built; are the CA certificates installed?",
+        })
+}
+
+/// The address of a server, checked. It may hold credentials, so it is never printed.
+pub(super) fn base(text: &str) -> Result<Url, ProviderError> {
+    let wrong = |problem| ProviderError::Unusable { setting: "the base url", problem };
+    let url = Url::parse(text.trim()).map_err(|_| wrong("it is not a url"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong("it must begin with http:// or https:// and name a host"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it must not hold ? or #"));
+    }
+    Ok(url)
+}
+
+/// Headers of every request.
+pub(super) fn headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+    headers
+}
+
+/// A key without the newline that files end with; an empty one is none.
+pub(super) fn present(key: Option<&SecretString>) -> Option<&str> {
+    key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty())
+}
+
+/// A header that no `{:?}` shows.
+pub(super) fn secret_header(value: &str) -> Result<HeaderValue, ProviderError> {
+    let mut header = HeaderValue::from_str(value).map_err(|_| ProviderError::Unusable {
+        setting: "the api key",
+        problem: "it holds characters that no key has",
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+/// Everything that must not be told: the key, and the password in the base url.
+pub(super) fn secrets(key: Option<SecretString>, url: &Url) -> Arc<[SecretString]> {
+    let password = url.password().map(SecretString::from);
+    key.into_iter().chain(password).collect()
+}
+
+/// Sends `body` and returns what comes back, or why nothing usable does.
+pub(super) async fn post(
+    http: &reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    scrubber: &Scrubber,
+) -> Result<Events, Refused> {
+    let sent = http.post(url).headers(headers).body(body).send().await;
+    let response = sent.map_err(|error| not_answered(error, scrubber))?;
+    if response.status().is_success() {
+        return Ok(events(response).await?);
+    }
+    let status = response.status().as_u16();
+    let wait = retry_after(response.headers());
+    let body = bounded_text(response).await;
+    let error = ErrorBody::of_body(&body).refused(status, wait, scrubber);
+    Err(Refused { error, body })
+}
+
+fn not_answered(error: reqwest::Error, scrubber: &Scrubber) -> ProviderError {
+    if error.is_connect() {
+        let detail = scrubber.clean(&chain(&error.without_url()));
+        ProviderError::Unreachable { detail }
+    } else if error.is_timeout() {
+        ProviderError::Timeout
+    } else {
+        ProviderError::Cut
+    }
+}
+
+fn broken(error: &reqwest::Error) -> ProviderError {
+    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Cut }
+}
+
+/// Reads what a server sent with 200: an event stream, or one JSON value where it does not stream.
+/// The first byte tells them apart better than the content type, which proxies get wrong.
+async fn events(response: Response) -> Result<Events, ProviderError> {
+    let mut chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
+    let mut head: Vec<u8> = Vec::new();
+    let first = loop {
+        let chunk = chunks.next().await.ok_or(ProviderError::Cut)??;
+        head.extend_from_slice(&chunk);
+        // eventsource-stream panics on a byte order mark, so it goes here.
+        if head.starts_with(&[0xef, 0xbb, 0xbf]) {
+            head.drain(..3);
+        }
+        let blank = head.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        head.drain(..blank);
+        match head.first() {
+            Some(0xef) if head.len() < 3 => {}
+            Some(first) => break *first,
+            None => {}
+        }
+    };
+    match first {
+        b'{' | b'[' => Ok(stream::iter([Ok(whole(head, chunks).await?)]).boxed()),
+        b'<' => Err(ProviderError::Garbage { what: "an html page" }),
+        // Lines of an event stream begin with data, event, id, retry or a colon.
+        b'd' | b'e' | b'i' | b'r' | b':' => Ok(event_data(head.into(), chunks)),
+        _ => Err(ProviderError::Garbage { what: "neither json nor an event stream" }),
+    }
+}
+
+/// What the event parser is given at once.
+const PIECE_BYTES: usize = 512;
+
+type Chunks = BoxStream<'static, Result<Bytes, ProviderError>>;
+
+async fn whole(mut body: Vec<u8>, mut chunks: Chunks) -> Result<String, ProviderError> {
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk?);
+        if body.len() > LINE_BYTES {
+            return Err(ProviderError::Garbage { what: "a body without end" });
+        }
+    }
+    String::from_utf8(body).map_err(|_| ProviderError::Garbage { what: "bytes that are not text" })
+}
+
+fn event_data(head: Bytes, chunks: Chunks) -> Events {
+    // Servers forget the blank line after the last event, and it would be dropped.
+    let end = stream::iter([Ok(Bytes::from_static(b"\n\n"))]);
+    let small = stream::iter([Ok(head)]).chain(chunks).flat_map(pieces);
+    let bounded =
+        small.chain(end).scan((0, 0), |(line, total), chunk: Result<Bytes, ProviderError>| {
+            let checked = chunk.and_then(|chunk| {
+                *total += chunk.len();
+                *line = match chunk.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
+                    Some(at) => chunk.len() - at - 1,
+                    None => *line + chunk.len(),
+                };
+                let endless = *line > LINE_BYTES || *total > STREAM_BYTES;
+                let garbage = ProviderError::Garbage { what: "a stream without end" };
+                if endless { Err(garbage) } else { Ok(chunk) }
+            });
+            std::future::ready(Some(checked))
+        });
+    EventStream::new(bounded.boxed())
+        .map(|event| match event {
+            Ok(event) => Ok(event.data),
+            Err(EventStreamError::Transport(error)) => Err(error),
+            Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)) => {
+                Err(ProviderError::Garbage { what: "bytes that are not an event stream" })
+            }
+        })
+        .boxed()
+}
+
+/// A chunk in small pieces: eventsource-stream moves its whole buffer for every line in it, so that
+/// one large chunk of empty lines would hold the thread for seconds.
+fn pieces(
+    chunk: Result<Bytes, ProviderError>,
+) -> impl futures_util::Stream<Item = Result<Bytes, ProviderError>> {
+    let pieces: Vec<_> = match chunk {
+        Err(error) => vec![Err(error)],
+        Ok(bytes) => (0..bytes.len())
+            .step_by(PIECE_BYTES)
+            .map(|at| Ok(bytes.slice(at..bytes.len().min(at + PIECE_BYTES))))
+            .collect(),
+    };
+    stream::iter(pieces)
+}
+
+/// The body of a refusal as far as it comes in time; half of it is better than none.
+async fn bounded_text(response: Response) -> String {
+    let mut body = Vec::new();
+    let stream = async {
+        let mut chunks = response.bytes_stream();
+        while let Some(Ok(chunk)) = chunks.next().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > COMPLAINT_BYTES {
+                break;
+            }
+        }
+    };
+    // An error here means that the time is over, and what was read stays read.
+    let _ = tokio::time::timeout(COMPLAINT_TIMEOUT, stream).await;
+    body.truncate(COMPLAINT_BYTES);
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// When to come back (RFC 9110, 10.2.3: seconds or a date; some vendors add milliseconds). A date
+/// is measured against the server's own `Date`, so our clock does not matter.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let seconds = |text: &str| {
+        let seconds: f64 = text.parse().ok()?;
+        // NaN and infinity make no Duration.
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let milliseconds = || seconds(text("retry-after-ms")?).map(|wait| wait / 1000);
+    let named = || {
+        let after = text(RETRY_AFTER.as_str())?;
+        seconds(after).or_else(|| {
+            let now = date(text(DATE.as_str())?)?;
+            Duration::try_from(date(after)?.duration_since(now)).ok()
+        })
+    };
+    milliseconds().or_else(named).map(|wait| wait.min(RETRY_AFTER_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_every_spelling() {
+        type Case = (&'static [(&'static str, &'static str)], Option<u64>);
+        let table: &[Case] = &[
+            (&[("retry-after", "7")], Some(7000)),
+            (&[("retry-after", " 0.25 ")], Some(250)),
+            (&[("retry-after-ms", "1500"), ("retry-after", "2")], Some(1500)),
+            (
+                &[
+                    ("retry-after", "Wed, 21 Oct 2026 07:28:30 GMT"),
+                    ("date", "Wed, 21 Oct 2026 07:28:00 GMT"),
+                ],
+                Some(30_000),
+            ),
+            (
+                &[
+                    ("retry-after", "Wed, 21 Oct 2026 07:27:30 GMT"),
+                    ("date", "Wed, 21 Oct 2026 07:28:00 GMT"),
+                ],
+                None,
+            ),
+            (&[("retry-after", "Wed, 21 Oct 2026 07:28:30 GMT")], None),
+            (&[("retry-after", "99999999999")], Some(86_400_000)),
+            (&[("retry-after", "-1")], None),
+            (&[("retry-after", "NaN")], None),
+            (&[("retry-after", "soon")], None),
+            (&[], None),
+        ];
+        for (given, expected) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in *given {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(retry_after(&headers), expected.map(Duration::from_millis), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_must_be_one() {
+        for wrong in ["", "localhost:11434/v1", "ftp://x/", "https://x/?key=1", "http://"] {
+            assert!(base(wrong).is_err(), "{wrong}");
+        }
+        assert!(base(" http://localhost:11434/v1\n").is_ok());
+    }
+}

@@ -1,0 +1,293 @@
+//! The gauge: makes a reading of what the vitals, the store and the machine say.
+//!
+//! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
+//! day that were seen, so that a jump makes nothing look old.
+
+use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::report::{Depth, Happened, Reading, Spell, System};
+use super::window::Window;
+use crate::observe::histogram::Buckets;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
+
+/// After this long without a 409 the next one is another matter: twice what makes a finding, within
+/// these bounds. Longer than the pauses that other programs make between polls that fail.
+const CONFLICT_QUIET_MS: RangeInclusive<u64> = 10_000..=120_000;
+
+/// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
+const JUMP_MIN_MS: i64 = 1000;
+
+/// Rows that wait as the store tells them: how many, and when the oldest was stored, in Unix
+/// milliseconds.
+pub type Waiting = (u64, Option<i64>);
+
+/// What a reading needs besides the vitals. The default is a store that could not be asked, and a
+/// machine that was not looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Updates that wait; `None` when the store could not be asked.
+    pub inbox: Option<Waiting>,
+    /// Parts that wait.
+    pub outbox: Option<Waiting>,
+    /// Durations of all commits since the start, in seconds.
+    pub commits: Option<Buckets>,
+    /// Chats that the waiting parts belong to.
+    pub outbox_chats: u64,
+    /// Milliseconds since each start without a clean stop before it.
+    pub unclean_starts_ms: Vec<u64>,
+    /// The machine, when it was looked at.
+    pub system: Option<System>,
+    /// Why the last reload was refused, while the old configuration stands.
+    pub config_rejected: Option<String>,
+    /// How long conflicts go on before they are a finding.
+    pub conflict: Option<Duration>,
+}
+
+/// Remembers what one reading has to know of those before it.
+#[derive(Debug, Default)]
+pub struct Sampler {
+    window: Window,
+    /// The two clocks at the last reading.
+    clocks: Option<(u64, i64)>,
+    jump: Option<Jump>,
+    conflicts: u64,
+    conflict: Option<Spell>,
+    backlog_full_ms: Option<u64>,
+}
+
+/// The last jump of the time of day.
+#[derive(Clone, Copy, Debug)]
+struct Jump {
+    /// What the clock showed just before.
+    before_ms: i64,
+    by_ms: i64,
+}
+
+impl Sampler {
+    /// Nothing was read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How everything stands now.
+    pub fn read(&mut self, vitals: &Vitals, told: Told) -> Reading {
+        self.read_at(vitals.now_ms(), vitals.wall_ms(), vitals, told)
+    }
+
+    fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, told: Told) -> Reading {
+        let clock_jump_ms = self.jumped(now_ms, wall_ms);
+        let so = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let backlog_full = so(&vitals.backlog_full);
+        if backlog_full {
+            self.backlog_full_ms = Some(now_ms);
+        }
+        let depth = |waiting: Option<Waiting>| {
+            waiting.map(|(count, oldest)| Depth {
+                count,
+                oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms, now_ms)),
+            })
+        };
+        let (inbox, outbox) = (depth(told.inbox), depth(told.outbox));
+        let happened = vitals.events().into_iter().map(|(kind, event)| Happened {
+            kind,
+            count: event.count,
+            ago_ms: now_ms.saturating_sub(event.last_ms),
+        });
+        let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
+        Reading {
+            now_ms,
+            wall_ms,
+            clock_jump_ms,
+            overdue: vitals.overdue(),
+            silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
+            conflict: self.conflicting(now_ms, vitals.conflicts.get(), told.conflict),
+            polling: vitals.polling.read(),
+            sending: vitals.sending.read(),
+            provider: vitals.provider.read(),
+            store: vitals.store.read(),
+            inbox,
+            outbox,
+            outbox_chats: told.outbox_chats,
+            pending: u64::try_from(vitals.pending.load(Ordering::Relaxed)).ok(),
+            updates_stuck: so(&vitals.updates_stuck),
+            backlog_full,
+            backlog_full_ms: self.backlog_full_ms,
+            paused: so(&vitals.paused),
+            recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
+            happened: happened.collect(),
+            system: told.system,
+            unclean_starts_ms: told.unclean_starts_ms,
+            config_rejected: told.config_rejected,
+            processed_at_ms: (processed_at_ms > 0).then_some(processed_at_ms),
+        }
+    }
+
+    /// How far the time of day moved against the steady clock, in milliseconds. The steady clock
+    /// stands still while the machine is suspended, so that this is a jump as well.
+    fn jumped(&mut self, now_ms: u64, wall_ms: i64) -> i64 {
+        let Some((now_before, before_ms)) = self.clocks.replace((now_ms, wall_ms)) else {
+            return 0;
+        };
+        let steady = i64::try_from(now_ms.saturating_sub(now_before)).unwrap_or(i64::MAX);
+        let by_ms = wall_ms.saturating_sub(before_ms).saturating_sub(steady);
+        if by_ms.saturating_abs() < JUMP_MIN_MS {
+            return 0;
+        }
+        self.jump = Some(Jump { before_ms: before_ms.saturating_add(steady), by_ms });
+        by_ms
+    }
+
+    /// The age of something stored at `at_ms` by the time of day.
+    fn age_ms(&self, at_ms: i64, wall_ms: i64, now_ms: u64) -> u64 {
+        let age_ms = wall_ms.saturating_sub(at_ms);
+        let corrected = match self.jump {
+            // Stored before the clock went forward.
+            Some(jump) if jump.by_ms > 0 && at_ms <= jump.before_ms => {
+                age_ms.saturating_sub(jump.by_ms)
+            }
+            // Stored before the clock went back.
+            Some(jump) if jump.by_ms < 0 && age_ms < 0 => age_ms.saturating_sub(jump.by_ms),
+            // Stored under a clock that was ahead, before this process: older than it is.
+            _ if age_ms < -JUMP_MIN_MS => i64::try_from(now_ms).unwrap_or(i64::MAX),
+            _ => age_ms,
+        };
+        u64::try_from(corrected).unwrap_or(0)
+    }
+
+    /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
+    /// that a streak does not show it.
+    fn conflicting(&mut self, now_ms: u64, count: u64, after: Option<Duration>) -> Option<Spell> {
+        let twice =
+            after.map_or(u64::MAX, |a| u64::try_from(a.as_millis() * 2).unwrap_or(u64::MAX));
+        let quiet_ms = twice.clamp(*CONFLICT_QUIET_MS.start(), *CONFLICT_QUIET_MS.end());
+        let new = count.saturating_sub(self.conflicts);
+        self.conflicts = count;
+        let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= quiet_ms;
+        let spell = self.conflict.filter(goes_on);
+        self.conflict = match spell {
+            _ if new == 0 => spell,
+            Some(s) => Some(Spell { count: s.count + new, last_ms: now_ms, ..s }),
+            None => Some(Spell { count: new, since_ms: now_ms, last_ms: now_ms }),
+        };
+        self.conflict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::finding::Kind;
+    use crate::supervise::Thresholds;
+    use crate::supervise::verdict::seen;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// Wall time `s` seconds after the start, with the clock set forward by `off_ms`.
+    fn wall(s: u64, off_ms: i64) -> i64 {
+        1_700_000_000_000 + s as i64 * 1000 + off_ms
+    }
+
+    fn read(gauge: &mut Sampler, s: u64, off_ms: i64, told: Told) -> Reading {
+        gauge.read_at(s * 1000, wall(s, off_ms), &Vitals::default(), told)
+    }
+
+    fn stored(at_ms: i64) -> Told {
+        Told { inbox: Some((1, Some(at_ms))), ..Told::default() }
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_told_once_and_makes_nothing_old() {
+        for off_ms in [DAY_MS, -DAY_MS] {
+            let mut gauge = Sampler::new();
+            let before = wall(8, 0);
+            let age = |reading: Reading| reading.inbox.and_then(|d| d.oldest_ms);
+            let reading = read(&mut gauge, 10, 0, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(2000)));
+            let reading = read(&mut gauge, 15, off_ms, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (off_ms, Some(7000)));
+            let reading = read(&mut gauge, 20, off_ms, stored(before));
+            assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(12_000)));
+            let reading = read(&mut gauge, 25, off_ms, stored(wall(22, off_ms)));
+            assert_eq!(age(reading), Some(3000), "stored after the jump");
+        }
+    }
+
+    #[test]
+    fn drift_is_no_jump() {
+        let mut gauge = Sampler::new();
+        for s in 0..100 {
+            let reading = read(&mut gauge, s * 5, s as i64 * 10, Told::default());
+            assert_eq!(reading.clock_jump_ms, 0);
+        }
+    }
+
+    #[test]
+    fn conflicts_between_polls_that_work_are_one_spell() {
+        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+        let mut at = |s: u64, conflicts: u64| {
+            vitals.conflicts.add(conflicts);
+            // Each is followed by a poll that works, because two programs take turns.
+            vitals.polling.worked(s * 1000, wall(s, 0));
+            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
+            let found = seen(&reading, &Thresholds::default());
+            let level = found.iter().find(|f| f.kind == Kind::Conflict).map(|f| f.level);
+            (level, reading.conflict.map(|s| s.count))
+        };
+        use crate::supervise::verdict::Level::{Hold, Raise};
+        assert_eq!(at(5, 0), (None, None));
+        assert_eq!(at(10, 1), (Some(Hold), Some(1)), "our own restart");
+        assert_eq!(at(100, 0), (Some(Hold), Some(1)));
+        assert_eq!(at(135, 0), (None, None));
+        for s in (200..260).step_by(20) {
+            assert_eq!(at(s, 1).0, Some(Hold), "{s}");
+        }
+        assert_eq!(at(260, 2), (Some(Raise), Some(5)));
+        assert_eq!(at(375, 0).0, Some(Raise), "the other one may only be waiting");
+        assert_eq!(at(385, 0), (None, None));
+    }
+
+    #[test]
+    fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
+        for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
+            let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+            vitals.conflicts.add_one();
+            let mut goes_on = |s: u64| {
+                let told = Told { conflict: Some(Duration::from_secs(after_s)), ..Told::default() };
+                gauge.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
+            };
+            assert!(goes_on(5) && goes_on(5 + over_s), "{after_s}");
+            assert!(!goes_on(6 + over_s), "{after_s}");
+        }
+    }
+
+    #[test]
+    fn after_a_full_backlog_polling_gets_its_time() {
+        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+        let mut stalled = |s: u64, full: bool| {
+            vitals.backlog_full.store(full, Ordering::Relaxed);
+            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
+            let found = seen(&reading, &Thresholds::default());
+            found.iter().any(|f| f.kind == Kind::PollStalled)
+        };
+        assert!(stalled(80, false), "the first poll is awaited");
+        for s in [100, 500, 1000] {
+            assert!(!stalled(s, true), "paused on purpose");
+        }
+        assert!(!stalled(1005, false));
+        assert!(!stalled(1074, false));
+        assert!(stalled(1075, false));
+    }
+
+    #[test]
+    fn what_is_unknown_stays_unknown() {
+        let reading = read(&mut Sampler::new(), 1, 0, Told::default());
+        assert_eq!((reading.inbox, reading.outbox, reading.processed_at_ms), (None, None, None));
+        let empty = Told { inbox: Some((0, None)), ..Told::default() };
+        let reading = read(&mut Sampler::new(), 1, 0, empty);
+        assert_eq!(reading.inbox, Some(Depth::default()));
+    }
+}
