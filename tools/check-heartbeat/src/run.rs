@@ -134,9 +134,8 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
 
 /// Sends a test through every channel, whatever the mode, and prints each answer.
 fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
-    let channels = open_channels(&config);
     let mut problems = config.problems.clone();
-    problems.extend(channels.problems);
+    let channels = open_channels(&config, &mut problems);
     let now = Now::read();
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),
@@ -145,7 +144,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
         level: Level::Warning,
         watch: watches(args, &config).swap_remove(0).name,
         finding: None,
-        host: config.host.clone().unwrap_or_else(host),
+        host: host(&config),
         environment: None,
         summary: "This is a test; nothing is wrong.".to_owned(),
         details: vec!["Someone ran check-heartbeat --test-alert.".to_owned()],
@@ -159,9 +158,8 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let outcomes = deliver(jobs, begun + CHANNELS, &mut |_, _| true);
     report::tested(args, &outcomes);
     let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
-    let (works, mut remarks) = (works.collect::<Vec<_>>(), Vec::new());
-    clear_backoff(args, &works, &mut remarks);
-    remarks.iter().for_each(|remark| report::err(remark));
+    let works: Vec<String> = works.collect();
+    clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
     if count == 0 && problems.is_empty() {
         report::err(

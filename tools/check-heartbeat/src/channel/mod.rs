@@ -5,20 +5,19 @@
 
 mod command;
 mod http;
-mod ping;
-mod scrub;
 mod secret;
 mod smtp;
 mod telegram;
-mod words;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use hygiene::Redactor;
+use hygiene::line::one_line;
 use serde::Deserialize;
 use toml::Value;
 
-pub use ping::ping;
+pub use http::ping;
 pub use secret::Environment;
 pub use telegram::telegram_from_env;
 
@@ -33,6 +32,9 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(100);
 
 /// The longest attempt that may be configured: a whole run must end within 50 s.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(45);
+
+/// Longest quotation of another program in a message, in characters.
+const QUOTE: usize = 400;
 
 /// One `[[channel]]` table of the configuration.
 ///
@@ -108,6 +110,12 @@ impl Failure {
     fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+
+    /// The same without secrets.
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let hint = self.hint.map(|hint| redactor.clean(hint));
+        Self { message: redactor.clean(self.message), hint, ..self }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -117,6 +125,11 @@ impl fmt::Display for Failure {
             None => f.write_str(&self.message),
         }
     }
+}
+
+/// What another program says, as one line.
+fn quote(text: &str) -> String {
+    one_line(text, QUOTE)
 }
 
 /// The name of a channel: what the table says, else its type.

@@ -11,11 +11,12 @@ mod wire;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hygiene::Redactor;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
 
-use super::scrub::Scrub;
+use super::secret::Secret;
 use super::{Channel, Failure, attempt_end};
 use crate::notification::Notification;
 
@@ -51,7 +52,7 @@ pub(super) struct Smtp {
     server: Server,
     from: Mailbox,
     to: Vec<Mailbox>,
-    scrub: Scrub,
+    secret: Option<Secret>,
     remarks: Mutex<Vec<String>>,
 }
 
@@ -65,8 +66,10 @@ impl Channel for Smtp {
             let letter = letter::write(notification, &self.name, &self.from, &self.to)?;
             self.server.hand_over(self, &notification.host, &letter, end)
         });
-        let refused = sent.map_err(|failure| self.scrub.failure(failure))?;
-        let remarks = refused.iter().map(|remark| self.scrub.clean(remark)).collect();
+        // Servers repeat what they were sent.
+        let redactor = Redactor::new(self.secret.iter().map(Secret::expose));
+        let refused = sent.map_err(|failure| failure.redacted(&redactor))?;
+        let remarks = refused.into_iter().map(|remark| redactor.clean(remark)).collect();
         *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
         Ok(())
     }

@@ -6,14 +6,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hygiene::Redactor;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{self, Answer, Origin};
-use super::scrub::Scrub;
 use super::secret::{Secret, Sources};
-use super::words::quote;
-use super::{Channel, Environment, Failure, attempt_end, name, timeout};
+use super::{Channel, Environment, Failure, attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
 
@@ -67,7 +66,6 @@ pub(super) struct Telegram {
     origin: Origin,
     api_url: String,
     token: Secret,
-    scrub: Scrub,
 }
 
 impl Telegram {
@@ -93,11 +91,11 @@ impl Telegram {
         })?;
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
-        let tail = token_tail(token.expose()).ok_or_else(|| {
+        if !is_token(token.expose()) {
             let why = "is not a bot token of the form digits:characters";
             let hint = "copy the whole line that @BotFather shows for the second bot";
-            Problem::new("token", why, hint)
-        })?;
+            return Err(Problem::new("token", why, hint));
+        }
         let api_url =
             settings.api_url.as_deref().or_else(|| env.variable("TELEGRAM_ALERT_API_URL"));
         let (api_url, origin) = base(api_url.unwrap_or(API_URL), settings.allow_plaintext)?;
@@ -108,7 +106,6 @@ impl Telegram {
             thread: settings.thread_id,
             origin,
             api_url,
-            scrub: Scrub::of([token.expose(), tail]),
             token,
         })
     }
@@ -165,7 +162,9 @@ impl Channel for Telegram {
     }
 
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
-        self.send(notification, deadline).map_err(|failure| self.scrub.failure(failure))
+        let sent = self.send(notification, deadline);
+        // Servers repeat what they were sent.
+        sent.map_err(|failure| failure.redacted(&Redactor::new([self.token.expose()])))
     }
 }
 
@@ -184,12 +183,11 @@ fn chat(value: &toml::Value) -> Option<Value> {
     ((4..=32).contains(&name.len()) && name.chars().all(fit)).then(|| json!(text))
 }
 
-/// The characters after the colon of a bot token; `None` when it is not a token.
-fn token_tail(token: &str) -> Option<&str> {
-    let (id, tail) = token.split_once(':')?;
+fn is_token(text: &str) -> bool {
+    let Some((id, tail)) = text.split_once(':') else { return false };
     let fit = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     let id_fits = (1..=19).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
-    (id_fits && tail.len() >= 8 && tail.bytes().all(fit)).then_some(tail)
+    id_fits && tail.len() >= 8 && tail.bytes().all(fit)
 }
 
 /// The address of a Bot API server, without a slash at its end.

@@ -17,9 +17,8 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::wire::Wire;
 use super::{Server, Smtp, Tls};
-use crate::channel::Failure;
 use crate::channel::http::{io_words, tls_error, tls_failure};
-use crate::channel::words::quote;
+use crate::channel::{Failure, quote};
 
 /// What the dialogue does at the moment, in words.
 const GREETING: &str = "waiting for its greeting";
