@@ -178,8 +178,10 @@ impl Store {
         drop(writer);
         let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // The thread ends after the last queued write; joining it must not block the runtime.
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            // The thread ends after the last queued write.
+            #[expect(clippy::disallowed_methods, reason = "joining must not block the runtime")]
+            let joined = tokio::task::spawn_blocking(move || thread.join());
+            let _ = joined.await;
         }
         self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
