@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
+use super::openai::OpenAi;
 use super::*;
 use crate::model::conversation::{Exchange, Finished, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
@@ -13,11 +15,12 @@ const KEY: &str = "sk-secret-0123456789abcdef";
 const QUESTION: &str = "my cat is called Mittens the Third";
 
 fn openai_with(base_url: String, key: Option<&str>) -> OpenAi {
-    let settings = OpenAiSettings {
+    let settings = ProviderSettings {
         api_key: key.map(SecretString::from),
         base_url,
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     OpenAi::new(settings).unwrap()
 }
@@ -27,11 +30,12 @@ fn openai(server: &Fake) -> OpenAi {
 }
 
 fn anthropic(server: &Fake) -> Anthropic {
-    let settings = AnthropicSettings {
+    let settings = ProviderSettings {
         api_key: Some(SecretString::from(KEY)),
         base_url: server.url.clone(),
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     Anthropic::new(settings).unwrap()
 }
