@@ -20,9 +20,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::model::catalog;
 use crate::model::encoded_forms::encoded_forms;
 use crate::model::swap::Swap;
+use crate::observe::catalog;
 
 /// Secrets shorter than this are not searched for: they would strike out ordinary words.
 const SHORTEST: usize = 8;

@@ -21,7 +21,7 @@ use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::model::swap::Swap;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 

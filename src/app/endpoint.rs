@@ -11,7 +11,7 @@ use crate::commands;
 use crate::config::{Config, Loaded, Origin};
 use crate::lifecycle::Tasks;
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 use crate::supervise::{self, ReportHub};
 use crate::systemd;

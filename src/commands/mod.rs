@@ -24,13 +24,13 @@ mod wording;
 use std::sync::{Arc, Mutex};
 
 use crate::model::access::Role;
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{Person, Place};
 use crate::model::reply::Reply;
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 pub use access::fresh_code;

@@ -15,24 +15,16 @@
 //! | outbox | parts on disk: *due*, *sending*, *sent* or *dropped* |
 //! | in doubt | a part in *sending* of which nobody knows whether it arrived |
 //! | preview | an ephemeral draft of an answer that is still being written |
-//! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
-pub mod catalog;
-pub mod clock;
 pub mod conversation;
-pub mod dependency;
 pub mod effect;
 pub mod encoded_forms;
 pub mod failure;
-pub mod finding;
-pub mod histogram;
 pub mod ids;
 pub mod limits;
-pub mod liveness;
 pub mod message;
 pub mod reply;
 pub mod swap;
 pub mod text;
-pub mod vitals;

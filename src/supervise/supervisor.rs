@@ -17,10 +17,10 @@ use super::report_hub::ReportHub;
 use super::sampler::{Sampler, Told};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
-use crate::model::catalog::JournalEvent;
-use crate::model::finding::Severity;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Severity;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// How often the disk is looked at; it can fill quickly.

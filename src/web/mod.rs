@@ -36,7 +36,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Timings;
 use crate::supervise::ReportHub;
 

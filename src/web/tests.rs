@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{About, Parts, Web, WebError};
-use crate::model::finding::{Finding, Kind, Verdict};
 use crate::model::limits;
 use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::finding::{Finding, Kind, Verdict};
+use crate::observe::vitals::Vitals;
 use crate::supervise::{Depth, Phase, Reading, Report, ReportHub, System};
 
 const TOKEN: &str = "0123456789abcdef-admin";

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::guard::Guard;
 use super::{About, Parts};
-use crate::model::dependency::DependencyState;
-use crate::model::finding::{Finding, Severity, Status};
 use crate::model::limits;
-use crate::model::vitals::Vitals;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Finding, Severity, Status};
+use crate::observe::vitals::Vitals;
 use crate::supervise::{Phase, Report};
 
 /// What all answers are made from.

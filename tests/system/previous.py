@@ -15,9 +15,9 @@ import tempfile
 
 from machine import CACHE, Unable
 
-# The first whole package: 0.1.0-1, the only version that anybody can have installed before this one.
-COMMIT = "a4603a79ed7035ede469099040c1e2aff02f4ce0"
-VERSION = "0.1.0-1"
+# 0.2.0-1, the version that people have installed before this one.
+COMMIT = "93628f72032406c6ded0ebfd43c6c0636fecfde3"
+VERSION = "0.2.0-1"
 
 
 def package():

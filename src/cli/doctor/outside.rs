@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use super::{Check, machine};
 use crate::app;
 use crate::config::{Config, Loaded, Problems, Provider};
-use crate::model::clock::Clock;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
+use crate::observe::clock::Clock;
 use crate::provider::{ProviderError, reach};
 use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
 

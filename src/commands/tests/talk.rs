@@ -108,7 +108,7 @@ async fn status_counts_what_waits_without_itself() {
 
 #[tokio::test]
 async fn status_tells_the_owner_alone_what_is_wrong() {
-    use crate::model::finding::{Finding, Kind, Severity, Verdict};
+    use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;
     assert!(text(&fine).contains("Nothing is wrong that I know of"), "{}", text(&fine));

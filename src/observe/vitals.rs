@@ -10,9 +10,9 @@ use super::clock::Clock;
 use super::dependency::DependencyHealth;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
-use super::limits;
 use super::liveness::{Liveness, Loop, Overdue};
-use super::swap::Swap;
+use crate::model::limits;
+use crate::model::swap::Swap;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
 #[derive(Debug)]
