@@ -226,9 +226,9 @@ impl AnswerEngine {
         };
         if self.provider.has_context() {
             let kept = self.store.history(question.chat, self.settings.max_history_turns)?;
-            let kept = kept.into_iter().flat_map(|said| {
-                [Message::user(said.question), Message::assistant(said.answer)]
-            });
+            let kept = kept
+                .into_iter()
+                .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
             ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
             ask.model = self.store.chat(question.chat)?.model;
         }

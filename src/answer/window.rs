@@ -39,9 +39,8 @@ mod tests {
 
     #[test]
     fn the_latest_turns_stay() {
-        let turn = |n: usize| {
-            [Message::user(format!("q{n}")), Message::assistant("word ".repeat(40))]
-        };
+        let turn =
+            |n: usize| [Message::user(format!("q{n}")), Message::assistant("word ".repeat(40))];
         let all: Vec<_> = (0..10).flat_map(turn).collect();
         let size: usize = all[..2].iter().flat_map(|m| &m.content).map(size).sum();
         assert_eq!(fit(all.clone(), size * 3), all[14..]);

@@ -314,8 +314,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<Message>(json).unwrap(), message);
         }
         let told = AnswerMetadata { stop_reason: StopReason::ToolCalls, ..Default::default() };
-        let json =
-            r#"{"provider":"","model":"","duration_ms":0,"stop_reason":"tool_calls"}"#;
+        let json = r#"{"provider":"","model":"","duration_ms":0,"stop_reason":"tool_calls"}"#;
         assert_eq!(serde_json::to_string(&told).unwrap(), json);
         assert_eq!(serde_json::from_str::<AnswerMetadata>(json).unwrap(), told);
     }

@@ -152,9 +152,7 @@ fn request(prompt: &ChatRequest, model: String) -> CreateChatCompletionRequest {
         let text: String = message.texts().collect();
         match message.role {
             Role::User | Role::Tool => ChatCompletionRequestUserMessage::from(text).into(),
-            Role::Assistant => {
-                ChatCompletionRequestAssistantMessage::from(text.as_str()).into()
-            }
+            Role::Assistant => ChatCompletionRequestAssistantMessage::from(text.as_str()).into(),
         }
     }));
     CreateChatCompletionRequest {

@@ -65,9 +65,9 @@ fn is_whole(turn: &[Message]) -> bool {
         Content::ToolCall(call) => Some(call.id.as_str()),
         _ => None,
     });
-    let ends = turn.last().is_some_and(|message| {
-        message.role == Role::Assistant && message.content.iter().any(says)
-    });
+    let ends = turn
+        .last()
+        .is_some_and(|message| message.role == Role::Assistant && message.content.iter().any(says));
     ends && is_asked(turn) && calls.all(is_answered)
 }
 

@@ -314,8 +314,7 @@ async fn what_is_sent_is_what_the_vendors_document() {
     let mut messages = vec![Message::user("a"), Message::assistant("b\n")];
     messages.extend(ask().messages);
     let (system, model) = ("Be brief.".to_owned(), Some("m2".to_owned()));
-    let ask =
-        ChatRequest { system, model, messages, passages: vec![passage], ..ask() };
+    let ask = ChatRequest { system, model, messages, passages: vec![passage], ..ask() };
     let server = Fake::answering(events(&[])).await;
     read(openai(&server).answer(ask.clone())).await.1.unwrap_err();
     read(anthropic(&server).answer(ask)).await.1.unwrap_err();
