@@ -11,6 +11,7 @@ mod window;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,6 @@ use crate::model::failure::{Blame, Classify, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
-use crate::model::swap::Swap;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
@@ -54,7 +54,7 @@ pub struct Settings {
 
 /// Answers questions.
 pub struct Answerer {
-    engine: Swap<AnswerEngine>,
+    engine: ArcSwap<AnswerEngine>,
     store: Store,
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
@@ -126,7 +126,7 @@ impl Answerer {
             vitals: Arc::clone(&vitals),
             settings,
         };
-        Self { engine: Swap::new(engine), store, vitals, concurrency }
+        Self { engine: ArcSwap::from_pointee(engine), store, vitals, concurrency }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -138,12 +138,12 @@ impl Answerer {
     ) {
         self.concurrency.resize(settings.answers_at_once);
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
-        self.engine.set(AnswerEngine { provider, knowledge, store, vitals, settings });
+        self.engine.store(Arc::new(AnswerEngine { provider, knowledge, store, vitals, settings }));
     }
 
     /// Who answers now: the provider's name and its model.
     pub fn provider(&self) -> (&'static str, String) {
-        let engine = self.engine.get();
+        let engine = self.engine.load_full();
         (engine.provider.name(), engine.provider.model().to_owned())
     }
 
@@ -164,7 +164,7 @@ impl Answerer {
             permit = self.concurrency.enter() => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
-        let engine = self.engine.get();
+        let engine = self.engine.load_full();
         let answered = engine.answer(question, words, cancel).await;
         drop(permit);
         answered

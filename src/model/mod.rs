@@ -26,5 +26,4 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod reply;
-pub mod swap;
 pub mod text;

@@ -147,7 +147,7 @@ impl Supervisor {
         );
         let verdict = self.judge.judge(&reading);
         self.tell_changes();
-        self.vitals.verdict.set(verdict.clone());
+        self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
         let phase = self.report_hub.phase();
         self.report_hub.hang(Report { sequence: self.sequence, phase, reading, verdict });
