@@ -40,8 +40,8 @@ const TOP: &[&str] = &[
 /// Where work may be started outside of `lifecycle`, and why.
 const SPAWNERS: &[(&str, &str)] = &[
     ("src/lifecycle.rs", "this is where tasks start"),
-    ("src/store/writer.rs", "the one thread that owns the writing connection"),
-    ("src/store/mod.rs", "joins that thread without blocking the runtime"),
+    ("src/store/sqlite/writer.rs", "the one thread that owns the writing connection"),
+    ("src/store/sqlite/mod.rs", "joins that thread without blocking the runtime"),
     ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),
     ("src/app/reload.rs", "reads files, which may be many or on a slow disk"),
 ];
@@ -333,12 +333,12 @@ fn work_starts_only_in_lifecycle() {
 #[test]
 fn time_of_day_comes_from_the_clock() {
     let mut complaints = Vec::new();
-    for source in ours().into_iter().filter(|s| s.path != "src/model/clock.rs") {
+    for source in ours().into_iter().filter(|s| s.path != "src/observe/clock.rs") {
         for (n, line) in
             source.lines().filter(|(_, l)| l.contains("SystemTime") || l.contains("thread::sleep"))
         {
             complaints.push(format!(
-                "{}: `{}`; take a model::clock::Clock, or tokio's time",
+                "{}: `{}`; take a observe::clock::Clock, or tokio's time",
                 at(&source.path, n),
                 line.trim()
             ));

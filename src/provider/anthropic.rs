@@ -15,11 +15,11 @@ use serde_json::Value;
 use super::descriptor::{Descriptor, Kind, ProviderSettings, Service};
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
-use super::prompt::{self, Prompt, Speaker};
+use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::{Dialect, Step, answer_events, count, json};
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
+use crate::model::conversation::{ChatRequest, Finished, Role, StopReason, Usage};
 
 /// The version of the API that this file speaks.
 const VERSION: &str = "2023-06-01";
@@ -98,14 +98,14 @@ impl Provider for Anthropic {
     fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(&ask, &model).await }).try_flatten().boxed()
+        stream::once(async move { shared.answer(ask, &model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: &ChatRequest, model: &str) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: ChatRequest, model: &str) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
-        let body = serde_json::to_vec(&request(&prompt, model, ask.max_output_tokens));
+        let body = serde_json::to_vec(&request(&prompt, model));
         let body = body.map_err(|_| ProviderError::Unusable {
             setting: "the request",
             problem: "it cannot be written as json",
@@ -125,27 +125,28 @@ struct Request<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     system: &'a str,
-    messages: Vec<Message<'a>>,
+    messages: Vec<Message>,
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct Message {
     role: &'static str,
-    content: &'a str,
+    content: String,
 }
 
-fn request<'a>(prompt: &'a Prompt, model: &'a str, max_tokens: u32) -> Request<'a> {
-    let messages = prompt.turns.iter().map(|turn| {
-        let role = match turn.speaker {
-            Speaker::User => "user",
-            Speaker::Assistant => "assistant",
+fn request<'a>(prompt: &'a ChatRequest, model: &'a str) -> Request<'a> {
+    let messages = prompt.messages.iter().map(|message| {
+        let role = match message.role {
+            Role::User | Role::Tool => "user",
+            Role::Assistant => "assistant",
         };
         // An answer that ends in a blank is refused where it comes last, and never needed.
-        Message { role, content: turn.text.trim() }
+        let text: String = message.texts().collect();
+        Message { role, content: text.trim().to_owned() }
     });
     Request {
         model,
-        max_tokens: max_tokens.max(1),
+        max_tokens: prompt.max_output_tokens.max(1),
         stream: true,
         system: &prompt.system,
         messages: messages.collect(),

@@ -280,7 +280,7 @@ mod tests {
         assert!(matches!(pieces.last(), Some(Event::Done(_))));
         let text = |piece: &Event| match piece {
             Event::Text(text) => text.clone(),
-            Event::Done(_) => String::new(),
+            _ => String::new(),
         };
         pieces.iter().map(text).collect()
     }

@@ -22,11 +22,11 @@ use serde_json::Value;
 use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
-use super::prompt::{self, Prompt, Speaker};
+use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::{Dialect, Step, answer_events, count, json};
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
+use crate::model::conversation::{ChatRequest, Finished, Role, StopReason, Usage};
 
 /// Gemini's compatible address.
 const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
@@ -147,12 +147,12 @@ impl Provider for OpenAi {
     fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(&ask, model).await }).try_flatten().boxed()
+        stream::once(async move { shared.answer(ask, model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: &ChatRequest, model: String) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
         let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
         let mut request = request(&prompt, model);
@@ -163,7 +163,7 @@ impl Shared {
                 include_usage: Some(true),
                 include_obfuscation: None,
             });
-            bound(&mut request, ask.max_output_tokens, newer);
+            bound(&mut request, prompt.max_output_tokens, newer);
             let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
                 setting: "the request",
                 problem: "it cannot be written as json",
@@ -188,16 +188,16 @@ impl Shared {
     }
 }
 
-fn request(prompt: &Prompt, model: String) -> CreateChatCompletionRequest {
+fn request(prompt: &ChatRequest, model: String) -> CreateChatCompletionRequest {
     let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
     if !prompt.system.is_empty() {
         messages.push(ChatCompletionRequestSystemMessage::from(prompt.system.as_str()).into());
     }
-    messages.extend(prompt.turns.iter().map(|turn| {
-        let text = turn.text.as_str();
-        match turn.speaker {
-            Speaker::User => ChatCompletionRequestUserMessage::from(text).into(),
-            Speaker::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
+    messages.extend(prompt.messages.iter().map(|message| {
+        let text: String = message.texts().collect();
+        match message.role {
+            Role::User | Role::Tool => ChatCompletionRequestUserMessage::from(text).into(),
+            Role::Assistant => ChatCompletionRequestAssistantMessage::from(text.as_str()).into(),
         }
     }));
     CreateChatCompletionRequest {

@@ -8,7 +8,7 @@ use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
 use super::openai::OpenAi;
 use super::*;
-use crate::model::conversation::{Exchange, Finished, Passage, StopReason, Usage};
+use crate::model::conversation::{Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
 const KEY: &str = "sk-secret-0123456789abcdef";
@@ -41,7 +41,7 @@ fn anthropic(server: &Fake) -> Anthropic {
 }
 
 fn ask() -> ChatRequest {
-    ChatRequest { question: QUESTION.to_owned(), max_output_tokens: 50, ..ChatRequest::default() }
+    ChatRequest { max_output_tokens: 50, ..ChatRequest::of(QUESTION) }
 }
 
 /// Every way in which any HTTP server can fail; both vendors must tell them alike.
@@ -315,10 +315,10 @@ async fn what_is_sent_is_what_the_vendors_document() {
         text: "Cats have three names.".to_owned(),
         score: 1.0,
     };
-    let earlier = Exchange { question: "a".to_owned(), answer: "b\n".to_owned() };
+    let mut messages = vec![Message::user("a"), Message::assistant("b\n")];
+    messages.extend(ask().messages);
     let (system, model) = ("Be brief.".to_owned(), Some("m2".to_owned()));
-    let ask =
-        ChatRequest { system, model, history: vec![earlier], passages: vec![passage], ..ask() };
+    let ask = ChatRequest { system, model, messages, passages: vec![passage], ..ask() };
     let server = Fake::answering(events(&[])).await;
     read(openai(&server).answer(ask.clone())).await.1.unwrap_err();
     read(anthropic(&server).answer(ask)).await.1.unwrap_err();

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::clock::Clock;
 use katana::model::ids::BotId;
+use katana::observe::clock::Clock;
 use katana::store::Store;
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
 mod first {
-    refinery::embed_migrations!("src/store/migrations");
+    refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
 async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {

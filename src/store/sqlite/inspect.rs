@@ -66,8 +66,8 @@ pub(super) fn schema(conn: &Connection) -> Result<u32, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::clock::Clock;
     use crate::model::ids::BotId;
+    use crate::observe::clock::Clock;
 
     #[tokio::test]
     async fn a_good_file_and_a_damaged_one_are_told_apart() {

@@ -16,8 +16,8 @@ use super::contents::{CheckLevel, Contents, examine};
 use super::failure::StoreError;
 use super::open::{self, sibling};
 use super::ownership;
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
 
 /// Between the state file's name and the time at which it was replaced.
 const KEPT: &str = ".before-restore-";

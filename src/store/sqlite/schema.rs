@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::failure::StoreError;
 
 mod embedded {
-    refinery::embed_migrations!("src/store/migrations");
+    refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
 /// Applies the migrations that the file does not have yet.
