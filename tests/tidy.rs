@@ -328,12 +328,12 @@ fn work_starts_only_in_lifecycle() {
 #[test]
 fn time_of_day_comes_from_the_clock() {
     let mut complaints = Vec::new();
-    for source in ours().into_iter().filter(|s| s.path != "src/model/clock.rs") {
+    for source in ours().into_iter().filter(|s| s.path != "src/observe/clock.rs") {
         for (n, line) in
             source.lines().filter(|(_, l)| l.contains("SystemTime") || l.contains("thread::sleep"))
         {
             complaints.push(format!(
-                "{}: `{}`; take a model::clock::Clock, or tokio's time",
+                "{}: `{}`; take a observe::clock::Clock, or tokio's time",
                 at(&source.path, n),
                 line.trim()
             ));

@@ -13,9 +13,9 @@ use super::style::columns;
 use super::{Stop, doctor, endpoint, exit, of_store, say};
 use crate::config::{Config, Examined, Problems};
 use crate::logging::{self, Sink};
-use crate::model::catalog::JournalEvent;
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::clock::Clock;
 use crate::store::{BackupError, BotContents, Contents, StoreErrorKind, file};
 
 /// How to restore.

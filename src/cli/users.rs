@@ -8,10 +8,10 @@ use clap::Subcommand;
 use super::{Stop, exit, say};
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, UserId};
 use crate::model::message::Person;
+use crate::observe::clock::Clock;
 use crate::store::{KnownUser, Store};
 
 #[derive(Debug, Subcommand)]

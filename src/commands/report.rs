@@ -44,7 +44,7 @@ pub(super) async fn status(
     let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
     // What is wrong with the machine or with Telegram is for whoever can mend it, and nobody else.
     if asked.role == Role::Owner && asked.place == Place::Private {
-        let verdict = context.vitals.verdict.get();
+        let verdict = context.vitals.verdict.load_full();
         for finding in &verdict.findings {
             let (name, what) = (finding.kind.name(), wording::escape(&finding.text));
             let lasts = wording::span(now.saturating_sub(finding.since_ms));

@@ -18,7 +18,7 @@ use super::{Shared, think};
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
-use crate::model::liveness::Loop;
+use crate::observe::liveness::Loop;
 use crate::store::Queued;
 
 /// The stage that hands out work.

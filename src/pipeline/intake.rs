@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Polling, Shared};
-use crate::model::catalog::JournalEvent;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::limits;
-use crate::model::liveness::Loop;
 use crate::model::message::{Update, UpdateEvent};
-use crate::model::vitals::Timing;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Timing;
 use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
 
 /// The polling stage.

@@ -30,9 +30,9 @@ use tokio::sync::{Notify, watch};
 use crate::answer::Answerer;
 use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
-use crate::model::clock::Clock;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
-use crate::model::vitals::Vitals;
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
 use crate::store::{Keep, Store, StoreError, StoreErrorKind};
 use crate::telegram::{Client, Me};
 

@@ -14,13 +14,13 @@ use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
-use crate::model::catalog::JournalEvent;
 use crate::model::effect::Effect;
-use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
-use crate::model::vitals::Timing;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Kind;
+use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.

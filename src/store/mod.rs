@@ -18,8 +18,8 @@ mod writes;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
 
 pub use backup_failure::BackupError;
 pub use failure::{StoreError, StoreErrorKind};

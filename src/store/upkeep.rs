@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::model::histogram::Buckets;
 use crate::model::ids::BotId;
 use crate::model::limits;
+use crate::observe::histogram::Buckets;
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]

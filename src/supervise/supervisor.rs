@@ -17,10 +17,10 @@ use super::report_hub::ReportHub;
 use super::sampler::{Sampler, Told};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
-use crate::model::catalog::JournalEvent;
-use crate::model::finding::Severity;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Severity;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// How often the disk is looked at; it can fill quickly.
@@ -164,7 +164,7 @@ impl Supervisor {
         );
         let verdict = self.judge.judge(&reading);
         self.tell_changes();
-        self.vitals.verdict.set(verdict.clone());
+        self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
         let phase = self.report_hub.phase();
         self.report_hub.hang(Report { sequence: self.sequence, phase, reading, verdict });

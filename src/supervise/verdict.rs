@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::figures::{bytes, line, seconds, share, span};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use crate::model::finding::{Kind, Severity};
+use crate::observe::finding::{Kind, Severity};
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
 const HOLD: f64 = 0.95;

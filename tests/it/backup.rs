@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::clock::Clock;
 use katana::model::ids::BotId;
+use katana::observe::clock::Clock;
 use katana::store::{Contents, Store, file};
 use rusqlite::Connection;
 

@@ -7,7 +7,7 @@ use botapi_sim::{Faults, Limits, Options, Sim};
 use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Loaded, Sources};
 use katana::lifecycle::Tasks;
-use katana::model::clock::Clock;
+use katana::observe::clock::Clock;
 use katana::pipeline::Polling;
 use katana::store::Store;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
-use katana::model::clock::Clock;
-use katana::model::finding::Kind;
 use katana::model::ids::ChatId;
+use katana::observe::clock::Clock;
+use katana::observe::finding::Kind;
 use katana::pipeline::{Polling, Retention};
 use serde_json::{Value, json};
 

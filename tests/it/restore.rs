@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::clock::Clock;
 use katana::model::ids::BotId;
+use katana::observe::clock::Clock;
 use katana::store::Store;
 use rusqlite::Connection;
 

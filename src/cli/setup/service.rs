@@ -10,8 +10,8 @@ use super::credential_store::{self, Vault};
 use super::{Target, age};
 use crate::cli::doctor::{BOOTED, tool, within};
 use crate::cli::{Stop, exit, style};
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
 use crate::store::Store;
 
 /// Time between looks at a unit that starts.

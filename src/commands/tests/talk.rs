@@ -108,16 +108,16 @@ async fn status_counts_what_waits_without_itself() {
 
 #[tokio::test]
 async fn status_tells_the_owner_alone_what_is_wrong() {
-    use crate::model::finding::{Finding, Kind, Severity, Verdict};
+    use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;
     assert!(text(&fine).contains("Nothing is wrong that I know of"), "{}", text(&fine));
-    house.context.vitals.verdict.set(Verdict::of(vec![Finding {
+    house.context.vitals.verdict.store(Arc::new(Verdict::of(vec![Finding {
         kind: Kind::ProviderFailing,
         severity: Severity::Degraded,
         text: "the last 4 questions failed".to_owned(),
         since_ms: house.clock.now_ms() - 120_000,
-    }]));
+    }])));
     let told = house.ask(OWNER, "/status").await;
     let line = "**Trouble** for 2 min: the last 4 questions failed (`provider_failing`";
     assert!(text(&told).contains(line), "{}", text(&told));

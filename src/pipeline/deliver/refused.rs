@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{Delivery, NextAction};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, RetryPolicy, backoff};
-use crate::model::finding::Kind;
 use crate::model::limits;
+use crate::observe::finding::Kind;
 use crate::store::{DeliveryOutcome, DeliveryReason, OpenPart};
 use crate::telegram::TelegramError;
 

@@ -13,9 +13,9 @@ use rusqlite::Connection;
 
 use super::open::{self, Opened};
 use super::{ownership, pre_migration_backup, restore, writer};
-use crate::model::clock::Clock;
-use crate::model::histogram::{self, Histogram};
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
+use crate::observe::histogram::{self, Histogram};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::{PreMigrationBackup, Timings};
 

@@ -39,8 +39,8 @@ fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::clock::Clock;
     use crate::model::ids::BotId;
+    use crate::observe::clock::Clock;
     use crate::store::Store;
 
     #[tokio::test]

@@ -2,12 +2,12 @@
 
 use super::db::Sqlite;
 use crate::model::access::Role;
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::BotId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
+use crate::observe::clock::Clock;
 use crate::store::*;
 
 fn text(id: i64, chat: i64) -> Update {

@@ -10,8 +10,8 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::kind_of;
-use crate::model::histogram::Histogram;
 use crate::model::limits;
+use crate::observe::histogram::Histogram;
 use crate::store::failure::{StoreError, StoreErrorKind};
 
 /// Sends writes to the thread that owns the writing connection.
