@@ -67,8 +67,7 @@ const BEFORE: &[&str] = &["there"];
 const AFTER: &[&str] = &["longer", "more", "one"];
 
 /// Places where a refused word is right: the path, the word, and why.
-const ALLOWED: &[(&str, &str, &str)] =
-    &[];
+const ALLOWED: &[(&str, &str, &str)] = &[];
 
 /// The words of a line in small letters, with the byte at which each begins.
 fn split(line: &str) -> Vec<(usize, String)> {
