@@ -148,10 +148,9 @@ async fn answered(config: &Config, who: &str) -> Check {
             return Check::bad("provider", chain(e.as_ref()), "see the settings above").config();
         }
     };
-    let question = "Say OK.".to_owned();
     let began = Instant::now();
     let mut answer =
-        provider.answer(ChatRequest { question, max_output_tokens: 1, ..ChatRequest::default() });
+        provider.answer(ChatRequest { max_output_tokens: 1, ..ChatRequest::of("Say OK.") });
     let end = tokio::time::timeout(QUESTION, async {
         while let Some(piece) = answer.next().await {
             if let Event::Done(finished) = piece? {
