@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::incident::{
-    Bad, ChannelList, Debounce, End, Incident, Observation, Subject, one_line,
-};
+use crate::incident::{Bad, ChannelList, Debounce, End, Incident, Observation, Subject, one_line};
 
 /// Most incidents that are kept. Past that, the oldest that are over are only counted.
 pub const MAX_INCIDENTS: usize = 200;
@@ -111,7 +109,8 @@ impl IncidentLog {
             if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
                 let at = incident.checked.clone();
                 let duration_ms = incident.started.elapsed_ms(&at);
-                incident.end = Some(End { at, duration_ms, summary: "no longer watched".to_owned() });
+                incident.end =
+                    Some(End { at, duration_ms, summary: "no longer watched".to_owned() });
             }
         }
     }

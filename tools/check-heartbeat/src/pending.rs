@@ -152,9 +152,9 @@ impl IncidentLog {
     /// the milliseconds until it is tried again.
     pub fn backing_off(&self, now: &Timestamp) -> Vec<(String, u64)> {
         let waits = |name: &str| {
-            self.incidents.iter().any(|i| {
-                i.progress.get(name).is_some_and(|p| p.last.is_none() || i.end.is_some())
-            })
+            self.incidents
+                .iter()
+                .any(|i| i.progress.get(name).is_some_and(|p| p.last.is_none() || i.end.is_some()))
         };
         let left = self.backoffs.keys().map(|name| (name.clone(), self.backoff_left_ms(name, now)));
         left.filter(|(name, left)| *left > 0 && waits(name)).collect()
@@ -234,7 +234,11 @@ impl Times {
     fn of(incident: &Incident, now: &Timestamp) -> Self {
         let Some(end) = &incident.end else {
             let started_ms = incident.started.seen_from_ms(now);
-            return Self { started_ms, ended_ms: None, duration_ms: incident.started.elapsed_ms(now) };
+            return Self {
+                started_ms,
+                ended_ms: None,
+                duration_ms: incident.started.elapsed_ms(now),
+            };
         };
         // Where the clock was set after the end, both move by the same.
         let ended_ms = end.at.seen_from_ms(now);

@@ -127,7 +127,9 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
         match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => done.remarks.push(format!("ping_url of {watch}: {failure}")),
-            Err(_) => done.remarks.push(format!("ping_url of {watch}: there was no answer in time")),
+            Err(_) => {
+                done.remarks.push(format!("ping_url of {watch}: there was no answer in time"))
+            }
         }
     }
 }

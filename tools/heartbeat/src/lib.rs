@@ -26,9 +26,9 @@ pub mod rfc3339;
 
 pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
+pub use hygiene::duration::in_words as span;
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;
-pub use hygiene::duration::in_words as span;
 
 /// Where the packaged daemon writes, and the checker looks.
 pub const DEFAULT_PATH: &str = "/run/katana-bot/heartbeat";

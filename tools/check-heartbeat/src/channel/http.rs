@@ -99,8 +99,10 @@ pub fn ping(url: &str, deadline: Instant) -> Result<(), Failure> {
     let message = format!("cannot ping {}: it answered {status}", origin.shown);
     match status {
         200..=299 => Ok(()),
-        300..=399 => Err(Failure::permanent(message)
-            .hint("it redirects: write the final address into ping_url")),
+        300..=399 => {
+            Err(Failure::permanent(message)
+                .hint("it redirects: write the final address into ping_url"))
+        }
         408 | 429 | 500.. => Err(Failure::transient(message)),
         _ => Err(Failure::permanent(message).hint(hint)),
     }

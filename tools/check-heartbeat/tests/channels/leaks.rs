@@ -118,7 +118,11 @@ fn secrets_reach_no_failure_of_telegram() {
         let failure = fails(&*telegram::channel(&url(peer.port), ""), later(), LONG);
         assert_clean(&failure);
         if status.starts_with('4') {
-            assert!(failure.message.contains("no such path /bot") && failure.message.contains("[secret]"), "{failure:?}");
+            assert!(
+                failure.message.contains("no such path /bot")
+                    && failure.message.contains("[secret]"),
+                "{failure:?}"
+            );
         }
     }
     let peers =

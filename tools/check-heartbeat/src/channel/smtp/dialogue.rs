@@ -142,9 +142,7 @@ impl Server {
                 "cannot connect to {host} port {port}: connection refused"
             ))
             .hint("check host and port, and that the mail server runs"),
-            ErrorKind::InvalidData => {
-                Failure::transient(format!("cannot talk to {host}: {error}"))
-            }
+            ErrorKind::InvalidData => Failure::transient(format!("cannot talk to {host}: {error}")),
             // The standard library has no kind of its own for this.
             _ if error.to_string().starts_with("failed to lookup address") => {
                 Failure::transient(format!("cannot find the host {host}"))
@@ -251,7 +249,8 @@ impl Dialogue<'_> {
             return Ok(refused.iter().map(|one| format!("{host} refused {one}")).collect());
         }
         let message = format!("{host} refused every recipient: {}", refused.join(", "));
-        let hint = "check the addresses in to, and whether this server relays for this host or user";
+        let hint =
+            "check the addresses in to, and whether this server relays for this host or user";
         Err(Failure { permanent, ..Failure::transient(message) }.hint(hint))
     }
 }

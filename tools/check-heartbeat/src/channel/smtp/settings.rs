@@ -119,7 +119,8 @@ fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, 
             Err(Problem::new("user", "is not a valid name", hint))
         }
         Some(user) => {
-            let missing = || Problem::new("password_file", "is missing beside user", sources.hint());
+            let missing =
+                || Problem::new("password_file", "is missing beside user", sources.hint());
             let password = sources.find(env)?.ok_or_else(missing)?;
             Ok(Some((Credentials::new(user.clone(), password.expose().to_owned()), password)))
         }
