@@ -3,20 +3,21 @@
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
-mod section;
+mod values;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use self::section::{Section, plain};
 use crate::channel::ChannelConfig;
 use crate::incident::{Debounce, Mode};
 use crate::watch::{AlertOn, Watch};
 
-pub(crate) use self::section::time_of;
+pub(crate) use self::values::Time;
 
 /// Where the packaged configuration lies. It need not exist.
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
@@ -24,35 +25,11 @@ pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
 /// Time between reminders unless configured.
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
 
-/// Least time between reminders: an alarm that comes more often is not read.
-const LEAST_REMINDER: Duration = Duration::from_secs(60);
-
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
 
-/// The keys of the file itself.
-pub const KEYS: &[&str] = &[
-    "host",
-    "reminder",
-    "failures_needed",
-    "good_checks_needed",
-    "alert_on",
-    "mode",
-    "ping_url",
-    "watch",
-    "channel",
-];
-
-/// The keys of a `[[watch]]`.
-pub const WATCH_KEYS: &[&str] = &[
-    "name",
-    "file",
-    "threshold",
-    "stopped_ok",
-    "failures_needed",
-    "good_checks_needed",
-    "ping_url",
-];
+/// Most watches, and most channels.
+const MAX_ENTRIES: usize = 50;
 
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +43,22 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(
-        key: impl Into<String>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self { key: key.into(), message: message.into(), hint: hint.into() }
+    pub(crate) fn new(key: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), message: message.into(), hint: hint.into() }
+    }
+
+    /// From the reader's message, without the value that it may quote.
+    fn of(key: &str, error: &toml::de::Error) -> Self {
+        let message = error.message().lines().next().unwrap_or_default();
+        if let Some((message, hint)) = message.split_once("; write ") {
+            return Self::new(key, message, format!("write {hint}"));
+        }
+        let message = match message.split_once(", expected ") {
+            Some((what, _)) if what.starts_with("unknown field") && !key.is_empty() => message,
+            Some((_, wanted)) => &format!("is not what is expected: {wanted}"),
+            None => message,
+        };
+        Self::new(key, message, "check-heartbeat.toml(5) lists all keys")
     }
 }
 
@@ -80,6 +67,44 @@ impl std::fmt::Display for Problem {
         let colon = if self.key.is_empty() { "" } else { ": " };
         write!(f, "{}{colon}{} ({})", self.key, self.message, self.hint)
     }
+}
+
+/// The keys of the file itself.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Top {
+    #[serde(deserialize_with = "values::line")]
+    host: Option<String>,
+    #[serde(deserialize_with = "values::reminder")]
+    reminder: Option<Duration>,
+    #[serde(deserialize_with = "values::checks")]
+    failures_needed: Option<u32>,
+    #[serde(deserialize_with = "values::checks")]
+    good_checks_needed: Option<u32>,
+    #[serde(deserialize_with = "values::alert_on")]
+    alert_on: Option<AlertOn>,
+    mode: Mode,
+    #[serde(deserialize_with = "values::url")]
+    ping_url: Option<String>,
+    watch: Option<Vec<Table>>,
+    channel: Option<Vec<Table>>,
+}
+
+/// The keys of a `[[watch]]`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WatchKeys {
+    #[serde(deserialize_with = "values::line")]
+    name: Option<String>,
+    file: Option<PathBuf>,
+    threshold: Option<Time>,
+    stopped_ok: bool,
+    #[serde(deserialize_with = "values::checks")]
+    failures_needed: Option<u32>,
+    #[serde(deserialize_with = "values::checks")]
+    good_checks_needed: Option<u32>,
+    #[serde(deserialize_with = "values::url")]
+    ping_url: Option<String>,
 }
 
 /// One `[[channel]]`.
@@ -121,19 +146,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            host: None,
-            reminder: DEFAULT_REMINDER,
-            alert_on: AlertOn { failing: true, degraded: true },
-            mode: Mode::All,
-            debounce: Debounce { failures: 1, goods: 1 },
-            ping_url: None,
-            watches: Vec::new(),
-            watches_known: true,
-            channels: Vec::new(),
-            complete: true,
-            problems: Vec::new(),
-        }
+        Self::parse("")
     }
 }
 
@@ -147,10 +160,10 @@ impl Config {
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
                 Self::default()
             }
-            Err(error) => Self::unreadable(
-                format!("cannot read {}: {error}", path.display()),
-                "name a file that the user of the check may read",
-            ),
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", path.display());
+                Self::unreadable(message, "name a file that the user of the check may read")
+            }
         }
     }
 
@@ -161,86 +174,109 @@ impl Config {
 
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Self {
-        let table: Table = match text.parse::<Table>() {
+        let table = match text.parse::<Table>() {
             Ok(table) => table,
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
                 let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-                let message = format!("line {line} is not TOML: {}", plain(error.message()));
+                let why = Problem::of("", &error).message;
+                let message = format!("line {line} is not TOML: {why}");
                 return Self::unreadable(message, "nothing in the file counts until it is fixed");
             }
         };
-        let mut config = Self::default();
-        let mut top = Section::new(table, String::new());
-        config.host = top.text("host");
-        match top.time("reminder") {
-            Some(time) if !time.is_zero() && time < LEAST_REMINDER => {
-                top.problem("reminder", "is too short", "write 1m or more, or 0 for never");
+        let (named, mut problems) = (table.clone(), Vec::new());
+        let top: Top = lenient(table, "", &mut problems);
+        // A list that is named but missing was dropped for its mistake.
+        let is_read = |key, list: &Option<_>| list.is_some() || !named.contains_key(key);
+        let mut config = Self {
+            watches_known: is_read("watch", &top.watch),
+            complete: is_read("channel", &top.channel),
+            host: top.host,
+            reminder: top.reminder.unwrap_or(DEFAULT_REMINDER),
+            alert_on: top.alert_on.unwrap_or(AlertOn { failing: true, degraded: true }),
+            mode: top.mode,
+            debounce: Debounce {
+                failures: top.failures_needed.unwrap_or(1),
+                goods: top.good_checks_needed.unwrap_or(1),
+            },
+            ping_url: top.ping_url,
+            watches: Vec::new(),
+            channels: Vec::new(),
+            problems,
+        };
+        for (key, list) in [("watch", &top.watch), ("channel", &top.channel)] {
+            if list.as_ref().is_some_and(|list| list.len() > MAX_ENTRIES) {
+                let hint = "at most 50 count; run a second check for the rest";
+                config.problems.push(Problem::new(key, "are too many", hint));
             }
-            Some(time) => config.reminder = time,
-            None => {}
         }
-        config.debounce = top.debounce(config.debounce);
-        config.ping_url = top.url("ping_url");
-        config.mode = top.take("mode", "write \"all\" or \"first\"").unwrap_or_default();
-        config.alert_on = top.alert_on().unwrap_or(config.alert_on);
-        let (watches, channels) = (top.tables("watch"), top.tables("channel"));
-        (config.watches_known, config.complete) = (watches.is_some(), channels.is_some());
-        config.problems = top.finish(KEYS);
-        for (index, table) in watches.into_iter().flatten().enumerate() {
-            config.watch(index + 1, table);
+        for (number, table) in (1..=MAX_ENTRIES).zip(top.watch.into_iter().flatten()) {
+            config.watch(&format!("watch[{number}]."), table);
         }
-        for (index, table) in channels.into_iter().flatten().enumerate() {
-            config.channel(index + 1, table);
+        for (number, table) in (1..=MAX_ENTRIES).zip(top.channel.into_iter().flatten()) {
+            config.channel(&format!("channel[{number}]"), table);
         }
         config
     }
 
-    fn watch(&mut self, number: usize, table: Table) {
-        let mut section = Section::new(table, format!("watch[{number}]."));
-        let file: Option<PathBuf> = section.take("file", "write the path of a heartbeat file");
-        let file = file.unwrap_or_else(|| heartbeat::DEFAULT_PATH.into());
-        let name = section.text("name").unwrap_or_else(|| Watch::name_for(&file));
+    fn watch(&mut self, prefix: &str, table: Table) {
+        let keys: WatchKeys = lenient(table, prefix, &mut self.problems);
+        let mut problem = |key, message, hint| {
+            self.problems.push(Problem::new(&format!("{prefix}{key}"), message, hint));
+        };
+        let file = keys.file.unwrap_or_else(|| heartbeat::DEFAULT_PATH.into());
+        if !file.is_absolute() {
+            problem("file", "is not an absolute path", "cron starts in another folder");
+        }
+        let name = keys.name.unwrap_or_else(|| Watch::name_for(&file));
+        if self.watches.iter().any(|other| other.name == name) {
+            return problem("name", "is used twice", "give each watch a name of its own");
+        }
         let default = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
-        let watch = Watch {
-            threshold: section.time("threshold").unwrap_or(default),
-            stopped_ok: section.take("stopped_ok", "write true or false").unwrap_or(false),
-            ping_url: section.url("ping_url").or_else(|| self.ping_url.clone()),
-            debounce: section.debounce(self.debounce),
+        self.watches.push(Watch {
             name,
             file,
-        };
-        if !watch.file.is_absolute() {
-            section.problem("file", "is not an absolute path", "cron starts in another folder");
-        }
-        if self.watches.iter().any(|other| other.name == watch.name) {
-            section.problem("name", "is used twice", "give each watch a name of its own");
-        } else {
-            self.watches.push(watch);
-        }
-        self.problems.append(&mut section.finish(WATCH_KEYS));
+            threshold: keys.threshold.map_or(default, |time| time.0),
+            stopped_ok: keys.stopped_ok,
+            ping_url: keys.ping_url.or_else(|| self.ping_url.clone()),
+            debounce: Debounce {
+                failures: keys.failures_needed.unwrap_or(self.debounce.failures),
+                goods: keys.good_checks_needed.unwrap_or(self.debounce.goods),
+            },
+        });
     }
 
-    fn channel(&mut self, number: usize, table: Table) {
-        let key = format!("channel[{number}]");
+    fn channel(&mut self, key: &str, table: Table) {
         let word = |key| table.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(name) = word("name").or_else(|| word("type")) else {
             self.complete = false;
             let hint = "write type = \"telegram\", \"smtp\" or \"command\"";
-            self.problems.push(Problem::new(format!("{key}.type"), "is missing", hint));
-            return;
+            return self.problems.push(Problem::new(&format!("{key}.type"), "is missing", hint));
         };
         if self.channels.iter().any(|other| other.name == name) {
             let hint = "give each channel a name of its own";
-            self.problems.push(Problem::new(format!("{key}.name"), "is used twice", hint));
-            return;
+            return self.problems.push(Problem::new(&format!("{key}.name"), "is used twice", hint));
         }
-        let settings = table.try_into::<ChannelConfig>().map_err(|error| {
-            let hint = "check-heartbeat.toml(5) lists the keys of each type";
-            self.problems.push(Problem::new(key, plain(error.message()), hint));
-        });
+        let settings = table.try_into::<ChannelConfig>();
+        self.problems.extend(settings.as_ref().err().map(|error| Problem::of(key, error)));
         self.channels.push(Entry { name, settings: settings.ok() });
     }
+}
+
+/// The keys of a table, each read alone so that a mistake costs no other. All of them are optional.
+fn lenient<T>(table: Table, prefix: &str, problems: &mut Vec<Problem>) -> T
+where
+    T: DeserializeOwned + Default,
+{
+    let mut good = Table::new();
+    for (key, value) in table {
+        let alone = Table::from_iter([(key.clone(), value.clone())]);
+        match alone.try_into::<T>() {
+            Ok(_) => drop(good.insert(key, value)),
+            Err(error) => problems.push(Problem::of(&format!("{prefix}{key}"), &error)),
+        }
+    }
+    good.try_into().unwrap_or_default()
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -121,11 +121,11 @@ impl Checked {
     /// Takes what was found into the log.
     pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
         let debounce = self.watch.debounce;
-        log.observe(&self.subject(None), self.observation(alert_on), now, debounce);
+        log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
         for (name, bad) in self.degraded(alert_on) {
             gone.remove(&name);
-            log.observe(&self.subject(Some(name)), Observation::Bad(bad), now, debounce);
+            log.observe(self.subject(Some(name)), Observation::Bad(bad), now, debounce);
         }
         for name in gone {
             // The alert about the whole speaks for its findings, and a dead program reports none.
@@ -134,7 +134,7 @@ impl Checked {
                 true => Observation::Unknown,
                 false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
             };
-            log.observe(&self.subject(Some(name)), observation, now, debounce);
+            log.observe(self.subject(Some(name)), observation, now, debounce);
         }
     }
 
