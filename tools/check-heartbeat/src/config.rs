@@ -6,7 +6,7 @@
 mod values;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
-use crate::incident::{Debounce, Mode};
+use crate::incident::Mode;
 use crate::watch::{AlertOn, Watch};
 
-pub(crate) use self::values::Time;
+pub(crate) use self::values::{Time, checks, line, threshold, url};
 
 /// Where the packaged configuration lies. It need not exist.
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
@@ -31,12 +31,14 @@ const MAX_BYTES: u64 = 256 * 1024;
 /// Most watches, and most channels.
 const MAX_ENTRIES: usize = 50;
 
+/// What a `[[watch]]` takes from the top of the file unless it has its own.
+const INHERITED: [&str; 3] = ["failures_needed", "good_checks_needed", "ping_url"];
+
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, such as `watch[1].threshold`; empty when it is about the file as a whole.
+    /// Such as `watch[1].threshold`; empty when it is about the file as a whole.
     pub key: String,
-    /// What is wrong.
     pub message: String,
     /// What to write instead.
     pub hint: String,
@@ -69,84 +71,71 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// The keys of the file itself.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Top {
-    #[serde(deserialize_with = "values::line")]
-    host: Option<String>,
-    #[serde(deserialize_with = "values::reminder")]
-    reminder: Option<Duration>,
-    #[serde(deserialize_with = "values::checks")]
-    failures_needed: Option<u32>,
-    #[serde(deserialize_with = "values::checks")]
-    good_checks_needed: Option<u32>,
-    #[serde(deserialize_with = "values::alert_on")]
-    alert_on: Option<AlertOn>,
-    mode: Mode,
-    #[serde(deserialize_with = "values::url")]
-    ping_url: Option<String>,
-    watch: Option<Vec<Table>>,
-    channel: Option<Vec<Table>>,
-}
-
-/// The keys of a `[[watch]]`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WatchKeys {
-    #[serde(deserialize_with = "values::line")]
-    name: Option<String>,
-    file: Option<PathBuf>,
-    threshold: Option<Time>,
-    stopped_ok: bool,
-    #[serde(deserialize_with = "values::checks")]
-    failures_needed: Option<u32>,
-    #[serde(deserialize_with = "values::checks")]
-    good_checks_needed: Option<u32>,
-    #[serde(deserialize_with = "values::url")]
-    ping_url: Option<String>,
-}
-
 /// One `[[channel]]`.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Its name, else its type.
     pub name: String,
-    /// The table; `None` when it has a mistake.
+    /// `None` when the table has a mistake.
     pub settings: Option<ChannelConfig>,
 }
 
 /// The configuration, as far as it makes sense.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The name of this machine, if not the kernel's.
-    pub host: Option<String>,
+    /// The name of this machine; empty for the kernel's.
+    #[serde(deserialize_with = "line")]
+    pub host: String,
     /// Time between reminders; zero for none.
+    #[serde(deserialize_with = "values::reminder")]
     pub reminder: Duration,
-    /// Which verdicts of a daemon are incidents.
+    #[serde(deserialize_with = "checks")]
+    failures_needed: u32,
+    #[serde(deserialize_with = "checks")]
+    good_checks_needed: u32,
+    #[serde(deserialize_with = "values::alert_on")]
     pub alert_on: AlertOn,
-    /// Which channels get a notification.
     pub mode: Mode,
-    /// How many equal checks begin or end an incident, unless the watch has its own.
-    pub debounce: Debounce,
-    /// Fetched after each good check, unless the watch has its own.
-    pub ping_url: Option<String>,
+    #[serde(deserialize_with = "url")]
+    ping_url: Option<String>,
+    /// The tables as they are written.
+    watch: Option<Vec<Table>>,
+    channel: Option<Vec<Table>>,
     /// What to watch; empty when nothing is named.
+    #[serde(skip)]
     pub watches: Vec<Watch>,
     /// Whether `watches` are the configured ones. When they cannot be read, what is checked is a
     /// guess, and its alarms would be false.
+    #[serde(skip)]
     pub watches_known: bool,
-    /// The channels.
+    #[serde(skip)]
     pub channels: Vec<Entry>,
     /// Whether `channels` are all there are: not so when the file cannot be read.
+    #[serde(skip)]
     pub complete: bool,
-    /// Every mistake.
+    #[serde(skip)]
     pub problems: Vec<Problem>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self::parse("")
+        Self {
+            host: String::new(),
+            reminder: DEFAULT_REMINDER,
+            failures_needed: 1,
+            good_checks_needed: 1,
+            alert_on: AlertOn { failing: true, degraded: true },
+            mode: Mode::All,
+            ping_url: None,
+            watch: None,
+            channel: None,
+            watches: Vec::new(),
+            watches_known: true,
+            channels: Vec::new(),
+            complete: true,
+            problems: Vec::new(),
+        }
     }
 }
 
@@ -184,69 +173,54 @@ impl Config {
                 return Self::unreadable(message, "nothing in the file counts until it is fixed");
             }
         };
-        let (named, mut problems) = (table.clone(), Vec::new());
-        let top: Top = lenient(table, "", &mut problems);
+        let named = |key| table.contains_key(key);
+        let (watches_named, channels_named) = (named("watch"), named("channel"));
+        let mut problems = Vec::new();
+        let (mut config, good) = lenient::<Self>(table, "", &mut problems);
+        config.problems = problems;
         // A list that is named but missing was dropped for its mistake.
-        let is_read = |key, list: &Option<_>| list.is_some() || !named.contains_key(key);
-        let mut config = Self {
-            watches_known: is_read("watch", &top.watch),
-            complete: is_read("channel", &top.channel),
-            host: top.host,
-            reminder: top.reminder.unwrap_or(DEFAULT_REMINDER),
-            alert_on: top.alert_on.unwrap_or(AlertOn { failing: true, degraded: true }),
-            mode: top.mode,
-            debounce: Debounce {
-                failures: top.failures_needed.unwrap_or(1),
-                goods: top.good_checks_needed.unwrap_or(1),
-            },
-            ping_url: top.ping_url,
-            watches: Vec::new(),
-            channels: Vec::new(),
-            problems,
-        };
-        for (key, list) in [("watch", &top.watch), ("channel", &top.channel)] {
-            if list.as_ref().is_some_and(|list| list.len() > MAX_ENTRIES) {
-                let hint = "at most 50 count; run a second check for the rest";
-                config.problems.push(Problem::new(key, "are too many", hint));
+        config.watches_known = config.watch.is_some() || !watches_named;
+        config.complete = config.channel.is_some() || !channels_named;
+        for (number, mut table) in config.entries("watch", config.watch.clone()) {
+            for key in INHERITED.iter().filter_map(|key| good.get_key_value(*key)) {
+                table.entry(key.0).or_insert(key.1.clone());
             }
+            config.add_watch(&format!("watch[{number}]."), table);
         }
-        for (number, table) in (1..=MAX_ENTRIES).zip(top.watch.into_iter().flatten()) {
-            config.watch(&format!("watch[{number}]."), table);
-        }
-        for (number, table) in (1..=MAX_ENTRIES).zip(top.channel.into_iter().flatten()) {
-            config.channel(&format!("channel[{number}]"), table);
+        for (number, table) in config.entries("channel", config.channel.clone()) {
+            config.add_channel(&format!("channel[{number}]"), table);
         }
         config
     }
 
-    fn watch(&mut self, prefix: &str, table: Table) {
-        let keys: WatchKeys = lenient(table, prefix, &mut self.problems);
+    /// The tables of a list with their numbers.
+    fn entries(&mut self, key: &str, list: Option<Vec<Table>>) -> Vec<(usize, Table)> {
+        let list = list.unwrap_or_default();
+        if list.len() > MAX_ENTRIES {
+            let hint = "at most 50 count; run a second check for the rest";
+            self.problems.push(Problem::new(key, "are too many", hint));
+        }
+        (1..=MAX_ENTRIES).zip(list).collect()
+    }
+
+    fn add_watch(&mut self, prefix: &str, table: Table) {
+        let (mut watch, _) = lenient::<Watch>(table, prefix, &mut self.problems);
+        if watch.name.is_empty() {
+            watch.name = Watch::name_for(&watch.file);
+        }
         let mut problem = |key, message, hint| {
             self.problems.push(Problem::new(&format!("{prefix}{key}"), message, hint));
         };
-        let file = keys.file.unwrap_or_else(|| heartbeat::DEFAULT_PATH.into());
-        if !file.is_absolute() {
+        if !watch.file.is_absolute() {
             problem("file", "is not an absolute path", "cron starts in another folder");
         }
-        let name = keys.name.unwrap_or_else(|| Watch::name_for(&file));
-        if self.watches.iter().any(|other| other.name == name) {
+        if self.watches.iter().any(|other| other.name == watch.name) {
             return problem("name", "is used twice", "give each watch a name of its own");
         }
-        let default = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
-        self.watches.push(Watch {
-            name,
-            file,
-            threshold: keys.threshold.map_or(default, |time| time.0),
-            stopped_ok: keys.stopped_ok,
-            ping_url: keys.ping_url.or_else(|| self.ping_url.clone()),
-            debounce: Debounce {
-                failures: keys.failures_needed.unwrap_or(self.debounce.failures),
-                goods: keys.good_checks_needed.unwrap_or(self.debounce.goods),
-            },
-        });
+        self.watches.push(watch);
     }
 
-    fn channel(&mut self, key: &str, table: Table) {
+    fn add_channel(&mut self, key: &str, table: Table) {
         let word = |key| table.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(name) = word("name").or_else(|| word("type")) else {
             self.complete = false;
@@ -261,10 +235,23 @@ impl Config {
         self.problems.extend(settings.as_ref().err().map(|error| Problem::of(key, error)));
         self.channels.push(Entry { name, settings: settings.ok() });
     }
+
+    /// The watch of a file that the configuration does not name.
+    pub fn watch_of(&self, file: &Path) -> Watch {
+        Watch {
+            name: Watch::name_for(file),
+            file: file.to_owned(),
+            failures_needed: self.failures_needed,
+            good_checks_needed: self.good_checks_needed,
+            ping_url: self.ping_url.clone(),
+            ..Watch::default()
+        }
+    }
 }
 
-/// The keys of a table, each read alone so that a mistake costs no other. All of them are optional.
-fn lenient<T>(table: Table, prefix: &str, problems: &mut Vec<Problem>) -> T
+/// Reads the keys of a table one by one, so that a mistake costs no other. All are optional. Returns
+/// those without a mistake as well.
+fn lenient<T>(table: Table, prefix: &str, problems: &mut Vec<Problem>) -> (T, Table)
 where
     T: DeserializeOwned + Default,
 {
@@ -276,7 +263,7 @@ where
             Err(error) => problems.push(Problem::of(&format!("{prefix}{key}"), &error)),
         }
     }
-    good.try_into().unwrap_or_default()
+    (good.clone().try_into().unwrap_or_default(), good)
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::incident::{ChannelList, Debounce, Incident, Observation, Subject, one_line};
 
-/// Most incidents that are kept. Past that, the oldest that are over are only counted.
+/// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
 
 /// Most subjects that are counted towards an incident at the same time.
@@ -44,8 +44,6 @@ pub struct IncidentLog {
     streaks: Vec<Streak>,
     /// In the order of their beginning.
     pub(crate) incidents: Vec<Incident>,
-    /// By channel, how many incidents it will never be sent because there were too many.
-    pub(crate) dropped: BTreeMap<String, u32>,
     #[serde(rename = "pauses")]
     pub(crate) backoffs: BTreeMap<String, Backoff>,
 }
@@ -53,7 +51,7 @@ pub struct IncidentLog {
 impl IncidentLog {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.streaks.is_empty() && self.incidents.is_empty() && self.dropped.is_empty()
+        self.streaks.is_empty() && self.incidents.is_empty()
     }
 
     /// Takes in what a check found about one subject.
@@ -131,35 +129,25 @@ impl IncidentLog {
     }
 
     /// Decides which channels each incident concerns, and drops what no channel still has to get.
-    pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) {
+    /// Returns the ids of incidents that are dropped because there are too many.
+    pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) -> Vec<String> {
         self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
         self.incidents.iter_mut().for_each(|incident| incident.assign(channels));
         if channels.complete {
-            self.dropped.retain(|name, _| channels.names.contains(name));
             self.backoffs.retain(|name, _| channels.names.contains(name));
             self.drop_finished();
         }
-        while self.incidents.len() > MAX_INCIDENTS && self.drop_oldest() {}
+        let mut dropped = Vec::new();
+        while self.incidents.len() > MAX_INCIDENTS {
+            let Some(oldest) = self.incidents.iter().position(|i| i.end.is_some()) else { break };
+            dropped.push(self.incidents.remove(oldest).id);
+        }
+        dropped
     }
 
     /// Drops the incidents of which every channel has accepted everything.
     pub(crate) fn drop_finished(&mut self) {
         self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.progress.is_empty());
-    }
-
-    /// Drops the oldest incident that is over, preferably one that no channel knows of.
-    fn drop_oldest(&mut self) -> bool {
-        let unknown = |i: &Incident| i.progress.values().all(|p| p.last.is_none());
-        let is_over = |i: &Incident| i.end.is_some();
-        let oldest = self.incidents.iter().position(|i| is_over(i) && unknown(i));
-        let oldest = oldest.or_else(|| self.incidents.iter().position(is_over));
-        let Some(oldest) = oldest else { return false };
-        for (name, progress) in self.incidents.remove(oldest).progress {
-            if progress.last.is_none() {
-                *self.dropped.entry(name).or_default() += 1;
-            }
-        }
-        true
     }
 }
 

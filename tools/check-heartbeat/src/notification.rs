@@ -24,7 +24,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word in JSON: `down`, `reminder`, `recovered`, `late` or `test`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Down => "down",
@@ -47,7 +46,6 @@ pub enum Level {
 }
 
 impl Level {
-    /// The word in JSON: `critical` or `warning`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -59,26 +57,21 @@ impl Level {
 /// One event of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The incident's stable id: small letters, digits and `-`.
+    /// Its stable id: lower-case letters, digits and `-`.
     pub incident: String,
     /// 1, 2, … within the incident, for one channel.
     pub number: u32,
-    /// What happened.
     pub kind: Kind,
-    /// How bad it is.
     pub level: Level,
-    /// The name of what is watched.
     pub watch: String,
     /// The finding of a degraded program that the incident is about; `None` when it is about the
     /// program as a whole.
     pub finding: Option<String>,
-    /// The machine that sends it.
     pub host: String,
     /// The installation, such as `production`, when the heartbeat names it.
     pub environment: Option<String>,
     /// What happened, in one line.
     pub summary: String,
-    /// More of it, line by line.
     pub details: Vec<String>,
     /// When the incident began, in milliseconds since 1970.
     pub started_ms: i64,

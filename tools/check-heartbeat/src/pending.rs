@@ -1,9 +1,9 @@
 //! Pending notifications: what each channel has still to be sent, read from the log of incidents,
 //! and what its answers change in the log.
 //!
-//! A channel gets one DOWN for each incident, then reminders, then one RECOVERED. Incidents that
-//! were over before the channel accepted their DOWN are sent together, as one LATE. Nothing is
-//! recorded as accepted before the channel has accepted it.
+//! A channel gets one DOWN for each incident, then reminders, then one RECOVERED. An incident that
+//! was over before the channel accepted its DOWN is sent as one LATE. Nothing is recorded as
+//! accepted before the channel has accepted it.
 
 use hygiene::duration;
 
@@ -15,92 +15,39 @@ use crate::notification::{Kind, Level, Notification, clock};
 /// Most notifications that one channel is sent in one run; the others wait for the next run.
 const MAX_PENDING: usize = 20;
 
-/// Most incidents that one LATE lists.
-const MAX_LISTED: usize = 15;
-
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;
 
-/// Where notifications come from, and how often an incident is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where and when notifications are made.
+#[derive(Debug, Clone)]
 pub struct Origin {
     /// The name of this machine.
     pub host: String,
     /// Milliseconds between reminders; `None` for no reminders.
     pub reminder_ms: Option<u64>,
+    pub now: Timestamp,
 }
 
 impl IncidentLog {
     /// What this channel has to be sent now, oldest first.
-    pub(crate) fn pending(
-        &self,
-        channel: &str,
-        origin: &Origin,
-        now: &Timestamp,
-    ) -> Vec<Notification> {
-        let (mut pending, mut late) = (Vec::new(), Vec::new());
-        if self.backoff_left_ms(channel, now) > 0 {
-            return pending;
+    pub(crate) fn pending(&self, channel: &str, origin: &Origin) -> Vec<Notification> {
+        if self.backoff_left_ms(channel, &origin.now) > 0 {
+            return Vec::new();
         }
-        for incident in &self.incidents {
-            let Some(progress) = incident.progress.get(channel) else { continue };
-            match due(incident, progress, origin, now) {
-                None => {}
-                Some(Kind::Late) => late.push((incident, progress)),
-                Some(kind) => pending.push(notification(kind, incident, progress, origin, now)),
-            }
-        }
-        if !late.is_empty() {
-            pending.insert(0, self.late(&late, channel, origin, now));
-        }
-        pending.truncate(MAX_PENDING);
-        pending
-    }
-
-    /// One notification about all incidents that were over before this channel accepted their DOWN.
-    /// It has the id of the last one, so that a repeat with another one in it is not the same.
-    fn late(
-        &self,
-        late: &[(&Incident, &Progress)],
-        channel: &str,
-        origin: &Origin,
-        now: &Timestamp,
-    ) -> Notification {
-        let (last, progress) = late[late.len() - 1];
-        let mut notification = notification(Kind::Late, last, progress, origin, now);
-        let count = late.len() + self.dropped.get(channel).map_or(0, |dropped| *dropped as usize);
-        let times: Vec<Times> = late.iter().map(|(incident, _)| Times::of(incident, now)).collect();
-        let sentence = times[late.len() - 1].sentence(last);
-        notification.summary = match count {
-            1 => format!("{sentence}; it is over"),
-            _ => format!("{count} incidents came and went while this could not be sent"),
-        };
-        let listed = late.iter().zip(&times).take(MAX_LISTED);
-        notification.details = listed.map(|((incident, _), times)| times.line(incident)).collect();
-        let unlisted = count - notification.details.len();
-        if unlisted > 0 {
-            notification.details.push(format!("and {unlisted} more that are not listed here"));
-        }
-        for ((incident, _), times) in late.iter().zip(&times) {
-            notification.level = notification.level.min(incident.level);
-            notification.started_ms = notification.started_ms.min(times.started_ms);
-            notification.ended_ms = notification.ended_ms.max(times.ended_ms);
-            if incident.subject.watch != last.subject.watch {
-                notification.watch = "several watches".to_owned();
-            }
-            notification.finding = notification.finding.filter(|_| late.len() == 1);
-        }
-        notification.duration_s = Some(times.iter().map(|times| times.duration_ms / 1000).sum());
-        notification.at_ms = notification.ended_ms.unwrap_or(now.time_ms);
-        notification
+        let pending = self.incidents.iter().filter_map(|incident| {
+            let progress = incident.progress.get(channel)?;
+            let kind = due(incident, progress, origin)?;
+            Some(notification(kind, progress.next_number(kind), incident, origin))
+        });
+        pending.take(MAX_PENDING).collect()
     }
 
     /// Records that this is about to be sent, so that no other notification takes its number.
     pub(crate) fn attempt(&mut self, channel: &str, notification: &Notification) {
-        let attempt = Attempt { kind: notification.kind, number: notification.number };
-        for incident in self.incidents.iter_mut().filter(|i| i.id == notification.incident) {
-            incident.progress.entry(channel.to_owned()).or_default().attempt = Some(attempt);
+        if let Some(progress) = self.progress(channel, notification) {
+            let (kind, number) = (notification.kind, notification.number);
+            progress.attempt = Some(Attempt { kind, number });
         }
     }
 
@@ -113,28 +60,17 @@ impl IncidentLog {
         now: &Timestamp,
     ) {
         self.backoffs.remove(channel);
-        for incident in &mut self.incidents {
-            let Some(progress) = incident.progress.get_mut(channel) else { continue };
-            let is_this = incident.id == notification.incident;
-            match notification.kind {
-                Kind::Down | Kind::Reminder if is_this => {
-                    let number = notification.number;
-                    *progress = Progress { last: Some(now.clone()), number, attempt: None };
-                    if mode == Mode::First {
-                        incident.progress.retain(|name, _| name == channel);
-                    }
-                }
-                Kind::Recovered if is_this => drop(incident.progress.remove(channel)),
-                // It covers every incident that was over and unknown to the channel.
-                Kind::Late if incident.end.is_some() && progress.last.is_none() => match mode {
-                    Mode::All => drop(incident.progress.remove(channel)),
-                    Mode::First => incident.progress.clear(),
-                },
-                _ => {}
-            }
+        if let Some(progress) = self.progress(channel, notification) {
+            let (last, number) = (Some(now.clone()), notification.number);
+            *progress = Progress { last, number, attempt: None };
         }
-        if notification.kind == Kind::Late {
-            self.dropped.remove(channel);
+        let is_over = !matches!(notification.kind, Kind::Down | Kind::Reminder);
+        for incident in self.incidents.iter_mut().filter(|i| i.id == notification.incident) {
+            // In the mode `First`, the channel that accepted is the only one from now on.
+            incident.progress.retain(|name, _| match name == channel {
+                true => !is_over,
+                false => mode == Mode::All,
+            });
         }
         self.drop_finished();
     }
@@ -145,11 +81,6 @@ impl IncidentLog {
         if permanent {
             self.backoffs.insert(channel.to_owned(), Backoff { since: now.clone() });
         }
-    }
-
-    /// The channel works: it has just accepted a test.
-    pub(crate) fn clear_backoff(&mut self, channel: &str) {
-        self.backoffs.remove(channel);
     }
 
     /// The channels that are left alone for a while although something waits for them, each with
@@ -167,19 +98,20 @@ impl IncidentLog {
         let since = self.backoffs.get(channel).map(|backoff| backoff.since.elapsed_ms(now));
         since.map_or(0, |since| BACKOFF_MS.saturating_sub(since))
     }
+
+    fn progress(&mut self, channel: &str, notification: &Notification) -> Option<&mut Progress> {
+        let incident = self.incidents.iter_mut().find(|i| i.id == notification.incident)?;
+        incident.progress.get_mut(channel)
+    }
 }
 
 /// What kind of notification a channel has to be sent about this incident.
-fn due(
-    incident: &Incident,
-    progress: &Progress,
-    origin: &Origin,
-    now: &Timestamp,
-) -> Option<Kind> {
+fn due(incident: &Incident, progress: &Progress, origin: &Origin) -> Option<Kind> {
     match (&incident.end, &progress.last) {
         (None, None) => Some(Kind::Down),
         (None, Some(last)) => {
-            let old = origin.reminder_ms.is_some_and(|every| last.elapsed_ms(now) >= every);
+            let since = last.elapsed_ms(&origin.now);
+            let old = origin.reminder_ms.is_some_and(|every| since >= every);
             (old && incident.bad_now).then_some(Kind::Reminder)
         }
         (Some(_), Some(_)) => Some(Kind::Recovered),
@@ -187,81 +119,57 @@ fn due(
     }
 }
 
-fn notification(
-    kind: Kind,
-    incident: &Incident,
-    progress: &Progress,
-    origin: &Origin,
-    now: &Timestamp,
-) -> Notification {
-    let Times { started_ms, ended_ms, duration_ms } = Times::of(incident, now);
-    let (summary, details, at_ms) = match (kind, &incident.end) {
+fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -> Notification {
+    let now = &origin.now;
+    let mut started_ms = incident.started.seen_from_ms(now);
+    let mut duration_ms = incident.started.elapsed_ms(now);
+    let mut ended_ms = None;
+    if let Some(end) = &incident.end {
+        // Where the clock was set after the end, both move by the same.
+        let moved = end.at.seen_from_ms(now).saturating_sub(end.at.time_ms);
+        started_ms = incident.started.seen_from_ms(&end.at).saturating_add(moved);
+        ended_ms = Some(end.at.seen_from_ms(now));
+        duration_ms = end.duration_ms;
+    }
+    let (mut summary, mut details) = (incident.summary.clone(), incident.details.clone());
+    match (kind, &incident.end) {
         (Kind::Recovered, Some(end)) => {
-            let was = format!("It was: {}", incident.summary);
-            (&end.summary, vec![was], ended_ms.unwrap_or(now.time_ms))
+            details = vec![format!("It was: {summary}")];
+            summary.clone_from(&end.summary);
         }
         (Kind::Reminder, _) => {
-            let first = format!("It began with: {}", incident.summary);
-            (&incident.latest, vec![first], now.time_ms)
+            details = vec![format!("It began with: {summary}")];
+            summary.clone_from(&incident.latest);
         }
-        _ => {
-            let mut details = incident.details.clone();
-            if incident.latest != incident.summary {
-                details.push(format!("Latest check: {}", incident.latest));
-            }
-            (&incident.summary, details, started_ms)
+        (Kind::Late, _) => {
+            let critical = incident.level == Level::Critical;
+            let was = if critical { "was down" } else { "had a warning" };
+            let (from, to) = (clock(started_ms), clock(ended_ms.unwrap_or(started_ms)));
+            let lasted = duration::in_words(duration_ms);
+            summary = format!("{was} from {from} to {to} ({lasted}): {summary}; it is over");
         }
-    };
+        _ if incident.latest != summary => {
+            details.push(format!("Latest check: {}", incident.latest));
+        }
+        _ => {}
+    }
     Notification {
         incident: incident.id.clone(),
-        number: progress.next_number(kind),
+        number,
         kind,
         level: incident.level,
         watch: incident.subject.watch.clone(),
         finding: incident.subject.finding.clone(),
         host: origin.host.clone(),
         environment: incident.environment.clone(),
-        summary: summary.clone(),
+        summary,
         details,
         started_ms,
         ended_ms,
         duration_s: Some(duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
-        at_ms,
-    }
-}
-
-/// Start, end and duration of an incident, as the present clock shows them.
-struct Times {
-    started_ms: i64,
-    ended_ms: Option<i64>,
-    duration_ms: u64,
-}
-
-impl Times {
-    fn of(incident: &Incident, now: &Timestamp) -> Self {
-        let started = &incident.started;
-        let Some(end) = &incident.end else {
-            let (started_ms, duration_ms) = (started.seen_from_ms(now), started.elapsed_ms(now));
-            return Self { started_ms, ended_ms: None, duration_ms };
-        };
-        // Where the clock was set after the end, both move by the same.
-        let ended_ms = end.at.seen_from_ms(now);
-        let moved = ended_ms.saturating_sub(end.at.time_ms);
-        let started_ms = started.seen_from_ms(&end.at).saturating_add(moved);
-        Self { started_ms, ended_ms: Some(ended_ms), duration_ms: end.duration_ms }
-    }
-
-    /// `was down from … to … (5 min): why`.
-    fn sentence(&self, incident: &Incident) -> String {
-        let was = if incident.level == Level::Critical { "was down" } else { "had a warning" };
-        let (from, to) = (clock(self.started_ms), clock(self.ended_ms.unwrap_or(self.started_ms)));
-        let lasted = duration::in_words(self.duration_ms);
-        format!("{was} from {from} to {to} ({lasted}): {}", incident.summary)
-    }
-
-    fn line(&self, incident: &Incident) -> String {
-        let finding = incident.subject.finding.as_ref().map(|f| format!(", {f}"));
-        let about = format!("{}{}", incident.subject.watch, finding.unwrap_or_default());
-        format!("{about} {} [{}]", self.sentence(incident), incident.id)
+        at_ms: match kind {
+            Kind::Down => started_ms,
+            _ => ended_ms.unwrap_or(now.time_ms),
+        },
     }
 }

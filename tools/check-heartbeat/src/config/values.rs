@@ -34,41 +34,44 @@ fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
     fits: impl Fn(&T) -> bool,
     odd: &str,
-) -> Result<Option<T>, D::Error> {
+) -> Result<T, D::Error> {
     let value = T::deserialize(from)?;
-    if fits(&value) { Ok(Some(value)) } else { Err(Error::custom(odd)) }
+    if fits(&value) { Ok(value) } else { Err(Error::custom(odd)) }
 }
 
-pub(super) fn line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let fits = |text: &String| {
         let length = text.trim().chars().count();
         (1..=100).contains(&length) && !text.trim().contains(char::is_control)
     };
     let odd = "is not a valid name; write one line of text, at most 100 characters";
-    Ok(fitting(from, fits, odd)?.map(|text| text.trim().to_owned()))
+    Ok(fitting(from, fits, odd)?.trim().to_owned())
 }
 
-pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let fits = |url: &String| url.starts_with("https://") || url.starts_with("http://");
     let odd = "is not an address; write one that begins with https:// or http://";
-    fitting(from, fits, odd)
+    fitting(from, fits, odd).map(Some)
 }
 
-pub(super) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let fits = |count: &u32| (1..=MAX_CHECKS).contains(count);
     fitting(from, fits, "is out of range; write a number of checks from 1 to 1000")
 }
 
-pub(super) fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
-    let odd = "is too short; write 1m or more, or 0 for never";
-    Ok(fitting(from, fits, odd)?.map(|time| time.0))
+pub(crate) fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Time::deserialize(from).map(|time| time.0)
 }
 
-pub(super) fn alert_on<'de, D: Deserializer<'de>>(from: D) -> Result<Option<AlertOn>, D::Error> {
+pub(super) fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
+    fitting(from, fits, "is too short; write 1m or more, or 0 for never").map(|time| time.0)
+}
+
+pub(super) fn alert_on<'de, D: Deserializer<'de>>(from: D) -> Result<AlertOn, D::Error> {
     let known = |words: &Vec<String>| words.iter().all(|w| w == "failing" || w == "degraded");
     let odd = "is not what is expected; write a list of \"failing\" and \"degraded\"";
-    let words = fitting(from, known, odd)?.unwrap_or_default();
+    let words = fitting(from, known, odd)?;
     let has = |word: &str| words.iter().any(|w| w == word);
-    Ok(Some(AlertOn { failing: has("failing"), degraded: has("degraded") }))
+    Ok(AlertOn { failing: has("failing"), degraded: has("degraded") })
 }
