@@ -117,7 +117,9 @@ pub fn done(args: &Args, done: &Done) {
     }
     for Outcome { channel, kind, incident, .. } in done.outcomes.iter().filter(|o| o.accepted()) {
         if verbose {
-            out(&format!("sent through {channel}: {} [{incident}]", kind.word()));
+            let kind = json!(kind);
+            let kind = kind.as_str().unwrap_or_default();
+            out(&format!("sent through {channel}: {kind} [{incident}]"));
         }
     }
     failures(&done.outcomes);
@@ -165,7 +167,7 @@ fn outcome(outcome: &Outcome) -> Value {
     let failure: Option<&Failure> = result.as_ref().err();
     json!({
         "channel": channel,
-        "kind": kind.word(),
+        "kind": kind,
         "incident": (*kind != Kind::Test).then_some(incident),
         "accepted": outcome.accepted(),
         "message": failure.map(|f| &f.message),
@@ -176,9 +178,7 @@ fn outcome(outcome: &Outcome) -> Value {
 
 fn watch(checked: &Checked) -> Value {
     let (watch, judgement) = (&checked.watch, &checked.judgement);
-    let finding = |f: &heartbeat::Finding| {
-        json!({ "name": f.name, "severity": f.severity.word(), "text": f.text })
-    };
+    let finding = |f: &heartbeat::Finding| json!({ "name": f.name, "severity": f.severity.word(), "text": f.text });
     let heartbeat = judgement.heartbeat.as_ref().map(|beat| {
         json!({
             "time": heartbeat::rfc3339::format(beat.time_ms),

@@ -140,10 +140,8 @@ impl Checked {
 
     /// Takes what was found into the log.
     pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
-        let debounce = Debounce {
-            failures: self.watch.failures_needed,
-            goods: self.watch.good_checks_needed,
-        };
+        let debounce =
+            Debounce { failures: self.watch.failures_needed, goods: self.watch.good_checks_needed };
         log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
         for (name, bad) in self.degraded(alert_on) {

@@ -123,3 +123,85 @@ fn many_incidents_stay_bounded() {
     assert!(!world.remembers());
     assert!(world.folder().exists());
 }
+
+#[test]
+fn over_a_boot_a_duration_is_never_negative_and_small_drift_is_not_shown() {
+    let mut world = World::new(&["a"]);
+    world.beat(Verdict::Failing);
+    world.check(None);
+    let began = world.now.time_ms;
+    // The two clocks drift apart by 4 s in a minute, which is not shown as another start.
+    world.pass(60);
+    world.jump(4);
+    world.beat(Verdict::Ok);
+    world.check(None);
+    let told = world.accepted("a");
+    assert_eq!((told[1].started_ms, told[1].duration_s), (began, Some(60)));
+    // A boot with the clock set back behind the start.
+    world.beat(Verdict::Failing);
+    world.check(None);
+    world.boot("boot-2");
+    world.jump(-600);
+    world.beat(Verdict::Ok);
+    world.check(None);
+    let told = world.accepted("a");
+    assert_eq!(told[3].duration_s, Some(0));
+    assert_eq!(
+        (told[3].started_ms, told[3].ended_ms),
+        (world.now.time_ms, Some(world.now.time_ms))
+    );
+}
+
+#[test]
+fn a_watch_that_was_removed_is_closed_after_a_week() {
+    let mut world = World::new(&["a"]);
+    world.beat(Verdict::Failing);
+    world.check(None);
+    let began = world.now.time_ms;
+    for (seconds, recovered) in [(7 * DAY - 60, 0), (120, 1)] {
+        world.pass(seconds);
+        world.check_nothing();
+        assert_eq!(world.accepted("a").len(), 1 + recovered);
+    }
+    let told = world.accepted("a");
+    assert_eq!((told[1].summary.as_str(), told[1].ended_ms), ("no longer watched", Some(began)));
+    assert!(!world.remembers());
+}
+
+#[test]
+fn an_incident_concerns_the_channels_of_its_time() {
+    let mut world = World::new(&["x"]);
+    world.beat(Verdict::Failing);
+    world.check(None);
+    world.names.push("y".to_owned());
+    world.check(None);
+    assert_eq!(world.accepted("y").len(), 1, "a new channel gets what goes on");
+    world.network("y", false);
+    world.beat(Verdict::Ok);
+    world.check(None);
+    assert_eq!(world.accepted("x").len(), 2);
+    world.names.push("z".to_owned());
+    world.check(None);
+    assert!(world.accepted("z").is_empty(), "what is over does not concern a new channel");
+    assert!(world.remembers(), "y has to get its RECOVERED");
+    world.names.retain(|name| name != "y");
+    world.check(None);
+    assert!(!world.remembers(), "y was removed");
+}
+
+#[test]
+fn what_has_no_channel_yet_waits_for_the_fixed_configuration() {
+    let mut world = World::new(&[]);
+    world.complete = false;
+    world.beat(Verdict::Failing);
+    world.check(None);
+    world.pass(60);
+    world.beat(Verdict::Ok);
+    world.check(None);
+    world.names.push("x".to_owned());
+    world.complete = true;
+    world.check(None);
+    let kinds: Vec<Kind> = world.accepted("x").iter().map(|n| n.kind).collect();
+    assert_eq!(kinds, [Kind::Late]);
+    assert!(!world.remembers());
+}
