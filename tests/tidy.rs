@@ -41,7 +41,7 @@ const TOP: &[&str] = &[
 const SPAWNERS: &[(&str, &str)] = &[
     ("src/lifecycle.rs", "this is where tasks start"),
     ("src/store/sqlite/writer.rs", "the one thread that owns the writing connection"),
-    ("src/store/sqlite/db.rs", "joins that thread, and reads, without blocking the runtime"),
+    ("src/store/sqlite/blocking.rs", "reads, and joins that thread, without blocking the runtime"),
     ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),
     ("src/app/reload.rs", "reads files, which may be many or on a slow disk"),
 ];

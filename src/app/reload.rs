@@ -16,12 +16,12 @@ use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
 use crate::config::{Config, Loaded, Problem, Problems, Sources};
+use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
-use crate::store::Knowledge;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
 

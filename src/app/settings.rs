@@ -8,9 +8,10 @@ use secrecy::SecretString;
 
 use crate::commands::Rules;
 use crate::config::{self, Config};
+use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
 use crate::provider::{self, Provider, ProviderSettings};
-use crate::store::{Keep, Knowledge};
+use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
