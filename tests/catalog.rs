@@ -4,6 +4,8 @@
 //! `KATANA_TEST_WRITE=1` writes the table of `docs/logging.md` instead of comparing it. What
 //! `journalctl -x` really shows is in `tests/system`.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
 

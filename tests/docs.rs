@@ -2,6 +2,8 @@
 //!
 //! `KATANA_TEST_WRITE=1` writes the generated parts anew instead of comparing them.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
 

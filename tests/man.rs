@@ -3,6 +3,8 @@
 //!
 //! `KATANA_TEST_WRITE=1` writes the pages instead of comparing them.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[path = "man/roff.rs"]
 mod roff;
 

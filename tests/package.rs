@@ -4,6 +4,8 @@
 //! `KATANA_TEST_WRITE=1` writes the completions instead of comparing them. Whether the units work is
 //! shown by `tests/system`.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
 

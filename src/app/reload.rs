@@ -136,6 +136,10 @@ impl Reloader {
     /// Reads the configuration, the secrets and the knowledge folder again. What is good is in
     /// effect when this returns; what is not changes nothing. Works before Telegram has answered,
     /// too.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "reads files, which may be many or on a slow disk"
+    )]
     pub async fn reload(&self, sources: &Sources) -> Reloaded {
         let turn = self.turn.lock().await;
         let (sources, old) = (sources.clone(), self.loaded());

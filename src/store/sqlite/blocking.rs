@@ -3,6 +3,10 @@
 use crate::store::failure::StoreError;
 
 /// Runs `work` on a thread that may block. A panic in it is one of the task that waits for it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the verbs of the store: their work may wait for a disk"
+)]
 pub(super) async fn run_blocking<F, T>(work: F) -> Result<T, StoreError>
 where
     F: FnOnce() -> Result<T, StoreError> + Send + 'static,
