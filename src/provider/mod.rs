@@ -12,6 +12,7 @@ mod anthropic;
 mod echo;
 mod error_body;
 mod failure;
+mod files;
 #[cfg(test)]
 mod fake;
 mod http;
@@ -21,6 +22,7 @@ pub mod prompt;
 mod reach;
 mod scrub;
 mod stream;
+mod tool_calls;
 #[cfg(test)]
 mod vendors;
 
