@@ -178,7 +178,7 @@ impl AnswerEngine {
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
-        let ask = self.ask(question)?;
+        let ask = self.ask(question).await?;
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -218,19 +218,19 @@ impl AnswerEngine {
         })
     }
 
-    fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
+    async fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
         let mut ask = ChatRequest {
             system: self.settings.system_prompt.clone(),
             max_output_tokens: self.settings.max_output_tokens,
             ..ChatRequest::default()
         };
         if self.provider.has_context() {
-            let kept = self.store.history(question.chat, self.settings.max_history_turns)?;
+            let kept = self.store.history(question.chat, self.settings.max_history_turns).await?;
             let kept = kept
                 .into_iter()
                 .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
             ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.chat)?.model;
+            ask.model = self.store.chat(question.chat).await?.model;
         }
         ask.messages.push(Message::user(question.text));
         ask.passages = self.retrieve(question.text);
@@ -260,7 +260,7 @@ impl AnswerEngine {
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
         };
-        stream::collect(pieces, words, cancel, bounds).await
+        stream::collect(pieces, words, cancel, bounds, &self.vitals).await
     }
 
     fn note(&self, collected: &Collected, took: Duration) {

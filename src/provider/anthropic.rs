@@ -7,13 +7,13 @@ mod request;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 
+use super::descriptor::{Descriptor, Kind, ProviderSettings, Service};
 use super::failure::ProviderError;
 use super::prompt;
 use super::scrub::Scrubber;
@@ -24,18 +24,25 @@ use crate::model::conversation::ChatRequest;
 /// The version of the API that this file speaks.
 const VERSION: &str = "2023-06-01";
 
-/// What [`Anthropic`] needs to know.
-#[derive(Clone)]
-pub struct AnthropicSettings {
-    /// The key; only a proxy that adds its own can do without.
-    pub api_key: Option<SecretString>,
-    /// Where `/v1/messages` is, such as `https://api.anthropic.com`.
-    pub base_url: String,
-    /// The model, unless an ask names another.
-    pub model: String,
-    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
-    pub read_timeout: Duration,
-}
+/// Anthropic.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "anthropic",
+    title: "Anthropic",
+    summary: "Anthropic",
+    kind: Kind::Service(Service {
+        credential: "anthropic-api-key",
+        key_variables: &["ANTHROPIC_API_KEY"],
+        key_doc: "The key of Anthropic's API.",
+        base_url: "https://api.anthropic.com",
+        path: "/v1/messages",
+        base_url_when: "For a proxy.",
+        model: "claude-haiku-4-5",
+        model_when: "To trade cost against quality.",
+        is_self_hosted: false,
+        servers: &[],
+    }),
+    build: |settings| Ok(Arc::new(Anthropic::new(settings)?)),
+};
 
 /// Anthropic's models.
 pub struct Anthropic {
@@ -52,7 +59,7 @@ struct Shared {
 
 impl Anthropic {
     /// Checks the settings and builds the client; nothing is sent.
-    pub fn new(settings: AnthropicSettings) -> Result<Self, ProviderError> {
+    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
         let mut url = http::base(&settings.base_url)?;
         let path = url.path().trim_end_matches('/').trim_end_matches("/messages");
         let path = format!("{}/v1/messages", path.trim_end_matches("/v1"));

@@ -1,10 +1,22 @@
 //! The provider that repeats the question: for smoke tests and measurements.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::descriptor::{Descriptor, Kind};
 use super::{Answering, Provider};
 use crate::model::conversation::{ChatRequest, Event, Finished};
+
+/// The echo.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "echo",
+    title: "echo",
+    summary: "The question, repeated",
+    kind: Kind::Echo,
+    build: |_| Ok(Arc::new(Echo)),
+};
 
 /// Answers `echo: <question>`, at once.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,7 +10,6 @@ mod request;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_openai::types::chat::ChatCompletionStreamOptions;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -18,6 +17,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::SecretString;
 
+use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 use super::failure::ProviderError;
 use super::prompt;
 use super::scrub::Scrubber;
@@ -25,18 +25,63 @@ use super::stream::answer_events;
 use super::{Answering, Provider, http};
 use crate::model::conversation::ChatRequest;
 
-/// What [`OpenAi`] needs to know.
-#[derive(Clone)]
-pub struct OpenAiSettings {
-    /// The key; local servers need none, and then no `Authorization` is sent.
-    pub api_key: Option<SecretString>,
-    /// Where the API begins, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
-    pub base_url: String,
-    /// The model, unless an ask names another.
-    pub model: String,
-    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
-    pub read_timeout: Duration,
-}
+/// Gemini's compatible address.
+const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
+
+/// OpenAI, and every server that speaks its language.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "openai",
+    title: "OpenAI",
+    summary: "OpenAI, or with --base-url any server that speaks its language",
+    kind: Kind::Service(Service {
+        credential: "openai-api-key",
+        key_variables: &["OPENAI_API_KEY"],
+        key_doc: "The key of the OpenAI-compatible server. Hosted services need one, servers of \
+                  your own may not. `GOOGLE_API_KEY` serves for Gemini, and chooses it when \
+                  nothing else is set.",
+        base_url: "https://api.openai.com/v1",
+        path: "/chat/completions",
+        base_url_when: "For Ollama, vLLM, llama.cpp, OpenRouter, Gemini or a proxy.",
+        model: "gpt-4.1-mini",
+        model_when: "To trade cost against quality, or to name the model of your own server.",
+        is_self_hosted: true,
+        servers: &[
+            Server {
+                name: "ollama",
+                other_name: None,
+                base_url: "http://127.0.0.1:11434/v1",
+                model: Some("llama3.2"),
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "gemini",
+                other_name: Some("google"),
+                base_url: GEMINI,
+                model: Some("gemini-flash-latest"),
+                needs_key: true,
+                key_variables: &["GOOGLE_API_KEY"],
+            },
+            Server {
+                name: "vllm",
+                other_name: None,
+                base_url: "http://127.0.0.1:8000/v1",
+                model: None,
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "openrouter",
+                other_name: None,
+                base_url: "https://openrouter.ai/api/v1",
+                model: Some("openrouter/auto"),
+                needs_key: true,
+                key_variables: &[],
+            },
+        ],
+    }),
+    build: |settings| Ok(Arc::new(OpenAi::new(settings)?)),
+};
 
 /// A server with OpenAI's chat completions.
 pub struct OpenAi {
@@ -57,7 +102,7 @@ struct Shared {
 
 impl OpenAi {
     /// Checks the settings and builds the client; nothing is sent.
-    pub fn new(settings: OpenAiSettings) -> Result<Self, ProviderError> {
+    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
         let mut url = http::base(&settings.base_url)?;
         // OpenAI refuses the old name for its newer models; most others know only the old one.
         let newer_bound = url.host_str() == Some("api.openai.com");
@@ -146,8 +191,7 @@ mod tests {
 
     fn provider(base_url: &str) -> OpenAi {
         let base_url = base_url.to_owned();
-        let (model, read_timeout) = ("m".to_owned(), Duration::from_secs(1));
-        OpenAi::new(OpenAiSettings { api_key: None, base_url, model, read_timeout }).unwrap()
+        OpenAi::new(ProviderSettings { base_url, ..ProviderSettings::default() }).unwrap()
     }
 
     #[test]
@@ -170,11 +214,10 @@ mod tests {
 
     #[test]
     fn a_key_that_no_header_can_hold_is_named_without_being_shown() {
-        let settings = OpenAiSettings {
+        let settings = ProviderSettings {
             api_key: Some(SecretString::from("sk-\nsecret")),
             base_url: "http://localhost/v1".to_owned(),
-            model: "m".to_owned(),
-            read_timeout: Duration::from_secs(1),
+            ..ProviderSettings::default()
         };
         let error = OpenAi::new(settings).unwrap_err();
         assert_eq!(

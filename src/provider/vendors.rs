@@ -1,10 +1,14 @@
 //! Both vendors against a server that misbehaves in every way seen so far.
 
+mod messages;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
+use super::openai::OpenAi;
 use super::*;
 use crate::model::conversation::{Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
@@ -13,11 +17,12 @@ const KEY: &str = "sk-secret-0123456789abcdef";
 const QUESTION: &str = "my cat is called Mittens the Third";
 
 fn openai_with(base_url: String, key: Option<&str>) -> OpenAi {
-    let settings = OpenAiSettings {
+    let settings = ProviderSettings {
         api_key: key.map(SecretString::from),
         base_url,
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     OpenAi::new(settings).unwrap()
 }
@@ -27,11 +32,12 @@ fn openai(server: &Fake) -> OpenAi {
 }
 
 fn anthropic(server: &Fake) -> Anthropic {
-    let settings = AnthropicSettings {
+    let settings = ProviderSettings {
         api_key: Some(SecretString::from(KEY)),
         base_url: server.url.clone(),
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     Anthropic::new(settings).unwrap()
 }
@@ -105,7 +111,7 @@ async fn openai_answers_in_every_spelling() {
             ok(&[r#"{"choices":[{"delta":null}],"error":null}"#, r#"{"choices":[]}"#, hi, stop]),
         ),
         (
-            "Hi you|End",
+            "Hi you{content}|End",
             ok(&[
                 hi,
                 r#"{"choices":[{"delta":{"content":[{"type":"text","text":" you"},{"type":"image"}]}}]}"#,
@@ -185,7 +191,7 @@ async fn anthropic_answers_in_every_spelling() {
     let table: Vec<(&str, Vec<u8>)> = vec![
         ("Hi|End", events(&[start, block, hi, &end, stop])),
         (
-            "Hi|End",
+            "(hm){event}Hi|End",
             events(&[start, r#"{"type":"ping"}"#, thinking, r#"{"type":"new_thing"}"#, hi, &end]),
         ),
         ("Hi|Length", events(&[start, hi, &delta("max_tokens"), stop])),

@@ -234,7 +234,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stdout.contains("1; the next start brings it to "), "{out:?}");
     assert_eq!(good(&path).schema, 1);
-    let newest = katana::store::newest_schema();
+    let newest = katana::store::file::newest_schema();
     let copy = format!("katana.db.before-v{newest}");
     let mut daemon = Daemon::start(&stage);
     daemon.says("the old one was kept under this name").await;
