@@ -13,9 +13,9 @@ mod descriptor;
 mod echo;
 mod error_body;
 mod failure;
-mod files;
 #[cfg(test)]
 mod fake;
+mod files;
 mod http;
 mod offline;
 mod openai;

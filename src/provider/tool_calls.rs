@@ -68,11 +68,13 @@ impl ToolCalls {
     /// The call that this piece belongs to, if it has begun.
     fn continued(&mut self, piece: &Piece<'_>) -> Option<&mut (Option<u64>, ToolCall)> {
         let fits = |call: &ToolCall| piece.name.is_empty() || piece.name == call.name;
-        let by_id = self.calls.iter().rposition(|(_, call)| {
-            !piece.id.is_empty() && call.id == piece.id && fits(call)
-        });
+        let by_id = self
+            .calls
+            .iter()
+            .rposition(|(_, call)| !piece.id.is_empty() && call.id == piece.id && fits(call));
         let at = by_id.or_else(|| {
-            let same = |(index, _): &(Option<u64>, _)| piece.index.is_none() || *index == piece.index;
+            let same =
+                |(index, _): &(Option<u64>, _)| piece.index.is_none() || *index == piece.index;
             let at = self.calls.iter().rposition(same)?;
             let (_, call) = &self.calls[at];
             let begins_another = if piece.id.is_empty() || call.id.is_empty() {
@@ -140,11 +142,14 @@ mod tests {
 
     #[test]
     fn every_way_of_sending_calls_is_understood() {
-        let usual = [(0, "a", "f", ""), (0, "", "", "{\"x\""), (0, "", "", ":1}"), (1, "b", "g", "{}")];
+        let usual =
+            [(0, "a", "f", ""), (0, "", "", "{\"x\""), (0, "", "", ":1}"), (1, "b", "g", "{}")];
         assert_eq!(calls(&usual), ["a f {\"x\":1}", "b g {}"]);
-        let all_zero = [(0, "a", "f", ""), (0, "", "", "{}"), (0, "b", "f", "{\"x\""), (0, "", "", ":1}")];
+        let all_zero =
+            [(0, "a", "f", ""), (0, "", "", "{}"), (0, "b", "f", "{\"x\""), (0, "", "", ":1}")];
         assert_eq!(calls(&all_zero), ["a f {}", "b f {\"x\":1}"]);
-        let mixed = [(0, "a", "f", ""), (0, "b", "g", ""), (0, "a", "", "{1}"), (0, "b", "", "{2}")];
+        let mixed =
+            [(0, "a", "f", ""), (0, "b", "g", ""), (0, "a", "", "{1}"), (0, "b", "", "{2}")];
         assert_eq!(calls(&mixed), ["a f {1}", "b g {2}"]);
         let no_ids = [(0, "", "f", "{}"), (0, "", "f", "{}"), (0, "", "g", "")];
         assert_eq!(calls(&no_ids), ["? f {}", "? f {}", "? g {}"]);

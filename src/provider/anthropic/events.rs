@@ -66,7 +66,9 @@ impl Events {
             }
             "tool_use" => {
                 // In a stream the block begins with an empty object, and its deltas follow.
-                let input = block.get("input").filter(|input| **input != Value::Object([].into_iter().collect()));
+                let input = block
+                    .get("input")
+                    .filter(|input| **input != Value::Object([].into_iter().collect()));
                 let arguments = arguments(input);
                 let (id, name) = (word("id"), word("name"));
                 self.calls.add(Piece { index, id, name, arguments: &arguments })?;

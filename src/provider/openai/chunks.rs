@@ -86,7 +86,8 @@ impl Chunks {
             events.push(Event::Unknown("tool_call"));
             return Ok(());
         };
-        let word = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let word =
+            |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         let (id, name) = (word(call.get("id")), word(function.get("name")));
         let arguments = arguments(function.get("arguments"));
         let index = call.get("index").and_then(Value::as_u64);

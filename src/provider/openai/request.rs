@@ -6,9 +6,8 @@ use async_openai::types::chat::{
     ChatCompletionRequestMessageContentPartImage, ChatCompletionRequestMessageContentPartText,
     ChatCompletionRequestSystemMessage, ChatCompletionRequestToolMessage,
     ChatCompletionRequestUserMessage, ChatCompletionRequestUserMessageContent,
-    ChatCompletionRequestUserMessageContentPart,
-    ChatCompletionTool, ChatCompletionTools, CreateChatCompletionRequest, FileObject, FunctionCall,
-    FunctionObject, ImageUrl,
+    ChatCompletionRequestUserMessageContentPart, ChatCompletionTool, ChatCompletionTools,
+    CreateChatCompletionRequest, FileObject, FunctionCall, FunctionObject, ImageUrl,
 };
 
 use crate::model::conversation::{ChatRequest, Content, Message, Role, Tool, ToolResult};
@@ -61,7 +60,10 @@ fn user(message: &Message) -> ChatCompletionRequestUserMessage {
             let file_data = Some(format!("data:application/pdf;base64,{base64}"));
             let file = FileObject { file_data, file_id: None, filename: Some(name.to_owned()) };
             let prompt_cache_breakpoint = None;
-            Part::File(ChatCompletionRequestMessageContentPartFile { file, prompt_cache_breakpoint })
+            Part::File(ChatCompletionRequestMessageContentPartFile {
+                file,
+                prompt_cache_breakpoint,
+            })
         }
     });
     ChatCompletionRequestUserMessageContent::from(parts.collect::<Vec<_>>()).into()

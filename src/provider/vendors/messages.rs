@@ -84,12 +84,12 @@ async fn files_calls_and_results_are_sent_as_the_vendors_document() {
         {"role": "user", "content": "Sure?"},
     ]);
     assert_eq!(without_nulls(&body["messages"]), expected);
-    let function = json!({"name": "look", "description": "Looks.", "parameters": {"type": "object"}});
+    let function =
+        json!({"name": "look", "description": "Looks.", "parameters": {"type": "object"}});
     assert_eq!(body["tools"], json!([{"type": "function", "function": function}]));
 
     let body = server.body(1);
-    let base64 =
-        |media_type| json!({"type": "base64", "media_type": media_type, "data": "YWJj"});
+    let base64 = |media_type| json!({"type": "base64", "media_type": media_type, "data": "YWJj"});
     let expected = json!([
         {"role": "user", "content": [
             text("What is this?"),
@@ -149,7 +149,9 @@ async fn openai_streams_reasoning_and_calls() {
         (
             "(hm)Hi|End",
             vec![
-                delta(r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#),
+                delta(
+                    r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#,
+                ),
                 hi.clone(),
                 ends("stop"),
             ],
@@ -158,7 +160,9 @@ async fn openai_streams_reasoning_and_calls() {
             "Hi[a look {\"x\":1}][b look {}]|ToolCalls",
             vec![
                 hi.clone(),
-                call(r#"{"index":0,"id":"a","type":"function","function":{"name":"look","arguments":""}}"#),
+                call(
+                    r#"{"index":0,"id":"a","type":"function","function":{"name":"look","arguments":""}}"#,
+                ),
                 call(r#"{"index":0,"function":{"arguments":"{\"x\""}}"#),
                 call(r#"{"index":0,"function":{"arguments":":1}"}}"#),
                 call(&format!(r#"{{"index":0,"id":"b",{look}}}"#)),
@@ -207,7 +211,8 @@ async fn anthropic_streams_reasoning_and_calls() {
         format!(r#"{{"type":"content_block_delta","index":{index},"delta":{delta}}}"#)
     };
     let end = r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"}}"#.to_owned();
-    let tool = |id: &str| format!(r#"{{"type":"tool_use","id":"{id}","name":"look","input":{{}}}}"#);
+    let tool =
+        |id: &str| format!(r#"{{"type":"tool_use","id":"{id}","name":"look","input":{{}}}}"#);
     let json = |text: &str| json!({"type": "input_json_delta", "partial_json": text}).to_string();
     let chunks = [
         begin(0, r#"{"type":"thinking","thinking":"","signature":""}"#),
