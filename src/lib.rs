@@ -14,6 +14,11 @@
 //! [`telegram`] and [`provider`] (the edges), [`commands`] and [`answer`] (thinking), [`pipeline`]
 //! (movement), [`supervise`] and [`web`] (watching and showing), [`app`] (where the parts meet).
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests may start and write what they want")
+)]
+
 pub mod model;
 pub mod observe;
 

@@ -92,7 +92,8 @@ impl Stage {
         self.tasks.failed().is_some()
     }
 
-    /// Stops gently; a signal hurries it. The folder is removed unless it is to be kept.
+    /// Shuts down gracefully; a signal stops it at once. The folder is removed unless it should be
+    /// kept.
     pub async fn stop(self, keep: bool, signals: &mut Signals) -> Farewell {
         let left = self.left().await;
         let broken = self.is_broken();
@@ -125,7 +126,7 @@ fn settings(args: &Args, sim: &Sim, state: &Path) -> Vec<(String, String)> {
         ("KATANA_OPENAI_BASE_URL", sim.openai_url()),
         ("KATANA_BOT_OWNERS", USER.to_string()),
         ("KATANA_BOT_ENVIRONMENT", "demo".to_owned()),
-        // The simulator has no limits to obey here, so nobody has to wait for them.
+        // The simulator has no limits to respect here, so there is nothing to wait for.
         ("KATANA_DELIVERY_PACE", "false".to_owned()),
         // Any free port: a bot may already have the usual one.
         ("KATANA_WEB_LISTEN", "127.0.0.1:0".to_owned()),
