@@ -261,7 +261,7 @@ impl AnswerEngine {
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
         };
-        stream::collect(pieces, words, cancel, bounds).await
+        stream::collect(pieces, words, cancel, bounds, &self.vitals).await
     }
 
     fn note(&self, collected: &Collected, took: Duration) {
