@@ -62,7 +62,7 @@ fn the_operations_page_lists_every_key_that_needs_a_restart() {
     let page = read(name);
     let (before, rest) = page.split_once(begin).expect("the mark at the beginning");
     let (_, after) = rest.split_once(end).expect("the mark at the end");
-    let table = katana::app::changes::restart_markdown();
+    let table = reference::restart_markdown();
     expect(name, &format!("{before}{begin}\n{table}\n{end}{after}"));
 }
 

@@ -160,7 +160,7 @@ fn entry(page: &mut Page, key: &Key) {
         (None, default) => format!(" = {}", default.replace('\n', " ")),
     };
     page.item(key.name(), &default);
-    page.text_of(&plain(key.doc));
+    page.text_of(&plain(&key.doc));
     if !key.when.is_empty() {
         page.paragraph_within(&format!("When to change it: {}", plain(key.when)));
     }

@@ -285,8 +285,8 @@ fn every_secret_has_its_credential() {
 /// What a key of the bot's configuration is by default.
 fn default(path: &str) -> String {
     let keys = katana::config::keys();
-    let key = keys.iter().find(|key| key.path == path).expect(path);
-    key.default.trim_matches('"').to_owned()
+    let key = keys.iter().find(|key| key.path() == path).expect(path);
+    key.default_toml().trim_matches('"').to_owned()
 }
 
 #[test]
