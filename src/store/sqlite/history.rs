@@ -35,7 +35,12 @@ macro_rules! remove_turns {
 }
 
 /// Stores a turn inside the running transaction.
-pub(super) fn insert(tx: &Connection, bot: i64, now: i64, turn: &NewTurn) -> Result<(), StoreError> {
+pub(super) fn insert(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    turn: &NewTurn,
+) -> Result<(), StoreError> {
     let ConversationId { chat, topic } = turn.conversation;
     let mut insert = tx.prepare_cached(
         "INSERT INTO messages (bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
@@ -45,8 +50,8 @@ pub(super) fn insert(tx: &Connection, bot: i64, now: i64, turn: &NewTurn) -> Res
     let mut number = None;
     for message in &turn.messages {
         let sender = (message.role == Role::User).then_some(turn.sender.0);
-        let content = serde_json::to_string(&message.content)
-            .map_err(|e| StoreError::row("messages", e))?;
+        let content =
+            serde_json::to_string(&message.content).map_err(|e| StoreError::row("messages", e))?;
         let role = role_word(message.role);
         insert.execute(params![bot, chat.0, topic, number, sender, role, content, now])?;
         number.get_or_insert(tx.last_insert_rowid());

@@ -188,10 +188,9 @@ fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<Open
          WHERE seq = ?1 AND done_ms IS NULL RETURNING chat_id, sender_id",
     )?;
     let done = done
-        .query_row(
-            params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body],
-            |r| Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? }),
-        )
+        .query_row(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body], |r| {
+            Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? })
+        })
         .optional()?;
     // Done before: storing its replies again would send them twice.
     let Some(asked) = done else { return Ok(Vec::new()) };
