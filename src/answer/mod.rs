@@ -11,6 +11,7 @@ mod window;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hygiene::Redactor;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
+    /// Knows what neither a question to a provider nor an answer may hold.
+    pub redactor: Redactor,
 }
 
 /// Answers questions.
@@ -188,7 +191,8 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
-                let mut text = text;
+                // The history keeps what was shown.
+                let mut text = self.settings.redactor.clean(text);
                 match finished.reason {
                     StopReason::Length => {
                         text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
@@ -236,10 +240,19 @@ impl AnswerEngine {
 
     fn retrieve(&self, text: &str) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        knowledge.search(text, self.settings.passages).unwrap_or_else(|e| {
+        let found = knowledge.search(text, self.settings.passages).unwrap_or_else(|e| {
             tracing::error!(error = chain(&e), "cannot search the knowledge folder");
             Vec::new()
-        })
+        });
+        // The operator may have put a key into a document by mistake.
+        let clean = |text| self.settings.redactor.clean(text);
+        let clean = |Passage { source, title, text, score }| Passage {
+            source: clean(source),
+            title: clean(title),
+            text: clean(text),
+            score,
+        };
+        found.into_iter().map(clean).collect()
     }
 
     async fn collect(

@@ -43,6 +43,8 @@ mod web;
 
 use std::collections::BTreeMap;
 
+use hygiene::Redactor;
+
 pub use answer::{Answer, Provider};
 pub use anthropic::Anthropic;
 pub use bot::{Access, Bot};
@@ -186,5 +188,10 @@ impl Config {
             self.web.admin_token.as_ref(),
         ];
         std::iter::once(&self.telegram.token).chain(keys.into_iter().flatten())
+    }
+
+    /// Knows every secret that is loaded.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets().map(Secret::expose))
     }
 }

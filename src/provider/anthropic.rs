@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
@@ -47,7 +48,7 @@ struct Shared {
     http: reqwest::Client,
     url: Url,
     headers: HeaderMap,
-    secrets: Arc<[SecretString]>,
+    redactor: Redactor,
 }
 
 impl Anthropic {
@@ -64,7 +65,7 @@ impl Anthropic {
         }
         let shared = Shared {
             http: http::client(settings.read_timeout)?,
-            secrets: http::secrets(settings.api_key, &url),
+            redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
         };
@@ -103,7 +104,7 @@ impl Shared {
             setting: "the request",
             problem: "it cannot be written as json",
         })?;
-        let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: prompt };
+        let scrubber = Scrubber { redactor: self.redactor.clone(), said: prompt };
         let (url, headers) = (self.url.clone(), self.headers.clone());
         let sent = http::post(&self.http, url, headers, body, &scrubber).await;
         let events = sent.map_err(|refused| refused.error)?;

@@ -167,12 +167,14 @@ fn message(outer: &Value, inner: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hygiene::Redactor;
+
     use super::*;
     use crate::model::conversation::ChatRequest;
     use crate::provider::prompt::compose;
 
     fn scrubber() -> Scrubber {
-        Scrubber { secrets: [].into(), said: compose(&ChatRequest::default()).into() }
+        Scrubber { redactor: Redactor::default(), said: compose(&ChatRequest::default()).into() }
     }
 
     #[test]

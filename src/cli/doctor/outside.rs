@@ -61,6 +61,7 @@ fn settings(config: &Config) -> Settings {
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: config.redactor(),
     }
 }
 
