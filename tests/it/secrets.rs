@@ -73,7 +73,7 @@ async fn a_key_in_a_models_words_reaches_nobody() {
         (format!("**The key** is {KEY}, and no more."), "The key is [secret], and no more."),
         (format!("It is {start}**{end}** and `{KEY}`."), "It is [secret] and [secret]."),
         (format!("```\nexport KEY={KEY}\n```"), "export KEY=[secret]"),
-        (format!("See [{start}](https://a.b)[{end}](https://a.b)"), "See [secret]"),
+        (format!("See [{start}](https://a.b)[{end}](https://a.b)"), "See [secret][secret]"),
         (format!("The token: {}", TOKEN.replace(':', "%3A")), "The token: [secret]"),
         (format!("{long}{KEY}"), "[secret]"),
     ] {
