@@ -1,6 +1,5 @@
 //! The composition root: the only place where concrete parts meet.
 
-pub mod changes;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -33,7 +32,7 @@ use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store, newest_schema};
+use crate::store::{Opening, Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -82,7 +81,7 @@ impl Prepared {
     /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
-        redactor.add(config.secrets().map(Secret::expose));
+        redactor.add(loaded.secrets().map(Secret::expose));
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
         let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
@@ -101,7 +100,7 @@ impl Prepared {
                 path = %kept.path.display(),
                 "the state file was brought from schema {} to {}; the old one was kept under this name",
                 kept.schema,
-                newest_schema()
+                file::newest_schema()
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
@@ -198,7 +197,7 @@ impl Prepared {
                 started_ms: clock.now_ms(),
             },
         );
-        let shared = Arc::new(Shared::new(
+        let shared = Shared::new(
             self.store,
             self.client,
             me,
@@ -208,8 +207,10 @@ impl Prepared {
             context,
             self.answerer,
             settings::stages(config, self.tuning.reconcile_after),
-        )?);
-        launch(&shared, &reloader, &self.report_hub)?;
+        )
+        .await?;
+        let shared = Arc::new(shared);
+        launch(&shared, &reloader, &self.report_hub).await?;
         drop(hold);
         Ok(Some((shared, claim_code)))
     }
@@ -326,7 +327,7 @@ impl App {
     }
 }
 
-fn launch(
+async fn launch(
     shared: &Arc<Shared>,
     reloader: &Arc<Reloader>,
     report_hub: &ReportHub,
@@ -341,7 +342,7 @@ fn launch(
         owners: Arc::clone(&owners),
     });
     let tasks = shared.tasks.clone();
-    looping(shared, Loop::Deliver, Deliver::new(delivery.clone())?.run());
+    looping(shared, Loop::Deliver, Deliver::new(delivery.clone()).await?.run());
     looping(shared, Loop::Dispatcher, async move {
         chats.run().await;
         delivery.close();

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
-use crate::store::{BackupError, StoreError};
+use crate::store::{BackupError, StoreError, StoreErrorKind};
 use crate::{systemd, web};
 
 /// Exit codes of sysexits(3), as the unit expects them.
@@ -217,9 +217,9 @@ fn say(text: &str) {
 }
 
 fn of_store(e: &StoreError) -> u8 {
-    match e {
-        StoreError::InUse { .. } => exit::TEMPFAIL,
-        StoreError::Schema { .. } => exit::CONFIG,
+    match e.kind() {
+        StoreErrorKind::InUse => exit::TEMPFAIL,
+        StoreErrorKind::Schema => exit::CONFIG,
         _ => exit::UNAVAILABLE,
     }
 }
@@ -240,7 +240,7 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (backup::code(backup), Some(backup.hint()))
     } else if let Some(web) = e.downcast_ref::<web::WebError>() {
         (exit::UNAVAILABLE, Some(web.hint()))
-    } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
+    } else if e.downcast_ref::<crate::knowledge::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
         (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))

@@ -77,14 +77,15 @@ impl Stage {
     }
 
     /// Whether nothing waits to be thought about or sent.
-    pub fn is_idle(&self) -> bool {
-        self.left() == 0
+    pub async fn is_idle(&self) -> bool {
+        self.left().await == 0
     }
 
-    fn left(&self) -> u64 {
+    async fn left(&self) -> u64 {
         let store = &self.app.shared().store;
         let depth = |(count, _)| count;
-        store.inbox_depth().map_or(1, depth) + store.outbox_depth().map_or(1, depth)
+        let inbox = store.inbox_depth().await.map_or(1, depth);
+        inbox + store.outbox_depth().await.map_or(1, depth)
     }
 
     /// Whether a task of the bot panicked.
@@ -92,9 +93,10 @@ impl Stage {
         self.tasks.failed().is_some()
     }
 
-    /// Stops gently; a signal hurries it. The folder is removed unless it is to be kept.
+    /// Shuts down gracefully; a signal stops it at once. The folder is removed unless it should be
+    /// kept.
     pub async fn stop(self, keep: bool, signals: &mut Signals) -> Farewell {
-        let left = self.left();
+        let left = self.left().await;
         let broken = self.is_broken();
         let gentle = tokio::select! {
             gentle = self.app.stop(GRACE) => gentle,
@@ -125,7 +127,7 @@ fn settings(args: &Args, sim: &Sim, state: &Path) -> Vec<(String, String)> {
         ("KATANA_OPENAI_BASE_URL", sim.openai_url()),
         ("KATANA_BOT_OWNERS", USER.to_string()),
         ("KATANA_BOT_ENVIRONMENT", "demo".to_owned()),
-        // The simulator has no limits to obey here, so nobody has to wait for them.
+        // The simulator has no limits to respect here, so there is nothing to wait for.
         ("KATANA_DELIVERY_PACE", "false".to_owned()),
         // Any free port: a bot may already have the usual one.
         ("KATANA_WEB_LISTEN", "127.0.0.1:0".to_owned()),

@@ -7,12 +7,11 @@ use hygiene::Redactor;
 use secrecy::SecretString;
 
 use crate::commands::Rules;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProviderSection};
+use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{
-    Anthropic, AnthropicSettings, Echo, Offline, OpenAi, OpenAiSettings, Provider,
-};
-use crate::store::{Keep, Knowledge};
+use crate::provider::{Kind, Provider, ProviderSettings};
+use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
@@ -83,28 +82,18 @@ pub(crate) fn provider(
     config: &Config,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let secret = |s: &config::Secret| SecretString::from(s.expose());
-    let read_timeout =
-        Duration::from_secs(config.answer.first_token_timeout_s.max(config.answer.timeout_s));
-    Ok(match config.answer.provider {
-        config::Provider::Echo => Arc::new(Echo),
-        config::Provider::Offline => {
-            let topics = knowledge.map(|k| k.titles().to_vec()).unwrap_or_default();
-            Arc::new(Offline::with_topics(topics))
-        }
-        config::Provider::OpenAi => Arc::new(OpenAi::new(OpenAiSettings {
-            api_key: config.openai.api_key.as_ref().map(secret),
-            base_url: config.openai.base_url.clone(),
-            model: config.openai.model.clone(),
-            read_timeout,
-        })?),
-        config::Provider::Anthropic => Arc::new(Anthropic::new(AnthropicSettings {
-            api_key: config.anthropic.api_key.as_ref().map(secret),
-            base_url: config.anthropic.base_url.clone(),
-            model: config.anthropic.model.clone(),
-            read_timeout,
-        })?),
-    })
+    let section = config.chosen();
+    let text = |field: fn(&ProviderSection) -> &String| section.map(field).cloned();
+    let key = section.and_then(|section| section.api_key.as_ref());
+    Ok((config.answer.provider.build)(ProviderSettings {
+        api_key: key.map(|key| SecretString::from(key.expose())),
+        base_url: text(|section| &section.base_url).unwrap_or_default(),
+        model: text(|section| &section.model).unwrap_or_default(),
+        read_timeout: Duration::from_secs(
+            config.answer.first_token_timeout_s.max(config.answer.timeout_s),
+        ),
+        topics: knowledge.map(|k| k.titles().to_vec()).unwrap_or_default(),
+    })?)
 }
 
 /// Reads the knowledge folder, or the built-in pages where those answer.
@@ -112,7 +101,7 @@ pub(crate) fn provider(
 /// # Errors
 /// When the folder cannot be read.
 pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let offline = config.answer.provider == config::Provider::Offline;
+    let offline = matches!(config.answer.provider.kind, Kind::Documents);
     let Some(dir) = &config.knowledge.dir else {
         let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
         return Ok(built_in.map(Arc::new));

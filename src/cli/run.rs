@@ -23,7 +23,7 @@ use crate::systemd;
 /// names, for SIGHUP.
 pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
-    let redactor = config.redactor();
+    let redactor = loaded.redactor();
     logging::begin(sink(config), config.log.level.as_str(), redactor.clone());
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);

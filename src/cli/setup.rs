@@ -16,7 +16,7 @@ mod instance;
 mod provider;
 mod service;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,8 +29,9 @@ use self::ask::Person;
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
 use super::{Stop, endpoint, exit, say, style};
-use crate::config::{Config, Problems, Secret, Sources};
+use crate::config::{Config, Key, Problems, Secret, Sources, keys};
 use crate::model::failure::chain;
+use crate::provider::services;
 use crate::telegram::{Client, Identity, Settings};
 
 pub(super) use self::answers::SetupArgs as Args;
@@ -59,9 +60,9 @@ impl Target {
         };
         let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
         let mut sources = Sources::from_process(file);
-        let config = sources.file.clone().unwrap_or_else(|| config.into());
+        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
         if matches!(config.try_exists(), Ok(false)) {
-            sources.file = None;
+            sources.files.clear();
         }
         for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
             let folder = format!("{top}/{unit}");
@@ -80,9 +81,8 @@ impl Target {
     }
 
     /// The credentials of the bot itself.
-    fn own(&self) -> [Name; 4] {
-        let own = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
-        own.map(|id| self.name(id))
+    fn own(&self) -> Vec<Name> {
+        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
     }
 }
 
@@ -92,7 +92,7 @@ struct Plan {
     /// Secrets to keep.
     secrets: Vec<(Name, Secret)>,
     /// Keys for the bot's configuration.
-    keys: Vec<(&'static str, String)>,
+    keys: Vec<(String, String)>,
     /// A channel for the checker's.
     channel: Option<String>,
 }
@@ -123,7 +123,7 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     // Last: only now no unit is given the old forms any more.
     old.iter().try_for_each(|path| credential_store::remove(path))?;
     let started = service::start(args, &target, changed, &credential_store, &runtime)?;
-    end(&target, identity.as_ref(), own, started);
+    runtime.block_on(end(&target, identity.as_ref(), own, started));
     // Last: a mail server that is away must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
@@ -132,12 +132,16 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
 /// Whether the configuration is good, apart from what setup is for. With a bad one, a default would
 /// stand in, and the token would go to another server than somebody wrote.
 fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
-    const SECRETS: [&str; 3] = ["telegram.token", "openai.api_key", "anthropic.api_key"];
+    let of_a_provider = |key: &str, name: &str| {
+        services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
+    };
     let mut problems = Config::examine(&target.sources).problems;
     problems.0.retain(|problem| match problem.key.as_str() {
         // Missing or wrong, unless the file holds it, where it must not be.
-        key if SECRETS.contains(&key) => problem.message.contains("in the configuration file"),
-        "openai.model" | "anthropic.model" => args.model.is_none(),
+        key if key == "telegram.token" || of_a_provider(key, ".api_key") => {
+            problem.message.contains("in the configuration file")
+        }
+        key if of_a_provider(key, ".model") => args.model.is_none(),
         _ => true,
     });
     if problems.0.is_empty() { Ok(()) } else { Err(problems) }
@@ -279,7 +283,12 @@ fn apply(
 }
 
 /// Tells how to go on.
-fn end(target: &Target, identity: Option<&Identity>, bot: Option<i64>, started: service::Started) {
+async fn end(
+    target: &Target,
+    identity: Option<&Identity>,
+    bot: Option<i64>,
+    started: service::Started,
+) {
     let link = identity.map(|i| format!("https://t.me/{}", i.username));
     let mut text = match started {
         service::Started::Ready => format!("{} runs.\n", target.unit),
@@ -294,7 +303,9 @@ fn end(target: &Target, identity: Option<&Identity>, bot: Option<i64>, started: 
     let config = Config::examine(&target.sources).loaded.config;
     match (bot, started) {
         _ if !config.bot.owners.is_empty() => {}
-        (Some(bot), _) => text.push_str(&service::ownership(&config.store.path, bot, started)),
+        (Some(bot), _) => {
+            text.push_str(&service::ownership(&config.store.path, bot, started).await);
+        }
         (None, _) => {
             text.push_str(
                 "Who owns the bot: `katana-bot users list`; a claim code is in its log.\n",

@@ -7,6 +7,8 @@
 //! | update | one thing Telegram told us (Bot API `Update`), in our own small shape |
 //! | inbox | updates on disk that were accepted; each is *new* until it is *done* |
 //! | question | a text that a provider is asked to answer |
+//! | message | one thing said in a conversation: text, files, tool calls or their results |
+//! | turn | a question with everything that answers it, the work of tools included |
 //! | exchange | one question with its answer, as kept in the history |
 //! | reply | what thinking (commands, answers) returns; it becomes one or more parts |
 //! | part | one Telegram message of a reply, at most 4,096 UTF-16 units |
@@ -23,5 +25,4 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod reply;
-pub mod swap;
 pub mod text;

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
 use super::clock::Clock;
 use super::dependency::DependencyHealth;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
 use super::liveness::{Liveness, Loop, Overdue};
 use crate::model::limits;
-use crate::model::swap::Swap;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub struct Vitals {
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
     pub pending: AtomicI64,
     /// What the supervisor thinks of all this.
-    pub verdict: Swap<Verdict>,
+    pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
@@ -182,7 +183,7 @@ impl Vitals {
             updates_stuck: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
-            verdict: Swap::default(),
+            verdict: ArcSwap::default(),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),
             timings: Mutex::default(),

@@ -171,10 +171,9 @@ mod tests {
 
     use super::*;
     use crate::model::conversation::ChatRequest;
-    use crate::provider::prompt::compose;
 
     fn scrubber() -> Scrubber {
-        Scrubber { redactor: Redactor::default(), said: compose(&ChatRequest::default()).into() }
+        Scrubber { redactor: Redactor::default(), said: ChatRequest::default().into() }
     }
 
     #[test]

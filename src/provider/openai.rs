@@ -4,43 +4,84 @@
 //! The request is typed by async-openai; the answer is read leniently, because hardly a server
 //! sends just what the vendor's types promise. Why its client is not used: docs/decisions/0005.
 
+mod chunks;
+mod request;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use async_openai::types::chat::{
-    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage,
-    ChatCompletionRequestSystemMessage, ChatCompletionRequestUserMessage,
-    ChatCompletionStreamOptions, CreateChatCompletionRequest,
-};
+use async_openai::types::chat::ChatCompletionStreamOptions;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use secrecy::SecretString;
-use serde_json::Value;
 
-use super::error_body::ErrorBody;
+use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 use super::failure::ProviderError;
-use super::prompt::{self, Prompt, Speaker};
+use super::prompt;
 use super::scrub::Scrubber;
-use super::stream::{Dialect, Step, answer_events, count, json};
+use super::stream::answer_events;
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
+use crate::model::conversation::ChatRequest;
 
-/// What [`OpenAi`] needs to know.
-#[derive(Clone)]
-pub struct OpenAiSettings {
-    /// The key; local servers need none, and then no `Authorization` is sent.
-    pub api_key: Option<SecretString>,
-    /// Where the API begins, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
-    pub base_url: String,
-    /// The model, unless an ask names another.
-    pub model: String,
-    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
-    pub read_timeout: Duration,
-}
+/// Gemini's compatible address.
+const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
+
+/// OpenAI, and every server that speaks its language.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "openai",
+    title: "OpenAI",
+    summary: "OpenAI, or with --base-url any server that speaks its language",
+    kind: Kind::Service(Service {
+        credential: "openai-api-key",
+        key_variables: &["OPENAI_API_KEY"],
+        key_doc: "The key of the OpenAI-compatible server. Hosted services need one, servers of \
+                  your own may not. `GOOGLE_API_KEY` serves for Gemini, and chooses it when \
+                  nothing else is set.",
+        base_url: "https://api.openai.com/v1",
+        path: "/chat/completions",
+        base_url_when: "For Ollama, vLLM, llama.cpp, OpenRouter, Gemini or a proxy.",
+        model: "gpt-4.1-mini",
+        model_when: "To trade cost against quality, or to name the model of your own server.",
+        is_self_hosted: true,
+        servers: &[
+            Server {
+                name: "ollama",
+                other_name: None,
+                base_url: "http://127.0.0.1:11434/v1",
+                model: Some("llama3.2"),
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "gemini",
+                other_name: Some("google"),
+                base_url: GEMINI,
+                model: Some("gemini-flash-latest"),
+                needs_key: true,
+                key_variables: &["GOOGLE_API_KEY"],
+            },
+            Server {
+                name: "vllm",
+                other_name: None,
+                base_url: "http://127.0.0.1:8000/v1",
+                model: None,
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "openrouter",
+                other_name: None,
+                base_url: "https://openrouter.ai/api/v1",
+                model: Some("openrouter/auto"),
+                needs_key: true,
+                key_variables: &[],
+            },
+        ],
+    }),
+    build: |settings| Ok(Arc::new(OpenAi::new(settings)?)),
+};
 
 /// A server with OpenAI's chat completions.
 pub struct OpenAi {
@@ -61,7 +102,7 @@ struct Shared {
 
 impl OpenAi {
     /// Checks the settings and builds the client; nothing is sent.
-    pub fn new(settings: OpenAiSettings) -> Result<Self, ProviderError> {
+    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
         let mut url = http::base(&settings.base_url)?;
         // OpenAI refuses the old name for its newer models; most others know only the old one.
         let newer_bound = url.host_str() == Some("api.openai.com");
@@ -103,15 +144,15 @@ impl Provider for OpenAi {
     fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(&ask, model).await }).try_flatten().boxed()
+        stream::once(async move { shared.answer(ask, model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: &ChatRequest, model: String) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
         let scrubber = Scrubber { redactor: self.redactor.clone(), said: Arc::clone(&prompt) };
-        let mut request = request(&prompt, model);
+        let mut request = request::request(&prompt, model);
         loop {
             let bare = self.no_stream_options.load(Ordering::Relaxed);
             let newer = self.newer_bound.load(Ordering::Relaxed);
@@ -119,7 +160,7 @@ impl Shared {
                 include_usage: Some(true),
                 include_obfuscation: None,
             });
-            bound(&mut request, ask.max_output_tokens, newer);
+            request::bound(&mut request, prompt.max_output_tokens, newer);
             let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
                 setting: "the request",
                 problem: "it cannot be written as json",
@@ -127,7 +168,7 @@ impl Shared {
             let (url, headers) = (self.url.clone(), self.headers.clone());
             let refused = match http::post(&self.http, url, headers, body, &scrubber).await {
                 Ok(events) => {
-                    return Ok(answer_events(events, Chunks::new(scrubber)));
+                    return Ok(answer_events(events, chunks::Chunks::new(scrubber)));
                 }
                 Err(refused) => refused,
             };
@@ -144,128 +185,13 @@ impl Shared {
     }
 }
 
-fn request(prompt: &Prompt, model: String) -> CreateChatCompletionRequest {
-    let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
-    if !prompt.system.is_empty() {
-        messages.push(ChatCompletionRequestSystemMessage::from(prompt.system.as_str()).into());
-    }
-    messages.extend(prompt.turns.iter().map(|turn| {
-        let text = turn.text.as_str();
-        match turn.speaker {
-            Speaker::User => ChatCompletionRequestUserMessage::from(text).into(),
-            Speaker::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
-        }
-    }));
-    CreateChatCompletionRequest {
-        model,
-        messages,
-        stream: Some(true),
-        ..CreateChatCompletionRequest::default()
-    }
-}
-
-#[expect(deprecated, reason = "max_tokens is the only name that most servers know")]
-fn bound(request: &mut CreateChatCompletionRequest, tokens: u32, newer: bool) {
-    let tokens = Some(tokens).filter(|tokens| *tokens > 0);
-    (request.max_completion_tokens, request.max_tokens) =
-        if newer { (tokens, None) } else { (None, tokens) };
-}
-
-/// Reads `chat.completion.chunk`, and `chat.completion` from servers that do not stream.
-struct Chunks {
-    scrubber: Scrubber,
-    reason: Option<StopReason>,
-    refused: bool,
-    usage: Option<Usage>,
-    model: Option<String>,
-}
-
-impl Chunks {
-    fn new(scrubber: Scrubber) -> Self {
-        Self { scrubber, reason: None, refused: false, usage: None, model: None }
-    }
-}
-
-impl Dialect for Chunks {
-    fn event(&mut self, data: &str) -> Result<Step, ProviderError> {
-        if data.trim() == "[DONE]" {
-            return Ok(Step::Over);
-        }
-        let chunk = json(data)?;
-        if let Some(error_body) = ErrorBody::within(&chunk) {
-            return Err(error_body.in_stream(&self.scrubber));
-        }
-        if !chunk.is_object() {
-            return Err(ProviderError::Garbage { what: "an event that is no completion" });
-        }
-        if let Some(model) = chunk.get("model").and_then(Value::as_str) {
-            self.model.get_or_insert_with(|| model.to_owned());
-        }
-        if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
-            let tokens = |name| count(usage.get(name)).unwrap_or_default();
-            let input_tokens = tokens("prompt_tokens");
-            let output_tokens = tokens("completion_tokens");
-            self.usage = Some(Usage { input_tokens, output_tokens });
-        }
-        let Some(choice) = chunk.get("choices").and_then(|choices| choices.get(0)) else {
-            return Ok(Step::Text(String::new()));
-        };
-        let said = choice.get("delta").or_else(|| choice.get("message"));
-        let mut text = said.and_then(|said| said.get("content")).map(content).unwrap_or_default();
-        if let Some(refusal) = said.and_then(|said| said.get("refusal")).and_then(Value::as_str) {
-            self.refused |= !refusal.is_empty();
-            text.push_str(refusal);
-        }
-        match choice.get("finish_reason").and_then(Value::as_str) {
-            None | Some("") => {}
-            // OpenRouter, when the server behind it failed.
-            Some("error") => return Err(ErrorBody::default().in_stream(&self.scrubber)),
-            Some(reason) => self.reason = Some(stop_reason(reason)),
-        }
-        Ok(Step::Text(text))
-    }
-
-    fn finished(&self) -> Option<Finished> {
-        let reason = match self.reason? {
-            StopReason::End if self.refused => StopReason::Filtered,
-            reason => reason,
-        };
-        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
-    }
-}
-
-/// Text of a `content`: a string, null, or parts of which some are text.
-fn content(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(content).collect(),
-        Value::Object(part) => match part.get("text") {
-            Some(Value::String(text)) => text.clone(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    }
-}
-
-fn stop_reason(word: &str) -> StopReason {
-    let word = word.to_ascii_lowercase();
-    match word.as_str() {
-        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => StopReason::End,
-        "length" | "max_tokens" | "model_length" => StopReason::Length,
-        // Gemini adds what was found: `content_filter: PROHIBITED_CONTENT`.
-        _ if word.starts_with("content_filter") || word == "safety" => StopReason::Filtered,
-        _ => StopReason::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn provider(base_url: &str) -> OpenAi {
         let base_url = base_url.to_owned();
-        let (model, read_timeout) = ("m".to_owned(), Duration::from_secs(1));
-        OpenAi::new(OpenAiSettings { api_key: None, base_url, model, read_timeout }).unwrap()
+        OpenAi::new(ProviderSettings { base_url, ..ProviderSettings::default() }).unwrap()
     }
 
     #[test]
@@ -288,11 +214,10 @@ mod tests {
 
     #[test]
     fn a_key_that_no_header_can_hold_is_named_without_being_shown() {
-        let settings = OpenAiSettings {
+        let settings = ProviderSettings {
             api_key: Some(SecretString::from("sk-\nsecret")),
             base_url: "http://localhost/v1".to_owned(),
-            model: "m".to_owned(),
-            read_timeout: Duration::from_secs(1),
+            ..ProviderSettings::default()
         };
         let error = OpenAi::new(settings).unwrap_err();
         assert_eq!(

@@ -8,7 +8,7 @@ use hygiene::Redactor;
 use hygiene::line::one_line;
 
 use super::failure::DETAIL_CHARS;
-use super::prompt::Prompt;
+use crate::model::conversation::{ChatRequest, Content};
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
 const READ_CHARS: usize = 2000;
@@ -23,15 +23,21 @@ pub(super) struct Scrubber {
     /// Knows keys and passwords.
     pub redactor: Redactor,
     /// What was said in this conversation, and the instructions.
-    pub said: Arc<Prompt>,
+    pub said: Arc<ChatRequest>,
 }
 
 impl Scrubber {
     /// One line without secrets and without anything that was said, at most [`DETAIL_CHARS`].
     pub(super) fn clean(&self, text: &str) -> String {
         let mut text = self.redactor.clean(one_line(text, READ_CHARS));
-        let turns = self.said.turns.iter().map(|turn| &turn.text);
-        for said in turns.chain([&self.said.system]) {
+        let pieces = self.said.messages.iter().flat_map(|message| &message.content);
+        let words = pieces.filter_map(|piece| match piece {
+            Content::Text { text } => Some(text),
+            Content::ToolCall(call) => Some(&call.arguments),
+            Content::ToolResult(result) => Some(&result.content),
+            Content::Image(file) | Content::Document(file) => file.name.as_ref(),
+        });
+        for said in words.chain([&self.said.system]) {
             text = hide(&text, &one_line(said, said.len()), SAID_RUN, SAID_WHOLE, "[text]");
         }
         one_line(&text, DETAIL_CHARS)
@@ -69,13 +75,13 @@ fn hide(text: &str, hidden: &str, run: usize, whole: usize, mark: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::prompt::{Speaker, Turn};
+    use crate::model::conversation::Message;
 
     fn clean(text: &str) -> String {
         let redactor = Redactor::new(["sk-proj-a1B2c3D4e5"]);
-        let turn = |text: &str| Turn { speaker: Speaker::User, text: text.to_owned() };
-        let turns = vec![turn("my password is\nswordfish and nobody knows"), turn("hi")];
-        let said = Arc::new(Prompt { system: "pin1".to_owned(), turns });
+        let messages = ["my password is\nswordfish and nobody knows", "hi"].map(Message::user);
+        let (system, messages) = ("pin1".to_owned(), messages.to_vec());
+        let said = Arc::new(ChatRequest { system, messages, ..ChatRequest::default() });
         Scrubber { redactor, said }.clean(text)
     }
 

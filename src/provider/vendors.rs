@@ -1,23 +1,28 @@
 //! Both vendors against a server that misbehaves in every way seen so far.
 
+mod messages;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
+use super::openai::OpenAi;
 use super::*;
-use crate::model::conversation::{Exchange, Finished, Passage, StopReason, Usage};
+use crate::model::conversation::{Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
 const KEY: &str = "sk-secret-0123456789abcdef";
 const QUESTION: &str = "my cat is called Mittens the Third";
 
 fn openai_with(base_url: String, key: Option<&str>) -> OpenAi {
-    let settings = OpenAiSettings {
+    let settings = ProviderSettings {
         api_key: key.map(SecretString::from),
         base_url,
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     OpenAi::new(settings).unwrap()
 }
@@ -27,17 +32,18 @@ fn openai(server: &Fake) -> OpenAi {
 }
 
 fn anthropic(server: &Fake) -> Anthropic {
-    let settings = AnthropicSettings {
+    let settings = ProviderSettings {
         api_key: Some(SecretString::from(KEY)),
         base_url: server.url.clone(),
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     Anthropic::new(settings).unwrap()
 }
 
 fn ask() -> ChatRequest {
-    ChatRequest { question: QUESTION.to_owned(), max_output_tokens: 50, ..ChatRequest::default() }
+    ChatRequest { max_output_tokens: 50, ..ChatRequest::of(QUESTION) }
 }
 
 /// Every way in which any HTTP server can fail; both vendors must tell them alike.
@@ -105,7 +111,7 @@ async fn openai_answers_in_every_spelling() {
             ok(&[r#"{"choices":[{"delta":null}],"error":null}"#, r#"{"choices":[]}"#, hi, stop]),
         ),
         (
-            "Hi you|End",
+            "Hi you{content}|End",
             ok(&[
                 hi,
                 r#"{"choices":[{"delta":{"content":[{"type":"text","text":" you"},{"type":"image"}]}}]}"#,
@@ -185,7 +191,7 @@ async fn anthropic_answers_in_every_spelling() {
     let table: Vec<(&str, Vec<u8>)> = vec![
         ("Hi|End", events(&[start, block, hi, &end, stop])),
         (
-            "Hi|End",
+            "(hm){event}Hi|End",
             events(&[start, r#"{"type":"ping"}"#, thinking, r#"{"type":"new_thing"}"#, hi, &end]),
         ),
         ("Hi|Length", events(&[start, hi, &delta("max_tokens"), stop])),
@@ -311,10 +317,10 @@ async fn what_is_sent_is_what_the_vendors_document() {
         text: "Cats have three names.".to_owned(),
         score: 1.0,
     };
-    let earlier = Exchange { question: "a".to_owned(), answer: "b\n".to_owned() };
+    let mut messages = vec![Message::user("a"), Message::assistant("b\n")];
+    messages.extend(ask().messages);
     let (system, model) = ("Be brief.".to_owned(), Some("m2".to_owned()));
-    let ask =
-        ChatRequest { system, model, history: vec![earlier], passages: vec![passage], ..ask() };
+    let ask = ChatRequest { system, model, messages, passages: vec![passage], ..ask() };
     let server = Fake::answering(events(&[])).await;
     read(openai(&server).answer(ask.clone())).await.1.unwrap_err();
     read(anthropic(&server).answer(ask)).await.1.unwrap_err();

@@ -61,6 +61,13 @@ pub struct Supervisor {
     redactor: Redactor,
 }
 
+/// What waits in the store; `None` when it could not be asked.
+struct Depths {
+    inbox: Option<(u64, Option<i64>)>,
+    outbox: Option<(u64, Option<i64>)>,
+    outbox_chats: u64,
+}
+
 impl Supervisor {
     /// Nothing was looked at yet.
     pub fn new(
@@ -107,8 +114,9 @@ impl Supervisor {
             }
             self.vitals.tick(Loop::Supervise, self.every);
             // It asks the disk, which may be dead; that must not hold a thread of the runtime.
+            let depths = self.depths().await;
             self = apart(move || {
-                let report = self.step();
+                let report = self.step(depths);
                 self.pulse.write(&report);
                 self
             })
@@ -131,8 +139,17 @@ impl Supervisor {
         }
     }
 
-    /// One look at everything; the report hangs on the board.
-    pub fn step(&mut self) -> Arc<Report> {
+    /// What waits in the store.
+    async fn depths(&self) -> Depths {
+        Depths {
+            inbox: self.store.inbox_depth().await.ok(),
+            outbox: self.store.outbox_depth().await.ok(),
+            outbox_chats: self.store.outbox_chats().await.unwrap_or_default(),
+        }
+    }
+
+    /// One look at everything else; the report hangs on the board.
+    fn step(&mut self, depths: Depths) -> Arc<Report> {
         if let Some(thresholds) = &*self.report_hub.thresholds() {
             self.judge.set_thresholds(thresholds.clone());
         }
@@ -140,9 +157,9 @@ impl Supervisor {
         let reading = self.gauge.read(
             &self.vitals,
             Told {
-                inbox: self.store.inbox_depth().ok(),
-                outbox: self.store.outbox_depth().ok(),
-                outbox_chats: self.store.outbox_chats().unwrap_or_default(),
+                inbox: depths.inbox,
+                outbox: depths.outbox,
+                outbox_chats: depths.outbox_chats,
                 unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
@@ -155,7 +172,7 @@ impl Supervisor {
             finding.text = self.redactor.clean(std::mem::take(&mut finding.text));
         }
         self.tell_changes();
-        self.vitals.verdict.set(verdict.clone());
+        self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
         let phase = self.report_hub.phase();
         self.report_hub.hang(Report { sequence: self.sequence, phase, reading, verdict });
@@ -199,6 +216,7 @@ impl Supervisor {
 }
 
 /// Runs what may block. A panic in there is one of the task that waits for it.
+#[expect(clippy::disallowed_methods, reason = "a dead disk must not hold a thread of the runtime")]
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

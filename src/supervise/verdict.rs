@@ -161,7 +161,7 @@ fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let lasted = span(lasted);
     let text = match class {
         "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
-        "commit" | "disk_full" | "sqlite" | "open" | "row" | "closed" => {
+        "busy" | "corrupt" | "disk_full" | "io" | "open" | "row" | "closed" => {
             format!("what polls brought could not be stored for {lasted} ({class})")
         }
         "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),

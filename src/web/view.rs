@@ -40,7 +40,7 @@ impl Stand {
         let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
         let bound = *report_every * 3 + limits::REPORT_SLACK;
         let stale = u128::from(report_age_ms) > bound.as_millis();
-        let about = about.get();
+        let about = about.load_full();
         View { about, vitals, report, now_ms, report_age_ms, stale }
     }
 }

@@ -130,7 +130,7 @@ async fn a_key_that_a_reload_brings_is_kept_secret_and_so_is_the_old_one() {
     let replied = stage.ask(OWNER, &format!("/model {next}")).await;
     assert!(replied.contains("[secret]") && !replied.contains(next), "{replied}");
     assert_clean(&stage, &[TOKEN, KEY, next]);
-    let kept = stage.store().history(ChatId(5), 10).expect("the history can be read");
+    let kept = stage.store().history(ChatId(5), 10).await.expect("the history can be read");
     assert!(format!("{kept:?}").contains("[secret]"), "{kept:?}");
     stage.end().await;
 }

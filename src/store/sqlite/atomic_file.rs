@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::backup_failure::BackupError;
-use super::failure::StoreError;
-use super::open::sibling;
 use super::ownership;
+use super::paths::{sibling, sync_folder};
+use crate::store::backup_failure::BackupError;
+use crate::store::failure::StoreError;
 
 /// An empty file of mode 0600, locked; removed when dropped before it was published.
 pub(super) struct AtomicFile {
@@ -104,10 +104,7 @@ impl AtomicFile {
     fn still_there(&self, to: &Path) -> Result<(), BackupError> {
         match ownership::is_at(&self.file, &self.path) {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                let (path, why) = (self.path.clone(), "somebody exchanged it meanwhile");
-                Err(StoreError::Obstacle { path, why }.into())
-            }
+            Ok(false) => Err(StoreError::obstacle(&self.path, "it was exchanged meanwhile").into()),
             Err(source) => Err(BackupError::Write { path: to.to_owned(), source }),
         }
     }
@@ -167,16 +164,6 @@ fn lock(file: &File, to: &Path) -> Result<(), BackupError> {
 fn remove_logs(path: &Path) {
     for suffix in ["-journal", "-wal", "-shm"] {
         let _ = std::fs::remove_file(sibling(path, suffix));
-    }
-}
-
-/// Makes the names in the folder of `path` survive a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match File::open(folder)?.sync_all() {
-        // Some network and FAT file systems know no such thing.
-        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        done => done,
     }
 }
 

@@ -7,70 +7,66 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::Store;
 use super::atomic_file::{AtomicFile, reading};
-use super::backup_failure::BackupError;
-use super::contents::{CheckLevel, Contents, examine};
-use super::failure::StoreError;
-use super::open::{self, sibling};
-use super::ownership;
+use super::contents::{self, CheckLevel};
+use super::paths::sibling;
+use super::{open, ownership};
+use crate::store::backup_failure::BackupError;
+use crate::store::failure::StoreError;
+use crate::store::upkeep::Contents;
 
-impl Store {
-    /// Writes everything that is committed in the state file `state` at this moment to the new
-    /// file `to` (mode 0600, without a log beside it), verifies it and says what is in it.
-    /// `overwrite` allows to replace a file; of a link, the file that it leads to.
-    ///
-    /// # Errors
-    /// When it cannot be read or written, or is damaged; then `to` is as it was.
-    pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
-        let to = &target(to)?;
-        refuse(state, to, overwrite)?;
-        let conn = of_state(state)?;
-        let atomic_file = AtomicFile::take(sibling(to, ".partial"), to, None)?;
-        atomic_file.fill(&conn, state, to)?;
-        let contents = examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
-        // Somebody may have taken the name meanwhile.
-        refuse(state, to, overwrite)?;
-        target(to)?;
-        atomic_file.publish(to)?;
-        Ok(contents)
-    }
+/// Writes everything that is committed in the state file `state` at this moment to the new
+/// file `to` (mode 0600, without a log beside it), verifies it and says what is in it.
+/// `overwrite` allows to replace a file; of a link, the file that it leads to.
+///
+/// # Errors
+/// When it cannot be read or written, or is damaged; then `to` is as it was.
+pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
+    let to = &target(to)?;
+    refuse(state, to, overwrite)?;
+    let conn = of_state(state)?;
+    let atomic_file = AtomicFile::take(sibling(to, ".partial"), to, None)?;
+    atomic_file.fill(&conn, state, to)?;
+    let contents = contents::examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
+    // Somebody may have taken the name meanwhile.
+    refuse(state, to, overwrite)?;
+    target(to)?;
+    atomic_file.publish(to)?;
+    Ok(contents)
+}
 
-    /// The same, written to a stream. The copy lies beside the state file meanwhile: the stream
-    /// begins when it was verified.
-    ///
-    /// # Errors
-    /// As [`Store::backup`]; what was written to the stream then is useless.
-    pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
-        let conn = of_state(state)?;
-        let name = sibling(state, ".outgoing");
-        let atomic_file = AtomicFile::take(name.clone(), &name, None)?;
-        atomic_file.fill(&conn, state, &name)?;
-        let contents = examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
-        let mut file = atomic_file.file();
-        file.rewind().map_err(|source| BackupError::Read { path: name, source })?;
-        let piped = io::copy(&mut file, to).and_then(|_| to.flush());
-        let fail = |source| BackupError::Write { path: "standard output".into(), source };
-        piped.map(|()| contents).map_err(fail)
-    }
+/// The same, written to a stream. The copy lies beside the state file meanwhile: the stream
+/// begins when it was verified.
+///
+/// # Errors
+/// As [`backup`]; what was written to the stream then is useless.
+pub fn backup_to(state: &Path, to: &mut impl Write) -> Result<Contents, BackupError> {
+    let conn = of_state(state)?;
+    let name = sibling(state, ".outgoing");
+    let atomic_file = AtomicFile::take(name.clone(), &name, None)?;
+    atomic_file.fill(&conn, state, &name)?;
+    let contents = contents::examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
+    let mut file = atomic_file.file();
+    file.rewind().map_err(|source| BackupError::Read { path: name, source })?;
+    let piped = io::copy(&mut file, to).and_then(|_| to.flush());
+    let fail = |source| BackupError::Write { path: "standard output".into(), source };
+    piped.map(|()| contents).map_err(fail)
+}
 
-    /// Verifies a backup and says what is in it.
-    ///
-    /// # Errors
-    /// When it cannot be read, is damaged, of a newer version, or something else.
-    pub fn examine_backup(file: &Path) -> Result<Contents, BackupError> {
-        examine(&reading(file)?, file, CheckLevel::Whole)
-    }
+/// Verifies a backup and says what is in it.
+///
+/// # Errors
+/// When it cannot be read, is damaged, of a newer version, or something else.
+pub fn examine(file: &Path) -> Result<Contents, BackupError> {
+    contents::examine(&reading(file)?, file, CheckLevel::Whole)
 }
 
 fn of_state(state: &Path) -> Result<Connection, BackupError> {
     ownership::refuse_strange_link(state)?;
-    let fail = |source| StoreError::Open { path: state.to_owned(), source };
     if std::fs::metadata(state).is_ok_and(|about| !about.is_file()) {
-        let why = "it is no regular file";
-        return Err(StoreError::Obstacle { path: state.to_owned(), why }.into());
+        return Err(StoreError::obstacle(state, "it is not a regular file").into());
     }
-    std::fs::File::open(state).map_err(fail)?;
+    std::fs::File::open(state).map_err(|source| StoreError::open(state, source))?;
     Ok(open::connect_reading(state)?)
 }
 

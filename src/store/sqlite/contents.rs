@@ -8,37 +8,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::backup_failure::BackupError;
-use super::{inspect, schema};
+use super::columns::is_open;
+use super::schema;
+use crate::model::access::Role;
 use crate::model::ids::BotId;
-
-/// What a good file holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
-    /// Size of the file.
-    pub bytes: u64,
-    /// The last migration that was applied.
-    pub schema: u32,
-    /// Every bot that has state in it.
-    pub bots: Vec<BotContents>,
-}
-
-/// What a file holds of one bot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BotContents {
-    /// Which bot.
-    pub bot: BotId,
-    /// Owners and members.
-    pub people: u64,
-    /// Questions with their answers.
-    pub exchanges: u64,
-    /// Updates that were accepted and not worked on yet.
-    pub waiting: u64,
-    /// Parts of replies that were not sent yet.
-    pub unsent: u64,
-    /// When the newest update was accepted, in milliseconds since the Unix epoch.
-    pub newest_ms: Option<i64>,
-}
+use crate::store::backup_failure::BackupError;
+use crate::store::upkeep::{BotContents, Contents};
 
 /// How thoroughly to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +42,7 @@ pub(super) fn examine(
     if verdict != "ok" {
         return Err(BackupError::damaged(named, verdict));
     }
-    let version = inspect::schema(conn)?;
+    let version = schema::version(conn)?;
     fits(conn, named, version)?;
     let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes = conn.query_row(pages, [], |r| r.get(0)).map_err(fail)?;
@@ -114,16 +89,18 @@ fn columns(conn: &Connection) -> rusqlite::Result<BTreeSet<(String, Option<Strin
 }
 
 fn count(conn: &Connection) -> rusqlite::Result<Vec<BotContents>> {
-    let mut rows = conn.prepare(
+    let mut rows = conn.prepare(concat!(
         "SELECT bot_id,
-           (SELECT count(*) FROM users u WHERE u.bot_id = b.bot_id AND u.role <> 'stranger'),
+           (SELECT count(*) FROM users u WHERE u.bot_id = b.bot_id AND u.role <> ?1),
            (SELECT count(*) FROM exchanges e WHERE e.bot_id = b.bot_id),
            (SELECT count(*) FROM inbox i WHERE i.bot_id = b.bot_id AND i.done_ms IS NULL),
-           (SELECT count(*) FROM outbox o WHERE o.bot_id = b.bot_id AND o.state < 2),
+           (SELECT count(*) FROM outbox o WHERE o.bot_id = b.bot_id AND ",
+        is_open!(),
+        "),
            (SELECT max(received_ms) FROM inbox i WHERE i.bot_id = b.bot_id)
-         FROM bots b ORDER BY bot_id",
-    )?;
-    let rows = rows.query_map([], |r| {
+         FROM bots b ORDER BY bot_id"
+    ))?;
+    let rows = rows.query_map([Role::Stranger.as_str()], |r| {
         Ok(BotContents {
             bot: BotId(r.get(0)?),
             people: r.get(1)?,

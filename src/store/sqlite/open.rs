@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::failure::StoreError;
-use super::pre_migration_backup::{self, PreMigrationBackup};
-use super::{ownership, schema};
+use super::paths::{folder, sibling};
+use super::{ownership, pre_migration_backup, schema};
+use crate::store::failure::{StoreError, StoreErrorKind};
+use crate::store::upkeep::PreMigrationBackup;
 
 /// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
 /// checked when a fault was noticed while running.
@@ -29,8 +30,8 @@ pub(super) struct Opened {
 /// The file itself, whatever links lead to it, so that two ways to it meet at one lock. The folder
 /// is created.
 pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
-    let fail = |source| StoreError::Open { path: path.to_owned(), source };
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fail = |source| StoreError::open(path, source);
+    let folder = folder(path);
     // Conversations, and the claim code of a bot without an owner: nobody else's business.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
     if let Ok(file) = path.canonicalize() {
@@ -43,7 +44,7 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 /// Takes the lock that makes a process the only one to work on `path`.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = sibling(path, ".lock");
-    let fail = |source| StoreError::Open { path: name.clone(), source };
+    let fail = |source| StoreError::open(&name, source);
     if let Some(about) = ownership::there(&name).map_err(fail)? {
         ownership::check(&name, &about, Some(path))?;
     }
@@ -54,8 +55,11 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::Open { path: path.to_owned(), source }),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("the state file {} is in use by another katana-bot", path.display());
+            Err(StoreError::new(StoreErrorKind::InUse, what))
+        }
+        Err(TryLockError::Error(source)) => Err(StoreError::open(path, source)),
     }
 }
 
@@ -83,10 +87,8 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
     if !fresh && (small || suspect.exists()) {
         let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
         if verdict != "ok" {
-            return Err(StoreError::Sqlite(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-                Some(verdict),
-            )));
+            let what = "the state file is damaged";
+            return Err(StoreError::new(StoreErrorKind::Corrupt, what).because(verdict));
         }
         let _ = std::fs::remove_file(suspect);
     }
@@ -105,12 +107,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
         .write(true)
         .mode(0o600)
         .open(path)
-        .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        .map_err(|source| StoreError::open(path, source))?;
     let conn = Connection::open(path).map_err(|e| match e.sqlite_error_code() {
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => {
-            StoreError::Open { path: path.to_owned(), source: std::io::Error::other(e.to_string()) }
+            StoreError::open(path, std::io::Error::other(e.to_string()))
         }
-        _ => StoreError::Sqlite(e),
+        _ => e.into(),
     })?;
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
@@ -121,7 +123,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Statements stay prepared. Without the stability guarantee of the query planner, SQLite plans a
-/// statement anew for each value bound to a range or a limit, which costs more than running it.
+/// statement again for each value bound to a range or a limit, which costs more than running it.
 fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(64);
@@ -149,16 +151,9 @@ fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
         let from = sibling(path, suffix);
         if from.exists() {
             std::fs::rename(&from, sibling(&aside, suffix))
-                .map_err(|source| StoreError::Open { path: from, source })?;
+                .map_err(|source| StoreError::open(&from, source))?;
         }
     }
     let _ = std::fs::remove_file(sibling(path, ".suspect"));
     Ok(aside)
-}
-
-/// `path` with `suffix` after its whole name.
-pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::failure::StoreError;
-use super::open::sibling;
+use super::paths::{folder, sibling};
+use crate::store::failure::StoreError;
 
 /// The user this process works as.
 pub(super) fn me() -> u32 {
@@ -37,7 +37,7 @@ pub(super) fn there(path: &Path) -> io::Result<Option<Metadata>> {
 /// Whether `about` tells of a file at `path` that may be used. `state` is the state file, if its
 /// owner may have written it, too.
 pub(super) fn check(path: &Path, about: &Metadata, state: Option<&Path>) -> Result<(), StoreError> {
-    let refuse = |why| Err(StoreError::Obstacle { path: path.to_owned(), why });
+    let refuse = |why| Err(StoreError::obstacle(path, why));
     let kind = about.file_type();
     if kind.is_symlink() {
         return refuse("it is a symbolic link");
@@ -62,10 +62,9 @@ pub(super) fn refuse_strange_link(path: &Path) -> Result<(), StoreError> {
         std::fs::symlink_metadata(path).is_ok_and(|at| at.is_symlink() && at.uid() != 0)
     };
     match path.ancestors().find(strange) {
-        Some(link) if me() == 0 => Err(StoreError::Obstacle {
-            path: link.to_owned(),
-            why: "it is a symbolic link of another user",
-        }),
+        Some(link) if me() == 0 => {
+            Err(StoreError::obstacle(link, "it is a symbolic link of another user"))
+        }
         _ => Ok(()),
     }
 }
@@ -76,10 +75,10 @@ pub(super) fn refuse_strange_journal(path: &Path) -> Result<(), StoreError> {
     let journal = sibling(path, "-journal");
     let is_there = !matches!(there(&journal), Ok(None));
     match me() == 0 && is_foreign(path) && is_there {
-        true => Err(StoreError::Obstacle {
-            path: journal,
-            why: "it is a rollback journal, which Katana never makes",
-        }),
+        true => {
+            let why = "it is a rollback journal, which Katana never makes";
+            Err(StoreError::obstacle(&journal, why))
+        }
         false => Ok(()),
     }
 }
@@ -91,11 +90,6 @@ pub(super) fn is_foreign(path: &Path) -> bool {
 
 fn folder_owner(path: &Path) -> Option<u32> {
     std::fs::metadata(folder(path)).ok().map(|about| about.uid())
-}
-
-/// The folder that `path` names a file in.
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// `path` with no link in its folder.

@@ -10,9 +10,10 @@ use rusqlite::Connection;
 
 use super::atomic_file::AtomicFile;
 use super::contents::{CheckLevel, examine};
-use super::failure::StoreError;
-use super::open::sibling;
-use super::{inspect, schema};
+use super::paths::sibling;
+use super::{failure, schema};
+use crate::store::failure::StoreError;
+use crate::store::upkeep::PreMigrationBackup;
 
 /// Copies that stay. Who goes back further than three schemas has a backup of their own.
 const KEPT: usize = 3;
@@ -22,21 +23,12 @@ const DAYS: i64 = 30;
 
 const MARK: &str = ".before-v";
 
-/// A copy of a file of an older schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreMigrationBackup {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its schema.
-    pub schema: u32,
-}
-
 /// Keeps a copy if the file is about to be migrated.
 pub(super) fn keep(
     conn: &Connection,
     path: &Path,
 ) -> Result<Option<PreMigrationBackup>, StoreError> {
-    let (schema, newest) = (inspect::schema(conn)?, schema::newest());
+    let (schema, newest) = (schema::version(conn)?, schema::newest());
     if schema == 0 || schema >= newest {
         return Ok(None);
     }
@@ -47,7 +39,7 @@ pub(super) fn keep(
         examine(&atomic_file.read()?, path, CheckLevel::Quick)?;
         atomic_file.publish(&copy)
     };
-    write().map_err(|e| StoreError::Keep { path: path.to_owned(), source: Box::new(e) })?;
+    write().map_err(|e| failure::copy(path, e))?;
     Ok(Some(PreMigrationBackup { path: copy, schema }))
 }
 

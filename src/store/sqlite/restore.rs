@@ -9,65 +9,52 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Store;
-use super::atomic_file::{AtomicFile, reading, refuse_special, sync_folder};
-use super::backup_failure::BackupError;
-use super::contents::{CheckLevel, Contents, examine};
-use super::failure::StoreError;
-use super::open::{self, sibling};
-use super::ownership;
+use super::atomic_file::{AtomicFile, reading, refuse_special};
+use super::contents::{CheckLevel, examine};
+use super::paths::{folder, sibling, sync_folder};
+use super::{open, ownership};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
+use crate::store::backup_failure::BackupError;
+use crate::store::failure::StoreError;
+use crate::store::upkeep::Restored;
 
 /// Between the state file's name and the time at which it was replaced.
 const KEPT: &str = ".before-restore-";
 
-/// What a restore did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Restored {
-    /// What the state file holds now.
-    pub contents: Contents,
-    /// Where the state file is.
-    pub path: PathBuf,
-    /// Where the old one was put, if there was one.
-    pub kept: Option<PathBuf>,
-}
-
-impl Store {
-    /// Makes a copy of the backup `from` the state file `path`. With `bot`, the backup has to hold
-    /// state of that bot. A file of an older schema is migrated by the next start.
-    ///
-    /// # Errors
-    /// When a daemon holds the file, or the backup is not good: then nothing was changed.
-    pub fn restore(
-        path: &Path,
-        from: &Path,
-        bot: Option<BotId>,
-        clock: &Clock,
-    ) -> Result<Restored, BackupError> {
-        refuse_special(from)?;
-        ownership::refuse_strange_link(path)?;
-        let path = open::real(path)?;
-        let owner = owner(&path)?;
-        let lock = open::lock(&path)?;
-        let fail = |source| BackupError::Write { path: path.clone(), source };
-        ownership::give(&lock, owner).map_err(fail)?;
-        let backup = reading(from)?;
-        let atomic_file = AtomicFile::take(sibling(&path, ".restoring"), &path, Some(&path))?;
-        atomic_file.fill(&backup, from, &path)?;
-        drop(backup);
-        let contents = examine(&atomic_file.read()?, from, CheckLevel::Whole)?;
-        if let Some(bot) = bot.filter(|bot| contents.bots.iter().all(|b| b.bot != *bot)) {
-            let found = contents.bots.iter().map(|b| b.bot).collect();
-            return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
-        }
-        atomic_file.file().sync_all().map_err(fail)?;
-        ownership::give(atomic_file.file(), owner).map_err(fail)?;
-        let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
-        atomic_file.publish(&path)?;
-        let _ = std::fs::remove_file(sibling(&path, ".suspect"));
-        Ok(Restored { contents, path, kept })
+/// Makes a copy of the backup `from` the state file `path`. With `bot`, the backup has to hold
+/// state of that bot. A file of an older schema is migrated by the next start.
+///
+/// # Errors
+/// When a daemon holds the file, or the backup is not good: then nothing was changed.
+pub fn restore(
+    path: &Path,
+    from: &Path,
+    bot: Option<BotId>,
+    clock: &Clock,
+) -> Result<Restored, BackupError> {
+    refuse_special(from)?;
+    ownership::refuse_strange_link(path)?;
+    let path = open::real(path)?;
+    let owner = owner(&path)?;
+    let lock = open::lock(&path)?;
+    let fail = |source| BackupError::Write { path: path.clone(), source };
+    ownership::give(&lock, owner).map_err(fail)?;
+    let backup = reading(from)?;
+    let atomic_file = AtomicFile::take(sibling(&path, ".restoring"), &path, Some(&path))?;
+    atomic_file.fill(&backup, from, &path)?;
+    drop(backup);
+    let contents = examine(&atomic_file.read()?, from, CheckLevel::Whole)?;
+    if let Some(bot) = bot.filter(|bot| contents.bots.iter().all(|b| b.bot != *bot)) {
+        let found = contents.bots.iter().map(|b| b.bot).collect();
+        return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
     }
+    atomic_file.file().sync_all().map_err(fail)?;
+    ownership::give(atomic_file.file(), owner).map_err(fail)?;
+    let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
+    atomic_file.publish(&path)?;
+    let _ = std::fs::remove_file(sibling(&path, ".suspect"));
+    Ok(Restored { contents, path, kept })
 }
 
 /// Whom the state file belongs to: root restores, but another user runs the bot.
@@ -75,10 +62,10 @@ fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
     let about = match std::fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => {
             let why = "it is no regular file";
-            return Err(StoreError::Obstacle { path: path.to_owned(), why });
+            return Err(StoreError::obstacle(path, why));
         }
         Ok(about) => Some(about),
-        Err(_) => std::fs::metadata(ownership::folder(path)).ok(),
+        Err(_) => std::fs::metadata(folder(path)).ok(),
     };
     Ok(about.map(|about| (about.uid(), about.gid())))
 }
@@ -118,7 +105,7 @@ pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
     let Some(state) = ownership::there(path)? else { return Ok(()) };
     let start = format!("{}{KEPT}", path.file_name().unwrap_or_default().to_string_lossy());
     let mut found = false;
-    for entry in std::fs::read_dir(ownership::folder(path))? {
+    for entry in std::fs::read_dir(folder(path))? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(&start) {
             continue;

@@ -2,48 +2,21 @@
 
 use rusqlite::params;
 
-use super::{Store, StoreError, pre_migration_backup};
+use super::columns::is_open;
+use super::db::Sqlite;
+use super::pre_migration_backup;
+use crate::model::access::Role;
 use crate::model::limits;
-
-/// How long things are kept.
-#[derive(Clone, Copy, Debug)]
-pub struct Keep {
-    /// Exchanges, in days; 0 keeps them for ever.
-    pub history_days: u64,
-    /// Done updates and settled parts, in days.
-    pub done_days: u64,
-}
-
-/// Rows removed in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Exchanges.
-    pub exchanges: usize,
-    /// Done updates.
-    pub updates: usize,
-    /// Settled parts.
-    pub parts: usize,
-}
-
-impl Swept {
-    /// Whether there may be more to remove.
-    pub fn is_full(self) -> bool {
-        [self.exchanges, self.updates, self.parts].contains(&limits::RETENTION_BATCH)
-    }
-}
+use crate::store::failure::StoreError;
+use crate::store::upkeep::{Keep, Swept};
 
 /// A stranger's request is remembered for at least this long.
 const STRANGER_DAYS: u64 = 30;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-impl Store {
-    /// Removes one small batch of everything that is older than `keep` says, also of bots whose
-    /// token is no longer used here.
-    ///
-    /// # Errors
-    /// When the commit fails; then nothing was removed.
-    pub async fn sweep(&self, keep: Keep) -> Result<Swept, StoreError> {
+impl Sqlite {
+    pub(in crate::store) async fn sweep(&self, keep: Keep) -> Result<Swept, StoreError> {
         let now = self.now_ms();
         pre_migration_backup::sweep(self.path(), now);
         let before = move |days: u64| {
@@ -67,16 +40,23 @@ impl Store {
                 before(keep.done_days),
             )?;
             swept.parts = remove(
-                "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
-                   WHERE state >= 2 AND created_ms < ?1 ORDER BY id LIMIT ?2)",
+                concat!(
+                    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE NOT ",
+                    is_open!(),
+                    " AND created_ms < ?1 ORDER BY id LIMIT ?2)"
+                ),
                 before(keep.done_days),
             )?;
             // Strangers who never came back; their next message makes them new strangers.
-            remove(
+            tx.prepare_cached(
                 "DELETE FROM users WHERE (bot_id, user_id) IN (SELECT bot_id, user_id FROM users
-                   WHERE role = 'stranger' AND since_ms < ?1 LIMIT ?2)",
+                   WHERE role = ?3 AND since_ms < ?1 LIMIT ?2)",
+            )?
+            .execute(params![
                 before(keep.done_days.max(STRANGER_DAYS)),
-            )?;
+                limits::RETENTION_BATCH,
+                Role::Stranger.as_str()
+            ])?;
             Ok(swept)
         })
         .await

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
-use super::failure::StoreError;
+use super::failure;
+use crate::store::failure::StoreError;
 
 mod embedded {
     refinery::embed_migrations!("src/store/sqlite/migrations");
@@ -15,15 +16,23 @@ mod embedded {
 /// # Errors
 /// When the file was written by a newer version, or an applied migration was changed since.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    embedded::migrations::runner()
-        .set_grouped(true)
-        .run(conn)
-        .map_err(|source| StoreError::Schema { path: path.to_owned(), source: Box::new(source) })?;
+    let runner = embedded::migrations::runner().set_grouped(true);
+    runner.run(conn).map_err(|e| failure::schema(path, e))?;
     Ok(())
 }
 
 /// Where applied migrations are recorded.
 pub(super) const HISTORY: &str = "refinery_schema_history";
+
+/// The last migration that was applied; 0 when none was.
+pub(super) fn version(conn: &Connection) -> Result<u32, StoreError> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    if conn.query_row(table, [HISTORY], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(conn.query_row(newest, [], |r| r.get(0))?)
+}
 
 /// Whether each migration that the file has is one of ours, unchanged.
 pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
@@ -52,10 +61,7 @@ pub(super) fn example(version: u32) -> Result<Connection, StoreError> {
     let mut conn = Connection::open_in_memory()?;
     let target = refinery::Target::Version(i32::try_from(version).unwrap_or(i32::MAX));
     let runner = embedded::migrations::runner().set_target(target);
-    runner.run(&mut conn).map_err(|source| StoreError::Schema {
-        path: ":memory:".into(),
-        source: Box::new(source),
-    })?;
+    runner.run(&mut conn).map_err(|e| failure::schema(Path::new(":memory:"), e))?;
     Ok(conn)
 }
 

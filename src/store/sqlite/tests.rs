@@ -1,11 +1,14 @@
 //! The store on real files in a temporary folder.
 
-use super::*;
+use super::db::Sqlite;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
+use crate::model::ids::BotId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
+use crate::observe::clock::Clock;
+use crate::store::*;
 
 fn text(id: i64, chat: i64) -> Update {
     let event = UpdateEvent::Message(Incoming {
@@ -28,7 +31,7 @@ fn part(chat: i64, text: &str) -> NewPart {
 fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
     Finish {
         seq,
-        outcome: "answered",
+        outcome: UpdateOutcome::Answered,
         keep_body: false,
         effects: Vec::new(),
         exchange: None,
@@ -53,10 +56,10 @@ async fn updates_survive_and_are_stored_once() {
     drop(store);
 
     let store = open_in(&dir, 1);
-    assert_eq!(store.next_offset().unwrap(), 4);
-    let queued = store.new_updates(InboxSeq(0), 10).unwrap();
+    assert_eq!(store.next_offset().await.unwrap(), 4);
+    let queued = store.new_updates(InboxSeq(0), 10).await.unwrap();
     assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3]);
-    let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).unwrap();
+    let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).await.unwrap();
     assert_eq!(of_five.len(), 2);
 }
 
@@ -68,10 +71,10 @@ async fn another_token_never_meets_the_old_offset() {
     store.close().await;
     drop(store);
     let store = open_in(&dir, 2);
-    assert_eq!(store.next_offset().unwrap(), 0);
-    assert!(store.new_updates(InboxSeq(0), 10).unwrap().is_empty());
+    assert_eq!(store.next_offset().await.unwrap(), 0);
+    assert!(store.new_updates(InboxSeq(0), 10).await.unwrap().is_empty());
     store.accept(vec![text(1, 5)], 2).await.unwrap();
-    assert_eq!(store.new_updates(InboxSeq(0), 10).unwrap().len(), 1);
+    assert_eq!(store.new_updates(InboxSeq(0), 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -79,19 +82,19 @@ async fn update_done_only_with_its_replies() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
     store.accept(vec![text(1, 5)], 2).await.unwrap();
-    let seq = store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+    let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
     let mut both = finish(seq, vec![part(5, "one"), part(5, "two")]);
     both.first_attempt = Some(MessageId(77));
     let parts = store.finish(both.clone()).await.unwrap();
     assert_eq!(parts.len(), 2);
     assert!(matches!(parts[0].state, PartState::Sending { id_before: MessageId(77), .. }));
     assert_eq!(parts[1].state, PartState::Due);
-    assert!(store.new_updates(InboxSeq(0), 1).unwrap().is_empty());
-    assert_eq!(store.parts_in_doubt().unwrap(), parts[..1]);
-    assert_eq!(store.due_parts(ChatId(5), 10).unwrap(), parts[1..]);
-    assert_eq!(store.open_chats().unwrap(), [ChatId(5)]);
+    assert!(store.new_updates(InboxSeq(0), 1).await.unwrap().is_empty());
+    assert_eq!(store.parts_in_doubt().await.unwrap(), parts[..1]);
+    assert_eq!(store.due_parts(ChatId(5), 10).await.unwrap(), parts[1..]);
+    assert_eq!(store.open_chats().await.unwrap(), [ChatId(5)]);
     assert!(store.finish(both).await.unwrap().is_empty(), "finishing twice must not send twice");
-    assert_eq!(store.outbox_depth().unwrap().0, 2);
+    assert_eq!(store.outbox_depth().await.unwrap().0, 2);
 }
 
 #[tokio::test]
@@ -104,23 +107,26 @@ async fn settled_parts_are_gone_and_due_ones_come_back() {
     store.mark_sending(stored[0].id, MessageId(9)).await.unwrap();
     let rows = vec![
         DeliveryRecord { id: stored[0].id, outcome: DeliveryOutcome::Sent(MessageId(10)) },
-        DeliveryRecord { id: stored[1].id, outcome: DeliveryOutcome::Dropped("blocked") },
+        DeliveryRecord {
+            id: stored[1].id,
+            outcome: DeliveryOutcome::Dropped(DeliveryReason::ShutOut),
+        },
         DeliveryRecord {
             id: stored[2].id,
-            outcome: DeliveryOutcome::Retry { due_ms: 5, reason: "429" },
+            outcome: DeliveryOutcome::Retry { due_ms: 5, reason: DeliveryReason::Failed("429") },
         },
     ];
     store.record_delivery(rows, Vec::new()).await.unwrap();
-    let open = store.due_parts(ChatId(5), 10).unwrap();
+    let open = store.due_parts(ChatId(5), 10).await.unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
-    assert_eq!(store.recent_sent_ids(10).unwrap(), [(ChatId(5), MessageId(10))]);
+    assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(10))]);
 }
 
 #[tokio::test]
 async fn one_failing_write_takes_no_other_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open_in(&dir, 1);
+    let store = Sqlite::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
     let bad = store.write(|tx| {
         tx.execute("UPDATE bots SET next_offset = 99", [])?;
         tx.execute("SELECT nonsense FROM nowhere", [])?;
@@ -130,7 +136,7 @@ async fn one_failing_write_takes_no_other_with_it() {
     let (bad, good) = tokio::join!(bad, good);
     assert!(bad.is_err());
     assert_eq!(good.unwrap().stored, 1);
-    assert_eq!(store.next_offset().unwrap(), 2);
+    assert_eq!(store.next_offset().await.unwrap(), 2);
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open_in(&dir, 1);
     let second = Store::open(&dir.path().join("katana.db"), BotId(1), Clock::system());
-    assert!(matches!(second.err(), Some(StoreError::InUse { .. })));
+    assert_eq!(second.err().map(|e| e.kind()), Some(StoreErrorKind::InUse));
 }
 
 #[tokio::test]
@@ -170,7 +176,7 @@ async fn a_file_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("katana.db");
     drop(open_in(&dir, 1));
-    let conn = Connection::open(&path).unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute(
         "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
          VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
@@ -179,7 +185,7 @@ async fn a_file_of_a_newer_version_is_refused() {
     .unwrap();
     drop(conn);
     let refused = Store::open(&path, BotId(1), Clock::system());
-    assert!(matches!(refused.err(), Some(StoreError::Schema { .. })));
+    assert_eq!(refused.err().map(|e| e.kind()), Some(StoreErrorKind::Schema));
 }
 
 #[tokio::test]
@@ -199,14 +205,14 @@ async fn people_are_offered_codes_approved_and_removed() {
     let offer = Effect::OfferCode { person: bob, code: "EEEE-FFFF".into(), at_ms: 1_000_000 };
     store.apply(vec![Effect::Claim(ann), offer]).await.unwrap();
     assert_eq!(store.opening("x".into()).await.unwrap(), Opening::Owned);
-    let bob = store.user_by_code("EEEE-FFFF").unwrap().unwrap();
+    let bob = store.user_by_code("EEEE-FFFF").await.unwrap().unwrap();
     assert_eq!(bob.role, Role::Stranger);
     store.apply(vec![Effect::Approve(UserId(2))]).await.unwrap();
-    assert_eq!(store.user(UserId(2)).unwrap().unwrap().role, Role::Member);
-    assert!(store.user_by_code("EEEE-FFFF").unwrap().is_none(), "a code is good once");
+    assert_eq!(store.user(UserId(2)).await.unwrap().unwrap().role, Role::Member);
+    assert!(store.user_by_code("EEEE-FFFF").await.unwrap().is_none(), "a code is good once");
     store.apply(vec![Effect::Remove(UserId(2))]).await.unwrap();
-    assert!(store.user(UserId(2)).unwrap().is_none());
-    assert_eq!(store.users().unwrap()[0].role, Role::Owner);
+    assert!(store.user(UserId(2)).await.unwrap().is_none());
+    assert_eq!(store.users().await.unwrap()[0].role, Role::Owner);
 }
 
 #[tokio::test]
@@ -221,5 +227,5 @@ async fn old_rows_are_swept_and_open_ones_stay() {
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
     assert_eq!(swept, Swept { exchanges: 0, updates: 1, parts: 1 });
-    assert_eq!(store.inbox_depth().unwrap().0, 1);
+    assert_eq!(store.inbox_depth().await.unwrap().0, 1);
 }

@@ -2,27 +2,31 @@
 //!
 //! Invariant: a caller gets its answer only after the commit that holds its write is on disk.
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::failure::StoreError;
+use super::failure::kind_of;
 use crate::model::limits;
 use crate::observe::histogram::Histogram;
+use crate::store::failure::{StoreError, StoreErrorKind};
 
 /// Sends writes to the thread that owns the writing connection.
 #[derive(Clone, Debug)]
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+/// Why a commit failed; each of its writes gets one.
+type NotCommitted = (StoreErrorKind, String);
 
 /// One write that shares a commit with others.
 trait Job: Send {
     /// Does the work inside the running transaction; says whether it may stay.
     fn run(&mut self, tx: &Connection) -> bool;
     /// Tells the caller, once the fate of the commit is known.
-    fn answer(self: Box<Self>, commit: Result<(), (String, Option<ErrorCode>)>);
+    fn answer(self: Box<Self>, commit: Result<(), NotCommitted>);
 }
 
 struct Write<F, T> {
@@ -41,12 +45,14 @@ where
         matches!(self.result, Some(Ok(_)))
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), (String, Option<ErrorCode>)>) {
+    fn answer(self: Box<Self>, commit: Result<(), NotCommitted>) {
         let answer = match (self.result, commit) {
             (Some(Err(e)), _) => Err(e),
-            (_, Err((why, code))) => Err(StoreError::Commit { why, code }),
+            (_, Err((kind, why))) => {
+                Err(StoreError::new(kind, "cannot commit to the state file").because(why))
+            }
             (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(StoreError::Closed),
+            (None, Ok(())) => Err(StoreError::closed()),
         };
         // A caller that gave up waiting loses only the answer; the write stands.
         let _ = self.caller.send(answer);
@@ -56,6 +62,10 @@ where
 impl Writer {
     /// Starts the thread; it ends when the last `Writer` is dropped. After a commit that finds
     /// `fold` set, the write-ahead log is folded into the file and emptied.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one thread that owns the writing connection"
+    )]
     pub(super) fn start(
         mut conn: Connection,
         fold: Arc<AtomicBool>,
@@ -71,7 +81,7 @@ impl Writer {
                 }
                 let begun = Instant::now();
                 let commit = commit_together(&mut conn, &mut batch)
-                    .map_err(|e| (e.to_string(), e.sqlite_error_code()));
+                    .map_err(|e| (kind_of(e.sqlite_error_code()), e.to_string()));
                 commits.observe(begun.elapsed().as_secs_f64());
                 if fold.swap(false, Ordering::SeqCst) {
                     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -94,8 +104,8 @@ impl Writer {
     {
         let (caller, answer) = oneshot::channel();
         let job = Write { work: Some(work), result: None, caller };
-        self.0.send(Box::new(job)).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.0.send(Box::new(job)).await.map_err(|_| StoreError::closed())?;
+        answer.await.map_err(|_| StoreError::closed())?
     }
 }
 
