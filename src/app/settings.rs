@@ -136,7 +136,7 @@ pub(super) fn stall(config: &Config) -> Duration {
 }
 
 /// When something is a finding.
-pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+pub(crate) fn thresholds(config: &Config) -> supervise::Thresholds {
     const MIB: u64 = 1024 * 1024;
     let watch = &config.watch;
     supervise::Thresholds {
@@ -157,6 +157,5 @@ pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
         rss_stop_bytes: watch.rss_stop_mb * MIB,
         event: Duration::from_secs(watch.event_s),
         debounce: watch.patience,
-        ..supervise::Thresholds::default()
     }
 }

@@ -10,7 +10,7 @@ use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
 use super::openai::OpenAi;
 use super::*;
-use crate::model::conversation::{Finished, Message, Passage, StopReason, Usage};
+use crate::model::conversation::{ChatRequest, Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
 const KEY: &str = "sk-secret-0123456789abcdef";
