@@ -187,6 +187,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     fn provider(base_url: &str) -> OpenAi {
