@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
+    /// Knows what neither a question to a provider nor an answer may hold.
+    pub redactor: Redactor,
 }
 
 /// Answers questions.
@@ -192,10 +195,12 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
+                let text = self.settings.redactor.clean(text);
                 known.model = finished.model.unwrap_or(known.model);
                 (known.usage, known.stop_reason) = (finished.usage, finished.reason);
                 known.duration_ms = duration_ms;
-                // The history keeps the model's own words; why they end is kept beside them.
+                // The history keeps the model's words as they were shown; why they end is kept beside
+                // them.
                 let turn = NewTurn {
                     conversation: question.conversation,
                     sender: question.user,
@@ -246,10 +251,19 @@ impl AnswerEngine {
 
     async fn retrieve(&self, text: &str) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
+        let found = knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
             tracing::error!(error = chain(&e), "cannot search the knowledge folder");
             Vec::new()
-        })
+        });
+        // The operator may have put a key into a document by mistake.
+        let clean = |text| self.settings.redactor.clean(text);
+        let clean = |Passage { source, title, text, score }| Passage {
+            source: clean(source),
+            title: clean(title),
+            text: clean(text),
+            score,
+        };
+        found.into_iter().map(clean).collect()
     }
 
     async fn collect(
