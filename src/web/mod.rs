@@ -11,7 +11,7 @@
 //!
 //! Invariants: the endpoint repeats the last report and judges nothing but the report's age; every
 //! connection carries one request and ends within a bounded time; the admin token is compared in
-//! constant time and never shown.
+//! constant time; no answer holds a loaded secret.
 
 mod accept;
 mod answer;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use crate::observe::vitals::Vitals;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub report_every: Duration,
     /// Names of the chat commands, so that their counts begin at 0.
     pub commands: Vec<&'static str>,
+    /// Knows what no answer may hold.
+    pub redactor: Redactor,
     /// Asks the store for its durations, when there is a store to ask.
     pub store_timings: Option<Box<dyn Fn() -> Timings + Send + Sync>>,
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 
-use super::answer::refusal;
+use super::answer::{redacted, refusal};
 use super::guard::Guard;
 use super::parts::Parts;
 use super::view::View;
@@ -57,6 +57,7 @@ pub(super) async fn stand(
         } else {
             next.run(request).await
         };
+    response = redacted(response, &stand.parts.redactor).await;
     for (name, value) in HEADERS {
         response
             .headers_mut()

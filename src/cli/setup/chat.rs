@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use super::ask::Person;
@@ -35,6 +36,7 @@ pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: Redactor::new([token.expose()]),
     };
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
