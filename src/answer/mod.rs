@@ -188,17 +188,9 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
-                let mut text = text;
-                match finished.reason {
-                    StopReason::Length => {
-                        text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
-                    }
-                    StopReason::Filtered => {
-                        text.push_str("\n\n_(The provider's filter stopped this answer.)_");
-                    }
-                    StopReason::End | StopReason::ToolCalls | StopReason::Other => {}
-                }
-                let said = Exchange { question: question.text.to_owned(), answer: text.clone() };
+                // The note is for people; the model must not read it as its own words.
+                let shown = format!("{text}{}", note(finished.reason));
+                let said = Exchange { question: question.text.to_owned(), answer: text };
                 let exchange = NewExchange {
                     chat: question.chat,
                     user: question.user,
@@ -208,9 +200,9 @@ impl AnswerEngine {
                     usage: finished.usage,
                 };
                 let body = if self.provider.is_markdown() {
-                    ReplyBody::Markdown(text)
+                    ReplyBody::Markdown(shown)
                 } else {
-                    ReplyBody::Plain(text)
+                    ReplyBody::Plain(shown)
                 };
                 let reply = Reply { body, buttons: Vec::new(), reply_to: None };
                 Answered::Answer { reply, exchange: Some(exchange) }
@@ -323,6 +315,15 @@ impl AnswerEngine {
                 "provider failed"
             ),
         }
+    }
+}
+
+/// What people are told below an answer that is not whole.
+fn note(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
+        StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
     }
 }
 
