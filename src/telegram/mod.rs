@@ -3,13 +3,16 @@
 //! Invariants: the token is in no error and no log line; one odd update never fails a batch; what
 //! leaves here upwards are Katana's own small types.
 
+mod answers;
 mod client;
 mod connection;
 mod convert;
 mod failure;
-mod http;
 pub mod pace;
+mod params;
 pub mod render;
 
-pub use client::{Batch, Client, Identity, Me, Outgoing, Renewals, Settings, Webhook, server_time};
+pub use client::{
+    Batch, Client, Identity, Me, MenuScope, Outgoing, Renewals, Settings, Webhook, server_time,
+};
 pub use failure::{Conflict, TelegramError};
