@@ -8,6 +8,8 @@ mod settings;
 mod watching;
 
 pub(crate) use settings::provider;
+#[cfg(test)]
+pub(crate) use settings::thresholds;
 
 use std::sync::Arc;
 use std::time::Duration;

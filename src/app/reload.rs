@@ -15,12 +15,12 @@ use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
 use crate::config::{ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Sources};
+use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
-use crate::store::Knowledge;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
 

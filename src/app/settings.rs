@@ -7,9 +7,10 @@ use secrecy::SecretString;
 
 use crate::commands::Rules;
 use crate::config::{self, Config, ProviderSection};
+use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
 use crate::provider::{Kind, Provider, ProviderSettings};
-use crate::store::{Keep, Knowledge};
+use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
@@ -131,7 +132,7 @@ pub(super) fn stall(config: &Config) -> Duration {
 }
 
 /// When something is a finding.
-pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+pub(crate) fn thresholds(config: &Config) -> supervise::Thresholds {
     const MIB: u64 = 1024 * 1024;
     let watch = &config.watch;
     supervise::Thresholds {
@@ -152,6 +153,5 @@ pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
         rss_stop_bytes: watch.rss_stop_mb * MIB,
         event: Duration::from_secs(watch.event_s),
         debounce: watch.patience,
-        ..supervise::Thresholds::default()
     }
 }

@@ -1,22 +1,18 @@
-//! The operator's own documents, searchable: a full-text index held in memory.
+//! The operator's own documents, cut into passages that can be searched.
 //!
-//! The files are the truth; the index is built from them at each start.
+//! Invariant: the files are the truth; the index over them lives in memory and is built at each
+//! start.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-use rusqlite::{Connection, params};
 
 use crate::model::conversation::Passage;
+use crate::store::{PassageIndex, StoreError};
 
-/// Files larger than this are left out and named: a passage index is no archive.
+/// Files larger than this are left out and named: a passage index is not an archive.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Passages in one index at most.
 const PASSAGES: usize = 50_000;
-
-/// Words of a question that are searched for at most.
-const QUERY_WORDS: usize = 32;
 
 /// A knowledge folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,15 +28,14 @@ pub enum KnowledgeError {
     },
     /// The index cannot be built.
     #[error("cannot index the knowledge folder")]
-    Index(#[from] rusqlite::Error),
+    Index(#[from] StoreError),
 }
 
 /// The index over one folder.
 #[derive(Debug)]
 pub struct Knowledge {
-    index: Mutex<Connection>,
+    index: PassageIndex,
     titles: Vec<String>,
-    passages: usize,
     left_out: Vec<PathBuf>,
 }
 
@@ -75,18 +70,13 @@ impl Knowledge {
     }
 
     fn empty() -> Result<Self, KnowledgeError> {
-        let conn = Connection::open_in_memory()?;
-        conn.execute_batch(
-            "CREATE VIRTUAL TABLE passages USING fts5(
-               title, body, source UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')",
-        )?;
-        Ok(Self { index: Mutex::new(conn), titles: Vec::new(), passages: 0, left_out: Vec::new() })
+        Ok(Self { index: PassageIndex::new()?, titles: Vec::new(), left_out: Vec::new() })
     }
 
     fn add_file(&mut self, folder: &Path, path: PathBuf) -> Result<(), KnowledgeError> {
         let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= FILE_BYTES);
         let text = if small { std::fs::read_to_string(&path).ok() } else { None };
-        let Some(text) = text.filter(|_| self.passages < PASSAGES) else {
+        let Some(text) = text.filter(|_| self.index.len() < PASSAGES) else {
             self.left_out.push(path);
             return Ok(());
         };
@@ -95,13 +85,7 @@ impl Knowledge {
     }
 
     fn add(&mut self, source: &str, text: &str) -> Result<(), KnowledgeError> {
-        let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let mut insert = index
-            .prepare_cached("INSERT INTO passages (title, body, source) VALUES (?1, ?2, ?3)")?;
-        for (title, body) in cut(text) {
-            insert.execute(params![title, body, source])?;
-            self.passages += 1;
-        }
+        self.index.add(source, &cut(text))?;
         let heading = text.lines().find_map(|l| l.strip_prefix("# ")).map(str::trim);
         self.titles.push(heading.unwrap_or(source).to_owned());
         Ok(())
@@ -111,23 +95,17 @@ impl Knowledge {
     ///
     /// # Errors
     /// When the index fails.
-    pub fn search(&self, question: &str, limit: usize) -> Result<Vec<Passage>, KnowledgeError> {
-        let Some(query) = query(question) else { return Ok(Vec::new()) };
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        // A heading says what its passage is about, so it weighs more than the body.
-        let mut find = index.prepare_cached(
-            "SELECT title, body, source, -bm25(passages, 4.0, 1.0) FROM passages
-             WHERE passages MATCH ?1 ORDER BY bm25(passages, 4.0, 1.0) LIMIT ?2",
-        )?;
-        let rows = find.query_map(params![query, limit], |r| {
-            Ok(Passage { title: r.get(0)?, text: r.get(1)?, source: r.get(2)?, score: r.get(3)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    pub async fn search(
+        &self,
+        question: &str,
+        limit: usize,
+    ) -> Result<Vec<Passage>, KnowledgeError> {
+        Ok(self.index.search(question, limit).await?)
     }
 
     /// Files and passages in the index.
     pub fn size(&self) -> (usize, usize) {
-        (self.titles.len(), self.passages)
+        (self.titles.len(), self.index.len())
     }
 
     /// What the files are about: their first headings, or their names.
@@ -191,29 +169,6 @@ fn cut(text: &str) -> Vec<(String, String)> {
     passages
 }
 
-/// Words too common to tell one passage from another.
-const STOP_WORDS: &[&str] = &[
-    "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "can", "could", "did", "do",
-    "does", "for", "from", "get", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its",
-    "me", "my", "of", "on", "or", "please", "s", "should", "so", "t", "tell", "that", "the",
-    "there", "this", "to", "was", "we", "what", "when", "where", "which", "who", "why", "will",
-    "with", "would", "you", "your", "der", "die", "das", "und", "ist", "wie", "was", "ein", "eine",
-    "ich", "kann",
-];
-
-/// An FTS5 query of quoted words: a question is never taken for query syntax.
-fn query(question: &str) -> Option<String> {
-    let words: Vec<String> = question
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .filter(|w| !STOP_WORDS.contains(&w.as_str()))
-        .take(QUERY_WORDS)
-        .map(|w| format!("\"{w}\""))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" OR "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,25 +182,25 @@ mod tests {
         dir
     }
 
-    #[test]
-    fn finds_the_passage_and_names_its_source() {
+    #[tokio::test]
+    async fn finds_the_passage_and_names_its_source() {
         let dir = folder();
         let knowledge = Knowledge::open(dir.path()).unwrap();
         assert_eq!(knowledge.size(), (1, 2));
         assert_eq!(knowledge.left_out().len(), 1);
-        let found = knowledge.search("How do I get a token?", 3).unwrap();
+        let found = knowledge.search("How do I get a token?", 3).await.unwrap();
         assert_eq!(found[0].title, "Install – Token");
         assert_eq!(found[0].source, "install.md");
         assert!(found[0].text.contains("# not a heading"));
     }
 
-    #[test]
-    fn a_question_is_never_query_syntax() {
+    #[tokio::test]
+    async fn a_question_is_never_query_syntax() {
         let dir = folder();
         let knowledge = Knowledge::open(dir.path()).unwrap();
         for odd in ["what's", "\"", "a AND (", "NEAR(", "*", "title:x", "", "🙂", "-token"] {
-            knowledge.search(odd, 3).unwrap();
+            knowledge.search(odd, 3).await.unwrap();
         }
-        assert!(knowledge.search("zebra", 3).unwrap().is_empty());
+        assert!(knowledge.search("zebra", 3).await.unwrap().is_empty());
     }
 }
