@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
+    /// Knows what neither a question to a provider nor an answer may hold.
+    pub redactor: Redactor,
 }
 
 /// Answers questions.
@@ -189,7 +192,9 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
-                // The note is for people; the model must not read it as its own words.
+                // What people and history see is redacted; the note is for people only, since the
+                // model must not read it as its own words.
+                let text = self.settings.redactor.clean(text);
                 let shown = format!("{text}{}", note(finished.reason));
                 let said = Exchange { question: question.text.to_owned(), answer: text };
                 let exchange = NewExchange {
@@ -232,10 +237,19 @@ impl AnswerEngine {
 
     async fn retrieve(&self, text: &str) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
+        let found = knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
             tracing::error!(error = chain(&e), "cannot search the knowledge folder");
             Vec::new()
-        })
+        });
+        // The operator may have put a key into a document by mistake.
+        let clean = |text| self.settings.redactor.clean(text);
+        let clean = |Passage { source, title, text, score }| Passage {
+            source: clean(source),
+            title: clean(title),
+            text: clean(text),
+            score,
+        };
+        found.into_iter().map(clean).collect()
     }
 
     async fn collect(

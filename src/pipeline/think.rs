@@ -293,7 +293,7 @@ impl Worker {
         let mut parts = Vec::new();
         for say in thought.replies {
             let thread = thread.filter(|_| Some(say.to) == here);
-            parts.extend(parts_of(say.to, say.reply, thread));
+            parts.extend(parts_of(say.to, say.reply, thread, shared.client.redactor()));
         }
         let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);
         for part in &mut parts {
