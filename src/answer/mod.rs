@@ -18,14 +18,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::conversation::{ChatRequest, Exchange, Message, Passage, StopReason};
+use crate::model::conversation::{
+    AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
+};
 use crate::model::failure::{Blame, Classify, chain};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
-use crate::store::{NewExchange, Store, StoreError};
+use crate::store::{NewTurn, Store, StoreError};
 
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
@@ -77,7 +79,7 @@ struct AnswerEngine {
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Where it was asked.
-    pub chat: ChatId,
+    pub conversation: ConversationId,
     /// Who asked.
     pub user: UserId,
     /// What.
@@ -92,7 +94,7 @@ pub enum Answered {
         /// For the chat.
         reply: Reply,
         /// For the history.
-        exchange: Option<NewExchange>,
+        turn: Option<NewTurn>,
     },
     /// No answer; the reply says so and a new try makes sense.
     Failed {
@@ -183,6 +185,7 @@ impl AnswerEngine {
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         let ask = self.ask(question).await?;
+        let mut known = self.known(&ask);
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -192,26 +195,26 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
-                // What people and history see is redacted; the note is for people only, since the
-                // model must not read it as its own words.
                 let text = self.settings.redactor.clean(text);
-                let shown = format!("{text}{}", note(finished.reason));
-                let said = Exchange { question: question.text.to_owned(), answer: text };
-                let exchange = NewExchange {
-                    chat: question.chat,
-                    user: question.user,
-                    said,
-                    provider: self.provider.name(),
-                    duration_ms,
-                    usage: finished.usage,
+                known.model = finished.model.unwrap_or(known.model);
+                (known.usage, known.stop_reason) = (finished.usage, finished.reason);
+                known.duration_ms = duration_ms;
+                // The history keeps the model's words as they were shown; why they end is kept beside
+                // them.
+                let turn = NewTurn {
+                    conversation: question.conversation,
+                    sender: question.user,
+                    messages: vec![Message::user(question.text), Message::assistant(text.as_str())],
+                    answer: known,
                 };
+                let text = text + note(finished.reason);
                 let body = if self.provider.is_markdown() {
-                    ReplyBody::Markdown(shown)
+                    ReplyBody::Markdown(text)
                 } else {
-                    ReplyBody::Plain(shown)
+                    ReplyBody::Plain(text)
                 };
                 let reply = Reply { body, buttons: Vec::new(), reply_to: None };
-                Answered::Answer { reply, exchange: Some(exchange) }
+                Answered::Answer { reply, turn: Some(turn) }
             }
         })
     }
@@ -223,16 +226,27 @@ impl AnswerEngine {
             ..ChatRequest::default()
         };
         if self.provider.has_context() {
-            let kept = self.store.history(question.chat, self.settings.max_history_turns).await?;
-            let kept = kept
-                .into_iter()
-                .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
-            ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.chat).await?.model;
+            let turns = self.settings.max_history_turns;
+            let kept = self.store.history(question.conversation, turns).await?;
+            ask.messages = window::fit(kept, self.settings.max_history_tokens);
+            ask.model = self.store.chat(question.conversation.chat).await?.model;
         }
         ask.messages.push(Message::user(question.text));
         ask.passages = self.retrieve(question.text).await;
         Ok(ask)
+    }
+
+    /// What is known of an answer before it is there.
+    fn known(&self, ask: &ChatRequest) -> AnswerMetadata {
+        let mut sources: Vec<String> = Vec::new();
+        for passage in &ask.passages {
+            if !sources.contains(&passage.source) {
+                sources.push(passage.source.clone());
+            }
+        }
+        let model = ask.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
+        let provider = self.provider.name().to_owned();
+        AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
     }
 
     async fn retrieve(&self, text: &str) -> Vec<Passage> {
@@ -299,7 +313,7 @@ impl AnswerEngine {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
-            (question.chat.0, self.provider.name(), question.text.len());
+            (question.conversation.chat.0, self.provider.name(), question.text.len());
         match collected {
             Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
@@ -333,7 +347,7 @@ impl AnswerEngine {
     }
 }
 
-/// What people are told below an answer that is not whole.
+/// What a person reads below an answer that was cut.
 fn note(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
@@ -347,7 +361,7 @@ fn too_long() -> Answered {
     let words = format!(
         "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
     );
-    Answered::Answer { reply: Reply::plain(words), exchange: None }
+    Answered::Answer { reply: Reply::plain(words), turn: None }
 }
 
 impl AnswerError {

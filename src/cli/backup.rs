@@ -184,7 +184,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
         .iter()
         .map(|b| {
             json!({
-                "bot_id": b.bot.0, "people": b.people, "exchanges": b.exchanges,
+                "bot_id": b.bot.0, "people": b.people, "exchanges": b.turns,
                 "waiting": b.waiting, "unsent": b.unsent,
                 "newest": b.newest_ms.and_then(time).map(|t| t.to_string()),
             })
@@ -216,6 +216,6 @@ fn of_bot(b: &BotContents) -> String {
     };
     format!(
         "people: {}, exchanges: {}, waiting: {}, unsent: {}; {newest}",
-        b.people, b.exchanges, b.waiting, b.unsent
+        b.people, b.turns, b.waiting, b.unsent
     )
 }
