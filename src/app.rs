@@ -1,5 +1,6 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod claim;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -8,19 +9,23 @@ mod settings;
 mod watching;
 
 pub(crate) use settings::provider;
+#[cfg(test)]
+pub(crate) use settings::thresholds;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
+use self::claim::open_access;
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
-use crate::commands::{self, About, CommandContext};
-use crate::config::{Loaded, Sources};
+use crate::commands::{About, CommandContext};
+use crate::config::{Loaded, Secret, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{BotId, UserId};
@@ -31,7 +36,7 @@ use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store, file};
+use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -73,12 +78,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Opens the state and builds the clients; nothing is sent yet.
+    /// Opens the state and builds the clients; nothing is sent yet. `redactor` knows from now on what
+    /// must not get out, and learns it from each reload.
     ///
     /// # Errors
     /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
-    pub fn open(loaded: &Loaded, tuning: Tuning) -> anyhow::Result<Self> {
+    pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
+        redactor.add(loaded.secrets().map(Secret::expose));
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
         let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
@@ -100,10 +107,10 @@ impl Prepared {
                 file::newest_schema()
             );
         }
-        let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;
+        let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
         let knowledge = settings::knowledge(config)?;
         let provider = settings::provider(config, knowledge.as_deref())?;
-        let answering = settings::answering(config);
+        let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(
             provider,
             knowledge,
@@ -114,6 +121,7 @@ impl Prepared {
         let report_hub = ReportHub::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
+            redactor,
             client.clone(),
             Arc::clone(&answerer),
             report_hub.clone(),
@@ -253,20 +261,6 @@ impl Prepared {
             }
         }
     }
-}
-
-/// Says how a bot without an owner can be claimed.
-async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<String>> {
-    if !loaded.config.bot.owners.is_empty() {
-        return Ok(None);
-    }
-    let fresh = commands::fresh_code().context("cannot get random bytes")?;
-    let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
-    tracing::warn!(
-        message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
-    );
-    Ok(Some(code))
 }
 
 impl App {

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use secrecy::SecretString;
 
-use super::{Check, machine};
+use super::check::Check;
+use super::machine;
 use crate::app;
+use crate::cli::stop::CA_CERTIFICATES;
 use crate::config::{Config, Loaded, Problems};
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
@@ -35,9 +37,9 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
         let advice = "mend the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
-    let client = match Client::new(&settings(config), Arc::default()) {
+    let client = match Client::new(&settings(loaded), Arc::default()) {
         Ok(client) => client,
-        Err(e) => return vec![Check::bad(NAME, chain(&e), super::super::CA_CERTIFICATES)],
+        Err(e) => return vec![Check::bad(NAME, chain(&e), CA_CERTIFICATES)],
     };
     let identity = match client.identity().await {
         Ok(identity) => identity,
@@ -54,13 +56,15 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     checks
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(loaded: &Loaded) -> Settings {
+    let config = &loaded.config;
     Settings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: loaded.redactor(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
+use super::blocking::run_blocking;
 use super::open::{self, Opened};
 use super::{ownership, pre_migration_backup, restore, writer};
 use crate::model::ids::BotId;
@@ -135,7 +136,8 @@ impl Sqlite {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread ends after the last queued write; joining it must not block the runtime.
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            let joined = move || thread.join().map_err(|_| StoreError::closed());
+            let _ = run_blocking(joined).await;
         }
         self.readers.clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
@@ -193,14 +195,7 @@ impl Sqlite {
         T: Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        match tokio::task::spawn_blocking(move || readers.run(work)).await {
-            Ok(result) => result,
-            Err(e) => match e.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => Err(StoreError::closed()),
-            },
-        }
+        run_blocking(move || readers.run(work)).await
     }
 }
 
