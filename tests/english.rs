@@ -25,6 +25,8 @@ const TREES: &[&str] = &[
     "packaging/monitoring",
     "packaging/supervisor",
     "packaging/systemd",
+    "src/cli",
+    "src/cli.rs",
 ];
 
 /// Words that are refused wherever they stand, and what to write instead.

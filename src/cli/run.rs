@@ -67,13 +67,13 @@ pub(super) fn refused(e: &anyhow::Error) {
 /// What opening the state file may take.
 const OPENING: Duration = Duration::from_secs(300);
 
-/// By how much the stop is extended while it goes on.
+/// By how much the stop timeout is extended while the shutdown continues.
 const EXTENSION: Duration = Duration::from_secs(20);
 
 async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
-    // A large file is checked, and one of an older version brought up to date.
+    // A large file is checked, and one of an older version migrated.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
     let prepared = Prepared::open(loaded, tuning())?;
@@ -98,7 +98,7 @@ async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
-/// Tells systemd how things go until it is time to stop.
+/// Reports the state to systemd until it is time to stop.
 async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut ready = false;
     loop {
@@ -124,7 +124,7 @@ async fn end(
     tasks: &Tasks,
     grace: Duration,
 ) -> anyhow::Result<ExitCode> {
-    systemd::stopping("stopping: running answers get their grace time");
+    systemd::stopping("stopping: running answers get their grace period");
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
     let stop = app.stop(grace);
     tokio::pin!(stop);
@@ -143,7 +143,7 @@ async fn end(
         tracing::error!(
             message_id = JournalEvent::StoppedByFailure.id(),
             task,
-            "stopped because a task failed; what was unfinished is on disk"
+            "stopped because a task failed; unfinished work is on disk"
         );
         return Ok(ExitCode::from(exit::SOFTWARE));
     }
@@ -152,7 +152,7 @@ async fn end(
     } else {
         tracing::warn!(
             message_id = JournalEvent::GraceExceeded.id(),
-            "stopped after the grace time; what was unfinished is on disk, nothing was lost"
+            "stopped after the grace period; unfinished work is on disk, nothing was lost"
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -161,7 +161,7 @@ async fn end(
 fn second_signal() -> ExitCode {
     tracing::warn!(
         message_id = JournalEvent::StoppedAtOnce.id(),
-        "second signal: stopping at once; everything unfinished is on disk"
+        "second signal: stopping at once; unfinished work is on disk"
     );
     ExitCode::from(exit::TEMPFAIL)
 }
@@ -171,14 +171,14 @@ fn without_start(tasks: &Tasks) -> ExitCode {
     let Some(task) = tasks.failed() else {
         tracing::info!(
             message_id = JournalEvent::Stopped.id(),
-            "stopped before the start was over; nothing was lost"
+            "stopped before startup was complete; nothing was lost"
         );
         return ExitCode::SUCCESS;
     };
     tracing::error!(
         message_id = JournalEvent::StoppedByFailure.id(),
         task,
-        "stopped before the start was over, because a task failed"
+        "stopped before startup was complete, because a task failed"
     );
     ExitCode::from(exit::SOFTWARE)
 }
@@ -195,7 +195,7 @@ fn secrets(config: &Config) -> Vec<SecretString> {
     config.secrets().map(|s| SecretString::from(s.expose())).collect()
 }
 
-/// Tests shorten the reconciler's patience; everybody else keeps the default.
+/// Tests shorten the reconciler's delay; everything else keeps the default.
 fn tuning() -> Tuning {
     let mut tuning = Tuning::default();
     let ms = std::env::var("KATANA_TEST_RECONCILE_AFTER_MS").ok().and_then(|v| v.parse().ok());

@@ -185,7 +185,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     let approved = process::run(&stage, &["users", "approve", &code.to_lowercase()]).await;
     assert_eq!(
         approved.stdout,
-        "5 may chat now. They are not told by this; ask them to write again.\n"
+        "5 may chat now. This does not notify them; ask them to write again.\n"
     );
     assert_eq!(stage.ask(5, "hello").await, "echo: hello");
     let json = process::run(&stage, &["users", "list", "--json"]).await.stdout;
@@ -200,7 +200,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     // By id, before somebody ever wrote.
     assert_eq!(
         process::run(&stage, &["users", "approve", "6"]).await.stdout,
-        "6 may chat now. They are not told by this; ask them to write again.\n"
+        "6 may chat now. This does not notify them; ask them to write again.\n"
     );
     assert_eq!(stage.ask(6, "hello").await, "echo: hello");
     stage.end().await;

@@ -232,7 +232,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     of_schema_one(&old, bot(&stage));
     let out = restore(&stage, &old, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
-    assert!(out.stdout.contains("1; the next start brings it to "), "{out:?}");
+    assert!(out.stdout.contains("1; the next start migrates it to "), "{out:?}");
     assert_eq!(good(&path).schema, 1);
     let newest = katana::store::file::newest_schema();
     let copy = format!("katana.db.before-v{newest}");

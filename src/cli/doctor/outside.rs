@@ -1,4 +1,4 @@
-//! What lies outside of the machine: Telegram, the provider, the time of day.
+//! What is outside the machine: Telegram, the provider, the time of day.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const QUESTION: Duration = Duration::from_secs(40);
 /// A clock that is further off than this makes ages and certificates wrong, in seconds.
 const CLOCK_OFF_S: i64 = 30;
 
-/// So many updates that wait at Telegram are no accident.
+/// More updates than this do not wait at Telegram by accident.
 const PENDING_MANY: u64 = 100;
 
 /// Token, webhook, groups.
@@ -32,7 +32,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     const NAME: &str = "token";
     let config = &loaded.config;
     if problems.0.iter().any(|p| p.key.starts_with("telegram.")) {
-        let advice = "mend the configuration first";
+        let advice = "fix the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
     let client = match Client::new(&settings(config), Arc::default()) {
@@ -84,7 +84,7 @@ fn polling(webhook: &Webhook) -> Check {
     }
     let text = format!("no webhook is set; {waiting} updates wait at Telegram");
     if waiting >= PENDING_MANY {
-        let advice = "start the bot: Telegram throws them away after 24 hours";
+        let advice = "start the bot: Telegram discards them after 24 hours";
         return Check::note(NAME, text, advice);
     }
     Check::good(NAME, text)
@@ -99,8 +99,8 @@ fn groups(identity: &Identity, config: &Config) -> Check {
     }
     let text = match (identity.can_join_groups, identity.can_read_all_group_messages) {
         (Some(false), _) => "it cannot be added to groups",
-        (_, Some(true)) => "it sees every message in its groups, and answers when it is addressed",
-        _ => "it sees what is addressed to it (privacy mode), which is all it needs",
+        (_, Some(true)) => "it sees every message in its groups, and answers those addressed to it",
+        _ => "it sees the messages addressed to it (privacy mode), which is all it needs",
     };
     Check::good(NAME, text)
 }
@@ -109,7 +109,7 @@ fn groups(identity: &Identity, config: &Config) -> Check {
 pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) -> Check {
     const NAME: &str = "provider";
     let (name, url, model, key) = match config.answer.provider {
-        Provider::Echo => return Check::good(NAME, "echo: it repeats what it is told"),
+        Provider::Echo => return Check::good(NAME, "echo: it repeats each message"),
         Provider::Offline => return Check::good(NAME, "offline: it quotes pages, without a model"),
         Provider::OpenAi => {
             let c = &config.openai;
@@ -121,7 +121,7 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         }
     };
     if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
-        return Check::note(NAME, "it was not asked", "mend the configuration first");
+        return Check::note(NAME, "it was not asked", "fix the configuration first");
     }
     let key = if key { "with a key" } else { "without a key" };
     if ask {
@@ -175,7 +175,7 @@ async fn answered(config: &Config, who: &str) -> Check {
 fn failed(who: &str, e: &ProviderError) -> Check {
     use crate::model::failure::Classify;
     let advice = match e.class() {
-        "auth" => "the key is wrong or not allowed to do this: make a new one",
+        "auth" => "the key is wrong or lacks permission: create a new one",
         "quota" => "top up the account, or raise its limit",
         "not_found" => "check the model's name and base_url",
         "rate_limit" | "overloaded" => "wait, and try again",
@@ -184,7 +184,7 @@ fn failed(who: &str, e: &ProviderError) -> Check {
     Check::bad("provider", format!("{who}: {}", chain(e)), advice)
 }
 
-/// The time of day against Telegram's, and whether it is kept right.
+/// The time of day against Telegram's, and whether it is synchronised.
 pub(super) async fn clock(api_url: &str) -> Check {
     const NAME: &str = "clock";
     let (server, kept) = tokio::join!(server_time(api_url, CALL), machine::is_time_kept());

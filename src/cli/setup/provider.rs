@@ -1,4 +1,4 @@
-//! Who answers: the provider, its key, its address and model.
+//! The provider that answers, its key, its address and model.
 
 use super::answers::{ProviderWord, SetupArgs};
 use super::ask::{self, Person};
@@ -84,7 +84,7 @@ fn ask(
     eprintln!("Who answers?");
     eprintln!("  1  OpenAI");
     eprintln!("  2  Anthropic");
-    eprintln!("  3  another server that speaks OpenAI's language (Ollama, vLLM, OpenRouter, …)");
+    eprintln!("  3  another OpenAI-compatible server (Ollama, vLLM, OpenRouter, …)");
     eprintln!("  4  no model: the bot quotes your documents");
     loop {
         let question = format!("1 to 4, or Enter to leave it as it is ({now}):");
@@ -110,7 +110,7 @@ fn ask(
     }
 }
 
-/// The key; a server of one's own may need none.
+/// The key; the user's own server may need none.
 fn key(
     args: &SetupArgs,
     person: &Person,
@@ -122,7 +122,7 @@ fn key(
     const FLAG: &str = "--key-file";
     let name = target.name(id);
     let no_key = || {
-        let hint = "the provider's site makes one; it is one word";
+        let hint = "create one on the provider's site; it is one word";
         Stop::new(exit::CONFIG, "this is not a key", hint)
     };
     // It travels in a header of HTTP.
