@@ -1,6 +1,5 @@
 //! The composition root: the only place where concrete parts meet.
 
-pub mod changes;
 mod endpoint;
 mod menus;
 pub mod reload;

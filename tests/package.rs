@@ -4,6 +4,8 @@
 //! `KATANA_TEST_WRITE=1` writes the completions instead of comparing them. Whether the units work is
 //! shown by `tests/system`.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
 
@@ -283,8 +285,8 @@ fn every_secret_has_its_credential() {
 /// What a key of the bot's configuration is by default.
 fn default(path: &str) -> String {
     let keys = katana::config::keys();
-    let key = keys.iter().find(|key| key.path == path).expect(path);
-    key.default.trim_matches('"').to_owned()
+    let key = keys.iter().find(|key| key.path() == path).expect(path);
+    key.default_toml().trim_matches('"').to_owned()
 }
 
 #[test]

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::knowledge::Knowledge;
 use crate::model::conversation::{ChatRequest, Exchange, Message, Passage, StopReason};
 use crate::model::failure::{Blame, Classify, chain};
 use crate::model::ids::{ChatId, UserId};
@@ -23,7 +24,7 @@ use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
-use crate::store::{Knowledge, NewExchange, Store, StoreError};
+use crate::store::{NewExchange, Store, StoreError};
 
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
@@ -233,13 +234,13 @@ impl AnswerEngine {
             ask.model = self.store.chat(question.chat).await?.model;
         }
         ask.messages.push(Message::user(question.text));
-        ask.passages = self.retrieve(question.text);
+        ask.passages = self.retrieve(question.text).await;
         Ok(ask)
     }
 
-    fn retrieve(&self, text: &str) -> Vec<Passage> {
+    async fn retrieve(&self, text: &str) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        knowledge.search(text, self.settings.passages).unwrap_or_else(|e| {
+        knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
             tracing::error!(error = chain(&e), "cannot search the knowledge folder");
             Vec::new()
         })
@@ -260,7 +261,7 @@ impl AnswerEngine {
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
         };
-        stream::collect(pieces, words, cancel, bounds).await
+        stream::collect(pieces, words, cancel, bounds, &self.vitals).await
     }
 
     fn note(&self, collected: &Collected, took: Duration) {

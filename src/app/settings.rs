@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use secrecy::SecretString;
 
 use crate::commands::Rules;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProviderSection};
+use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{self, Provider, ProviderSettings};
-use crate::store::{Keep, Knowledge};
+use crate::provider::{Kind, Provider, ProviderSettings};
+use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
@@ -79,22 +79,13 @@ pub(crate) fn provider(
     config: &Config,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let name = config.answer.provider.as_str();
-    let descriptor =
-        provider::find(name).with_context(|| format!("there is no provider {name}"))?;
-    let (api_key, base_url, model) = match config.answer.provider {
-        config::Provider::OpenAi => {
-            (&config.openai.api_key, &config.openai.base_url, &config.openai.model)
-        }
-        config::Provider::Anthropic => {
-            (&config.anthropic.api_key, &config.anthropic.base_url, &config.anthropic.model)
-        }
-        _ => (&None, &String::new(), &String::new()),
-    };
-    Ok((descriptor.build)(ProviderSettings {
-        api_key: api_key.as_ref().map(|s| SecretString::from(s.expose())),
-        base_url: base_url.clone(),
-        model: model.clone(),
+    let section = config.chosen();
+    let text = |field: fn(&ProviderSection) -> &String| section.map(field).cloned();
+    let key = section.and_then(|section| section.api_key.as_ref());
+    Ok((config.answer.provider.build)(ProviderSettings {
+        api_key: key.map(|key| SecretString::from(key.expose())),
+        base_url: text(|section| &section.base_url).unwrap_or_default(),
+        model: text(|section| &section.model).unwrap_or_default(),
         read_timeout: Duration::from_secs(
             config.answer.first_token_timeout_s.max(config.answer.timeout_s),
         ),
@@ -107,7 +98,7 @@ pub(crate) fn provider(
 /// # Errors
 /// When the folder cannot be read.
 pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let offline = config.answer.provider == config::Provider::Offline;
+    let offline = matches!(config.answer.provider.kind, Kind::Documents);
     let Some(dir) = &config.knowledge.dir else {
         let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
         return Ok(built_in.map(Arc::new));

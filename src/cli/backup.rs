@@ -40,7 +40,7 @@ impl Place {
         let sources = doctor::sources(file);
         let Examined { loaded, problems } = Config::examine(&sources);
         // A configuration file that cannot be read may name another state file.
-        let file = sources.file.as_deref().map(shown).unwrap_or_default();
+        let file = sources.file().map(shown).unwrap_or_default();
         let unread = |key: &str| !file.is_empty() && key.starts_with(&file);
         let grave = |key: &str| key.starts_with("store") || unread(key);
         let grave: Vec<_> = problems.0.into_iter().filter(|p| grave(&p.key)).collect();
@@ -48,7 +48,7 @@ impl Place {
             return Err(Problems(grave).into());
         }
         let bot = loaded.config.telegram.token.bot_id().map(BotId);
-        let unit = endpoint::unit(sources.file.as_deref());
+        let unit = endpoint::unit(sources.file());
         Ok(Self { state: loaded.config.store.path, bot, unit })
     }
 }

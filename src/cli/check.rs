@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use super::{doctor, exit, is_colourful, say};
 use crate::config::{Config, Examined, Problem, Problems, print_warnings};
+use crate::knowledge::Knowledge;
 use crate::model::failure::chain;
-use crate::store::Knowledge;
 
 const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
 the check as that user";

@@ -23,7 +23,7 @@ use crate::systemd;
 /// names, for SIGHUP.
 pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
-    logging::begin(sink(config), config.log.level.as_str(), secrets(config));
+    logging::begin(sink(config), config.log.level.as_str(), secrets(loaded));
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
     }
@@ -191,8 +191,8 @@ fn sink(config: &Config) -> Sink {
     }
 }
 
-fn secrets(config: &Config) -> Vec<SecretString> {
-    config.secrets().map(|s| SecretString::from(s.expose())).collect()
+fn secrets(loaded: &Loaded) -> Vec<SecretString> {
+    loaded.secrets().map(|s| SecretString::from(s.expose())).collect()
 }
 
 /// Tests shorten the reconciler's delay; everything else keeps the default.

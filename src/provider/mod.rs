@@ -15,6 +15,7 @@ mod error_body;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod files;
 mod http;
 mod offline;
 mod openai;
@@ -23,6 +24,7 @@ mod reach;
 mod registry;
 mod scrub;
 mod stream;
+mod tool_calls;
 #[cfg(test)]
 mod vendors;
 

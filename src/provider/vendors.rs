@@ -1,5 +1,7 @@
 //! Both vendors against a server that misbehaves in every way seen so far.
 
+mod messages;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -109,7 +111,7 @@ async fn openai_answers_in_every_spelling() {
             ok(&[r#"{"choices":[{"delta":null}],"error":null}"#, r#"{"choices":[]}"#, hi, stop]),
         ),
         (
-            "Hi you|End",
+            "Hi you{content}|End",
             ok(&[
                 hi,
                 r#"{"choices":[{"delta":{"content":[{"type":"text","text":" you"},{"type":"image"}]}}]}"#,
@@ -189,7 +191,7 @@ async fn anthropic_answers_in_every_spelling() {
     let table: Vec<(&str, Vec<u8>)> = vec![
         ("Hi|End", events(&[start, block, hi, &end, stop])),
         (
-            "Hi|End",
+            "(hm){event}Hi|End",
             events(&[start, r#"{"type":"ping"}"#, thinking, r#"{"type":"new_thing"}"#, hi, &end]),
         ),
         ("Hi|Length", events(&[start, hi, &delta("max_tokens"), stop])),

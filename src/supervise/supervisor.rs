@@ -208,6 +208,7 @@ impl Supervisor {
 }
 
 /// Runs what may block. A panic in there is one of the task that waits for it.
+#[expect(clippy::disallowed_methods, reason = "a dead disk must not hold a thread of the runtime")]
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

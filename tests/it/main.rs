@@ -1,5 +1,11 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests may start and write what they want"
+)]
+
 mod dead_disk;
 mod harness;
 mod mount;

@@ -1,7 +1,7 @@
 //! `katana-bot restore`: good backups, bad ones, and a kill in the middle.
 
 use std::os::unix::fs::{MetadataExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -87,6 +87,19 @@ async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_th
     assert_eq!(question(&at(&stage, &kept[0])), "newer", "{kept:?}");
 }
 
+/// The bytes of a database after a statement; of a new one, if there is no such file.
+fn changed(file: &Path, sql: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy");
+    if file.exists() {
+        std::fs::copy(file, &copy).expect("copied");
+    }
+    let conn = Connection::open(&copy).expect("it opens");
+    conn.execute(sql, []).expect("the statement runs");
+    drop(conn);
+    std::fs::read(&copy).expect("it can be read")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let mut stage = Stage::new().await;
@@ -99,36 +112,14 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let third = bytes.len() / 3;
     let mut broken = bytes.clone();
     broken[third..third + 9000].fill(0xAB);
-    let newer = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        let sql = "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, checksum
-                   FROM refinery_schema_history LIMIT 1";
-        conn.execute(sql, []).expect("a migration");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let edited = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("UPDATE refinery_schema_history SET checksum = '1'", []).expect("changed");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let lacking = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("DROP INDEX inbox_new", []).expect("dropped");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let other = {
-        std::fs::remove_file(&bad).expect("removed");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("CREATE TABLE bots (bot_id INTEGER)", []).expect("a table");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
+    let newer = changed(
+        &file,
+        "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, checksum
+         FROM refinery_schema_history LIMIT 1",
+    );
+    let edited = changed(&file, "UPDATE refinery_schema_history SET checksum = '1'");
+    let lacking = changed(&file, "DROP INDEX inbox_new");
+    let other = changed(&at(&stage, "not-there"), "CREATE TABLE bots (bot_id INTEGER)");
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
@@ -348,33 +339,56 @@ fn folder_of_nobody(stage: &mut Stage) -> Option<std::path::PathBuf> {
     Some(folder)
 }
 
+/// What a user may put into the folder of their bot, to make root change a file of root's.
+struct Trap {
+    stage: Stage,
+    file: PathBuf,
+    folder: PathBuf,
+    secret: PathBuf,
+}
+
+impl Trap {
+    /// Nothing where this machine has no such folder.
+    async fn new() -> Option<Self> {
+        let mut stage = Stage::new().await;
+        state(&stage, 1).await;
+        let file = at(&stage, "copy");
+        backup(&stage, &file).await;
+        let folder = folder_of_nobody(&mut stage)?;
+        let secret = at(&stage, "secret");
+        std::fs::write(&secret, "of root").expect("written");
+        Some(Self { stage, file, folder, secret })
+    }
+
+    fn put(&self, kind: &str, name: &Path) {
+        match kind {
+            "soft" => {
+                std::os::unix::fs::symlink(&self.secret, name).expect("a link");
+                std::os::unix::fs::lchown(name, Some(65_534), Some(65_534)).expect("given away");
+            }
+            "hard" => std::fs::hard_link(&self.secret, name).expect("a link"),
+            "pipe" => {
+                let made = std::process::Command::new("mkfifo").arg(name).status();
+                assert!(made.expect("mkfifo").success());
+            }
+            _ => {
+                std::fs::write(name, "").expect("written");
+                chown(name, Some(1234), Some(1234)).expect("given away");
+            }
+        }
+    }
+
+    fn is_untouched(&self, what: &str) {
+        let about = self.secret.symlink_metadata().expect("it is there");
+        assert_eq!((about.uid(), about.is_file()), (0, true), "{what}");
+        assert_eq!(std::fs::read_to_string(&self.secret).expect("text"), "of root", "{what}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot() {
-    let mut stage = Stage::new().await;
-    state(&stage, 1).await;
-    let file = at(&stage, "copy");
-    backup(&stage, &file).await;
-    let Some(folder) = folder_of_nobody(&mut stage) else { return };
-    let secret = at(&stage, "secret");
-    std::fs::write(&secret, "of root").expect("written");
-    let untouched = |what: &str| {
-        let about = secret.symlink_metadata().expect("it is there");
-        assert_eq!((about.uid(), about.is_file()), (0, true), "{what}");
-        assert_eq!(std::fs::read_to_string(&secret).expect("text"), "of root", "{what}");
-    };
-    let soft = |name: &Path| {
-        std::os::unix::fs::symlink(&secret, name).expect("a link");
-        std::os::unix::fs::lchown(name, Some(65_534), Some(65_534)).expect("given away");
-    };
-    let hard = |name: &Path| std::fs::hard_link(&secret, name).expect("a link");
-    let pipe = |name: &Path| {
-        let made = std::process::Command::new("mkfifo").arg(name).status();
-        assert!(made.expect("mkfifo").success());
-    };
-    let foreign = |name: &Path| {
-        std::fs::write(name, "").expect("written");
-        chown(name, Some(1234), Some(1234)).expect("given away");
-    };
+    let Some(trap) = Trap::new().await else { return };
+    let Trap { stage, file, folder, .. } = &trap;
     for name in ["katana.db.lock", "katana.db.restoring", "katana.db"] {
         for kind in ["soft", "hard", "pipe", "foreign"] {
             // The state file itself may have a second name, and tells who the bot is.
@@ -382,49 +396,47 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
                 continue;
             }
             let what = format!("{kind} {name}");
-            let put = folder.join(name);
-            match kind {
-                "soft" => soft(&put),
-                "hard" => hard(&put),
-                "pipe" => pipe(&put),
-                _ => foreign(&put),
-            }
-            let out = restore(&stage, &file, &[]).await;
+            trap.put(kind, &folder.join(name));
+            let out = restore(stage, file, &[]).await;
             assert_eq!(out.code, Some(69), "{what}: {out:?}");
             assert!(out.stderr.contains("cannot use ") && out.stderr.contains("hint: "), "{out:?}");
-            untouched(&what);
-            for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            trap.is_untouched(&what);
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
                 std::fs::remove_file(entry.path()).expect("removed");
             }
         }
     }
     // Nor do those who only look: the state of another bot is not this one's.
-    let elsewhere = at(&stage, "elsewhere.db");
-    std::fs::copy(&file, &elsewhere).expect("copied");
+    let elsewhere = at(stage, "elsewhere.db");
+    std::fs::copy(file, &elsewhere).expect("copied");
     std::os::unix::fs::symlink(&elsewhere, folder.join("katana.db")).expect("a link");
     std::os::unix::fs::lchown(folder.join("katana.db"), Some(65_534), None).expect("given away");
-    let copy = at(&stage, "another-copy").display().to_string();
+    let copy = at(stage, "another-copy").display().to_string();
     for args in [&["users", "list"][..], &["backup", copy.as_str()], &["doctor"]] {
-        let out = process::run(&stage, args).await;
+        let out = process::run(stage, args).await;
         assert_ne!(out.code, Some(0), "{args:?}: {out:?}");
         let said = format!("{}{}", out.stdout, out.stderr);
         assert!(said.contains("a symbolic link of another user"), "{args:?}: {said}");
     }
     assert!(!Path::new(&copy).exists());
-    std::fs::remove_file(folder.join("katana.db")).expect("removed");
-    // And the pipe's own scratch file, when there is a state.
-    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_trusts_no_file_beside_the_state_of_the_bot() {
+    let Some(trap) = Trap::new().await else { return };
+    let Trap { stage, file, folder, .. } = &trap;
+    assert_eq!(restore(stage, file, &[]).await.code, Some(0));
     // A journal names files that SQLite would remove as root.
     let journal = folder.join("katana.db-journal");
-    foreign(&journal);
-    let out = process::run(&stage, &["users", "list"]).await;
+    trap.put("foreign", &journal);
+    let out = process::run(stage, &["users", "list"]).await;
     assert!(out.code == Some(69) && out.stderr.contains("rollback journal"), "{out:?}");
     std::fs::remove_file(&journal).expect("nobody else removed it");
     let outgoing = folder.join("katana.db.outgoing");
-    soft(&outgoing);
-    let out = process::run(&stage, &["backup", "-"]).await;
+    trap.put("soft", &outgoing);
+    let out = process::run(stage, &["backup", "-"]).await;
     assert_eq!((out.code, out.stdout.len()), (Some(69), 0), "{}", out.stderr);
-    untouched("outgoing");
+    trap.is_untouched("outgoing");
     // What the bot's user left itself is in nobody's way.
     std::fs::remove_file(&outgoing).expect("removed");
     for name in ["katana.db.outgoing", "katana.db.restoring"] {
@@ -433,7 +445,7 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
     }
     let out = process::command(stage.settings()).args(["backup", "-"]).output().expect("it runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    assert_eq!(restore(stage, file, &[]).await.code, Some(0));
     let about = folder.join("katana.db").metadata().expect("it is there");
     assert_eq!((about.uid(), about.mode() & 0o777), (65_534, 0o600));
     assert!(!outgoing.exists() && !folder.join("katana.db.restoring").exists());
