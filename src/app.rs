@@ -76,7 +76,7 @@ impl Prepared {
     /// Opens the state and builds the clients; nothing is sent yet.
     ///
     /// # Errors
-    /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
+    /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
@@ -88,14 +88,15 @@ impl Prepared {
                 message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
-                "the state file was damaged; it was set aside under this name and a new one begun"
+                "the state file was damaged; it was set aside under this name and a new one created"
             );
         }
         if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
                 message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
-                "the state file was brought from schema {} to {}; the old one was kept under this name",
+                "the state file was migrated from schema {} to {}; the old one was kept under \
+                this name",
                 kept.schema,
                 file::newest_schema()
             );
@@ -264,7 +265,7 @@ async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<St
     let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
     tracing::warn!(
         message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
+        "this bot has no owner yet; send it this message to become the owner: /claim {code}"
     );
     Ok(Some(code))
 }

@@ -222,7 +222,7 @@ impl<S: Subscriber> Layer<S> for Guard {
         }
         tracing::error!(
             origin = event.metadata().target(),
-            "a secret was struck out of this line: {}",
+            "a secret was redacted from this line: {}",
             scrubber.scrub(&words.0)
         );
         false

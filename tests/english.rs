@@ -25,8 +25,7 @@ const TREES: &[&str] = &[
     "packaging/monitoring",
     "packaging/supervisor",
     "packaging/systemd",
-    "src/cli",
-    "src/cli.rs",
+    "src",
 ];
 
 /// Words that are refused wherever they stand, and what to write instead.

@@ -81,7 +81,7 @@ pub struct Question<'a> {
     pub text: &'a str,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug)]
 pub enum Answered {
     /// An answer, with what the history keeps of it.
@@ -98,7 +98,7 @@ pub enum Answered {
         /// For counting.
         class: &'static str,
     },
-    /// Somebody sent `/cancel`.
+    /// A person sent `/cancel`.
     Cancelled,
 }
 
@@ -192,7 +192,7 @@ impl AnswerEngine {
                 let mut text = text;
                 match finished.reason {
                     StopReason::Length => {
-                        text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
+                        text.push_str("\n\n_(The answer reached its length limit and was cut.)_");
                     }
                     StopReason::Filtered => {
                         text.push_str("\n\n_(The provider's filter stopped this answer.)_");
@@ -336,7 +336,7 @@ fn too_long() -> Answered {
 }
 
 impl AnswerError {
-    /// Whether it lies in the question, so that others are answered all the same.
+    /// Whether the question is the cause, so that other questions are still answered.
     fn is_askers(&self) -> bool {
         matches!(self, Self::Provider(e) if e.blame() == Blame::User)
     }
@@ -353,13 +353,13 @@ impl AnswerError {
     fn words(&self) -> String {
         match self {
             Self::Provider(e) => chain(e),
-            Self::FirstTokenLate => "no first words in time".into(),
-            Self::Late => "the answer did not end in time".into(),
+            Self::FirstTokenLate => "the first words did not arrive in time".into(),
+            Self::Late => "the answer was not complete in time".into(),
             Self::Empty => "the answer is empty".into(),
         }
     }
 
-    /// What the chat is told: short, honest, without the provider's own words.
+    /// What the chat sees: short, honest, without the provider's own text.
     fn told(&self) -> Answered {
         let words = match self {
             Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
@@ -373,7 +373,7 @@ impl AnswerError {
                     "The conversation has grown too long for the model. /new starts a fresh one."
                 }
                 ("auth" | "quota" | "not_found", _) | (_, Blame::Us) => {
-                    "I cannot use the model right now; whoever runs this bot has to look at it."
+                    "I cannot use the model right now; the operator of this bot has to fix that."
                 }
                 ("filtered" | "refused", _) => "The provider's filter refused this question.",
                 _ => "I could not reach the model, or its answer broke off.",

@@ -125,7 +125,7 @@ async fn end(
     grace: Duration,
 ) -> anyhow::Result<ExitCode> {
     systemd::stopping("stopping: running answers get their grace period");
-    tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
+    tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are accepted");
     let stop = app.stop(grace);
     tokio::pin!(stop);
     let mut patience = tokio::time::interval(EXTENSION / 2);

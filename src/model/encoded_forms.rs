@@ -20,7 +20,7 @@ pub fn encoded_forms(secret: &str) -> Vec<String> {
     all
 }
 
-/// `%XX` for each byte that is no letter or digit, or for every one.
+/// `%XX` for each byte that is not a letter or digit, or for every one.
 fn percent(secret: &str, every: bool, upper: bool) -> String {
     let one = |byte: u8| match byte {
         b if b.is_ascii_alphanumeric() && !every => char::from(b).to_string(),

@@ -1,7 +1,7 @@
 //! Which message ids are taken, as far as the bot knows: what the reconciler stands on.
 //!
 //! Telegram allots ids in order, per [`Counter`]. A part that was sent has an id above everything
-//! known before its attempt; ids known to be somebody else's need not be probed.
+//! known before its attempt; ids known to belong to other messages need not be probed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -67,7 +67,7 @@ impl MessageIdTracker {
         self.caught_up.is_some_and(|at| at > since)
     }
 
-    /// A message with this id exists: somebody wrote it, or it was settled before.
+    /// A message with this id exists: another sender wrote it, or its delivery is already recorded.
     pub(super) fn heard(&mut self, chat: ChatId, id: MessageId) {
         let known = self.known(chat);
         known.highest = known.highest.max(id.0);

@@ -15,14 +15,14 @@ use crate::model::ids::MessageId;
 use crate::store::OpenPart;
 use crate::telegram::TelegramError;
 
-/// Failed tries that one id gets before the search is put off: a search that began anew at every
+/// Failed tries that one id gets before the search is put off: a search that restarted at every
 /// failure would not end where one call in ten fails.
 const PATIENCE: u32 = 5;
 
 /// First pause after a failed try; it doubles from here.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of a part.
+/// The outcome of a part.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// It arrived, with this id.
@@ -121,7 +121,7 @@ fn read(answer: &Result<(), TelegramError>) -> Probe {
     if words.contains("message is not modified") {
         return Probe::Here;
     }
-    // Somebody else's message has the id, or nobody's in this chat.
+    // Another message has the id, or none in this chat.
     let elsewhere = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
     if elsewhere.iter().any(|w| words.contains(w)) {
         return Probe::NotHere;

@@ -1,7 +1,7 @@
 //! Lanes: which part may leave next, and which have to wait for what. No IO of its own.
 //!
 //! Invariants: at most one part per chat is on its way; a chat's parts leave in order; a part that
-//! nobody knows the fate of blocks only its own chat.
+//! is in doubt blocks only its own chat.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -69,15 +69,15 @@ pub(super) enum Next {
     Sleep(Option<Instant>),
 }
 
-/// What became of the part that was on its way.
+/// The outcome of the part that was on its way.
 pub(super) enum NextAction {
     /// It is settled; the next may follow.
     Continue,
     /// It is due again at that time.
     Retry(Box<OpenPart>, Instant),
-    /// Nobody knows; it was sent when `id_before` was the highest id.
+    /// In doubt; it was sent when `id_before` was the highest id.
     InDoubt(Box<OpenPart>, MessageId),
-    /// Still nobody knows, because the search was cut short.
+    /// Still in doubt, because the search was cut short.
     StillInDoubt(Box<OpenPart>, MessageId),
     /// Its fate is known to be "not arrived", or is given up on: send it (again).
     Resend(Box<OpenPart>),

@@ -100,7 +100,7 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, ProviderError> {
     Ok(header)
 }
 
-/// Everything that must not be told: the key, and the password in the base url.
+/// Everything that must not be shown: the key, and the password in the base url.
 pub(super) fn secrets(key: Option<SecretString>, url: &Url) -> Arc<[SecretString]> {
     let password = url.password().map(SecretString::from);
     key.into_iter().chain(password).collect()
@@ -142,7 +142,7 @@ fn broken(error: &reqwest::Error) -> ProviderError {
 }
 
 /// Reads what a server sent with 200: an event stream, or one JSON value where it does not stream.
-/// The first byte tells them apart better than the content type, which proxies get wrong.
+/// The first byte distinguishes them better than the content type, which proxies get wrong.
 async fn events(response: Response) -> Result<Events, ProviderError> {
     let mut chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
     let mut head: Vec<u8> = Vec::new();

@@ -16,12 +16,12 @@ const READ_CHARS: usize = 2000;
 const SECRET_RUN: usize = 6;
 /// The same for a key in percent-encoding or base64.
 const DISGUISED_RUN: usize = 9;
-/// So many characters in a row of what somebody wrote are a quotation and no coincidence.
+/// This many consecutive characters of a user's text are a quotation, not a coincidence.
 const SAID_RUN: usize = 16;
 /// A short question is hidden when all of it is quoted; below this it would be part of any text.
 const SAID_WHOLE: usize = 4;
 
-/// Knows what must not be told.
+/// Knows what must not be shown.
 #[derive(Clone)]
 pub(super) struct Scrubber {
     /// Keys and passwords.
@@ -52,7 +52,7 @@ impl Scrubber {
         for said in words.chain([&self.said.system]) {
             text = hide(&text, &one_line(said), SAID_RUN, SAID_WHOLE, "[text]");
         }
-        // Vendors mask keys as `sk-***abcd`, which still tells their end.
+        // Vendors mask keys as `sk-***abcd`, which still reveals their end.
         let words = text.split(' ').map(|word| if word.contains("**") { "[key]" } else { word });
         let text = words.collect::<Vec<_>>().join(" ");
         if text.chars().count() <= DETAIL_CHARS {
@@ -102,7 +102,7 @@ mod tests {
 
     fn clean(text: &str) -> String {
         let secrets = Arc::from([SecretString::from("sk-proj-0123456789")]);
-        let messages = ["my password is\nswordfish and nobody knows", "hi"].map(Message::user);
+        let messages = ["my password is\nswordfish and no one knows", "hi"].map(Message::user);
         let (system, messages) = ("pin1".to_owned(), messages.to_vec());
         let said = Arc::new(ChatRequest { system, messages, ..ChatRequest::default() });
         Scrubber { secrets, said }.clean(text)
@@ -122,7 +122,7 @@ mod tests {
     fn what_was_said_is_hidden_even_in_part() {
         assert_eq!(clean("cannot read 'password is swordfish and'"), "cannot read '[text]'");
         assert_eq!(clean("this has pin1 in it"), "this has [text] in it");
-        assert_eq!(clean("this is said to nobody"), "this is said to nobody");
+        assert_eq!(clean("this is said to no one"), "this is said to no one");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::model::failure::{Blame, Classify, RetryPolicy};
 use crate::model::ids::ChatId;
 use crate::model::limits;
 
-/// A failed call of the Bot API. Holds no token, no URL and nobody's text.
+/// A failed call of the Bot API. Holds no token, no URL and no user's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// The request surely never left: connect, DNS or TLS failed.
@@ -61,7 +61,7 @@ impl TelegramError {
         }
     }
 
-    /// Whether the token is no good: revoked (401) or not of Telegram's form (404).
+    /// Whether the token is invalid: revoked (401) or not of Telegram's form (404).
     pub fn token_refused(&self) -> bool {
         match self {
             Self::Refused { code: 401, .. } => true,
@@ -96,7 +96,7 @@ impl TelegramError {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
-    /// Whether nobody can say if the call took effect.
+    /// Whether it is in doubt if the call took effect.
     pub fn in_doubt(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
@@ -163,7 +163,7 @@ impl TelegramError {
                     .map(|s| Duration::from_secs_f64(s.clamp(0.0, 86_400.0))),
                 moved_to: a.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
             },
-            Err(_) => Self::Unknown(format!("{} bytes that are no Bot API answer", body.len())),
+            Err(_) => Self::Unknown(format!("{} bytes that are not a Bot API answer", body.len())),
         }
     }
 
@@ -180,8 +180,8 @@ impl TelegramError {
     }
 }
 
-/// A longer word in a description is no word. Telegram's longest have some 20 characters, a token
-/// without its number has 35, and its encodings have more.
+/// A longer word in a description is not a word. Telegram's longest have some 20 characters, a
+/// token without its number has 35, and its encodings have more.
 const WORD_CHARS: usize = 32;
 
 /// What a server says. One that is not Telegram may repeat the URL with the token, in any encoding.

@@ -97,7 +97,7 @@ async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
     };
     let mut failing = beat(1_000, std::process::id(), Verdict::Failing);
     failing.findings = vec![
-        finding("conflict", Severity::Failing, "somebody else takes this bot's updates"),
+        finding("conflict", Severity::Failing, "another program takes this bot's updates"),
         finding("of_a_newer_version", Severity::Degraded, "odd"),
     ];
     heartbeat::write(&file, &failing).expect("written");
