@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use botapi_sim::{Faults, Limits, Options, Sim};
+use hygiene::Redactor;
 use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Sources};
 use katana::lifecycle::{Signal, Signals, Tasks};
@@ -66,7 +67,7 @@ impl Stage {
         let settings = settings(args, &sim, &state);
         let loaded = Config::load(&Sources::from_env(settings)).map_err(anyhow::Error::new)?;
         let tasks = Tasks::new();
-        let prepared = Prepared::open(&loaded, Tuning::default())?;
+        let prepared = Prepared::open(&loaded, Redactor::default(), Tuning::default())?;
         let app = prepared.start(tasks.clone()).await?;
         let mut app = app.context("the bot was stopped while it started")?;
         tokio::time::timeout(GRACE, app.ready()).await.context("the bot does not poll")?;

@@ -8,13 +8,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::SecretString;
+use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
-use crate::config::{ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Sources};
+use crate::config::{
+    ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Secret, Sources,
+};
 use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
@@ -41,6 +43,7 @@ pub enum Reloaded {
 /// Holds the configuration in effect and knows who takes which part of it.
 pub struct Reloader {
     loaded: watch::Sender<Arc<Loaded>>,
+    redactor: Redactor,
     client: Client,
     answerer: Arc<Answerer>,
     report_hub: ReportHub,
@@ -84,6 +87,7 @@ impl Fresh {
 impl Reloader {
     pub(super) fn new(
         loaded: Loaded,
+        redactor: Redactor,
         client: Client,
         answerer: Arc<Answerer>,
         report_hub: ReportHub,
@@ -91,6 +95,7 @@ impl Reloader {
     ) -> Self {
         Self {
             loaded: watch::Sender::new(Arc::new(loaded)),
+            redactor,
             client,
             answerer,
             report_hub,
@@ -103,6 +108,11 @@ impl Reloader {
     /// The configuration in effect. Keys that need a restart have the value of the start.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded.borrow())
+    }
+
+    /// Knows what must not get out.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The same, now and after each reload, for parts that look for themselves.
@@ -131,7 +141,7 @@ impl Reloader {
     /// # Errors
     /// When no TLS roots can be loaded; then nothing has changed.
     pub fn renew_client(&self) -> Result<(), TelegramError> {
-        self.client.renew(&settings::telegram(&self.loaded().config))
+        self.client.renew(&settings::telegram(&self.loaded().config, &self.redactor))
     }
 
     /// Reads the configuration, the secrets and the knowledge folder again. What is good is in
@@ -143,13 +153,13 @@ impl Reloader {
     )]
     pub async fn reload(&self, sources: &Sources) -> Reloaded {
         let turn = self.turn.lock().await;
-        let (sources, old) = (sources.clone(), self.loaded());
+        let (sources, old, redactor) = (sources.clone(), self.loaded(), self.redactor.clone());
         // Files may be many, or on a slow disk.
-        let read = tokio::task::spawn_blocking(move || read(&sources, &old)).await;
+        let read = tokio::task::spawn_blocking(move || read(&sources, &old, &redactor)).await;
         let fresh = read.context("the reading broke off").and_then(|fresh| fresh);
         let fresh = fresh.and_then(|fresh| {
             if fresh.touches(Part::Client) {
-                self.client.renew(&settings::telegram(&fresh.loaded.config))?;
+                self.client.renew(&settings::telegram(&fresh.loaded.config, &self.redactor))?;
             }
             Ok(fresh)
         });
@@ -173,7 +183,7 @@ impl Reloader {
             logging::set_level(config.log.level.as_str());
         }
         if let Some(AnswerEngine { provider, knowledge }) = mind {
-            self.answerer.renew(provider, knowledge, settings::answering(config));
+            self.answerer.renew(provider, knowledge, settings::answering(config, &self.redactor));
         }
         if let Some(running) = self.running.get() {
             running.take(&fresh, &self.answerer, self.reconcile_after);
@@ -260,11 +270,10 @@ impl Running {
 }
 
 /// Everything that may fail or take a while.
-fn read(sources: &Sources, old: &Loaded) -> anyhow::Result<Fresh> {
+fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<Fresh> {
     let mut loaded = Config::load(sources)?;
-    let secrets = loaded.secrets().map(|s| SecretString::from(s.expose()));
     // Before anything is done, and perhaps said, with them.
-    logging::keep_out(secrets.collect());
+    redactor.add(loaded.secrets().map(Secret::expose));
     let (mut changed, mut parts, mut needs_restart) = (Vec::new(), Vec::new(), Vec::new());
     let another_bot = loaded.config.telegram.token.bot_id() != old.config.telegram.token.bot_id();
     for (key, reload) in old.changes(&loaded) {

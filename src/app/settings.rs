@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use crate::commands::Rules;
@@ -14,13 +15,14 @@ use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
-pub(super) fn telegram(config: &Config) -> telegram::Settings {
+pub(super) fn telegram(config: &Config, redactor: &Redactor) -> telegram::Settings {
     telegram::Settings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
         poll_deadline: Duration::from_secs(config.telegram.poll_deadline_s),
         send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
+        redactor: redactor.clone(),
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn rates(config: &Config) -> Option<Rates> {
     })
 }
 
-pub(super) fn answering(config: &Config) -> answer::Settings {
+pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::Settings {
     answer::Settings {
         system_prompt: config.answer.system_prompt.clone(),
         max_history_turns: config.answer.max_history_turns as usize,
@@ -68,6 +70,7 @@ pub(super) fn answering(config: &Config) -> answer::Settings {
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),
         timeout: Duration::from_secs(config.answer.timeout_s),
         log_prompts: config.log.prompts,
+        redactor: redactor.clone(),
     }
 }
 
@@ -116,13 +119,14 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     Ok(Some(Arc::new(knowledge)))
 }
 
-pub(super) fn watching(config: &Config) -> supervise::Settings {
+pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Settings {
     supervise::Settings {
         every: Duration::from_secs(config.watch.every_s),
         system_every: Duration::from_secs(config.watch.system_every_s),
         thresholds: thresholds(config),
         heartbeat: config.watch.heartbeat_path.clone(),
         environment: config.bot.environment.clone(),
+        redactor: redactor.clone(),
     }
 }
 
@@ -132,7 +136,7 @@ pub(super) fn stall(config: &Config) -> Duration {
 }
 
 /// When something is a finding.
-pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+pub(crate) fn thresholds(config: &Config) -> supervise::Thresholds {
     const MIB: u64 = 1024 * 1024;
     let watch = &config.watch;
     supervise::Thresholds {
@@ -153,6 +157,5 @@ pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
         rss_stop_bytes: watch.rss_stop_mb * MIB,
         event: Duration::from_secs(watch.event_s),
         debounce: watch.patience,
-        ..supervise::Thresholds::default()
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn restore(
 /// Leaves an entry in the journal, where those of the daemon are: `journalctl -u` also shows what
 /// root says about a unit in this field (systemd.journal-fields(7)).
 fn note(unit: &str, from: &Path, kept: Option<&str>) {
-    logging::begin(Sink::JournalAlone, "info", Vec::new());
+    logging::begin(Sink::JournalAlone, "info", hygiene::Redactor::default());
     let aside = kept.map(|path| format!("; the old one was kept as {path}"));
     tracing::warn!(
         message_id = JournalEvent::StateRestored.id(),
@@ -187,7 +187,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
         .iter()
         .map(|b| {
             json!({
-                "bot_id": b.bot.0, "people": b.people, "exchanges": b.exchanges,
+                "bot_id": b.bot.0, "people": b.people, "exchanges": b.turns,
                 "waiting": b.waiting, "unsent": b.unsent,
                 "newest": b.newest_ms.and_then(time).map(|t| t.to_string()),
             })
@@ -219,6 +219,6 @@ fn of_bot(b: &BotContents) -> String {
     };
     format!(
         "people: {}, exchanges: {}, waiting: {}, unsent: {}; {newest}",
-        b.people, b.exchanges, b.waiting, b.unsent
+        b.people, b.turns, b.waiting, b.unsent
     )
 }

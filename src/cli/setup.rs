@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use self::answers::SetupArgs;
@@ -235,6 +236,7 @@ fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: Redactor::new([token.expose()]),
     };
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hygiene::Redactor;
+
 use super::key::{Key, Reload};
 use super::problem::{Problem, Problems};
 use super::resolved::{Resolved, Row, row};
@@ -71,6 +73,11 @@ impl Loaded {
             Value::Secret(secret) => Some(secret),
             _ => None,
         })
+    }
+
+    /// Knows every secret.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets().map(Secret::expose))
     }
 
     /// A text, an address, a path or a choice as it was set, by the path of its key; `None` when

@@ -1,9 +1,14 @@
 //! The operator's own documents, cut into passages that can be searched.
 //!
-//! Invariant: the files are the truth; the index over them lives in memory and is built at each
-//! start.
+//! Invariants: the files are the truth; the index over them lives in memory and is built at each
+//! start. Only what lies in the folder is read: a link that leads out of it may have been put there
+//! to have the bot quote its own token.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use hygiene::beneath::{Folder, Unreadable};
 
 use crate::model::conversation::Passage;
 use crate::store::{PassageIndex, StoreError};
@@ -31,6 +36,12 @@ pub enum KnowledgeError {
     Index(#[from] StoreError),
 }
 
+impl From<Unreadable> for KnowledgeError {
+    fn from(Unreadable { path, source }: Unreadable) -> Self {
+        Self::Read { path, source }
+    }
+}
+
 /// The index over one folder.
 #[derive(Debug)]
 pub struct Knowledge {
@@ -40,20 +51,26 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads all `.md` and `.txt` files below `folder`, cuts them into passages at headings, and
-    /// indexes them.
+    /// Reads all `.md` and `.txt` files below `folder`, each once, cuts them into passages at
+    /// headings, and indexes them.
     ///
     /// # Errors
-    /// When the folder cannot be read. Single files that are too large or not UTF-8 are left out,
-    /// see [`Knowledge::left_out`].
+    /// When the folder cannot be read. Single files that are too large or not UTF-8, and links that
+    /// lead nowhere or out of the folder, are left out, see [`Knowledge::left_out`].
     pub fn open(folder: &Path) -> Result<Self, KnowledgeError> {
-        let mut paths = Vec::new();
-        collect(folder, &mut paths, 0)?;
-        paths.sort();
+        let unreadable = |source| Unreadable { path: folder.to_owned(), source };
         let mut this = Self::empty()?;
-        for path in paths {
-            this.add_file(folder, path)?;
-        }
+        let is_document = |path: &Path| path.extension().is_some_and(|e| e == "md" || e == "txt");
+        Folder::open(folder).map_err(unreadable)?.walk(
+            is_document,
+            |path, file| match document(file).filter(|_| this.index.len() < PASSAGES) {
+                Some(text) => this.add(&path.to_string_lossy(), &text),
+                None => {
+                    this.left_out.push(folder.join(path));
+                    Ok(())
+                }
+            },
+        )?;
         Ok(this)
     }
 
@@ -71,17 +88,6 @@ impl Knowledge {
 
     fn empty() -> Result<Self, KnowledgeError> {
         Ok(Self { index: PassageIndex::new()?, titles: Vec::new(), left_out: Vec::new() })
-    }
-
-    fn add_file(&mut self, folder: &Path, path: PathBuf) -> Result<(), KnowledgeError> {
-        let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= FILE_BYTES);
-        let text = if small { std::fs::read_to_string(&path).ok() } else { None };
-        let Some(text) = text.filter(|_| self.index.len() < PASSAGES) else {
-            self.left_out.push(path);
-            return Ok(());
-        };
-        let source = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-        self.add(&source, &text)
     }
 
     fn add(&mut self, source: &str, text: &str) -> Result<(), KnowledgeError> {
@@ -113,24 +119,18 @@ impl Knowledge {
         &self.titles
     }
 
-    /// Files that are too large, or not UTF-8, or one too many.
+    /// Files that are too large, not UTF-8, or one too many, and links that lead nowhere or out of
+    /// the folder.
     pub fn left_out(&self) -> &[PathBuf] {
         &self.left_out
     }
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<(), KnowledgeError> {
-    let fail = |source| KnowledgeError::Read { path: folder.to_owned(), source };
-    for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let path = entry.map_err(fail)?.path();
-        // A bound on depth, because a link may lead back up.
-        if path.is_dir() && depth < 8 {
-            collect(&path, found, depth + 1)?;
-        } else if path.extension().is_some_and(|e| e == "md" || e == "txt") {
-            found.push(path);
-        }
-    }
-    Ok(())
+/// The text of a document, if it is one and not too large.
+fn document(file: io::Result<File>) -> Option<String> {
+    let mut text = String::new();
+    let length = file.ok()?.take(FILE_BYTES + 1).read_to_string(&mut text).ok()?;
+    (length as u64 <= FILE_BYTES).then_some(text)
 }
 
 /// Cuts a document at its Markdown headings; code blocks stay whole.

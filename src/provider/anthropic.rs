@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
-use secrecy::SecretString;
 
 use super::descriptor::{Descriptor, Kind, ProviderSettings, Service};
 use super::failure::ProviderError;
@@ -54,7 +54,7 @@ struct Shared {
     http: reqwest::Client,
     url: Url,
     headers: HeaderMap,
-    secrets: Arc<[SecretString]>,
+    redactor: Redactor,
 }
 
 impl Anthropic {
@@ -71,7 +71,7 @@ impl Anthropic {
         }
         let shared = Shared {
             http: http::client(settings.read_timeout)?,
-            secrets: http::secrets(settings.api_key, &url),
+            redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
         };
@@ -110,7 +110,7 @@ impl Shared {
             setting: "the request",
             problem: "it cannot be written as json",
         })?;
-        let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: prompt };
+        let scrubber = Scrubber { redactor: self.redactor.clone(), said: prompt };
         let (url, headers) = (self.url.clone(), self.headers.clone());
         let sent = http::post(&self.http, url, headers, body, &scrubber).await;
         let events = sent.map_err(|refused| refused.error)?;

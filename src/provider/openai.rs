@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_openai::types::chat::ChatCompletionStreamOptions;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use secrecy::SecretString;
 
 use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 use super::failure::ProviderError;
@@ -93,7 +93,7 @@ struct Shared {
     http: reqwest::Client,
     url: Url,
     headers: HeaderMap,
-    secrets: Arc<[SecretString]>,
+    redactor: Redactor,
     /// The server refused `stream_options` before.
     no_stream_options: AtomicBool,
     /// The bound on tokens goes by its newer name, `max_completion_tokens`.
@@ -115,7 +115,7 @@ impl OpenAi {
         }
         let shared = Shared {
             http: http::client(settings.read_timeout)?,
-            secrets: http::secrets(settings.api_key, &url),
+            redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
             no_stream_options: AtomicBool::new(false),
@@ -151,7 +151,7 @@ impl Provider for OpenAi {
 impl Shared {
     async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
-        let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
+        let scrubber = Scrubber { redactor: self.redactor.clone(), said: Arc::clone(&prompt) };
         let mut request = request::request(&prompt, model);
         loop {
             let bare = self.no_stream_options.load(Ordering::Relaxed);
@@ -187,6 +187,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     fn provider(base_url: &str) -> OpenAi {

@@ -41,6 +41,7 @@ mod previews;
 mod reload;
 mod restarts;
 mod restore;
+mod secrets;
 mod setup;
 mod setup_forms;
 mod setup_safety;

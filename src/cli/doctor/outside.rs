@@ -35,7 +35,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
         let advice = "fix the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
-    let client = match Client::new(&settings(config), Arc::default()) {
+    let client = match Client::new(&settings(loaded), Arc::default()) {
         Ok(client) => client,
         Err(e) => return vec![Check::bad(NAME, chain(&e), super::super::CA_CERTIFICATES)],
     };
@@ -54,13 +54,15 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     checks
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(loaded: &Loaded) -> Settings {
+    let config = &loaded.config;
     Settings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: loaded.redactor(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::{BASE, TOKEN, sources, with, with_file, written};
-use crate::config::{Access, Config, Format, Key, Kind, Level, Origin, Sources, keys};
+use crate::config::{
+    Access, Config, Format, Key, Kind, Level, Loaded, Origin, Problems, Sources, keys,
+};
 
 #[test]
 fn the_defaults_are_the_promised_ones() {
@@ -69,6 +71,10 @@ fn another(key: &Key) -> String {
     }
 }
 
+fn loaded(key: &Key, result: Result<Loaded, Problems>) -> Config {
+    result.unwrap_or_else(|problems| panic!("{}: {problems}", key.path())).config
+}
+
 #[test]
 fn every_key_reaches_its_field_from_environment_and_file() {
     let base = [("AI_PROVIDER", "openai"), ("OPENAI_API_KEY", "k")];
@@ -76,7 +82,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
     for key in keys().iter().filter(|key| !key.is_secret()) {
         let (name, value) = (key.variable(), another(key));
         let env = [&base[..], &[(name.as_str(), value.as_str())]].concat();
-        let config = with(&env).expect(key.path()).config;
+        let config = loaded(key, with(&env));
         assert_ne!(format!("{config:?}"), before, "{}", key.path());
 
         let typed = match key.kind {
@@ -86,7 +92,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         };
         // Without the alias AI_PROVIDER, which would win over the file.
         let toml = format!("[{}]\n{} = {typed}\n", key.section(), key.name());
-        let from_file = with_file(&toml, &[("AI_PROVIDER", ""), base[1]]).expect(key.path()).config;
+        let from_file = loaded(key, with_file(&toml, &[("AI_PROVIDER", ""), base[1]]));
         assert_eq!(format!("{config:?}"), format!("{from_file:?}"), "{}", key.path());
     }
 }

@@ -22,7 +22,9 @@ const ENVIRONMENT: &str = include_str!("v0_2/environment");
 const READ: &str = include_str!("v0_2/read.txt");
 
 /// Name, whether the file is there, variables.
-const SCENARIOS: &[(&str, bool, &[(&str, &str)])] = &[
+type Scenario = (&'static str, bool, &'static [(&'static str, &'static str)]);
+
+const SCENARIOS: &[Scenario] = &[
     ("defaults", false, &[("AI_PROVIDER", "echo")]),
     ("the file", true, &[]),
     ("the environment over the file", true, &[("EVERY_VARIABLE", "1")]),
