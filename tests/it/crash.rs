@@ -17,14 +17,16 @@ const CHATS: i64 = 12;
 const FIRST: i64 = 2000;
 
 /// Time for the last process to clear up.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A run's messages and its dice.
-struct Run {
-    sim: Sim,
-    dice: fastrand::Rng,
+pub struct Run {
+    pub sim: Sim,
+    pub dice: fastrand::Rng,
     said: BTreeMap<i64, Vec<String>>,
-    count: usize,
+    pub count: usize,
+    /// Requests that Telegram keeps open.
+    pub holds: Vec<HoldGuard>,
 }
 
 /// Where the process is caught.
@@ -45,20 +47,24 @@ enum Moment {
 }
 
 impl Run {
-    async fn new(seed: u64) -> Self {
+    pub async fn new(seed: u64) -> Self {
         let options = Options { limits: Limits::off(), seed, ..Options::default() };
         let sim = Sim::start(options).await.expect("the simulator starts");
-        Self { sim, dice: fastrand::Rng::with_seed(seed), said: BTreeMap::new(), count: 0 }
+        Self { sim, dice: fastrand::Rng::with_seed(seed), said: BTreeMap::new(), count: 0, holds: Vec::new() }
     }
 
     fn say(&mut self, messages: usize) {
         for _ in 0..messages {
             let chat = FIRST + self.dice.i64(0..CHATS);
-            let text = format!("message {}", self.count);
-            self.count += 1;
-            self.sim.say(chat, &text);
-            self.said.entry(chat).or_default().push(text);
+            self.say_in(chat);
         }
+    }
+
+    pub fn say_in(&mut self, chat: i64) {
+        let text = format!("message {}", self.count);
+        self.count += 1;
+        self.sim.say(chat, &text);
+        self.said.entry(chat).or_default().push(text);
     }
 
     /// What the bot has to say in each chat, by the run without kills.
@@ -86,7 +92,7 @@ impl Run {
     }
 
     /// Compares the transcript with the one of a run without kills.
-    fn compare(&self) {
+    pub fn compare(&self) {
         let (expected, answered) = (self.expected(), self.answered());
         for (chat, texts) in &expected {
             let got = &answered[chat];
@@ -104,14 +110,14 @@ impl Run {
         }
     }
 
-    async fn all_answered(&self) -> bool {
+    pub async fn all_answered(&self) -> bool {
         let count = self.count;
         let enough = move |sim: &Sim| sim.bot_message_count() >= count as u64;
         self.sim.wait_until(PATIENCE, enough).await
     }
 }
 
-fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
+pub fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -137,13 +143,13 @@ fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
 }
 
 /// `std::process::Child::kill` is SIGKILL.
-fn kill(mut child: Child) {
+pub fn kill(mut child: Child) {
     child.kill().expect("the bot can be killed");
     child.wait().expect("the bot is gone");
 }
 
 /// Stops gently, and wants a clean exit.
-fn end(mut child: Child) {
+pub fn end(mut child: Child) {
     let pid = child.id().to_string();
     let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
     assert!(killed.success());
@@ -238,7 +244,7 @@ fn name(moment: Moment) -> &'static str {
     }
 }
 
-fn log(dir: &Path) -> String {
+pub fn log(dir: &Path) -> String {
     let text = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
@@ -291,6 +297,7 @@ async fn every_fault_at_ten_percent_loses_and_doubles_nothing() {
         dice: fastrand::Rng::with_seed(5),
         said: BTreeMap::new(),
         count: 0,
+        holds: Vec::new(),
     };
     stage.start().await;
     // `everything` knows no black holes: they are added on top.

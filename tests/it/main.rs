@@ -25,6 +25,7 @@ mod disk;
 mod findings;
 mod groups;
 mod hangup;
+mod in_doubt;
 mod intake;
 mod leaks;
 mod lifecycle;
