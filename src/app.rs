@@ -23,16 +23,16 @@ use crate::answer::Answerer;
 use crate::commands::{self, About, CommandContext};
 use crate::config::{Loaded, Sources};
 use crate::lifecycle::Tasks;
-use crate::model::catalog::JournalEvent;
-use crate::model::clock::Clock;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
-use crate::model::finding::Kind;
 use crate::model::ids::{BotId, UserId};
 use crate::model::limits;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::clock::Clock;
+use crate::observe::finding::Kind;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store, newest_schema};
+use crate::store::{Opening, Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -98,7 +98,7 @@ impl Prepared {
                 path = %kept.path.display(),
                 "the state file was brought from schema {} to {}; the old one was kept under this name",
                 kept.schema,
-                newest_schema()
+                file::newest_schema()
             );
         }
         let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;
@@ -194,7 +194,7 @@ impl Prepared {
                 started_ms: clock.now_ms(),
             },
         );
-        let shared = Arc::new(Shared::new(
+        let shared = Shared::new(
             self.store,
             self.client,
             me,
@@ -204,8 +204,10 @@ impl Prepared {
             context,
             self.answerer,
             settings::stages(config, self.tuning.reconcile_after),
-        )?);
-        launch(&shared, &reloader, &self.report_hub)?;
+        )
+        .await?;
+        let shared = Arc::new(shared);
+        launch(&shared, &reloader, &self.report_hub).await?;
         drop(hold);
         Ok(Some((shared, claim_code)))
     }
@@ -322,7 +324,7 @@ impl App {
     }
 }
 
-fn launch(
+async fn launch(
     shared: &Arc<Shared>,
     reloader: &Arc<Reloader>,
     report_hub: &ReportHub,
@@ -337,7 +339,7 @@ fn launch(
         owners: Arc::clone(&owners),
     });
     let tasks = shared.tasks.clone();
-    looping(shared, Loop::Deliver, Deliver::new(delivery.clone())?.run());
+    looping(shared, Loop::Deliver, Deliver::new(delivery.clone()).await?.run());
     looping(shared, Loop::Dispatcher, async move {
         chats.run().await;
         delivery.close();

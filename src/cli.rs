@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
-use crate::store::{BackupError, StoreError};
+use crate::store::{BackupError, StoreError, StoreErrorKind};
 use crate::{systemd, web};
 
 /// Exit codes of sysexits(3), as the unit expects them.
@@ -217,9 +217,9 @@ fn say(text: &str) {
 }
 
 fn of_store(e: &StoreError) -> u8 {
-    match e {
-        StoreError::InUse { .. } => exit::TEMPFAIL,
-        StoreError::Schema { .. } => exit::CONFIG,
+    match e.kind() {
+        StoreErrorKind::InUse => exit::TEMPFAIL,
+        StoreErrorKind::Schema => exit::CONFIG,
         _ => exit::UNAVAILABLE,
     }
 }

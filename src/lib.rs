@@ -10,11 +10,12 @@
 //! Work rests on disk between the stages: a stage takes one piece from the store, does one step,
 //! commits. Crash, restart, shutdown and overload are one case: the row is still there.
 //!
-//! Read in this order: [`model`] (the words), [`store`], [`telegram`] and [`provider`] (the
-//! edges), [`commands`] and [`answer`] (thinking), [`pipeline`] (movement), [`supervise`] and
-//! [`web`] (watching and showing), [`app`] (where the parts meet).
+//! Read in this order: [`model`] (the words), [`observe`] (what the parts report), [`store`],
+//! [`telegram`] and [`provider`] (the edges), [`commands`] and [`answer`] (thinking), [`pipeline`]
+//! (movement), [`supervise`] and [`web`] (watching and showing), [`app`] (where the parts meet).
 
 pub mod model;
+pub mod observe;
 
 pub mod config;
 pub mod provider;

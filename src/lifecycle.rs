@@ -14,7 +14,7 @@ use signal_hook::iterator;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::model::catalog::JournalEvent;
+use crate::observe::catalog::JournalEvent;
 
 /// Starts tasks and knows when they have ended. Cheap to clone.
 #[derive(Clone, Debug, Default)]

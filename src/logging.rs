@@ -10,6 +10,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -20,9 +21,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::model::catalog;
 use crate::model::encoded_forms::encoded_forms;
-use crate::model::swap::Swap;
+use crate::observe::catalog;
 
 /// Secrets shorter than this are not searched for: they would strike out ordinary words.
 const SHORTEST: usize = 8;
@@ -43,7 +43,7 @@ pub enum Sink {
 /// What may change while the process logs.
 struct Controls {
     filter: reload::Handle<EnvFilter, Registry>,
-    scrubber: Arc<Swap<Scrubber>>,
+    scrubber: Arc<ArcSwap<Scrubber>>,
 }
 
 /// A process has one log.
@@ -52,7 +52,7 @@ static CONTROLS: OnceLock<Controls> = OnceLock::new();
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
 /// says; `RUST_LOG` refines it per module.
 pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
-    let scrubber = Arc::new(Swap::new(Scrubber::new(secrets)));
+    let scrubber = Arc::new(ArcSwap::from_pointee(Scrubber::new(secrets)));
     let guard = Guard(Arc::clone(&scrubber));
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
@@ -94,7 +94,7 @@ pub fn set_level(level: &str) {
 /// These secrets are struck out as well from now on.
 pub fn keep_out(secrets: Vec<SecretString>) {
     if let Some(controls) = CONTROLS.get() {
-        controls.scrubber.set(controls.scrubber.get().with(secrets));
+        controls.scrubber.store(Arc::new(controls.scrubber.load().with(secrets)));
     }
 }
 
@@ -204,12 +204,12 @@ impl Scrubber {
 }
 
 /// Refuses events that hold a secret and says the rest of their words instead.
-struct Guard(Arc<Swap<Scrubber>>);
+struct Guard(Arc<ArcSwap<Scrubber>>);
 
 impl<S: Subscriber> Layer<S> for Guard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         // A copy, because the line that is said instead comes here again.
-        let scrubber = self.0.get();
+        let scrubber = self.0.load();
         if scrubber.plain.is_empty() {
             return true;
         }
@@ -289,7 +289,8 @@ mod tests {
         let out = Captured::default();
         let writer = out.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-        let scrubber = Arc::new(Swap::new(Scrubber::new(vec![SecretString::from(token)])));
+        let scrubber =
+            Arc::new(ArcSwap::from_pointee(Scrubber::new(vec![SecretString::from(token)])));
         let guard = Guard(Arc::clone(&scrubber));
         let subscriber = Registry::default().with(guard).with(layer);
         // The guard's own line goes to the default subscriber, which is this one only in a test.
@@ -298,7 +299,7 @@ mod tests {
             tracing::info!("url https://host/bot{token}/getMe");
             tracing::info!(error = "SECRETsecretSECRETsecret", "field");
             tracing::info!(error = ?Some(token), "debug field");
-            scrubber.set(scrubber.get().with(vec![SecretString::from(next)]));
+            scrubber.store(Arc::new(scrubber.load().with(vec![SecretString::from(next)])));
             tracing::info!("new {next}, and still {token}");
             let encoded = "123456%3ASECRETsecretSECRETsecret U0VDUkVUc2VjcmV0U0VDUkVUc2VjcmV0";
             tracing::warn!("a server says {encoded}");
@@ -309,6 +310,6 @@ mod tests {
         assert!(!text.contains("ANOTHERanother"), "{text}");
         assert!(!text.contains("U0VDUkVUc2Vj"), "{text}");
         let both = format!("new {next}, and still {token}");
-        assert_eq!(scrubber.get().scrub(&both), "new 123456:***, and still 123456:***");
+        assert_eq!(scrubber.load().scrub(&both), "new 123456:***, and still 123456:***");
     }
 }

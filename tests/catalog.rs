@@ -10,7 +10,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use katana::model::catalog::JournalEvent;
+use katana::observe::catalog::JournalEvent;
 use source::{closing, read, sources, top, words};
 
 const CATALOG: &str = "packaging/catalog/katana-bot.catalog";
@@ -89,7 +89,7 @@ fn every_entry_has_one_text() {
     let mut complaints = Vec::new();
     for text in texts() {
         if !known.contains_key(text.id.as_str()) {
-            complaints.push(format!("{}: src/model/catalog.rs does not know it", text.id));
+            complaints.push(format!("{}: src/observe/catalog.rs does not know it", text.id));
         }
         if !seen.insert(text.id.clone()) {
             complaints.push(format!("{}: stands there twice", text.id));
@@ -113,8 +113,8 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
             format!("{entry:?}")
         };
         let mut calls = 0;
-        for source in sources.iter().filter(|s| s.path != "src/model/catalog.rs") {
-            for at in words(&source.code, &format!("Entry::{variant}")) {
+        for source in sources.iter().filter(|s| s.path != "src/observe/catalog.rs") {
+            for at in words(&source.code, &format!("JournalEvent::{variant}")) {
                 calls += 1;
                 let begin = source.code[..at].rfind("tracing::").unwrap_or(0);
                 let open = begin + source.code[begin..].find('(').unwrap_or(0);
@@ -126,7 +126,7 @@ fn every_entry_is_logged_with_the_fields_of_its_text() {
             }
         }
         if calls == 0 {
-            complaints.push(format!("Entry::{variant} is never logged"));
+            complaints.push(format!("JournalEvent::{variant} is never logged"));
         }
     }
     none(complaints);

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use heartbeat::Reason;
 use katana::config::reference;
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use source::{File, Source, closing, files, read, sources};
 
 /// Encloses the generated part of `docs/configuration.md`.

@@ -1,5 +1,5 @@
 //! The man pages: made from the command lines, the table of keys and the packaged configuration, so
-//! that they cannot tell another story. What only a person can say is written here.
+//! that they always agree with the program. What only a person can say is written here.
 //!
 //! `KATANA_TEST_WRITE=1` writes the pages instead of comparing them.
 
@@ -15,58 +15,58 @@ use roff::{Page, commands, top};
 /// Signals, status, surroundings of the daemon.
 const KATANA: &str = "\
 # EXIT STATUS
-0 | Stopped as asked; for status: people are served; for doctor: nothing has to be mended.
+0 | Stopped as requested; for status: people are served; for doctor: there is nothing to fix.
 1 | Only for status: people are not served, or the bot does not run.
-64 | The command line makes no sense, or backup would replace a file.
-69 | Something that is needed is not there, such as the state folder or CA certificates; for doctor: something outside of the configuration has to be mended; for backup and restore: a file is damaged, or cannot be read or written.
-70 | A fault of the program, or it used more memory than watch.rss_stop_mb allows. systemd starts it anew.
-75 | Try again later: another process has the state file (stop the bot before restore), or a second signal cut the stop short.
-78 | The configuration has to be mended, the knowledge folder cannot be read, or the state file is of a newer version; for restore: the backup is, or it is of another bot.
+64 | The command line is invalid, or backup would replace a file.
+69 | Something required is not available, such as the state folder or CA certificates; for doctor: there is a problem outside the configuration; for backup and restore: a file is damaged, or cannot be read or written.
+70 | A bug, or the program used more memory than watch.rss_stop_mb allows. systemd restarts it.
+75 | Try again later: another process uses the state file (stop the bot before restore), or a second signal cut the shutdown short.
+78 | The configuration is invalid, the knowledge folder cannot be read, or the state file is from a newer version; for restore: the backup is from a newer version, or from another bot.
 # SIGNALS
-SIGTERM, SIGINT | Take no new updates, give running answers lifecycle.grace_s seconds, exit. Nothing is lost. A second one stops at once, with status 75.
-SIGHUP | Read configuration and secrets again. What needs a restart is named in the log; a bad file leaves the running configuration in place.
+SIGTERM, SIGINT | Shut down gracefully: accept no new updates, give running answers lifecycle.grace_s seconds, exit. Nothing is lost. A second signal stops at once, with status 75.
+SIGHUP | Reload configuration and secrets. Keys that need a restart are named in the log; an invalid file leaves the running configuration in place.
 # ENVIRONMENT
 KATANA_CONFIG | The configuration file, when --config does not name one.
-KATANA_SECTION_KEY | Every key of the configuration, before the file; see katana-bot.toml(5). Well-known names such as OPENAI_API_KEY and LOG_LEVEL count as well.
+KATANA_SECTION_KEY | Sets any key of the configuration and overrides the file; see katana-bot.toml(5). Well-known names such as OPENAI_API_KEY and LOG_LEVEL work as well.
 ..._FILE | For a secret: a file that holds it.
-CREDENTIALS_DIRECTORY | systemd credentials; looked at first for every secret.
-STATE_DIRECTORY, RUNTIME_DIRECTORY | Where the state file and the heartbeat lie unless configured. Set by systemd.
+CREDENTIALS_DIRECTORY | systemd credentials; searched first for every secret.
+STATE_DIRECTORY, RUNTIME_DIRECTORY | Where the state file and the heartbeat are, unless configured. Set by systemd.
 HOST, PORT | Where the HTTP endpoint listens unless configured.
 NOTIFY_SOCKET, WATCHDOG_USEC | systemd: readiness, status and watchdog.
-NO_COLOR | Colours are left out.
+NO_COLOR | If set, output has no colours.
 # FILES
-/etc/katana-bot/katana-bot.toml | The configuration, if it exists. Secrets do not belong into it.
-/var/lib/katana-bot/katana.db | The state: conversations, people, what waits.
-/run/katana-bot/heartbeat | The heartbeat, written anew every few seconds; check-heartbeat(8) judges it.
+/etc/katana-bot/katana-bot.toml | The configuration, if it exists. Secrets do not belong in it.
+/var/lib/katana-bot/katana.db | The state: conversations, people, waiting messages.
+/run/katana-bot/heartbeat | The heartbeat, rewritten every few seconds; check-heartbeat(8) judges it.
 # SEE ALSO
 katana-bot.toml(5), check-heartbeat(8), check-heartbeat.toml(5), systemctl(1), journalctl(1), systemd.exec(5)
 ";
 
-/// The same of the checker.
+/// The same for the checker.
 const CHECKER: &str = "\
 # EXIT STATUS
 0 | The heartbeat is good, or degraded.
 1 | Critical: missing, empty, unreadable, garbled, stale, from the future, from before the last boot, failing, or stopped for too long. With --warn-exit also degraded.
-64 | The command line makes no sense.
+64 | The command line is invalid.
 78 | Nothing is critical, but the configuration has a mistake.
-0, 1, 2, 3 | With --nagios: ok, warning, critical, unknown (mistakes of command line or configuration).
+0, 1, 2, 3 | With --nagios: ok, warning, critical, unknown (a mistake in the command line or the configuration).
 # ENVIRONMENT
 TELEGRAM_ALERT_BOT_TOKEN, TELEGRAM_ALERT_CHAT_ID | A Telegram channel without a configuration file.
 SMTP_ALERT_PASSWORD | The password of mail channels.
 ..._FILE | For token and password: a file that holds it.
 CREDENTIALS_DIRECTORY | systemd credentials telegram-alert-token and smtp-alert-password.
-STATE_DIRECTORY | Where incidents are remembered, unless --state-dir says so.
+STATE_DIRECTORY | Where incidents are remembered, unless --state-dir is given.
 HTTPS_PROXY, NO_PROXY | Honoured by Telegram channels and pings.
 # FILES
 /run/katana-bot/heartbeat | The heartbeat of katana-bot(8).
 /etc/katana-bot/check-heartbeat.toml | The configuration, if it exists: check-heartbeat.toml(5).
-/var/lib/katana-check | Open incidents, and alerts that could not be delivered yet: of the packaged timer, and without the package of a check by root.
-~/.local/state/check-heartbeat | The same of a check that another user runs.
+/var/lib/katana-check | Open incidents and undelivered alerts: of the packaged timer, and without the package, of a check run by root.
+~/.local/state/check-heartbeat | The same for a check that another user runs.
 # SIGNALS
-any | The check may be killed at any time: what was not accepted by a channel is sent by the next one.
+any | The check may be killed at any time: the next check sends what no channel has accepted yet.
 # EXAMPLES
-check-heartbeat | Judge the packaged file, and tell whom it concerns; for cron, once a minute.
-check-heartbeat --no-alert --file /run/other/heartbeat --threshold 5m | Judge a file of any program that holds a time, and tell nobody.
+check-heartbeat | Judge the packaged file, and alert people; for cron, once a minute.
+check-heartbeat --no-alert --file /run/other/heartbeat --threshold 5m | Judge a file with a time in it, from any program, and send no alerts.
 check-heartbeat --test-alert | Send a test through every channel.
 # SEE ALSO
 check-heartbeat.toml(5), katana-bot(8), crontab(5), systemd.timer(5)
@@ -129,13 +129,13 @@ fn katana_bot_toml_5() {
     let mut page = Page::new("katana-bot.toml", "5", "configuration of katana-bot(8)");
     page.section("DESCRIPTION");
     for words in [
-        "TOML. Each key can also be set in the environment, which wins, as KATANA_SECTION_KEY. \
-         Unknown keys are refused.",
+        "The format is TOML. Each key can also be set in the environment, as KATANA_SECTION_KEY, \
+         which overrides the file. Unknown keys are refused.",
         "Secrets are never read from the file. Each comes from a systemd credential, from a file \
          named by a variable that ends in _FILE, or from a variable, in this order.",
-        "katana-bot check-config tells every mistake at once; katana-bot print-config shows what \
-         counts, and where it came from. A reload (SIGHUP) takes over what can change while the \
-         bot runs.",
+        "katana-bot check-config reports every mistake at once; katana-bot print-config shows each \
+         effective value, and where it comes from. A reload (SIGHUP) applies what can change while \
+         the bot runs.",
     ] {
         page.paragraph(words);
     }

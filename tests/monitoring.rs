@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use serde_json::Value;
 
 const FOLDER: &str = "packaging/monitoring";

@@ -40,8 +40,8 @@ const TOP: &[&str] = &[
 /// Where work may be started outside of `lifecycle`, and why.
 const SPAWNERS: &[(&str, &str)] = &[
     ("src/lifecycle.rs", "this is where tasks start"),
-    ("src/store/writer.rs", "the one thread that owns the writing connection"),
-    ("src/store/mod.rs", "joins that thread without blocking the runtime"),
+    ("src/store/sqlite/writer.rs", "the one thread that owns the writing connection"),
+    ("src/store/sqlite/db.rs", "joins that thread, and reads, without blocking the runtime"),
     ("src/supervise/supervisor.rs", "a dead disk must not hold a thread of the runtime"),
     ("src/app/reload.rs", "reads files, which may be many or on a slow disk"),
 ];
@@ -148,16 +148,11 @@ fn uses(source: &Source) -> Vec<(usize, &str)> {
 
 #[test]
 fn thinking_only_reads() {
-    let store = sources(&["src/store"]);
-    let writes = store.iter().flat_map(|s| {
-        s.code.match_indices("pub async fn ").map(move |(b, m)| &s.code[b + m.len()..])
-    });
+    let store = read("src/store/writes.rs");
+    let writes = store.split("\n    fn ").skip(1);
     let writes: Vec<String> =
         writes.filter_map(|rest| Some(format!("store.{}(", rest.split('(').next()?))).collect();
-    assert!(
-        writes.contains(&"store.finish(".to_owned()),
-        "the verbs that write are async: {writes:?}"
-    );
+    assert!(writes.contains(&"store.finish(".to_owned()), "the verbs that write: {writes:?}");
     let mut complaints = Vec::new();
     for source in sources(&["src/commands", "src/answer"]) {
         for (n, line) in source.lines() {
@@ -333,12 +328,12 @@ fn work_starts_only_in_lifecycle() {
 #[test]
 fn time_of_day_comes_from_the_clock() {
     let mut complaints = Vec::new();
-    for source in ours().into_iter().filter(|s| s.path != "src/model/clock.rs") {
+    for source in ours().into_iter().filter(|s| s.path != "src/observe/clock.rs") {
         for (n, line) in
             source.lines().filter(|(_, l)| l.contains("SystemTime") || l.contains("thread::sleep"))
         {
             complaints.push(format!(
-                "{}: `{}`; take a model::clock::Clock, or tokio's time",
+                "{}: `{}`; take a observe::clock::Clock, or tokio's time",
                 at(&source.path, n),
                 line.trim()
             ));

@@ -76,14 +76,15 @@ impl Stage {
     }
 
     /// Whether nothing waits to be thought about or sent.
-    pub fn is_idle(&self) -> bool {
-        self.left() == 0
+    pub async fn is_idle(&self) -> bool {
+        self.left().await == 0
     }
 
-    fn left(&self) -> u64 {
+    async fn left(&self) -> u64 {
         let store = &self.app.shared().store;
         let depth = |(count, _)| count;
-        store.inbox_depth().map_or(1, depth) + store.outbox_depth().map_or(1, depth)
+        let inbox = store.inbox_depth().await.map_or(1, depth);
+        inbox + store.outbox_depth().await.map_or(1, depth)
     }
 
     /// Whether a task of the bot panicked.
@@ -93,7 +94,7 @@ impl Stage {
 
     /// Stops gently; a signal hurries it. The folder is removed unless it is to be kept.
     pub async fn stop(self, keep: bool, signals: &mut Signals) -> Farewell {
-        let left = self.left();
+        let left = self.left().await;
         let broken = self.is_broken();
         let gentle = tokio::select! {
             gentle = self.app.stop(GRACE) => gentle,

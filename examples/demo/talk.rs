@@ -103,7 +103,7 @@ impl<'a> Talk<'a> {
             if self.stage.is_broken() {
                 return Ok(Ending::BotDied);
             }
-            self.look()?;
+            self.look().await?;
         }
     }
 
@@ -142,10 +142,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Shows whatever is new.
-    fn look(&mut self) -> std::io::Result<()> {
+    async fn look(&mut self) -> std::io::Result<()> {
         let sim = &self.stage.sim;
         // Looked at before the messages: what is idle now has shown everything it will.
-        let idle = self.stage.is_idle();
+        let idle = self.stage.is_idle().await;
         let drafts = sim.drafts(USER);
         if drafts.len() > self.drafts {
             self.drafts = drafts.len();

@@ -11,17 +11,17 @@ mod window;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::conversation::{ChatRequest, Exchange, Passage, StopReason};
+use crate::model::conversation::{ChatRequest, Exchange, Message, Passage, StopReason};
 use crate::model::failure::{Blame, Classify, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
-use crate::model::swap::Swap;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
 use crate::store::{Knowledge, NewExchange, Store, StoreError};
 
@@ -54,7 +54,7 @@ pub struct Settings {
 
 /// Answers questions.
 pub struct Answerer {
-    engine: Swap<AnswerEngine>,
+    engine: ArcSwap<AnswerEngine>,
     store: Store,
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
@@ -126,7 +126,7 @@ impl Answerer {
             vitals: Arc::clone(&vitals),
             settings,
         };
-        Self { engine: Swap::new(engine), store, vitals, concurrency }
+        Self { engine: ArcSwap::from_pointee(engine), store, vitals, concurrency }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -138,12 +138,12 @@ impl Answerer {
     ) {
         self.concurrency.resize(settings.answers_at_once);
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
-        self.engine.set(AnswerEngine { provider, knowledge, store, vitals, settings });
+        self.engine.store(Arc::new(AnswerEngine { provider, knowledge, store, vitals, settings }));
     }
 
     /// Who answers now: the provider's name and its model.
     pub fn provider(&self) -> (&'static str, String) {
-        let engine = self.engine.get();
+        let engine = self.engine.load_full();
         (engine.provider.name(), engine.provider.model().to_owned())
     }
 
@@ -164,7 +164,7 @@ impl Answerer {
             permit = self.concurrency.enter() => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
-        let engine = self.engine.get();
+        let engine = self.engine.load_full();
         let answered = engine.answer(question, words, cancel).await;
         drop(permit);
         answered
@@ -178,7 +178,7 @@ impl AnswerEngine {
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
-        let ask = self.ask(question)?;
+        let ask = self.ask(question).await?;
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -196,7 +196,7 @@ impl AnswerEngine {
                     StopReason::Filtered => {
                         text.push_str("\n\n_(The provider's filter stopped this answer.)_");
                     }
-                    StopReason::End | StopReason::Other => {}
+                    StopReason::End | StopReason::ToolCalls | StopReason::Other => {}
                 }
                 let said = Exchange { question: question.text.to_owned(), answer: text.clone() };
                 let exchange = NewExchange {
@@ -218,18 +218,21 @@ impl AnswerEngine {
         })
     }
 
-    fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
+    async fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
         let mut ask = ChatRequest {
             system: self.settings.system_prompt.clone(),
-            question: question.text.to_owned(),
             max_output_tokens: self.settings.max_output_tokens,
             ..ChatRequest::default()
         };
         if self.provider.has_context() {
-            let kept = self.store.history(question.chat, self.settings.max_history_turns)?;
-            ask.history = window::fit(kept, self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.chat)?.model;
+            let kept = self.store.history(question.chat, self.settings.max_history_turns).await?;
+            let kept = kept
+                .into_iter()
+                .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
+            ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
+            ask.model = self.store.chat(question.chat).await?.model;
         }
+        ask.messages.push(Message::user(question.text));
         ask.passages = self.retrieve(question.text);
         Ok(ask)
     }
@@ -249,7 +252,7 @@ impl AnswerEngine {
         cancel: &CancellationToken,
     ) -> Collected {
         if self.settings.log_prompts {
-            tracing::debug!(prompt = ask.question, history = ask.history.len(), "asking");
+            tracing::debug!(prompt = ask.question(), history = ask.messages.len() - 1, "asking");
         }
         let pieces = self.provider.answer(ask);
         let bounds = stream::Bounds {

@@ -67,6 +67,8 @@ pub(super) async fn collect(
                     words.send_modify(|so_far| text.clone_into(so_far));
                 }
             }
+            // Nobody offers tools yet, and thoughts are not part of an answer.
+            Ok(Some(Ok(Event::Reasoning(_) | Event::ToolCall(_) | Event::Unknown(_)))) => {}
             Ok(Some(Ok(Event::Done(finished)))) => {
                 if text.trim().is_empty() && finished.reason == StopReason::Filtered {
                     return Collected::Failed(AnswerError::Provider(ProviderError::Filtered));

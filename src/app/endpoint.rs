@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -10,8 +11,7 @@ use crate::answer::Answerer;
 use crate::commands;
 use crate::config::{Config, Loaded, Origin};
 use crate::lifecycle::Tasks;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 use crate::supervise::{self, ReportHub};
 use crate::systemd;
@@ -26,8 +26,8 @@ pub(super) struct Endpoint {
 /// What may change while it answers. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct EndpointInfo {
-    about: Arc<Swap<About>>,
-    admin_token: Arc<Swap<Option<SecretString>>>,
+    about: Arc<ArcSwap<About>>,
+    admin_token: Arc<ArcSwap<Option<SecretString>>>,
     answerer: Arc<Answerer>,
 }
 
@@ -96,22 +96,22 @@ impl Endpoint {
 impl EndpointInfo {
     /// Telegram told the bot's name.
     pub(super) fn name(&self, username: &str) {
-        let about = (*self.about.get()).clone();
-        self.about.set(About { username: username.to_owned(), ..about });
+        let about = self.about.load().as_ref().clone();
+        self.about.store(Arc::new(About { username: username.to_owned(), ..about }));
     }
 
     /// Another configuration is in effect.
     pub(super) fn follow(&self, config: &Config) {
-        let username = self.about.get().username.clone();
+        let username = self.about.load().username.clone();
         let (provider, model) = self.answerer.provider();
-        self.about.set(About {
+        self.about.store(Arc::new(About {
             version: env!("CARGO_PKG_VERSION"),
             environment: config.bot.environment.clone(),
             username,
             provider: provider.to_owned(),
             model,
-        });
-        self.admin_token.set(admin_token(config));
+        }));
+        self.admin_token.store(Arc::new(admin_token(config)));
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn menus(shared: Arc<Shared>, changed: Arc<Notify>) {
 
 /// `shown`: whose private chats show the owner's menu.
 async fn publish(shared: &Shared, shown: &mut Vec<UserId>) {
-    let owners = match shared.context.all_owners() {
+    let owners = match shared.context.all_owners().await {
         Ok(owners) => owners,
         Err(e) => {
             tracing::warn!(error = chain(&e), "cannot read who owns the bot");

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use secrecy::SecretString;
 
 use crate::commands::Rules;
 use crate::config::{self, Config};
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{
-    Anthropic, AnthropicSettings, Echo, Offline, OpenAi, OpenAiSettings, Provider,
-};
+use crate::provider::{self, Provider, ProviderSettings};
 use crate::store::{Keep, Knowledge};
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
@@ -80,28 +79,27 @@ pub(crate) fn provider(
     config: &Config,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let secret = |s: &config::Secret| SecretString::from(s.expose());
-    let read_timeout =
-        Duration::from_secs(config.answer.first_token_timeout_s.max(config.answer.timeout_s));
-    Ok(match config.answer.provider {
-        config::Provider::Echo => Arc::new(Echo),
-        config::Provider::Offline => {
-            let topics = knowledge.map(|k| k.titles().to_vec()).unwrap_or_default();
-            Arc::new(Offline::with_topics(topics))
+    let name = config.answer.provider.as_str();
+    let descriptor =
+        provider::find(name).with_context(|| format!("there is no provider {name}"))?;
+    let (api_key, base_url, model) = match config.answer.provider {
+        config::Provider::OpenAi => {
+            (&config.openai.api_key, &config.openai.base_url, &config.openai.model)
         }
-        config::Provider::OpenAi => Arc::new(OpenAi::new(OpenAiSettings {
-            api_key: config.openai.api_key.as_ref().map(secret),
-            base_url: config.openai.base_url.clone(),
-            model: config.openai.model.clone(),
-            read_timeout,
-        })?),
-        config::Provider::Anthropic => Arc::new(Anthropic::new(AnthropicSettings {
-            api_key: config.anthropic.api_key.as_ref().map(secret),
-            base_url: config.anthropic.base_url.clone(),
-            model: config.anthropic.model.clone(),
-            read_timeout,
-        })?),
-    })
+        config::Provider::Anthropic => {
+            (&config.anthropic.api_key, &config.anthropic.base_url, &config.anthropic.model)
+        }
+        _ => (&None, &String::new(), &String::new()),
+    };
+    Ok((descriptor.build)(ProviderSettings {
+        api_key: api_key.as_ref().map(|s| SecretString::from(s.expose())),
+        base_url: base_url.clone(),
+        model: model.clone(),
+        read_timeout: Duration::from_secs(
+            config.answer.first_token_timeout_s.max(config.answer.timeout_s),
+        ),
+        topics: knowledge.map(|k| k.titles().to_vec()).unwrap_or_default(),
+    })?)
 }
 
 /// Reads the knowledge folder, or the built-in pages where those answer.

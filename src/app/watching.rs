@@ -15,7 +15,7 @@ use super::reload::Reloader;
 use super::settings;
 use crate::config::Loaded;
 use crate::lifecycle::Tasks;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 use crate::supervise::{self, Bark, Phase, ReportHub, Supervisor};
 use crate::systemd;

@@ -1,6 +1,6 @@
 //! What to do first about each finding, in one line; the runbook tells the rest.
 
-use crate::model::finding::Kind;
+use crate::observe::finding::Kind;
 
 /// The first thing to do about a finding of this name.
 pub(super) fn first_step(name: &str) -> Option<&'static str> {

@@ -13,10 +13,10 @@ use super::style::columns;
 use super::{Stop, doctor, endpoint, exit, of_store, say};
 use crate::config::{Config, Examined, Problems};
 use crate::logging::{self, Sink};
-use crate::model::catalog::JournalEvent;
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
-use crate::store::{BackupError, BotContents, Contents, Store, newest_schema};
+use crate::observe::catalog::JournalEvent;
+use crate::observe::clock::Clock;
+use crate::store::{BackupError, BotContents, Contents, StoreErrorKind, file};
 
 /// How to restore.
 #[derive(Clone, Copy, Debug)]
@@ -69,9 +69,9 @@ pub(super) fn backup(
             let text = "a backup is no text for a terminal";
             return Err(Stop::new(exit::USAGE, text, hint).into());
         }
-        Store::backup_to(&state, &mut out)?
+        file::backup_to(&state, &mut out)?
     } else {
-        Store::backup(&state, to, force)?
+        file::backup(&state, to, force)?
     };
     let report = match json {
         true => format!("{}\n", as_json(&contents, &[("file", &shown(to))])),
@@ -96,7 +96,7 @@ pub(super) fn restore(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     if wish.check {
-        let contents = Store::examine_backup(from)?;
+        let contents = file::examine(from)?;
         say(&match json {
             true => format!("{}\n", as_json(&contents, &[("file", &shown(from))])),
             false => format!("{} is a good backup:\n{}", shown(from), table(&contents)),
@@ -105,7 +105,7 @@ pub(super) fn restore(
     }
     let place = Place::find(config)?;
     let bot = place.bot.filter(|_| !wish.other_bot);
-    let done = Store::restore(&place.state, from, bot, &Clock::system())
+    let done = file::restore(&place.state, from, bot, &Clock::system())
         .map_err(|e| in_use(e, &place.unit))?;
     let kept = done.kept.as_deref().map(shown);
     note(&place.unit, from, kept.as_deref());
@@ -146,7 +146,7 @@ fn note(unit: &str, from: &Path, kept: Option<&str>) {
 /// Here, the other process is the bot itself.
 fn in_use(e: BackupError, unit: &str) -> anyhow::Error {
     match e {
-        BackupError::State(e @ crate::store::StoreError::InUse { .. }) => {
+        BackupError::State(e) if e.kind() == StoreErrorKind::InUse => {
             let hint = format!("stop the bot first: systemctl stop {unit}");
             Stop::new(exit::TEMPFAIL, e.to_string(), hint).into()
         }
@@ -198,7 +198,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
 }
 
 fn table(contents: &Contents) -> String {
-    let newest = newest_schema();
+    let newest = file::newest_schema();
     let schema = match contents.schema {
         old if old < newest => format!("{old}; the next start brings it to {newest}"),
         same => same.to_string(),

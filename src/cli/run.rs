@@ -14,8 +14,8 @@ use crate::app::{App, Prepared, Tuning};
 use crate::config::{Config, Format, Loaded, Problems};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
-use crate::model::catalog::JournalEvent;
 use crate::model::failure::chain;
+use crate::observe::catalog::JournalEvent;
 use crate::supervise;
 use crate::systemd;
 

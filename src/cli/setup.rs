@@ -122,7 +122,7 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     // Last: only now no unit is given the old forms any more.
     old.iter().try_for_each(|path| credential_store::remove(path))?;
     let started = service::start(args, &target, changed, &credential_store, &runtime)?;
-    end(&target, identity.as_ref(), own, started);
+    runtime.block_on(end(&target, identity.as_ref(), own, started));
     // Last: a mail server that is away must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
@@ -277,7 +277,12 @@ fn apply(
 }
 
 /// Tells how to go on.
-fn end(target: &Target, identity: Option<&Identity>, bot: Option<i64>, started: service::Started) {
+async fn end(
+    target: &Target,
+    identity: Option<&Identity>,
+    bot: Option<i64>,
+    started: service::Started,
+) {
     let link = identity.map(|i| format!("https://t.me/{}", i.username));
     let mut text = match started {
         service::Started::Ready => format!("{} runs.\n", target.unit),
@@ -292,7 +297,9 @@ fn end(target: &Target, identity: Option<&Identity>, bot: Option<i64>, started: 
     let config = Config::examine(&target.sources).loaded.config;
     match (bot, started) {
         _ if !config.bot.owners.is_empty() => {}
-        (Some(bot), _) => text.push_str(&service::ownership(&config.store.path, bot, started)),
+        (Some(bot), _) => {
+            text.push_str(&service::ownership(&config.store.path, bot, started).await);
+        }
         (None, _) => {
             text.push_str(
                 "Who owns the bot: `katana-bot users list`; a claim code is in its log.\n",

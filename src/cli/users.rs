@@ -8,10 +8,10 @@ use clap::Subcommand;
 use super::{Stop, exit, say};
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, UserId};
 use crate::model::message::Person;
+use crate::observe::clock::Clock;
 use crate::store::{KnownUser, Store};
 
 #[derive(Debug, Subcommand)]
@@ -113,17 +113,17 @@ async fn act(
     command: &UsersCommand,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        UsersCommand::List { json } => say(&table(&rows(store.users()?, listed), *json)),
+        UsersCommand::List { json } => say(&table(&rows(store.users().await?, listed), *json)),
         UsersCommand::Approve { who } => {
-            let user = approved(store, who)?;
+            let user = approved(store, who).await?;
             store.apply(vec![Effect::Approve(user)]).await?;
             say(&format!(
                 "{user} may chat now. They are not told by this; ask them to write again.\n"
             ));
         }
         UsersCommand::Remove { who } => {
-            let known = found(store, who)?;
-            if known.role == Role::Owner && owners(store)? == 1 {
+            let known = found(store, who).await?;
+            if known.role == Role::Owner && owners(store).await? == 1 {
                 return Err(Stop::new(
                     exit::USAGE,
                     "this is the only owner",
@@ -143,13 +143,13 @@ async fn act(
     Ok(ExitCode::SUCCESS)
 }
 
-fn owners(store: &Store) -> anyhow::Result<usize> {
-    Ok(store.users()?.iter().filter(|u| u.role == Role::Owner).count())
+async fn owners(store: &Store) -> anyhow::Result<usize> {
+    Ok(store.users().await?.iter().filter(|u| u.role == Role::Owner).count())
 }
 
-fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
+async fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
     if let Some(code) = normalise_code(who)
-        && let Some(known) = store.user_by_code(&code)?
+        && let Some(known) = store.user_by_code(&code).await?
     {
         return Ok(known.person.id);
     }
@@ -164,9 +164,9 @@ fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
     }
 }
 
-fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
+async fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
     let name = who.strip_prefix('@');
-    let all = store.users()?;
+    let all = store.users().await?;
     let same = |u: &KnownUser| match name {
         Some(name) => u.person.username.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)),
         None => who.parse() == Ok(u.person.id.0),

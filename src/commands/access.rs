@@ -27,12 +27,12 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn role(&self, user: &UserId) -> Result<Role, StoreError> {
+    pub async fn role(&self, user: &UserId) -> Result<Role, StoreError> {
         let rules = self.access();
         if rules.owners.contains(user) {
             return Ok(Role::Owner);
         }
-        let stored = self.store.user(*user)?.map_or(Role::Stranger, |u| u.role);
+        let stored = self.store.user(*user).await?.map_or(Role::Stranger, |u| u.role);
         let configured = rules.open || rules.allow_users.contains(user);
         Ok(if stored == Role::Stranger && configured { Role::Member } else { stored })
     }
@@ -42,11 +42,17 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn may_chat(&self, place: Place, chat: ChatId, role: Role) -> Result<bool, StoreError> {
+    pub async fn may_chat(
+        &self,
+        place: Place,
+        chat: ChatId,
+        role: Role,
+    ) -> Result<bool, StoreError> {
         match place {
             Place::Private => Ok(role >= Role::Member),
             Place::Group => {
-                Ok(self.access().allow_chats.contains(&chat) || self.store.chat(chat)?.allowed)
+                Ok(self.access().allow_chats.contains(&chat)
+                    || self.store.chat(chat).await?.allowed)
             }
         }
     }
@@ -56,18 +62,18 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn stranger(
+    pub async fn stranger(
         &self,
         from: &Person,
         chat: ChatId,
         place: Place,
     ) -> Result<Outcome, StoreError> {
         // Offering a code makes its receiver a stranger, so nobody else may ever get one.
-        if place == Place::Group || self.role(&from.id)? != Role::Stranger {
+        if place == Place::Group || self.role(&from.id).await? != Role::Stranger {
             return Ok(Outcome::default());
         }
         let now = self.clock.now_ms();
-        let known = self.store.user(from.id)?;
+        let known = self.store.user(from.id).await?;
         let silence = i64::try_from(limits::STRANGER_SILENCE.as_millis()).unwrap_or(i64::MAX);
         let told = known.as_ref().and_then(|u| u.told_ms);
         if told.is_some_and(|at| now.saturating_sub(at) < silence) {
@@ -81,14 +87,12 @@ impl CommandContext {
                 Err(_) => return Ok(Outcome::default()),
             },
         };
-        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-        let admitted = limiter.admit_stranger(now);
-        drop(limiter);
-        if !admitted {
+        let limiter = || self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        if !limiter().admit_stranger(now) {
             return Ok(Outcome::default());
         }
 
-        let users = self.store.users()?;
+        let users = self.store.users().await?;
         let owners = self.owners(&users);
         let reply = Reply::markdown(greeting(from, &code, owners.is_empty()));
         let mut outcome =
@@ -106,8 +110,8 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn all_owners(&self) -> Result<Vec<UserId>, StoreError> {
-        Ok(self.owners(&self.store.users()?))
+    pub async fn all_owners(&self) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.owners(&self.store.users().await?))
     }
 
     /// Owners by configuration and store, each once. A person's private chat has the person's id.

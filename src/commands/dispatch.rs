@@ -18,9 +18,9 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn run(&self, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
+    pub async fn run(&self, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
         let command = find(asked.word);
-        let outcome = self.decide(asked, command)?;
+        let outcome = self.decide(asked, command).await?;
         let name = command.map_or("unknown", |c| c.name);
         let lets = command.is_none_or(|c| c.who.lets(asked.role) || asked.place == Place::Group);
         let word = if lets { "ok" } else { "denied" };
@@ -28,13 +28,15 @@ impl CommandContext {
         Ok(outcome)
     }
 
-    fn decide(
+    async fn decide(
         &self,
         asked: &CommandRequest<'_>,
         command: Option<&'static Command>,
     ) -> Result<Outcome, StoreError> {
-        if asked.place == Place::Group && !self.may_chat(asked.place, asked.chat, asked.role)? {
-            return self.in_closed_group(asked, command);
+        if asked.place == Place::Group
+            && !self.may_chat(asked.place, asked.chat, asked.role).await?
+        {
+            return self.in_closed_group(asked, command).await;
         }
         // In a group that is allowed everybody may ask, so everybody is as good as a member.
         let role = match asked.place {
@@ -42,11 +44,11 @@ impl CommandContext {
             Place::Private => asked.role,
         };
         let Some(command) = command else {
-            return self.unknown(asked, role);
+            return self.unknown(asked, role).await;
         };
         if !command.who.lets(role) {
             return match role {
-                Role::Stranger => self.stranger(asked.from, asked.chat, asked.place),
+                Role::Stranger => self.stranger(asked.from, asked.chat, asked.place).await,
                 _ => Ok(asked.say(format!("Only my owner can use /{}.", command.name))),
             };
         }
@@ -54,18 +56,18 @@ impl CommandContext {
             let name = command.name;
             return Ok(asked.say(format!("/{name} works in a private chat with me only.")));
         }
-        (command.run)(self, asked)
+        (command.run)(self, asked).await
     }
 
     /// Not allowed here yet: only an owner hears anything.
-    fn in_closed_group(
+    async fn in_closed_group(
         &self,
         asked: &CommandRequest<'_>,
         command: Option<&Command>,
     ) -> Result<Outcome, StoreError> {
         match command {
             _ if asked.role != Role::Owner => Ok(Outcome::default()),
-            Some(c) if matches!(c.name, "approve" | "remove") => (c.run)(self, asked),
+            Some(c) if matches!(c.name, "approve" | "remove") => (c.run)(self, asked).await,
             Some(_) => {
                 Ok(asked.say("I do not answer in this group yet. Send /approve here, and I will."))
             }
@@ -73,9 +75,9 @@ impl CommandContext {
         }
     }
 
-    fn unknown(&self, asked: &CommandRequest<'_>, role: Role) -> Result<Outcome, StoreError> {
+    async fn unknown(&self, asked: &CommandRequest<'_>, role: Role) -> Result<Outcome, StoreError> {
         if role == Role::Stranger {
-            return self.stranger(asked.from, asked.chat, asked.place);
+            return self.stranger(asked.from, asked.chat, asked.place).await;
         }
         if asked.place == Place::Group && !asked.addressed {
             return Ok(Outcome::default());

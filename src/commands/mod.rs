@@ -23,14 +23,15 @@ mod wording;
 
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
+
 use crate::model::access::Role;
-use crate::model::clock::Clock;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{Person, Place};
 use crate::model::reply::Reply;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 pub use access::fresh_code;
@@ -45,8 +46,8 @@ pub struct CommandContext {
     pub clock: Clock,
     /// Counts since the start.
     pub vitals: Arc<Vitals>,
-    access: Swap<Rules>,
-    about: Swap<About>,
+    access: ArcSwap<Rules>,
+    about: ArcSwap<About>,
     limiter: Mutex<limiter::Limiter>,
 }
 
@@ -153,28 +154,28 @@ impl CommandContext {
         access: Rules,
         about: About,
     ) -> Self {
-        let (access, about) = (Swap::new(access), Swap::new(about));
+        let (access, about) = (ArcSwap::from_pointee(access), ArcSwap::from_pointee(about));
         Self { store, clock, vitals, access, about, limiter: Mutex::default() }
     }
 
     /// Who may what, by the configuration in effect now.
     pub fn access(&self) -> Arc<Rules> {
-        self.access.get()
+        self.access.load_full()
     }
 
     /// What the bot says about itself now.
     pub fn about(&self) -> Arc<About> {
-        self.about.get()
+        self.about.load_full()
     }
 
     /// Other rules from now on.
     pub fn set_access(&self, access: Rules) {
-        self.access.set(access);
+        self.access.store(Arc::new(access));
     }
 
     /// The bot says this about itself from now on.
     pub fn set_about(&self, about: About) {
-        self.about.set(about);
+        self.about.store(Arc::new(about));
     }
 
     /// What to say to a message that is no text; `kind` as the Bot API names it.

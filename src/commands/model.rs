@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// Longest name of a model; the longest in public lists have about 80 characters.
 const LONGEST: usize = 128;
 
-pub(super) fn model(
+pub(super) async fn model(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
@@ -21,7 +21,7 @@ pub(super) fn model(
              model."
         )));
     }
-    let chosen = context.store.chat(asked.chat)?.model;
+    let chosen = context.store.chat(asked.chat).await?.model;
     let configured = match about.model.as_str() {
         "" => "the provider's default".to_owned(),
         name => format!("`{}`", shown(name)),

@@ -16,11 +16,11 @@ const LISTED: usize = 30;
 /// Approve buttons below the list.
 const BUTTONS: usize = 8;
 
-pub(super) fn users(
+pub(super) async fn users(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
-    let users = context.store.users()?;
+    let users = context.store.users().await?;
     let rules = context.access();
     let mut lines = Vec::new();
     for owner in &rules.owners {
@@ -81,18 +81,18 @@ fn named(id: UserId, users: &[KnownUser]) -> String {
     users.iter().find(|u| u.person.id == id).map_or_else(|| format!("id `{id}`"), with_id)
 }
 
-pub(super) fn remove(
+pub(super) async fn remove(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     if asked.args.is_empty() {
         return match asked.place {
-            Place::Group => remove_group(context, asked),
+            Place::Group => remove_group(context, asked).await,
             Place::Private => Ok(asked
                 .say("Please say who: `/remove ID` or `/remove @username`. /users shows the ids.")),
         };
     }
-    let users = context.store.users()?;
+    let users = context.store.users().await?;
     let found = match matches(asked.args, &users) {
         Match::One(id) => id,
         Match::Several => {
@@ -169,7 +169,7 @@ fn remove_person(
     Ok(asked.say(text).with(Effect::Remove(id)))
 }
 
-fn remove_group(
+async fn remove_group(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
@@ -180,7 +180,7 @@ fn remove_group(
             asked.chat
         )));
     }
-    if !context.store.chat(asked.chat)?.allowed {
+    if !context.store.chat(asked.chat).await?.allowed {
         return Ok(asked.say("I do not answer in this group anyway."));
     }
     let effect = Effect::AllowChat { chat: asked.chat, allowed: false };

@@ -21,29 +21,29 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn press(&self, press: &Press, role: Role) -> Result<Outcome, StoreError> {
+    pub async fn press(&self, press: &Press, role: Role) -> Result<Outcome, StoreError> {
         let (verb, rest) = press.data.split_once(':').unwrap_or((press.data.as_str(), ""));
         match verb {
             "approve" | "ignore" if role != Role::Owner => {
                 Ok(toast("Only my owner can decide that."))
             }
-            "approve" => self.press_approve(press, rest),
-            "ignore" => self.press_ignore(rest),
-            "retry" => self.press_retry(press, role, rest),
+            "approve" => self.press_approve(press, rest).await,
+            "ignore" => self.press_ignore(rest).await,
+            "retry" => self.press_retry(press, role, rest).await,
             "forget" => Ok(press_forget(press, rest)),
             _ => Ok(toast("This button no longer works.")),
         }
     }
 
-    fn waiting(&self, code: &str) -> Result<Option<KnownUser>, StoreError> {
+    async fn waiting(&self, code: &str) -> Result<Option<KnownUser>, StoreError> {
         match normalise_code(code) {
-            Some(code) => self.store.user_by_code(&code),
+            Some(code) => self.store.user_by_code(&code).await,
             None => Ok(None),
         }
     }
 
-    fn press_approve(&self, press: &Press, code: &str) -> Result<Outcome, StoreError> {
-        let Some(user) = self.waiting(code)? else {
+    async fn press_approve(&self, press: &Press, code: &str) -> Result<Outcome, StoreError> {
+        let Some(user) = self.waiting(code).await? else {
             return Ok(toast("Decided already, or the code is too old. See /users."));
         };
         let text = format!("{} may chat with me now.", wording::person(&user.person));
@@ -51,8 +51,8 @@ impl CommandContext {
         Ok(outcome.then(FollowUp::ClosePress("Approved.".to_owned())))
     }
 
-    fn press_ignore(&self, code: &str) -> Result<Outcome, StoreError> {
-        let Some(user) = self.waiting(code)? else {
+    async fn press_ignore(&self, code: &str) -> Result<Outcome, StoreError> {
+        let Some(user) = self.waiting(code).await? else {
             return Ok(toast("Decided already, or the code is too old. See /users."));
         };
         // A code that was offered in the future keeps its person silent until then.
@@ -66,12 +66,17 @@ impl CommandContext {
             .with(effect))
     }
 
-    fn press_retry(&self, press: &Press, role: Role, seq: &str) -> Result<Outcome, StoreError> {
-        if !self.may_chat(press.place, press.chat, role)? {
+    async fn press_retry(
+        &self,
+        press: &Press,
+        role: Role,
+        seq: &str,
+    ) -> Result<Outcome, StoreError> {
+        if !self.may_chat(press.place, press.chat, role).await? {
             return Ok(toast("You may not chat with me."));
         }
         let kept = match seq.parse() {
-            Ok(seq) => self.store.kept_update(InboxSeq(seq))?,
+            Ok(seq) => self.store.kept_update(InboxSeq(seq)).await?,
             Err(_) => None,
         };
         let life = i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap_or(i64::MAX);

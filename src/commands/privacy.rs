@@ -12,7 +12,7 @@ use crate::store::StoreError;
 pub(super) const FORGOTTEN: &str = "Done. What you said to me and what I answered is deleted, in \
     all our chats. Messages already in Telegram stay there; you can delete those yourself.";
 
-pub(super) fn whoami(
+pub(super) async fn whoami(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
@@ -23,11 +23,13 @@ pub(super) fn whoami(
         asked.role.as_str(),
         asked.chat
     );
-    if let Some(known) = context.store.user(asked.from.id)?.filter(|u| u.role != Role::Stranger) {
+    if let Some(known) =
+        context.store.user(asked.from.id).await?.filter(|u| u.role != Role::Stranger)
+    {
         let age = context.clock.now_ms().saturating_sub(known.since_ms);
         let _ = writeln!(text, "- In this role for {}", wording::span(age));
     }
-    let kept = context.store.exchanges_of(asked.from.id)?;
+    let kept = context.store.exchanges_of(asked.from.id).await?;
     let _ = match kept {
         0 => write!(text, "\nI have stored none of our conversation."),
         n => write!(
@@ -39,16 +41,16 @@ pub(super) fn whoami(
     Ok(asked.say(text))
 }
 
-pub(super) fn forget(
+pub(super) async fn forget(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let id = asked.from.id;
-    let kept = context.store.exchanges_of(id)?;
+    let kept = context.store.exchanges_of(id).await?;
     // Somebody who was removed may still delete what they said; a stranger who never said
     // anything is a stranger.
     if asked.place == Place::Private && asked.role == Role::Stranger && kept == 0 {
-        return context.stranger(asked.from, asked.chat, asked.place);
+        return context.stranger(asked.from, asked.chat, asked.place).await;
     }
     if asked.args.eq_ignore_ascii_case("yes") {
         return Ok(asked.say(FORGOTTEN).with(Effect::Forget(id)));

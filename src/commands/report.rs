@@ -7,17 +7,17 @@ use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
 
-pub(super) fn status(
+pub(super) async fn status(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let (now, about) = (context.clock.now_ms(), context.about());
-    let (waiting, oldest) = context.store.inbox_depth()?;
+    let (waiting, oldest) = context.store.inbox_depth().await?;
     // The update with this very command is not done yet, and is nobody's worry.
     let waiting = waiting.saturating_sub(1);
-    let (unsent, unsent_since) = context.store.outbox_depth()?;
-    let chat = context.store.chat(asked.chat)?;
-    let paused = context.store.settings()?.paused;
+    let (unsent, unsent_since) = context.store.outbox_depth().await?;
+    let chat = context.store.chat(asked.chat).await?;
+    let paused = context.store.settings().await?.paused;
 
     let mut text = if paused {
         "I am **paused**: questions are kept and answered later.\n".to_owned()
@@ -44,7 +44,7 @@ pub(super) fn status(
     let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
     // What is wrong with the machine or with Telegram is for whoever can mend it, and nobody else.
     if asked.role == Role::Owner && asked.place == Place::Private {
-        let verdict = context.vitals.verdict.get();
+        let verdict = context.vitals.verdict.load_full();
         for finding in &verdict.findings {
             let (name, what) = (finding.kind.name(), wording::escape(&finding.text));
             let lasts = wording::span(now.saturating_sub(finding.since_ms));
@@ -57,12 +57,12 @@ pub(super) fn status(
     Ok(asked.say(text))
 }
 
-pub(super) fn stats(
+pub(super) async fn stats(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let v = &context.vitals;
-    let totals = context.store.totals()?;
+    let totals = context.store.totals().await?;
     let up = wording::span(context.clock.now_ms().saturating_sub(context.about().started_ms));
     let mut text = format!("**Since the start, {up} ago**\n");
     for (what, n) in [

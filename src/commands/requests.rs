@@ -11,7 +11,7 @@ use crate::model::message::Place;
 use crate::model::reply::Reply;
 use crate::store::{KnownUser, StoreError};
 
-pub(super) fn claim(
+pub(super) async fn claim(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
@@ -19,7 +19,7 @@ pub(super) fn claim(
         return Ok(asked.say("You are my owner already. /help shows what you can do."));
     }
     let now = context.clock.now_ms();
-    let expected = claim_code(context)?;
+    let expected = claim_code(context).await?;
     let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
     let may_try = limiter.may_try(asked.from.id, now);
     let typed = normalise_code(asked.args);
@@ -47,22 +47,22 @@ pub(super) fn claim(
 }
 
 /// The code that makes somebody the owner, as long as nobody is.
-fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
-    let users = context.store.users()?;
+async fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
+    let users = context.store.users().await?;
     if context.owners(&users).is_empty() {
-        Ok(context.store.settings()?.claim_code)
+        Ok(context.store.settings().await?.claim_code)
     } else {
         Ok(None)
     }
 }
 
-pub(super) fn approve(
+pub(super) async fn approve(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     if asked.args.is_empty() {
         return match asked.place {
-            Place::Group => approve_group(context, asked),
+            Place::Group => approve_group(context, asked).await,
             Place::Private => Ok(asked.say(
                 "Please send the pairing code with it: `/approve CODE`. /users shows who is \
                  waiting. To let me answer in a group, send /approve there.",
@@ -70,7 +70,7 @@ pub(super) fn approve(
         };
     }
     let found = match normalise_code(asked.args) {
-        Some(code) => context.store.user_by_code(&code)?,
+        Some(code) => context.store.user_by_code(&code).await?,
         None => None,
     };
     Ok(match found {
@@ -93,11 +93,11 @@ pub(super) fn let_in(outcome: Outcome, user: &KnownUser) -> Outcome {
         .telling(ChatId(user.person.id.0), Reply::markdown(welcome))
 }
 
-fn approve_group(
+async fn approve_group(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
-    if context.may_chat(asked.place, asked.chat, asked.role)? {
+    if context.may_chat(asked.place, asked.chat, asked.role).await? {
         return Ok(asked.say("I answer in this group already."));
     }
     let text = format!(

@@ -1,11 +1,19 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
+use futures_util::future::BoxFuture;
+
 use super::{
     CommandContext, CommandRequest, Outcome, model, pause, people, privacy, report, requests, talk,
 };
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
+
+/// What a command does. It reads the store, hence the future.
+pub type Run = for<'a> fn(
+    &'a CommandContext,
+    &'a CommandRequest<'a>,
+) -> BoxFuture<'a, Result<Outcome, StoreError>>;
 
 /// One command.
 #[derive(Debug)]
@@ -23,7 +31,7 @@ pub struct Command {
     /// Where it works.
     pub places: Places,
     /// What it does.
-    pub run: fn(&CommandContext, &CommandRequest<'_>) -> Result<Outcome, StoreError>,
+    pub run: Run,
 }
 
 /// Who may use a command.
@@ -104,7 +112,7 @@ const TABLE: &[Command] = &[
         details: "Says what I can do for you and what to try first.",
         who: Who::Member,
         places: Places::Both,
-        run: talk::start,
+        run: |context, asked| Box::pin(talk::start(context, asked)),
     },
     Command {
         name: "help",
@@ -114,7 +122,7 @@ const TABLE: &[Command] = &[
                   about that one.",
         who: Who::Member,
         places: Places::Both,
-        run: talk::help,
+        run: |context, asked| Box::pin(talk::help(context, asked)),
     },
     Command {
         name: "new",
@@ -124,7 +132,7 @@ const TABLE: &[Command] = &[
                   /forget does that.",
         who: Who::Member,
         places: Places::Both,
-        run: talk::new,
+        run: |context, asked| Box::pin(talk::new(context, asked)),
     },
     Command {
         name: "cancel",
@@ -133,7 +141,7 @@ const TABLE: &[Command] = &[
         details: "Stops the answer I am writing in this chat, and questions waiting behind it.",
         who: Who::Member,
         places: Places::Both,
-        run: talk::cancel,
+        run: |context, asked| Box::pin(talk::cancel(context, asked)),
     },
     Command {
         name: "status",
@@ -142,7 +150,7 @@ const TABLE: &[Command] = &[
         details: "How long I have been running, who writes my answers, and what is waiting.",
         who: Who::Member,
         places: Places::Both,
-        run: report::status,
+        run: |context, asked| Box::pin(report::status(context, asked)),
     },
     Command {
         name: "whoami",
@@ -151,7 +159,7 @@ const TABLE: &[Command] = &[
         details: "Your Telegram id, your role, the id of this chat, and what I have stored.",
         who: Who::Member,
         places: Places::Both,
-        run: privacy::whoami,
+        run: |context, asked| Box::pin(privacy::whoami(context, asked)),
     },
     Command {
         name: "model",
@@ -162,7 +170,7 @@ const TABLE: &[Command] = &[
                   can change it.",
         who: Who::Member,
         places: Places::Both,
-        run: model::model,
+        run: |context, asked| Box::pin(model::model(context, asked)),
     },
     Command {
         name: "forget",
@@ -172,7 +180,7 @@ const TABLE: &[Command] = &[
                   `/forget yes` does it at once.",
         who: Who::Anyone,
         places: Places::Both,
-        run: privacy::forget,
+        run: |context, asked| Box::pin(privacy::forget(context, asked)),
     },
     Command {
         name: "claim",
@@ -181,7 +189,7 @@ const TABLE: &[Command] = &[
         details: "The code is in the log of the bot's first start. It works once.",
         who: Who::Anyone,
         places: Places::Private,
-        run: requests::claim,
+        run: |context, asked| Box::pin(requests::claim(context, asked)),
     },
     Command {
         name: "users",
@@ -190,7 +198,7 @@ const TABLE: &[Command] = &[
         details: "Lists owners, members and people waiting, with buttons to approve them.",
         who: Who::Owner,
         places: Places::Private,
-        run: people::users,
+        run: |context, asked| Box::pin(people::users(context, asked)),
     },
     Command {
         name: "approve",
@@ -200,7 +208,7 @@ const TABLE: &[Command] = &[
                   answer there from now on when somebody mentions me or replies to me.",
         who: Who::Owner,
         places: Places::Both,
-        run: requests::approve,
+        run: |context, asked| Box::pin(requests::approve(context, asked)),
     },
     Command {
         name: "remove",
@@ -210,7 +218,7 @@ const TABLE: &[Command] = &[
                   group, without a name: I no longer answer there.",
         who: Who::Owner,
         places: Places::Both,
-        run: people::remove,
+        run: |context, asked| Box::pin(people::remove(context, asked)),
     },
     Command {
         name: "pause",
@@ -219,7 +227,7 @@ const TABLE: &[Command] = &[
         details: "Questions are kept, not lost. I answer them after /resume.",
         who: Who::Owner,
         places: Places::Both,
-        run: pause::pause,
+        run: |context, asked| Box::pin(pause::pause(context, asked)),
     },
     Command {
         name: "resume",
@@ -228,7 +236,7 @@ const TABLE: &[Command] = &[
         details: "Ends a /pause; the questions that came meanwhile are answered in order.",
         who: Who::Owner,
         places: Places::Both,
-        run: pause::resume,
+        run: |context, asked| Box::pin(pause::resume(context, asked)),
     },
     Command {
         name: "stats",
@@ -237,7 +245,7 @@ const TABLE: &[Command] = &[
         details: "Counts since the start, and totals of what is stored.",
         who: Who::Owner,
         places: Places::Both,
-        run: report::stats,
+        run: |context, asked| Box::pin(report::stats(context, asked)),
     },
 ];
 

@@ -10,11 +10,11 @@ use crate::model::effect::Effect;
 use crate::model::message::Place;
 use crate::store::StoreError;
 
-pub(super) fn start(
+pub(super) async fn start(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
-    let settings = context.store.settings()?;
+    let settings = context.store.settings().await?;
     let source = match context.about().provider.as_str() {
         "offline" => "I look up the answer in my documents and tell you where it stands.",
         "echo" => "I am being tested and repeat what you write.",
@@ -44,7 +44,10 @@ pub(super) fn start(
     Ok(asked.say(text))
 }
 
-pub(super) fn help(_: &CommandContext, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
+pub(super) async fn help(
+    _: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     let wanted = asked.args.trim_start_matches('/');
     if wanted.is_empty() {
         return Ok(asked.say(overview(asked)));
@@ -81,12 +84,15 @@ fn overview(asked: &CommandRequest<'_>) -> String {
     text
 }
 
-pub(super) fn new(_: &CommandContext, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
+pub(super) async fn new(
+    _: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
     Ok(asked.say(text).with(Effect::StartAfresh(asked.chat)))
 }
 
-pub(super) fn cancel(
+pub(super) async fn cancel(
     _: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {

@@ -7,30 +7,23 @@
 //! | update | one thing Telegram told us (Bot API `Update`), in our own small shape |
 //! | inbox | updates on disk that were accepted; each is *new* until it is *done* |
 //! | question | a text that a provider is asked to answer |
+//! | message | one thing said in a conversation: text, files, tool calls or their results |
+//! | turn | a question with everything that answers it, the work of tools included |
 //! | exchange | one question with its answer, as kept in the history |
 //! | reply | what thinking (commands, answers) returns; it becomes one or more parts |
 //! | part | one Telegram message of a reply, at most 4,096 UTF-16 units |
 //! | outbox | parts on disk: *due*, *sending*, *sent* or *dropped* |
 //! | in doubt | a part in *sending* of which nobody knows whether it arrived |
 //! | preview | an ephemeral draft of an answer that is still being written |
-//! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
-pub mod catalog;
-pub mod clock;
 pub mod conversation;
-pub mod dependency;
 pub mod effect;
 pub mod encoded_forms;
 pub mod failure;
-pub mod finding;
-pub mod histogram;
 pub mod ids;
 pub mod limits;
-pub mod liveness;
 pub mod message;
 pub mod reply;
-pub mod swap;
 pub mod text;
-pub mod vitals;

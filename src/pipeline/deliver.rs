@@ -18,12 +18,12 @@ use super::reconcile::{Outcome, reconcile};
 use super::send_queue::{Next, NextAction, SendQueue};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
-use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Timing;
-use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
+use crate::observe::finding::Kind;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Timing;
+use crate::store::{DeliveryOutcome, DeliveryReason, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
 
@@ -286,7 +286,7 @@ impl Delivery {
             }
             Outcome::Lost | Outcome::Unclear | Outcome::AskAgain if self.is_expired(&part) => {
                 let e = TelegramError::Unknown("no usable answer for too long".into());
-                self.dropped(&part, &e, "expired").await
+                self.dropped(&part, &e, DeliveryReason::Expired).await
             }
             Outcome::Lost => {
                 shared.vitals.reconciled_lost.add_one();
@@ -317,9 +317,9 @@ impl Deliver {
     ///
     /// # Errors
     /// When the outbox cannot be read.
-    pub fn new(delivery: Delivery) -> Result<Self, crate::store::StoreError> {
+    pub async fn new(delivery: Delivery) -> Result<Self, crate::store::StoreError> {
         let this = Self(delivery);
-        this.load()?;
+        this.load().await?;
         Ok(this)
     }
 
@@ -330,7 +330,7 @@ impl Deliver {
         loop {
             inner.shared.vitals.tick(Loop::Deliver, limits::IDLE_TURN);
             let woken = inner.wake.notified();
-            let until = self.step();
+            let until = self.step().await;
             if inner.closing.load(Ordering::SeqCst) && self.0.send_queue().is_idle() {
                 return;
             }
@@ -344,9 +344,9 @@ impl Deliver {
     }
 
     /// What earlier processes left.
-    fn load(&self) -> Result<(), crate::store::StoreError> {
+    async fn load(&self) -> Result<(), crate::store::StoreError> {
         let store = &self.0.0.shared.store;
-        let (in_doubt, chats) = (store.parts_in_doubt()?, store.open_chats()?);
+        let (in_doubt, chats) = (store.parts_in_doubt().await?, store.open_chats().await?);
         if !in_doubt.is_empty() {
             tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
         }
@@ -361,7 +361,7 @@ impl Deliver {
     }
 
     /// Starts everything that may leave now; answers when there may be more.
-    pub fn step(&self) -> Option<Instant> {
+    pub async fn step(&self) -> Option<Instant> {
         let shared = &self.0.0.shared;
         loop {
             let next = self.0.send_queue().next(&mut shared.message_ids(), Instant::now());
@@ -375,7 +375,7 @@ impl Deliver {
                         this.reconcile_part(part, id_before, since).await;
                     })
                 }
-                Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS) {
+                Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS).await {
                     Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
                     Err(e) => {
                         tracing::error!(error = chain(&e), "cannot read the outbox; trying again");

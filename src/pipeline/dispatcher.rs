@@ -18,7 +18,7 @@ use super::{Shared, think};
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
-use crate::model::liveness::Loop;
+use crate::observe::liveness::Loop;
 use crate::store::Queued;
 
 /// The stage that hands out work.
@@ -88,7 +88,7 @@ impl Dispatcher {
             if self.step().await > 0 {
                 // More may wait; workers that ended meanwhile come first.
                 while let Ok(ended) = self.ended.1.try_recv() {
-                    self.record_delivery(ended);
+                    self.record_delivery(ended).await;
                 }
                 continue;
             }
@@ -96,11 +96,11 @@ impl Dispatcher {
                 () = drain.cancelled() => break,
                 () = filled => {}
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
-                () = shared.resumed.notified() => self.resume(),
+                () = shared.resumed.notified() => self.resume().await,
                 Some(ended) = self.ended.1.recv() => {
-                    self.record_delivery(ended);
+                    self.record_delivery(ended).await;
                     while let Ok(ended) = self.ended.1.try_recv() {
-                        self.record_delivery(ended);
+                        self.record_delivery(ended).await;
                     }
                 }
             }
@@ -125,7 +125,7 @@ impl Dispatcher {
         let read = || async {
             // A disk that refuses is a turn as well: a restart would not mend it.
             shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
-            shared.store.new_updates(cursor, limits::CLAIM_BATCH)
+            shared.store.new_updates(cursor, limits::CLAIM_BATCH).await
         };
         let Some(batch) = self.shared.retry_until_stored("read the inbox", read).await else {
             return 0;
@@ -139,7 +139,7 @@ impl Dispatcher {
         }
         // Workers start after the whole batch is placed: a `/cancel` further back counts.
         for chat in chats {
-            self.start(chat);
+            self.start(chat).await;
         }
         count
     }
@@ -181,7 +181,7 @@ impl Dispatcher {
     }
 
     /// Starts the next worker of a chat, if there is work and no worker.
-    fn start(&mut self, chat: Option<ChatId>) {
+    async fn start(&mut self, chat: Option<ChatId>) {
         if self.shared.tasks.drain().is_cancelled() {
             return;
         }
@@ -190,7 +190,7 @@ impl Dispatcher {
             return;
         }
         if lane.queue.is_empty() && lane.on_disk {
-            match self.shared.store.new_updates_of(chat, lane.last, limits::CHAT_QUEUE) {
+            match self.shared.store.new_updates_of(chat, lane.last, limits::CHAT_QUEUE).await {
                 Ok(more) => {
                     // What lies beyond the cursor will be placed when the cursor gets there.
                     let cursor = self.cursor;
@@ -273,7 +273,7 @@ impl Dispatcher {
         });
     }
 
-    fn record_delivery(&mut self, ended: Ended) {
+    async fn record_delivery(&mut self, ended: Ended) {
         self.running -= 1;
         if ended.done {
             let before = self.shared.backlog.fetch_sub(1, Ordering::Relaxed);
@@ -290,7 +290,7 @@ impl Dispatcher {
             // `/resume` may have come between the worker's look and this.
             self.release(ended.chat);
         }
-        self.start(ended.chat);
+        self.start(ended.chat).await;
     }
 
     fn release(&mut self, chat: Option<ChatId>) {
@@ -301,11 +301,11 @@ impl Dispatcher {
         }
     }
 
-    fn resume(&mut self) {
+    async fn resume(&mut self) {
         let chats: Vec<_> = self.send_queue.keys().copied().collect();
         for chat in chats {
             self.release(chat);
-            self.start(chat);
+            self.start(chat).await;
         }
     }
 }

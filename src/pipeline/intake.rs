@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Polling, Shared};
-use crate::model::catalog::JournalEvent;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::limits;
-use crate::model::liveness::Loop;
 use crate::model::message::{Update, UpdateEvent};
-use crate::model::vitals::Timing;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Timing;
 use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
 
 /// The polling stage.
@@ -91,11 +91,11 @@ impl Intake {
     pub async fn step(&mut self) -> Step {
         let within = self.shared.client.poll_deadline();
         self.shared.vitals.tick(Loop::Intake, within);
-        if self.shared.is_full() && self.is_really_full() {
+        if self.shared.is_full() && self.is_really_full().await {
             self.tell(Polling::Full);
             return Step::Full;
         }
-        let offset = match self.shared.store.next_offset() {
+        let offset = match self.shared.store.next_offset().await {
             Ok(_) if self.shared.forget_offset.swap(false, Ordering::Relaxed) => 0,
             Ok(offset) => offset,
             Err(e) => return self.store_failed(&e),
@@ -122,8 +122,8 @@ impl Intake {
     }
 
     /// Counts again: what /forget removed was done without a worker that could count it down.
-    fn is_really_full(&self) -> bool {
-        if let Ok((waiting, _)) = self.shared.store.inbox_depth() {
+    async fn is_really_full(&self) -> bool {
+        if let Ok((waiting, _)) = self.shared.store.inbox_depth().await {
             self.shared
                 .backlog
                 .store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);

@@ -30,10 +30,10 @@ use tokio::sync::{Notify, watch};
 use crate::answer::Answerer;
 use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
-use crate::model::clock::Clock;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
-use crate::model::vitals::Vitals;
-use crate::store::{Keep, Store, StoreError};
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
+use crate::store::{Keep, Store, StoreError, StoreErrorKind};
 use crate::telegram::{Client, Me};
 
 pub use deliver::{Deliver, Delivery};
@@ -116,7 +116,7 @@ impl Shared {
     /// # Errors
     /// When the state cannot be read.
     #[expect(clippy::too_many_arguments, reason = "the composition root names each part once")]
-    pub fn new(
+    pub async fn new(
         store: Store,
         client: Client,
         me: Me,
@@ -127,15 +127,15 @@ impl Shared {
         answerer: Arc<Answerer>,
         settings: Settings,
     ) -> Result<Self, StoreError> {
-        let paused = store.settings()?.paused;
+        let paused = store.settings().await?.paused;
         vitals.paused.store(paused, Ordering::Relaxed);
-        let backlog = store.inbox_depth()?.0;
+        let backlog = store.inbox_depth().await?.0;
         let mut message_ids = message_ids::MessageIdTracker::default();
         let remembered = crate::model::limits::KNOWN_IDS / 4;
-        for (chat, id) in store.recent_message_ids(remembered)? {
+        for (chat, id) in store.recent_message_ids(remembered).await? {
             message_ids.heard(chat, id);
         }
-        for (chat, id) in store.recent_sent_ids(remembered)? {
+        for (chat, id) in store.recent_sent_ids(remembered).await? {
             message_ids.heard(chat, id);
         }
         Ok(Self {
@@ -190,7 +190,7 @@ impl Shared {
     /// aside.
     fn store_failed(&self, e: &StoreError) {
         self.vitals.failed(&self.vitals.store, e.class());
-        let gone = matches!(e, StoreError::Closed) && !self.tasks.drain().is_cancelled();
+        let gone = e.kind() == StoreErrorKind::Closed && !self.tasks.drain().is_cancelled();
         if e.is_corruption() || gone {
             self.tasks.fail("store");
         }

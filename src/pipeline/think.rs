@@ -14,14 +14,14 @@ use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
-use crate::model::catalog::JournalEvent;
 use crate::model::effect::Effect;
-use crate::model::finding::Kind;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
-use crate::model::vitals::Timing;
-use crate::store::{Finish, Queued, StoreError};
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Kind;
+use crate::observe::vitals::Timing;
+use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -47,7 +47,7 @@ pub(super) enum Worked {
 /// What thinking came to, before it is stored.
 #[derive(Default)]
 struct Thought {
-    outcome: &'static str,
+    outcome: UpdateOutcome,
     replies: Vec<OutgoingReply>,
     effects: Vec<Effect>,
     exchange: Option<crate::store::NewExchange>,
@@ -57,11 +57,11 @@ struct Thought {
 }
 
 impl Thought {
-    fn nothing(outcome: &'static str) -> Self {
+    fn nothing(outcome: UpdateOutcome) -> Self {
         Self { outcome, ..Self::default() }
     }
 
-    fn of(outcome: &'static str, commands: Outcome) -> Self {
+    fn of(outcome: UpdateOutcome, commands: Outcome) -> Self {
         Self { outcome, replies: commands.replies, effects: commands.effects, ..Self::default() }
     }
 }
@@ -87,7 +87,7 @@ impl Worker {
 
     /// Finishes an update whose handling panicked, with an apology where a person waits for one.
     pub(super) async fn give_up(&self, queued: &Queued) {
-        let mut thought = Thought::nothing("panicked");
+        let mut thought = Thought::nothing(UpdateOutcome::Panicked);
         if let crate::model::message::UpdateEvent::Message(m) = &queued.update.event
             && m.place == Place::Private
         {
@@ -117,31 +117,31 @@ impl Worker {
                     );
                 }
                 tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
-                Thought::nothing("ignored")
+                Thought::nothing(UpdateOutcome::Ignored)
             }
             Route::Moved { from, to } => {
                 tracing::info!(chat_id = from.0, new_chat_id = to.0, "group has a new id");
-                let mut thought = Thought::nothing("moved");
+                let mut thought = Thought::nothing(UpdateOutcome::Moved);
                 thought.effects.push(Effect::MoveChat { from, to });
                 thought
             }
             Route::Membership { chat, present } => {
                 tracing::info!(chat_id = chat.0, present, "membership changed");
-                let mut thought = Thought::nothing("membership");
+                let mut thought = Thought::nothing(UpdateOutcome::Membership);
                 thought.effects.push(Effect::Presence { chat, present });
                 thought
             }
             Route::Press(press) => return self.press(queued, press).await,
             Route::Command { message, word, args } => {
                 self.heard(queued, message, "command", word.len() + args.len());
-                self.command(queued.seq, message, &word, &args)?
+                self.command(queued.seq, message, &word, &args).await?
             }
             Route::Unsupported { message, kind } => {
                 self.heard(queued, message, kind, 0);
-                match self.access(message)? {
+                match self.access(message).await? {
                     Ok(_) => {
                         let reply = shared.context.unsupported(kind);
-                        let mut thought = Thought::nothing("unsupported");
+                        let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
                         thought.replies.push(OutgoingReply { to: message.chat, reply });
                         thought
                     }
@@ -150,9 +150,11 @@ impl Worker {
             }
             Route::Question { message, text } => {
                 self.heard(queued, message, "question", text.len());
-                match self.access(message)? {
+                match self.access(message).await? {
                     Err(refused) => refused,
-                    Ok(_) if self.cancel.is_cancelled() => Thought::nothing("cancelled"),
+                    Ok(_) if self.cancel.is_cancelled() => {
+                        Thought::nothing(UpdateOutcome::Cancelled)
+                    }
                     Ok(_) if shared.paused.load(Ordering::SeqCst) => return Ok(None),
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
@@ -172,17 +174,17 @@ impl Worker {
     }
 
     /// The sender's role when they may chat here, or what to do instead.
-    fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
+    async fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
         let context = &self.shared.context;
-        let role = context.role(&message.from.id)?;
-        if context.may_chat(message.place, message.chat, role)? {
+        let role = context.role(&message.from.id).await?;
+        if context.may_chat(message.place, message.chat, role).await? {
             return Ok(Ok(role));
         }
-        let outcome = context.stranger(&message.from, message.chat, message.place)?;
-        Ok(Err(Thought::of("refused", outcome)))
+        let outcome = context.stranger(&message.from, message.chat, message.place).await?;
+        Ok(Err(Thought::of(UpdateOutcome::Refused, outcome)))
     }
 
-    fn command(
+    async fn command(
         &self,
         seq: InboxSeq,
         message: &Incoming,
@@ -195,7 +197,7 @@ impl Worker {
             chat: message.chat,
             place: message.place,
             from: &message.from,
-            role: context.role(&message.from.id)?,
+            role: context.role(&message.from.id).await?,
             message_id: Some(message.message_id),
             word,
             args,
@@ -203,17 +205,17 @@ impl Worker {
             cancelled: self.stopped,
             reply_to: (message.place == Place::Group).then_some(message.message_id),
         };
-        let outcome = context.run(&asked)?;
+        let outcome = context.run(&asked).await?;
         self.shared.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done");
-        Ok(Thought::of("command", outcome))
+        Ok(Thought::of(UpdateOutcome::Command, outcome))
     }
 
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
         let context = &self.shared.context;
-        let outcome = context.press(press, context.role(&press.from.id)?)?;
+        let outcome = context.press(press, context.role(&press.from.id).await?).await?;
         let then = outcome.then.clone();
-        let mut thought = Thought::of("press", outcome);
+        let mut thought = Thought::of(UpdateOutcome::Press, outcome);
         let mut notice = None;
         match then {
             FollowUp::ClosePress(words) => notice = Some(words),
@@ -221,14 +223,14 @@ impl Worker {
                 if self.shared.paused.load(Ordering::SeqCst) {
                     return Ok(None);
                 }
-                let kept = self.shared.store.kept_update(seq)?;
+                let kept = self.shared.store.kept_update(seq).await?;
                 match kept.as_ref().map(|k| route(&k.update, &self.shared.me.username)) {
                     Some(Route::Question { message, text }) => {
                         self.close_press(&press.callback_id, Some("Trying again…".into()));
                         let mut again = self.answer(&Source { seq, message }, &text).await?;
                         // The question itself stays kept until it is answered, not this press.
                         again.keep_body = false;
-                        if again.outcome == "answered" {
+                        if again.outcome == UpdateOutcome::Answered {
                             again.effects.push(Effect::Used(seq));
                         }
                         return Ok(Some(again));
@@ -259,9 +261,9 @@ impl Worker {
             answered = shared.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
         };
-        let mut thought = Thought::nothing("answered");
+        let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
-            Answered::Cancelled => return Ok(Thought::nothing("cancelled")),
+            Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
             Answered::Answer { reply, exchange } => {
                 shared.vitals.answers.add_one();
                 thought.exchange = exchange;
@@ -270,7 +272,7 @@ impl Worker {
             Answered::Failed { reply, class } => {
                 shared.vitals.answers_failed.add_one();
                 shared.vitals.increment("answer_failed", class);
-                thought.outcome = "failed";
+                thought.outcome = UpdateOutcome::Failed;
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
             }
@@ -292,7 +294,7 @@ impl Worker {
             let thread = thread.filter(|_| Some(say.to) == here);
             parts.extend(parts_of(say.to, say.reply, thread));
         }
-        let answer = matches!(thought.outcome, "answered" | "failed");
+        let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);
         for part in &mut parts {
             part.extra.answer = answer;
         }
@@ -320,16 +322,16 @@ impl Worker {
         Worked::Done
     }
 
-    fn note_response(&self, queued: &Queued, outcome: &'static str) {
+    fn note_response(&self, queued: &Queued, outcome: UpdateOutcome) {
         let vitals = &self.shared.vitals;
         let now_ms = self.shared.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
         let kind = match outcome {
-            "command" => "command",
-            "answered" | "failed" => "question",
+            UpdateOutcome::Command => "command",
+            UpdateOutcome::Answered | UpdateOutcome::Failed => "question",
             _ => return,
         };
-        vitals.increment("update", outcome);
+        vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
         vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
     }

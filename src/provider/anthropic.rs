@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Url;
@@ -13,29 +12,37 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::descriptor::{Descriptor, Kind, ProviderSettings, Service};
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
-use super::prompt::{self, Prompt, Speaker};
+use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::{Dialect, Step, answer_events, count, json};
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
+use crate::model::conversation::{ChatRequest, Finished, Role, StopReason, Usage};
 
 /// The version of the API that this file speaks.
 const VERSION: &str = "2023-06-01";
 
-/// What [`Anthropic`] needs to know.
-#[derive(Clone)]
-pub struct AnthropicSettings {
-    /// The key; only a proxy that adds its own can do without.
-    pub api_key: Option<SecretString>,
-    /// Where `/v1/messages` is, such as `https://api.anthropic.com`.
-    pub base_url: String,
-    /// The model, unless an ask names another.
-    pub model: String,
-    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
-    pub read_timeout: Duration,
-}
+/// Anthropic.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "anthropic",
+    title: "Anthropic",
+    summary: "Anthropic",
+    kind: Kind::Service(Service {
+        credential: "anthropic-api-key",
+        key_variables: &["ANTHROPIC_API_KEY"],
+        key_doc: "The key of Anthropic's API.",
+        base_url: "https://api.anthropic.com",
+        path: "/v1/messages",
+        base_url_when: "For a proxy.",
+        model: "claude-haiku-4-5",
+        model_when: "To trade cost against quality.",
+        is_self_hosted: false,
+        servers: &[],
+    }),
+    build: |settings| Ok(Arc::new(Anthropic::new(settings)?)),
+};
 
 /// Anthropic's models.
 pub struct Anthropic {
@@ -52,7 +59,7 @@ struct Shared {
 
 impl Anthropic {
     /// Checks the settings and builds the client; nothing is sent.
-    pub fn new(settings: AnthropicSettings) -> Result<Self, ProviderError> {
+    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
         let mut url = http::base(&settings.base_url)?;
         let path = url.path().trim_end_matches('/').trim_end_matches("/messages");
         let path = format!("{}/v1/messages", path.trim_end_matches("/v1"));
@@ -91,14 +98,14 @@ impl Provider for Anthropic {
     fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(&ask, &model).await }).try_flatten().boxed()
+        stream::once(async move { shared.answer(ask, &model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: &ChatRequest, model: &str) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: ChatRequest, model: &str) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
-        let body = serde_json::to_vec(&request(&prompt, model, ask.max_output_tokens));
+        let body = serde_json::to_vec(&request(&prompt, model));
         let body = body.map_err(|_| ProviderError::Unusable {
             setting: "the request",
             problem: "it cannot be written as json",
@@ -118,27 +125,28 @@ struct Request<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     system: &'a str,
-    messages: Vec<Message<'a>>,
+    messages: Vec<Message>,
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct Message {
     role: &'static str,
-    content: &'a str,
+    content: String,
 }
 
-fn request<'a>(prompt: &'a Prompt, model: &'a str, max_tokens: u32) -> Request<'a> {
-    let messages = prompt.turns.iter().map(|turn| {
-        let role = match turn.speaker {
-            Speaker::User => "user",
-            Speaker::Assistant => "assistant",
+fn request<'a>(prompt: &'a ChatRequest, model: &'a str) -> Request<'a> {
+    let messages = prompt.messages.iter().map(|message| {
+        let role = match message.role {
+            Role::User | Role::Tool => "user",
+            Role::Assistant => "assistant",
         };
         // An answer that ends in a blank is refused where it comes last, and never needed.
-        Message { role, content: turn.text.trim() }
+        let text: String = message.texts().collect();
+        Message { role, content: text.trim().to_owned() }
     });
     Request {
         model,
-        max_tokens: max_tokens.max(1),
+        max_tokens: prompt.max_output_tokens.max(1),
         stream: true,
         system: &prompt.system,
         messages: messages.collect(),

@@ -1,10 +1,22 @@
 //! The provider that repeats the question: for smoke tests and measurements.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::descriptor::{Descriptor, Kind};
 use super::{Answering, Provider};
 use crate::model::conversation::{ChatRequest, Event, Finished};
+
+/// The echo.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "echo",
+    title: "echo",
+    summary: "The question, repeated",
+    kind: Kind::Echo,
+    build: |_| Ok(Arc::new(Echo)),
+};
 
 /// Answers `echo: <question>`, at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +40,7 @@ impl Provider for Echo {
     }
 
     fn answer(&self, ask: ChatRequest) -> Answering {
-        let text = Event::Text(format!("echo: {}", ask.question));
+        let text = Event::Text(format!("echo: {}", ask.question()));
         let finished = Finished { model: Some("echo".to_owned()), ..Finished::default() };
         stream::iter([Ok(text), Ok(Event::Done(finished))]).boxed()
     }
@@ -40,7 +52,7 @@ mod tests {
 
     #[tokio::test]
     async fn repeats_the_question_exactly() {
-        let ask = ChatRequest { question: " a\nb 🦀 ".to_owned(), ..ChatRequest::default() };
+        let ask = ChatRequest::of(" a\nb 🦀 ");
         let pieces: Vec<_> = Echo.answer(ask).map(Result::unwrap).collect().await;
         assert_eq!(pieces.len(), 2);
         assert_eq!(pieces[0], Event::Text("echo:  a\nb 🦀 ".to_owned()));

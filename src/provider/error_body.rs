@@ -169,10 +169,9 @@ fn message(outer: &Value, inner: &Value) -> String {
 mod tests {
     use super::*;
     use crate::model::conversation::ChatRequest;
-    use crate::provider::prompt::compose;
 
     fn scrubber() -> Scrubber {
-        Scrubber { secrets: [].into(), said: compose(&ChatRequest::default()).into() }
+        Scrubber { secrets: [].into(), said: ChatRequest::default().into() }
     }
 
     #[test]

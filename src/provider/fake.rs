@@ -116,6 +116,7 @@ pub(super) async fn read(answering: Answering) -> (String, Result<Finished, Prov
                 continue;
             }
             Ok(Event::Done(finished)) => Ok(finished),
+            Ok(_) => continue,
             Err(error) => Err(error),
         };
         assert_eq!(index + 1, count, "something follows the end");

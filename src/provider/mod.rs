@@ -1,4 +1,4 @@
-//! The edge to language models: one trait, four providers.
+//! The edge to language models: one trait, and a registry of what implements it.
 //!
 //! Invariants: an answer is a stream that ends with [`Event::Done`] or with one error, and nothing
 //! follows either. No error, and no `{:?}` of a provider, shows an API key, a URL with credentials
@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use crate::model::conversation::{ChatRequest, Event};
 
 mod anthropic;
+mod descriptor;
 mod echo;
 mod error_body;
 mod failure;
@@ -19,25 +20,24 @@ mod offline;
 mod openai;
 pub mod prompt;
 mod reach;
+mod registry;
 mod scrub;
 mod stream;
 #[cfg(test)]
 mod vendors;
 
-pub use anthropic::{Anthropic, AnthropicSettings};
-pub use echo::Echo;
+pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
-pub use offline::Offline;
-pub use openai::{OpenAi, OpenAiSettings};
 pub use prompt::tokens;
 pub use reach::reach;
+pub use registry::{PROVIDERS, find, services};
 
 /// An answer while it is being written. Dropping it ends the call.
 pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
 
 /// Something that answers questions.
 pub trait Provider: Send + Sync + 'static {
-    /// Which provider this is: `openai`, `anthropic`, `offline` or `echo`.
+    /// The name in its descriptor.
     fn name(&self) -> &'static str;
     /// The configured model.
     fn model(&self) -> &str;

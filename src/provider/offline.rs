@@ -3,9 +3,12 @@
 //! Invariants: it writes nothing that does not stand in a passage, apart from the sentences below;
 //! a fence that is opened is closed.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::descriptor::{Descriptor, Kind};
 use super::{Answering, Provider};
 use crate::model::conversation::{ChatRequest, Event, Finished, Passage};
 
@@ -22,6 +25,15 @@ const TOPICS: usize = 12;
 /// Words that are streamed together.
 const WORDS_PER_PIECE: usize = 12;
 
+/// No model.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "offline",
+    title: "offline",
+    summary: "No model: the bot quotes your documents",
+    kind: Kind::Documents,
+    build: |settings| Ok(Arc::new(Offline::with_topics(settings.topics))),
+};
+
 /// Answers with the best passages.
 #[derive(Clone, Debug, Default)]
 pub struct Offline {
@@ -29,11 +41,6 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// A provider that does not know what its documents are about.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// A provider that can say what its documents are about, such as their titles, when it finds
     /// nothing. Only the first dozen are named.
     pub fn with_topics(topics: Vec<String>) -> Self {
@@ -273,7 +280,7 @@ mod tests {
         assert!(matches!(pieces.last(), Some(Event::Done(_))));
         let text = |piece: &Event| match piece {
             Event::Text(text) => text.clone(),
-            Event::Done(_) => String::new(),
+            _ => String::new(),
         };
         pieces.iter().map(text).collect()
     }
@@ -281,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn quotes_the_best_passage_with_its_source() {
         let passages = vec![passage("Run it.\n\n```sh\nmake\n```", 9.0), passage("Other.", 1.0)];
-        let text = answered(&Offline::new(), passages).await;
+        let text = answered(&Offline::default(), passages).await;
         assert_eq!(
             text,
             "From the documents:\n\nRun it.\n\n```sh\nmake\n```\n\nSource: `install.md` — First steps"
@@ -291,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn a_passage_nearly_as_good_is_quoted_too_and_repeats_are_not() {
         let passages = vec![passage("One.", 9.0), passage("One.", 9.0), passage("Two.", 8.0)];
-        let text = answered(&Offline::new(), passages).await;
+        let text = answered(&Offline::default(), passages).await;
         assert_eq!(text.matches("One.").count(), 1);
         assert_eq!(text.matches("Source:").count(), 2);
     }
@@ -301,7 +308,7 @@ mod tests {
         let text = answered(&Offline::with_topics(vec!["Install".to_owned()]), Vec::new()).await;
         assert!(text.starts_with("I found nothing"), "{text}");
         assert!(text.contains("\n- Install\n"), "{text}");
-        assert!(!answered(&Offline::new(), Vec::new()).await.contains("about:"));
+        assert!(!answered(&Offline::default(), Vec::new()).await.contains("about:"));
     }
 
     #[test]

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage,
@@ -20,26 +19,72 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
-use super::prompt::{self, Prompt, Speaker};
+use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::{Dialect, Step, answer_events, count, json};
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, StopReason, Usage};
+use crate::model::conversation::{ChatRequest, Finished, Role, StopReason, Usage};
 
-/// What [`OpenAi`] needs to know.
-#[derive(Clone)]
-pub struct OpenAiSettings {
-    /// The key; local servers need none, and then no `Authorization` is sent.
-    pub api_key: Option<SecretString>,
-    /// Where the API begins, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
-    pub base_url: String,
-    /// The model, unless an ask names another.
-    pub model: String,
-    /// Longest silence of the server, before and between pieces. The whole is for callers to bound.
-    pub read_timeout: Duration,
-}
+/// Gemini's compatible address.
+const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
+
+/// OpenAI, and every server that speaks its language.
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "openai",
+    title: "OpenAI",
+    summary: "OpenAI, or with --base-url any server that speaks its language",
+    kind: Kind::Service(Service {
+        credential: "openai-api-key",
+        key_variables: &["OPENAI_API_KEY"],
+        key_doc: "The key of the OpenAI-compatible server. Hosted services need one, servers of \
+                  your own may not. `GOOGLE_API_KEY` serves for Gemini, and chooses it when \
+                  nothing else is set.",
+        base_url: "https://api.openai.com/v1",
+        path: "/chat/completions",
+        base_url_when: "For Ollama, vLLM, llama.cpp, OpenRouter, Gemini or a proxy.",
+        model: "gpt-4.1-mini",
+        model_when: "To trade cost against quality, or to name the model of your own server.",
+        is_self_hosted: true,
+        servers: &[
+            Server {
+                name: "ollama",
+                other_name: None,
+                base_url: "http://127.0.0.1:11434/v1",
+                model: Some("llama3.2"),
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "gemini",
+                other_name: Some("google"),
+                base_url: GEMINI,
+                model: Some("gemini-flash-latest"),
+                needs_key: true,
+                key_variables: &["GOOGLE_API_KEY"],
+            },
+            Server {
+                name: "vllm",
+                other_name: None,
+                base_url: "http://127.0.0.1:8000/v1",
+                model: None,
+                needs_key: false,
+                key_variables: &[],
+            },
+            Server {
+                name: "openrouter",
+                other_name: None,
+                base_url: "https://openrouter.ai/api/v1",
+                model: Some("openrouter/auto"),
+                needs_key: true,
+                key_variables: &[],
+            },
+        ],
+    }),
+    build: |settings| Ok(Arc::new(OpenAi::new(settings)?)),
+};
 
 /// A server with OpenAI's chat completions.
 pub struct OpenAi {
@@ -60,7 +105,7 @@ struct Shared {
 
 impl OpenAi {
     /// Checks the settings and builds the client; nothing is sent.
-    pub fn new(settings: OpenAiSettings) -> Result<Self, ProviderError> {
+    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
         let mut url = http::base(&settings.base_url)?;
         // OpenAI refuses the old name for its newer models; most others know only the old one.
         let newer_bound = url.host_str() == Some("api.openai.com");
@@ -102,12 +147,12 @@ impl Provider for OpenAi {
     fn answer(&self, ask: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
         let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(&ask, model).await }).try_flatten().boxed()
+        stream::once(async move { shared.answer(ask, model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: &ChatRequest, model: String) -> Result<Answering, ProviderError> {
+    async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
         let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
         let mut request = request(&prompt, model);
@@ -118,7 +163,7 @@ impl Shared {
                 include_usage: Some(true),
                 include_obfuscation: None,
             });
-            bound(&mut request, ask.max_output_tokens, newer);
+            bound(&mut request, prompt.max_output_tokens, newer);
             let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
                 setting: "the request",
                 problem: "it cannot be written as json",
@@ -143,16 +188,16 @@ impl Shared {
     }
 }
 
-fn request(prompt: &Prompt, model: String) -> CreateChatCompletionRequest {
+fn request(prompt: &ChatRequest, model: String) -> CreateChatCompletionRequest {
     let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
     if !prompt.system.is_empty() {
         messages.push(ChatCompletionRequestSystemMessage::from(prompt.system.as_str()).into());
     }
-    messages.extend(prompt.turns.iter().map(|turn| {
-        let text = turn.text.as_str();
-        match turn.speaker {
-            Speaker::User => ChatCompletionRequestUserMessage::from(text).into(),
-            Speaker::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
+    messages.extend(prompt.messages.iter().map(|message| {
+        let text: String = message.texts().collect();
+        match message.role {
+            Role::User | Role::Tool => ChatCompletionRequestUserMessage::from(text).into(),
+            Role::Assistant => ChatCompletionRequestAssistantMessage::from(text.as_str()).into(),
         }
     }));
     CreateChatCompletionRequest {
@@ -263,8 +308,7 @@ mod tests {
 
     fn provider(base_url: &str) -> OpenAi {
         let base_url = base_url.to_owned();
-        let (model, read_timeout) = ("m".to_owned(), Duration::from_secs(1));
-        OpenAi::new(OpenAiSettings { api_key: None, base_url, model, read_timeout }).unwrap()
+        OpenAi::new(ProviderSettings { base_url, ..ProviderSettings::default() }).unwrap()
     }
 
     #[test]
@@ -287,11 +331,10 @@ mod tests {
 
     #[test]
     fn a_key_that_no_header_can_hold_is_named_without_being_shown() {
-        let settings = OpenAiSettings {
+        let settings = ProviderSettings {
             api_key: Some(SecretString::from("sk-\nsecret")),
             base_url: "http://localhost/v1".to_owned(),
-            model: "m".to_owned(),
-            read_timeout: Duration::from_secs(1),
+            ..ProviderSettings::default()
         };
         let error = OpenAi::new(settings).unwrap_err();
         assert_eq!(

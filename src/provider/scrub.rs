@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::failure::DETAIL_CHARS;
-use super::prompt::Prompt;
+use crate::model::conversation::{ChatRequest, Content};
 use crate::model::encoded_forms::encoded_forms;
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
@@ -27,7 +27,7 @@ pub(super) struct Scrubber {
     /// Keys and passwords.
     pub secrets: Arc<[SecretString]>,
     /// What was said in this conversation, and the instructions.
-    pub said: Arc<Prompt>,
+    pub said: Arc<ChatRequest>,
 }
 
 impl Scrubber {
@@ -42,8 +42,14 @@ impl Scrubber {
                 text = hide(&text, &disguise, DISGUISED_RUN, DISGUISED_RUN, "[key]");
             }
         }
-        let turns = self.said.turns.iter().map(|turn| &turn.text);
-        for said in turns.chain([&self.said.system]) {
+        let pieces = self.said.messages.iter().flat_map(|message| &message.content);
+        let words = pieces.filter_map(|piece| match piece {
+            Content::Text { text } => Some(text),
+            Content::ToolCall(call) => Some(&call.arguments),
+            Content::ToolResult(result) => Some(&result.content),
+            Content::Image(file) | Content::Document(file) => file.name.as_ref(),
+        });
+        for said in words.chain([&self.said.system]) {
             text = hide(&text, &one_line(said), SAID_RUN, SAID_WHOLE, "[text]");
         }
         // Vendors mask keys as `sk-***abcd`, which still tells their end.
@@ -92,13 +98,13 @@ fn hide(text: &str, hidden: &str, run: usize, whole: usize, mark: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::prompt::{Speaker, Turn};
+    use crate::model::conversation::Message;
 
     fn clean(text: &str) -> String {
         let secrets = Arc::from([SecretString::from("sk-proj-0123456789")]);
-        let turn = |text: &str| Turn { speaker: Speaker::User, text: text.to_owned() };
-        let turns = vec![turn("my password is\nswordfish and nobody knows"), turn("hi")];
-        let said = Arc::new(Prompt { system: "pin1".to_owned(), turns });
+        let messages = ["my password is\nswordfish and nobody knows", "hi"].map(Message::user);
+        let (system, messages) = ("pin1".to_owned(), messages.to_vec());
+        let said = Arc::new(ChatRequest { system, messages, ..ChatRequest::default() });
         Scrubber { secrets, said }.clean(text)
     }
 

@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
+use super::openai::OpenAi;
 use super::*;
-use crate::model::conversation::{Exchange, Finished, Passage, StopReason, Usage};
+use crate::model::conversation::{Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
 const KEY: &str = "sk-secret-0123456789abcdef";
 const QUESTION: &str = "my cat is called Mittens the Third";
 
 fn openai_with(base_url: String, key: Option<&str>) -> OpenAi {
-    let settings = OpenAiSettings {
+    let settings = ProviderSettings {
         api_key: key.map(SecretString::from),
         base_url,
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     OpenAi::new(settings).unwrap()
 }
@@ -27,17 +30,18 @@ fn openai(server: &Fake) -> OpenAi {
 }
 
 fn anthropic(server: &Fake) -> Anthropic {
-    let settings = AnthropicSettings {
+    let settings = ProviderSettings {
         api_key: Some(SecretString::from(KEY)),
         base_url: server.url.clone(),
         model: "m1".to_owned(),
         read_timeout: Duration::from_secs(3),
+        ..ProviderSettings::default()
     };
     Anthropic::new(settings).unwrap()
 }
 
 fn ask() -> ChatRequest {
-    ChatRequest { question: QUESTION.to_owned(), max_output_tokens: 50, ..ChatRequest::default() }
+    ChatRequest { max_output_tokens: 50, ..ChatRequest::of(QUESTION) }
 }
 
 /// Every way in which any HTTP server can fail; both vendors must tell them alike.
@@ -311,10 +315,10 @@ async fn what_is_sent_is_what_the_vendors_document() {
         text: "Cats have three names.".to_owned(),
         score: 1.0,
     };
-    let earlier = Exchange { question: "a".to_owned(), answer: "b\n".to_owned() };
+    let mut messages = vec![Message::user("a"), Message::assistant("b\n")];
+    messages.extend(ask().messages);
     let (system, model) = ("Be brief.".to_owned(), Some("m2".to_owned()));
-    let ask =
-        ChatRequest { system, model, history: vec![earlier], passages: vec![passage], ..ask() };
+    let ask = ChatRequest { system, model, messages, passages: vec![passage], ..ask() };
     let server = Fake::answering(events(&[])).await;
     read(openai(&server).answer(ask.clone())).await.1.unwrap_err();
     read(anthropic(&server).answer(ask)).await.1.unwrap_err();

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
-
 use super::failure::StoreError;
 use crate::model::ids::BotId;
 
@@ -106,22 +104,6 @@ fn list(bots: &[BotId]) -> String {
 }
 
 impl BackupError {
-    /// What SQLite said about this file.
-    pub(super) fn of_sqlite(path: &Path, e: rusqlite::Error) -> Self {
-        let path = path.to_owned();
-        match e.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => {
-                Self::Write { path, source: io::ErrorKind::StorageFull.into() }
-            }
-            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, why: e.to_string() },
-            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                Self::Read { path, source: io::Error::other(e.to_string()) }
-            }
-            _ => Self::Write { path, source: io::Error::other(e.to_string()) },
-        }
-    }
-
     /// The same complaint about another file.
     pub(super) fn about(self, file: &Path) -> Self {
         let path = file.to_owned();

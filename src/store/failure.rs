@@ -1,183 +1,154 @@
-//! What can go wrong with the state file, and what to do about it.
+//! What can go wrong with the state, and what to do about it, in words that name no database.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::io;
+use std::path::Path;
 
-use rusqlite::ErrorCode;
-
-use super::backup_failure::BackupError;
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+#[error("{what}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    what: String,
+    hint: Option<&'static str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
     /// The folder or file cannot be created, opened or written.
-    #[error("cannot open the state file {path}")]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Something lies under the name of one of our files that must not be touched.
-    #[error("cannot use {path}: {why}")]
-    Obstacle {
-        /// Which name.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// Another process holds the file.
-    #[error("the state file {path} is in use by another katana-bot")]
-    InUse {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The file was written by a newer Katana, or its migrations were changed.
-    #[error("cannot bring the state file {path} to this version")]
-    Schema {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<refinery::Error>,
-    },
+    Open,
+    /// Something that must not be touched lies under the name of one of our files.
+    Obstacle,
+    /// Another process works on the state.
+    InUse,
+    /// The state was written by a newer Katana, or its migrations were changed.
+    Schema,
     /// Nothing is migrated without a copy, and the copy cannot be made.
-    #[error("cannot keep a copy of the state file {path} before bringing it to this version")]
-    Keep {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<BackupError>,
-    },
-    /// SQLite said no.
-    #[error("cannot read or write the state file")]
-    Sqlite(#[from] rusqlite::Error),
-    /// A commit of other writes failed, and this one was part of it.
-    #[error("cannot commit to the state file: {why}")]
-    Commit {
-        /// What SQLite said.
-        why: String,
-        /// The same as its code.
-        code: Option<ErrorCode>,
-    },
+    Copy,
+    /// The disk has no room.
+    Full,
+    /// Another program kept the state locked for too long.
+    Busy,
+    /// The state itself is damaged.
+    Corrupt,
+    /// Reading, writing or committing failed for another reason.
+    Io,
     /// A row does not hold what it should.
-    #[error("state file: a row of {table} cannot be read")]
-    Row {
-        /// Where it stands.
-        table: &'static str,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
+    Row,
     /// The store was closed while the call was waiting.
-    #[error("the state file was closed")]
     Closed,
 }
 
 impl StoreError {
+    pub(super) fn new(kind: StoreErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), hint: None, source: None }
+    }
+
+    /// A file that cannot be opened.
+    pub(super) fn open(path: &Path, source: io::Error) -> Self {
+        let what = format!("cannot open the state file {}", path.display());
+        Self::new(StoreErrorKind::Open, what).because(source)
+    }
+
+    /// A name that must not be touched.
+    pub(super) fn obstacle(path: &Path, why: &str) -> Self {
+        Self::new(StoreErrorKind::Obstacle, format!("cannot use {}: {why}", path.display()))
+    }
+
+    /// A row of `table` that cannot be read or written.
+    pub(super) fn row(table: &str, source: serde_json::Error) -> Self {
+        let what = format!("state file: a row of {table} cannot be read");
+        Self::new(StoreErrorKind::Row, what).because(source)
+    }
+
+    pub(super) fn closed() -> Self {
+        Self::new(StoreErrorKind::Closed, "the state file was closed")
+    }
+
+    #[must_use]
+    pub(super) fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
     /// What the operator can do about it.
     pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Open { .. } => {
+        self.hint.unwrap_or(match self.kind {
+            StoreErrorKind::Open => {
                 "check that the folder exists and belongs to the user katana-bot runs as, or set store.path (KATANA_STORE_PATH)"
             }
-            Self::Obstacle { .. } => {
+            StoreErrorKind::Obstacle => {
                 "nothing was written; see what it is and who put it there (ls -l), then remove it"
             }
-            Self::InUse { .. } => {
+            StoreErrorKind::InUse => {
                 "stop the other process first, or give this one its own file with store.path (KATANA_STORE_PATH)"
             }
-            Self::Schema { .. } => {
+            StoreErrorKind::Schema => {
                 "install the version that wrote the file, or restore a backup made before the upgrade"
             }
-            Self::Keep { source, .. } => source.hint(),
-            _ if self.is_full_disk() => "make room on the disk that holds the state file",
-            Self::Sqlite(_) | Self::Commit { .. } | Self::Row { .. } => {
+            StoreErrorKind::Full => "make room on the disk that holds the state file",
+            StoreErrorKind::Copy
+            | StoreErrorKind::Busy
+            | StoreErrorKind::Corrupt
+            | StoreErrorKind::Io
+            | StoreErrorKind::Row => {
                 "check free space and the health of the disk that holds the state file"
             }
-            Self::Closed => "nothing: the bot is stopping",
-        }
+            StoreErrorKind::Closed => "nothing: the bot is stopping",
+        })
     }
 
-    /// Whether the file itself is damaged.
+    /// Whether the state itself is damaged.
     pub fn is_corruption(&self) -> bool {
-        if let Self::Keep { source, .. } = self {
-            return source.is_damage();
-        }
-        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-    }
-
-    fn is_full_disk(&self) -> bool {
-        self.code() == Some(ErrorCode::DiskFull)
-    }
-
-    /// What SQLite said.
-    fn code(&self) -> Option<ErrorCode> {
-        match self {
-            Self::Commit { code, .. } => *code,
-            Self::Sqlite(e) => e.sqlite_error_code(),
-            Self::Schema { source, .. } => {
-                let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
-                let mut found = None;
-                while let Some(e) = cause {
-                    if let Some(sql) = e.downcast_ref::<rusqlite::Error>() {
-                        found = sql.sqlite_error_code();
-                    }
-                    cause = e.source();
-                }
-                found
-            }
-            _ => None,
-        }
+        self.kind == StoreErrorKind::Corrupt
     }
 }
 
 impl Classify for StoreError {
     fn retry_policy(&self) -> RetryPolicy {
-        match self {
-            Self::Closed | Self::Row { .. } => RetryPolicy::Never,
+        match self.kind {
+            StoreErrorKind::Closed | StoreErrorKind::Row => RetryPolicy::Never,
             _ => RetryPolicy::Backoff,
         }
     }
 
     fn blame(&self) -> Blame {
-        match self {
-            Self::InUse { .. } | Self::Schema { .. } | Self::Row { .. } | Self::Closed => Blame::Us,
+        match self.kind {
+            StoreErrorKind::InUse
+            | StoreErrorKind::Schema
+            | StoreErrorKind::Row
+            | StoreErrorKind::Closed => Blame::Us,
             _ => Blame::Disk,
         }
     }
 
     fn class(&self) -> &'static str {
-        match self {
-            // Whoever is told of it should not have to look for the disk first.
-            _ if self.is_full_disk() => "disk_full",
-            Self::Open { .. } | Self::Obstacle { .. } => "open",
-            Self::InUse { .. } => "in_use",
-            Self::Schema { .. } => "schema",
-            Self::Keep { .. } => "keep",
-            Self::Sqlite(_) => "sqlite",
-            Self::Commit { .. } => "commit",
-            Self::Row { .. } => "row",
-            Self::Closed => "closed",
+        match self.kind {
+            StoreErrorKind::Open | StoreErrorKind::Obstacle => "open",
+            StoreErrorKind::InUse => "in_use",
+            StoreErrorKind::Schema => "schema",
+            StoreErrorKind::Copy => "keep",
+            StoreErrorKind::Full => "disk_full",
+            StoreErrorKind::Busy => "busy",
+            StoreErrorKind::Corrupt => "corrupt",
+            StoreErrorKind::Io => "io",
+            StoreErrorKind::Row => "row",
+            StoreErrorKind::Closed => "closed",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_named() {
-        let full = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
-        let code = full().sqlite_error_code();
-        for error in [StoreError::Sqlite(full()), StoreError::Commit { why: "full".into(), code }] {
-            assert_eq!((error.class(), error.is_corruption()), ("disk_full", false));
-            assert!(error.hint().starts_with("make room"), "{}", error.hint());
-        }
-        let other = StoreError::Commit { why: "interrupted".into(), code: None };
-        assert_eq!(other.class(), "commit");
     }
 }

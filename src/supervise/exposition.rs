@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::model::histogram::Buckets;
+use crate::observe::histogram::Buckets;
 
 /// `Content-Type` of [`text`].
 pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

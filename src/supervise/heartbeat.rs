@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use heartbeat::{Heartbeat, Now};
 
 use super::report::Report;
-use crate::model::catalog::JournalEvent;
-use crate::model::finding::{Severity, Status};
-use crate::model::liveness::Loop;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::{Severity, Status};
+use crate::observe::liveness::Loop;
 
 /// The age under which the heartbeat carries starts without a clean stop to the next process.
 const UNCLEAN: &str = "unclean_start";

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::report::Reading;
 use super::thresholds::Thresholds;
 use super::verdict::{Level, Seen, seen};
-use crate::model::finding::{Finding, Kind, Verdict};
+use crate::observe::finding::{Finding, Kind, Verdict};
 
 /// How long, in seconds, a condition must hold before its finding opens, and be gone before it
 /// closes. Zero where one look is certain: the condition has a duration of its own, or a person
@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::finding::Status;
+    use crate::observe::finding::Status;
     use crate::supervise::report::{Depth, System};
 
     /// All is well at `s` seconds since the start.

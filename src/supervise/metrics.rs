@@ -11,8 +11,8 @@ mod work;
 
 use super::exposition::Family;
 use super::report::Report;
-use crate::model::histogram::{Buckets, Histogram};
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::histogram::{Buckets, Histogram};
+use crate::observe::vitals::{Timing, Vitals};
 use crate::store::Timings;
 
 /// Names that are known beforehand.

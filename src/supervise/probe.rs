@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::failure::{Classify, chain};
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// Between two probes.

@@ -1,9 +1,9 @@
 //! The report: what the supervisor saw last, as plain data. The heartbeat, the endpoint, the metrics
 //! and systemd only repeat it.
 
-use crate::model::dependency::DependencyState;
-use crate::model::finding::{Kind, Verdict};
-use crate::model::liveness::{Loop, Overdue};
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Kind, Verdict};
+use crate::observe::liveness::{Loop, Overdue};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use super::report::{Phase, Report};
 use super::thresholds::Thresholds;
-use crate::model::swap::Swap;
 
 /// Shared by the supervisor, which writes, and everybody who shows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +19,8 @@ struct Inner {
     phase: AtomicU8,
     restart: Notify,
     look: Notify,
-    config_rejected: Swap<Option<String>>,
-    thresholds: Swap<Option<Thresholds>>,
+    config_rejected: ArcSwap<Option<String>>,
+    thresholds: ArcSwap<Option<Thresholds>>,
 }
 
 impl ReportHub {
@@ -78,23 +78,23 @@ impl ReportHub {
 
     /// A new configuration was refused for this reason, or a good one was taken over.
     pub fn set_config_rejected(&self, why: Option<String>) {
-        self.0.config_rejected.set(why);
+        self.0.config_rejected.store(Arc::new(why));
         self.0.look.notify_one();
     }
 
     /// Why the last new configuration was refused, while the old one stands.
     pub fn config_rejected(&self) -> Option<String> {
-        (*self.0.config_rejected.get()).clone()
+        self.0.config_rejected.load().as_ref().clone()
     }
 
     /// Other thresholds from the next report on.
     pub fn set_thresholds(&self, thresholds: Thresholds) {
-        self.0.thresholds.set(Some(thresholds));
+        self.0.thresholds.store(Arc::new(Some(thresholds)));
         self.0.look.notify_one();
     }
 
     /// Those that were set last, if any were.
     pub(super) fn thresholds(&self) -> Arc<Option<Thresholds>> {
-        self.0.thresholds.get()
+        self.0.thresholds.load_full()
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
-use crate::model::histogram::Buckets;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::histogram::Buckets;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 
 /// After this long without a 409 the next one is another matter: twice what makes a finding, within
 /// these bounds. Longer than the pauses that other programs make between polls that fail.
@@ -180,7 +180,7 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::Kind;
+    use crate::observe::finding::Kind;
     use crate::supervise::Thresholds;
     use crate::supervise::verdict::seen;
 

@@ -17,10 +17,10 @@ use super::report_hub::ReportHub;
 use super::sampler::{Sampler, Told};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
-use crate::model::catalog::JournalEvent;
-use crate::model::finding::Severity;
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::finding::Severity;
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::store::Store;
 
 /// How often the disk is looked at; it can fill quickly.
@@ -55,6 +55,13 @@ pub struct Supervisor {
     every: Duration,
     system_every: Duration,
     sequence: u64,
+}
+
+/// What waits in the store; `None` when it could not be asked.
+struct Depths {
+    inbox: Option<(u64, Option<i64>)>,
+    outbox: Option<(u64, Option<i64>)>,
+    outbox_chats: u64,
 }
 
 impl Supervisor {
@@ -102,8 +109,9 @@ impl Supervisor {
             }
             self.vitals.tick(Loop::Supervise, self.every);
             // It asks the disk, which may be dead; that must not hold a thread of the runtime.
+            let depths = self.depths().await;
             self = apart(move || {
-                let report = self.step();
+                let report = self.step(depths);
                 self.pulse.write(&report);
                 self
             })
@@ -126,8 +134,17 @@ impl Supervisor {
         }
     }
 
-    /// One look at everything; the report hangs on the board.
-    pub fn step(&mut self) -> Arc<Report> {
+    /// What waits in the store.
+    async fn depths(&self) -> Depths {
+        Depths {
+            inbox: self.store.inbox_depth().await.ok(),
+            outbox: self.store.outbox_depth().await.ok(),
+            outbox_chats: self.store.outbox_chats().await.unwrap_or_default(),
+        }
+    }
+
+    /// One look at everything else; the report hangs on the board.
+    fn step(&mut self, depths: Depths) -> Arc<Report> {
         if let Some(thresholds) = &*self.report_hub.thresholds() {
             self.judge.set_thresholds(thresholds.clone());
         }
@@ -135,9 +152,9 @@ impl Supervisor {
         let reading = self.gauge.read(
             &self.vitals,
             Told {
-                inbox: self.store.inbox_depth().ok(),
-                outbox: self.store.outbox_depth().ok(),
-                outbox_chats: self.store.outbox_chats().unwrap_or_default(),
+                inbox: depths.inbox,
+                outbox: depths.outbox,
+                outbox_chats: depths.outbox_chats,
                 unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
@@ -147,7 +164,7 @@ impl Supervisor {
         );
         let verdict = self.judge.judge(&reading);
         self.tell_changes();
-        self.vitals.verdict.set(verdict.clone());
+        self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
         let phase = self.report_hub.phase();
         self.report_hub.hang(Report { sequence: self.sequence, phase, reading, verdict });

@@ -182,7 +182,7 @@ mod tests {
         assert!(system.processes >= 1 && system.threads >= 1, "{system:?}");
         assert!(system.open_files >= 3 && system.open_files < system.open_files_max, "{system:?}");
         assert!(system.cpu_seconds >= first.cpu_seconds);
-        let now_s = crate::model::clock::Clock::system().now_ms() as f64 / 1e3;
+        let now_s = crate::observe::clock::Clock::system().now_ms() as f64 / 1e3;
         assert!((0.0..86_400.0).contains(&(now_s - system.started_s)), "{system:?}");
     }
 

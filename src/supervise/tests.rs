@@ -6,9 +6,9 @@ use super::figures::LINE_CHARS;
 use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;
-use crate::model::dependency::DependencyState;
-use crate::model::finding::{Kind, Severity};
-use crate::model::liveness::{Loop, Overdue};
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Kind, Severity};
+use crate::observe::liveness::{Loop, Overdue};
 
 const LINE_SEPARATOR: char = '\u{2028}';
 

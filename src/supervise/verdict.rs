@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::figures::{bytes, line, seconds, share, span};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use crate::model::finding::{Kind, Severity};
+use crate::observe::finding::{Kind, Severity};
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
 const HOLD: f64 = 0.95;
@@ -161,7 +161,7 @@ fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let lasted = span(lasted);
     let text = match class {
         "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
-        "commit" | "disk_full" | "sqlite" | "open" | "row" | "closed" => {
+        "busy" | "corrupt" | "disk_full" | "io" | "open" | "row" | "closed" => {
             format!("what polls brought could not be stored for {lasted} ({class})")
         }
         "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),

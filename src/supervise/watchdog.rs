@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::catalog::JournalEvent;
-use crate::model::vitals::Vitals;
+use crate::observe::catalog::JournalEvent;
+use crate::observe::vitals::Vitals;
 
 /// What the watchdog tells the service manager (sd_notify(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::model::liveness::Loop;
+    use crate::observe::liveness::Loop;
 
     #[tokio::test]
     async fn pings_stop_with_the_loop_that_stops() {

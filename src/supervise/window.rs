@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::report::Recent;
-use crate::model::finding::Kind;
-use crate::model::histogram::Buckets;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::finding::Kind;
+use crate::observe::histogram::Buckets;
+use crate::observe::vitals::{Timing, Vitals};
 
 /// How far back the window reaches.
 pub const SPAN: Duration = Duration::from_secs(300);
@@ -147,7 +147,7 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::histogram::Histogram;
+    use crate::observe::histogram::Histogram;
 
     fn respond(vitals: &Vitals, times: u64, s: f64) {
         for _ in 0..times {

@@ -1,7 +1,7 @@
 //! One line in words, for `systemctl status`.
 
 use super::report::{Phase, Report};
-use crate::model::finding::Status;
+use crate::observe::finding::Status;
 
 /// What the bot is doing. It changes only when something changed: ages are left out.
 pub fn words(report: &Report) -> String {
@@ -27,7 +27,7 @@ pub fn words(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::{Finding, Kind, Verdict};
+    use crate::observe::finding::{Finding, Kind, Verdict};
 
     #[test]
     fn the_worst_comes_first_and_the_rest_is_counted() {

@@ -23,7 +23,7 @@ use crate::model::limits;
 use crate::model::message::Update;
 use crate::model::reply::Button;
 use crate::model::text::Entity;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::vitals::{Timing, Vitals};
 
 /// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
 const ALLOWED_UPDATES: &[&str] = &[

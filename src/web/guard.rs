@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -16,7 +17,6 @@ use subtle::ConstantTimeEq;
 use super::answer::refusal;
 use super::view::Stand;
 use crate::model::limits;
-use crate::model::swap::Swap;
 
 /// What answers to everybody, though not in full.
 const PUBLIC: &[&str] = &["/health", "/ready"];
@@ -38,11 +38,11 @@ const HEADERS: &[(&str, &str)] = &[
 /// Whom the listener can be reached by, and the token that opens it.
 pub(super) struct Guard {
     loopback: bool,
-    token: Arc<Swap<Option<SecretString>>>,
+    token: Arc<ArcSwap<Option<SecretString>>>,
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr, token: Arc<Swap<Option<SecretString>>>) -> Self {
+    pub(super) fn new(address: SocketAddr, token: Arc<ArcSwap<Option<SecretString>>>) -> Self {
         Self { loopback: address.ip().to_canonical().is_loopback(), token }
     }
 
@@ -52,7 +52,7 @@ impl Guard {
         let Some((scheme, token)) = sent.and_then(|sent| sent.split_at_checked(7)) else {
             return false;
         };
-        let wanted = self.token.get();
+        let wanted = self.token.load();
         let Some(wanted) = wanted.as_ref() else { return false };
         // Digests have one length, so that the time tells nothing about that of the token either.
         let token: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
@@ -70,7 +70,7 @@ impl Guard {
         if PUBLIC.contains(&path) || self.sees_all(headers) {
             return None;
         }
-        Some(match *self.token.get() {
+        Some(match **self.token.load() {
             Some(_) => unauthorized(),
             None => refusal(
                 StatusCode::FORBIDDEN,
@@ -86,7 +86,7 @@ impl Guard {
         if self.knows(headers) {
             return None;
         }
-        Some(match *self.token.get() {
+        Some(match **self.token.load() {
             Some(_) => unauthorized(),
             None => refusal(
                 StatusCode::FORBIDDEN,

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::view::{View, seconds, time, word};
-use crate::model::dependency::DependencyState;
-use crate::model::finding::{Finding, Kind};
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Finding, Kind};
 
 /// Something that the bot needs, and the findings that are about it.
 struct Dependency {

@@ -32,11 +32,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::vitals::Vitals;
 use crate::store::Timings;
 use crate::supervise::ReportHub;
 
@@ -54,9 +54,9 @@ pub struct Parts {
     /// What the stages write.
     pub vitals: Arc<Vitals>,
     /// Who this is; it may change.
-    pub about: Arc<Swap<About>>,
+    pub about: Arc<ArcSwap<About>>,
     /// What opens everything; it may change.
-    pub admin_token: Arc<Swap<Option<SecretString>>>,
+    pub admin_token: Arc<ArcSwap<Option<SecretString>>>,
     /// How often a report is made; one that is much older means that the supervisor does not turn.
     pub report_every: Duration,
     /// Names of the chat commands, so that their counts begin at 0.

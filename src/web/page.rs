@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::health;
 use super::view::{View, time};
-use crate::model::finding::Finding;
+use crate::observe::finding::Finding;
 use crate::supervise::{Depth, span};
 
 /// What there is, path by path.

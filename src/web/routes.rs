@@ -69,7 +69,7 @@ async fn ready(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
 async fn metrics_of(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
     let Parts { report_hub, vitals, about, commands, store_timings, .. } = &stand.parts;
     let timings = store_timings.as_ref().map(|ask| ask());
-    let about = about.get();
+    let about = about.load();
     let names = Names {
         version: about.version,
         environment: &about.environment,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::health::finding;
 use super::view::{View, seconds, time};
-use crate::model::dependency::DependencyState;
-use crate::model::liveness::Loop;
+use crate::observe::dependency::DependencyState;
+use crate::observe::liveness::Loop;
 use crate::supervise::{Depth, System};
 
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.

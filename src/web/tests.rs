@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,10 +12,9 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{About, Parts, Web, WebError};
-use crate::model::finding::{Finding, Kind, Verdict};
 use crate::model::limits;
-use crate::model::swap::Swap;
-use crate::model::vitals::Vitals;
+use crate::observe::finding::{Finding, Kind, Verdict};
+use crate::observe::vitals::Vitals;
 use crate::supervise::{Depth, Phase, Reading, Report, ReportHub, System};
 
 const TOKEN: &str = "0123456789abcdef-admin";
@@ -25,7 +25,7 @@ const EVERYWHERE: &str = "0.0.0.0:0";
 struct Stage {
     report_hub: ReportHub,
     vitals: Arc<Vitals>,
-    token: Arc<Swap<Option<SecretString>>>,
+    token: Arc<ArcSwap<Option<SecretString>>>,
     address: SocketAddr,
     end: CancellationToken,
     running: tokio::task::JoinHandle<()>,
@@ -56,7 +56,7 @@ impl Stage {
     async fn every(listen: &str, token: Option<&str>, report_every: Duration) -> Self {
         let web = Web::bind(listen.parse().unwrap()).unwrap();
         let (report_hub, vitals) = (ReportHub::new(), Arc::new(Vitals::default()));
-        let token = Arc::new(Swap::new(token.map(SecretString::from)));
+        let token = Arc::new(ArcSwap::from_pointee(token.map(SecretString::from)));
         let about = About {
             version: "9.8.7",
             environment: "testing".into(),
@@ -67,7 +67,7 @@ impl Stage {
         let parts = Parts {
             report_hub: report_hub.clone(),
             vitals: Arc::clone(&vitals),
-            about: Arc::new(Swap::new(about)),
+            about: Arc::new(ArcSwap::from_pointee(about)),
             admin_token: Arc::clone(&token),
             report_every,
             commands: vec!["help"],
@@ -268,7 +268,7 @@ async fn only_the_admin_token_restarts() {
     let off = stage.ask("POST", "/bot/restart", &bearer(TOKEN)).await;
     assert_eq!(off.status, 403);
     assert!(off.json()["error"].as_str().unwrap().contains("is off"), "{}", off.body);
-    stage.token.set(Some(SecretString::from(TOKEN)));
+    stage.token.store(Arc::new(Some(SecretString::from(TOKEN))));
     let nobody = [
         String::new(),
         bearer(""),
@@ -313,7 +313,7 @@ async fn other_machines_see_health_and_need_the_token_for_the_rest() {
             assert!(!short.body.contains(private), "{private}: {}", short.body);
         }
     }
-    stage.token.set(Some(SecretString::from(TOKEN)));
+    stage.token.store(Arc::new(Some(SecretString::from(TOKEN))));
     for path in ["/", "/metrics", "/bot/status", "/health"] {
         let headers = bearer(TOKEN);
         let full = stage.ask("GET", path, &headers).await;

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::guard::Guard;
 use super::{About, Parts};
-use crate::model::dependency::DependencyState;
-use crate::model::finding::{Finding, Severity, Status};
 use crate::model::limits;
-use crate::model::vitals::Vitals;
+use crate::observe::dependency::DependencyState;
+use crate::observe::finding::{Finding, Severity, Status};
+use crate::observe::vitals::Vitals;
 use crate::supervise::{Phase, Report};
 
 /// What all answers are made from.
@@ -40,7 +40,7 @@ impl Stand {
         let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
         let bound = *report_every * 3 + limits::REPORT_SLACK;
         let stale = u128::from(report_age_ms) > bound.as_millis();
-        let about = about.get();
+        let about = about.load_full();
         View { about, vitals, report, now_ms, report_age_ms, stale }
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::clock::Clock;
 use katana::model::ids::BotId;
-use katana::store::{Contents, Store};
+use katana::observe::clock::Clock;
+use katana::store::{Contents, Store, file};
 use rusqlite::Connection;
 
 use crate::harness::{Stage, skipped};
@@ -58,7 +58,7 @@ pub fn names(stage: &Stage, start: &str) -> Vec<String> {
 
 /// What is in a good backup.
 pub fn good(path: &Path) -> Contents {
-    Store::examine_backup(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    file::examine(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The questions that a state file holds the answers to.

@@ -3,7 +3,7 @@
 use botapi_sim::Sim;
 use serde_json::json;
 
-use crate::harness::{OWNER, SOON, Stage, eventually};
+use crate::harness::{OWNER, SOON, Stage, eventually, eventually_in};
 
 /// The names in a published menu.
 fn menu(sim: &Sim, scope: &serde_json::Value) -> Vec<String> {
@@ -134,8 +134,9 @@ async fn pause_keeps_questions_over_a_restart_and_resume_answers_them_in_order()
         stage.sim.say(5 + i % 2, &format!("{i}"));
     }
     assert!(stage.ask(5, "/status").await.contains("I am paused"));
-    let waiting = || stage.store().inbox_depth().unwrap().0 == 40;
-    assert!(eventually(waiting).await);
+    let store = &stage.store();
+    let waiting = || async move { store.inbox_depth().await.unwrap().0 == 40 };
+    assert!(eventually_in(waiting).await);
     assert_eq!(stage.sim.bot_messages(6).len(), 0);
     assert!(stage.stop().await);
     stage.sim.say(6, "while it was down");

@@ -84,10 +84,10 @@ async fn who_blocks_the_bot_loses_only_their_replies_and_may_come_back() {
     stage.idle().await;
     assert_eq!(stage.sim.bot_messages(5).len(), 1);
     assert_eq!(sends(&stage.sim, 403), 1, "the second is not even tried, or was not ready yet");
-    assert!(stage.store().chat(katana::model::ids::ChatId(5)).unwrap().absent);
+    assert!(stage.store().chat(katana::model::ids::ChatId(5)).await.unwrap().absent);
     stage.sim.unblock(5);
     assert_eq!(stage.ask(5, "back").await, "echo: back");
-    assert!(!stage.store().chat(katana::model::ids::ChatId(5)).unwrap().absent);
+    assert!(!stage.store().chat(katana::model::ids::ChatId(5)).await.unwrap().absent);
     stage.end().await;
 }
 

@@ -33,7 +33,7 @@ async fn on_a_full_disk_nothing_is_confirmed_and_nothing_is_lost() {
     }
     stage.polling_becomes(Polling::Failing).await;
     assert!(stage.sim.pending() > 0, "Telegram still has what could not be stored");
-    let stored = stage.store().next_offset().expect("reading needs no room");
+    let stored = stage.store().next_offset().await.expect("reading needs no room");
     assert!(confirmed(&stage.sim) <= stored.max(first), "{} > {stored}", confirmed(&stage.sim));
 
     std::fs::remove_file(&ballast).expect("room again");

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use tokio::task::JoinSet;
 
 use crate::harness::Stage;

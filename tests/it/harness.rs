@@ -7,7 +7,7 @@ use botapi_sim::{Faults, Limits, Options, Sim};
 use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Loaded, Sources};
 use katana::lifecycle::Tasks;
-use katana::model::clock::Clock;
+use katana::observe::clock::Clock;
 use katana::pipeline::Polling;
 use katana::store::Store;
 
@@ -165,17 +165,18 @@ impl Stage {
     /// Waits until everything that was said is answered and sent.
     pub async fn idle(&self) {
         let store = self.store();
-        let open = || {
-            let inbox = store.inbox_depth().expect("the inbox can be counted");
-            inbox.0 + store.outbox_depth().expect("the outbox can be counted").0
+        let (store, sim) = (&store, &self.sim);
+        let open = || async move {
+            let inbox = store.inbox_depth().await.expect("the inbox can be counted");
+            inbox.0 + store.outbox_depth().await.expect("the outbox can be counted").0
         };
-        let done = eventually(|| self.sim.pending() == 0 && open() == 0).await;
+        let done = eventually_in(|| async { sim.pending() == 0 && open().await == 0 }).await;
         assert!(
             done,
             "work is left: at Telegram {}, inbox {:?}, outbox {:?}",
             self.sim.pending(),
-            store.inbox_depth(),
-            store.outbox_depth()
+            store.inbox_depth().await,
+            store.outbox_depth().await
         );
     }
 
@@ -218,8 +219,13 @@ pub fn skipped(why: &str) {
 
 /// Waits for something that the simulator cannot see; false when it does not come about soon.
 pub async fn eventually(holds: impl Fn() -> bool) -> bool {
+    eventually_in(|| std::future::ready(holds())).await
+}
+
+/// The same for something that has to be asked, such as the store.
+pub async fn eventually_in<F: Future<Output = bool>>(holds: impl Fn() -> F) -> bool {
     let wait = async {
-        while !holds() {
+        while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -6,7 +6,7 @@ use botapi_sim::{Fault, Hold, HoldAt, Options, Sim};
 use katana::pipeline::Polling;
 use serde_json::json;
 
-use crate::harness::{OWNER, SOON, Stage, eventually};
+use crate::harness::{OWNER, SOON, Stage, eventually_in};
 
 /// The highest offset that the bot has ever polled with: what Telegram takes as confirmed.
 fn confirmed(sim: &Sim) -> i64 {
@@ -205,7 +205,7 @@ async fn offset_never_passes_an_uncommitted_update() {
     hold.release();
     stage.start().await;
     assert_eq!(stage.texts(5, 5).await[3..], ["echo: three", "echo: four"]);
-    let stored = stage.store().next_offset().expect("the offset is read");
+    let stored = stage.store().next_offset().await.expect("the offset is read");
     assert!(confirmed(&stage.sim) <= stored);
     stage.end().await;
 }
@@ -235,7 +235,7 @@ async fn a_paused_bot_with_a_full_inbox_still_hears_resume() {
     stage.ask(OWNER, "/pause").await;
     stage.sim.flood(250, 3, "{n}");
     let store = stage.store();
-    let full = eventually(|| store.inbox_depth().unwrap().0 >= 100).await;
+    let full = eventually_in(|| async { store.inbox_depth().await.unwrap().0 >= 100 }).await;
     assert!(full);
     stage.sim.say(OWNER, "/resume");
     let all = stage.sim.wait_until(SOON, |sim| sim.bot_message_count() >= 252).await;
@@ -249,12 +249,12 @@ async fn a_changed_token_never_meets_the_old_offset_or_people() {
     stage.set("KATANA_BOT_ACCESS", "closed").start().await;
     stage.sim.say(5, "let me in");
     stage.texts(5, 1).await;
-    let code = stage.store().users().unwrap()[0].code.clone().expect("a pairing code");
+    let code = stage.store().users().await.unwrap()[0].code.clone().expect("a pairing code");
     stage.sim.say(1000, &format!("/approve {code}"));
     assert!(stage.texts(5, 2).await[1].starts_with("Good news"));
     assert_eq!(stage.ask(5, "old bot").await, "echo: old bot");
     stage.idle().await;
-    let old_offset = stage.store().next_offset().unwrap();
+    let old_offset = stage.store().next_offset().await.unwrap();
     assert!(stage.stop().await);
 
     let token = "7000000002:ANOTHER-bot-on-the-same-machine-00";

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
-use katana::model::clock::Clock;
-use katana::model::finding::Kind;
 use katana::model::ids::ChatId;
+use katana::observe::clock::Clock;
+use katana::observe::finding::Kind;
 use katana::pipeline::{Polling, Retention};
 use serde_json::{Value, json};
 
-use crate::harness::{OWNER, SOON, Stage, eventually};
+use crate::harness::{OWNER, SOON, Stage, eventually, eventually_in};
 
 /// Changes settings and reloads; these keys must have changed, and nothing may need a restart.
 async fn change(stage: &mut Stage, settings: &[(&str, &str)], keys: &[&str]) {
@@ -65,7 +65,7 @@ async fn access_and_owners_change_with_the_menus() {
     stage.texts(-700, 1).await;
     // Without any owner, somebody has to be able to become one.
     change(&mut stage, &[("KATANA_BOT_OWNERS", "")], &["bot.owners"]).await;
-    assert!(stage.store().settings().expect("settings").claim_code.is_some());
+    assert!(stage.store().settings().await.expect("settings").claim_code.is_some());
     stage.end().await;
 }
 
@@ -157,8 +157,8 @@ async fn the_pace_changes_for_those_who_wait_already() {
     }
     stage.texts(5, 1).await;
     let store = stage.store();
-    let waiting = || store.outbox_depth().expect("the outbox can be counted").0;
-    assert!(eventually(|| waiting() == 2).await, "two wait for their turn");
+    let waiting = || async { store.outbox_depth().await.expect("the outbox can be counted").0 };
+    assert!(eventually_in(|| async { waiting().await == 2 }).await, "two wait for their turn");
     let begun = std::time::Instant::now();
     change(&mut stage, &[("KATANA_DELIVERY_PACE", "false")], &["delivery.pace"]).await;
     assert_eq!(stage.texts(5, 3).await, ["echo: one", "echo: two", "echo: three"]);
@@ -204,13 +204,14 @@ async fn what_is_kept_follows_the_new_days() {
     stage.idle().await;
     stage.clock.advance(3 * 24 * 3600 * 1000);
     let retention = Retention::new(Arc::clone(stage.app().shared()));
-    let kept = |stage: &Stage| stage.store().history(ChatId(5), 5).expect("history").len();
+    let store = stage.store();
+    let kept = || async { store.history(ChatId(5), 5).await.expect("history").len() };
     retention.step().await;
-    assert_eq!(kept(&stage), 1);
+    assert_eq!(kept().await, 1);
     let days = ("KATANA_STORE_KEEP_HISTORY_DAYS", "2");
     change(&mut stage, &[days], &["store.keep_history_days"]).await;
     retention.step().await;
-    assert_eq!(kept(&stage), 0);
+    assert_eq!(kept().await, 0);
     stage.end().await;
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::clock::Clock;
 use katana::model::ids::BotId;
+use katana::observe::clock::Clock;
 use katana::store::Store;
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
 
 mod first {
-    refinery::embed_migrations!("src/store/migrations");
+    refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
 async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {
@@ -234,7 +234,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stdout.contains("1; the next start brings it to "), "{out:?}");
     assert_eq!(good(&path).schema, 1);
-    let newest = katana::store::newest_schema();
+    let newest = katana::store::file::newest_schema();
     let copy = format!("katana.db.before-v{newest}");
     let mut daemon = Daemon::start(&stage);
     daemon.says("the old one was kept under this name").await;

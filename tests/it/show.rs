@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Judgement, Now, Reason, State, judge};
-use katana::model::finding::{Kind, Severity};
+use katana::observe::finding::{Kind, Severity};
 use serde_json::Value;
 
 use crate::harness::{SOON, Stage};

@@ -1,15 +1,19 @@
 """A Debian machine to test on: made by debootstrap, booted by systemd-nspawn, thrown away.
 
 The made system is cached outside of the checkout, and made anew when it is not there. It has no
-network but its own loopback.
+network but its own loopback. As a program it only makes the systems:
+tests/system/machine.py RELEASE …
 """
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -70,6 +74,7 @@ class Machine:
         self.log = self.folder / "console"
         self.process = None
         self.pid = None
+        self.group = None
 
     def __enter__(self):
         subprocess.run(["cp", "-a", "--reflink=auto", self.kept, self.root], check=True)
@@ -80,7 +85,11 @@ class Machine:
         command += ["--keep-unit", "--private-network", "--console=pipe", "--resolv-conf=off"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.alone() + command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self.wait_for_boot()
@@ -88,6 +97,18 @@ class Machine:
             self.__exit__()
             raise
         return self
+
+    def alone(self):
+        """Starts a command in a control group of its own: systemd-nspawn names those of its machine
+        after the one that it runs in, and two machines must not share them."""
+        for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            top = pathlib.Path("/sys/fs/cgroup") / ("systemd" if controllers else "")
+            if controllers == "name=systemd" or not controllers and not (top / "systemd").is_dir():
+                self.group = top / path.lstrip("/") / self.folder.name
+                self.group.mkdir()
+                return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self.group)]
+        raise Unable("there is no control group of systemd's on this machine")
 
     def wait_for_boot(self):
         begun = time.monotonic()
@@ -113,6 +134,10 @@ class Machine:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait(30)
+        if self.group:
+            for group in sorted(self.group.rglob("*/"), reverse=True) + [self.group]:
+                with contextlib.suppress(OSError):
+                    group.rmdir()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def console(self):
@@ -187,3 +212,9 @@ class Machine:
             if time.monotonic() > end:
                 raise AssertionError(f"{what}: not within {within} s")
             time.sleep(every)
+
+
+if __name__ == "__main__":
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for folder in pool.map(image, sys.argv[1:]):
+            print(folder)

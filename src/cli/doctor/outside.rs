@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use super::{Check, machine};
 use crate::app;
 use crate::config::{Config, Loaded, Problems, Provider};
-use crate::model::clock::Clock;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
+use crate::observe::clock::Clock;
 use crate::provider::{ProviderError, reach};
 use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
 
@@ -148,10 +148,9 @@ async fn answered(config: &Config, who: &str) -> Check {
             return Check::bad("provider", chain(e.as_ref()), "see the settings above").config();
         }
     };
-    let question = "Say OK.".to_owned();
     let began = Instant::now();
     let mut answer =
-        provider.answer(ChatRequest { question, max_output_tokens: 1, ..ChatRequest::default() });
+        provider.answer(ChatRequest { max_output_tokens: 1, ..ChatRequest::of("Say OK.") });
     let end = tokio::time::timeout(QUESTION, async {
         while let Some(piece) = answer.next().await {
             if let Event::Done(finished) = piece? {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Check, settings};
 use crate::model::failure::chain;
-use crate::store::{self, Inspection, Store};
+use crate::store::{Inspection, file};
 use crate::supervise::{Machine, System};
 
 /// Larger files are not checked whole: it would take too long.
@@ -31,7 +31,7 @@ fn file(path: &Path) -> Check {
     if !path.exists() {
         return Check::good(NAME, format!("{shown} is not there yet; the first run makes it"));
     }
-    match Store::inspect(path, CHECK_BYTES) {
+    match file::inspect(path, CHECK_BYTES) {
         Ok(found) => judged(path, &found),
         Err(e) => {
             let text = format!("{shown}: {}", chain(&e));
@@ -48,7 +48,7 @@ fn judged(path: &Path, found: &Inspection) -> Check {
                       /usr/share/doc/katana-bot/runbook.md";
         return Check::bad(NAME, format!("{shown} is damaged: {damage}"), advice);
     }
-    let (version, known) = (found.schema, store::newest_schema());
+    let (version, known) = (found.schema, file::newest_schema());
     if version > known {
         let text = format!("{shown} was written by a newer version (schema {version} of {known})");
         let advice = "install that version, or restore a backup made before the upgrade";

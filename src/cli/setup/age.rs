@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::doctor::tool;
-use crate::model::clock::Clock;
+use crate::observe::clock::Clock;
 
 /// Ticks of /proc in a second: USER_HZ, the same on every architecture that Debian has.
 const TICKS: u64 = 100;

@@ -10,8 +10,8 @@ use super::credential_store::{self, Vault};
 use super::{Target, age};
 use crate::cli::doctor::{BOOTED, tool, within};
 use crate::cli::{Stop, exit, style};
-use crate::model::clock::Clock;
 use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
 use crate::store::Store;
 
 /// Time between looks at a unit that starts.
@@ -208,10 +208,9 @@ async fn open_port(unit: &str) {
 }
 
 /// Who owns the bot, or how to become the owner.
-pub(super) fn ownership(state: &Path, bot: i64, started: Started) -> String {
-    let store = Store::visit(state, BotId(bot), Clock::system());
-    let code = store.and_then(|store| store.settings()).map(|settings| settings.claim_code);
-    match (code, started) {
+pub(super) async fn ownership(state: &Path, bot: i64, started: Started) -> String {
+    let settings = async { Store::visit(state, BotId(bot), Clock::system())?.settings().await };
+    match (settings.await.map(|settings| settings.claim_code), started) {
         (Ok(Some(code)), _) => {
             format!("Send it this message to become its owner: /claim {code}\n")
         }

@@ -7,7 +7,7 @@ use crate::model::limits;
 async fn a_stranger_is_heard_once_then_silence_even_after_a_restart() {
     let house = House::lived_in(Rules::default()).await;
     let first = house.ask(STRANGER, "/start").await;
-    let code = house.code_of(STRANGER);
+    let code = house.code_of(STRANGER).await;
     assert!(text(&first).contains(&code));
     assert_eq!(first.replies.len(), 2, "the stranger and the owner");
     let told = &first.replies[1];
@@ -52,12 +52,12 @@ async fn nobody_but_a_stranger_is_offered_a_code() {
     let house = House::lived_in(Rules::default()).await;
     assert!(is_silent(&house.knock(&named(OWNER)).await));
     assert!(is_silent(&house.knock(&named(MEMBER)).await));
-    let in_group = house.context.stranger(&named(STRANGER), GROUP, Place::Group).unwrap();
+    let in_group = house.context.stranger(&named(STRANGER), GROUP, Place::Group).await.unwrap();
     assert!(is_silent(&in_group));
     // A code that is on its way when its person is approved changes nothing any more.
     let late = Effect::OfferCode { person: named(MEMBER), code: CLAIM.into(), at_ms: 0 };
     house.context.store.apply(vec![late]).await.unwrap();
-    assert_eq!(house.context.role(&MEMBER).unwrap(), Role::Member);
+    assert_eq!(house.context.role(&MEMBER).await.unwrap(), Role::Member);
 }
 
 #[tokio::test]
@@ -69,15 +69,19 @@ async fn configuration_and_store_make_roles() {
         open: false,
     };
     let house = House::lived_in(rules).await;
-    let role = |id| house.context.role(&UserId(id)).unwrap();
-    assert_eq!([role(1), role(2), role(3)], [Role::Owner, Role::Member, Role::Stranger]);
-    assert_eq!([role(50), role(51)], [Role::Owner, Role::Member]);
-    let may = |chat, role| house.context.may_chat(Place::Group, ChatId(chat), role).unwrap();
-    assert!(may(-7, Role::Stranger) && !may(-8, Role::Owner));
+    let role = async |id| house.context.role(&UserId(id)).await.unwrap();
+    assert_eq!(
+        [role(1).await, role(2).await, role(3).await],
+        [Role::Owner, Role::Member, Role::Stranger]
+    );
+    assert_eq!([role(50).await, role(51).await], [Role::Owner, Role::Member]);
+    let may =
+        async |chat, role| house.context.may_chat(Place::Group, ChatId(chat), role).await.unwrap();
+    assert!(may(-7, Role::Stranger).await && !may(-8, Role::Owner).await);
     let open = House::new(Rules { open: true, ..Rules::default() });
-    assert_eq!(open.context.role(&STRANGER).unwrap(), Role::Member);
+    assert_eq!(open.context.role(&STRANGER).await.unwrap(), Role::Member);
     open.knock(&named(STRANGER)).await;
-    assert!(open.context.store.user(STRANGER).unwrap().is_none());
+    assert!(open.context.store.user(STRANGER).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -91,11 +95,11 @@ async fn the_right_code_makes_the_owner_and_wrong_ones_run_out() {
     let over = house.ask(STRANGER, &format!("/claim {CLAIM}")).await;
     assert!(text(&over).contains("Too many tries"), "even the right code is not looked at");
     assert!(is_silent(&house.ask(STRANGER, &format!("/claim {CLAIM}")).await));
-    assert_eq!(house.context.role(&STRANGER).unwrap(), Role::Stranger);
+    assert_eq!(house.context.role(&STRANGER).await.unwrap(), Role::Stranger);
 
     let won = house.ask(OWNER, "/claim k7qm 2xwd").await;
     assert!(text(&won).contains("you are my owner now"));
-    assert_eq!(house.context.role(&OWNER).unwrap(), Role::Owner);
+    assert_eq!(house.context.role(&OWNER).await.unwrap(), Role::Owner);
     let wrong = house.ask(UserId(8), "/claim AAAA-BBBB").await;
     let right = house.ask(UserId(9), &format!("/claim {CLAIM}")).await;
     assert_eq!(text(&wrong), text(&right));
@@ -118,32 +122,32 @@ async fn owners_approve_by_code_and_by_button() {
         assert!(outcome.effects.is_empty() && text(&outcome).contains("/users"));
     }
     house.knock(&named(STRANGER)).await;
-    let code = house.code_of(STRANGER);
+    let code = house.code_of(STRANGER).await;
     let outcome = house.ask(OWNER, &format!("/approve {}", code.to_lowercase())).await;
     assert_eq!(outcome.replies[1].to, ChatId(STRANGER.0), "the person hears of it");
-    assert_eq!(house.context.role(&STRANGER).unwrap(), Role::Member);
+    assert_eq!(house.context.role(&STRANGER).await.unwrap(), Role::Member);
     assert!(toast(&house.press(OWNER, &format!("approve:{code}")).await).contains("already"));
 
     house.knock(&named(UserId(4))).await;
-    let data = format!("approve:{}", house.code_of(UserId(4)));
+    let data = format!("approve:{}", house.code_of(UserId(4)).await);
     assert!(toast(&house.press(MEMBER, &data).await).contains("Only my owner"));
     assert!(toast(&house.press(UserId(4), &data).await).contains("Only my owner"));
     assert_eq!(toast(&house.press(OWNER, &data).await), "Approved.");
-    assert_eq!(house.context.role(&UserId(4)).unwrap(), Role::Member);
+    assert_eq!(house.context.role(&UserId(4)).await.unwrap(), Role::Member);
 }
 
 #[tokio::test]
 async fn somebody_ignored_stays_silent_but_can_still_be_approved() {
     let house = House::lived_in(Rules::default()).await;
     house.knock(&named(STRANGER)).await;
-    let code = house.code_of(STRANGER);
+    let code = house.code_of(STRANGER).await;
     assert!(toast(&house.press(OWNER, &format!("ignore:{code}")).await).contains("30 days"));
     house.clock.advance(29 * 24 * 3_600_000);
     assert!(is_silent(&house.knock(&named(STRANGER)).await));
     let list = house.ask(OWNER, "/users").await;
     assert!(text(&list).contains("ignored") && list.replies[0].reply.buttons.is_empty());
     house.ask(OWNER, &format!("/approve {code}")).await;
-    assert_eq!(house.context.role(&STRANGER).unwrap(), Role::Member);
+    assert_eq!(house.context.role(&STRANGER).await.unwrap(), Role::Member);
 }
 
 #[tokio::test]
@@ -158,7 +162,7 @@ async fn people_are_removed_but_never_the_last_owner_nor_the_configured() {
     house.knock(&named(STRANGER)).await;
     let removed = house.ask(OWNER, "/remove @USER_3").await;
     assert!(text(&removed).contains("no longer waits"));
-    assert!(house.context.store.user(STRANGER).unwrap().is_none());
+    assert!(house.context.store.user(STRANGER).await.unwrap().is_none());
 
     let rules =
         Rules { owners: vec![UserId(50)], allow_users: vec![UserId(51)], ..Rules::default() };

@@ -8,7 +8,7 @@ mod talk;
 use super::*;
 use crate::model::ids::{BotId, UpdateId};
 use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
-use crate::store::{Finish, NewExchange};
+use crate::store::{Finish, NewExchange, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);
@@ -50,7 +50,7 @@ impl House {
                 chat,
                 place: if chat.is_shared() { Place::Group } else { Place::Private },
                 from: &from,
-                role: self.context.role(&from.id).unwrap(),
+                role: self.context.role(&from.id).await.unwrap(),
                 message_id: Some(MessageId(77)),
                 word: parsed.word,
                 args: parsed.args,
@@ -58,6 +58,7 @@ impl House {
                 cancelled: 0,
                 reply_to: None,
             })
+            .await
             .unwrap();
         self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
@@ -76,7 +77,8 @@ impl House {
             message_id: MessageId(78),
             data: data.into(),
         };
-        let outcome = self.context.press(&press, self.context.role(&from).unwrap()).unwrap();
+        let role = self.context.role(&from).await.unwrap();
+        let outcome = self.context.press(&press, role).await.unwrap();
         self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
     }
@@ -87,19 +89,19 @@ impl House {
 
     /// A stranger writes something that is no command.
     async fn knock(&self, from: &Person) -> Outcome {
-        let outcome = self.context.stranger(from, ChatId(from.id.0), Place::Private).unwrap();
+        let outcome = self.context.stranger(from, ChatId(from.id.0), Place::Private).await.unwrap();
         self.context.store.apply(outcome.effects.clone()).await.unwrap();
         outcome
     }
 
-    fn code_of(&self, user: UserId) -> String {
-        self.context.store.user(user).unwrap().unwrap().code.unwrap()
+    async fn code_of(&self, user: UserId) -> String {
+        self.context.store.user(user).await.unwrap().unwrap().code.unwrap()
     }
 
     async fn said(&self, chat: ChatId, user: UserId) {
         let asked = question(chat, user, self.clock.now_ms());
         self.context.store.accept(vec![asked], 0).await.unwrap();
-        let seq = self.context.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         let said =
             crate::model::conversation::Exchange { question: "q".into(), answer: "a".into() };
         let exchange =
@@ -111,7 +113,7 @@ impl House {
     async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
         let asked = question(chat, user, self.clock.now_ms() + 1);
         self.context.store.accept(vec![asked], 0).await.unwrap();
-        let seq = self.context.store.new_updates(InboxSeq(0), 1).unwrap()[0].seq;
+        let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         self.context.store.finish(finish(seq, true, None)).await.unwrap();
         seq
     }
@@ -150,7 +152,15 @@ fn question(chat: ChatId, user: UserId, id: i64) -> Update {
 
 fn finish(seq: InboxSeq, keep_body: bool, exchange: Option<NewExchange>) -> Finish {
     let (effects, parts) = (Vec::new(), Vec::new());
-    Finish { seq, outcome: "x", keep_body, effects, exchange, parts, first_attempt: None }
+    Finish {
+        seq,
+        outcome: UpdateOutcome::Answered,
+        keep_body,
+        effects,
+        exchange,
+        parts,
+        first_attempt: None,
+    }
 }
 
 fn text(outcome: &Outcome) -> &str {

@@ -37,7 +37,7 @@ async fn somebody_removed_may_still_be_forgotten() {
     let house = House::lived_in(Rules::default()).await;
     house.said(ChatId(MEMBER.0), MEMBER).await;
     house.ask(OWNER, "/remove 2").await;
-    assert_eq!(house.context.role(&MEMBER).unwrap(), Role::Stranger);
+    assert_eq!(house.context.role(&MEMBER).await.unwrap(), Role::Stranger);
     assert!(text(&house.ask(MEMBER, "/forget yes").await).starts_with("Done."));
     assert!(text(&house.ask(MEMBER, "/forget yes").await).contains("pairing code"));
 }
@@ -71,15 +71,15 @@ async fn the_model_is_chosen_per_chat() {
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`gpt-x` answers"));
     assert!(house.ask(MEMBER, "/model two words").await.effects.is_empty());
     house.ask(MEMBER, "/model meta/llama:70b").await;
-    let chosen = |chat| house.context.store.chat(chat).unwrap().model;
-    assert_eq!(chosen(ChatId(MEMBER.0)).as_deref(), Some("meta/llama:70b"));
+    let chosen = async |chat| house.context.store.chat(chat).await.unwrap().model;
+    assert_eq!(chosen(ChatId(MEMBER.0)).await.as_deref(), Some("meta/llama:70b"));
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`meta/llama:70b` answers"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("llama"));
     house.ask(MEMBER, "/model Default").await;
-    assert_eq!(chosen(ChatId(MEMBER.0)), None);
+    assert_eq!(chosen(ChatId(MEMBER.0)).await, None);
     assert!(text(&house.ask_in(GROUP, MEMBER, "/model x").await).contains("only my owner"));
     house.ask_in(GROUP, OWNER, "/model x").await;
-    assert_eq!(chosen(GROUP).as_deref(), Some("x"));
+    assert_eq!(chosen(GROUP).await.as_deref(), Some("x"));
 }
 
 #[tokio::test]
@@ -87,12 +87,12 @@ async fn pausing_is_remembered_and_shown() {
     let house = House::lived_in(Rules::default()).await;
     assert!(text(&house.ask(OWNER, "/resume").await).contains("not paused"));
     house.ask(OWNER, "/pause").await;
-    assert!(house.context.store.settings().unwrap().paused);
+    assert!(house.context.store.settings().await.unwrap().paused);
     assert!(text(&house.ask(OWNER, "/pause").await).contains("already"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("**paused**"));
     assert!(text(&house.ask(MEMBER, "/start").await).contains("paused"));
     assert_eq!(house.ask(OWNER, "/resume").await.then, FollowUp::Resumed);
-    assert!(!house.context.store.settings().unwrap().paused);
+    assert!(!house.context.store.settings().await.unwrap().paused);
 }
 
 #[tokio::test]
@@ -108,16 +108,16 @@ async fn status_counts_what_waits_without_itself() {
 
 #[tokio::test]
 async fn status_tells_the_owner_alone_what_is_wrong() {
-    use crate::model::finding::{Finding, Kind, Severity, Verdict};
+    use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;
     assert!(text(&fine).contains("Nothing is wrong that I know of"), "{}", text(&fine));
-    house.context.vitals.verdict.set(Verdict::of(vec![Finding {
+    house.context.vitals.verdict.store(Arc::new(Verdict::of(vec![Finding {
         kind: Kind::ProviderFailing,
         severity: Severity::Degraded,
         text: "the last 4 questions failed".to_owned(),
         since_ms: house.clock.now_ms() - 120_000,
-    }]));
+    }])));
     let told = house.ask(OWNER, "/status").await;
     let line = "**Trouble** for 2 min: the last 4 questions failed (`provider_failing`";
     assert!(text(&told).contains(line), "{}", text(&told));
@@ -135,8 +135,8 @@ async fn whoami_new_cancel_and_stats_say_what_is_so() {
     }
     let fresh = house.ask(MEMBER, "/new").await;
     assert_eq!(fresh.effects, [Effect::StartAfresh(ChatId(MEMBER.0))]);
-    assert!(house.context.store.history(ChatId(MEMBER.0), 5).unwrap().is_empty());
-    assert_eq!(house.context.store.exchanges_of(MEMBER).unwrap(), 1, "/new deletes nothing");
+    assert!(house.context.store.history(ChatId(MEMBER.0), 5).await.unwrap().is_empty());
+    assert_eq!(house.context.store.exchanges_of(MEMBER).await.unwrap(), 1, "/new deletes nothing");
     assert!(text(&house.ask(MEMBER, "/cancel").await).contains("nothing to stop"));
     house.context.vitals.answers.add(1234);
     let stats = house.ask(OWNER, "/stats").await;

@@ -4,6 +4,7 @@ mod precedence;
 mod problems;
 mod providers;
 mod secrets;
+mod v0_2;
 
 use std::path::Path;
 

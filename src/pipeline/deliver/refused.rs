@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::{Delivery, NextAction};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, RetryPolicy, backoff};
-use crate::model::finding::Kind;
 use crate::model::limits;
-use crate::store::{DeliveryOutcome, OpenPart};
+use crate::observe::finding::Kind;
+use crate::store::{DeliveryOutcome, DeliveryReason, OpenPart};
 use crate::telegram::TelegramError;
 
 impl Delivery {
@@ -24,7 +24,8 @@ impl Delivery {
         let chat = part.chat;
         shared.vitals.increment("send_refused", e.class());
         if let Some(to) = e.moved_to().filter(|to| *to != chat) {
-            let again = DeliveryOutcome::Retry { due_ms: shared.clock.now_ms(), reason: "moved" };
+            let (due_ms, reason) = (shared.clock.now_ms(), DeliveryReason::Moved);
+            let again = DeliveryOutcome::Retry { due_ms, reason };
             self.record_delivery(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
             tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
             self.moved(chat, to);
@@ -35,8 +36,11 @@ impl Delivery {
         }
         let expired = self.is_expired(&part);
         let wait = match e.retry_policy() {
-            RetryPolicy::Never => return self.dropped(&part, e, e.class()).await,
-            _ if expired => return self.dropped(&part, e, "expired").await,
+            RetryPolicy::Never => {
+                let reason = DeliveryReason::Failed(e.class());
+                return self.dropped(&part, e, reason).await;
+            }
+            _ if expired => return self.dropped(&part, e, DeliveryReason::Expired).await,
             RetryPolicy::After(wait) => wait,
             RetryPolicy::Backoff => {
                 backoff(part.attempts + 1, limits::SEND_BACKOFF, limits::SEND_BACKOFF_MAX)
@@ -45,12 +49,8 @@ impl Delivery {
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
         let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
-        self.record_delivery(
-            &part,
-            DeliveryOutcome::Retry { due_ms, reason: e.class() },
-            Vec::new(),
-        )
-        .await?;
+        let reason = DeliveryReason::Failed(e.class());
+        self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
         let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
         Some(NextAction::Retry(part, Instant::now() + wait))
     }
@@ -66,7 +66,7 @@ impl Delivery {
         &self,
         part: &OpenPart,
         e: &TelegramError,
-        reason: &'static str,
+        reason: DeliveryReason,
     ) -> Option<NextAction> {
         self.0.shared.vitals.dropped.add_one();
         self.0.shared.vitals.happened(Kind::DeliveryRefused);
@@ -74,7 +74,7 @@ impl Delivery {
             finding = "delivery_refused",
             chat_id = part.chat.0,
             error = %e,
-            reason,
+            reason = reason.as_str(),
             "a reply cannot be delivered and is dropped"
         );
         self.record_delivery(part, DeliveryOutcome::Dropped(reason), Vec::new()).await?;
@@ -85,8 +85,9 @@ impl Delivery {
         let shared = &self.0.shared;
         let chat = part.chat;
         let absent = vec![Effect::Presence { chat, present: false }];
-        self.record_delivery(part, DeliveryOutcome::Dropped("shut_out"), absent).await?;
-        let rest = || shared.store.drop_due(chat, "shut_out");
+        self.record_delivery(part, DeliveryOutcome::Dropped(DeliveryReason::ShutOut), absent)
+            .await?;
+        let rest = || shared.store.drop_due(chat, DeliveryReason::ShutOut);
         let rest = shared.retry_until_stored("drop parts of a chat", rest).await?;
         // People may leave: that is counted, and is nobody's fault to mend.
         shared.vitals.dropped.add(1 + rest as u64);

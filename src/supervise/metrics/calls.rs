@@ -4,8 +4,8 @@
 //! generative AI, written as Prometheus writes OpenTelemetry's names.
 
 use super::{Names, observed};
-use crate::model::histogram::{self, Histogram};
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::histogram::{self, Histogram};
+use crate::observe::vitals::{Timing, Vitals};
 use crate::store::Timings;
 use crate::supervise::exposition::Family;
 

@@ -1,9 +1,9 @@
 //! What is judged, and the figures of process and machine.
 
 use super::Names;
-use crate::model::finding::{Kind, Status};
-use crate::model::liveness::Loop;
-use crate::model::vitals::Vitals;
+use crate::observe::finding::{Kind, Status};
+use crate::observe::liveness::Loop;
+use crate::observe::vitals::Vitals;
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Phase, Report, System};
 

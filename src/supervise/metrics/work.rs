@@ -1,8 +1,8 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
 use super::{Names, observed, tallied};
-use crate::model::dependency::DependencyHealth;
-use crate::model::vitals::{Timing, Vitals};
+use crate::observe::dependency::DependencyHealth;
+use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Depth, Report};
 

@@ -1,6 +1,6 @@
 //! Troubles of the process itself, with the real binary.
 
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 
 use super::{Scenario, begin};
 use crate::dead_disk::DeadDisk;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use heartbeat::{Now, Reason, State};
 use katana::app::reload::Reloaded;
-use katana::model::clock::Clock;
-use katana::model::finding::Kind;
+use katana::observe::clock::Clock;
+use katana::observe::finding::Kind;
 use tokio_util::sync::CancellationToken;
 
 use super::{Scenario, begin, ends_well, watched};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 
 use super::{Scenario, begin};
 use crate::harness::{MODEL_KEY, Stage};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botapi_sim::{Class, Fault, Faults};
 use katana::app::reload::Reloaded;
-use katana::model::finding::Kind;
+use katana::observe::finding::Kind;
 use serde_json::json;
 
 use super::{Scenario, a_while, begin, ends_well, watched};

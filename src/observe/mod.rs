@@ -1,0 +1,19 @@
+//! What the parts of the process report about themselves: counts, durations, health, findings.
+//!
+//! Everything here may be written from many tasks at once, and costs little. The stages report;
+//! `supervise` reads and judges. Nothing here reads or writes a file or the network.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | liveness tick | a loop says that it ran, and by when it will run again |
+//! | health of a dependency | how calls to Telegram, the provider or the store go |
+//! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
+//! | journal event | something an administrator searches the journal for, under a fixed message id |
+
+pub mod catalog;
+pub mod clock;
+pub mod dependency;
+pub mod finding;
+pub mod histogram;
+pub mod liveness;
+pub mod vitals;

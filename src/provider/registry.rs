@@ -1,0 +1,51 @@
+//! Every provider. A new one has a file of its own, with its descriptor, and a line here.
+
+use super::descriptor::{Descriptor, Service};
+use super::{anthropic, echo, offline, openai};
+
+/// In the order in which people read about them. With several keys set, the last service counts:
+/// the first one also stands for servers of one's own, so its key is the vaguest wish.
+pub const PROVIDERS: &[&Descriptor] =
+    &[&openai::DESCRIPTOR, &anthropic::DESCRIPTOR, &offline::DESCRIPTOR, &echo::DESCRIPTOR];
+
+/// The provider of this name.
+pub fn find(name: &str) -> Option<&'static Descriptor> {
+    PROVIDERS.iter().copied().find(|provider| provider.name == name)
+}
+
+/// The providers with a service, in the order of [`PROVIDERS`].
+pub fn services() -> impl DoubleEndedIterator<Item = (&'static Descriptor, &'static Service)> {
+    PROVIDERS.iter().copied().filter_map(|provider| Some((provider, provider.service()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_word_means_two_things() {
+        let mut words = BTreeSet::from(["auto"]);
+        for provider in PROVIDERS {
+            assert!(words.insert(provider.name), "{provider:?}");
+            for server in provider.service().into_iter().flat_map(|service| service.servers) {
+                assert!(server.names().all(|name| words.insert(name)), "{}", server.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_provider_is_built_under_its_name() {
+        for provider in PROVIDERS {
+            let service = provider.service();
+            let text = |text: fn(&Service) -> &str| service.map(text).unwrap_or_default();
+            let settings = super::super::ProviderSettings {
+                base_url: text(|s| s.base_url).to_owned(),
+                model: text(|s| s.model).to_owned(),
+                ..Default::default()
+            };
+            assert_eq!((provider.build)(settings).expect("built").name(), provider.name);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The verbs that only read.
+//!
+//! Each fails when the state cannot be read, and only then. None of them holds up the runtime.
+
+use super::{
+    Backend, ChatState, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals, verbs,
+};
+use crate::model::conversation::Exchange;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
+
+verbs! {
+    /// The offset to poll with next (Bot API `getUpdates.offset`); 0 before the first poll, and
+    /// again after six quiet days: after a week without updates Telegram's ids start over, maybe
+    /// below the old offset. What is delivered twice because of it is known and not stored again.
+    fn next_offset() -> i64;
+
+    /// New updates after `after`, in order of acceptance, at most `limit`. A row whose body cannot
+    /// be read comes back as [`UpdateEvent::Ignored`](crate::model::message::UpdateEvent) of kind
+    /// `unreadable`, so that it cannot block the rest.
+    fn new_updates(after: InboxSeq, limit: usize) -> Vec<Queued>;
+
+    /// New updates of one chat after `after`, in order, at most `limit`.
+    fn new_updates_of(chat: Option<ChatId>, after: InboxSeq, limit: usize) -> Vec<Queued>;
+
+    /// An update that is done but was kept for another try, if it still is.
+    fn kept_update(seq: InboxSeq) -> Option<Queued>;
+
+    /// How many updates are not done, and when the oldest of them was accepted (Unix ms).
+    fn inbox_depth() -> (u64, Option<i64>);
+
+    /// Message ids of the latest messages that people wrote, newest first, at most `limit`, with
+    /// the chat each stands in.
+    fn recent_message_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
+
+    /// Chats that have parts which are not settled.
+    fn open_chats() -> Vec<ChatId>;
+
+    /// Due parts of one chat, in order, at most `limit`.
+    fn due_parts(chat: ChatId, limit: usize) -> Vec<OpenPart>;
+
+    /// All parts in *sending*: what an earlier process left behind, at most one per chat.
+    fn parts_in_doubt() -> Vec<OpenPart>;
+
+    /// How many parts are not settled, and when the oldest was stored (Unix ms).
+    fn outbox_depth() -> (u64, Option<i64>);
+
+    /// To how many chats parts are not settled.
+    fn outbox_chats() -> u64;
+
+    /// Message ids of the latest parts that arrived, newest first, at most `limit`.
+    fn recent_sent_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
+
+    /// What is known of a chat; the default when nothing is.
+    fn chat(chat: ChatId) -> ChatState;
+
+    /// State of the bot itself.
+    fn settings() -> Settings;
+
+    /// All people the bot knows: owners first, then members, then those who wait.
+    fn users() -> Vec<KnownUser>;
+
+    /// One person, if known.
+    fn user(user: UserId) -> Option<KnownUser>;
+
+    /// The person who was offered this (normalised) code, while it is good.
+    fn user_by_code(code: &str) -> Option<KnownUser>;
+
+    /// The last exchanges of a chat since its conversation began, oldest first, at most `limit`.
+    fn history(chat: ChatId, limit: usize) -> Vec<Exchange>;
+
+    /// Exchanges of one person that are kept, over all chats.
+    fn exchanges_of(user: UserId) -> u64;
+
+    /// Figures about the whole history.
+    fn totals() -> Totals;
+}

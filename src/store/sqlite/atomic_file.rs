@@ -1,0 +1,247 @@
+//! A file that is written beside its final name and gets that name when it is whole and on disk.
+//!
+//! Invariants: nothing half written ever has the final name; one process at a time writes; what a
+//! killed one left behind is removed by the next one; nothing of another user is written to.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::ownership;
+use super::paths::{sibling, sync_folder};
+use crate::store::backup_failure::BackupError;
+use crate::store::failure::StoreError;
+
+/// An empty file of mode 0600, locked; removed when dropped before it was published.
+pub(super) struct AtomicFile {
+    path: PathBuf,
+    file: File,
+    is_published: bool,
+}
+
+impl AtomicFile {
+    /// Takes the name `path` for a file that is to become `to`. `state` is the state file, if its
+    /// owner may have left a file of that name.
+    pub(super) fn take(
+        path: PathBuf,
+        to: &Path,
+        state: Option<&Path>,
+    ) -> Result<Self, BackupError> {
+        let fail = |source| BackupError::Write { path: to.to_owned(), source };
+        let path = ownership::in_real_folder(&path).map_err(fail)?;
+        // Others who want the name may come in between, but not forever.
+        for _ in 0..100 {
+            if let Some(about) = ownership::there(&path).map_err(fail)? {
+                ownership::check(&path, &about, state)?;
+                clear(&path, to)?;
+            }
+            let mut options = OpenOptions::new();
+            let options = options.create_new(true).read(true).write(true);
+            let file = match ownership::open(&path, options) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                opened => opened.map_err(fail)?,
+            };
+            lock(&file, to)?;
+            // Whoever cleared the name before the file was locked has it now.
+            if ownership::is_at(&file, &path).map_err(fail)? {
+                remove_logs(&path);
+                return Ok(Self { path, file, is_published: false });
+            }
+        }
+        Err(BackupError::Busy { path: to.to_owned() })
+    }
+
+    /// Fills it with the database behind `from`, as it is at one moment, also while others write
+    /// to that. `source` and `to` are for complaints.
+    pub(super) fn fill(
+        &self,
+        from: &Connection,
+        source: &Path,
+        to: &Path,
+    ) -> Result<(), BackupError> {
+        let fail = |e| BackupError::of_sqlite(to, e);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut into = Connection::open_with_flags(&self.path, flags).map_err(fail)?;
+        self.still_there(to)?;
+        // What is half written after a crash is thrown away; `publish` waits for the disk.
+        into.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
+        into.pragma_update(None, "journal_mode", "MEMORY").map_err(fail)?;
+        // All in one step: it reads one snapshot, which hinders no writer. In several steps, each
+        // write of another process would make it begin anew.
+        let step = Backup::new(from, &mut into).and_then(|copy| copy.step(-1));
+        match step {
+            Ok(StepResult::Done) => {}
+            Ok(_) => return Err(BackupError::Busy { path: to.to_owned() }),
+            Err(e) => {
+                let of = BackupError::of_sqlite(to, e);
+                let mine = matches!(of, BackupError::Write { .. });
+                return Err(if mine { of } else { of.about(source) });
+            }
+        }
+        drop(into);
+        self.without_log().map_err(|source| BackupError::Write { path: to.to_owned(), source })
+    }
+
+    /// The copy says of itself that it has a write-ahead log. It has none, and must be readable
+    /// where none can be made (sqlite.org/fileformat2.html, 1.3.3). Not SQLite's own pragma: that
+    /// needs another connection, which would obey a journal that somebody put there.
+    fn without_log(&self) -> io::Result<()> {
+        let mut versions = [0; 2];
+        match self.file.read_exact_at(&mut versions, 18) {
+            Ok(()) if versions == [2, 2] => self.file.write_all_at(&[1, 1], 18),
+            Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who may write to the folder may have exchanged the file.
+    fn still_there(&self, to: &Path) -> Result<(), BackupError> {
+        match ownership::is_at(&self.file, &self.path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::obstacle(&self.path, "it was exchanged meanwhile").into()),
+            Err(source) => Err(BackupError::Write { path: to.to_owned(), source }),
+        }
+    }
+
+    /// A connection that reads what was filled in.
+    pub(super) fn read(&self) -> Result<Connection, BackupError> {
+        reading(&self.path)
+    }
+
+    /// Gives it its name, replacing what has it; returns when that is on disk.
+    pub(super) fn publish(mut self, to: &Path) -> Result<(), BackupError> {
+        let fail = |source| BackupError::Write { path: to.to_owned(), source };
+        self.file.sync_all().map_err(fail)?;
+        self.still_there(to)?;
+        std::fs::rename(&self.path, to).map_err(fail)?;
+        self.is_published = true;
+        sync_folder(to).map_err(fail)
+    }
+
+    /// Another handle of the same file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.is_published {
+            let _ = std::fs::remove_file(&self.path);
+            remove_logs(&self.path);
+        }
+    }
+}
+
+/// Removes what a killed process left under the name.
+fn clear(path: &Path, to: &Path) -> Result<(), BackupError> {
+    let fail = |source| BackupError::Write { path: to.to_owned(), source };
+    let stale = match ownership::open(path, OpenOptions::new().read(true)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(fail)?,
+    };
+    lock(&stale, to)?;
+    // Whoever held the lock may have renamed the file meanwhile: it is theirs then.
+    if ownership::is_at(&stale, path).map_err(fail)? {
+        std::fs::remove_file(path).map_err(fail)?;
+    }
+    Ok(())
+}
+
+fn lock(file: &File, to: &Path) -> Result<(), BackupError> {
+    file.try_lock().map_err(|e| match e {
+        TryLockError::WouldBlock => BackupError::Busy { path: to.to_owned() },
+        TryLockError::Error(source) => BackupError::Write { path: to.to_owned(), source },
+    })
+}
+
+fn remove_logs(path: &Path) {
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(sibling(path, suffix));
+    }
+}
+
+/// A connection to a backup that leaves nothing beside it, also where it could not.
+pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
+    let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
+    refuse_special(path)?;
+    let real = path.canonicalize().map_err(unreadable)?;
+    let file = File::open(&real).map_err(unreadable)?;
+    let has_log = std::fs::metadata(sibling(&real, "-wal")).is_ok_and(|log| log.len() > 0);
+    if !has_log {
+        refuse_cut(&file, path)?;
+    }
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = if has_log {
+        // A plain copy of a running bot's files: the log belongs to it.
+        Connection::open_with_flags(&real, flags)
+    } else {
+        flags |= OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(immutable(&real), flags)
+    };
+    opened.map_err(|e| BackupError::of_sqlite(path, e))
+}
+
+/// Opening a pipe would wait for somebody to write to it.
+pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
+    let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if about.is_dir() {
+        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+    }
+    let hint = "write what comes out of a pipe to a file first, and name that";
+    match about.is_file() {
+        true => Ok(()),
+        false => Err(BackupError::Special { path: path.to_owned(), hint }),
+    }
+}
+
+/// SQLite reads a file with a short last page as if nothing were amiss. Its header tells how long
+/// it has to be (sqlite.org/fileformat2.html, 1.3). What is no database is for SQLite to name.
+fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
+    let mut header = [0; 100];
+    match file.read_exact_at(&mut header, 0) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+        read => read.map_err(|source| BackupError::Read { path: path.to_owned(), source })?,
+    }
+    let long = |at: usize| header[at..at + 4].iter().fold(0, |n: u64, b| n << 8 | u64::from(*b));
+    let (pages, changes, pages_valid_for) = (long(28), long(24), long(92));
+    // A program from before 2010 leaves the number of pages alone.
+    if !header.starts_with(b"SQLite format 3\0") || pages == 0 || changes != pages_valid_for {
+        return Ok(());
+    }
+    let page = match u64::from(header[16]) << 8 | u64::from(header[17]) {
+        1 => 65_536,
+        size => size,
+    };
+    let size =
+        file.metadata().map_err(|e| BackupError::Read { path: path.to_owned(), source: e })?;
+    let (size, wanted) = (size.len(), pages * page);
+    match size == wanted {
+        true => Ok(()),
+        false => {
+            let why = format!("it has {size} bytes, and its header tells of {wanted}");
+            Err(BackupError::damaged(path, why))
+        }
+    }
+}
+
+/// The URI of a file that nobody writes to (sqlite.org/uri.html).
+fn immutable(path: &Path) -> PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut uri = b"file:".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
+            _ => uri.push(byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    PathBuf::from(std::ffi::OsString::from_vec(uri))
+}

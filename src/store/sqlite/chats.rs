@@ -1,0 +1,39 @@
+//! What is set for a chat, and for the bot itself.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::db::Sqlite;
+use crate::model::ids::ChatId;
+use crate::store::failure::StoreError;
+use crate::store::people::{ChatState, Settings};
+
+impl Sqlite {
+    pub(in crate::store) async fn chat(&self, chat: ChatId) -> Result<ChatState, StoreError> {
+        self.look_up(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT allowed, absent, model, moved_to FROM chats
+                 WHERE bot_id = ?1 AND chat_id = ?2",
+            )?;
+            let state = find.query_row(params![self.bot(), chat.0], |r| {
+                Ok(ChatState {
+                    allowed: r.get(0)?,
+                    absent: r.get(1)?,
+                    model: r.get(2)?,
+                    moved_to: r.get::<_, Option<i64>>(3)?.map(ChatId),
+                })
+            });
+            Ok(state.optional()?.unwrap_or_default())
+        })
+    }
+
+    pub(in crate::store) async fn settings(&self) -> Result<Settings, StoreError> {
+        self.look_up(|conn| {
+            let mut find =
+                conn.prepare_cached("SELECT paused, claim_code FROM bots WHERE bot_id = ?1")?;
+            let row = find.query_row([self.bot()], |r| {
+                Ok(Settings { paused: r.get(0)?, claim_code: r.get(1)? })
+            });
+            Ok(row.optional()?.unwrap_or_default())
+        })
+    }
+}

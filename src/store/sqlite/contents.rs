@@ -1,0 +1,114 @@
+//! What is in a file that claims to be the state of a bot: verified first, then counted.
+//!
+//! Invariant: a file passes only if this version of Katana can go on with it, as it is or after the
+//! migrations of the next start.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::columns::is_open;
+use super::schema;
+use crate::model::access::Role;
+use crate::model::ids::BotId;
+use crate::store::backup_failure::BackupError;
+use crate::store::upkeep::{BotContents, Contents};
+
+/// How thoroughly to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckLevel {
+    /// Every page, every row, every index.
+    Whole,
+    /// Every page and every row. For a start that people wait for.
+    Quick,
+}
+
+/// Verifies and counts. `named` is the file that complaints are about.
+pub(super) fn examine(
+    conn: &Connection,
+    named: &Path,
+    care: CheckLevel,
+) -> Result<Contents, BackupError> {
+    let fail = |e| BackupError::of_sqlite(named, e);
+    // The file may come from anywhere: nothing in its schema is run.
+    conn.pragma_update(None, "trusted_schema", "OFF").map_err(fail)?;
+    conn.pragma_update(None, "cell_size_check", "ON").map_err(fail)?;
+    let check = match care {
+        CheckLevel::Whole => "PRAGMA integrity_check(1)",
+        CheckLevel::Quick => "PRAGMA quick_check(1)",
+    };
+    let verdict: String = conn.query_row(check, [], |r| r.get(0)).map_err(fail)?;
+    if verdict != "ok" {
+        return Err(BackupError::damaged(named, verdict));
+    }
+    let version = schema::version(conn)?;
+    fits(conn, named, version)?;
+    let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes = conn.query_row(pages, [], |r| r.get(0)).map_err(fail)?;
+    Ok(Contents { bytes, schema: version, bots: count(conn).map_err(fail)? })
+}
+
+/// Whether this program can go on with the file.
+fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError> {
+    let path = || named.to_owned();
+    if version == 0 {
+        return Err(BackupError::Foreign { path: path() });
+    }
+    let newest = schema::newest();
+    if version > newest {
+        return Err(BackupError::Newer { path: path(), version, newest });
+    }
+    let fail = |e| BackupError::of_sqlite(named, e);
+    if !schema::is_ours(conn).map_err(fail)? {
+        return Err(BackupError::Foreign { path: path() });
+    }
+    let wanted = columns(&schema::example(version)?).map_err(fail)?;
+    match wanted.difference(&columns(conn).map_err(fail)?).next() {
+        None => Ok(()),
+        Some((name, _)) => {
+            let why = format!("{name} is not there as schema {version} has it");
+            Err(BackupError::damaged(named, why))
+        }
+    }
+}
+
+/// Tables with their columns, and indexes. What somebody added is no matter.
+fn columns(conn: &Connection) -> rusqlite::Result<BTreeSet<(String, Option<String>)>> {
+    let mut rows = conn.prepare(
+        "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
+           WHERE t.type = 'table'
+         UNION ALL SELECT name, NULL FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    )?;
+    let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    rows.filter(|row| {
+        let own = |name: &str| !name.starts_with("sqlite_") && name != schema::HISTORY;
+        row.as_ref().map_or(true, |(name, _): &(String, _)| own(name))
+    })
+    .collect()
+}
+
+fn count(conn: &Connection) -> rusqlite::Result<Vec<BotContents>> {
+    let mut rows = conn.prepare(concat!(
+        "SELECT bot_id,
+           (SELECT count(*) FROM users u WHERE u.bot_id = b.bot_id AND u.role <> ?1),
+           (SELECT count(*) FROM exchanges e WHERE e.bot_id = b.bot_id),
+           (SELECT count(*) FROM inbox i WHERE i.bot_id = b.bot_id AND i.done_ms IS NULL),
+           (SELECT count(*) FROM outbox o WHERE o.bot_id = b.bot_id AND ",
+        is_open!(),
+        "),
+           (SELECT max(received_ms) FROM inbox i WHERE i.bot_id = b.bot_id)
+         FROM bots b ORDER BY bot_id"
+    ))?;
+    let rows = rows.query_map([Role::Stranger.as_str()], |r| {
+        Ok(BotContents {
+            bot: BotId(r.get(0)?),
+            people: r.get(1)?,
+            exchanges: r.get(2)?,
+            waiting: r.get(3)?,
+            unsent: r.get(4)?,
+            newest_ms: r.get(5)?,
+        })
+    })?;
+    rows.collect()
+}

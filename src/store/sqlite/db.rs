@@ -1,0 +1,233 @@
+//! The file while it is open: its writer, its readers, its lock.
+//!
+//! Invariants: nothing waits for the disk on a thread of the runtime, but for the look-up of single
+//! rows by their key, which costs less than handing it over.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use super::open::{self, Opened};
+use super::{ownership, pre_migration_backup, restore, writer};
+use crate::model::ids::BotId;
+use crate::observe::clock::Clock;
+use crate::observe::histogram::{self, Histogram};
+use crate::store::failure::StoreError;
+use crate::store::upkeep::{PreMigrationBackup, Timings};
+
+/// Readers kept open; a further one is opened when all are busy, and closed afterwards.
+const READERS: usize = 4;
+
+/// The state of one bot in a file.
+pub(in crate::store) struct Sqlite {
+    bot: BotId,
+    clock: Clock,
+    writer: Mutex<Option<writer::Writer>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    readers: Arc<Readers>,
+    set_aside: Option<PathBuf>,
+    pre_migration_backup: Option<PreMigrationBackup>,
+    /// The next commit empties the log, which still holds what it deletes.
+    pub(super) fold: Arc<AtomicBool>,
+    commits: Arc<Histogram>,
+    /// Held for as long as the daemon runs; `None` for a visiting command line.
+    lock: Mutex<Option<File>>,
+}
+
+/// Connections that only read.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    queries: Histogram,
+}
+
+impl Sqlite {
+    /// As [`Store::open`](crate::store::Store::open).
+    pub(in crate::store) fn open(
+        path: &Path,
+        bot: BotId,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let path = &open::real(path)?;
+        let lock = open::lock(path)?;
+        restore::undo_cut(path).map_err(|source| StoreError::open(path, source))?;
+        let opened = open::open(path, clock.now_ms())?;
+        pre_migration_backup::sweep(path, clock.now_ms());
+        Self::start(path, bot, clock, opened, Some(lock))
+    }
+
+    /// As [`Store::visit`](crate::store::Store::visit).
+    pub(in crate::store) fn visit(
+        path: &Path,
+        bot: BotId,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        ownership::refuse_strange_link(path)?;
+        ownership::refuse_strange_journal(path)?;
+        if let Err(source) = std::fs::metadata(path) {
+            return Err(StoreError::open(path, source));
+        }
+        let conn = open::connect(path)?;
+        let opened = Opened { conn, set_aside: None, pre_migration_backup: None };
+        Self::start(path, bot, clock, opened, None)
+    }
+
+    fn start(
+        path: &Path,
+        bot: BotId,
+        clock: Clock,
+        opened: Opened,
+        lock: Option<File>,
+    ) -> Result<Self, StoreError> {
+        let Opened { conn, set_aside, pre_migration_backup } = opened;
+        conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
+        let fold = Arc::new(AtomicBool::new(false));
+        let commits = Arc::new(Histogram::new(histogram::STORE_S));
+        let (writer, thread) = writer::Writer::start(conn, Arc::clone(&fold), Arc::clone(&commits))
+            .map_err(|source| StoreError::open(path, source))?;
+        let readers = Readers {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            queries: Histogram::new(histogram::STORE_S),
+        };
+        Ok(Self {
+            bot,
+            clock,
+            writer: Mutex::new(Some(writer)),
+            thread: Mutex::new(Some(thread)),
+            readers: Arc::new(readers),
+            set_aside,
+            pre_migration_backup,
+            fold,
+            commits,
+            lock: Mutex::new(lock),
+        })
+    }
+
+    pub(in crate::store) fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    pub(in crate::store) fn pre_migration_backup(&self) -> Option<&PreMigrationBackup> {
+        self.pre_migration_backup.as_ref()
+    }
+
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.readers.path
+    }
+
+    pub(in crate::store) fn timings(&self) -> Timings {
+        Timings { commit: self.commits.read(), query: self.readers.queries.read() }
+    }
+
+    /// As [`Store::close`](crate::store::Store::close).
+    pub(in crate::store) async fn close(&self) {
+        // The readers go first: only the last connection to close folds the log into the file, and
+        // one that cannot write would leave it, with what was deleted still in it.
+        self.readers.clear();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(writer);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The thread ends after the last queued write; joining it must not block the runtime.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        self.readers.clear();
+        // Nothing is written any more, so the next process need not wait for the last clone.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    pub(in crate::store) async fn probe(&self) -> Result<(), StoreError> {
+        let bot = self.bot();
+        self.write(move |tx| {
+            // It changes something: SQLite leaves out writes that do not.
+            let sql = "UPDATE bots SET probes = probes + 1 WHERE bot_id = ?1";
+            tx.prepare_cached(sql)?.execute([bot])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn bot(&self) -> i64 {
+        self.bot.0
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Runs `work` in the next commit.
+    pub(super) async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let result = writer.ok_or_else(StoreError::closed)?.write(work).await;
+        if let Err(e) = &result
+            && e.is_corruption()
+        {
+            open::mark_suspect(self.path());
+        }
+        result
+    }
+
+    /// Looks up single rows by their key, on the caller's thread: that takes microseconds.
+    pub(super) fn look_up<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.readers.run(work)
+    }
+
+    /// Reads what may be long, beside the runtime.
+    pub(super) async fn read<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        match tokio::task::spawn_blocking(move || readers.run(work)).await {
+            Ok(result) => result,
+            Err(e) => match e.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => Err(StoreError::closed()),
+            },
+        }
+    }
+}
+
+impl Readers {
+    fn run<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => open::connect_reading(&self.path)?,
+        };
+        let begun = Instant::now();
+        let result = work(&conn);
+        self.queries.observe(begun.elapsed().as_secs_f64());
+        match &result {
+            Err(e) if e.is_corruption() => open::mark_suspect(&self.path),
+            _ => {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                if idle.len() < READERS {
+                    idle.push(conn);
+                }
+            }
+        }
+        result
+    }
+
+    fn clear(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

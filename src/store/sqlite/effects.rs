@@ -1,0 +1,186 @@
+//! The one place where effects are stored.
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use super::columns::{State, is_open};
+use crate::model::access::Role;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::Person;
+use crate::store::failure::StoreError;
+use crate::store::parts::DeliveryReason;
+use crate::store::updates::UpdateOutcome;
+
+/// Stores effects, in order, inside the running transaction.
+pub(super) fn apply(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    effects: &[Effect],
+) -> Result<(), StoreError> {
+    for effect in effects {
+        match effect {
+            Effect::Claim(person) => claim(tx, bot, now, person)?,
+            Effect::Approve(user) => approve(tx, bot, now, *user)?,
+            Effect::Remove(user) => {
+                tx.prepare_cached("DELETE FROM users WHERE bot_id = ?1 AND user_id = ?2")?
+                    .execute(params![bot, user.0])?;
+            }
+            Effect::OfferCode { person, code, at_ms } => {
+                offer(tx, bot, now, person, code, *at_ms)?;
+            }
+            Effect::AllowChat { chat, allowed } => set(tx, bot, *chat, "allowed", allowed)?,
+            Effect::SetModel { chat, model } => set(tx, bot, *chat, "model", model)?,
+            Effect::Presence { chat, present } => set(tx, bot, *chat, "absent", &!present)?,
+            Effect::StartAfresh(chat) => start_afresh(tx, bot, *chat)?,
+            Effect::Forget(user) => forget(tx, bot, now, *user)?,
+            Effect::Used(seq) => {
+                let sql = "UPDATE inbox SET body = '' WHERE seq = ?1 AND done_ms IS NOT NULL";
+                tx.prepare_cached(sql)?.execute([seq.0])?;
+            }
+            Effect::Pause(paused) => {
+                tx.prepare_cached("UPDATE bots SET paused = ?2 WHERE bot_id = ?1")?
+                    .execute(params![bot, paused])?;
+            }
+            Effect::MoveChat { from, to } => move_chat(tx, bot, *from, *to)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the log must be emptied after the commit, because it still holds what was deleted.
+pub(super) fn deletes(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Forget(_)))
+}
+
+/// Whether the bot has an owner.
+pub(super) fn is_owned(tx: &Connection, bot: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM users WHERE bot_id = ?1 AND role = ?2";
+    let found = tx.prepare_cached(sql)?.query_row(params![bot, Role::Owner.as_str()], |_| Ok(()));
+    Ok(found.optional()?.is_some())
+}
+
+fn claim(tx: &Connection, bot: i64, now: i64, person: &Person) -> Result<(), StoreError> {
+    // Two people may have sent the code at once; the first commit wins.
+    if is_owned(tx, bot)? {
+        return Ok(());
+    }
+    tx.execute("UPDATE bots SET claim_code = NULL WHERE bot_id = ?1", [bot])?;
+    tx.execute(
+        "INSERT INTO users (bot_id, user_id, role, name, username, since_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (bot_id, user_id) DO UPDATE SET
+           role = excluded.role, name = excluded.name, username = excluded.username,
+           since_ms = excluded.since_ms, code = NULL",
+        params![bot, person.id.0, Role::Owner.as_str(), person.name, person.username, now],
+    )?;
+    Ok(())
+}
+
+fn approve(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO users (bot_id, user_id, role, name, since_ms) VALUES (?1, ?2, ?3, '', ?5)
+         ON CONFLICT (bot_id, user_id) DO UPDATE SET
+           role = CASE role WHEN ?4 THEN role ELSE excluded.role END,
+           code = NULL, since_ms = excluded.since_ms",
+        params![bot, user.0, Role::Member.as_str(), Role::Owner.as_str(), now],
+    )?;
+    Ok(())
+}
+
+fn offer(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    person: &Person,
+    code: &str,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    // The person may have been approved while this was on its way: that stands.
+    tx.execute(
+        "INSERT INTO users (bot_id, user_id, role, name, username, since_ms, code, code_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (bot_id, user_id) DO UPDATE SET
+           name = excluded.name, username = excluded.username, code = excluded.code,
+           code_at_ms = excluded.code_at_ms
+         WHERE role = excluded.role",
+        params![
+            bot,
+            person.id.0,
+            Role::Stranger.as_str(),
+            person.name,
+            person.username,
+            now,
+            code,
+            at_ms
+        ],
+    )?;
+    Ok(())
+}
+
+/// Sets one column of a chat. `column` is a literal of this file, never text of a person.
+fn set(
+    tx: &Connection,
+    bot: i64,
+    chat: ChatId,
+    column: &'static str,
+    value: &dyn ToSql,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(&format!(
+        "INSERT INTO chats (bot_id, chat_id, {column}) VALUES (?1, ?2, ?3)
+         ON CONFLICT (bot_id, chat_id) DO UPDATE SET {column} = excluded.{column}"
+    ))?
+    .execute(params![bot, chat.0, value])?;
+    Ok(())
+}
+
+fn start_afresh(tx: &Connection, bot: i64, chat: ChatId) -> Result<(), StoreError> {
+    let last: i64 = tx
+        .prepare_cached(
+            "SELECT coalesce(max(id), 0) FROM exchanges WHERE bot_id = ?1 AND chat_id = ?2",
+        )?
+        .query_row(params![bot, chat.0], |r| r.get(0))?;
+    set(tx, bot, chat, "history_from", &last)
+}
+
+fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), StoreError> {
+    tx.prepare_cached("DELETE FROM exchanges WHERE bot_id = ?1 AND user_id = ?2")?
+        .execute(params![bot, user.0])?;
+    // Questions that were kept for another try are the person's words, too.
+    tx.prepare_cached(
+        "UPDATE inbox SET body = '' WHERE bot_id = ?1 AND done_ms IS NOT NULL
+           AND body <> '' AND json_extract(body, '$.Message.from.id') = ?2",
+    )?
+    .execute(params![bot, user.0])?;
+    // What still waits is not answered either: not in another chat, not after a pause.
+    tx.prepare_cached(
+        "UPDATE inbox SET body = '', done_ms = ?3, outcome = ?4
+         WHERE bot_id = ?1 AND done_ms IS NULL
+           AND json_extract(body, '$.Message.from.id') = ?2",
+    )?
+    .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
+    super::outbox::drop_due(tx, bot, ChatId(user.0), DeliveryReason::Forgotten)?;
+    Ok(())
+}
+
+fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO chats (bot_id, chat_id, allowed, model, history_from)
+         SELECT bot_id, ?3, allowed, model, history_from FROM chats
+         WHERE bot_id = ?1 AND chat_id = ?2
+         ON CONFLICT (bot_id, chat_id) DO UPDATE SET
+           allowed = max(allowed, excluded.allowed), model = coalesce(model, excluded.model)",
+        params![bot, from.0, to.0],
+    )?;
+    set(tx, bot, from, "moved_to", &to.0)?;
+    tx.execute(
+        "UPDATE exchanges SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2",
+        params![bot, from.0, to.0],
+    )?;
+    let sql = concat!(
+        "UPDATE outbox SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2 AND state = ?4 AND ",
+        is_open!()
+    );
+    tx.execute(sql, params![bot, from.0, to.0, State::Due])?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The inbox: updates that were accepted and are not done.
+//!
+//! Invariant: the next offset is stored in the commit that stores the updates before it.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::db::Sqlite;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId};
+use crate::model::limits;
+use crate::model::message::{Update, UpdateEvent};
+use crate::store::failure::StoreError;
+use crate::store::updates::{Accepted, Queued};
+
+impl Sqlite {
+    pub(in crate::store) async fn next_offset(&self) -> Result<i64, StoreError> {
+        self.look_up(|conn| {
+            let mut find =
+                conn.prepare_cached("SELECT next_offset, offset_ms FROM bots WHERE bot_id = ?1")?;
+            let row = find.query_row([self.bot()], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?)));
+            let (offset, at_ms) = row.optional()?.unwrap_or_default();
+            let quiet_ms = self.now_ms().saturating_sub(at_ms);
+            Ok(if quiet_ms > limits::OFFSET_LIFE_MS { 0 } else { offset })
+        })
+    }
+
+    pub(in crate::store) async fn accept(
+        &self,
+        updates: Vec<Update>,
+        next_offset: i64,
+    ) -> Result<Accepted, StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
+        self.write(move |tx| {
+            let accepted = insert(tx, bot, now, &updates)?;
+            tx.prepare_cached(
+                "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
+            )?
+            .execute(params![bot, next_offset, now])?;
+            Ok(accepted)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn new_updates(
+        &self,
+        after: InboxSeq,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT seq, received_ms, update_id, body FROM inbox
+                 WHERE bot_id = ?1 AND done_ms IS NULL AND seq > ?2 ORDER BY seq LIMIT ?3",
+            )?;
+            let rows = find.query_map(params![bot, after.0, limit], queued)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn new_updates_of(
+        &self,
+        chat: Option<ChatId>,
+        after: InboxSeq,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let (bot, chat) = (self.bot(), chat.map(|c| c.0));
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT seq, received_ms, update_id, body FROM inbox
+                 WHERE bot_id = ?1 AND done_ms IS NULL AND seq > ?2 AND chat_id IS ?3
+                 ORDER BY seq LIMIT ?4",
+            )?;
+            let rows = find.query_map(params![bot, after.0, chat, limit], queued)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn kept_update(
+        &self,
+        seq: InboxSeq,
+    ) -> Result<Option<Queued>, StoreError> {
+        self.look_up(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT seq, received_ms, update_id, body FROM inbox
+                 WHERE bot_id = ?1 AND seq = ?2 AND done_ms IS NOT NULL AND body <> ''",
+            )?;
+            Ok(find.query_row(params![self.bot(), seq.0], queued).optional()?)
+        })
+    }
+
+    pub(in crate::store) async fn inbox_depth(&self) -> Result<(u64, Option<i64>), StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT count(*), min(received_ms) FROM inbox
+                 WHERE bot_id = ?1 AND done_ms IS NULL",
+            )?;
+            Ok(find.query_row([bot], |r| Ok((r.get(0)?, r.get(1)?)))?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn recent_message_ids(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT chat_id, message_id FROM
+                   (SELECT seq, chat_id, message_id FROM inbox
+                    WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
+                 WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
+            )?;
+            let rows = find.query_map(params![bot, limit], |r| {
+                Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Accepted, StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (bot_id, update_id) DO NOTHING",
+    )?;
+    let mut accepted = Accepted::default();
+    for update in updates {
+        let body = serde_json::to_string(&update.event).map_err(|e| StoreError::row("inbox", e))?;
+        let rows = insert.execute(params![
+            bot,
+            update.id.0,
+            update.chat().map(|c| c.0),
+            update.message_id().map(|m| m.0),
+            body,
+            now
+        ])?;
+        if rows == 1 { accepted.stored += 1 } else { accepted.repeated += 1 }
+    }
+    Ok(accepted)
+}
+
+fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+    let body = row.get_ref(3)?.as_str().unwrap_or_default();
+    let event = serde_json::from_str(body)
+        .unwrap_or_else(|_| UpdateEvent::Ignored { kind: "unreadable".into(), chat: None });
+    Ok(Queued {
+        seq: InboxSeq(row.get(0)?),
+        received_ms: row.get(1)?,
+        update: Update { id: UpdateId(row.get(2)?), event },
+    })
+}

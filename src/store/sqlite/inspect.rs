@@ -1,0 +1,62 @@
+//! A look at the state file, to see whether it is good.
+
+use std::path::Path;
+
+use super::{open, ownership, schema};
+use crate::store::failure::StoreError;
+use crate::store::upkeep::Inspection;
+
+/// Looks at the file beside a running daemon, with a connection that cannot write. Files of more
+/// than `check_bytes` are not checked whole.
+///
+/// # Errors
+/// When the file cannot be read. A damaged file is not an error.
+pub fn inspect(path: &Path, check_bytes: u64) -> Result<Inspection, StoreError> {
+    ownership::refuse_strange_link(path)?;
+    let about = std::fs::metadata(path).map_err(|source| StoreError::open(path, source))?;
+    let bytes = about.len();
+    let is_checked = bytes <= check_bytes;
+    match look(path, is_checked) {
+        Ok((schema, damage)) => Ok(Inspection { bytes, schema, is_checked, damage }),
+        Err(e) if e.is_corruption() => {
+            let damage = Some(crate::model::failure::chain(&e));
+            Ok(Inspection { bytes, schema: 0, is_checked, damage })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
+    let conn = open::connect_reading(path)?;
+    let schema = schema::version(&conn)?;
+    if !check {
+        return Ok((schema, None));
+    }
+    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    Ok((schema, Some(verdict).filter(|verdict| verdict != "ok")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::BotId;
+    use crate::observe::clock::Clock;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_good_file_and_a_damaged_one_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("katana.db");
+        let store = Store::open(&path, BotId(42), Clock::system()).unwrap();
+        let beside = inspect(&path, u64::MAX).unwrap();
+        assert_eq!((beside.schema, beside.damage), (schema::newest(), None));
+        store.close().await;
+        let small = inspect(&path, 0).unwrap();
+        assert!(!small.is_checked && small.damage.is_none());
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..].fill(0xAB);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(inspect(&path, u64::MAX).unwrap().damage.is_some());
+        assert!(inspect(&dir.path().join("none"), 0).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! The state in one SQLite file: the only place that speaks SQL.
+//!
+//! Invariants: `synchronous=FULL`, so a commit that was answered survives a power cut; one thread
+//! writes ([`writer`]); statements stay prepared.
+
+mod atomic_file;
+mod backup;
+mod chats;
+mod columns;
+mod contents;
+mod db;
+mod effects;
+mod failure;
+mod history;
+mod inbox;
+mod inspect;
+mod knowledge;
+mod open;
+mod outbox;
+mod ownership;
+mod paths;
+mod pre_migration_backup;
+mod restore;
+mod retention;
+mod schema;
+mod users;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use db::Sqlite;
+pub use knowledge::{Knowledge, KnowledgeError};
+
+/// What is done to a state file as a whole, without opening it as the state of a bot.
+pub mod file {
+    pub use super::backup::{backup, backup_to, examine};
+    pub use super::inspect::inspect;
+    pub use super::restore::restore;
+    pub use super::schema::newest as newest_schema;
+}

@@ -1,0 +1,159 @@
+//! Opening the state file: the lock, the settings, and what happens to a damaged file.
+//!
+//! Invariant: a damaged file is set aside under another name, never deleted or overwritten.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::paths::{folder, sibling};
+use super::{ownership, pre_migration_backup, schema};
+use crate::store::failure::{StoreError, StoreErrorKind};
+use crate::store::upkeep::PreMigrationBackup;
+
+/// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
+/// checked when a fault was noticed while running.
+const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A file that was opened for writing.
+pub(super) struct Opened {
+    pub(super) conn: Connection,
+    /// Where a damaged predecessor was put.
+    pub(super) set_aside: Option<PathBuf>,
+    /// The copy that was made before the file was migrated.
+    pub(super) pre_migration_backup: Option<PreMigrationBackup>,
+}
+
+/// The file itself, whatever links lead to it, so that two ways to it meet at one lock. The folder
+/// is created.
+pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
+    let fail = |source| StoreError::open(path, source);
+    let folder = folder(path);
+    // Conversations, and the claim code of a bot without an owner: nobody else's business.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+    if let Ok(file) = path.canonicalize() {
+        return Ok(file);
+    }
+    let name = path.file_name().ok_or_else(|| fail(std::io::ErrorKind::InvalidInput.into()))?;
+    Ok(folder.canonicalize().map_err(fail)?.join(name))
+}
+
+/// Takes the lock that makes a process the only one to work on `path`.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let name = sibling(path, ".lock");
+    let fail = |source| StoreError::open(&name, source);
+    if let Some(about) = ownership::there(&name).map_err(fail)? {
+        ownership::check(&name, &about, Some(path))?;
+    }
+    let mut options = OpenOptions::new();
+    let file =
+        ownership::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
+    // It may have been exchanged meanwhile.
+    ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("the state file {} is in use by another katana-bot", path.display());
+            Err(StoreError::new(StoreErrorKind::InUse, what))
+        }
+        Err(TryLockError::Error(source)) => Err(StoreError::open(path, source)),
+    }
+}
+
+/// Opens the file for writing and brings it to this version; sets a damaged one aside first.
+/// The caller holds the lock.
+pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
+    match open_checked(path) {
+        Ok((conn, pre_migration_backup)) => {
+            Ok(Opened { conn, set_aside: None, pre_migration_backup })
+        }
+        Err(e) if e.is_corruption() => {
+            let aside = set_aside(path, stamp_ms)?;
+            let (conn, pre_migration_backup) = open_checked(path)?;
+            Ok(Opened { conn, set_aside: Some(aside), pre_migration_backup })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>), StoreError> {
+    let fresh = !path.exists();
+    let mut conn = connect(path)?;
+    let suspect = sibling(path, ".suspect");
+    let small = std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECK_BYTES);
+    if !fresh && (small || suspect.exists()) {
+        let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+        if verdict != "ok" {
+            let what = "the state file is damaged";
+            return Err(StoreError::new(StoreErrorKind::Corrupt, what).because(verdict));
+        }
+        let _ = std::fs::remove_file(suspect);
+    }
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };
+    schema::migrate(&mut conn, path)?;
+    Ok((conn, pre_migration_backup))
+}
+
+/// A writing connection with Katana's settings, without any check.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    // SQLite gives its other files the mode of this one.
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| StoreError::open(path, source))?;
+    let conn = Connection::open(path).map_err(|e| match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => {
+            StoreError::open(path, std::io::Error::other(e.to_string()))
+        }
+        _ => e.into(),
+    })?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "secure_delete", "ON")?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    prepare_once(&conn)?;
+    Ok(conn)
+}
+
+/// Statements stay prepared. Without the stability guarantee of the query planner, SQLite plans a
+/// statement again for each value bound to a range or a limit, which costs more than running it.
+fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A connection that cannot write.
+pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    prepare_once(&conn)?;
+    Ok(conn)
+}
+
+/// Remembers for the next start that the file must be checked whole.
+pub(super) fn mark_suspect(path: &Path) {
+    let mut options = OpenOptions::new();
+    let _ = ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
+}
+
+fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
+    let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
+    for suffix in ["", "-wal", "-shm"] {
+        let from = sibling(path, suffix);
+        if from.exists() {
+            std::fs::rename(&from, sibling(&aside, suffix))
+                .map_err(|source| StoreError::open(&from, source))?;
+        }
+    }
+    let _ = std::fs::remove_file(sibling(path, ".suspect"));
+    Ok(aside)
+}

@@ -1,0 +1,333 @@
+//! The outbox: parts of replies on their way to Telegram.
+//!
+//! Invariants: an update is done in the commit that stores its replies; a part is *sending* on
+//! disk before the request that sends it is written.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, Row, params};
+
+use super::columns::{State, is_open};
+use super::db::Sqlite;
+use super::effects;
+use super::history::insert_exchange;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
+use crate::store::failure::StoreError;
+use crate::store::parts::{
+    DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartState,
+};
+use crate::store::updates::Finish;
+
+/// Columns in the order that [`open_part`] reads them; [`is_open`] makes the index fit.
+macro_rules! open_parts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, chat_id, text, extra, state, attempts, due_ms, floor_id, attempted_ms, \
+             created_ms FROM outbox WHERE bot_id = ?1 AND ",
+            is_open!(),
+            $rest
+        )
+    };
+}
+
+impl Sqlite {
+    pub(in crate::store) async fn finish(
+        &self,
+        finish: Finish,
+    ) -> Result<Vec<OpenPart>, StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
+        let fold = Arc::clone(&self.fold);
+        self.write(move |tx| {
+            // Set within the transaction, so that it is this one's commit that is folded.
+            fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
+            store(tx, bot, now, finish)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn mark_sending(
+        &self,
+        id: PartId,
+        id_before: MessageId,
+    ) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        self.write(move |tx| mark(tx, now, id, id_before)).await
+    }
+
+    pub(in crate::store) async fn record_delivery(
+        &self,
+        records: Vec<DeliveryRecord>,
+        effects: Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
+        let fold = Arc::clone(&self.fold);
+        self.write(move |tx| {
+            fold.fetch_or(effects::deletes(&effects), Ordering::SeqCst);
+            for row in &records {
+                record_one(tx, row)?;
+            }
+            effects::apply(tx, bot, now, &effects)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn apply(&self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        self.record_delivery(Vec::new(), effects).await
+    }
+
+    pub(in crate::store) async fn record_delivery_and_mark(
+        &self,
+        record: DeliveryRecord,
+        next: PartId,
+        id_before: MessageId,
+    ) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        self.write(move |tx| {
+            record_one(tx, &record)?;
+            mark(tx, now, next, id_before)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn drop_due(
+        &self,
+        chat: ChatId,
+        reason: DeliveryReason,
+    ) -> Result<usize, StoreError> {
+        let bot = self.bot();
+        self.write(move |tx| drop_due(tx, bot, chat, reason)).await
+    }
+
+    pub(in crate::store) async fn open_chats(&self) -> Result<Vec<ChatId>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let sql =
+                concat!("SELECT DISTINCT chat_id FROM outbox WHERE bot_id = ?1 AND ", is_open!());
+            let mut find = conn.prepare_cached(sql)?;
+            let rows = find.query_map([bot], |r| Ok(ChatId(r.get(0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn due_parts(
+        &self,
+        chat: ChatId,
+        limit: usize,
+    ) -> Result<Vec<OpenPart>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let sql = open_parts!(" AND state = ?2 AND chat_id = ?3 ORDER BY id LIMIT ?4");
+            let mut find = conn.prepare_cached(sql)?;
+            let rows = find.query_map(params![bot, State::Due, chat.0, limit], open_part)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn parts_in_doubt(&self) -> Result<Vec<OpenPart>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(open_parts!(" AND state = ?2 ORDER BY id"))?;
+            let rows = find.query_map(params![bot, State::Sending], open_part)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn outbox_depth(&self) -> Result<(u64, Option<i64>), StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(concat!(
+                "SELECT count(*), min(created_ms) FROM outbox WHERE bot_id = ?1 AND ",
+                is_open!()
+            ))?;
+            Ok(find.query_row([bot], |r| Ok((r.get(0)?, r.get(1)?)))?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn outbox_chats(&self) -> Result<u64, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(concat!(
+                "SELECT count(DISTINCT chat_id) FROM outbox WHERE bot_id = ?1 AND ",
+                is_open!()
+            ))?;
+            Ok(find.query_row([bot], |r| r.get(0))?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn recent_sent_ids(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT chat_id, message_id FROM
+                   (SELECT id, chat_id, message_id FROM outbox
+                    WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2)
+                 WHERE message_id IS NOT NULL",
+            )?;
+            let rows = find.query_map(params![bot, limit], |r| {
+                Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+/// Marks an update done and stores what it led to.
+fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
+    let done = tx
+        .prepare_cached(
+            "UPDATE inbox SET done_ms = ?2, outcome = ?3,
+               body = CASE WHEN ?4 THEN body ELSE '' END
+             WHERE seq = ?1 AND done_ms IS NULL",
+        )?
+        .execute(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body])?;
+    if done == 0 {
+        // Done before: storing its replies again would send them twice.
+        return Ok(Vec::new());
+    }
+    effects::apply(tx, bot, now, &finish.effects)?;
+    if let Some(exchange) = &finish.exchange {
+        insert_exchange(tx, bot, now, exchange)?;
+    }
+    let mut first = finish.first_attempt;
+    let parts = finish.parts.into_iter();
+    parts.map(|part| insert(tx, bot, now, finish.seq, part, first.take())).collect()
+}
+
+fn insert(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    seq: InboxSeq,
+    part: NewPart,
+    id_before: Option<MessageId>,
+) -> Result<OpenPart, StoreError> {
+    let NewPart { chat, rich, mut extra } = part;
+    extra.entities = rich.entities;
+    let json = serde_json::to_string(&extra).map_err(|e| StoreError::row("outbox", e))?;
+    let state = if id_before.is_some() { State::Sending } else { State::Due };
+    tx.prepare_cached(
+        "INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, floor_id,
+                             attempted_ms, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7)",
+    )?
+    .execute(params![
+        bot,
+        chat.0,
+        seq.0,
+        rich.text,
+        json,
+        state,
+        now,
+        id_before.map(|m| m.0),
+        id_before.map(|_| now)
+    ])?;
+    Ok(OpenPart {
+        id: PartId(tx.last_insert_rowid()),
+        chat,
+        text: rich.text,
+        extra,
+        state: id_before
+            .map_or(PartState::Due, |id_before| PartState::Sending { id_before, at_ms: now }),
+        attempts: 0,
+        due_ms: now,
+        created_ms: now,
+    })
+}
+
+fn mark(tx: &Connection, now: i64, id: PartId, id_before: MessageId) -> Result<bool, StoreError> {
+    let rows = tx
+        .prepare_cached(concat!(
+            "UPDATE outbox SET state = ?4, floor_id = ?2, attempted_ms = ?3 WHERE id = ?1 AND ",
+            is_open!()
+        ))?
+        .execute(params![id.0, id_before.0, now, State::Sending])?;
+    Ok(rows == 1)
+}
+
+fn record_one(tx: &Connection, row: &DeliveryRecord) -> Result<(), StoreError> {
+    match &row.outcome {
+        DeliveryOutcome::Sent(message) => {
+            settle(tx, row.id, State::Sent, Some(*message), None)?;
+        }
+        DeliveryOutcome::Dropped(reason) => {
+            settle(tx, row.id, State::Dropped, None, Some(*reason))?;
+        }
+        DeliveryOutcome::Retry { due_ms, reason } => {
+            tx.prepare_cached(
+                "UPDATE outbox SET state = ?2, due_ms = ?3, attempts = attempts + 1, reason = ?4
+                 WHERE id = ?1",
+            )?
+            .execute(params![row.id.0, State::Due, due_ms, reason.as_str()])?;
+        }
+    }
+    Ok(())
+}
+
+/// A settled part needs only its message id: the words live in the history, if anywhere.
+fn settle(
+    tx: &Connection,
+    id: PartId,
+    state: State,
+    message: Option<MessageId>,
+    reason: Option<DeliveryReason>,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE outbox SET state = ?2, message_id = ?3, reason = ?4, text = '', extra = ''
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        id.0,
+        state,
+        message.map(|m| m.0),
+        reason.map(DeliveryReason::as_str)
+    ])?;
+    Ok(())
+}
+
+/// Drops what is due in a chat; answers how many parts that were.
+pub(super) fn drop_due(
+    tx: &Connection,
+    bot: i64,
+    chat: ChatId,
+    reason: DeliveryReason,
+) -> Result<usize, StoreError> {
+    let mut drop = tx.prepare_cached(concat!(
+        "UPDATE outbox SET state = ?3, reason = ?4, text = '', extra = ''
+         WHERE bot_id = ?1 AND chat_id = ?2 AND state = ?5 AND ",
+        is_open!()
+    ))?;
+    Ok(drop.execute(params![bot, chat.0, State::Dropped, reason.as_str(), State::Due])?)
+}
+
+fn open_part(row: &Row<'_>) -> rusqlite::Result<OpenPart> {
+    let extra = row.get_ref(3)?.as_str().unwrap_or_default();
+    let state = if row.get::<_, i64>(4)? == State::Due as i64 {
+        PartState::Due
+    } else {
+        PartState::Sending {
+            id_before: MessageId(row.get::<_, Option<i64>>(7)?.unwrap_or_default()),
+            at_ms: row.get::<_, Option<i64>>(8)?.unwrap_or_default(),
+        }
+    };
+    Ok(OpenPart {
+        id: PartId(row.get(0)?),
+        chat: ChatId(row.get(1)?),
+        text: row.get(2)?,
+        extra: serde_json::from_str(extra).unwrap_or_default(),
+        state,
+        attempts: row.get(5)?,
+        due_ms: row.get(6)?,
+        created_ms: row.get(9)?,
+    })
+}

@@ -1,0 +1,72 @@
+//! Bringing a state file to this version: forward only, in one step, checked against edits.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::failure;
+use crate::store::failure::StoreError;
+
+mod embedded {
+    refinery::embed_migrations!("src/store/sqlite/migrations");
+}
+
+/// Applies the migrations that the file does not have yet.
+///
+/// # Errors
+/// When the file was written by a newer version, or an applied migration was changed since.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let runner = embedded::migrations::runner().set_grouped(true);
+    runner.run(conn).map_err(|e| failure::schema(path, e))?;
+    Ok(())
+}
+
+/// Where applied migrations are recorded.
+pub(super) const HISTORY: &str = "refinery_schema_history";
+
+/// The last migration that was applied; 0 when none was.
+pub(super) fn version(conn: &Connection) -> Result<u32, StoreError> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    if conn.query_row(table, [HISTORY], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(conn.query_row(newest, [], |r| r.get(0))?)
+}
+
+/// Whether each migration that the file has is one of ours, unchanged.
+pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
+    let runner = embedded::migrations::runner();
+    let ours = runner.get_migrations();
+    let sql = "SELECT version, name, checksum FROM refinery_schema_history";
+    let mut rows = conn.prepare(sql)?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let (version, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let checksum: String = row.get(2)?;
+        let known = |m: &&refinery::Migration| {
+            i64::from(m.version()) == version
+                && m.name() == name
+                && m.checksum().to_string() == checksum
+        };
+        if ours.iter().find(known).is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// An empty database in memory, as it looked at this version.
+pub(super) fn example(version: u32) -> Result<Connection, StoreError> {
+    let mut conn = Connection::open_in_memory()?;
+    let target = refinery::Target::Version(i32::try_from(version).unwrap_or(i32::MAX));
+    let runner = embedded::migrations::runner().set_target(target);
+    runner.run(&mut conn).map_err(|e| failure::schema(Path::new(":memory:"), e))?;
+    Ok(conn)
+}
+
+/// The version that this program brings a file to.
+pub fn newest() -> u32 {
+    let all = embedded::migrations::runner();
+    all.get_migrations().iter().map(|m| u32::try_from(m.version()).unwrap_or(0)).max().unwrap_or(0)
+}

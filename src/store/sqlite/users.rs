@@ -1,0 +1,88 @@
+//! People: who may chat, who waits, and the codes that let them in.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::columns::RoleColumn;
+use super::db::Sqlite;
+use crate::model::ids::UserId;
+use crate::model::limits;
+use crate::model::message::Person;
+use crate::store::failure::StoreError;
+use crate::store::people::{KnownUser, Opening};
+
+impl Sqlite {
+    pub(in crate::store) async fn users(&self) -> Result<Vec<KnownUser>, StoreError> {
+        let (bot, fresh) = (self.bot(), self.code_horizon());
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT user_id, name, username, role, code, code_at_ms, since_ms FROM users
+                 WHERE bot_id = ?1 ORDER BY since_ms",
+            )?;
+            let rows = find.query_map([bot], |r| known(r, fresh))?;
+            let mut users = rows.collect::<Result<Vec<_>, _>>()?;
+            users.sort_by_key(|user| std::cmp::Reverse(user.role));
+            Ok(users)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user(
+        &self,
+        user: UserId,
+    ) -> Result<Option<KnownUser>, StoreError> {
+        let fresh = self.code_horizon();
+        self.look_up(|conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT user_id, name, username, role, code, code_at_ms, since_ms FROM users
+                 WHERE bot_id = ?1 AND user_id = ?2",
+            )?;
+            Ok(find.query_row(params![self.bot(), user.0], |r| known(r, fresh)).optional()?)
+        })
+    }
+
+    pub(in crate::store) async fn user_by_code(
+        &self,
+        code: &str,
+    ) -> Result<Option<KnownUser>, StoreError> {
+        let users = self.users().await?;
+        Ok(users.into_iter().find(|u| u.code.as_deref() == Some(code)))
+    }
+
+    pub(in crate::store) async fn opening(
+        &self,
+        fresh_code: String,
+    ) -> Result<Opening, StoreError> {
+        let bot = self.bot();
+        self.write(move |tx| {
+            if super::effects::is_owned(tx, bot)? {
+                return Ok(Opening::Owned);
+            }
+            tx.execute(
+                "UPDATE bots SET claim_code = coalesce(claim_code, ?2) WHERE bot_id = ?1",
+                params![bot, fresh_code],
+            )?;
+            let code =
+                tx.query_row("SELECT claim_code FROM bots WHERE bot_id = ?1", [bot], |r| r.get(0))?;
+            Ok(Opening::Claimable(code))
+        })
+        .await
+    }
+
+    fn code_horizon(&self) -> i64 {
+        let life = i64::try_from(limits::PAIRING_CODE_LIFE.as_millis()).unwrap_or(i64::MAX);
+        self.now_ms().saturating_sub(life)
+    }
+}
+
+fn known(row: &Row<'_>, fresh: i64) -> rusqlite::Result<KnownUser> {
+    let RoleColumn(role): RoleColumn = row.get(3)?;
+    let told_ms: Option<i64> = row.get(5)?;
+    let good = told_ms.is_some_and(|at| at >= fresh);
+    Ok(KnownUser {
+        person: Person { id: UserId(row.get(0)?), name: row.get(1)?, username: row.get(2)? },
+        role,
+        code: row.get::<_, Option<String>>(4)?.filter(|_| good),
+        since_ms: row.get(6)?,
+        told_ms,
+    })
+}

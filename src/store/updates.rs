@@ -1,0 +1,97 @@
+//! Updates on their way through the bot: accepted, waiting, done.
+
+use super::history::NewExchange;
+use super::parts::NewPart;
+use crate::model::effect::Effect;
+use crate::model::ids::{InboxSeq, MessageId};
+use crate::model::message::Update;
+
+/// An update that waits in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// Its place in the order of acceptance.
+    pub seq: InboxSeq,
+    /// When it was accepted, Unix milliseconds.
+    pub received_ms: i64,
+    /// The update.
+    pub update: Update,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Updates that are new in the inbox.
+    pub stored: u64,
+    /// Updates that had been accepted before.
+    pub repeated: u64,
+}
+
+/// How an update ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// A question got its answer.
+    Answered,
+    /// A question got none, and the reply says so.
+    Failed,
+    /// `/cancel` stopped it.
+    Cancelled,
+    /// A command was run.
+    Command,
+    /// A button was pressed.
+    Press,
+    /// Its sender may not chat here.
+    Refused,
+    /// It was a message that the bot cannot read.
+    Unsupported,
+    /// A group has another id.
+    Moved,
+    /// The bot was let in or shut out.
+    Membership,
+    /// Nothing had to be done.
+    #[default]
+    Ignored,
+    /// Its sender asked that everything is deleted before it was its turn.
+    Forgotten,
+    /// Handling it panicked.
+    Panicked,
+}
+
+impl UpdateOutcome {
+    /// The word on disk and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Command => "command",
+            Self::Press => "press",
+            Self::Refused => "refused",
+            Self::Unsupported => "unsupported",
+            Self::Moved => "moved",
+            Self::Membership => "membership",
+            Self::Ignored => "ignored",
+            Self::Forgotten => "forgotten",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+/// Everything that one update led to; stored in one commit.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The update that is done with this.
+    pub seq: InboxSeq,
+    /// How it ended.
+    pub outcome: UpdateOutcome,
+    /// Whether the update's text is kept, so that its sender can ask for another try.
+    pub keep_body: bool,
+    /// What is remembered of it.
+    pub effects: Vec<Effect>,
+    /// Question and answer, for the history.
+    pub exchange: Option<NewExchange>,
+    /// Parts to send, in order. The first may be marked *sending* at once, see `first_attempt`.
+    pub parts: Vec<NewPart>,
+    /// The last message id known in the chat's counter, when the caller sends the first part
+    /// right after the commit.
+    pub first_attempt: Option<MessageId>,
+}

@@ -1,0 +1,51 @@
+//! The verbs that write.
+//!
+//! Each answers after its commit is on disk. When it fails, nothing of it is stored, and it may be
+//! tried again.
+
+use super::{
+    Accepted, Backend, DeliveryReason, DeliveryRecord, Finish, Keep, OpenPart, Opening, Store,
+    StoreError, Swept, verbs,
+};
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, MessageId, PartId};
+use crate::model::message::Update;
+
+verbs! {
+    /// Stores a batch and the offset after it in one commit. Updates that are known are left as
+    /// they are.
+    fn accept(updates: Vec<Update>, next_offset: i64) -> Accepted;
+
+    /// Marks an update done together with everything it led to. Answers the parts as stored; none
+    /// when it was done before.
+    fn finish(finish: Finish) -> Vec<OpenPart>;
+
+    /// Marks a part as *sending*: to be called before the request is written. `false`: it is
+    /// settled already, for instance forgotten, and must not be sent.
+    fn mark_sending(id: PartId, id_before: MessageId) -> bool;
+
+    /// Stores what became of parts, with whatever has to be remembered because of it. When it
+    /// fails, the parts are still *sending* and the reconciler will look.
+    fn record_delivery(records: Vec<DeliveryRecord>, effects: Vec<Effect>) -> ();
+
+    /// [`Store::record_delivery`] for one part and [`Store::mark_sending`] for the next, in one
+    /// commit. `false`: the next one must not be sent.
+    fn record_delivery_and_mark(record: DeliveryRecord, next: PartId, id_before: MessageId) -> bool;
+
+    /// Drops everything that is due in a chat; answers how many parts that were.
+    fn drop_due(chat: ChatId, reason: DeliveryReason) -> usize;
+
+    /// Makes sure that a bot without an owner can be claimed, and says how. `fresh_code` is used
+    /// when there is none yet.
+    fn opening(fresh_code: String) -> Opening;
+
+    /// Stores effects that no update caused, such as those of the command line.
+    fn apply(effects: Vec<Effect>) -> ();
+
+    /// Removes one small batch of everything that is older than `keep` says, also of bots whose
+    /// token is no longer used here.
+    fn sweep(keep: Keep) -> Swept;
+
+    /// A small write that goes the way of every other one, to see that commits work.
+    fn probe() -> ();
+}

@@ -1,0 +1,22 @@
+//! What bot and checker must do in the same way, so that a fix is made once.
+//!
+//! | module | in one sentence |
+//! |---|---|
+//! | [`redact`] | strikes secrets out of texts |
+//! | [`atomic`] | replaces a file as a whole |
+//! | [`ownership`] | says whose a file is before it is touched |
+//! | [`beneath`] | opens what lies in a folder, and nothing outside |
+//! | [`duration`] | durations in words |
+//! | [`line`] | foreign text on one line |
+//!
+//! Plain functions and values: no configuration, no logging, no runtime. The only dependency is
+//! `rustix`, which both programs have anyway.
+
+pub mod atomic;
+pub mod beneath;
+pub mod duration;
+pub mod line;
+pub mod ownership;
+pub mod redact;
+
+pub use redact::{MARK, Redactor};
