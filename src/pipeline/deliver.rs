@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::parts::outgoing;
-use super::reconcile::{Outcome, reconcile};
+use super::reconcile::{Found, ask};
+use super::search::Verdict;
 use super::send_queue::{Next, NextAction, SendQueue};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
@@ -116,8 +117,7 @@ impl Delivery {
                     self.0.shared.tasks.spawn("send", sends);
                 } else {
                     self.0.shared.message_ids().end(chat);
-                    self.send_queue().done(chat, NextAction::Continue, Instant::now());
-                    wake = true;
+                    self.done(chat, NextAction::Continue);
                 }
             }
             Some(Slot { chat, place: Place::Queued(epoch) }) => {
@@ -144,7 +144,8 @@ impl Delivery {
     }
 
     fn done(&self, chat: ChatId, after: NextAction) {
-        self.send_queue().done(chat, after, Instant::now());
+        let now = Instant::now();
+        self.send_queue().done(chat, after, &mut self.0.shared.message_ids(), now);
         self.0.wake.notify_one();
     }
 
@@ -173,11 +174,12 @@ impl Delivery {
     /// *sending* now, too.
     async fn attempt(
         &self,
-        part: Box<OpenPart>,
+        mut part: Box<OpenPart>,
         id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         let shared = &self.0.shared;
-        let chat = part.chat;
+        let (chat, begun) = (part.chat, Instant::now());
+        part.state = PartState::Sending { id_before, at_ms: shared.clock.now_ms() };
         let sent = tokio::select! {
             sent = shared.client.send(outgoing(&part)) => sent,
             // The part stays *sending*; the next start asks the reconciler.
@@ -186,7 +188,7 @@ impl Delivery {
         match &sent {
             Ok(id) => {
                 shared.vitals.worked(&shared.vitals.sending);
-                shared.message_ids().sent(chat, *id);
+                shared.message_ids().sent(chat, *id, begun);
             }
             Err(e) => shared.vitals.failed(&shared.vitals.sending, e.class()),
         }
@@ -208,7 +210,7 @@ impl Delivery {
                     error = %e,
                     "a message may or may not have arrived; looking before it is sent again"
                 );
-                Some(NextAction::InDoubt(part, id_before))
+                Some(NextAction::InDoubt(part))
             }
             Err(e) => self.refused(part, &e).await,
         };
@@ -265,48 +267,81 @@ impl Delivery {
         shared.retry_until_stored("settle a part", store).await
     }
 
-    async fn reconcile_part(&self, part: Box<OpenPart>, id_before: MessageId, since: Instant) {
+    /// Asks whether a part in doubt has one of these ids.
+    async fn look_for(&self, part: Box<OpenPart>, ids: Vec<MessageId>) {
         let shared = &self.0.shared;
         let chat = part.chat;
-        let fate = tokio::select! {
-            fate = reconcile(shared, &part, id_before, since) => fate,
+        let answer = tokio::select! {
+            answer = ask(&shared.client, &part, &ids) => answer,
             () = shared.tasks.halt().cancelled() => return,
         };
-        tracing::info!(
-            chat_id = chat.0,
-            part = part.id.0,
-            fate = fate.word(),
-            "message looked for"
-        );
-        let after = match fate {
-            Outcome::Arrived(id) => {
-                shared.message_ids().heard(chat, id);
+        shared.vitals.probes.add(answer.asked);
+        shared.message_ids().not_at(chat, &answer.not_at);
+        let after = match answer.found {
+            Found::Nothing => Some(NextAction::Search(part)),
+            Found::Part(id) => {
+                self.log_outcome(&part, "arrived");
+                shared.message_ids().found(chat, id);
                 shared.vitals.reconciled_arrived.add_one();
                 self.arrived(&part, id).await
             }
-            Outcome::Lost | Outcome::Unclear | Outcome::AskAgain if self.is_expired(&part) => {
-                let e = TelegramError::Unknown("no usable answer for too long".into());
-                self.dropped(&part, &e, DeliveryReason::Expired).await
+            Found::Unclear => self.conclude(part, Verdict::Unclear).await,
+            Found::NoAnswer => self.conclude(part, Verdict::TooEarly).await,
+            Found::Refusal(e) => {
+                self.log_outcome(&part, "refused");
+                self.refused(part, &e).await
             }
-            Outcome::Lost => {
+        };
+        if let Some(after) = after {
+            self.done(chat, after);
+        }
+    }
+
+    /// A part in doubt was not found.
+    async fn conclude(&self, part: Box<OpenPart>, verdict: Verdict) -> Option<NextAction> {
+        let shared = &self.0.shared;
+        self.log_outcome(&part, verdict.word());
+        if self.is_expired(&part) {
+            let e = TelegramError::Unknown("no usable answer for too long".into());
+            return self.dropped(&part, &e, DeliveryReason::Expired).await;
+        }
+        Some(match verdict {
+            Verdict::Lost => {
                 shared.vitals.reconciled_lost.add_one();
-                Some(resend(part))
+                resend(part)
             }
-            Outcome::Unclear => {
+            Verdict::Unclear => {
                 shared.vitals.possible_duplicates.add_one();
                 shared.vitals.happened(Kind::PossibleDuplicate);
                 tracing::warn!(
                     finding = "possible_duplicate",
-                    chat_id = chat.0,
+                    chat_id = part.chat.0,
                     "cannot find out whether a message arrived; sending it again"
                 );
-                Some(resend(part))
+                resend(part)
             }
-            Outcome::AskAgain => Some(NextAction::StillInDoubt(part, id_before)),
-            Outcome::Refused(e) => self.refused(part, &e).await,
+            Verdict::TooEarly => NextAction::SearchLater(part),
+        })
+    }
+
+    fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
+        let probes = self.0.shared.message_ids().probes(part.chat);
+        let (chat_id, part) = (part.chat.0, part.id.0);
+        tracing::info!(chat_id, part, fate, probes, "message looked for");
+    }
+
+    /// Asks Telegram whether it holds updates: a poll that waits for messages says nothing for a
+    /// while.
+    async fn catch_up(&self) {
+        let shared = &self.0.shared;
+        let begun = Instant::now();
+        let pending = tokio::select! {
+            pending = shared.client.pending() => pending,
+            () = shared.tasks.halt().cancelled() => return,
         };
-        if let Some(after) = after {
-            self.done(chat, after);
+        if matches!(pending, Ok(0)) {
+            shared.message_ids().caught_up(begun);
+            self.0.wake.notify_one();
         }
     }
 }
@@ -350,10 +385,9 @@ impl Deliver {
         if !in_doubt.is_empty() {
             tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
         }
+        let (now, now_ms) = (Instant::now(), self.0.0.shared.clock.now_ms());
         let mut send_queue = self.0.send_queue();
-        for part in in_doubt {
-            send_queue.left_behind(part, Instant::now());
-        }
+        send_queue.left_behind(in_doubt, &mut self.0.0.shared.message_ids(), now, now_ms);
         for chat in chats {
             send_queue.fill(chat);
         }
@@ -370,10 +404,17 @@ impl Deliver {
                 Next::Send(part, id_before) => shared.tasks.spawn("send", async move {
                     this.send_on(part, id_before, false).await;
                 }),
-                Next::Reconcile(part, id_before, since) => {
-                    shared.tasks.spawn("reconcile", async move {
-                        this.reconcile_part(part, id_before, since).await;
-                    })
+                Next::Ask(part, ids) => {
+                    shared.tasks.spawn("reconcile", async move { this.look_for(part, ids).await });
+                }
+                Next::Conclude(part, verdict) => shared.tasks.spawn("reconcile", async move {
+                    let chat = part.chat;
+                    if let Some(after) = this.conclude(part, verdict).await {
+                        this.done(chat, after);
+                    }
+                }),
+                Next::CatchUp => {
+                    shared.tasks.spawn("catch-up", async move { this.catch_up().await });
                 }
                 Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS).await {
                     Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::search::{Search, Step};
-use crate::model::ids::{ChatId, Counter, MessageId, PartId};
+use super::search::{Search, Step, View};
+use crate::model::ids::{ChatId, Counter, MessageId};
 use crate::model::limits;
 
 /// Counters remembered at most; groups that were quiet longest go first.
@@ -115,14 +115,14 @@ impl MessageIdTracker {
     /// it has taken effect or never will. Parts are to be given in the order of their attempts.
     pub(super) fn in_doubt(
         &mut self,
-        (chat, part): (ChatId, PartId),
+        chat: ChatId,
         id_before: MessageId,
         since: Instant,
         settled_at: Instant,
     ) {
         let known = self.known(chat);
         known.ids.remember_from(id_before.0);
-        known.search.add((chat, part), id_before.0, since, settled_at);
+        known.search.add(chat, id_before.0, since, settled_at);
         self.searching.insert(chat.counter());
     }
 
@@ -171,8 +171,8 @@ impl MessageIdTracker {
         let mut wake: Option<Instant> = None;
         let mut behind = false;
         for counter in &self.searching {
-            let Some(known) = self.counters.get_mut(counter) else { continue };
-            let view = super::search::View {
+            let Some(known) = self.counters.get(counter) else { continue };
+            let view = View {
                 ids: &known.ids,
                 is_private: *counter == Counter::Account,
                 stand_will_show: known.in_flight > 0,
@@ -200,8 +200,8 @@ impl MessageIdTracker {
     }
 
     /// A step is being done.
-    pub(super) fn started(&mut self, chat: ChatId, step: &Step) {
-        self.known(chat).search.started(chat, step);
+    pub(super) fn started(&mut self, chat: ChatId, step: &Step, now: Instant) {
+        self.known(chat).search.started(chat, step, now);
     }
 }
 
@@ -210,7 +210,7 @@ impl Ids {
     pub(super) fn take(&mut self, id: i64) {
         if id > self.highest {
             if self.highest == 0 {
-                self.complete_from = id + 1;
+                self.complete_from = id;
             } else if id > self.highest + 1 {
                 self.gaps.insert(self.highest + 1, id - 1);
             }
@@ -240,9 +240,9 @@ impl Ids {
     /// Everything above `id` counts as a gap that is not remembered as taken.
     fn remember_from(&mut self, id: i64) {
         if self.highest == 0 {
-            (self.highest, self.complete_from) = (id, id + 1);
+            (self.highest, self.complete_from) = (id, id);
         } else if id + 1 < self.complete_from {
-            self.gaps.insert(id + 1, (self.complete_from - 1).min(self.highest));
+            self.gaps.insert(id + 1, self.complete_from - 1);
             self.complete_from = id + 1;
         }
     }
@@ -274,9 +274,9 @@ mod tests {
         ids.take(16);
         ids.take(11);
         assert_eq!(ids.free(10..=18).collect::<Vec<_>>(), [14, 15, 17, 18]);
-        assert_eq!(ids.complete_from, 11);
+        assert_eq!(ids.complete_from, 10);
         ids.remember_from(7);
-        assert_eq!(ids.free(1..=14).collect::<Vec<_>>(), [8, 9, 10, 14]);
+        assert_eq!(ids.free(1..=14).collect::<Vec<_>>(), [8, 9, 14]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod preview;
 mod reconcile;
 mod retention;
 mod route;
+mod search;
 mod send_queue;
 mod think;
 
@@ -31,6 +32,7 @@ use crate::answer::Answerer;
 use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
+use crate::model::limits;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
 use crate::store::{Keep, Store, StoreError, StoreErrorKind};
@@ -131,11 +133,11 @@ impl Shared {
         vitals.paused.store(paused, Ordering::Relaxed);
         let backlog = store.inbox_depth().await?.0;
         let mut message_ids = message_ids::MessageIdTracker::default();
-        let remembered = crate::model::limits::KNOWN_IDS / 4;
-        for (chat, id) in store.recent_message_ids(remembered).await? {
-            message_ids.heard(chat, id);
-        }
-        for (chat, id) in store.recent_sent_ids(remembered).await? {
+        let mut known = store.recent_message_ids(limits::REMEMBERED_IDS).await?;
+        known.extend(store.recent_sent_ids(limits::REMEMBERED_IDS).await?);
+        // In the order in which Telegram allotted them: what lies between is a gap.
+        known.sort_unstable_by_key(|(_, id)| *id);
+        for (chat, id) in known {
             message_ids.heard(chat, id);
         }
         Ok(Self {
