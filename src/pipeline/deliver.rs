@@ -4,6 +4,7 @@
 //! surely happened before that, and explicit refusals, are tried again without asking the
 //! reconciler; whatever happens here concerns one chat.
 
+mod in_doubt;
 mod refused;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +15,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::parts::outgoing;
-use super::reconcile::{Found, ask};
-use super::search::Verdict;
 use super::send_queue::{Next, NextAction, SendQueue};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Timing;
 use crate::store::{DeliveryOutcome, DeliveryReason, DeliveryRecord, OpenPart, PartState};
@@ -266,84 +264,6 @@ impl Delivery {
         let store = || shared.store.record_delivery(vec![row.clone()], effects.clone());
         shared.retry_until_stored("settle a part", store).await
     }
-
-    /// Asks whether a part in doubt has one of these ids.
-    async fn look_for(&self, part: Box<OpenPart>, ids: Vec<MessageId>) {
-        let shared = &self.0.shared;
-        let chat = part.chat;
-        let answer = tokio::select! {
-            answer = ask(&shared.client, &part, &ids) => answer,
-            () = shared.tasks.halt().cancelled() => return,
-        };
-        shared.vitals.probes.add(answer.asked);
-        shared.message_ids().not_at(chat, &answer.not_at);
-        let after = match answer.found {
-            Found::Nothing => Some(NextAction::Search(part)),
-            Found::Part(id) => {
-                self.log_outcome(&part, "arrived");
-                shared.message_ids().found(chat, id);
-                shared.vitals.reconciled_arrived.add_one();
-                self.arrived(&part, id).await
-            }
-            Found::Unclear => self.conclude(part, Verdict::Unclear).await,
-            Found::NoAnswer => self.conclude(part, Verdict::TooEarly).await,
-            Found::Refusal(e) => {
-                self.log_outcome(&part, "refused");
-                self.refused(part, &e).await
-            }
-        };
-        if let Some(after) = after {
-            self.done(chat, after);
-        }
-    }
-
-    /// A part in doubt was not found.
-    async fn conclude(&self, part: Box<OpenPart>, verdict: Verdict) -> Option<NextAction> {
-        let shared = &self.0.shared;
-        self.log_outcome(&part, verdict.word());
-        if self.is_expired(&part) {
-            let e = TelegramError::Unknown("no usable answer for too long".into());
-            return self.dropped(&part, &e, DeliveryReason::Expired).await;
-        }
-        Some(match verdict {
-            Verdict::Lost => {
-                shared.vitals.reconciled_lost.add_one();
-                resend(part)
-            }
-            Verdict::Unclear => {
-                shared.vitals.possible_duplicates.add_one();
-                shared.vitals.happened(Kind::PossibleDuplicate);
-                tracing::warn!(
-                    finding = "possible_duplicate",
-                    chat_id = part.chat.0,
-                    "cannot find out whether a message arrived; sending it again"
-                );
-                resend(part)
-            }
-            Verdict::TooEarly => NextAction::SearchLater(part),
-        })
-    }
-
-    fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
-        let probes = self.0.shared.message_ids().probes(part.chat);
-        let (chat_id, part) = (part.chat.0, part.id.0);
-        tracing::info!(chat_id, part, fate, probes, "message looked for");
-    }
-
-    /// Asks Telegram whether it holds updates: a poll that waits for messages says nothing for a
-    /// while.
-    async fn catch_up(&self) {
-        let shared = &self.0.shared;
-        let begun = Instant::now();
-        let pending = tokio::select! {
-            pending = shared.client.pending() => pending,
-            () = shared.tasks.halt().cancelled() => return,
-        };
-        if matches!(pending, Ok(0)) {
-            shared.message_ids().caught_up(begun);
-            self.0.wake.notify_one();
-        }
-    }
 }
 
 impl Deliver {
@@ -430,10 +350,4 @@ impl Deliver {
             }
         }
     }
-}
-
-/// To be sent once more, after one more try that came to nothing.
-fn resend(mut part: Box<OpenPart>) -> NextAction {
-    part.attempts += 1;
-    NextAction::Resend(part)
 }

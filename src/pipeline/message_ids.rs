@@ -68,9 +68,8 @@ impl MessageIdTracker {
     fn known(&mut self, chat: ChatId) -> &mut Known {
         let counter = chat.counter();
         if self.counters.len() >= COUNTERS && !self.counters.contains_key(&counter) {
-            self.counters.retain(|c, k| {
-                *c == Counter::Account || k.in_flight > 0 || !k.search.is_empty()
-            });
+            self.counters
+                .retain(|c, k| *c == Counter::Account || k.in_flight > 0 || !k.search.is_empty());
         }
         self.counters.entry(counter).or_default()
     }
@@ -165,9 +164,8 @@ impl MessageIdTracker {
         }
     }
 
-    /// What the reconciler does next. `patience`: parts are looked for after this time even if
-    /// polls have not caught up.
-    pub(super) fn reconcile(&mut self, now: Instant, patience: Duration) -> Reconcile {
+    /// What the reconciler does next.
+    pub(super) fn reconcile(&mut self, now: Instant) -> Reconcile {
         let mut wake: Option<Instant> = None;
         let mut behind = false;
         for counter in &self.searching {
@@ -177,7 +175,6 @@ impl MessageIdTracker {
                 is_private: *counter == Counter::Account,
                 stand_will_show: known.in_flight > 0,
                 caught_up: self.caught_up,
-                patience,
                 now,
             };
             let plan = known.search.plan(&view);
@@ -237,13 +234,13 @@ impl Ids {
         }
     }
 
-    /// Everything above `id` counts as a gap that is not remembered as taken.
+    /// This id was the highest known one before an attempt. What is above it and not known to be
+    /// taken is a gap.
     fn remember_from(&mut self, id: i64) {
-        if self.highest == 0 {
-            (self.highest, self.complete_from) = (id, id);
-        } else if id + 1 < self.complete_from {
+        self.take(id);
+        if id < self.complete_from {
             self.gaps.insert(id + 1, self.complete_from - 1);
-            self.complete_from = id + 1;
+            self.complete_from = id;
         }
     }
 
@@ -277,6 +274,8 @@ mod tests {
         assert_eq!(ids.complete_from, 10);
         ids.remember_from(7);
         assert_eq!(ids.free(1..=14).collect::<Vec<_>>(), [8, 9, 14]);
+        ids.remember_from(30);
+        assert_eq!(ids.free(28..=32).collect::<Vec<_>>(), [28, 29, 31, 32]);
     }
 
     #[test]

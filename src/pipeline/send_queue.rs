@@ -3,14 +3,16 @@
 //! Invariants: at most one part of a chat is on its way; a chat's parts leave in order; a part in
 //! doubt blocks only its own chat.
 
+mod in_doubt;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::message_ids::{MessageIdTracker, Reconcile};
-use super::search::{Step, Verdict};
+use super::message_ids::MessageIdTracker;
+use super::search::Verdict;
 use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
@@ -113,26 +115,6 @@ impl SendQueue {
     pub(super) fn fill(&mut self, chat: ChatId) {
         self.map.entry(chat).or_default().on_disk = true;
         self.ready.push_back(chat);
-    }
-
-    /// Parts in doubt that an earlier process left behind. It lived at least until the last of their
-    /// attempts. `now_ms`: now, as Unix milliseconds.
-    pub(super) fn left_behind(
-        &mut self,
-        mut parts: Vec<OpenPart>,
-        message_ids: &mut MessageIdTracker,
-        now: Instant,
-        now_ms: i64,
-    ) {
-        parts.sort_by_key(|p| (attempted_ms(p), p.id));
-        let last_ms = parts.last().map_or(now_ms, attempted_ms);
-        let age = Duration::from_millis(u64::try_from(now_ms - last_ms).unwrap_or(0));
-        let settled_at = now + self.reconcile_after.saturating_sub(age);
-        for part in parts {
-            let PartState::Sending { id_before, .. } = part.state else { continue };
-            message_ids.in_doubt(part.chat, id_before, now, settled_at);
-            self.map.entry(part.chat).or_default().queue.push_back(part);
-        }
     }
 
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
@@ -278,37 +260,6 @@ impl SendQueue {
         Next::Sleep(timer.into_iter().chain(wake).min())
     }
 
-    /// The next step of the reconciler, or when there may be one.
-    fn reconcile(
-        &mut self,
-        message_ids: &mut MessageIdTracker,
-        now: Instant,
-    ) -> Result<Next, Option<Instant>> {
-        let (chat, step) = match message_ids.reconcile(now, self.reconcile_after * 4) {
-            Reconcile::Wait(at) => return Err(at),
-            Reconcile::CatchUp => return Ok(Next::CatchUp),
-            Reconcile::Step(chat, step) => (chat, step),
-        };
-        let head = self.map.get_mut(&chat).filter(|lane| !lane.busy);
-        let head = head.filter(|l| l.queue.front().is_some_and(|p| p.state != PartState::Due));
-        let Some(lane) = head else {
-            // The part is gone, and with it what was to be found out.
-            message_ids.resolved(chat);
-            return Err(Some(now));
-        };
-        if let Step::Ask(ids) = &step {
-            self.pacer.take_edits(ids.len(), now).map_err(Some)?;
-        }
-        let Some(part) = lane.queue.pop_front().map(Box::new) else { return Err(None) };
-        lane.busy = true;
-        self.in_flight += 1;
-        message_ids.started(chat, &step, now);
-        Ok(match step {
-            Step::Ask(ids) => Next::Ask(part, ids),
-            Step::Conclude(verdict) => Next::Conclude(part, verdict),
-        })
-    }
-
     fn look(&mut self, chat: ChatId, message_ids: &mut MessageIdTracker, now: Instant) -> Look {
         let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
         if lane.busy || lane.loading {
@@ -433,14 +384,6 @@ impl SendQueue {
         if !on_its_way {
             self.ready.push_back(to);
         }
-    }
-}
-
-/// When a part was tried last, Unix milliseconds.
-fn attempted_ms(part: &OpenPart) -> i64 {
-    match part.state {
-        PartState::Sending { at_ms, .. } => at_ms,
-        PartState::Due => 0,
     }
 }
 

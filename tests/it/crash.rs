@@ -47,10 +47,16 @@ enum Moment {
 }
 
 impl Run {
-    pub async fn new(seed: u64) -> Self {
-        let options = Options { limits: Limits::off(), seed, ..Options::default() };
+    pub async fn new(seed: u64, limits: Limits) -> Self {
+        let options = Options { limits, seed, ..Options::default() };
         let sim = Sim::start(options).await.expect("the simulator starts");
-        Self { sim, dice: fastrand::Rng::with_seed(seed), said: BTreeMap::new(), count: 0, holds: Vec::new() }
+        Self {
+            sim,
+            dice: fastrand::Rng::with_seed(seed),
+            said: BTreeMap::new(),
+            count: 0,
+            holds: Vec::new(),
+        }
     }
 
     fn say(&mut self, messages: usize) {
@@ -117,7 +123,7 @@ impl Run {
     }
 }
 
-pub fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
+pub fn start(sim: &Sim, dir: &Path, provider: &str, pace: bool) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -133,7 +139,7 @@ pub fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
         .env("KATANA_OPENAI_BASE_URL", sim.openai_url())
         .env("KATANA_BOT_ACCESS", "open")
         .env("KATANA_BOT_OWNERS", "1")
-        .env("KATANA_DELIVERY_PACE", "false")
+        .env("KATANA_DELIVERY_PACE", pace.to_string())
         .env("KATANA_TEST_RECONCILE_AFTER_MS", "100")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -178,7 +184,7 @@ fn moment(dice: &mut fastrand::Rng, round: usize, thinking: bool) -> Moment {
 
 /// Kills the bot `kills` times under load and compares the transcript in the end.
 async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
-    let mut run = Run::new(seed).await;
+    let mut run = Run::new(seed, Limits::off()).await;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut caught: BTreeMap<&str, usize> = BTreeMap::new();
     for round in 0..kills {
@@ -190,7 +196,7 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
         }
         let polls = run.sim.calls("getUpdates");
         let asked = run.sim.model().calls();
-        let child = start(&run.sim, dir.path(), provider);
+        let child = start(&run.sim, dir.path(), provider, false);
         let woke = run.sim.wait_until(PATIENCE, |s| s.calls("getUpdates") > polls).await;
         assert!(woke, "round {round}: no poll; log:\n{}", log(dir.path()));
         run.say(8);
@@ -213,7 +219,7 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
         drop(hold);
         run.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
     }
-    let child = start(&run.sim, dir.path(), provider);
+    let child = start(&run.sim, dir.path(), provider, false);
     let all = run.all_answered().await;
     // A doubled answer would come after the last expected one.
     run.sim.wait_until(Duration::from_millis(500), |_| false).await;
@@ -262,7 +268,7 @@ async fn killed_while_a_model_answers_nothing_is_lost_or_doubled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_over_a_backlog_nothing_is_lost_or_doubled() {
-    let mut run = Run::new(3).await;
+    let mut run = Run::new(3, Limits::off()).await;
     run.say(3000);
     run.sim.set_faults(Faults::none().on(
         Class::Sends,
@@ -272,14 +278,14 @@ async fn killed_over_a_backlog_nothing_is_lost_or_doubled() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for _ in 0..10 {
         let before = run.sim.bot_message_count();
-        let child = start(&run.sim, dir.path(), "echo");
+        let child = start(&run.sim, dir.path(), "echo", false);
         let more = before + run.dice.u64(1..120);
         let moved = run.sim.wait_until(PATIENCE, |s| s.bot_message_count() >= more).await;
         assert!(moved, "no progress; log:\n{}", log(dir.path()));
         kill(child);
     }
     run.sim.set_faults(Faults::none());
-    let child = start(&run.sim, dir.path(), "echo");
+    let child = start(&run.sim, dir.path(), "echo", false);
     assert!(run.all_answered().await, "log:\n{}", log(dir.path()));
     run.sim.wait_until(Duration::from_millis(500), |_| false).await;
     run.compare();
