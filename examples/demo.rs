@@ -4,6 +4,8 @@
 //! same process, and you are the person who writes to it. No token, no key, no network.
 //! Scripted: `--say "text"` (repeatable), or lines on standard input.
 
+#![allow(clippy::disallowed_methods, reason = "plays Telegram and the person, too")]
+
 #[path = "demo/screen.rs"]
 mod screen;
 #[path = "demo/stage.rs"]

@@ -1,6 +1,5 @@
 //! The composition root: the only place where concrete parts meet.
 
-pub mod changes;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -9,11 +8,14 @@ mod settings;
 mod watching;
 
 pub(crate) use settings::provider;
+#[cfg(test)]
+pub(crate) use settings::thresholds;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
 use self::endpoint::Endpoint;
@@ -21,7 +23,7 @@ use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
 use crate::commands::{self, About, CommandContext};
-use crate::config::{Loaded, Sources};
+use crate::config::{Loaded, Secret, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{BotId, UserId};
@@ -74,12 +76,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Opens the state and builds the clients; nothing is sent yet.
+    /// Opens the state and builds the clients; nothing is sent yet. `redactor` knows from now on what
+    /// must not get out, and learns it from each reload.
     ///
     /// # Errors
     /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
-    pub fn open(loaded: &Loaded, tuning: Tuning) -> anyhow::Result<Self> {
+    pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
+        redactor.add(loaded.secrets().map(Secret::expose));
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
         let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
@@ -101,10 +105,10 @@ impl Prepared {
                 file::newest_schema()
             );
         }
-        let client = Client::new(&settings::telegram(config), Arc::clone(&vitals))?;
+        let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
         let knowledge = settings::knowledge(config)?;
         let provider = settings::provider(config, knowledge.as_deref())?;
-        let answering = settings::answering(config);
+        let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(
             provider,
             knowledge,
@@ -115,6 +119,7 @@ impl Prepared {
         let report_hub = ReportHub::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
+            redactor,
             client.clone(),
             Arc::clone(&answerer),
             report_hub.clone(),

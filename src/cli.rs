@@ -240,7 +240,7 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (backup::code(backup), Some(backup.hint()))
     } else if let Some(web) = e.downcast_ref::<web::WebError>() {
         (exit::UNAVAILABLE, Some(web.hint()))
-    } else if e.downcast_ref::<crate::store::KnowledgeError>().is_some() {
+    } else if e.downcast_ref::<crate::knowledge::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
         (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))

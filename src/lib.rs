@@ -11,8 +11,13 @@
 //! commits. Crash, restart, shutdown and overload are one case: the row is still there.
 //!
 //! Read in this order: [`model`] (the words), [`observe`] (what the parts report), [`store`],
-//! [`telegram`] and [`provider`] (the edges), [`commands`] and [`answer`] (thinking), [`pipeline`]
+//! [`telegram`] and [`provider`] (the edges), [`knowledge`] (what documents say), [`commands`] and [`answer`] (thinking), [`pipeline`]
 //! (movement), [`supervise`] and [`web`] (watching and showing), [`app`] (where the parts meet).
+
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests may start and write what they want")
+)]
 
 pub mod model;
 pub mod observe;
@@ -21,6 +26,8 @@ pub mod config;
 pub mod provider;
 pub mod store;
 pub mod telegram;
+
+pub mod knowledge;
 
 pub mod answer;
 pub mod commands;

@@ -119,6 +119,7 @@ impl Signals {
 ///
 /// # Errors
 /// When the handlers or the thread cannot be made.
+#[expect(clippy::disallowed_methods, reason = "signals are waited for without a runtime")]
 pub fn before_the_end(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let mut signals = iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
     let wait = move || {

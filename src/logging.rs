@@ -1,17 +1,16 @@
 //! Logs: the journal under systemd, text on standard error otherwise.
 //!
-//! Invariant: no loaded secret reaches a sink. Every event is searched for them; one that holds a
-//! secret is replaced by the same words with the secret struck out. A secret that was replaced at
-//! run time stays among them. Warnings, errors and what is only shown on demand may quote others,
-//! and are searched for encoded secrets as well.
+//! Invariant: no loaded secret reaches a sink. Every event is searched for them, in every form that
+//! [`hygiene::redact`] knows; one that holds a secret is replaced by the same words with the secret
+//! struck out. A secret that was replaced at run time stays among them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use arc_swap::ArcSwap;
-use secrecy::{ExposeSecret, SecretString};
+use hygiene::Redactor;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::{RecordFields, VisitOutput};
@@ -21,11 +20,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::model::encoded_forms::encoded_forms;
 use crate::observe::catalog;
-
-/// Secrets shorter than this are not searched for: they would strike out ordinary words.
-const SHORTEST: usize = 8;
 
 /// Where to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +35,13 @@ pub enum Sink {
     Text,
 }
 
-/// What may change while the process logs.
-struct Controls {
-    filter: reload::Handle<EnvFilter, Registry>,
-    scrubber: Arc<ArcSwap<Scrubber>>,
-}
-
-/// A process has one log.
-static CONTROLS: OnceLock<Controls> = OnceLock::new();
+/// A process has one log. Its level may change.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
-/// says; `RUST_LOG` refines it per module.
-pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
-    let scrubber = Arc::new(ArcSwap::from_pointee(Scrubber::new(secrets)));
-    let guard = Guard(Arc::clone(&scrubber));
+/// says; `RUST_LOG` refines it per module. `redactor`: what must not be logged, now or later.
+pub fn begin(sink: Sink, level: &str, redactor: Redactor) {
+    let guard = Guard(redactor);
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
         Sink::Text => None,
@@ -70,7 +58,7 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
     let missing = sink == Sink::Journal && journal.is_none();
     let all = Registry::default().with(filter).with(guard).with(journal).with(text);
     if all.try_init().is_ok() {
-        let _ = CONTROLS.set(Controls { filter: handle, scrubber });
+        let _ = FILTER.set(handle);
         std::panic::set_hook(Box::new(|panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
             let words = panic.payload_as_str().unwrap_or("no message");
@@ -84,17 +72,10 @@ pub fn begin(sink: Sink, level: &str, secrets: Vec<SecretString>) {
 
 /// Another level from now on, as in [`begin`].
 pub fn set_level(level: &str) {
-    if let Some(controls) = CONTROLS.get()
-        && let Err(e) = controls.filter.reload(filter(level))
+    if let Some(handle) = FILTER.get()
+        && let Err(e) = handle.reload(filter(level))
     {
         tracing::error!(error = %e, "cannot change the level of the log");
-    }
-}
-
-/// These secrets are struck out as well from now on.
-pub fn keep_out(secrets: Vec<SecretString>) {
-    if let Some(controls) = CONTROLS.get() {
-        controls.scrubber.store(Arc::new(controls.scrubber.load().with(secrets)));
     }
 }
 
@@ -161,71 +142,24 @@ impl Visit for Shown<'_> {
     }
 }
 
-/// Finds secrets in text.
-struct Scrubber {
-    plain: Vec<SecretString>,
-    /// The same secrets as others may quote them.
-    encoded: Vec<SecretString>,
-}
-
-impl Scrubber {
-    fn new(secrets: Vec<SecretString>) -> Self {
-        Self { plain: Vec::new(), encoded: Vec::new() }.with(secrets)
-    }
-
-    /// The same with more secrets, each once.
-    fn with(&self, secrets: Vec<SecretString>) -> Self {
-        let mut all = self.plain.clone();
-        for secret in secrets {
-            if all.iter().any(|known| known.expose_secret() == secret.expose_secret()) {
-                continue;
-            }
-            // The part after a token's colon is as secret as the whole.
-            let tail = secret.expose_secret().split_once(':').map(|(_, tail)| tail.to_owned());
-            all.extend(tail.map(SecretString::from));
-            all.push(secret);
-        }
-        all.retain(|s| s.expose_secret().len() >= SHORTEST);
-        let encoded = all.iter().flat_map(|s| encoded_forms(s.expose_secret()));
-        let encoded = encoded.filter(|form| form.len() >= SHORTEST).map(SecretString::from);
-        Self { encoded: encoded.collect(), plain: all }
-    }
-
-    /// `deep`: also in its encodings.
-    fn finds(&self, text: &str, deep: bool) -> bool {
-        let holds = |s: &SecretString| text.contains(s.expose_secret());
-        self.plain.iter().any(holds) || (deep && self.encoded.iter().any(holds))
-    }
-
-    fn scrub(&self, text: &str) -> String {
-        let all = self.plain.iter().chain(&self.encoded);
-        all.fold(text.to_owned(), |text, s| text.replace(s.expose_secret(), "***"))
-    }
-}
-
 /// Refuses events that hold a secret and says the rest of their words instead.
-struct Guard(Arc<ArcSwap<Scrubber>>);
+struct Guard(Redactor);
 
 impl<S: Subscriber> Layer<S> for Guard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        // A copy, because the line that is said instead comes here again.
-        let scrubber = self.0.load();
-        if scrubber.plain.is_empty() {
-            return true;
-        }
         let mut words = Words(String::new());
         event.record(&mut words);
-        // The many lines of normal work are our own words.
-        let deep = *event.metadata().level() != tracing::Level::INFO;
-        if !scrubber.finds(&words.0, deep) {
-            return true;
+        // The line that is said instead comes here again, and is clean.
+        match self.0.redact(&words.0) {
+            Cow::Borrowed(_) => true,
+            Cow::Owned(words) => {
+                tracing::error!(
+                    origin = event.metadata().target(),
+                    "a secret was struck out of this line: {words}"
+                );
+                false
+            }
         }
-        tracing::error!(
-            origin = event.metadata().target(),
-            "a secret was struck out of this line: {}",
-            scrubber.scrub(&words.0)
-        );
-        false
     }
 }
 
@@ -250,7 +184,7 @@ impl Visit for Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -289,9 +223,8 @@ mod tests {
         let out = Captured::default();
         let writer = out.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-        let scrubber =
-            Arc::new(ArcSwap::from_pointee(Scrubber::new(vec![SecretString::from(token)])));
-        let guard = Guard(Arc::clone(&scrubber));
+        let redactor = Redactor::new([token]);
+        let guard = Guard(redactor.clone());
         let subscriber = Registry::default().with(guard).with(layer);
         // The guard's own line goes to the default subscriber, which is this one only in a test.
         tracing::subscriber::with_default(subscriber, || {
@@ -299,7 +232,7 @@ mod tests {
             tracing::info!("url https://host/bot{token}/getMe");
             tracing::info!(error = "SECRETsecretSECRETsecret", "field");
             tracing::info!(error = ?Some(token), "debug field");
-            scrubber.store(Arc::new(scrubber.load().with(vec![SecretString::from(next)])));
+            redactor.add([next]);
             tracing::info!("new {next}, and still {token}");
             let encoded = "123456%3ASECRETsecretSECRETsecret U0VDUkVUc2VjcmV0U0VDUkVUc2VjcmV0";
             tracing::warn!("a server says {encoded}");
@@ -310,6 +243,6 @@ mod tests {
         assert!(!text.contains("ANOTHERanother"), "{text}");
         assert!(!text.contains("U0VDUkVUc2Vj"), "{text}");
         let both = format!("new {next}, and still {token}");
-        assert_eq!(scrubber.load().scrub(&both), "new 123456:***, and still 123456:***");
+        assert_eq!(redactor.redact(&both), "new [secret], and still [secret]");
     }
 }

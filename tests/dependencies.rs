@@ -112,3 +112,17 @@ fn no_banned_crate_is_in_the_tree() {
         );
     }
 }
+
+/// Only the types of async-openai are used, never its client (docs/decisions/0005-providers.md).
+#[test]
+fn async_openai_brings_types_and_no_client() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest: toml::Table =
+        std::fs::read_to_string(path).expect("Cargo.toml is there").parse().expect("it is TOML");
+    let openai = &manifest["dependencies"]["async-openai"];
+    assert_eq!(openai["default-features"].as_bool(), Some(false));
+    let features = openai["features"].as_array().expect("features are named");
+    let features: Vec<&str> = features.iter().filter_map(toml::Value::as_str).collect();
+    assert!(features.contains(&"chat-completion-types"), "{features:?}");
+    assert!(features.iter().all(|feature| feature.ends_with("-types")), "{features:?}");
+}

@@ -3,6 +3,8 @@
 //!
 //! `KATANA_TEST_WRITE=1` writes the pages instead of comparing them.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 #[path = "man/roff.rs"]
 mod roff;
 
@@ -158,7 +160,7 @@ fn entry(page: &mut Page, key: &Key) {
         (None, default) => format!(" = {}", default.replace('\n', " ")),
     };
     page.item(key.name(), &default);
-    page.text_of(&plain(key.doc));
+    page.text_of(&plain(&key.doc));
     if !key.when.is_empty() {
         page.paragraph_within(&format!("When to change it: {}", plain(key.when)));
     }

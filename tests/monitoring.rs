@@ -3,6 +3,8 @@
 //! `promtool` and `amtool` come with Debian's packages prometheus and prometheus-alertmanager. Where
 //! they are missing, the tests that need them say so and pass.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

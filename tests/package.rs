@@ -1,8 +1,10 @@
 //! What the package installs beside the programs: units, cron, supervisor, completions. All that
 //! they name exists in the programs and in the documentation, and systemd finds no fault in them.
 //!
-//! `KATANA_TEST_WRITE=1` writes the completions instead of comparing them. Whether the units work is
-//! shown by `tests/system`.
+//! `KATANA_TEST_WRITE=1` writes the completions, and the credentials that the units load, instead of
+//! comparing them. Whether the units work is shown by `tests/system`.
+
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
 
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
@@ -250,24 +252,45 @@ fn credentials(text: &str) -> BTreeSet<(&str, &str)> {
     lines.map(|line| line.split_once(':').expect("a name and a file")).collect()
 }
 
+/// Compares a file with what it should be, or writes it.
+fn expect(name: &str, wanted: &str) {
+    if std::env::var_os("KATANA_TEST_WRITE").is_some() {
+        return std::fs::write(top().join(name), wanted).expect("the file can be written");
+    }
+    let remedy = "KATANA_TEST_WRITE=1 cargo test --test package";
+    assert!(read(name) == wanted, "{name} is out of date: {remedy}");
+}
+
+/// The file with the block of lines that load credentials replaced by one for all secrets.
+fn with_credentials(text: &str, is_one: fn(&str) -> bool, line: impl Fn(&str) -> String) -> String {
+    let keys = katana::config::keys();
+    let all: String = keys.iter().filter_map(|key| key.credential()).map(line).collect();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let first = lines.iter().position(|line| is_one(line)).expect("a credential");
+    let last = lines.iter().rposition(|line| is_one(line)).expect("a credential");
+    lines[..first].concat() + &all + &lines[last + 1..].concat()
+}
+
 #[test]
 fn every_secret_has_its_credential() {
-    let keys = katana::config::keys();
-    let secrets: BTreeSet<&str> = keys.iter().filter_map(katana::config::Key::credential).collect();
-    assert!(secrets.contains("telegram-token"), "{secrets:?}");
     for (name, prefix) in
         [("katana-bot.service", "katana-bot."), ("katana-bot@.service", "katana-bot@%i.")]
     {
         let text = unit(name);
-        let asked = credentials(&text);
-        assert_eq!(asked.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>(), secrets, "{name}");
-        for (id, file) in asked {
-            // Not a path: a path that is missing would stop the unit.
-            assert_eq!(file, format!("{prefix}{id}"), "{name}");
-        }
+        let is_one = |line: &str| line.starts_with("LoadCredential=");
+        // Not a path: a path that is missing would stop the unit.
+        let line = |id: &str| format!("LoadCredential={id}:{prefix}{id}\n");
+        expect(&format!("{UNITS}/{name}"), &with_credentials(&text, is_one, line));
         let awaited = format!("|/etc/credstore/{prefix}telegram-token");
         assert!(values(&text, "ConditionPathExists").contains(&awaited.as_str()), "{name}");
     }
+    let name = "packaging/systemd/examples/encrypted-credentials.conf";
+    let is_one = |line: &str| line.trim_start_matches('#').starts_with("LoadCredentialEncrypted=");
+    let line = |id: &str| {
+        let off = if id == "telegram-token" { "" } else { "#" };
+        format!("{off}LoadCredentialEncrypted={id}:katana-bot.{id}\n")
+    };
+    expect(name, &with_credentials(&read(name), is_one, line));
     let page = read("docs/alert-channels.md");
     for name in ["katana-bot-check.service", "katana-bot-check@.service"] {
         let text = unit(name);
@@ -283,8 +306,8 @@ fn every_secret_has_its_credential() {
 /// What a key of the bot's configuration is by default.
 fn default(path: &str) -> String {
     let keys = katana::config::keys();
-    let key = keys.iter().find(|key| key.path == path).expect(path);
-    key.default.trim_matches('"').to_owned()
+    let key = keys.iter().find(|key| key.path() == path).expect(path);
+    key.default_toml().trim_matches('"').to_owned()
 }
 
 #[test]
@@ -384,14 +407,7 @@ fn completions_are_those_of_the_programs() {
             let mut wanted = Vec::new();
             clap_complete::generate(shell, &mut command, name, &mut wanted);
             let path = format!("packaging/completions/{folder}/{before}{name}{after}");
-            if std::env::var_os("KATANA_TEST_WRITE").is_some() {
-                std::fs::create_dir_all(top().join("packaging/completions").join(folder))
-                    .and_then(|()| std::fs::write(top().join(&path), &wanted))
-                    .expect("the file can be written");
-            }
-            let found = std::fs::read(top().join(&path)).unwrap_or_default();
-            let write = "KATANA_TEST_WRITE=1 cargo test --test package";
-            assert!(found == wanted, "{path} is out of date: {write}");
+            expect(&path, &String::from_utf8(wanted).expect("text"));
         }
     }
 }

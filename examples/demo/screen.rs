@@ -59,7 +59,7 @@ impl Screen {
         }
         if args.faults > 0.0 {
             text.push_str(&format!(
-                "{:.0} % of all calls to Telegram go wrong on purpose.\n",
+                "{:.0} % of all calls to Telegram fail on purpose.\n",
                 args.faults * 100.0
             ));
         }
@@ -72,7 +72,7 @@ impl Screen {
         if self.json { put(std::io::stderr(), &text) } else { put(std::io::stdout(), &text) }
     }
 
-    /// Asks for the next line, where somebody can see it.
+    /// Asks for the next line, on a terminal.
     pub fn prompt(&self) -> std::io::Result<()> {
         if self.interactive && self.terminal {
             put(std::io::stdout(), &format!("{} ", self.paint("1;32", "you ›")))
@@ -140,7 +140,7 @@ impl Screen {
         }
         let mut out = self.wipe();
         if asked.is_none() && self.interactive && self.terminal {
-            // Nobody waited for it: the cursor stands behind the prompt.
+            // Not an answer to a question: the cursor is behind the prompt.
             out.push_str("\r\x1b[K");
         }
         out.push_str(&self.paint("1;36", "katana ›"));
@@ -168,7 +168,7 @@ impl Screen {
             let line = json!({"said": said, "error": format!("no answer within {seconds} s")});
             return put(std::io::stdout(), &format!("{line}\n"));
         }
-        let words = format!("no answer within {seconds} s; the log may tell why");
+        let words = format!("no answer within {seconds} s; the log may say why");
         self.note(&words)
     }
 
@@ -179,9 +179,9 @@ impl Screen {
             text.push('\n');
         }
         text.push_str(match (farewell.gentle, farewell.left) {
-            (true, 0) => "Stopped gracefully; nothing was left undone.\n",
-            (true, _) => "Stopped gracefully; what was not done yet is in the state file.\n",
-            (false, _) => "Stopped, but not gracefully; what was not done is in the state file.\n",
+            (true, 0) => "Stopped gracefully; no work was left.\n",
+            (true, _) => "Stopped gracefully; unfinished work is in the state file.\n",
+            (false, _) => "Stopped, but not gracefully; unfinished work is in the state file.\n",
         });
         if unanswered > 0 {
             let s = if unanswered == 1 { "" } else { "s" };
@@ -212,13 +212,13 @@ impl Screen {
 
 fn put(mut to: impl Write, text: &str) -> std::io::Result<()> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
-        // Whoever read this has seen enough.
+        // The reader has seen enough.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
 }
 
-/// Rows and columns of the terminal, as `stty` tells them; 24 and 80 when it does not.
+/// Rows and columns of the terminal, as `stty` reports them; 24 and 80 if it fails.
 fn size() -> (usize, usize) {
     let told = std::process::Command::new("stty")
         .arg("size")

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use botapi_sim::{Faults, Limits, Options, Sim};
+use hygiene::Redactor;
 use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Sources};
 use katana::lifecycle::{Signal, Signals, Tasks};
@@ -66,7 +67,7 @@ impl Stage {
         let settings = settings(args, &sim, &state);
         let loaded = Config::load(&Sources::from_env(settings)).map_err(anyhow::Error::new)?;
         let tasks = Tasks::new();
-        let prepared = Prepared::open(&loaded, Tuning::default())?;
+        let prepared = Prepared::open(&loaded, Redactor::default(), Tuning::default())?;
         let app = prepared.start(tasks.clone()).await?;
         let mut app = app.context("the bot was stopped while it started")?;
         tokio::time::timeout(GRACE, app.ready()).await.context("the bot does not poll")?;
@@ -92,7 +93,8 @@ impl Stage {
         self.tasks.failed().is_some()
     }
 
-    /// Stops gently; a signal hurries it. The folder is removed unless it is to be kept.
+    /// Shuts down gracefully; a signal stops it at once. The folder is removed unless it should be
+    /// kept.
     pub async fn stop(self, keep: bool, signals: &mut Signals) -> Farewell {
         let left = self.left().await;
         let broken = self.is_broken();
@@ -125,7 +127,7 @@ fn settings(args: &Args, sim: &Sim, state: &Path) -> Vec<(String, String)> {
         ("KATANA_OPENAI_BASE_URL", sim.openai_url()),
         ("KATANA_BOT_OWNERS", USER.to_string()),
         ("KATANA_BOT_ENVIRONMENT", "demo".to_owned()),
-        // The simulator has no limits to obey here, so nobody has to wait for them.
+        // The simulator has no limits to respect here, so there is nothing to wait for.
         ("KATANA_DELIVERY_PACE", "false".to_owned()),
         // Any free port: a bot may already have the usual one.
         ("KATANA_WEB_LISTEN", "127.0.0.1:0".to_owned()),

@@ -12,18 +12,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::conversation::{ChatRequest, Exchange, Message, Passage, StopReason};
+use crate::knowledge::Knowledge;
+use crate::model::conversation::{
+    AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
+};
 use crate::model::failure::{Blame, Classify, chain};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::{Provider, ProviderError};
-use crate::store::{Knowledge, NewExchange, Store, StoreError};
+use crate::store::{NewTurn, Store, StoreError};
 
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
@@ -50,6 +54,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
+    /// Knows what neither a question to a provider nor an answer may hold.
+    pub redactor: Redactor,
 }
 
 /// Answers questions.
@@ -73,7 +79,7 @@ struct AnswerEngine {
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Where it was asked.
-    pub chat: ChatId,
+    pub conversation: ConversationId,
     /// Who asked.
     pub user: UserId,
     /// What.
@@ -88,7 +94,7 @@ pub enum Answered {
         /// For the chat.
         reply: Reply,
         /// For the history.
-        exchange: Option<NewExchange>,
+        turn: Option<NewTurn>,
     },
     /// No answer; the reply says so and a new try makes sense.
     Failed {
@@ -179,6 +185,7 @@ impl AnswerEngine {
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         let ask = self.ask(question).await?;
+        let mut known = self.known(&ask);
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -188,32 +195,26 @@ impl AnswerEngine {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed(trouble) => trouble.told(),
             Collected::Whole { text, finished, .. } => {
-                let mut text = text;
-                match finished.reason {
-                    StopReason::Length => {
-                        text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
-                    }
-                    StopReason::Filtered => {
-                        text.push_str("\n\n_(The provider's filter stopped this answer.)_");
-                    }
-                    StopReason::End | StopReason::ToolCalls | StopReason::Other => {}
-                }
-                let said = Exchange { question: question.text.to_owned(), answer: text.clone() };
-                let exchange = NewExchange {
-                    chat: question.chat,
-                    user: question.user,
-                    said,
-                    provider: self.provider.name(),
-                    duration_ms,
-                    usage: finished.usage,
+                let text = self.settings.redactor.clean(text);
+                known.model = finished.model.unwrap_or(known.model);
+                (known.usage, known.stop_reason) = (finished.usage, finished.reason);
+                known.duration_ms = duration_ms;
+                // The history keeps the model's words as they were shown; why they end is kept beside
+                // them.
+                let turn = NewTurn {
+                    conversation: question.conversation,
+                    sender: question.user,
+                    messages: vec![Message::user(question.text), Message::assistant(text.as_str())],
+                    answer: known,
                 };
+                let text = text + note(finished.reason);
                 let body = if self.provider.is_markdown() {
                     ReplyBody::Markdown(text)
                 } else {
                     ReplyBody::Plain(text)
                 };
                 let reply = Reply { body, buttons: Vec::new(), reply_to: None };
-                Answered::Answer { reply, exchange: Some(exchange) }
+                Answered::Answer { reply, turn: Some(turn) }
             }
         })
     }
@@ -225,24 +226,44 @@ impl AnswerEngine {
             ..ChatRequest::default()
         };
         if self.provider.has_context() {
-            let kept = self.store.history(question.chat, self.settings.max_history_turns).await?;
-            let kept = kept
-                .into_iter()
-                .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
-            ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.chat).await?.model;
+            let turns = self.settings.max_history_turns;
+            let kept = self.store.history(question.conversation, turns).await?;
+            ask.messages = window::fit(kept, self.settings.max_history_tokens);
+            ask.model = self.store.chat(question.conversation.chat).await?.model;
         }
         ask.messages.push(Message::user(question.text));
-        ask.passages = self.retrieve(question.text);
+        ask.passages = self.retrieve(question.text).await;
         Ok(ask)
     }
 
-    fn retrieve(&self, text: &str) -> Vec<Passage> {
+    /// What is known of an answer before it is there.
+    fn known(&self, ask: &ChatRequest) -> AnswerMetadata {
+        let mut sources: Vec<String> = Vec::new();
+        for passage in &ask.passages {
+            if !sources.contains(&passage.source) {
+                sources.push(passage.source.clone());
+            }
+        }
+        let model = ask.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
+        let provider = self.provider.name().to_owned();
+        AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
+    }
+
+    async fn retrieve(&self, text: &str) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        knowledge.search(text, self.settings.passages).unwrap_or_else(|e| {
+        let found = knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
             tracing::error!(error = chain(&e), "cannot search the knowledge folder");
             Vec::new()
-        })
+        });
+        // The operator may have put a key into a document by mistake.
+        let clean = |text| self.settings.redactor.clean(text);
+        let clean = |Passage { source, title, text, score }| Passage {
+            source: clean(source),
+            title: clean(title),
+            text: clean(text),
+            score,
+        };
+        found.into_iter().map(clean).collect()
     }
 
     async fn collect(
@@ -260,7 +281,7 @@ impl AnswerEngine {
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
         };
-        stream::collect(pieces, words, cancel, bounds).await
+        stream::collect(pieces, words, cancel, bounds, &self.vitals).await
     }
 
     fn note(&self, collected: &Collected, took: Duration) {
@@ -292,7 +313,7 @@ impl AnswerEngine {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
-            (question.chat.0, self.provider.name(), question.text.len());
+            (question.conversation.chat.0, self.provider.name(), question.text.len());
         match collected {
             Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
@@ -326,12 +347,21 @@ impl AnswerEngine {
     }
 }
 
+/// What a person reads below an answer that was cut.
+fn note(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
+        StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
+    }
+}
+
 fn too_long() -> Answered {
     let most = limits::QUESTION_BYTES / 1024;
     let words = format!(
         "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
     );
-    Answered::Answer { reply: Reply::plain(words), exchange: None }
+    Answered::Answer { reply: Reply::plain(words), turn: None }
 }
 
 impl AnswerError {

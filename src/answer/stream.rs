@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::AnswerError;
 use crate::model::conversation::{Event, Finished, StopReason};
+use crate::observe::vitals::Vitals;
 use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
 pub(super) struct Bounds {
-    /// Until the first words.
+    /// Until the first sign of life: words, or thoughts that nobody sees.
     pub(super) first: Duration,
     /// Until the end.
     pub(super) whole: Duration,
@@ -37,18 +38,20 @@ pub(super) async fn collect(
     words: &watch::Sender<String>,
     cancel: &CancellationToken,
     bounds: Bounds,
+    vitals: &Vitals,
 ) -> Collected {
     let begun = Instant::now();
     let mut text = String::new();
     let mut first_after = None;
+    let mut first = true;
     loop {
-        let first = text.is_empty();
         let limit = if first { bounds.first.min(bounds.whole) } else { bounds.whole };
         let piece = tokio::select! {
             biased;
             () = cancel.cancelled() => return Collected::Cancelled,
             piece = timeout_at(begun + limit, pieces.next()) => piece,
         };
+        let unused = |kind| vitals.increment("provider_event_unused", kind);
         match piece {
             Err(_) if first => return Collected::Failed(AnswerError::FirstTokenLate),
             Err(_) => return Collected::Failed(AnswerError::Late),
@@ -67,8 +70,11 @@ pub(super) async fn collect(
                     words.send_modify(|so_far| text.clone_into(so_far));
                 }
             }
-            // Nobody offers tools yet, and thoughts are not part of an answer.
-            Ok(Some(Ok(Event::Reasoning(_) | Event::ToolCall(_) | Event::Unknown(_)))) => {}
+            // Thoughts are not part of an answer.
+            Ok(Some(Ok(Event::Reasoning(_)))) => {}
+            // No tools are offered, so a call is as odd as something unknown.
+            Ok(Some(Ok(Event::ToolCall(_)))) => unused("tool_call"),
+            Ok(Some(Ok(Event::Unknown(kind)))) => unused(kind),
             Ok(Some(Ok(Event::Done(finished)))) => {
                 if text.trim().is_empty() && finished.reason == StopReason::Filtered {
                     return Collected::Failed(AnswerError::Provider(ProviderError::Filtered));
@@ -80,5 +86,6 @@ pub(super) async fn collect(
                 return Collected::Whole { text, finished, first_after };
             }
         }
+        first = false;
     }
 }

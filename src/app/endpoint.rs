@@ -87,6 +87,7 @@ impl Endpoint {
             admin_token: self.plate.admin_token,
             report_every: settings.every,
             commands: commands::table().iter().map(|command| command.name).collect(),
+            redactor: settings.redactor.clone(),
             store_timings: Some(Box::new(move || store.timings())),
         };
         tasks.spawn("web", web.run(parts, end));

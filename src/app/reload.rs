@@ -8,20 +8,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::SecretString;
+use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::changes::{ANOTHER_BOT, Change, Part, change};
 use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
-use crate::config::{Config, Loaded, Problem, Problems, Sources};
+use crate::config::{
+    ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Secret, Sources,
+};
+use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
 use crate::pipeline::{Delivery, Shared};
 use crate::provider::Provider;
-use crate::store::Knowledge;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
 
@@ -31,9 +32,9 @@ pub enum Reloaded {
     /// The new configuration is in effect.
     Taken {
         /// Keys whose new value is in effect.
-        changed: Vec<&'static str>,
+        changed: Vec<String>,
         /// Keys whose old value stays in effect until a restart.
-        needs_restart: Vec<&'static str>,
+        needs_restart: Vec<String>,
     },
     /// Nothing has changed; the reason in one line, with no value in it.
     Rejected(String),
@@ -42,6 +43,7 @@ pub enum Reloaded {
 /// Holds the configuration in effect and knows who takes which part of it.
 pub struct Reloader {
     loaded: watch::Sender<Arc<Loaded>>,
+    redactor: Redactor,
     client: Client,
     answerer: Arc<Answerer>,
     report_hub: ReportHub,
@@ -62,8 +64,10 @@ pub(super) struct Running {
 /// A new configuration, with what has to be made from it before it can be used.
 struct Fresh {
     loaded: Loaded,
-    changed: Vec<&'static str>,
-    needs_restart: Vec<(&'static str, &'static str)>,
+    changed: Vec<String>,
+    /// Parts that take a new value over.
+    parts: Vec<Part>,
+    needs_restart: Vec<(String, &'static str)>,
     /// `None`: answers go on as before.
     mind: Option<AnswerEngine>,
 }
@@ -76,13 +80,14 @@ struct AnswerEngine {
 
 impl Fresh {
     fn touches(&self, part: Part) -> bool {
-        self.changed.iter().any(|key| matches!(change(key), Some(Change::Live(p)) if p == part))
+        self.parts.contains(&part)
     }
 }
 
 impl Reloader {
     pub(super) fn new(
         loaded: Loaded,
+        redactor: Redactor,
         client: Client,
         answerer: Arc<Answerer>,
         report_hub: ReportHub,
@@ -90,6 +95,7 @@ impl Reloader {
     ) -> Self {
         Self {
             loaded: watch::Sender::new(Arc::new(loaded)),
+            redactor,
             client,
             answerer,
             report_hub,
@@ -102,6 +108,11 @@ impl Reloader {
     /// The configuration in effect. Keys that need a restart have the value of the start.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded.borrow())
+    }
+
+    /// Knows what must not get out.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The same, now and after each reload, for parts that look for themselves.
@@ -130,21 +141,25 @@ impl Reloader {
     /// # Errors
     /// When no TLS roots can be loaded; then nothing has changed.
     pub fn renew_client(&self) -> Result<(), TelegramError> {
-        self.client.renew(&settings::telegram(&self.loaded().config))
+        self.client.renew(&settings::telegram(&self.loaded().config, &self.redactor))
     }
 
     /// Reads the configuration, the secrets and the knowledge folder again. What is good is in
     /// effect when this returns; what is not changes nothing. Works before Telegram has answered,
     /// too.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "reads files, which may be many or on a slow disk"
+    )]
     pub async fn reload(&self, sources: &Sources) -> Reloaded {
         let turn = self.turn.lock().await;
-        let (sources, old) = (sources.clone(), self.loaded());
+        let (sources, old, redactor) = (sources.clone(), self.loaded(), self.redactor.clone());
         // Files may be many, or on a slow disk.
-        let read = tokio::task::spawn_blocking(move || read(&sources, &old)).await;
+        let read = tokio::task::spawn_blocking(move || read(&sources, &old, &redactor)).await;
         let fresh = read.context("the reading broke off").and_then(|fresh| fresh);
         let fresh = fresh.and_then(|fresh| {
             if fresh.touches(Part::Client) {
-                self.client.renew(&settings::telegram(&fresh.loaded.config))?;
+                self.client.renew(&settings::telegram(&fresh.loaded.config, &self.redactor))?;
             }
             Ok(fresh)
         });
@@ -168,7 +183,7 @@ impl Reloader {
             logging::set_level(config.log.level.as_str());
         }
         if let Some(AnswerEngine { provider, knowledge }) = mind {
-            self.answerer.renew(provider, knowledge, settings::answering(config));
+            self.answerer.renew(provider, knowledge, settings::answering(config, &self.redactor));
         }
         if let Some(running) = self.running.get() {
             running.take(&fresh, &self.answerer, self.reconcile_after);
@@ -178,13 +193,14 @@ impl Reloader {
         }
         for key in &fresh.changed {
             // Whoever owns the bot decides who else may chat.
-            let message_id = (*key == "bot.owners").then(|| JournalEvent::OwnerChanged.id());
+            let message_id = (key == "bot.owners").then(|| JournalEvent::OwnerChanged.id());
             tracing::info!(message_id, key, "changed: {key}; the new value is in effect");
         }
         for (key, why) in &fresh.needs_restart {
             tracing::warn!(key, "needs a restart: {key}, because {why}");
         }
-        let needs_restart: Vec<_> = fresh.needs_restart.iter().map(|(key, _)| *key).collect();
+        let needs_restart: Vec<_> =
+            fresh.needs_restart.iter().map(|(key, _)| key.clone()).collect();
         tracing::info!(
             message_id = JournalEvent::Reloaded.id(),
             changed = fresh.changed.len(),
@@ -199,7 +215,9 @@ impl Reloader {
     /// When the last owner went, somebody has to be able to become one.
     async fn offer_claim(&self, taken: &Reloaded) {
         let Reloaded::Taken { changed, .. } = taken else { return };
-        let Some(running) = self.running.get().filter(|_| changed.contains(&"bot.owners")) else {
+        let Some(running) =
+            self.running.get().filter(|_| changed.iter().any(|key| key == "bot.owners"))
+        else {
             return;
         };
         if let Err(e) = super::open_access(&running.shared.store, &self.loaded()).await {
@@ -252,35 +270,31 @@ impl Running {
 }
 
 /// Everything that may fail or take a while.
-fn read(sources: &Sources, old: &Loaded) -> anyhow::Result<Fresh> {
+fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<Fresh> {
     let mut loaded = Config::load(sources)?;
-    let secrets = loaded.config.secrets().map(|s| SecretString::from(s.expose()));
     // Before anything is done, and perhaps said, with them.
-    logging::keep_out(secrets.collect());
-    let (mut changed, mut needs_restart) = (Vec::new(), Vec::new());
+    redactor.add(loaded.secrets().map(Secret::expose));
+    let (mut changed, mut parts, mut needs_restart) = (Vec::new(), Vec::new(), Vec::new());
     let another_bot = loaded.config.telegram.token.bot_id() != old.config.telegram.token.bot_id();
-    for key in old.changed_keys(&loaded) {
-        match change(key) {
-            // The address goes with the token: another bot may live elsewhere.
-            Some(Change::Live(_))
-                if another_bot && ["telegram.token", "telegram.api_url"].contains(&key) =>
-            {
-                let (now, then) = (&mut loaded.config.telegram, &old.config.telegram);
-                now.token.clone_from(&then.token);
-                now.api_url.clone_from(&then.api_url);
-                loaded.keep_row(key, old);
+    for (key, reload) in old.changes(&loaded) {
+        // The address goes with the token: another bot may live elsewhere.
+        let bound_to_bot = another_bot && ["telegram.token", "telegram.api_url"].contains(&&*key);
+        match reload {
+            Reload::Live(part) if !bound_to_bot => {
+                changed.push(key);
+                parts.push(part);
+            }
+            Reload::Live(_) => {
+                loaded.keep(&key, old);
                 needs_restart.push((key, ANOTHER_BOT));
             }
-            Some(Change::Live(_)) => changed.push(key),
-            Some(Change::Restart { why, keep }) => {
-                keep(&mut loaded.config, &old.config);
-                loaded.keep_row(key, old);
+            Reload::Restart(why) => {
+                loaded.keep(&key, old);
                 needs_restart.push((key, why));
             }
-            None => needs_restart.push((key, "it is read at the start only")),
         }
     }
-    let mut fresh = Fresh { loaded, changed, needs_restart, mind: None };
+    let mut fresh = Fresh { loaded, changed, parts, needs_restart, mind: None };
     // The files in the folder may have changed without any key.
     if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
         let knowledge = settings::knowledge(&fresh.loaded.config)?;

@@ -3,24 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use crate::commands::Rules;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProviderSection};
+use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{self, Provider, ProviderSettings};
-use crate::store::{Keep, Knowledge};
+use crate::provider::{Kind, Provider, ProviderSettings};
+use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
-pub(super) fn telegram(config: &Config) -> telegram::Settings {
+pub(super) fn telegram(config: &Config, redactor: &Redactor) -> telegram::Settings {
     telegram::Settings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
         poll_deadline: Duration::from_secs(config.telegram.poll_deadline_s),
         send_timeout: Duration::from_secs(config.telegram.send_timeout_s),
+        redactor: redactor.clone(),
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn rates(config: &Config) -> Option<Rates> {
     })
 }
 
-pub(super) fn answering(config: &Config) -> answer::Settings {
+pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::Settings {
     answer::Settings {
         system_prompt: config.answer.system_prompt.clone(),
         max_history_turns: config.answer.max_history_turns as usize,
@@ -68,6 +70,7 @@ pub(super) fn answering(config: &Config) -> answer::Settings {
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),
         timeout: Duration::from_secs(config.answer.timeout_s),
         log_prompts: config.log.prompts,
+        redactor: redactor.clone(),
     }
 }
 
@@ -79,22 +82,13 @@ pub(crate) fn provider(
     config: &Config,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let name = config.answer.provider.as_str();
-    let descriptor =
-        provider::find(name).with_context(|| format!("there is no provider {name}"))?;
-    let (api_key, base_url, model) = match config.answer.provider {
-        config::Provider::OpenAi => {
-            (&config.openai.api_key, &config.openai.base_url, &config.openai.model)
-        }
-        config::Provider::Anthropic => {
-            (&config.anthropic.api_key, &config.anthropic.base_url, &config.anthropic.model)
-        }
-        _ => (&None, &String::new(), &String::new()),
-    };
-    Ok((descriptor.build)(ProviderSettings {
-        api_key: api_key.as_ref().map(|s| SecretString::from(s.expose())),
-        base_url: base_url.clone(),
-        model: model.clone(),
+    let section = config.chosen();
+    let text = |field: fn(&ProviderSection) -> &String| section.map(field).cloned();
+    let key = section.and_then(|section| section.api_key.as_ref());
+    Ok((config.answer.provider.build)(ProviderSettings {
+        api_key: key.map(|key| SecretString::from(key.expose())),
+        base_url: text(|section| &section.base_url).unwrap_or_default(),
+        model: text(|section| &section.model).unwrap_or_default(),
         read_timeout: Duration::from_secs(
             config.answer.first_token_timeout_s.max(config.answer.timeout_s),
         ),
@@ -107,7 +101,7 @@ pub(crate) fn provider(
 /// # Errors
 /// When the folder cannot be read.
 pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let offline = config.answer.provider == config::Provider::Offline;
+    let offline = matches!(config.answer.provider.kind, Kind::Documents);
     let Some(dir) = &config.knowledge.dir else {
         let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
         return Ok(built_in.map(Arc::new));
@@ -125,13 +119,14 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     Ok(Some(Arc::new(knowledge)))
 }
 
-pub(super) fn watching(config: &Config) -> supervise::Settings {
+pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Settings {
     supervise::Settings {
         every: Duration::from_secs(config.watch.every_s),
         system_every: Duration::from_secs(config.watch.system_every_s),
         thresholds: thresholds(config),
         heartbeat: config.watch.heartbeat_path.clone(),
         environment: config.bot.environment.clone(),
+        redactor: redactor.clone(),
     }
 }
 
@@ -141,7 +136,7 @@ pub(super) fn stall(config: &Config) -> Duration {
 }
 
 /// When something is a finding.
-pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
+pub(crate) fn thresholds(config: &Config) -> supervise::Thresholds {
     const MIB: u64 = 1024 * 1024;
     let watch = &config.watch;
     supervise::Thresholds {
@@ -162,6 +157,5 @@ pub(super) fn thresholds(config: &Config) -> supervise::Thresholds {
         rss_stop_bytes: watch.rss_stop_mb * MIB,
         event: Duration::from_secs(watch.event_s),
         debounce: watch.patience,
-        ..supervise::Thresholds::default()
     }
 }

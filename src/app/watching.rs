@@ -42,7 +42,7 @@ impl Watching {
         endpoint: Option<Endpoint>,
         main: &Tasks,
     ) -> Self {
-        let settings = settings::watching(&reloader.loaded().config);
+        let settings = settings::watching(&reloader.loaded().config, reloader.redactor());
         vitals.set_stall(settings::stall(&reloader.loaded().config));
         let tasks = Tasks::new();
         let clean = Arc::new(AtomicBool::new(false));
@@ -134,7 +134,7 @@ async fn follow(
         if let Some(plate) = &plate {
             plate.follow(&loaded.config);
         }
-        report_hub.set_thresholds(settings::watching(&loaded.config).thresholds);
+        report_hub.set_thresholds(settings::thresholds(&loaded.config));
     }
 }
 

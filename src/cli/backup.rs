@@ -40,7 +40,7 @@ impl Place {
         let sources = doctor::sources(file);
         let Examined { loaded, problems } = Config::examine(&sources);
         // A configuration file that cannot be read may name another state file.
-        let file = sources.file.as_deref().map(shown).unwrap_or_default();
+        let file = sources.file().map(shown).unwrap_or_default();
         let unread = |key: &str| !file.is_empty() && key.starts_with(&file);
         let grave = |key: &str| key.starts_with("store") || unread(key);
         let grave: Vec<_> = problems.0.into_iter().filter(|p| grave(&p.key)).collect();
@@ -48,7 +48,7 @@ impl Place {
             return Err(Problems(grave).into());
         }
         let bot = loaded.config.telegram.token.bot_id().map(BotId);
-        let unit = endpoint::unit(sources.file.as_deref());
+        let unit = endpoint::unit(sources.file());
         Ok(Self { state: loaded.config.store.path, bot, unit })
     }
 }
@@ -132,7 +132,7 @@ pub(super) fn restore(
 /// Leaves an entry in the journal, where those of the daemon are: `journalctl -u` also shows what
 /// root says about a unit in this field (systemd.journal-fields(7)).
 fn note(unit: &str, from: &Path, kept: Option<&str>) {
-    logging::begin(Sink::JournalAlone, "info", Vec::new());
+    logging::begin(Sink::JournalAlone, "info", hygiene::Redactor::default());
     let aside = kept.map(|path| format!("; the old one was kept as {path}"));
     tracing::warn!(
         message_id = JournalEvent::StateRestored.id(),
@@ -184,7 +184,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
         .iter()
         .map(|b| {
             json!({
-                "bot_id": b.bot.0, "people": b.people, "exchanges": b.exchanges,
+                "bot_id": b.bot.0, "people": b.people, "exchanges": b.turns,
                 "waiting": b.waiting, "unsent": b.unsent,
                 "newest": b.newest_ms.and_then(time).map(|t| t.to_string()),
             })
@@ -216,6 +216,6 @@ fn of_bot(b: &BotContents) -> String {
     };
     format!(
         "people: {}, exchanges: {}, waiting: {}, unsent: {}; {newest}",
-        b.people, b.exchanges, b.waiting, b.unsent
+        b.people, b.turns, b.waiting, b.unsent
     )
 }

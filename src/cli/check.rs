@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use super::{doctor, exit, is_colourful, say};
 use crate::config::{Config, Examined, Problem, Problems, print_warnings};
+use crate::knowledge::Knowledge;
 use crate::model::failure::chain;
-use crate::store::Knowledge;
 
 const AS_USER: &str = "make it belong to the user that the bot runs as; if that is another user \
                        than you, check as that one";

@@ -87,7 +87,7 @@ async fn everything(
     if store {
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
-    let unit = super::endpoint::unit(sources.file.as_deref());
+    let unit = super::endpoint::unit(sources.file());
     let (telegram, provider, clock, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),

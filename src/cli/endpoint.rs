@@ -39,7 +39,7 @@ pub(super) struct Answer {
 /// sets are missing; its folders tell what they would be, or, before its first start, the unit.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = Sources::from_process(file);
-    let unit = unit(sources.file.as_deref());
+    let unit = unit(sources.file());
     let file = format!("{}.service", template(&unit).as_deref().unwrap_or(&unit));
     let is_installed = UNIT_FOLDERS.iter().any(|folder| Path::new(folder).join(&file).exists());
     for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::SecretString;
+use hygiene::Redactor;
 
 use super::exit;
 use super::hangup::Hangups;
@@ -23,7 +23,8 @@ use crate::systemd;
 /// names, for SIGHUP.
 pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
-    logging::begin(sink(config), config.log.level.as_str(), secrets(config));
+    let redactor = loaded.redactor();
+    logging::begin(sink(config), config.log.level.as_str(), redactor.clone());
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
     }
@@ -37,7 +38,7 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(live(loaded, file));
+    let outcome = runtime.block_on(live(loaded, redactor, file));
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
@@ -56,7 +57,7 @@ pub(super) fn refused(e: &anyhow::Error) {
     let Some(problems) = e.downcast_ref::<Problems>().filter(|_| logging::is_in_journal()) else {
         return;
     };
-    logging::begin(Sink::JournalAlone, "info", Vec::new());
+    logging::begin(Sink::JournalAlone, "info", Redactor::default());
     tracing::error!(
         message_id = JournalEvent::ConfigRefused.id(),
         "the configuration is refused: {}",
@@ -70,13 +71,17 @@ const OPENING: Duration = Duration::from_secs(300);
 /// By how much the stop is extended while it goes on.
 const EXTENSION: Duration = Duration::from_secs(20);
 
-async fn live(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+async fn live(
+    loaded: &Loaded,
+    redactor: Redactor,
+    file: Option<PathBuf>,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
     // A large file is checked, and one of an older version brought up to date.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
-    let prepared = Prepared::open(loaded, tuning())?;
+    let prepared = Prepared::open(loaded, redactor, tuning())?;
     let hangups = Arc::new(Hangups::new(prepared.reloader(), file));
     tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
     let starting = prepared.start(tasks.clone());
@@ -189,10 +194,6 @@ fn sink(config: &Config) -> Sink {
         Format::Journal => Sink::Journal,
         Format::Text => Sink::Text,
     }
-}
-
-fn secrets(config: &Config) -> Vec<SecretString> {
-    config.secrets().map(|s| SecretString::from(s.expose())).collect()
 }
 
 /// Tests shorten the reconciler's patience; everybody else keeps the default.

@@ -16,11 +16,12 @@ mod instance;
 mod provider;
 mod service;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
 use secrecy::SecretString;
 
 use self::answers::SetupArgs;
@@ -28,8 +29,9 @@ use self::ask::Person;
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
 use super::{Stop, endpoint, exit, say, style};
-use crate::config::{Config, Problems, Secret, Sources};
+use crate::config::{Config, Key, Problems, Secret, Sources, keys};
 use crate::model::failure::chain;
+use crate::provider::services;
 use crate::telegram::{Client, Identity, Settings};
 
 pub(super) use self::answers::SetupArgs as Args;
@@ -58,9 +60,9 @@ impl Target {
         };
         let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
         let mut sources = Sources::from_process(file);
-        let config = sources.file.clone().unwrap_or_else(|| config.into());
+        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
         if matches!(config.try_exists(), Ok(false)) {
-            sources.file = None;
+            sources.files.clear();
         }
         for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
             let folder = format!("{top}/{unit}");
@@ -79,9 +81,8 @@ impl Target {
     }
 
     /// The credentials of the bot itself.
-    fn own(&self) -> [Name; 4] {
-        let own = ["telegram-token", "openai-api-key", "anthropic-api-key", "admin-token"];
-        own.map(|id| self.name(id))
+    fn own(&self) -> Vec<Name> {
+        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
     }
 }
 
@@ -91,7 +92,7 @@ struct Plan {
     /// Secrets to keep.
     secrets: Vec<(Name, Secret)>,
     /// Keys for the bot's configuration.
-    keys: Vec<(&'static str, String)>,
+    keys: Vec<(String, String)>,
     /// A channel for the checker's.
     channel: Option<String>,
 }
@@ -131,12 +132,16 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
 /// Whether the configuration is good, apart from what setup is for. With a bad one, a default would
 /// stand in, and the token would go to another server than somebody wrote.
 fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
-    const SECRETS: [&str; 3] = ["telegram.token", "openai.api_key", "anthropic.api_key"];
+    let of_a_provider = |key: &str, name: &str| {
+        services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
+    };
     let mut problems = Config::examine(&target.sources).problems;
     problems.0.retain(|problem| match problem.key.as_str() {
         // Missing or wrong, unless the file holds it, where it must not be.
-        key if SECRETS.contains(&key) => problem.message.contains("in the configuration file"),
-        "openai.model" | "anthropic.model" => args.model.is_none(),
+        key if key == "telegram.token" || of_a_provider(key, ".api_key") => {
+            problem.message.contains("in the configuration file")
+        }
+        key if of_a_provider(key, ".model") => args.model.is_none(),
         _ => true,
     });
     if problems.0.is_empty() { Ok(()) } else { Err(problems) }
@@ -231,6 +236,7 @@ fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: Redactor::new([token.expose()]),
     };
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }

@@ -88,6 +88,8 @@ pub struct CommandRequest<'a> {
     pub seq: InboxSeq,
     /// Where it was written.
     pub chat: ChatId,
+    /// The topic it was written in; 0 outside topics.
+    pub topic: i64,
     /// What kind of chat that is.
     pub place: Place,
     /// Who wrote it.

@@ -6,6 +6,7 @@ use super::dispatch::nearest;
 use super::table::{Command, Who, find, table};
 use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
+use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -89,7 +90,8 @@ pub(super) async fn new(
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
-    Ok(asked.say(text).with(Effect::StartAfresh(asked.chat)))
+    let conversation = ConversationId { chat: asked.chat, topic: asked.topic };
+    Ok(asked.say(text).with(Effect::StartAfresh(conversation)))
 }
 
 pub(super) async fn cancel(

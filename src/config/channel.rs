@@ -1,7 +1,7 @@
 //! Channels in the text of `check-heartbeat.toml`: found, added, and taken out for a test.
 //!
-//! Invariant: what comes out says the same as what went in, and the new channel besides; else
-//! somebody is told what to write, and nothing comes out.
+//! Invariant: what comes out says the same as what went in, plus the new channel; else
+//! the error says what to write by hand, and nothing comes out.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use super::problem::{Problem, Problems};
 
 const KEY: &str = "channel";
 
-/// The text with this channel, the text of a `[[channel]]`. `file` is what somebody is told.
+/// The text with this channel, the text of a `[[channel]]`. `file` is named in errors.
 ///
 /// # Errors
-/// When somebody has to write it by hand, with what to write.
+/// When it has to be written by hand, with what to write.
 pub fn with_channel(file: &Path, text: &str, channel: &str) -> Result<String, Problems> {
     let mut table = parsed(file, text)?;
     let wanted = only(channel);
@@ -60,7 +60,7 @@ fn problem(file: &Path, why: &str, hint: String) -> Problems {
 fn parsed(file: &Path, text: &str) -> Result<Table, Problems> {
     text.parse().map_err(|e: toml::de::Error| {
         let line = line(text, e.span().map_or(0, |span| span.start));
-        let hint = "mend it first: nothing of it counts, and nobody is told of anything";
+        let hint = "fix it first: until then none of it is used, and no alert is sent";
         problem(file, &format!("cannot read line {line} as TOML"), hint.to_owned())
     })
 }
@@ -85,7 +85,7 @@ fn holds(there: &Table, wanted: &Table) -> bool {
     !wanted.is_empty() && wanted.iter().all(|(key, value)| there.get(key) == Some(value))
 }
 
-/// Somebody has decided otherwise: which lines that would be.
+/// Another channel of this type is there already: which lines would change.
 fn taken(file: &Path, text: &str, (at, there): (usize, &Table), wanted: &Table) -> Problems {
     let kind = wanted.get("type").and_then(Value::as_str).unwrap_or_default();
     let lines: Vec<String> = wanted

@@ -2,18 +2,19 @@
 //! in the environment. Never in the configuration file, and never in the arguments.
 //!
 //! Invariant: a problem names the credential or the variable and nothing else. Not even the path
-//! of a file, because somebody may have put the secret itself where its file name belongs.
+//! of a file, because someone may have put the secret itself where its file name belongs.
 
 use std::path::Path;
 
 use super::disk;
 use super::key::Key;
+use super::kind::from_text;
 use super::problem::Problems;
 use super::source::{Origin, Sources};
-use super::value::{Value, from_text};
+use super::value::Value;
 
 /// Before the name of a credential in the machine's store, which all services share. The packaged
-/// unit passes it without; who looks into the store itself finds it with.
+/// unit passes it without; in the store itself it has it.
 pub const STORED: &str = "katana-bot.";
 
 /// Largest file that is read for a secret, in bytes.
@@ -40,7 +41,7 @@ pub(super) fn find(
             // A credential that was not passed is simply not there.
             if !matches!(path.try_exists(), Ok(false)) {
                 let origin = Origin::Credential(name.to_owned());
-                return settle(key, disk::read(&path, SECRET_BYTES), origin, problems);
+                return checked(key, disk::read(&path, SECRET_BYTES), origin, problems);
             }
         }
     }
@@ -60,18 +61,18 @@ pub(super) fn find_in(
         let file_variable = format!("{variable}_FILE");
         if let Some(path) = sources.variable(&file_variable) {
             let origin = Origin::SecretFile(file_variable);
-            return settle(key, disk::read(Path::new(path), SECRET_BYTES), origin, problems);
+            return checked(key, disk::read(Path::new(path), SECRET_BYTES), origin, problems);
         }
     }
     for variable in variables {
         if let Some(text) = sources.variable(variable) {
-            return settle(key, Ok(text.to_owned()), Origin::Env(variable.to_owned()), problems);
+            return checked(key, Ok(text.to_owned()), Origin::Env(variable.to_owned()), problems);
         }
     }
     None
 }
 
-fn settle(
+fn checked(
     key: &Key,
     text: Result<String, String>,
     origin: Origin,
@@ -88,7 +89,7 @@ fn settle(
                 Origin::Credential(_) => "give the credential the secret on one line",
                 _ => "give the variable the secret alone, on one line, without quotes",
             };
-            problems.push(key.path, format!("the {origin} {why}"), hint);
+            problems.push(key.path(), format!("the {origin} {why}"), hint);
             None
         }
     }

@@ -1,11 +1,12 @@
 //! Setting keys in the text of a configuration file, leaving everything else in it as it is.
 //!
-//! Invariant: what comes out says the same as what went in, and the wanted keys besides; else there
+//! Invariant: what comes out says the same as what went in, plus the wanted keys; else there
 //! is a problem, and nothing comes out.
 
-use super::key::{Key, find};
+use super::key::Key;
+use super::kind::from_text;
 use super::problem::{Problem, Problems};
-use super::value::from_text;
+use super::sections::find;
 
 /// The text with these keys set, each a path such as `answer.provider` with its value as the
 /// environment would have it. A key that the text sets to something else is a problem.
@@ -58,7 +59,7 @@ fn put(
     let line = format!("{} = {value}", key.name());
     let parsed = format!("v = {value}").parse::<toml::Table>().ok();
     let Some(new) = parsed.and_then(|mut t| t.remove("v")) else {
-        return Err(Problem::new(key.path, "it cannot be written to the file", ""));
+        return Err(Problem::new(key.path(), "it cannot be written to the file", ""));
     };
     let section = table
         .entry(key.section())
@@ -68,7 +69,7 @@ fn put(
         Some(old) if old == new => return Ok(()),
         Some(_) => {
             let hint = format!("write it there: [{}] {line}", key.section());
-            return Err(Problem::new(key.path, "the file sets it to something else", hint));
+            return Err(Problem::new(key.path(), "the file sets it to something else", hint));
         }
         None => {}
     }

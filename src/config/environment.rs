@@ -1,11 +1,14 @@
-//! The environment: `KATANA_<SECTION>_<KEY>` for every key, and well-known names besides.
+//! The environment: `KATANA_<SECTION>_<KEY>` for every key, and well-known names.
 
-use super::key::{Key, keys, nearest};
+use super::key::Key;
+use super::kind::{expected, from_text};
+use super::nearest::nearest;
 use super::problem::Problems;
 use super::source::{FILE_VARIABLE, Origin, Sources};
-use super::value::{Value, expected, from_text};
+use super::table;
+use super::value::Value;
 
-/// Variables that begin with `KATANA_` and are no key: for the command line, tests and benchmarks.
+/// Variables that begin with `KATANA_` and are not keys: for the command line, tests and benchmarks.
 const OTHERS: &[&str] = &[FILE_VARIABLE, "KATANA_CRASH_KILLS"];
 
 /// Beginnings of such variables.
@@ -37,16 +40,22 @@ pub(super) fn find_in(
         Ok(value) => Some((value, origin)),
         Err(why) => {
             let hint = format!("write {}", expected(key.kind));
-            problems.push(key.path, format!("the value {why} ({origin})"), hint);
+            problems.push(key.path(), format!("the value {why} ({origin})"), hint);
             None
         }
     }
 }
 
-/// Refuses `KATANA_` variables that mean nothing: a slip there would otherwise go unseen.
-pub(super) fn refuse_unknown(sources: &Sources, problems: &mut Problems) {
-    let mut known: Vec<String> = keys().iter().map(Key::variable).collect();
-    let secrets = keys().iter().filter(|key| key.credential().is_some());
+/// Refuses `KATANA_` variables that mean nothing: a slip there would otherwise go unseen. `declared`
+/// has the tables that users name, `keys` those that they did name instead.
+pub(super) fn refuse_unknown(
+    declared: &[Key],
+    keys: &[Key],
+    sources: &Sources,
+    problems: &mut Problems,
+) {
+    let mut known: Vec<String> = keys.iter().map(Key::variable).collect();
+    let secrets = keys.iter().filter(|key| key.is_secret());
     known.extend(secrets.map(|key| format!("{}_FILE", key.variable())));
     for name in sources.env.keys().filter(|name| name.starts_with("KATANA_")) {
         let other = OTHERS.contains(&name.as_str())
@@ -54,10 +63,11 @@ pub(super) fn refuse_unknown(sources: &Sources, problems: &mut Problems) {
         if other || known.contains(name) || sources.variable(name).is_none() {
             continue;
         }
-        let hint = match nearest(name, known.iter().map(String::as_str)) {
+        let like = table::variables_like(declared, name);
+        let hint = match nearest(name, known.iter().chain(&like).map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
             None => "unset it; katana-bot.toml(5) names all variables".to_owned(),
         };
-        problems.push(name, "no such environment variable", hint);
+        problems.push(name, "there is no such environment variable", hint);
     }
 }

@@ -1,57 +1,110 @@
-//! The configuration file: TOML, read key by key so that every mistake is told at once.
+//! The configuration files: TOML, read key by key so that every mistake is reported at once.
 //!
-//! Invariant: nothing of the file's text is repeated, not even in a syntax error: the broken line
+//! Invariant: nothing of a file's text is repeated, not even in a syntax error: the broken line
 //! may hold a secret.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Kind, find, keys, nearest, nearest_path};
+use super::key::{Key, find_in, nearest_key};
+use super::kind::{expected, from_toml};
+use super::nearest::nearest;
 use super::problem::Problems;
 use super::source::Origin;
-use super::value::{Value, expected, from_toml};
+use super::table::{self, EXPECTED};
+use super::value::Value;
 use super::{credential, disk};
 
 /// Largest file that is read, in bytes; a full configuration has fewer than twenty thousand.
 const FILE_BYTES: u64 = 1024 * 1024;
 
-/// What the file sets, by key.
-pub(super) type Settings = BTreeMap<&'static str, (Value, Origin)>;
+/// What the files set, by the path of the key.
+pub(super) type Settings = BTreeMap<String, (Value, Origin)>;
 
-/// Reads the file and checks each value by itself.
-pub(super) fn read(path: &Path, problems: &mut Problems) -> Settings {
-    let shown = path.display().to_string();
-    let text = match disk::read(path, FILE_BYTES) {
-        Ok(text) => text,
-        Err(why) => {
-            problems.push(
-                shown,
+/// The text of one file.
+pub(super) struct Text {
+    path: PathBuf,
+    text: String,
+}
+
+/// One file as TOML.
+pub(super) struct Parsed<'a> {
+    from: &'a Text,
+    table: Spanned<DeTable<'a>>,
+}
+
+/// Reads the files, in their order.
+pub(super) fn open(paths: &[PathBuf], problems: &mut Problems) -> Vec<Text> {
+    let mut texts = Vec::new();
+    for path in paths {
+        match disk::read(path, FILE_BYTES) {
+            Ok(text) => texts.push(Text { path: path.clone(), text }),
+            Err(why) => problems.push(
+                path.display().to_string(),
                 format!("the configuration file {why}"),
                 "name a readable file with --config or KATANA_CONFIG, or leave both out",
-            );
-            return Settings::new();
+            ),
         }
-    };
-    match DeTable::parse(&text) {
-        Ok(table) => {
-            let mut walk = Walk { path, text: &text, problems, settings: Settings::new() };
-            walk.top(table.get_ref());
-            walk.settings
+    }
+    texts
+}
+
+impl Text {
+    /// The file as TOML; a mistake is named by its place alone.
+    pub fn parsed(&self, problems: &mut Problems) -> Option<Parsed<'_>> {
+        let error = match DeTable::parse(&self.text) {
+            Ok(table) => return Some(Parsed { from: self, table }),
+            Err(error) => error,
+        };
+        let (line, column) = place(&self.text, error.span().map_or(0, |span| span.start));
+        problems.push(
+            format!("{}:{line}:{column}", self.path.display()),
+            "cannot read this line as TOML",
+            "look there for a missing quote, bracket or equals sign, or a key set twice; \
+             texts stand in \"quotes\"",
+        );
+        None
+    }
+}
+
+impl Parsed<'_> {
+    /// The names that this file gives to the tables that users name.
+    pub fn names(&self, keys: &[Key]) -> BTreeSet<(&'static str, String)> {
+        let mut names = BTreeSet::new();
+        for table in table::tables(keys) {
+            let parents = table.split('.').take_while(|part| *part != super::key::NAME);
+            let mut inner = Some(self.table.get_ref());
+            for part in parents {
+                inner = inner.and_then(|inner| match inner.get(part)?.get_ref() {
+                    DeValue::Table(inner) => Some(inner),
+                    _ => None,
+                });
+            }
+            for (name, value) in inner.into_iter().flatten() {
+                let name = name.get_ref().to_string();
+                if matches!(value.get_ref(), DeValue::Table(_)) && table::fits(keys, table, &name) {
+                    names.insert((table, name));
+                }
+            }
         }
-        Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            let (line, column) = place(&text, at);
-            problems.push(
-                format!("{shown}:{line}:{column}"),
-                "cannot read this line as TOML",
-                "look there for a missing quote, bracket or equals sign, or a key set twice; \
-                 texts stand in \"quotes\"",
-            );
-            Settings::new()
-        }
+        names
+    }
+
+    /// Checks each value by itself and adds it, in place of what is there. `declared` has the tables
+    /// that users name, `keys` those that they did name instead.
+    pub fn read(
+        &self,
+        declared: &[Key],
+        keys: &[Key],
+        settings: &mut Settings,
+        problems: &mut Problems,
+    ) {
+        let Text { path, text } = self.from;
+        let mut walk = Walk { path, text, declared, keys, problems, settings };
+        walk.sections("", self.table.get_ref());
     }
 }
 
@@ -66,46 +119,49 @@ fn place(text: &str, at: usize) -> (usize, usize) {
 struct Walk<'a> {
     path: &'a Path,
     text: &'a str,
+    declared: &'a [Key],
+    keys: &'a [Key],
     problems: &'a mut Problems,
-    settings: Settings,
+    settings: &'a mut Settings,
 }
 
 impl Walk<'_> {
-    fn top(&mut self, table: &DeTable<'_>) {
+    /// The tables in the one at `outer`, which is empty or ends with a dot.
+    fn sections(&mut self, outer: &str, table: &DeTable<'_>) {
         for (name, value) in table {
-            let section = name.get_ref().as_ref();
-            let known = keys().iter().any(|key| key.section() == section);
-            match value.get_ref() {
-                DeValue::Table(inner) if known => {
-                    for (name, value) in inner {
-                        self.key(
-                            &format!("{section}.{}", name.get_ref()),
-                            name.span().start,
-                            value,
-                        );
-                    }
+            let (path, at) = (format!("{outer}{}", name.get_ref()), name.span().start);
+            let inside = format!("{path}.");
+            let DeValue::Table(inner) = value.get_ref() else {
+                self.unknown(&path, at);
+                continue;
+            };
+            if self.keys.iter().any(|key| key.section() == path) {
+                for (name, value) in inner {
+                    self.key(&format!("{inside}{}", name.get_ref()), name.span().start, value);
                 }
-                DeValue::Table(_) => self.unknown_section(section, name.span().start),
-                _ => self.unknown(section, name.span().start),
+            } else if self.declared.iter().any(|key| key.section().starts_with(&inside)) {
+                self.sections(&inside, inner);
+            } else {
+                self.unknown_section(outer, &path, at);
             }
         }
     }
 
     fn key(&mut self, path: &str, at: usize, value: &Spanned<DeValue<'_>>) {
-        let Some(key) = find(path) else { return self.unknown(path, at) };
+        let Some(key) = find_in(self.keys, path) else { return self.unknown(path, at) };
         let origin = self.origin(value.span().start);
-        if matches!(key.kind, Kind::Secret(_)) {
+        if key.is_secret() {
             let message = format!("a secret in the configuration file ({origin})");
-            self.problems.push(key.path, message, remove_and(&credential::places(key)));
+            self.problems.push(path, message, remove_and(&credential::places(key)));
             return;
         }
         match from_toml(key.kind, value.get_ref()) {
             Ok(value) => {
-                self.settings.insert(key.path, (value, origin));
+                self.settings.insert(path.to_owned(), (value, origin));
             }
             Err(why) => {
                 let hint = format!("write {}", expected(key.kind));
-                self.problems.push(key.path, format!("the value {why} ({origin})"), hint);
+                self.problems.push(path, format!("the value {why} ({origin})"), hint);
             }
         }
     }
@@ -114,38 +170,36 @@ impl Walk<'_> {
         Origin::File { path: self.path.to_owned(), line: place(self.text, at).0 }
     }
 
-    fn unknown_section(&mut self, section: &str, at: usize) {
+    fn unknown_section(&mut self, outer: &str, path: &str, at: usize) {
         let origin = self.origin(at);
-        let hint = match nearest(section, keys().iter().map(|key| key.section())) {
+        if !outer.is_empty() {
+            let parent = outer.trim_end_matches('.');
+            let message = format!("the name of a table is not valid ({origin})");
+            self.problems.push(parent, message, format!("write {EXPECTED}"));
+            return;
+        }
+        let mut all: Vec<&str> = self.declared.iter().map(|key| key.section()).collect();
+        all.dedup();
+        let hint = match nearest(path, all.iter().copied()) {
             Some(near) => format!("did you mean [{near}]?"),
-            None => {
-                let mut all: Vec<&str> = keys().iter().map(|key| key.section()).collect();
-                all.dedup();
-                format!("the sections are {}", all.join(", "))
-            }
+            None => format!("the sections are {}", all.join(", ")),
         };
-        self.problems.push(show(section), format!("no such section ({origin})"), hint);
+        self.problems.push(show(path), format!("there is no such section ({origin})"), hint);
     }
 
     fn unknown(&mut self, path: &str, at: usize) {
         let origin = self.origin(at);
-        let near = nearest_path(path).and_then(find);
-        let (message, hint) = match near {
-            Some(key) if key.credential().is_some() => {
-                (format!("no such key ({origin})"), remove_and(&credential::places(key)))
+        let message = format!("there is no such key ({origin})");
+        let (message, hint) = match nearest_key(self.keys, path) {
+            Some(key) if key.is_secret() => (message, remove_and(&credential::places(key))),
+            Some(key) => {
+                (message, format!("did you mean {} in section [{}]?", key.name(), key.section()))
             }
-            Some(key) => (
-                format!("no such key ({origin})"),
-                format!("did you mean {} in section [{}]?", key.name(), key.section()),
-            ),
             None if looks_secret(path) => (
-                format!("no such key, and it looks like a secret ({origin})"),
+                format!("there is no such key, and it looks like a secret ({origin})"),
                 remove_and("use a systemd credential, a *_FILE variable or the environment"),
             ),
-            None => (
-                format!("no such key ({origin})"),
-                "see katana-bot.toml(5) for all keys, or remove the line".to_owned(),
-            ),
+            None => (message, "see katana-bot.toml(5) for all keys, or remove the line".to_owned()),
         };
         self.problems.push(show(path), message, hint);
     }
@@ -160,7 +214,7 @@ fn looks_secret(path: &str) -> bool {
     ["token", "key", "secret", "password", "passwd"].iter().any(|word| lower.contains(word))
 }
 
-/// The key as a problem may show it. Ours have small letters only; whatever else stands there
+/// The key as a problem may show it. Ours have small letters only; anything else
 /// might be a pasted secret, and its line is named anyway.
 fn show(path: &str) -> String {
     let plain = path.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.');

@@ -1,9 +1,10 @@
-//! The reference of all keys, written from the table: `docs/configuration.md` and the packaged
-//! file hold these texts, and `tests/docs.rs` compares them.
+//! The reference of all keys, written from their declarations: `docs/configuration.md`, the
+//! packaged file and the page on reloads hold these texts, and `tests/docs.rs` compares them.
 
 use super::credential;
-use super::key::{Key, Kind, keys};
-use super::value::{expected, from_text};
+use super::key::{Key, Reload};
+use super::kind::{expected, from_text};
+use super::sections::{ANOTHER_BOT, keys};
 
 /// Width of the comments in the packaged file.
 const WIDTH: usize = 96;
@@ -15,10 +16,10 @@ const HEADER: &str = "\
 #
 # Every key can also be set in the environment, which wins: KATANA_<SECTION>_<KEY>.
 # Secrets are never read from this file; its readers need not be trusted.
-# katana-bot.toml(5) says more, and when to change what.
+# katana-bot.toml(5) says more, and when to change each.
 #
-#   katana-bot check-config    tells everything that is wrong with it
-#   katana-bot print-config    shows what counts, and where it came from
+#   katana-bot check-config    reports everything that is wrong with it
+#   katana-bot print-config    shows each value that counts, and where it came from
 ";
 
 /// The chapters of `docs/configuration.md` on each section and key, as Markdown.
@@ -36,17 +37,15 @@ pub fn markdown() -> String {
 }
 
 fn entry(key: &Key) -> String {
-    let mut text = format!("#### `{}`\n\n{}\n\n", key.path, key.doc);
-    match (key.kind, key.default_toml()) {
-        (Kind::Secret(name), _) => {
+    let mut text = format!("#### `{}`\n\n{}\n\n", key.path(), key.doc);
+    match (key.credential(), key.default_toml().as_str()) {
+        (Some(name), _) => {
             text.push_str(&format!("* Secret; its systemd credential is `{name}`.\n"));
         }
-        (kind, default) => {
-            let default = match default.as_str() {
-                "" => String::new(),
-                default => format!("Default: {}. ", code(default)),
-            };
-            text.push_str(&format!("* {default}Takes {}.\n", expected(kind)));
+        (None, "") => text.push_str(&format!("* Takes {}.\n", expected(key.kind))),
+        (None, default) => {
+            let (default, takes) = (code(default), expected(key.kind));
+            text.push_str(&format!("* Default: {default}. Takes {takes}.\n"));
         }
     }
     let mut names: Vec<String> = key.variables().collect();
@@ -71,6 +70,18 @@ fn entry(key: &Key) -> String {
 
 fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+/// The keys that need a restart, and why, as a table in Markdown.
+pub fn restart_markdown() -> String {
+    let mut text = String::from("| key | why it needs a restart |\n|---|---|\n");
+    for key in keys() {
+        if let Reload::Restart(why) = key.reload {
+            text.push_str(&format!("| `{}` | {why} |\n", key.path()));
+        }
+    }
+    text.push_str(&format!("| `telegram.token` of another bot | {ANOTHER_BOT} |\n"));
+    text
 }
 
 /// The packaged configuration file: every key, as a comment with its default.
@@ -143,7 +154,7 @@ mod tests {
         let mut sources = Sources::from_env(env);
         let defaults = Config::load(&sources).expect("valid").config;
         std::fs::write(&path, &uncommented).expect("written");
-        sources.file = Some(path);
+        sources.files = vec![path];
         let mut config = Config::load(&sources).expect("valid").config;
         // These have no default but an example.
         config.store.path = defaults.store.path.clone();
@@ -156,10 +167,10 @@ mod tests {
     fn every_key_is_in_both() {
         let (markdown, template) = (markdown(), template());
         for key in keys() {
-            assert!(markdown.contains(&format!("#### `{}`", key.path)), "{}", key.path);
+            assert!(markdown.contains(&format!("#### `{}`", key.path())), "{}", key.path());
             let secret = format!("## {}: a secret", key.name());
             let setting = format!("\n# {} = ", key.name());
-            assert!(template.contains(&secret) || template.contains(&setting), "{}", key.path);
+            assert!(template.contains(&secret) || template.contains(&setting), "{}", key.path());
         }
     }
 }

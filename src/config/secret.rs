@@ -1,7 +1,7 @@
 //! A secret that cannot be printed by accident: tokens and API keys.
 //!
 //! Invariant: no implementation of `Debug` or `Display` shows any part of the text, and there is
-//! no `Serialize`. Whoever needs the text says so with [`Secret::expose`].
+//! no `Serialize`. What needs the text says so with [`Secret::expose`].
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl Secret {
     }
 
     /// A bot token as logs may show it, such as `123…:…XYZ`: enough to tell two bots apart. Three
-    /// characters at either end, fewer when the token is short; `***` when it is no token.
+    /// characters at either end, fewer when the token is short; `***` when it is not a token.
     pub fn masked_token(&self) -> String {
         if !self.is_token() {
             return "***".to_owned();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The file that is read when nobody names another one.
+/// The file that is read when no other one is named.
 pub const DEFAULT_FILE: &str = "/etc/katana-bot/katana-bot.toml";
 
 /// Names the file when the command line does not.
@@ -14,8 +14,8 @@ pub const FILE_VARIABLE: &str = "KATANA_CONFIG";
 /// the environment of their process.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// The configuration file; when given, it must exist.
-    pub file: Option<PathBuf>,
+    /// The configuration files; each must exist, and a later one wins over those before it.
+    pub files: Vec<PathBuf>,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// systemd's `$CREDENTIALS_DIRECTORY` (systemd.exec(5), "Credentials").
@@ -36,7 +36,7 @@ impl Sources {
             (!absent).then(|| PathBuf::from(DEFAULT_FILE))
         };
         Self {
-            file: explicit.or_else(|| path(FILE_VARIABLE)).or_else(default),
+            files: explicit.or_else(|| path(FILE_VARIABLE)).or_else(default).into_iter().collect(),
             credentials_dir: path("CREDENTIALS_DIRECTORY"),
             env,
         }
@@ -50,6 +50,11 @@ impl Sources {
         Self { env, ..Self::default() }
     }
 
+    /// The file that people know this configuration by, if it has one: the first.
+    pub fn file(&self) -> Option<&Path> {
+        self.files.first().map(PathBuf::as_path)
+    }
+
     /// A variable that is set to more than blanks.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
@@ -60,7 +65,7 @@ impl fmt::Debug for Sources {
     /// Names of variables only: any value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sources")
-            .field("file", &self.file)
+            .field("files", &self.files)
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("credentials_dir", &self.credentials_dir)
             .finish()
@@ -70,9 +75,9 @@ impl fmt::Debug for Sources {
 /// Where the value of one key came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// It is not set.
     Default,
-    /// A line of the configuration file, counted from 1.
+    /// A line of a configuration file, counted from 1.
     File {
         /// The file.
         path: PathBuf,

@@ -1,19 +1,10 @@
-//! What a key was set to: read from a text (environment, defaults) or from TOML, and checked
-//! against the bounds of its [`Kind`].
-//!
-//! Invariant: a refusal repeats numbers only, never a text, for a text may be a misplaced secret.
+//! What a key was set to, checked, and how a field takes it.
 
-use toml::de::DeValue;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use super::key::{Kind, nearest};
+use super::listen;
 use super::secret::Secret;
-use super::{url, web};
-
-/// Longest value of one line, in characters: model names and paths are far shorter.
-const WORD_CHARS: usize = 1000;
-
-/// Longest value of several lines, in characters; a system prompt is sent with every question.
-const PROSE_CHARS: usize = 32_000;
 
 /// A checked value.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +35,14 @@ impl Value {
             }
         }
     }
+
+    /// A text; empty when unset.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
 }
 
 /// A basic string on one line (TOML 1.0, "String").
@@ -64,237 +63,91 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// What is right for this kind, to follow "write".
-pub(super) fn expected(kind: Kind) -> String {
-    match kind {
-        Kind::Word => "one line of visible text".to_owned(),
-        Kind::Prose => format!("a text of at most {PROSE_CHARS} characters"),
-        Kind::Choice(words) => format!("one of {}", words.join(", ")),
-        Kind::Flag => "true or false".to_owned(),
-        Kind::Whole(low, high) => format!("a whole number from {low} to {high}"),
-        Kind::Number(low, high) => format!("a number from {low} to {high}"),
-        Kind::Ids { groups: false } => {
-            "user ids, which are whole numbers above zero: [1, 2] in the file, 1,2 in the \
-             environment"
-                .to_owned()
+/// The type of a field. A rule (`rule.rs`) gives a key values of the field's type only, so each
+/// conversion has one kind of value to take; the empty one stands in for a value that is missing,
+/// which is a problem of its own.
+pub(super) trait FromValue {
+    fn from_value(value: &Value) -> Self;
+}
+
+/// Implements [`FromValue`] for types that one kind of value holds.
+macro_rules! from_value {
+    ($($ty:ty: $pattern:pat => $taken:expr, else $missing:expr;)+) => {$(
+        impl FromValue for $ty {
+            fn from_value(value: &Value) -> Self {
+                match value {
+                    $pattern => $taken,
+                    _ => $missing,
+                }
+            }
         }
-        Kind::Ids { groups: true } => {
-            "chat ids, which are whole numbers and below zero for groups: [-1, 2] in the file, \
-             -1,2 in the environment"
-                .to_owned()
+    )+};
+}
+
+from_value! {
+    bool: Value::Flag(flag) => *flag, else false;
+    u64: Value::Whole(n) => *n, else 0;
+    u32: Value::Whole(n) => u32::try_from(*n).expect("a count is bounded"), else 0;
+    f64: Value::Number(n) => *n, else 0.0;
+    Vec<i64>: Value::Ids(ids) => ids.clone(), else Vec::new();
+    String: Value::Text(text) => text.clone(), else String::new();
+    PathBuf: Value::Text(text) => PathBuf::from(text), else PathBuf::new();
+    Option<PathBuf>: Value::Text(text) => Some(PathBuf::from(text)), else None;
+    Option<SocketAddr>: Value::Text(text) => listen::address(text).unwrap_or_default(), else None;
+    Option<Secret>: Value::Secret(secret) => Some(secret.clone()), else None;
+    Secret: Value::Secret(secret) => secret.clone(), else Secret::new("");
+}
+
+/// One of a few words.
+pub(super) trait Choice: FromValue {
+    /// All words, in the order in which people read them.
+    const WORDS: &'static [&'static str];
+    /// The word.
+    fn word(self) -> &'static str;
+}
+
+/// Declares an enum whose variants are the words of a key. A variant with several words is written
+/// as the first and read as any of them.
+macro_rules! choice {
+    (
+        $(#[$about:meta])*
+        pub enum $Choice:ident {
+            $( $(#[$doc:meta])+ $Variant:ident = $word:literal $(| $other:literal)*, )+
         }
-        Kind::Path => "the path of a file or folder".to_owned(),
-        Kind::Url => "an address such as https://host or http://127.0.0.1:8080/path".to_owned(),
-        Kind::Listen => "an address with a port such as 127.0.0.1:8080, or off".to_owned(),
-        Kind::Secret(_) => "a secret on one line".to_owned(),
-    }
-}
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $Choice { $( $(#[$doc])+ $Variant, )+ }
 
-/// Reads a text from the environment or from the table of defaults. The error continues a
-/// sentence about the value.
-pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
-    let trimmed = text.trim();
-    match kind {
-        Kind::Prose => prose(text),
-        Kind::Word => word(trimmed).map(Value::Text),
-        Kind::Choice(words) => choice(words, trimmed),
-        Kind::Flag => flag(trimmed),
-        // Other programs write seconds with a fraction of zero, such as HTTP_TIMEOUT=60.0.
-        Kind::Whole(low, high) => match trimmed.strip_suffix(".0").unwrap_or(trimmed).parse() {
-            Ok(n) => whole(n, low, high),
-            Err(_) => Err("is not a whole number".to_owned()),
-        },
-        Kind::Number(low, high) => match trimmed.parse() {
-            Ok(n) => number(n, low, high),
-            Err(_) => Err("is not a number".to_owned()),
-        },
-        Kind::Ids { groups } => {
-            let parts = trimmed.split([',', ' ']).filter(|part| !part.is_empty());
-            ids(parts.map(|part| part.parse().ok()), groups)
+        impl $Choice {
+            /// The word in the configuration.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$Variant => $word, )+ }
+            }
         }
-        Kind::Path => path(trimmed),
-        Kind::Url => url::parse(trimmed).map(|url| Value::Text(url.text)).map_err(str::to_owned),
-        Kind::Listen => match web::address(trimmed)? {
-            Some(address) => Ok(Value::Text(address.to_string())),
-            None => Ok(Value::Text(web::OFF.to_owned())),
-        },
-        Kind::Secret(_) => secret(trimmed),
-    }
-}
 
-/// Reads a value of the file. The error continues a sentence about the value.
-pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
-    let wrong = || format!("has the wrong type, {}", value.type_str());
-    match (kind, value) {
-        (Kind::Secret(_), _) => Err("is a secret, which is never read from the file".to_owned()),
-        (
-            Kind::Word | Kind::Prose | Kind::Choice(_) | Kind::Path | Kind::Url | Kind::Listen,
-            DeValue::String(text),
-        ) => from_text(kind, text),
-        (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
-        (Kind::Whole(low, high), DeValue::Integer(_)) => {
-            whole(integer(value).ok_or_else(wrong)?, low, high)
+        impl $crate::config::value::Choice for $Choice {
+            const WORDS: &'static [&'static str] = &[$( $word, $($other,)* )+];
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
         }
-        (Kind::Number(low, high), DeValue::Integer(n)) => {
-            number(n.as_str().parse().map_err(|_| wrong())?, low, high)
+
+        impl $crate::config::value::FromValue for $Choice {
+            fn from_value(value: &$crate::config::value::Value) -> Self {
+                match value.text() {
+                    $( $word $(| $other)* => Self::$Variant, )+
+                    _ => unreachable!("only these words pass the check"),
+                }
+            }
         }
-        (Kind::Number(low, high), DeValue::Float(n)) => {
-            number(n.as_str().parse().map_err(|_| wrong())?, low, high)
-        }
-        (Kind::Ids { groups }, DeValue::Array(array)) => {
-            ids(array.iter().map(|item| integer(item.get_ref())), groups)
-        }
-        _ => Err(wrong()),
-    }
+    };
 }
-
-fn integer(value: &DeValue<'_>) -> Option<i64> {
-    let integer = value.as_integer()?;
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-fn whole(n: i64, low: u64, high: u64) -> Result<Value, String> {
-    match u64::try_from(n) {
-        Ok(n) if n > high => Err(format!("is too large: {n}")),
-        Ok(n) if n >= low => Ok(Value::Whole(n)),
-        _ => Err(format!("is too small: {n}")),
-    }
-}
-
-fn number(n: f64, low: f64, high: f64) -> Result<Value, String> {
-    if !n.is_finite() {
-        return Err("is not a finite number".to_owned());
-    }
-    if n > high {
-        return Err(format!("is too large: {n}"));
-    }
-    if n < low { Err(format!("is too small: {n}")) } else { Ok(Value::Number(n)) }
-}
-
-fn ids(parts: impl Iterator<Item = Option<i64>>, groups: bool) -> Result<Value, String> {
-    let mut ids = Vec::new();
-    for part in parts {
-        let id = part.ok_or("has an entry that is not a whole number")?;
-        if id == 0 || (id < 0 && !groups) {
-            return Err(format!("has an entry that is no such id: {id}"));
-        }
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    Ok(Value::Ids(ids))
-}
-
-fn flag(text: &str) -> Result<Value, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(Value::Flag(true)),
-        "false" | "0" | "no" | "off" => Ok(Value::Flag(false)),
-        _ => Err("is neither true nor false".to_owned()),
-    }
-}
-
-fn choice(words: &[&'static str], text: &str) -> Result<Value, String> {
-    let lower = text.to_lowercase();
-    if words.contains(&lower.as_str()) {
-        return Ok(Value::Text(lower));
-    }
-    let guess = nearest(&lower, words.iter().copied())
-        .map(|word| format!("; did you mean {word}?"))
-        .unwrap_or_default();
-    Err(format!("is not a word of the list{guess}"))
-}
-
-fn word(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if text.chars().any(char::is_control) {
-        return Err("has a control character in it".to_owned());
-    }
-    if text.chars().count() > WORD_CHARS {
-        return Err(format!("is longer than {WORD_CHARS} characters"));
-    }
-    Ok(text.to_owned())
-}
-
-fn prose(text: &str) -> Result<Value, String> {
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t' && c != '\r') {
-        return Err("has a control character in it".to_owned());
-    }
-    if text.chars().count() > PROSE_CHARS {
-        return Err(format!("is longer than {PROSE_CHARS} characters"));
-    }
-    Ok(Value::Text(text.replace("\r\n", "\n").replace('\r', "\n")))
-}
-
-fn path(text: &str) -> Result<Value, String> {
-    let text = word(text)?;
-    if text == "~" || text.starts_with("~/") {
-        return Err("begins with ~, which only a shell understands".to_owned());
-    }
-    Ok(Value::Text(text))
-}
-
-/// Secrets travel in HTTP headers and URLs, so anything but visible ASCII is a slip of the hand.
-fn secret(text: &str) -> Result<Value, String> {
-    if text.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if text.len() > WORD_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err("is not one word of visible ASCII characters".to_owned());
-    }
-    Ok(Value::Secret(Secret::new(text)))
-}
+pub(super) use choice;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(kind: Kind, text: &str) -> Result<Value, String> {
-        from_text(kind, text)
-    }
-
-    #[test]
-    fn texts_are_read_by_kind() {
-        let ids = Kind::Ids { groups: true };
-        for (kind, written, value) in [
-            (Kind::Whole(0, 50), " 50 ", Value::Whole(50)),
-            (Kind::Whole(0, 50), "30.0", Value::Whole(30)),
-            (Kind::Number(0.1, 2.0), "1", Value::Number(1.0)),
-            (Kind::Flag, "Yes", Value::Flag(true)),
-            (Kind::Flag, "off", Value::Flag(false)),
-            (Kind::Choice(&["open", "closed"]), "OPEN", Value::Text("open".to_owned())),
-            (ids, "1, -2,1", Value::Ids(vec![1, -2])),
-            (Kind::Url, "https://host/", Value::Text("https://host".to_owned())),
-            (Kind::Prose, "a\r\nb", Value::Text("a\nb".to_owned())),
-        ] {
-            assert_eq!(text(kind, written), Ok(value), "{written}");
-        }
-    }
-
-    #[test]
-    fn wrong_texts_are_refused_without_being_repeated() {
-        for (kind, written) in [
-            (Kind::Whole(1, 50), "zzz9"),
-            (Kind::Number(0.1, 2.0), "zzz9"),
-            (Kind::Number(0.1, 2.0), "NaN"),
-            (Kind::Flag, "zzz9"),
-            (Kind::Choice(&["open", "closed"]), "zzz9"),
-            (Kind::Ids { groups: false }, "1,zzz9"),
-            (Kind::Ids { groups: false }, "-4"),
-            (Kind::Path, "~/zzz9"),
-            (Kind::Word, "zzz9\u{7}"),
-            (Kind::Prose, "zzz9\u{0}"),
-            (Kind::Url, "zzz9"),
-            (Kind::Listen, "zzz9:80"),
-            (Kind::Secret("x"), "zzz9 zzz9"),
-        ] {
-            let refusal = text(kind, written).expect_err(written);
-            assert!(!refusal.contains("zzz9"), "{refusal}");
-        }
-        assert_eq!(text(Kind::Whole(1, 50), "51"), Err("is too large: 51".to_owned()));
-        assert_eq!(text(Kind::Whole(1, 50), "-1"), Err("is too small: -1".to_owned()));
-    }
 
     #[test]
     fn quoting_survives_a_parser() {

@@ -125,12 +125,13 @@ impl Message {
         Self::text(Role::Assistant, text)
     }
 
-    /// Its texts, in order.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.content.iter().filter_map(|content| match content {
+    /// Its texts, in order, a blank line between them.
+    pub fn joined(&self) -> String {
+        let texts = self.content.iter().filter_map(|content| match content {
             Content::Text { text } => Some(text.as_str()),
             _ => None,
-        })
+        });
+        texts.collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -191,7 +192,7 @@ impl ChatRequest {
     /// What the person asks: the text of the last message that is theirs.
     pub fn question(&self) -> String {
         let last = self.messages.iter().rfind(|message| message.role == Role::User);
-        last.map(|message| message.texts().collect::<Vec<_>>().join("\n")).unwrap_or_default()
+        last.map(Message::joined).unwrap_or_default()
     }
 }
 
@@ -264,15 +265,6 @@ pub struct AnswerMetadata {
     /// Files of the knowledge folder that were given along, best first, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
-}
-
-/// One question with its answer, as kept in the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchange {
-    /// The person's text.
-    pub question: String,
-    /// The bot's text (Markdown, as the provider wrote it).
-    pub answer: String,
 }
 
 #[cfg(test)]

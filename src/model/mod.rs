@@ -20,7 +20,6 @@
 pub mod access;
 pub mod conversation;
 pub mod effect;
-pub mod encoded_forms;
 pub mod failure;
 pub mod ids;
 pub mod limits;

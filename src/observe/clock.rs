@@ -23,6 +23,7 @@ impl Clock {
     }
 
     /// Milliseconds since the Unix epoch.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
             Some(at) => at.load(Ordering::SeqCst),

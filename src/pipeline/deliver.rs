@@ -22,7 +22,7 @@ use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Timing;
-use crate::store::{DeliveryOutcome, DeliveryReason, DeliveryRecord, OpenPart, PartState};
+use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
 

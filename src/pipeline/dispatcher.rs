@@ -66,6 +66,10 @@ struct Ended {
 
 impl Dispatcher {
     /// A stage that begins with the oldest update that is not done.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "at most one entry for each worker, and a worker must not wait to end"
+    )]
     pub fn new(shared: Arc<Shared>, delivery: Delivery) -> Self {
         Self {
             shared,

@@ -1,17 +1,27 @@
 //! Parts: the messages that a reply becomes, and a part as the Bot API wants it.
+//!
+//! Invariant: no part, and no two together, hold a loaded secret. A reply is redacted as a whole and
+//! before it is rendered, so that the offsets of its formatting hold.
+
+use std::borrow::Cow;
+
+use hygiene::Redactor;
 
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::model::text::Rich;
 use crate::store::{NewPart, OpenPart, PartExtra};
 use crate::telegram::{Outgoing, render};
 
 /// The messages that a reply becomes: the first answers, the last has the buttons.
-pub(super) fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<NewPart> {
-    let rich = match &reply.body {
-        ReplyBody::Markdown(text) => render::markdown(text),
-        ReplyBody::Plain(text) => render::plain(text),
-    };
+pub(super) fn parts_of(
+    chat: ChatId,
+    reply: Reply,
+    thread: Option<i64>,
+    redactor: &Redactor,
+) -> Vec<NewPart> {
+    let rich = rendered(&reply.body, redactor);
     let mut parts: Vec<NewPart> = rich
         .into_iter()
         .map(|rich| NewPart { chat, rich, extra: PartExtra { thread, ..PartExtra::default() } })
@@ -20,7 +30,7 @@ pub(super) fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<N
         parts.truncate(limits::REPLY_PARTS);
         let note = "(The rest of this answer is left out: it is too long for a chat.)";
         if let Some(last) = parts.last_mut() {
-            last.rich = crate::model::text::Rich::plain(note);
+            last.rich = Rich::plain(note);
         }
     }
     if let Some(first) = parts.first_mut() {
@@ -32,6 +42,19 @@ pub(super) fn parts_of(chat: ChatId, reply: Reply, thread: Option<i64>) -> Vec<N
     parts
 }
 
+fn rendered(body: &ReplyBody, redactor: &Redactor) -> Vec<Rich> {
+    let rich = match body {
+        ReplyBody::Markdown(text) => render::markdown(&redactor.redact(text)),
+        ReplyBody::Plain(text) => render::plain(&redactor.redact(text)),
+    };
+    // Rendering may put together what the source has in pieces, such as the text of links.
+    let shown: String = rich.iter().map(|rich| rich.text.as_str()).collect();
+    match redactor.redact(&shown) {
+        Cow::Borrowed(_) => rich,
+        Cow::Owned(clean) => render::plain(&clean),
+    }
+}
+
 /// A part as the Bot API wants it.
 pub(super) fn outgoing(part: &OpenPart) -> Outgoing<'_> {
     Outgoing {
@@ -41,5 +64,33 @@ pub(super) fn outgoing(part: &OpenPart) -> Outgoing<'_> {
         entities: &part.extra.entities,
         buttons: &part.extra.buttons,
         reply_to: part.extra.reply_to,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "1234567890:AAHk3_aB9-xZkLmQwErTyUiOpAsDfGhJkL";
+
+    #[test]
+    fn a_secret_is_in_no_part_and_formatting_holds() {
+        let redactor = Redactor::new([TOKEN]);
+        let (start, end) = TOKEN.split_at(20);
+        let links = |text: &[char]| format!("[{}](https://a.b)", String::from_iter(text));
+        let links: String = TOKEN.chars().collect::<Vec<_>>().chunks(6).map(links).collect();
+        for (text, entities) in [
+            (format!("**Key:** {TOKEN} and `{TOKEN}` *end*"), 3),
+            (format!("**Key:** {start}**{end}** *end*"), 2),
+            // Only rendering puts these together.
+            (format!("**Key:** {links}"), 0),
+            // No part alone would give it away.
+            (format!("{}{start}{end}", "long ".repeat(816)), 0),
+        ] {
+            let parts = parts_of(ChatId(1), Reply::markdown(text.clone()), None, &redactor);
+            let shown: String = parts.iter().map(|part| part.rich.text.as_str()).collect();
+            assert!(shown.contains("[secret]") && !redactor.finds(&shown), "{shown}");
+            assert_eq!(parts[0].rich.entities.len(), entities, "{text}: {:?}", parts[0].rich);
+        }
     }
 }

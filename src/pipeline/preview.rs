@@ -43,7 +43,8 @@ pub(super) async fn show(
             }
             continue;
         }
-        let rich = render::preview(&text);
+        // All of it, so that a key that is still being written is seen as one.
+        let rich = render::preview(&shared.client.redactor().redact(&text));
         if !rich.text.is_empty() {
             let draft = Outgoing {
                 chat,

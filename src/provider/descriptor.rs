@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Provider, ProviderError};
+use super::failure::ProviderError;
+use super::interface::Provider;
 
 /// One provider.
 pub struct Descriptor {

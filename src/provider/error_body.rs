@@ -167,11 +167,13 @@ fn message(outer: &Value, inner: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hygiene::Redactor;
+
     use super::*;
     use crate::model::conversation::ChatRequest;
 
     fn scrubber() -> Scrubber {
-        Scrubber { secrets: [].into(), said: ChatRequest::default().into() }
+        Scrubber { redactor: Redactor::default(), said: ChatRequest::default().into() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Answering, ProviderError};
-use crate::model::conversation::{Event, Finished};
+use crate::model::conversation::{Event, Finished, ToolCall};
 use crate::model::failure::Classify;
 
 /// What happens after a request was read.
@@ -103,7 +103,9 @@ pub(super) fn bytewise(body: &str, complete: bool) -> Vec<u8> {
     bytes
 }
 
-/// Reads an answer: its text, and its end. Fails if anything follows the end.
+/// Reads an answer: its text, and its end. What is not text is marked: `(thought)`,
+/// `[id name arguments]` for a call, `{word}` for what is not known. Fails if anything follows the
+/// end.
 pub(super) async fn read(answering: Answering) -> (String, Result<Finished, ProviderError>) {
     let pieces: Vec<_> = answering.collect().await;
     let mut text = String::new();
@@ -115,8 +117,19 @@ pub(super) async fn read(answering: Answering) -> (String, Result<Finished, Prov
                 text.push_str(&more);
                 continue;
             }
+            Ok(Event::Reasoning(more)) => {
+                text.push_str(&format!("({more})"));
+                continue;
+            }
+            Ok(Event::ToolCall(ToolCall { id, name, arguments })) => {
+                text.push_str(&format!("[{id} {name} {arguments}]"));
+                continue;
+            }
+            Ok(Event::Unknown(word)) => {
+                text.push_str(&format!("{{{word}}}"));
+                continue;
+            }
             Ok(Event::Done(finished)) => Ok(finished),
-            Ok(_) => continue,
             Err(error) => Err(error),
         };
         assert_eq!(index + 1, count, "something follows the end");

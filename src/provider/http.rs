@@ -3,13 +3,13 @@
 //! Invariants: nothing is retried here; redirects are not followed, because they would carry the
 //! key to another host; what a server can make us hold in memory is bounded.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use eventsource_stream::{EventStream, EventStreamError};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
+use hygiene::Redactor;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -100,10 +100,9 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, ProviderError> {
     Ok(header)
 }
 
-/// Everything that must not be told: the key, and the password in the base url.
-pub(super) fn secrets(key: Option<SecretString>, url: &Url) -> Arc<[SecretString]> {
-    let password = url.password().map(SecretString::from);
-    key.into_iter().chain(password).collect()
+/// Knows what must not be told: the key, and the password in the base url.
+pub(super) fn redactor(key: Option<&SecretString>, url: &Url) -> Redactor {
+    Redactor::new(key.map(ExposeSecret::expose_secret).into_iter().chain(url.password()))
 }
 
 /// Sends `body` and returns what comes back, or why nothing usable does.

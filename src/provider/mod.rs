@@ -1,12 +1,9 @@
-//! The edge to language models: one trait, and a registry of what implements it.
+//! The edge to language models: one trait, and a registry of what implements it. A new provider has
+//! a file of its own, with its descriptor, and two lines here.
 //!
-//! Invariants: an answer is a stream that ends with [`Event::Done`] or with one error, and nothing
+//! Invariants: an answer is a stream that ends with `Event::Done` or with one error, and nothing
 //! follows either. No error, and no `{:?}` of a provider, shows an API key, a URL with credentials
 //! or what people wrote.
-
-use futures_util::stream::BoxStream;
-
-use crate::model::conversation::{ChatRequest, Event};
 
 mod anthropic;
 mod descriptor;
@@ -15,41 +12,68 @@ mod error_body;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod files;
 mod http;
+mod interface;
 mod offline;
 mod openai;
 pub mod prompt;
 mod reach;
-mod registry;
 mod scrub;
 mod stream;
+mod tool_calls;
 #[cfg(test)]
 mod vendors;
 
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
+pub use interface::{Answering, Provider};
 pub use prompt::tokens;
 pub use reach::reach;
-pub use registry::{PROVIDERS, find, services};
 
-/// An answer while it is being written. Dropping it ends the call.
-pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
+/// Every provider, in the order in which people read about them. With several keys set, the last service counts:
+/// the first one also stands for servers of one's own, so its key is the vaguest wish.
+pub const PROVIDERS: &[&Descriptor] =
+    &[&openai::DESCRIPTOR, &anthropic::DESCRIPTOR, &offline::DESCRIPTOR, &echo::DESCRIPTOR];
 
-/// Something that answers questions.
-pub trait Provider: Send + Sync + 'static {
-    /// The name in its descriptor.
-    fn name(&self) -> &'static str;
-    /// The configured model.
-    fn model(&self) -> &str;
-    /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
-    /// filter can stop a model before its first word.
-    fn answer(&self, ask: ChatRequest) -> Answering;
-    /// Whether answers are Markdown; otherwise they are sent as they are.
-    fn is_markdown(&self) -> bool {
-        true
+/// The provider of this name.
+pub fn find(name: &str) -> Option<&'static Descriptor> {
+    PROVIDERS.iter().copied().find(|provider| provider.name == name)
+}
+
+/// The providers with a service, in the order of [`PROVIDERS`].
+pub fn services() -> impl DoubleEndedIterator<Item = (&'static Descriptor, &'static Service)> {
+    PROVIDERS.iter().copied().filter_map(|provider| Some((provider, provider.service()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_word_means_two_things() {
+        let mut words = BTreeSet::from(["auto"]);
+        for provider in PROVIDERS {
+            assert!(words.insert(provider.name), "{provider:?}");
+            for server in provider.service().into_iter().flat_map(|service| service.servers) {
+                assert!(server.names().all(|name| words.insert(name)), "{}", server.name);
+            }
+        }
     }
-    /// Whether the history and the chat's model are of any use to it.
-    fn has_context(&self) -> bool {
-        true
+
+    #[test]
+    fn a_provider_is_built_under_its_name() {
+        for provider in PROVIDERS {
+            let service = provider.service();
+            let text = |text: fn(&Service) -> &str| service.map(text).unwrap_or_default();
+            let settings = ProviderSettings {
+                base_url: text(|s| s.base_url).to_owned(),
+                model: text(|s| s.model).to_owned(),
+                ..Default::default()
+            };
+            assert_eq!((provider.build)(settings).expect("built").name(), provider.name);
+        }
     }
 }

@@ -4,29 +4,26 @@
 //! The request is typed by async-openai; the answer is read leniently, because hardly a server
 //! sends just what the vendor's types promise. Why its client is not used: docs/decisions/0005.
 
+mod chunks;
+mod request;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_openai::types::chat::{
-    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage,
-    ChatCompletionRequestSystemMessage, ChatCompletionRequestUserMessage,
-    ChatCompletionStreamOptions, CreateChatCompletionRequest,
-};
+use async_openai::types::chat::ChatCompletionStreamOptions;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use secrecy::SecretString;
-use serde_json::Value;
 
 use super::descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
-use super::error_body::ErrorBody;
 use super::failure::ProviderError;
 use super::prompt;
 use super::scrub::Scrubber;
-use super::stream::{Dialect, Step, answer_events, count, json};
+use super::stream::answer_events;
 use super::{Answering, Provider, http};
-use crate::model::conversation::{ChatRequest, Finished, Role, StopReason, Usage};
+use crate::model::conversation::ChatRequest;
 
 /// Gemini's compatible address.
 const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
@@ -96,7 +93,7 @@ struct Shared {
     http: reqwest::Client,
     url: Url,
     headers: HeaderMap,
-    secrets: Arc<[SecretString]>,
+    redactor: Redactor,
     /// The server refused `stream_options` before.
     no_stream_options: AtomicBool,
     /// The bound on tokens goes by its newer name, `max_completion_tokens`.
@@ -118,7 +115,7 @@ impl OpenAi {
         }
         let shared = Shared {
             http: http::client(settings.read_timeout)?,
-            secrets: http::secrets(settings.api_key, &url),
+            redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
             no_stream_options: AtomicBool::new(false),
@@ -154,8 +151,8 @@ impl Provider for OpenAi {
 impl Shared {
     async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
         let prompt = Arc::new(prompt::compose(ask));
-        let scrubber = Scrubber { secrets: Arc::clone(&self.secrets), said: Arc::clone(&prompt) };
-        let mut request = request(&prompt, model);
+        let scrubber = Scrubber { redactor: self.redactor.clone(), said: Arc::clone(&prompt) };
+        let mut request = request::request(&prompt, model);
         loop {
             let bare = self.no_stream_options.load(Ordering::Relaxed);
             let newer = self.newer_bound.load(Ordering::Relaxed);
@@ -163,7 +160,7 @@ impl Shared {
                 include_usage: Some(true),
                 include_obfuscation: None,
             });
-            bound(&mut request, prompt.max_output_tokens, newer);
+            request::bound(&mut request, prompt.max_output_tokens, newer);
             let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
                 setting: "the request",
                 problem: "it cannot be written as json",
@@ -171,7 +168,7 @@ impl Shared {
             let (url, headers) = (self.url.clone(), self.headers.clone());
             let refused = match http::post(&self.http, url, headers, body, &scrubber).await {
                 Ok(events) => {
-                    return Ok(answer_events(events, Chunks::new(scrubber)));
+                    return Ok(answer_events(events, chunks::Chunks::new(scrubber)));
                 }
                 Err(refused) => refused,
             };
@@ -188,122 +185,10 @@ impl Shared {
     }
 }
 
-fn request(prompt: &ChatRequest, model: String) -> CreateChatCompletionRequest {
-    let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
-    if !prompt.system.is_empty() {
-        messages.push(ChatCompletionRequestSystemMessage::from(prompt.system.as_str()).into());
-    }
-    messages.extend(prompt.messages.iter().map(|message| {
-        let text: String = message.texts().collect();
-        match message.role {
-            Role::User | Role::Tool => ChatCompletionRequestUserMessage::from(text).into(),
-            Role::Assistant => ChatCompletionRequestAssistantMessage::from(text.as_str()).into(),
-        }
-    }));
-    CreateChatCompletionRequest {
-        model,
-        messages,
-        stream: Some(true),
-        ..CreateChatCompletionRequest::default()
-    }
-}
-
-#[expect(deprecated, reason = "max_tokens is the only name that most servers know")]
-fn bound(request: &mut CreateChatCompletionRequest, tokens: u32, newer: bool) {
-    let tokens = Some(tokens).filter(|tokens| *tokens > 0);
-    (request.max_completion_tokens, request.max_tokens) =
-        if newer { (tokens, None) } else { (None, tokens) };
-}
-
-/// Reads `chat.completion.chunk`, and `chat.completion` from servers that do not stream.
-struct Chunks {
-    scrubber: Scrubber,
-    reason: Option<StopReason>,
-    refused: bool,
-    usage: Option<Usage>,
-    model: Option<String>,
-}
-
-impl Chunks {
-    fn new(scrubber: Scrubber) -> Self {
-        Self { scrubber, reason: None, refused: false, usage: None, model: None }
-    }
-}
-
-impl Dialect for Chunks {
-    fn event(&mut self, data: &str) -> Result<Step, ProviderError> {
-        if data.trim() == "[DONE]" {
-            return Ok(Step::Over);
-        }
-        let chunk = json(data)?;
-        if let Some(error_body) = ErrorBody::within(&chunk) {
-            return Err(error_body.in_stream(&self.scrubber));
-        }
-        if !chunk.is_object() {
-            return Err(ProviderError::Garbage { what: "an event that is no completion" });
-        }
-        if let Some(model) = chunk.get("model").and_then(Value::as_str) {
-            self.model.get_or_insert_with(|| model.to_owned());
-        }
-        if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
-            let tokens = |name| count(usage.get(name)).unwrap_or_default();
-            let input_tokens = tokens("prompt_tokens");
-            let output_tokens = tokens("completion_tokens");
-            self.usage = Some(Usage { input_tokens, output_tokens });
-        }
-        let Some(choice) = chunk.get("choices").and_then(|choices| choices.get(0)) else {
-            return Ok(Step::Text(String::new()));
-        };
-        let said = choice.get("delta").or_else(|| choice.get("message"));
-        let mut text = said.and_then(|said| said.get("content")).map(content).unwrap_or_default();
-        if let Some(refusal) = said.and_then(|said| said.get("refusal")).and_then(Value::as_str) {
-            self.refused |= !refusal.is_empty();
-            text.push_str(refusal);
-        }
-        match choice.get("finish_reason").and_then(Value::as_str) {
-            None | Some("") => {}
-            // OpenRouter, when the server behind it failed.
-            Some("error") => return Err(ErrorBody::default().in_stream(&self.scrubber)),
-            Some(reason) => self.reason = Some(stop_reason(reason)),
-        }
-        Ok(Step::Text(text))
-    }
-
-    fn finished(&self) -> Option<Finished> {
-        let reason = match self.reason? {
-            StopReason::End if self.refused => StopReason::Filtered,
-            reason => reason,
-        };
-        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
-    }
-}
-
-/// Text of a `content`: a string, null, or parts of which some are text.
-fn content(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(content).collect(),
-        Value::Object(part) => match part.get("text") {
-            Some(Value::String(text)) => text.clone(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    }
-}
-
-fn stop_reason(word: &str) -> StopReason {
-    let word = word.to_ascii_lowercase();
-    match word.as_str() {
-        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => StopReason::End,
-        "length" | "max_tokens" | "model_length" => StopReason::Length,
-        // Gemini adds what was found: `content_filter: PROHIBITED_CONTENT`.
-        _ if word.starts_with("content_filter") || word == "safety" => StopReason::Filtered,
-        _ => StopReason::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     fn provider(base_url: &str) -> OpenAi {

@@ -31,7 +31,7 @@ fn tidied(messages: Vec<Message>) -> Vec<Message> {
         for Message { role, mut content } in rest.by_ref().take(length).filter(|_| kept) {
             content.retain(says);
             match tidy.last_mut() {
-                Some(before) if before.role == Role::User && role == Role::User => {
+                Some(before) if before.role == role && role != Role::Assistant => {
                     before.content.append(&mut content);
                 }
                 _ if content.is_empty() => {}
@@ -132,13 +132,13 @@ mod tests {
         let (user, model) = (Message::user, Message::assistant);
         let history = [model("x"), user("a"), model("b"), user("c"), model(" "), user(" ")];
         let texts = |messages: &[Message]| -> Vec<String> {
-            messages.iter().flat_map(Message::texts).map(str::to_owned).collect()
+            messages.iter().map(Message::joined).collect()
         };
         assert_eq!(texts(&composed(history.to_vec())), ["a", "b", "(no text)"]);
         assert_eq!(texts(&composed(Vec::new())), ["(no text)"]);
         assert_eq!(texts(&composed(vec![user("a"), model("b")])), ["a", "b", "(no text)"]);
         let two = composed(vec![user("a"), user("b")]);
-        assert_eq!((two.len(), texts(&two)), (1, vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!((two.len(), texts(&two)), (1, vec!["a\n\nb".to_owned()]));
     }
 
     #[test]

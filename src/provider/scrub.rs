@@ -4,18 +4,14 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use hygiene::Redactor;
+use hygiene::line::one_line;
 
 use super::failure::DETAIL_CHARS;
 use crate::model::conversation::{ChatRequest, Content};
-use crate::model::encoded_forms::encoded_forms;
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
 const READ_CHARS: usize = 2000;
-/// So many characters in a row of a key give it away: vendors quote its first few.
-const SECRET_RUN: usize = 6;
-/// The same for a key in percent-encoding or base64.
-const DISGUISED_RUN: usize = 9;
 /// So many characters in a row of what somebody wrote are a quotation and no coincidence.
 const SAID_RUN: usize = 16;
 /// A short question is hidden when all of it is quoted; below this it would be part of any text.
@@ -24,8 +20,8 @@ const SAID_WHOLE: usize = 4;
 /// Knows what must not be told.
 #[derive(Clone)]
 pub(super) struct Scrubber {
-    /// Keys and passwords.
-    pub secrets: Arc<[SecretString]>,
+    /// Knows keys and passwords.
+    pub redactor: Redactor,
     /// What was said in this conversation, and the instructions.
     pub said: Arc<ChatRequest>,
 }
@@ -33,15 +29,7 @@ pub(super) struct Scrubber {
 impl Scrubber {
     /// One line without secrets and without anything that was said, at most [`DETAIL_CHARS`].
     pub(super) fn clean(&self, text: &str) -> String {
-        let bounded: String = text.chars().take(READ_CHARS).collect();
-        let mut text = one_line(&bounded);
-        for secret in self.secrets.iter() {
-            let secret = secret.expose_secret().trim();
-            text = hide(&text, secret, SECRET_RUN, 1, "[key]");
-            for disguise in encoded_forms(secret) {
-                text = hide(&text, &disguise, DISGUISED_RUN, DISGUISED_RUN, "[key]");
-            }
-        }
+        let mut text = self.redactor.clean(one_line(text, READ_CHARS));
         let pieces = self.said.messages.iter().flat_map(|message| &message.content);
         let words = pieces.filter_map(|piece| match piece {
             Content::Text { text } => Some(text),
@@ -50,21 +38,10 @@ impl Scrubber {
             Content::Image(file) | Content::Document(file) => file.name.as_ref(),
         });
         for said in words.chain([&self.said.system]) {
-            text = hide(&text, &one_line(said), SAID_RUN, SAID_WHOLE, "[text]");
+            text = hide(&text, &one_line(said, said.len()), SAID_RUN, SAID_WHOLE, "[text]");
         }
-        // Vendors mask keys as `sk-***abcd`, which still tells their end.
-        let words = text.split(' ').map(|word| if word.contains("**") { "[key]" } else { word });
-        let text = words.collect::<Vec<_>>().join(" ");
-        if text.chars().count() <= DETAIL_CHARS {
-            return text;
-        }
-        text.chars().take(DETAIL_CHARS - 1).chain(['…']).collect()
+        one_line(&text, DETAIL_CHARS)
     }
-}
-
-fn one_line(text: &str) -> String {
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Replaces every run of at least `run` characters that also stands in `hidden`; of a shorter
@@ -101,21 +78,26 @@ mod tests {
     use crate::model::conversation::Message;
 
     fn clean(text: &str) -> String {
-        let secrets = Arc::from([SecretString::from("sk-proj-0123456789")]);
+        let redactor = Redactor::new(["sk-proj-a1B2c3D4e5"]);
         let messages = ["my password is\nswordfish and nobody knows", "hi"].map(Message::user);
         let (system, messages) = ("pin1".to_owned(), messages.to_vec());
         let said = Arc::new(ChatRequest { system, messages, ..ChatRequest::default() });
-        Scrubber { secrets, said }.clean(text)
+        Scrubber { redactor, said }.clean(text)
     }
 
     #[test]
     fn keys_are_hidden_whole_in_part_and_masked() {
-        assert_eq!(clean("bad key sk-proj-0123456789."), "bad key [key].");
-        assert_eq!(clean("bad key sk-proj… given"), "bad key [key]… given");
-        assert_eq!(clean("bad key abcd****6789 given"), "bad key [key] given");
-        assert_eq!(clean("bad key c2stcHJvai0wMTIzNDU2Nzg5 given"), "bad key [key] given");
-        assert_eq!(clean("bad key %73%6b%2d%70%72 given"), "bad key [key] given");
-        assert_eq!(clean("bad key sk%2Dproj%2D01234567 given"), "bad key [key][key] given");
+        for (text, want) in [
+            ("bad key sk-proj-a1B2c3D4e5.", "bad key [secret]."),
+            ("bad key sk-proj-a1B2… given", "bad key [secret]… given"),
+            ("bad key sk-proj… given", "bad key sk-proj… given"),
+            ("bad key abcd****D4e5 given", "bad key abcd****[secret] given"),
+            ("bad key c2stcHJvai1hMUIyYzNENGU1 given", "bad key [secret] given"),
+            ("bad key %73%6b%2d%70%72oj-a1B2c3D4 given", "bad key [secret] given"),
+            ("bad key sk%2Dproj%2Da1B2c3D4 given", "bad key [secret] given"),
+        ] {
+            assert_eq!(clean(text), want);
+        }
     }
 
     #[test]

@@ -23,13 +23,12 @@ use crate::observe::clock::Clock;
 
 pub use backup_failure::BackupError;
 pub use failure::{StoreError, StoreErrorKind};
-pub use history::{NewExchange, Totals};
+pub use history::{NewTurn, Totals};
 pub use parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };
 pub use people::{ChatState, KnownUser, Opening, Settings};
-pub use sqlite::file;
-pub use sqlite::{Knowledge, KnowledgeError};
+pub use sqlite::{PassageIndex, file};
 pub use updates::{Accepted, Finish, Queued, UpdateOutcome};
 pub use upkeep::{
     BotContents, Contents, Inspection, Keep, PreMigrationBackup, Restored, Swept, Timings,

@@ -48,7 +48,8 @@ fn debounce(kind: Kind) -> (u64, u64) {
 }
 
 /// Remembers what is open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct Judge {
     thresholds: Thresholds,
     watched: BTreeMap<Kind, Watched>,
@@ -68,7 +69,7 @@ enum Watched {
 impl Judge {
     /// Nothing is open yet.
     pub fn new(thresholds: Thresholds) -> Self {
-        Self { thresholds, ..Self::default() }
+        Self { thresholds, watched: BTreeMap::new(), opened: Vec::new(), closed: Vec::new() }
     }
 
     /// The thresholds in force.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hygiene::Redactor;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub heartbeat: PathBuf,
     /// The name of the installation.
     pub environment: String,
+    /// Knows what no text of a finding may hold.
+    pub redactor: Redactor,
 }
 
 /// Forms the verdict. One for each process.
@@ -55,6 +58,7 @@ pub struct Supervisor {
     every: Duration,
     system_every: Duration,
     sequence: u64,
+    redactor: Redactor,
 }
 
 /// What waits in the store; `None` when it could not be asked.
@@ -86,6 +90,7 @@ impl Supervisor {
             every: settings.every,
             system_every: settings.system_every,
             sequence: 0,
+            redactor: settings.redactor,
         }
     }
 
@@ -158,11 +163,14 @@ impl Supervisor {
                 unclean_starts_ms: self.pulse.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
-                config_rejected: self.report_hub.config_rejected(),
+                config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),
                 conflict: Some(self.judge.thresholds().conflict),
             },
         );
-        let verdict = self.judge.judge(&reading);
+        let mut verdict = self.judge.judge(&reading);
+        for finding in &mut verdict.findings {
+            finding.text = self.redactor.clean(std::mem::take(&mut finding.text));
+        }
         self.tell_changes();
         self.vitals.verdict.store(Arc::new(verdict.clone()));
         self.sequence += 1;
@@ -208,6 +216,7 @@ impl Supervisor {
 }
 
 /// Runs what may block. A panic in there is one of the task that waits for it.
+#[expect(clippy::disallowed_methods, reason = "a dead disk must not hold a thread of the runtime")]
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

@@ -6,11 +6,21 @@ use super::figures::LINE_CHARS;
 use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;
+use crate::config::{Config, Sources};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Severity};
 use crate::observe::liveness::{Loop, Overdue};
 
 const LINE_SEPARATOR: char = '\u{2028}';
+
+/// The defaults of the configuration.
+impl Default for Thresholds {
+    fn default() -> Self {
+        let env = [("TELEGRAM_TOKEN", "42:abcdefgh"), ("HOME", "/h"), ("AI_PROVIDER", "echo")];
+        let loaded = Config::load(&Sources::from_env(env)).expect("valid");
+        crate::app::thresholds(&loaded.config)
+    }
+}
 
 /// All is well, an hour after the start.
 fn healthy() -> Reading {

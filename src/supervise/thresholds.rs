@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use super::report::System;
 
-const MIB: u64 = 1024 * 1024;
-
 /// Where normal ends. Ratios are 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
@@ -35,44 +33,14 @@ pub struct Thresholds {
     pub cpu_ratio: f64,
     /// Average duration of a commit, in seconds.
     pub commit_slow_s: f64,
-    /// Commits that fail for this long.
-    pub store_failing: Duration,
     /// Memory of the process in bytes that is a finding; 0 is never.
     pub rss_warn_bytes: u64,
     /// Memory of the process in bytes at which it should be replaced; 0 is never.
     pub rss_stop_bytes: u64,
     /// How long something that happened stays a finding.
     pub event: Duration,
-    /// A step of the time of day that matters.
-    pub clock_jump: Duration,
     /// Stretches or shortens how long conditions must hold or be gone.
     pub debounce: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            poll_stalled: Duration::from_secs(75),
-            poll_failing: Duration::from_secs(30),
-            conflict: Duration::from_secs(60),
-            inbox_age: Duration::from_secs(120),
-            outbox_age: Duration::from_secs(120),
-            provider_failures: 3,
-            provider_slow_s: 30.0,
-            response_s: 2.0,
-            error_ratio: 0.05,
-            disk_ratio: 0.90,
-            memory_ratio: 0.80,
-            cpu_ratio: 0.80,
-            commit_slow_s: 0.5,
-            store_failing: Duration::from_secs(10),
-            rss_warn_bytes: 256 * MIB,
-            rss_stop_bytes: 512 * MIB,
-            event: Duration::from_secs(600),
-            clock_jump: Duration::from_secs(30),
-            debounce: 1.0,
-        }
-    }
 }
 
 /// Whether the process uses so much memory that a fresh one should take its place.

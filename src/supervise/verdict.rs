@@ -20,6 +20,12 @@ const WORK_MIN: u64 = 20;
 /// Commits that fail one after the other until it is no accident.
 const STORE_FAILURES: u32 = 2;
 
+/// Commits that fail for longer than this are no accident either, however few they are.
+const STORE_FAILING: Duration = Duration::from_secs(10);
+
+/// A step of the time of day that matters.
+const CLOCK_JUMP: Duration = Duration::from_secs(30);
+
 /// Shortest time without a 409 after which a conflict is over: two rounds of our own pauses.
 const CONFLICT_QUIET: Duration = Duration::from_secs(15);
 
@@ -66,13 +72,13 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         updates_stuck(r),
         unclean_start(r, t),
         crash_loop(r),
-        store_failing(r, t),
+        store_failing(r),
         backlog_full(r),
         inbox_old(r, t),
         outbox_old(r, t),
         provider_failing(r, t),
         config_rejected(r),
-        clock_jumped(r, t),
+        clock_jumped(r),
     ];
     let states = states.into_iter().flatten().chain(recent(r, t));
     let machine = r.system.iter().flat_map(|system| machine(system, t));
@@ -170,9 +176,9 @@ fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     raise(Kind::PollFailing, text)
 }
 
-fn store_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
+fn store_failing(r: &Reading) -> Option<Seen> {
     let lasted = r.now_ms.saturating_sub(r.store.failing_since_ms?);
-    if r.store.failures < STORE_FAILURES && lasted <= ms(t.store_failing) {
+    if r.store.failures < STORE_FAILURES && lasted <= ms(STORE_FAILING) {
         return None;
     }
     let class = r.store.class.unwrap_or("unknown");
@@ -265,9 +271,9 @@ fn config_rejected(r: &Reading) -> Option<Seen> {
     raise(Kind::ConfigRejected, format!("the new configuration was not taken over: {why}"))
 }
 
-fn clock_jumped(r: &Reading, t: &Thresholds) -> Option<Seen> {
+fn clock_jumped(r: &Reading) -> Option<Seen> {
     let far = r.clock_jump_ms.unsigned_abs();
-    if far < ms(t.clock_jump) {
+    if far < ms(CLOCK_JUMP) {
         return None;
     }
     let far = span(far);

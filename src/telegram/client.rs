@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use frankenstein::AsyncTelegramApi;
+use hygiene::Redactor;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
 use super::{convert, http};
@@ -50,6 +52,8 @@ pub struct Settings {
     pub poll_deadline: Duration,
     /// Whole time for any other call.
     pub send_timeout: Duration,
+    /// Knows what no message may hold.
+    pub redactor: Redactor,
 }
 
 /// The Bot API, for one bot. Cheap to clone; [`Client::renew`] reaches all clones.
@@ -57,6 +61,7 @@ pub struct Settings {
 pub struct Client {
     lines: watch::Sender<Arc<Lines>>,
     vitals: Arc<Vitals>,
+    redactor: Redactor,
 }
 
 /// Both HTTP clients, built together from one set of settings.
@@ -155,7 +160,8 @@ impl Client {
     /// # Errors
     /// When no TLS roots can be loaded.
     pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
-        Ok(Self { lines: watch::Sender::new(Arc::new(Lines::open(settings)?)), vitals })
+        let lines = watch::Sender::new(Arc::new(Lines::open(settings)?));
+        Ok(Self { lines, vitals, redactor: settings.redactor.clone() })
     }
 
     /// Takes fresh connections, perhaps with another secret of the same bot, for all clones.
@@ -185,9 +191,19 @@ impl Client {
         let begun = Instant::now();
         let lines = self.lines();
         let answer: Result<http::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
-        let answer = answer.map(|a| a.result).map_err(TelegramError::from_raw);
+        let answer = answer.map(|a| a.result).map_err(|raw| self.failed(raw));
         self.note(method, begun, answer.as_ref().err());
         answer
+    }
+
+    /// A server that is not Telegram may repeat what it was sent, the token included.
+    fn failed(&self, raw: frankenstein::Error) -> TelegramError {
+        TelegramError::from_raw(raw).redacted(&self.redactor)
+    }
+
+    /// Knows what no message may hold.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
@@ -235,7 +251,7 @@ impl Client {
         let within =
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
         let answer = match tokio::time::timeout(within, request).await {
-            Ok(answer) => answer.map_err(TelegramError::from_raw),
+            Ok(answer) => answer.map_err(|raw| self.failed(raw)),
             Err(_) => Err(TelegramError::late()),
         };
         self.note("getUpdates", begun, answer.as_ref().err());
@@ -268,6 +284,8 @@ impl Client {
     /// # Errors
     /// Any failure of the call; see [`TelegramError::in_doubt`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
+        let clean = Clean::of(&message, &self.redactor);
+        let message = Clean::instead(&clean, message);
         let sent: http::SentMessage = self.call("sendMessage", text(message, None)).await?;
         Ok(MessageId(sent.message_id))
     }
@@ -277,6 +295,8 @@ impl Client {
     /// # Errors
     /// Any failure of the call; "message is not modified" is one, too.
     pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
+        let clean = Clean::of(&message, &self.redactor);
+        let message = Clean::instead(&clean, message);
         // `true` for inline messages, a Message otherwise: neither matters.
         let _: serde::de::IgnoredAny =
             self.call("editMessageText", text(message, Some(id))).await?;
@@ -288,7 +308,8 @@ impl Client {
     /// # Errors
     /// Any failure of the call; see [`TelegramError::method_unknown`].
     pub async fn draft(&self, draft_id: i64, message: Outgoing<'_>) -> Result<(), TelegramError> {
-        let mut params = text(message, None);
+        let clean = Clean::of(&message, &self.redactor);
+        let mut params = text(Clean::instead(&clean, message), None);
         params.draft_id = Some(draft_id);
         params.link_preview_options = None;
         let _: serde::de::IgnoredAny = self.call("sendMessageDraft", params).await?;
@@ -311,7 +332,8 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
-        let params = http::AnswerPress { callback_query_id: id, text: notice };
+        let notice = notice.map(|notice| self.redactor.redact(notice));
+        let params = http::AnswerPress { callback_query_id: id, text: notice.as_deref() };
         let _: serde::de::IgnoredAny = self.call("answerCallbackQuery", params).await?;
         Ok(())
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use frankenstein::Error as Raw;
+use hygiene::Redactor;
+use hygiene::line::one_line;
 use serde::Deserialize;
 
 use crate::model::failure::{Blame, Classify, RetryPolicy};
@@ -43,6 +45,10 @@ pub enum Conflict {
     /// Another process polls with the same token.
     OtherPoller,
 }
+
+/// Characters of a server's words that are looked at, and that are kept.
+const READ_CHARS: usize = 4000;
+const WORDS_CHARS: usize = 300;
 
 const LATE: &str = "no answer in time";
 
@@ -117,12 +123,25 @@ impl TelegramError {
         }
     }
 
-    /// Makes sense of what the client library says. `ok_is_done`: the method has an effect.
+    /// The same on one bounded line, without secrets.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+        if let Self::NotSent(words)
+        | Self::Unknown(words)
+        | Self::Refused { description: words, .. } = &mut self
+        {
+            let clean = redactor.clean(one_line(words, READ_CHARS));
+            *words = one_line(&clean, WORDS_CHARS);
+        }
+        self
+    }
+
+    /// Makes sense of what the client library says. Its words are foreign: see
+    /// [`TelegramError::redacted`]. `ok_is_done`: the method has an effect.
     pub(super) fn from_raw(raw: Raw) -> Self {
         match raw {
             Raw::Api(e) => Self::Refused {
                 code: u16::try_from(e.error_code).unwrap_or(0),
-                description: foreign(&e.description),
+                description: e.description,
                 retry_after: e
                     .parameters
                     .and_then(|p| p.retry_after)
@@ -155,7 +174,7 @@ impl TelegramError {
             Ok(a) if a.ok => Self::Undecodable,
             Ok(a) => Self::Refused {
                 code: a.error_code.and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
-                description: foreign(a.description.as_deref().unwrap_or_default()),
+                description: a.description.unwrap_or_default(),
                 retry_after: a
                     .parameters
                     .as_ref()
@@ -171,30 +190,13 @@ impl TelegramError {
         let e = e.without_url();
         let words = crate::model::failure::chain(&e);
         if e.is_connect() || e.is_builder() {
-            Self::NotSent(bounded(&words))
+            Self::NotSent(words)
         } else if e.is_timeout() {
             Self::late()
         } else {
-            Self::Unknown(bounded(&words))
+            Self::Unknown(words)
         }
     }
-}
-
-/// A longer word in a description is no word. Telegram's longest have some 20 characters, a token
-/// without its number has 35, and its encodings have more.
-const WORD_CHARS: usize = 32;
-
-/// What a server says. One that is not Telegram may repeat the URL with the token, in any encoding.
-fn foreign(words: &str) -> String {
-    let read: String = words.chars().take(4000).collect();
-    let words = read.split_whitespace();
-    let words = words.map(|word| if word.chars().count() > WORD_CHARS { "[…]" } else { word });
-    bounded(&words.collect::<Vec<_>>().join(" "))
-}
-
-/// Foreign words, at a length that fits a log line.
-fn bounded(words: &str) -> String {
-    words.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 impl Classify for TelegramError {

@@ -1,8 +1,9 @@
 //! The Bot API edge: everything that is said to and heard from Telegram.
 //!
-//! Invariants: the token is in no error and no log line; one odd update never fails a batch; what
+//! Invariants: no loaded secret is in an error, a log line or a message; one odd update never fails a batch; what
 //! leaves here upwards are Katana's own small types.
 
+mod clean;
 mod client;
 mod connection;
 mod convert;

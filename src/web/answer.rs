@@ -1,7 +1,10 @@
 //! Answers in their forms: JSON, text, and refusals that say what to do.
 
-use axum::body::Body;
+use std::borrow::Cow;
+
+use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use hygiene::Redactor;
 use serde_json::{Value, json};
 
 /// JSON with another content type than usual, such as `application/health+json`.
@@ -27,4 +30,17 @@ pub(super) fn whole(kind: &'static str, status: StatusCode, text: String) -> Res
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+/// The same answer without loaded secrets. Every body here is a text in memory.
+pub(super) async fn redacted(response: Response<Body>, redactor: &Redactor) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    match redactor.redact(&String::from_utf8_lossy(&bytes)) {
+        Cow::Borrowed(_) => Response::from_parts(head, bytes.into()),
+        Cow::Owned(clean) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(head, clean.into())
+        }
+    }
 }

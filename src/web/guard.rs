@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::refusal;
+use super::answer::{redacted, refusal};
 use super::view::Stand;
 use crate::model::limits;
 
@@ -126,6 +126,7 @@ pub(super) async fn stand(
         } else {
             next.run(request).await
         };
+    response = redacted(response, &stand.parts.redactor).await;
     for (name, value) in HEADERS {
         response
             .headers_mut()

@@ -11,7 +11,7 @@
 //!
 //! Invariants: the endpoint repeats the last report and judges nothing but the report's age; every
 //! connection carries one request and ends within a bounded time; the admin token is compared in
-//! constant time and never shown.
+//! constant time; no answer holds a loaded secret.
 
 mod accept;
 mod answer;
@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +62,8 @@ pub struct Parts {
     pub report_every: Duration,
     /// Names of the chat commands, so that their counts begin at 0.
     pub commands: Vec<&'static str>,
+    /// Knows what no answer may hold.
+    pub redactor: Redactor,
     /// Asks the store for its durations, when there is a store to ask.
     pub store_timings: Option<Box<dyn Fn() -> Timings + Send + Sync>>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use hygiene::Redactor;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,6 +72,7 @@ impl Stage {
             admin_token: Arc::clone(&token),
             report_every,
             commands: vec!["help"],
+            redactor: Redactor::default(),
             store_timings: None,
         };
         let port = web.address().port();

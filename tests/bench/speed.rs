@@ -5,6 +5,7 @@
 //! stores nothing ([`minimal`]): the ratio of the two holds on any machine. Nothing here is part of
 //! `cargo test`.
 
+#![allow(clippy::disallowed_methods, reason = "measures from outside")]
 #![allow(clippy::print_stdout, reason = "the table is what it is for")]
 
 mod minimal;

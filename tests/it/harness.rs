@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use botapi_sim::{Faults, Limits, Options, Sim};
+use hygiene::Redactor;
 use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Loaded, Sources};
 use katana::lifecycle::Tasks;
@@ -129,7 +130,8 @@ impl Stage {
         let tuning =
             Tuning { clock: self.clock.clone(), reconcile_after: Duration::from_millis(300) };
         let config = self.config();
-        let prepared = Prepared::open(&config, tuning).expect("the state opens");
+        let prepared =
+            Prepared::open(&config, Redactor::default(), tuning).expect("the state opens");
         let app = prepared.start(Tasks::new()).await.expect("the bot starts");
         let mut app = app.expect("nobody asked it to stop");
         tokio::time::timeout(SOON, app.ready()).await.expect("the first poll is answered");

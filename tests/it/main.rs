@@ -1,5 +1,11 @@
 //! Scenarios: the real application in process, against the simulator over real HTTP.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests may start and write what they want"
+)]
+
 mod dead_disk;
 mod harness;
 mod mount;
@@ -36,6 +42,7 @@ mod previews;
 mod reload;
 mod restarts;
 mod restore;
+mod secrets;
 mod setup;
 mod setup_forms;
 mod setup_safety;

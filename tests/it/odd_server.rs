@@ -140,7 +140,11 @@ async fn an_answer_without_end_is_cut_off_long_before_the_deadline() {
     let server = OddServer::start(Mood::Endless).await;
     let stage = stage(&server).await;
     let loaded = stage.config();
-    let prepared = katana::app::Prepared::open(&loaded, katana::app::Tuning::default());
+    let prepared = katana::app::Prepared::open(
+        &loaded,
+        hygiene::Redactor::default(),
+        katana::app::Tuning::default(),
+    );
     let prepared = prepared.expect("the state opens");
     let tasks = katana::lifecycle::Tasks::new();
     let app = prepared.start(tasks).await.expect("it starts").expect("nobody stopped it");

@@ -1,7 +1,7 @@
 //! `katana-bot restore`: good backups, bad ones, and a kill in the middle.
 
 use std::os::unix::fs::{MetadataExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use katana::observe::clock::Clock;
 use katana::store::Store;
 use rusqlite::Connection;
 
-use crate::backup::{at, backup, bot, good, names, state};
+use crate::backup::{at, backup, bot, good, names, questions, rewrite, state};
 use crate::harness::{Stage, skipped};
 use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
@@ -40,25 +40,25 @@ async fn restored_twice_the_old_states_are_kept_and_can_come_back() {
     let file = at(&stage, "copy");
     backup(&stage, &file).await;
     let conn = Connection::open(&path).expect("it opens");
-    conn.execute("DELETE FROM exchanges", []).expect("deleted");
+    conn.execute_batch("DELETE FROM messages; DELETE FROM answers;").expect("deleted");
     drop(conn);
 
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stdout.contains("exchanges: 1") && out.stdout.contains("systemctl start"));
-    assert_eq!(good(&path).bots[0].exchanges, 1);
+    assert_eq!(good(&path).bots[0].turns, 1);
     let kept = names(&stage, "katana.db.before-restore-");
     assert_eq!(kept.len(), 1);
     assert!(out.stdout.contains(&kept[0]), "{out:?}");
-    assert_eq!(good(&at(&stage, &kept[0])).bots[0].exchanges, 0);
+    assert_eq!(good(&at(&stage, &kept[0])).bots[0].turns, 0);
 
     let out = restore(&stage, &at(&stage, &kept[0]), &["--json"]).await;
     let said: serde_json::Value = serde_json::from_str(&out.stdout).expect("JSON");
     assert_eq!(said["bots"][0]["exchanges"], 0, "{said}");
-    assert_eq!(good(&path).bots[0].exchanges, 0);
+    assert_eq!(good(&path).bots[0].turns, 0);
     assert_eq!(names(&stage, "katana.db.before-restore-").len(), 2);
     let second = said["kept"].as_str().expect("a name");
-    assert_eq!(good(Path::new(second)).bots[0].exchanges, 1);
+    assert_eq!(good(Path::new(second)).bots[0].turns, 1);
     assert_eq!(names(&stage, "katana.db.restoring"), Vec::<String>::new());
     good(&file);
 }
@@ -71,20 +71,30 @@ async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_th
     backup(&stage, &file).await;
     // Somebody reads: the log cannot be emptied, and the last row is only there.
     let reader = Connection::open(&path).expect("it opens");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM exchanges;").expect("reading");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM messages;").expect("reading");
     let writer = Connection::open(&path).expect("it opens");
-    writer.execute("UPDATE exchanges SET question = 'newer'", []).expect("written");
+    rewrite(&writer, "newer");
     assert!(at(&stage, "katana.db-wal").metadata().expect("a log").len() > 0);
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     drop((reader, writer));
-    let question = |path: &Path| -> String {
-        let conn = Connection::open(path).expect("it opens");
-        conn.query_row("SELECT question FROM exchanges", [], |r| r.get(0)).expect("a row")
-    };
+    let question = |path: &Path| questions(path).pop_first().expect("a row");
     assert_eq!(question(&path), "question 0");
     let kept = names(&stage, "katana.db.before-restore-");
     assert_eq!(question(&at(&stage, &kept[0])), "newer", "{kept:?}");
+}
+
+/// The bytes of a database after a statement; of a new one, if there is no such file.
+fn changed(file: &Path, sql: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy");
+    if file.exists() {
+        std::fs::copy(file, &copy).expect("copied");
+    }
+    let conn = Connection::open(&copy).expect("it opens");
+    conn.execute(sql, []).expect("the statement runs");
+    drop(conn);
+    std::fs::read(&copy).expect("it can be read")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,36 +109,14 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let third = bytes.len() / 3;
     let mut broken = bytes.clone();
     broken[third..third + 9000].fill(0xAB);
-    let newer = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        let sql = "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, checksum
-                   FROM refinery_schema_history LIMIT 1";
-        conn.execute(sql, []).expect("a migration");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let edited = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("UPDATE refinery_schema_history SET checksum = '1'", []).expect("changed");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let lacking = {
-        std::fs::copy(&file, &bad).expect("copied");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("DROP INDEX inbox_new", []).expect("dropped");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
-    let other = {
-        std::fs::remove_file(&bad).expect("removed");
-        let conn = Connection::open(&bad).expect("it opens");
-        conn.execute("CREATE TABLE bots (bot_id INTEGER)", []).expect("a table");
-        drop(conn);
-        std::fs::read(&bad).expect("it can be read")
-    };
+    let newer = changed(
+        &file,
+        "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, checksum
+         FROM refinery_schema_history LIMIT 1",
+    );
+    let edited = changed(&file, "UPDATE refinery_schema_history SET checksum = '1'");
+    let lacking = changed(&file, "DROP INDEX inbox_new");
+    let other = changed(&at(&stage, "not-there"), "CREATE TABLE bots (bot_id INTEGER)");
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
@@ -198,19 +186,22 @@ async fn a_killed_restore_leaves_the_whole_old_state_or_the_whole_new_one() {
     let small = at(&stage, "small");
     std::fs::copy(&file, &small).expect("copied");
     let conn = Connection::open(&small).expect("it opens");
-    conn.execute("DELETE FROM exchanges WHERE id > 10", []).expect("deleted");
+    conn.execute_batch(
+        "DELETE FROM messages WHERE turn_id > 20; DELETE FROM answers WHERE message_id > 20;",
+    )
+    .expect("deleted");
     drop(conn);
     let (mut dice, mut olds, mut news) = (fastrand::Rng::with_seed(4), 0, 0);
     for round in 0..24 {
         let (from, new, old) = if round % 2 == 0 { (&small, 10, 30) } else { (&file, 30, 10) };
-        let now = good(&path).bots[0].exchanges;
+        let now = good(&path).bots[0].turns;
         let mut command = process::command(stage.settings());
         command.arg("restore").arg(from).stdout(Stdio::null());
         let mut child = command.spawn().expect("it starts");
         tokio::time::sleep(Duration::from_millis(dice.u64(1..250))).await;
         child.kill().expect("it can be killed");
         child.wait().expect("it is gone");
-        match good(&path).bots[0].exchanges {
+        match good(&path).bots[0].turns {
             n if n == new && now != new => news += 1,
             n if n == now => olds += 1,
             n => panic!("{n} exchanges, neither {new} nor {old}"),
@@ -261,7 +252,7 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     of_schema_one(&path, bot(&stage));
     let conn = Connection::open(&path).expect("it opens");
     let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
-                 duration_ms) VALUES (1, 5, 5, '', zeroblob(5000000), 'echo', 1, 1)";
+                 duration_ms) VALUES (1, 5, 5, '', hex(zeroblob(2500000)), 'echo', 1, 1)";
     conn.execute(sql, []).expect(sql);
     drop(conn);
     // Room to open the file, and not for another one.
@@ -312,7 +303,7 @@ async fn a_restore_that_was_cut_is_undone_by_the_next_start() {
     let stage = Stage::new().await;
     let path = state(&stage, 1).await;
     let conn = Connection::open(&path).expect("it opens");
-    conn.execute("UPDATE exchanges SET question = 'only in the log'", []).expect("written");
+    rewrite(&conn, "only in the log");
     // As a kill leaves it: the last connection to close would fold the log into the file.
     let cut = at(&stage, "cut");
     std::fs::create_dir(&cut).expect("a folder");
@@ -327,12 +318,11 @@ async fn a_restore_that_was_cut_is_undone_by_the_next_start() {
         let store = Store::open(&cut, bot(&stage), Clock::system()).expect("it opens");
         store.close().await;
         let conn = Connection::open(&cut).expect("it opens");
-        let sql = "SELECT question FROM exchanges";
-        let question: String = conn.query_row(sql, [], |r| r.get(0)).expect("a row");
+        let question = questions(&cut).pop_first().expect("a row");
         assert_eq!(question, "only in the log");
         assert!(!kept.exists() && !log.exists(), "it is in use again");
         // What is written later stays.
-        conn.execute("UPDATE exchanges SET question = ?1", [&question]).expect("written");
+        rewrite(&conn, &question);
     }
 }
 
@@ -348,33 +338,56 @@ fn folder_of_nobody(stage: &mut Stage) -> Option<std::path::PathBuf> {
     Some(folder)
 }
 
+/// What a user may put into the folder of their bot, to make root change a file of root's.
+struct Trap {
+    stage: Stage,
+    file: PathBuf,
+    folder: PathBuf,
+    secret: PathBuf,
+}
+
+impl Trap {
+    /// Nothing where this machine has no such folder.
+    async fn new() -> Option<Self> {
+        let mut stage = Stage::new().await;
+        state(&stage, 1).await;
+        let file = at(&stage, "copy");
+        backup(&stage, &file).await;
+        let folder = folder_of_nobody(&mut stage)?;
+        let secret = at(&stage, "secret");
+        std::fs::write(&secret, "of root").expect("written");
+        Some(Self { stage, file, folder, secret })
+    }
+
+    fn put(&self, kind: &str, name: &Path) {
+        match kind {
+            "soft" => {
+                std::os::unix::fs::symlink(&self.secret, name).expect("a link");
+                std::os::unix::fs::lchown(name, Some(65_534), Some(65_534)).expect("given away");
+            }
+            "hard" => std::fs::hard_link(&self.secret, name).expect("a link"),
+            "pipe" => {
+                let made = std::process::Command::new("mkfifo").arg(name).status();
+                assert!(made.expect("mkfifo").success());
+            }
+            _ => {
+                std::fs::write(name, "").expect("written");
+                chown(name, Some(1234), Some(1234)).expect("given away");
+            }
+        }
+    }
+
+    fn is_untouched(&self, what: &str) {
+        let about = self.secret.symlink_metadata().expect("it is there");
+        assert_eq!((about.uid(), about.is_file()), (0, true), "{what}");
+        assert_eq!(std::fs::read_to_string(&self.secret).expect("text"), "of root", "{what}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot() {
-    let mut stage = Stage::new().await;
-    state(&stage, 1).await;
-    let file = at(&stage, "copy");
-    backup(&stage, &file).await;
-    let Some(folder) = folder_of_nobody(&mut stage) else { return };
-    let secret = at(&stage, "secret");
-    std::fs::write(&secret, "of root").expect("written");
-    let untouched = |what: &str| {
-        let about = secret.symlink_metadata().expect("it is there");
-        assert_eq!((about.uid(), about.is_file()), (0, true), "{what}");
-        assert_eq!(std::fs::read_to_string(&secret).expect("text"), "of root", "{what}");
-    };
-    let soft = |name: &Path| {
-        std::os::unix::fs::symlink(&secret, name).expect("a link");
-        std::os::unix::fs::lchown(name, Some(65_534), Some(65_534)).expect("given away");
-    };
-    let hard = |name: &Path| std::fs::hard_link(&secret, name).expect("a link");
-    let pipe = |name: &Path| {
-        let made = std::process::Command::new("mkfifo").arg(name).status();
-        assert!(made.expect("mkfifo").success());
-    };
-    let foreign = |name: &Path| {
-        std::fs::write(name, "").expect("written");
-        chown(name, Some(1234), Some(1234)).expect("given away");
-    };
+    let Some(trap) = Trap::new().await else { return };
+    let Trap { stage, file, folder, .. } = &trap;
     for name in ["katana.db.lock", "katana.db.restoring", "katana.db"] {
         for kind in ["soft", "hard", "pipe", "foreign"] {
             // The state file itself may have a second name, and tells who the bot is.
@@ -382,49 +395,47 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
                 continue;
             }
             let what = format!("{kind} {name}");
-            let put = folder.join(name);
-            match kind {
-                "soft" => soft(&put),
-                "hard" => hard(&put),
-                "pipe" => pipe(&put),
-                _ => foreign(&put),
-            }
-            let out = restore(&stage, &file, &[]).await;
+            trap.put(kind, &folder.join(name));
+            let out = restore(stage, file, &[]).await;
             assert_eq!(out.code, Some(69), "{what}: {out:?}");
             assert!(out.stderr.contains("cannot use ") && out.stderr.contains("hint: "), "{out:?}");
-            untouched(&what);
-            for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            trap.is_untouched(&what);
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
                 std::fs::remove_file(entry.path()).expect("removed");
             }
         }
     }
     // Nor do those who only look: the state of another bot is not this one's.
-    let elsewhere = at(&stage, "elsewhere.db");
-    std::fs::copy(&file, &elsewhere).expect("copied");
+    let elsewhere = at(stage, "elsewhere.db");
+    std::fs::copy(file, &elsewhere).expect("copied");
     std::os::unix::fs::symlink(&elsewhere, folder.join("katana.db")).expect("a link");
     std::os::unix::fs::lchown(folder.join("katana.db"), Some(65_534), None).expect("given away");
-    let copy = at(&stage, "another-copy").display().to_string();
+    let copy = at(stage, "another-copy").display().to_string();
     for args in [&["users", "list"][..], &["backup", copy.as_str()], &["doctor"]] {
-        let out = process::run(&stage, args).await;
+        let out = process::run(stage, args).await;
         assert_ne!(out.code, Some(0), "{args:?}: {out:?}");
         let said = format!("{}{}", out.stdout, out.stderr);
         assert!(said.contains("a symbolic link of another user"), "{args:?}: {said}");
     }
     assert!(!Path::new(&copy).exists());
-    std::fs::remove_file(folder.join("katana.db")).expect("removed");
-    // And the pipe's own scratch file, when there is a state.
-    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_trusts_no_file_beside_the_state_of_the_bot() {
+    let Some(trap) = Trap::new().await else { return };
+    let Trap { stage, file, folder, .. } = &trap;
+    assert_eq!(restore(stage, file, &[]).await.code, Some(0));
     // A journal names files that SQLite would remove as root.
     let journal = folder.join("katana.db-journal");
-    foreign(&journal);
-    let out = process::run(&stage, &["users", "list"]).await;
+    trap.put("foreign", &journal);
+    let out = process::run(stage, &["users", "list"]).await;
     assert!(out.code == Some(69) && out.stderr.contains("rollback journal"), "{out:?}");
     std::fs::remove_file(&journal).expect("nobody else removed it");
     let outgoing = folder.join("katana.db.outgoing");
-    soft(&outgoing);
-    let out = process::run(&stage, &["backup", "-"]).await;
+    trap.put("soft", &outgoing);
+    let out = process::run(stage, &["backup", "-"]).await;
     assert_eq!((out.code, out.stdout.len()), (Some(69), 0), "{}", out.stderr);
-    untouched("outgoing");
+    trap.is_untouched("outgoing");
     // What the bot's user left itself is in nobody's way.
     std::fs::remove_file(&outgoing).expect("removed");
     for name in ["katana.db.outgoing", "katana.db.restoring"] {
@@ -433,7 +444,7 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
     }
     let out = process::command(stage.settings()).args(["backup", "-"]).output().expect("it runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(restore(&stage, &file, &[]).await.code, Some(0));
+    assert_eq!(restore(stage, file, &[]).await.code, Some(0));
     let about = folder.join("katana.db").metadata().expect("it is there");
     assert_eq!((about.uid(), about.mode() & 0o777), (65_534, 0o600));
     assert!(!outgoing.exists() && !folder.join("katana.db.restoring").exists());

@@ -8,11 +8,11 @@ use secrecy::SecretString;
 
 use super::{Check, machine};
 use crate::app;
-use crate::config::{Config, Loaded, Problems, Provider};
+use crate::config::{Config, Loaded, Problems};
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
-use crate::provider::{ProviderError, reach};
+use crate::provider::{Kind, ProviderError, reach};
 use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
 
 /// Longest time for one call to Telegram.
@@ -35,7 +35,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
         let advice = "mend the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
-    let client = match Client::new(&settings(config), Arc::default()) {
+    let client = match Client::new(&settings(loaded), Arc::default()) {
         Ok(client) => client,
         Err(e) => return vec![Check::bad(NAME, chain(&e), super::super::CA_CERTIFICATES)],
     };
@@ -54,13 +54,15 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     checks
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(loaded: &Loaded) -> Settings {
+    let config = &loaded.config;
     Settings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: CALL,
         poll_deadline: CALL,
         send_timeout: CALL,
+        redactor: loaded.redactor(),
     }
 }
 
@@ -108,17 +110,11 @@ fn groups(identity: &Identity, config: &Config) -> Check {
 /// Reachable, or answering when it may be asked.
 pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) -> Check {
     const NAME: &str = "provider";
-    let (name, url, model, key) = match config.answer.provider {
-        Provider::Echo => return Check::good(NAME, "echo: it repeats what it is told"),
-        Provider::Offline => return Check::good(NAME, "offline: it quotes pages, without a model"),
-        Provider::OpenAi => {
-            let c = &config.openai;
-            ("openai", &c.base_url, &c.model, c.api_key.is_some())
-        }
-        Provider::Anthropic => {
-            let c = &config.anthropic;
-            ("anthropic", &c.base_url, &c.model, c.api_key.is_some())
-        }
+    let name = config.answer.provider.name;
+    let (url, model, key) = match (&config.answer.provider.kind, config.chosen()) {
+        (Kind::Service(_), Some(c)) => (&c.base_url, &c.model, c.api_key.is_some()),
+        (Kind::Echo, _) => return Check::good(NAME, format!("{name}: it repeats each question")),
+        _ => return Check::good(NAME, format!("{name}: it quotes pages, without a model")),
     };
     if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
         return Check::note(NAME, "it was not asked", "mend the configuration first");

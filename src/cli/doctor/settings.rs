@@ -26,7 +26,7 @@ pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
     if sources.credentials_dir.is_some() || variables.iter().any(is_given) {
         return sources;
     }
-    let unit = endpoint::unit(sources.file.as_deref());
+    let unit = endpoint::unit(sources.file());
     let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
     let store = PathBuf::from(CREDENTIAL_STORE);
     let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
@@ -52,7 +52,7 @@ pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     const NAME: &str = "configuration";
-    let from = match &sources.file {
+    let from = match sources.file() {
         Some(file) => file.display().to_string(),
         None => "environment and defaults".to_owned(),
     };
@@ -60,7 +60,7 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let line = |p: &Problem| format!("{}: {}", p.key, p.message);
     let bad = |p: &Problem| {
         let mut check = Check::bad(NAME, line(p), &p.hint).config();
-        if let Some(credential) = keys().iter().find(|k| k.path == p.key).and_then(Key::credential)
+        if let Some(credential) = find(&p.key).and_then(Key::credential)
             && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
         {
             check.advice.push(format!(
@@ -88,7 +88,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         _ => None,
     });
     let stored = keys().iter().filter_map(|key| key.credential());
-    let unit = endpoint::unit(sources.file.as_deref());
+    let unit = endpoint::unit(sources.file());
     let stored = stored.flat_map(|name| [name.to_owned(), format!("{unit}.{name}")]);
     let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
     let files: BTreeSet<PathBuf> = named.chain(stored).collect();

@@ -1,20 +1,27 @@
 //! The flags of `katana-bot setup`: an answer for every question.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::credential_store::Form;
+use crate::provider::{self, Descriptor, Kind, PROVIDERS};
 
-/// Who answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProviderWord {
-    /// OpenAI, or with --base-url any server that speaks its language
-    Openai,
-    /// Anthropic
-    Anthropic,
-    /// No model: the bot quotes your documents
-    Offline,
+/// The providers that may be chosen here, and their names as the help shows them.
+fn offered() -> impl Iterator<Item = &'static Descriptor> {
+    PROVIDERS.iter().copied().filter(|provider| !matches!(provider.kind, Kind::Echo))
+}
+
+static PROVIDER_NAMES: LazyLock<String> =
+    LazyLock::new(|| offered().map(|provider| provider.name).collect::<Vec<_>>().join("|"));
+
+/// Reads the name of a provider.
+fn provider() -> impl TypedValueParser<Value = &'static Descriptor> {
+    let value = |p: &Descriptor| PossibleValue::new(p.name).help(p.summary);
+    PossibleValuesParser::new(offered().map(value))
+        .try_map(|name| provider::find(&name).ok_or("there is no such provider"))
 }
 
 /// Whom `check-heartbeat` tells.
@@ -48,8 +55,8 @@ pub(in crate::cli) struct SetupArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// Who answers questions
-    #[arg(long, value_enum, value_name = "openai|anthropic|offline")]
-    pub(super) provider: Option<ProviderWord>,
+    #[arg(long, value_parser = provider(), value_name = PROVIDER_NAMES.as_str())]
+    pub(super) provider: Option<&'static Descriptor>,
     /// File with the provider's key; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) key_file: Option<PathBuf>,

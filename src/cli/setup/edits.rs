@@ -43,7 +43,7 @@ impl Edits {
         let mut edits = Vec::new();
         let is_new = args.instance.is_some() && !target.config.exists();
         let text = if is_new { instance::config(target) } else { read(&target.config)? };
-        let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let new = match wanted.as_slice() {
             [] => text.clone(),
             wanted => crate::config::with_keys(&text, wanted)?,

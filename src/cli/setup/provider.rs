@@ -1,11 +1,12 @@
 //! Who answers: the provider, its key, its address and model.
 
-use super::answers::{ProviderWord, SetupArgs};
+use super::answers::SetupArgs;
 use super::ask::{self, Person};
 use super::credential_store::{Held, Vault};
 use super::{Plan, Target};
 use crate::cli::{Stop, exit};
-use crate::config::{Config, Provider, Secret};
+use crate::config::{Config, Secret};
+use crate::provider::{Descriptor, Kind, PROVIDERS, services};
 
 /// A server that is not the provider's usual one, and what answers there.
 struct Server {
@@ -23,9 +24,8 @@ pub(super) fn plan(
 ) -> anyhow::Result<()> {
     let mut server = Server { base_url: args.base_url.clone(), model: args.model.clone() };
     let chosen = match args.provider {
-        Some(word) => Some(word),
         None if person.is_there() => ask(target, person, &mut server)?,
-        None => None,
+        chosen => chosen,
     };
     let Server { base_url, model } = server;
     let Some(chosen) = chosen else {
@@ -41,71 +41,99 @@ pub(super) fn plan(
         }
         return Ok(());
     };
-    let (section, id, word) = match chosen {
-        ProviderWord::Openai => ("openai", "openai-api-key", Provider::OpenAi),
-        ProviderWord::Anthropic => ("anthropic", "anthropic-api-key", Provider::Anthropic),
-        ProviderWord::Offline => {
-            set(plan, target, "answer.provider", "offline".into());
-            return Ok(());
-        }
-    };
-    key(args, person, target, credential_store, plan, (id, base_url.is_some()))?;
-    set(plan, target, "answer.provider", word.as_str().to_owned());
-    let (url_key, model_key) = match section {
-        "openai" => ("openai.base_url", "openai.model"),
-        _ => ("anthropic.base_url", "anthropic.model"),
-    };
-    if let Some(url) = base_url {
-        set(plan, target, url_key, url);
+    let name = chosen.name;
+    if let Some(service) = chosen.service() {
+        key(
+            args,
+            person,
+            target,
+            credential_store,
+            plan,
+            (service.credential, base_url.is_some()),
+        )?;
     }
-    if let Some(model) = model {
-        set(plan, target, model_key, model);
+    set(plan, target, "answer.provider".to_owned(), name.to_owned());
+    if chosen.service().is_none() {
+        return Ok(());
+    }
+    for (key, value) in [("base_url", base_url), ("model", model)] {
+        if let Some(value) = value {
+            set(plan, target, format!("{name}.{key}"), value);
+        }
     }
     Ok(())
 }
 
 /// Plans a key of the configuration, unless it has this value.
-fn set(plan: &mut Plan, target: &Target, key: &'static str, value: String) {
+fn set(plan: &mut Plan, target: &Target, key: String, value: String) {
     let loaded = Config::examine(&target.sources).loaded;
-    let explicit = loaded.origins.get(key).is_some_and(|origin| {
+    let explicit = loaded.origins.get(&key).is_some_and(|origin| {
         !matches!(origin, crate::config::Origin::Default | crate::config::Origin::Derived(_))
     });
-    if !(explicit && loaded.text(key) == Some(value.as_str())) {
+    if !(explicit && loaded.text(&key) == Some(value.as_str())) {
         plan.keys.push((key, value));
     }
+}
+
+/// What may be answered to "Who answers?".
+enum Offer {
+    /// This provider, as it is.
+    Usual(&'static Descriptor),
+    /// Another server that speaks this provider's language.
+    Other(&'static Descriptor),
+}
+
+/// The offers in their order, each with its line.
+fn offers() -> Vec<(Offer, String)> {
+    let mut offers: Vec<_> = services()
+        .map(|(provider, _)| (Offer::Usual(provider), provider.title.to_owned()))
+        .collect();
+    for (provider, _) in services().filter(|(_, service)| service.is_self_hosted) {
+        let line = format!(
+            "another server that speaks {}'s language (Ollama, vLLM, OpenRouter, …)",
+            provider.title
+        );
+        offers.push((Offer::Other(provider), line));
+    }
+    for provider in PROVIDERS.iter().filter(|p| matches!(p.kind, Kind::Documents)) {
+        offers.push((Offer::Usual(provider), provider.summary.to_owned()));
+    }
+    offers
 }
 
 fn ask(
     target: &Target,
     person: &Person,
     server: &mut Server,
-) -> anyhow::Result<Option<ProviderWord>> {
-    let now = Config::examine(&target.sources).loaded.config.answer.provider.as_str();
+) -> anyhow::Result<Option<&'static Descriptor>> {
+    let now = Config::examine(&target.sources).loaded.config.answer.provider.name;
+    let offers = offers();
     eprintln!("Who answers?");
-    eprintln!("  1  OpenAI");
-    eprintln!("  2  Anthropic");
-    eprintln!("  3  another server that speaks OpenAI's language (Ollama, vLLM, OpenRouter, …)");
-    eprintln!("  4  no model: the bot quotes your documents");
+    for (n, (_, line)) in offers.iter().enumerate() {
+        eprintln!("  {}  {line}", n + 1);
+    }
     loop {
-        let question = format!("1 to 4, or Enter to leave it as it is ({now}):");
-        match person.line(&question, "--provider")?.as_str() {
-            "" => return Ok(None),
-            "1" => return Ok(Some(ProviderWord::Openai)),
-            "2" => return Ok(Some(ProviderWord::Anthropic)),
-            "3" => {
+        let question = format!("1 to {}, or Enter to leave it as it is ({now}):", offers.len());
+        let answer = person.line(&question, "--provider")?;
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        let chosen = answer.parse::<usize>().ok().and_then(|n| offers.get(n.checked_sub(1)?));
+        match chosen {
+            None => {}
+            Some((Offer::Usual(provider), _)) => return Ok(Some(provider)),
+            Some((Offer::Other(provider), _)) => {
                 if server.base_url.is_none() {
                     let question = "Its address, such as http://127.0.0.1:11434/v1:";
                     server.base_url = Some(person.line(question, "--base-url")?);
                 }
-                // OpenAI's own are not there.
+                // The vendor's own are not there.
                 while server.model.as_ref().is_none_or(String::is_empty) {
                     let question = "Its model, such as llama3.2:";
                     server.model = Some(person.line(question, "--model")?);
                 }
-                return Ok(Some(ProviderWord::Openai));
+                return Ok(Some(provider));
             }
-            "4" => return Ok(Some(ProviderWord::Offline)),
-            _ => {}
         }
     }
 }

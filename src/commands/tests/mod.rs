@@ -6,9 +6,10 @@ mod press;
 mod talk;
 
 use super::*;
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
 use crate::model::ids::{BotId, UpdateId};
 use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
-use crate::store::{Finish, NewExchange, UpdateOutcome};
+use crate::store::{Finish, NewTurn, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);
@@ -48,6 +49,7 @@ impl House {
             .run(&CommandRequest {
                 seq: InboxSeq(1),
                 chat,
+                topic: 0,
                 place: if chat.is_shared() { Place::Group } else { Place::Private },
                 from: &from,
                 role: self.context.role(&from.id).await.unwrap(),
@@ -102,11 +104,13 @@ impl House {
         let asked = question(chat, user, self.clock.now_ms());
         self.context.store.accept(vec![asked], 0).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
-        let said =
-            crate::model::conversation::Exchange { question: "q".into(), answer: "a".into() };
-        let exchange =
-            NewExchange { chat, user, said, provider: "echo", duration_ms: 1, usage: None };
-        self.context.store.finish(finish(seq, false, Some(exchange))).await.unwrap();
+        let turn = NewTurn {
+            conversation: ConversationId { chat, topic: 0 },
+            sender: user,
+            messages: vec![Message::user("q"), Message::assistant("a")],
+            answer: AnswerMetadata::default(),
+        };
+        self.context.store.finish(finish(seq, false, Some(turn))).await.unwrap();
     }
 
     /// A question whose provider failed, kept for another try.
@@ -150,14 +154,14 @@ fn question(chat: ChatId, user: UserId, id: i64) -> Update {
     Update { id: UpdateId(id + chat.0 + user.0), event }
 }
 
-fn finish(seq: InboxSeq, keep_body: bool, exchange: Option<NewExchange>) -> Finish {
+fn finish(seq: InboxSeq, keep_body: bool, turn: Option<NewTurn>) -> Finish {
     let (effects, parts) = (Vec::new(), Vec::new());
     Finish {
         seq,
         outcome: UpdateOutcome::Answered,
         keep_body,
         effects,
-        exchange,
+        turn,
         parts,
         first_attempt: None,
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::*;
+use crate::knowledge::Knowledge;
 use crate::model::conversation::Passage;
-use crate::store::Knowledge;
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/knowledge")
@@ -20,8 +20,8 @@ fn every_command_has_its_section() {
     }
 }
 
-#[test]
-fn questions_find_their_page() {
+#[tokio::test]
+async fn questions_find_their_page() {
     let knowledge = Knowledge::open(&folder()).unwrap();
     let mut missed = Vec::new();
     for (question, source, heading) in [
@@ -45,7 +45,7 @@ fn questions_find_their_page() {
         ("who sends alerts", "heartbeat.md", "check-heartbeat"),
         ("What is Katana?", "katana.md", ""),
     ] {
-        let found = knowledge.search(question, 3).unwrap();
+        let found = knowledge.search(question, 3).await.unwrap();
         let right = |p: &Passage| p.source == source && p.title.contains(heading);
         if !found.first().is_some_and(right) {
             let titles: Vec<_> = found.into_iter().map(|p| p.title).collect();
@@ -53,5 +53,5 @@ fn questions_find_their_page() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
-    assert!(knowledge.search("zebra crossing", 3).unwrap().is_empty());
+    assert!(knowledge.search("zebra crossing", 3).await.unwrap().is_empty());
 }

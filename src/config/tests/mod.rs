@@ -4,6 +4,7 @@ mod precedence;
 mod problems;
 mod providers;
 mod secrets;
+mod tables;
 mod v0_2;
 
 use std::path::Path;
@@ -30,7 +31,7 @@ fn sources(env: &[(&str, &str)]) -> Sources {
 fn with_file(toml: &str, env: &[(&str, &str)]) -> Result<Loaded, Problems> {
     let dir = tempfile::tempdir().expect("a folder");
     let path = written(dir.path(), "katana-bot.toml", toml);
-    Config::load(&Sources { file: Some(path), ..sources(env) })
+    Config::load(&Sources { files: vec![path], ..sources(env) })
 }
 
 fn written(dir: &Path, name: &str, text: &str) -> std::path::PathBuf {
@@ -41,7 +42,11 @@ fn written(dir: &Path, name: &str, text: &str) -> std::path::PathBuf {
 
 /// The one problem that there must be, as `key: message`.
 fn only(result: Result<Loaded, Problems>) -> String {
-    let problems = result.expect_err("a problem").0;
+    only_problem(&result.expect_err("a problem"))
+}
+
+fn only_problem(problems: &Problems) -> String {
+    let problems = &problems.0;
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(!problems[0].hint.is_empty());
     format!("{}: {}", problems[0].key, problems[0].message)

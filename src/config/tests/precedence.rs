@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::{BASE, TOKEN, sources, with, with_file, written};
-use crate::config::{Access, Config, Format, Kind, Level, Origin, Provider, Sources, keys};
+use crate::config::{
+    Access, Config, Format, Key, Kind, Level, Loaded, Origin, Problems, Sources, keys,
+};
 
 #[test]
 fn the_defaults_are_the_promised_ones() {
@@ -51,8 +53,9 @@ fn environment_beats_alias_beats_file_beats_default() {
 }
 
 /// Another valid value than the default, as the environment writes it.
-fn another(kind: Kind, default: &str) -> String {
-    match kind {
+fn another(key: &Key) -> String {
+    let default = key.default_toml();
+    match key.kind {
         Kind::Word | Kind::Prose => "other".to_owned(),
         Kind::Choice(words) => words[words.len() - 1].to_owned(),
         Kind::Flag => (default == "false").to_string(),
@@ -64,19 +67,23 @@ fn another(kind: Kind, default: &str) -> String {
         Kind::Path => "/somewhere".to_owned(),
         Kind::Url => "http://127.0.0.1:9/x".to_owned(),
         Kind::Listen => "127.0.0.1:9".to_owned(),
-        Kind::Secret(_) => "98765:zyxwvutsrqponmlk".to_owned(),
+        Kind::Secret => "98765:zyxwvutsrqponmlk".to_owned(),
     }
+}
+
+fn loaded(key: &Key, result: Result<Loaded, Problems>) -> Config {
+    result.unwrap_or_else(|problems| panic!("{}: {problems}", key.path())).config
 }
 
 #[test]
 fn every_key_reaches_its_field_from_environment_and_file() {
     let base = [("AI_PROVIDER", "openai"), ("OPENAI_API_KEY", "k")];
     let before = format!("{:?}", with(&base).expect("valid").config);
-    for key in keys().iter().filter(|key| key.credential().is_none()) {
-        let (name, value) = (key.variable(), another(key.kind, key.default));
+    for key in keys().iter().filter(|key| !key.is_secret()) {
+        let (name, value) = (key.variable(), another(key));
         let env = [&base[..], &[(name.as_str(), value.as_str())]].concat();
-        let config = with(&env).expect(key.path).config;
-        assert_ne!(format!("{config:?}"), before, "{}", key.path);
+        let config = loaded(key, with(&env));
+        assert_ne!(format!("{config:?}"), before, "{}", key.path());
 
         let typed = match key.kind {
             Kind::Flag | Kind::Whole(..) | Kind::Number(..) => value,
@@ -85,19 +92,19 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         };
         // Without the alias AI_PROVIDER, which would win over the file.
         let toml = format!("[{}]\n{} = {typed}\n", key.section(), key.name());
-        let from_file = with_file(&toml, &[("AI_PROVIDER", ""), base[1]]).expect(key.path).config;
-        assert_eq!(format!("{config:?}"), format!("{from_file:?}"), "{}", key.path);
+        let from_file = loaded(key, with_file(&toml, &[("AI_PROVIDER", ""), base[1]]));
+        assert_eq!(format!("{config:?}"), format!("{from_file:?}"), "{}", key.path());
     }
 }
 
 #[test]
 fn every_alias_counts() {
-    for key in keys().iter().filter(|key| key.credential().is_none()) {
+    for key in keys().iter().filter(|key| !key.is_secret()) {
         for alias in key.aliases {
-            let value = another(key.kind, key.default);
+            let value = another(key);
             let env = [("OPENAI_API_KEY", "k"), (*alias, value.as_str())];
             let loaded = with(&env).expect(alias);
-            let shown = loaded.origins[key.path].to_string();
+            let shown = loaded.origins[key.path()].to_string();
             assert!(shown.contains(alias), "{alias}: {shown}");
         }
     }
@@ -178,11 +185,11 @@ fn what_is_printed_loads_again_to_the_same() {
         let mut again = sources(env);
         again.env.retain(|name, _| secrets.contains(&name.as_str()));
         let dir = tempfile::tempdir().expect("a folder");
-        again.file = Some(written(dir.path(), "printed.toml", &loaded.print(false)));
+        again.files = vec![written(dir.path(), "printed.toml", &loaded.print(false))];
         let reloaded = Config::load(&again).expect("valid");
         assert_eq!(format!("{:#?}", reloaded.config), format!("{:#?}", loaded.config));
     }
-    assert_eq!(with(&[]).expect("valid").config.answer.provider, Provider::Echo);
+    assert_eq!(with(&[]).expect("valid").config.answer.provider.name, "echo");
 }
 
 #[test]
@@ -192,7 +199,7 @@ fn the_print_names_every_key_and_origin() {
     assert!(shown.contains("# token = 123…:…XYZ (from environment TELEGRAM_TOKEN)\n"), "{shown}");
     assert!(shown.contains("# dir is not set\n"), "{shown}");
     for key in keys() {
-        assert!(shown.contains(key.name()), "{}", key.path);
+        assert!(shown.contains(key.name()), "{}", key.path());
     }
     assert!(with(&[]).expect("valid").print(true).contains("\u{1b}[1m[bot]\u{1b}[0m"));
 }

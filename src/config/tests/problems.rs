@@ -33,16 +33,24 @@ fn each_mistake_is_one_problem_with_its_key() {
         (
             "KATANA_BOT_ACCESS",
             "opn",
-            "bot.access: the value is not a word of the list; did you mean open?",
+            "bot.access: the value is not an allowed value; did you mean open?",
         ),
-        ("KATANA_BOT_OWNERS", "-3", "bot.owners: the value has an entry that is no such id: -3"),
+        (
+            "KATANA_BOT_OWNERS",
+            "-3",
+            "bot.owners: the value has an entry that is not a valid id: -3",
+        ),
         ("KATANA_TELEGRAM_PREVIEWS", "maybe", "telegram.previews: the value is neither"),
         (
             "LOG_LEVEL",
             "loud",
-            "log.level: the value is not a word of the list (environment LOG_LEVEL)",
+            "log.level: the value is not an allowed value (environment LOG_LEVEL)",
         ),
-        ("ENVIRONMENT", "a b", "bot.environment: the name is no label (environment ENVIRONMENT)"),
+        (
+            "ENVIRONMENT",
+            "a b",
+            "bot.environment: the name is not a valid label (environment ENVIRONMENT)",
+        ),
         ("KATANA_ANSWER_FIRST_TOKEN_TIMEOUT_S", "121", "answer.first_token_timeout_s: the whole"),
         ("TELEGRAM_TOKEN", "", "telegram.token: there is no bot token"),
         (
@@ -130,7 +138,7 @@ fn wrong_types_name_the_line_and_the_right_form() {
 #[test]
 fn a_file_that_cannot_be_read_says_why() {
     let dir = tempfile::tempdir().expect("a folder");
-    let load = |path| only(Config::load(&Sources { file: Some(path), ..sources(&[]) }));
+    let load = |path| only(Config::load(&Sources { files: vec![path], ..sources(&[]) }));
     assert!(
         load(dir.path().join("none.toml"))
             .contains("the configuration file cannot be read: there is no")
@@ -139,7 +147,7 @@ fn a_file_that_cannot_be_read_says_why() {
     let pipe = dir.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
     assert!(made.success());
-    assert!(load(pipe).contains("no regular file"), "and nobody waits for a writer");
+    assert!(load(pipe).contains("not a regular file"), "and nothing waits for a writer");
     let big = written(dir.path(), "big", &"#".repeat(1024 * 1024 + 1));
     assert!(load(big).contains("larger than 1048576 bytes"));
     let binary = dir.path().join("binary");

@@ -1,23 +1,15 @@
 //! Which provider is chosen, with which server, model and key.
 
 use super::{with, with_file};
-use crate::config::{Provider, Secret};
+use crate::config::Secret;
 
-/// Provider, then address, model and key of its section.
-fn chosen(env: &[(&str, &str)]) -> (Provider, String, String, Option<String>) {
+/// Provider, then address, model and key of its section; those of openai where it has none.
+fn chosen(env: &[(&str, &str)]) -> (&'static str, String, String, Option<String>) {
     let env = [&[("AI_PROVIDER", "")], env].concat();
     let config = with(&env).expect("valid").config;
-    let text = |secret: Option<Secret>| secret.map(|secret| secret.expose().to_owned());
-    match config.answer.provider {
-        Provider::Anthropic => {
-            let section = config.anthropic;
-            (Provider::Anthropic, section.base_url, section.model, text(section.api_key))
-        }
-        other => {
-            let section = config.openai;
-            (other, section.base_url, section.model, text(section.api_key))
-        }
-    }
+    let section = config.chosen().unwrap_or(&config.providers["openai"]).clone();
+    let key = section.api_key.as_ref().map(Secret::expose).map(str::to_owned);
+    (config.answer.provider.name, section.base_url, section.model, key)
 }
 
 const OPENAI: (&str, &str) = ("OPENAI_API_KEY", "o-key");
@@ -29,12 +21,12 @@ const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
 fn auto_takes_the_first_that_can_work() {
     let here = env!("CARGO_MANIFEST_DIR");
     let knowledge = ("KATANA_KNOWLEDGE_DIR", here);
-    assert_eq!(chosen(&[]).0, Provider::Offline);
-    assert_eq!(chosen(&[knowledge]).0, Provider::Offline);
-    assert_eq!(chosen(&[knowledge, OPENAI]).0, Provider::OpenAi);
-    assert_eq!(chosen(&[knowledge, OPENAI, ANTHROPIC]).0, Provider::Anthropic);
+    assert_eq!(chosen(&[]).0, "offline");
+    assert_eq!(chosen(&[knowledge]).0, "offline");
+    assert_eq!(chosen(&[knowledge, OPENAI]).0, "openai");
+    assert_eq!(chosen(&[knowledge, OPENAI, ANTHROPIC]).0, "anthropic");
     let server = ("KATANA_OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
-    assert_eq!(chosen(&[knowledge, server]).0, Provider::OpenAi, "a named server needs no key");
+    assert_eq!(chosen(&[knowledge, server]).0, "openai", "a named server needs no key");
 }
 
 #[test]
@@ -49,20 +41,20 @@ fn words_for_servers_mean_openai_with_their_address() {
         let key = ("KATANA_OPENAI_API_KEY", "k");
         let (provider, base_url, model, _) =
             chosen(&[("AI_PROVIDER", word), ("AI_MODEL_NAME", "m"), key]);
-        assert_eq!((provider, base_url.as_str(), model.as_str()), (Provider::OpenAi, url, "m"));
+        assert_eq!((provider, base_url.as_str(), model.as_str()), ("openai", url, "m"));
         let own = ("KATANA_OPENAI_BASE_URL", "https://own.example/v1/");
         let (_, base_url, ..) = chosen(&[("AI_PROVIDER", word), ("DEFAULT_MODEL", "m"), key, own]);
         assert_eq!(base_url, "https://own.example/v1");
     }
     let config = with_file("[answer]\nprovider = \"ollama\"\n", &[("AI_PROVIDER", "")]);
-    let openai = config.expect("valid").config.openai;
+    let openai = config.expect("valid").config.providers["openai"].clone();
     assert_eq!((openai.model.as_str(), openai.api_key.is_none()), ("llama3.2", true));
 }
 
 #[test]
 fn googles_key_goes_to_google_only() {
     let (provider, url, model, key) = chosen(&[GOOGLE]);
-    assert_eq!((provider, url.as_str(), key.as_deref()), (Provider::OpenAi, GEMINI, Some("g-key")));
+    assert_eq!((provider, url.as_str(), key.as_deref()), ("openai", GEMINI, Some("g-key")));
     assert!(model.starts_with("gemini"));
 
     let (_, url, _, key) = chosen(&[GOOGLE, OPENAI]);
@@ -88,10 +80,14 @@ fn the_common_model_variables_reach_the_chosen_provider() {
     assert_eq!(model(&[ANTHROPIC, default]), "second");
     assert_eq!(model(&[OPENAI, name, ("KATANA_OPENAI_MODEL", "own")]), "own");
     let config = with(&[("AI_PROVIDER", "anthropic"), ANTHROPIC, name]).expect("valid").config;
-    assert_eq!(config.openai.model, "gpt-4.1-mini", "the other one keeps its own");
+    assert_eq!(config.providers["openai"].model, "gpt-4.1-mini", "the other one keeps its own");
     let loaded =
         with_file("[openai]\nmodel = \"file\"\n", &[("AI_PROVIDER", "openai"), OPENAI, name]);
-    assert_eq!(loaded.expect("valid").config.openai.model, "first", "environment beats file");
+    assert_eq!(
+        loaded.expect("valid").config.providers["openai"].model,
+        "first",
+        "environment beats file"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! No secret leaves, wherever somebody put it.
+//! No secret leaves, wherever it was put.
 
 use proptest::prelude::*;
 
@@ -66,8 +66,8 @@ proptest! {
             prop_assert!(!fine.contains(part), "{fine}");
 
             let dir = tempfile::tempdir().expect("a folder");
-            let file = Some(written(dir.path(), "k.toml", &misplaced(place, secret)));
-            let shown = everything(&Config::load(&Sources { file, ..loaded_as(name, secret) }));
+            let files = vec![written(dir.path(), "k.toml", &misplaced(place, secret))];
+            let shown = everything(&Config::load(&Sources { files, ..loaded_as(name, secret) }));
             prop_assert!(!shown.contains(part), "{place}: {shown}");
 
             let any = &keys()[variable % keys().len()];
@@ -75,7 +75,7 @@ proptest! {
             let mut wrong = loaded_as(name, secret);
             wrong.env.insert(format!("{}{suffix}", any.variable()), secret.to_owned());
             let shown = everything(&Config::load(&wrong));
-            prop_assert!(!shown.contains(part), "{} {shown}", any.path);
+            prop_assert!(!shown.contains(part), "{} {shown}", any.path());
             let sources_shown = format!("{wrong:?}");
             prop_assert!(!sources_shown.contains(part));
         }
@@ -85,8 +85,8 @@ proptest! {
 #[test]
 fn all_loaded_secrets_can_be_listed() {
     let keys = [("OPENAI_API_KEY", "o"), ("KATANA_ANTHROPIC_API_KEY", "a")];
-    let config = with(&keys).expect("valid").config;
-    let all: Vec<&str> = config.secrets().map(|secret| secret.expose()).collect();
+    let loaded = with(&keys).expect("valid");
+    let all: Vec<&str> = loaded.secrets().map(|secret| secret.expose()).collect();
     assert_eq!(all, [TOKEN, "o", "a"]);
 }
 
@@ -115,7 +115,7 @@ fn a_secret_in_another_setting_is_refused() {
          (environment KATANA_ANSWER_SYSTEM_PROMPT)"
     );
     let stand_in = [("AI_PROVIDER", "ollama"), ("OPENAI_API_KEY", "ollama")];
-    assert!(with(&stand_in).is_ok(), "a stand-in is no secret");
+    assert!(with(&stand_in).is_ok(), "a stand-in is not a secret");
 }
 
 #[test]

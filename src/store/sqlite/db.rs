@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
+use super::blocking::run_blocking;
 use super::open::{self, Opened};
 use super::{ownership, pre_migration_backup, restore, writer};
 use crate::model::ids::BotId;
@@ -125,6 +126,7 @@ impl Sqlite {
     }
 
     /// As [`Store::close`](crate::store::Store::close).
+    #[expect(clippy::disallowed_methods, reason = "joining must not block the runtime")]
     pub(in crate::store) async fn close(&self) {
         // The readers go first: only the last connection to close folds the log into the file, and
         // one that cannot write would leave it, with what was deleted still in it.
@@ -134,7 +136,8 @@ impl Sqlite {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread ends after the last queued write; joining it must not block the runtime.
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            let joined = move || thread.join().map_err(|_| StoreError::closed());
+            let _ = run_blocking(joined).await;
         }
         self.readers.clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
@@ -185,20 +188,14 @@ impl Sqlite {
     }
 
     /// Reads what may be long, beside the runtime.
+    #[expect(clippy::disallowed_methods, reason = "queries must not block the runtime")]
     pub(super) async fn read<F, T>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        match tokio::task::spawn_blocking(move || readers.run(work)).await {
-            Ok(result) => result,
-            Err(e) => match e.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => Err(StoreError::closed()),
-            },
-        }
+        run_blocking(move || readers.run(work)).await
     }
 }
 

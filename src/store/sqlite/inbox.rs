@@ -124,8 +124,8 @@ impl Sqlite {
 
 fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Accepted, StoreError> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (bot_id, update_id) DO NOTHING",
+        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, sender_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (bot_id, update_id) DO NOTHING",
     )?;
     let mut accepted = Accepted::default();
     for update in updates {
@@ -136,7 +136,8 @@ fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Acc
             update.chat().map(|c| c.0),
             update.message_id().map(|m| m.0),
             body,
-            now
+            now,
+            update.from().map(|person| person.id.0)
         ])?;
         if rows == 1 { accepted.stored += 1 } else { accepted.repeated += 1 }
     }

@@ -5,6 +5,7 @@
 
 mod atomic_file;
 mod backup;
+mod blocking;
 mod chats;
 mod columns;
 mod contents;
@@ -14,10 +15,10 @@ mod failure;
 mod history;
 mod inbox;
 mod inspect;
-mod knowledge;
 mod open;
 mod outbox;
 mod ownership;
+mod passages;
 mod paths;
 mod pre_migration_backup;
 mod restore;
@@ -30,7 +31,7 @@ mod writer;
 mod tests;
 
 pub(super) use db::Sqlite;
-pub use knowledge::{Knowledge, KnowledgeError};
+pub use passages::PassageIndex;
 
 /// What is done to a state file as a whole, without opening it as the state of a bot.
 pub mod file {

@@ -34,7 +34,7 @@ fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
         outcome: UpdateOutcome::Answered,
         keep_body: false,
         effects: Vec::new(),
-        exchange: None,
+        turn: None,
         parts,
         first_attempt: None,
     }
@@ -226,6 +226,6 @@ async fn old_rows_are_swept_and_open_ones_stay() {
     store.record_delivery(vec![sent], Vec::new()).await.unwrap();
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
-    assert_eq!(swept, Swept { exchanges: 0, updates: 1, parts: 1 });
+    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 });
     assert_eq!(store.inbox_depth().await.unwrap().0, 1);
 }

@@ -62,6 +62,10 @@ where
 impl Writer {
     /// Starts the thread; it ends when the last `Writer` is dropped. After a commit that finds
     /// `fold` set, the write-ahead log is folded into the file and emptied.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one thread that owns the writing connection"
+    )]
     pub(super) fn start(
         mut conn: Connection,
         fold: Arc<AtomicBool>,

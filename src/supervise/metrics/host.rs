@@ -46,18 +46,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     for one in Phase::ALL {
         phase = phase.with_flag(&[one.name()], report.phase == one);
     }
-    let mut silent = Family::gauge(
-        "katana_loop_silent_seconds",
-        &["loop"],
-        "Time since a loop turned; 0 while it does not run.",
-    );
-    let mut running =
-        Family::gauge("katana_loop_running", &["loop"], "Whether a loop runs (1) or not (0).");
-    for looping in Loop::ALL {
-        let ms = vitals.silent_ms(looping);
-        silent = silent.with(&[looping.name()], ms.unwrap_or(0) as f64 / 1000.0);
-        running = running.with_flag(&[looping.name()], ms.is_some());
-    }
+    let [silent, running] = loops(vitals);
     vec![
         Family::gauge("katana_build_info", &["version", "environment"], "Always 1.")
             .with(&[names.version, names.environment], 1.0),
@@ -80,6 +69,23 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         silent,
         running,
     ]
+}
+
+/// Since when each loop has not turned, and which of them run.
+fn loops(vitals: &Vitals) -> [Family; 2] {
+    let mut silent = Family::gauge(
+        "katana_loop_silent_seconds",
+        &["loop"],
+        "Time since a loop turned; 0 while it does not run.",
+    );
+    let mut running =
+        Family::gauge("katana_loop_running", &["loop"], "Whether a loop runs (1) or not (0).");
+    for looping in Loop::ALL {
+        let ms = vitals.silent_ms(looping);
+        silent = silent.with(&[looping.name()], ms.unwrap_or(0) as f64 / 1000.0);
+        running = running.with_flag(&[looping.name()], ms.is_some());
+    }
+    [silent, running]
 }
 
 /// The process under the names that all Prometheus clients use, and the machine.

@@ -42,6 +42,9 @@ const PROVIDER_CLASSES: &[&str] = &[
     "empty",
 ];
 
+/// Pieces of an answer that nothing uses, as the provider's edge names them.
+const PROVIDER_EVENTS: &[&str] = &["event", "delta", "content", "tool_call"];
+
 /// All families of this file.
 pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let mut families = polling(vitals, report);
@@ -167,12 +170,18 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         &["class"],
         "Questions whose provider failed, by class of the error.",
     );
+    let unused = Family::counter(
+        "katana_provider_events_unused_total",
+        &["kind"],
+        "Pieces of models' answers that this version does not use, by kind.",
+    );
     vec![
         commands,
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
         tallied(failed, vitals, "answer_failed", PROVIDER_CLASSES),
+        tallied(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
     ]
 }
 

@@ -134,26 +134,27 @@ pub fn args(matches: &ArgMatches) -> Args {
     }
 }
 
-/// A span of time: whole seconds, or a number with `s`, `m` (or `min`), `h` or `d`.
+/// A time: whole seconds, or a number with `ms`, `s`, `m` (or `min`), `h` or `d`.
 ///
 /// # Errors
-/// What a span looks like.
+/// What a time looks like.
 pub fn time(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit.trim() {
-        "" | "s" => Some(1),
-        "m" | "min" => Some(60),
-        "h" => Some(3600),
-        "d" => Some(86_400),
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" | "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
         _ => None,
     };
+    let ms = factor.and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor));
     // Ten years: more is a slip, and would overflow somewhere.
-    let seconds = factor.and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor));
-    let seconds = seconds.filter(|s| *s <= 315_360_000);
+    let ms = ms.filter(|ms| *ms <= 315_360_000_000);
     let wanted = || "write seconds such as 120, or a time such as 90s, 2m, 4h or 1d".to_owned();
-    seconds.map(Duration::from_secs).ok_or_else(wanted)
+    ms.map(Duration::from_millis).ok_or_else(wanted)
 }
 
 #[cfg(test)]

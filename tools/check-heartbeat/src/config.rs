@@ -1,12 +1,11 @@
-//! The configuration file: what to watch, whom to tell, how often.
+//! The configuration file: what to watch, which channels there are, how often to remind.
 //!
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
-//! with its key and what to write instead. No message quotes a value, because somebody may have
-//! written a secret there.
+//! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
 mod section;
 
-use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,16 +13,18 @@ use toml::{Table, Value};
 
 use self::section::{Section, plain};
 use crate::channel::ChannelConfig;
-use crate::incident::{Mode, Patience};
+use crate::incident::{Debounce, Mode};
 use crate::watch::{AlertOn, Watch};
+
+pub(crate) use self::section::time_of;
 
 /// Where the packaged configuration lies. It need not exist.
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
 
-/// Time between reminders unless told otherwise.
+/// Time between reminders unless configured.
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
 
-/// Least time between reminders: more often is an alarm that nobody reads.
+/// Least time between reminders: an alarm that comes more often is not read.
 const LEAST_REMINDER: Duration = Duration::from_secs(60);
 
 /// Largest configuration file in bytes.
@@ -53,21 +54,31 @@ pub const WATCH_KEYS: &[&str] = &[
     "ping_url",
 ];
 
-/// A mistake in the configuration.
+/// A mistake in the configuration. Holds no secret, and no value that could be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The key, such as `watch[1].threshold`; empty when it is about the file as a whole.
     pub key: String,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to write instead.
     pub hint: String,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        key: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { key: key.into(), message: message.into(), hint: hint.into() }
+    }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
-        write!(f, "{key}{} ({})", self.message, self.hint)
+        let colon = if self.key.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{} ({})", self.key, self.message, self.hint)
     }
 }
 
@@ -87,20 +98,20 @@ pub struct Config {
     pub host: Option<String>,
     /// Time between reminders; zero for none.
     pub reminder: Duration,
-    /// What people are told of.
+    /// Which verdicts of a daemon are incidents.
     pub alert_on: AlertOn,
-    /// Which channels are told.
+    /// Which channels get a notification.
     pub mode: Mode,
-    /// How many checks it takes to change a mind, for watches that do not say.
-    pub patience: Patience,
-    /// Fetched after each good check, for watches that do not say.
+    /// How many equal checks begin or end an incident, unless the watch has its own.
+    pub debounce: Debounce,
+    /// Fetched after each good check, unless the watch has its own.
     pub ping_url: Option<String>,
     /// What to watch; empty when nothing is named.
     pub watches: Vec<Watch>,
-    /// Whether `watches` are what somebody wanted: not so when they cannot be read. What is checked
-    /// then is a guess, and its alarms would be false ones.
+    /// Whether `watches` are the configured ones. When they cannot be read, what is checked is a
+    /// guess, and its alarms would be false.
     pub watches_known: bool,
-    /// Whom to tell.
+    /// The channels.
     pub channels: Vec<Entry>,
     /// Whether `channels` are all there are: not so when the file cannot be read.
     pub complete: bool,
@@ -115,7 +126,7 @@ impl Default for Config {
             reminder: DEFAULT_REMINDER,
             alert_on: AlertOn { failing: true, degraded: true },
             mode: Mode::All,
-            patience: Patience { failures: 1, goods: 1 },
+            debounce: Debounce { failures: 1, goods: 1 },
             ping_url: None,
             watches: Vec::new(),
             watches_known: true,
@@ -127,8 +138,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the file that was named, or else the default one if it exists. What cannot be read is
-    /// a problem in an otherwise empty configuration.
+    /// Reads the file that was named, else the default one if it exists. What cannot be read is a
+    /// problem in an otherwise empty configuration.
     pub fn load(named: Option<&Path>) -> Self {
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
         match read(path) {
@@ -144,55 +155,49 @@ impl Config {
     }
 
     fn unreadable(message: String, hint: &str) -> Self {
-        let problem = Problem { key: String::new(), message, hint: hint.to_owned() };
-        Self { complete: false, watches_known: false, problems: vec![problem], ..Self::default() }
+        let problems = vec![Problem::new("", message, hint)];
+        Self { complete: false, watches_known: false, problems, ..Self::default() }
     }
 
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Self {
-        let table: Table = match text.parse() {
+        let table: Table = match text.parse::<Table>() {
             Ok(table) => table,
             Err(error) => {
-                let error: toml::de::Error = error;
                 let at = error.span().map_or(0, |span| span.start);
                 let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
                 let message = format!("line {line} is not TOML: {}", plain(error.message()));
-                return Self::unreadable(message, "nothing of the file counts until it is mended");
+                return Self::unreadable(message, "nothing in the file counts until it is fixed");
             }
         };
         let mut config = Self::default();
-        let mut top = Section { table, prefix: String::new(), problems: Vec::new() };
+        let mut top = Section::new(table, String::new());
         config.host = top.text("host");
-        if let Some(reminder) = top.time("reminder") {
-            if reminder.is_zero() || reminder >= LEAST_REMINDER {
-                config.reminder = reminder;
-            } else {
+        match top.time("reminder") {
+            Some(time) if !time.is_zero() && time < LEAST_REMINDER => {
                 top.problem("reminder", "is too short", "write 1m or more, or 0 for never");
             }
+            Some(time) => config.reminder = time,
+            None => {}
         }
-        let patience = top.patience(config.patience);
-        config.patience = patience;
+        config.debounce = top.debounce(config.debounce);
         config.ping_url = top.url("ping_url");
         config.mode = top.take("mode", "write \"all\" or \"first\"").unwrap_or_default();
         config.alert_on = top.alert_on().unwrap_or(config.alert_on);
-        let (watches, watches_read) = top.tables("watch");
-        let (channels, channels_read) = top.tables("channel");
-        config.complete = channels_read;
-        config.watches_known = watches_read;
-        top.finish(KEYS);
-        config.problems = top.problems;
-        for (index, table) in watches.into_iter().enumerate() {
-            config.watch(index, table);
+        let (watches, channels) = (top.tables("watch"), top.tables("channel"));
+        (config.watches_known, config.complete) = (watches.is_some(), channels.is_some());
+        config.problems = top.finish(KEYS);
+        for (index, table) in watches.into_iter().flatten().enumerate() {
+            config.watch(index + 1, table);
         }
-        for (index, table) in channels.into_iter().enumerate() {
-            config.channel(index, table);
+        for (index, table) in channels.into_iter().flatten().enumerate() {
+            config.channel(index + 1, table);
         }
         config
     }
 
-    fn watch(&mut self, index: usize, table: Table) {
-        let prefix = format!("watch[{}].", index + 1);
-        let mut section = Section { table, prefix, problems: Vec::new() };
+    fn watch(&mut self, number: usize, table: Table) {
+        let mut section = Section::new(table, format!("watch[{number}]."));
         let file: Option<PathBuf> = section.take("file", "write the path of a heartbeat file");
         let file = file.unwrap_or_else(|| heartbeat::DEFAULT_PATH.into());
         let name = section.text("name").unwrap_or_else(|| Watch::name_for(&file));
@@ -201,7 +206,7 @@ impl Config {
             threshold: section.time("threshold").unwrap_or(default),
             stopped_ok: section.take("stopped_ok", "write true or false").unwrap_or(false),
             ping_url: section.url("ping_url").or_else(|| self.ping_url.clone()),
-            patience: section.patience(self.patience),
+            debounce: section.debounce(self.debounce),
             name,
             file,
         };
@@ -213,138 +218,36 @@ impl Config {
         } else {
             self.watches.push(watch);
         }
-        section.finish(WATCH_KEYS);
-        self.problems.append(&mut section.problems);
+        self.problems.append(&mut section.finish(WATCH_KEYS));
     }
 
-    fn channel(&mut self, index: usize, table: Table) {
-        let prefix = format!("channel[{}]", index + 1);
+    fn channel(&mut self, number: usize, table: Table) {
+        let key = format!("channel[{number}]");
         let word = |key| table.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(name) = word("name").or_else(|| word("type")) else {
             self.complete = false;
-            let hint = "write type = \"telegram\", \"smtp\" or \"command\"".to_owned();
-            let message = "is missing".to_owned();
-            self.problems.push(Problem { key: format!("{prefix}.type"), message, hint });
+            let hint = "write type = \"telegram\", \"smtp\" or \"command\"";
+            self.problems.push(Problem::new(format!("{key}.type"), "is missing", hint));
             return;
         };
-        let names: BTreeSet<&str> = self.channels.iter().map(|c| c.name.as_str()).collect();
-        if names.contains(name.as_str()) {
-            let hint = "give each channel a name of its own".to_owned();
-            let message = "is used twice".to_owned();
-            self.problems.push(Problem { key: format!("{prefix}.name"), message, hint });
+        if self.channels.iter().any(|other| other.name == name) {
+            let hint = "give each channel a name of its own";
+            self.problems.push(Problem::new(format!("{key}.name"), "is used twice", hint));
             return;
         }
-        let settings = match table.try_into() {
-            Ok(settings) => Some(settings),
-            Err(error) => {
-                let error: toml::de::Error = error;
-                let message = plain(error.message());
-                let hint = "check-heartbeat.toml(5) lists the keys of each type".to_owned();
-                self.problems.push(Problem { key: prefix, message, hint });
-                None
-            }
-        };
-        self.channels.push(Entry { name, settings });
+        let settings = table.try_into::<ChannelConfig>().map_err(|error| {
+            let hint = "check-heartbeat.toml(5) lists the keys of each type";
+            self.problems.push(Problem::new(key, plain(error.message()), hint));
+        });
+        self.channels.push(Entry { name, settings: settings.ok() });
     }
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
     let mut text = String::new();
     std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(std::io::Error::other("it is too large"));
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_file_is_all_defaults() {
-        let config = Config::parse("");
-        assert!(config.problems.is_empty() && config.complete);
-        assert_eq!(config.reminder, DEFAULT_REMINDER);
-        assert!(config.watches.is_empty() && config.channels.is_empty());
-    }
-
-    #[test]
-    fn everything_can_be_said() {
-        let config = Config::parse(
-            "host = \"h\"\nreminder = 0\nfailures_needed = 2\nalert_on = [\"failing\"]\n\
-             mode = \"first\"\nping_url = \"https://ping.example/1\"\n\
-             [[watch]]\n[[watch]]\nname = \"other\"\nfile = \"/run/other\"\nthreshold = \"5m\"\n\
-             stopped_ok = true\ngood_checks_needed = 3\n\
-             [[channel]]\ntype = \"command\"\nname = \"page\"\nprogram = \"/bin/true\"\n",
-        );
-        assert_eq!(config.problems, []);
-        let [bot, other] = &config.watches[..] else { panic!("{:?}", config.watches) };
-        assert_eq!((bot.name.as_str(), bot.threshold.as_secs()), ("katana-bot", 120));
-        assert_eq!(bot.patience, Patience { failures: 2, goods: 1 });
-        assert_eq!(other.patience, Patience { failures: 2, goods: 3 });
-        assert_eq!((other.threshold.as_secs(), other.stopped_ok), (300, true));
-        assert_eq!(other.ping_url.as_deref(), Some("https://ping.example/1"));
-        assert_eq!(config.channels[0].name, "page");
-        assert!(config.channels[0].settings.is_some());
-        assert_eq!((config.mode, config.alert_on.degraded), (Mode::First, false));
-    }
-
-    #[test]
-    fn a_mistake_costs_its_key_only() {
-        let config = Config::parse(
-            "reminder = \"often\"\nmod = \"all\"\nfailures_needed = 0\nping_url = 7\n\
-             [[watch]]\nfile = \"relative\"\nthreshold = -1\n\
-             [[watch]]\nname = \"a\"\nfile = \"/run/a\"\n\
-             [[channel]]\ntype = \"pigeon\"\n[[channel]]\ntype = \"command\"\nprogram = \"x\"\n",
-        );
-        let keys: Vec<&str> = config.problems.iter().map(|p| p.key.as_str()).collect();
-        assert_eq!(
-            keys,
-            [
-                "reminder",
-                "failures_needed",
-                "ping_url",
-                "mod",
-                "watch[1].threshold",
-                "watch[1].file",
-                "channel[1]",
-            ]
-        );
-        assert!(config.problems.iter().all(|p| !p.hint.is_empty()));
-        assert_eq!(config.watches.len(), 2);
-        assert_eq!(config.channels.len(), 2);
-        assert!(config.channels[0].settings.is_none() && config.channels[1].settings.is_some());
-        assert!(config.complete);
-    }
-
-    #[test]
-    fn no_message_quotes_a_value() {
-        for text in [
-            "host = \"hunter2\" \"x\"",
-            "[[channel]]\ntype = \"telegram\"\nthread_id = \"hunter2\"",
-            "[[channel]]\ntype = \"telegram\"\ntoken = \"hunter2\"\nname = 1",
-            "failures_needed = \"hunter2\"",
-            "reminder = \"hunter2\"",
-            "ping_url = \"hunter2\"",
-            "host = \"\"\"hunter2\n\"\"\"\nmode = \"hunter2\"",
-            "channel = \"hunter2\"",
-        ] {
-            let config = Config::parse(text);
-            let told: Vec<String> = config.problems.iter().map(ToString::to_string).collect();
-            assert!(!told.iter().any(|t| t.contains("hunter2")), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn nonsense_counts_as_unknown() {
-        for text in ["[[", "channel = 3", "[[channel]]\nname = 1"] {
-            let config = Config::parse(text);
-            assert!(!config.complete && !config.problems.is_empty(), "{text}");
-        }
-        for (text, known) in [("[[", false), ("watch = 3", false), ("channel = 3", true)] {
-            assert_eq!(Config::parse(text).watches_known, known, "{text}");
-        }
-    }
 }

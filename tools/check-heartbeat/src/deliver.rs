@@ -1,153 +1,98 @@
-//! Offers what is due to the channels, each in a thread of its own, and ends in time.
+//! Sends pending notifications, each channel on a thread of its own, and ends in time.
 //!
-//! A channel that hangs delays no other one. After each answer the lane waits until the answer is
-//! on disk, so that a kill costs at most the one notice that was on its way. What has no answer by
-//! the deadline is abandoned with its thread; it stays due.
+//! A channel that hangs delays no other. After each answer its thread waits until the answer is on
+//! disk, so that a kill costs at most the one notification that was being sent. A channel that has
+//! not answered by the deadline is abandoned with its thread; its notifications stay pending.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Failure};
-use crate::dues::Due;
-use crate::incident::Mode;
-use crate::notice::Kind;
+use crate::notification::{Kind, Notification};
 
 /// How much longer than its deadline a channel may take before its thread is abandoned.
-const PATIENCE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(1);
 
-/// What came of one offer.
+/// A channel and what it has to be sent, oldest first.
+pub type Job = (Box<dyn Channel>, Vec<Notification>);
+
+/// A channel's answer to one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The channel's name.
     pub channel: String,
-    /// The kind of the notice.
+    /// The kind of the notification.
     pub kind: Kind,
-    /// The id of the incident, the first one when there are more.
+    /// The id of its incident.
     pub incident: String,
     /// Whether it was accepted, or why not.
     pub result: Result<(), Failure>,
-    /// What the channel has to say although it accepted.
+    /// What people should know although the channel accepted.
     pub remarks: Vec<String>,
 }
 
 /// An answer on its way to the disk.
 struct Answer {
-    due: Due,
+    notification: Notification,
     outcome: Outcome,
-    /// Told whether the answer was written, so that the lane may go on.
-    written: SyncSender<bool>,
+    /// Gets whether the answer was saved, so that the thread may go on.
+    saved: SyncSender<bool>,
 }
 
-/// Offers all `dues`. `mark` is called with each answer, in the order in which they come, and
-/// writes it down; where it returns `false`, that lane offers nothing more.
+/// Sends everything. `record` saves each answer, in the order in which they come; where it returns
+/// `false`, that channel is sent nothing more. Nor is a channel that failed.
 pub fn deliver(
-    channels: Vec<Box<dyn Channel>>,
-    dues: &[Due],
-    mode: Mode,
+    jobs: Vec<Job>,
     deadline: Instant,
-    mark: &mut dyn FnMut(&Due, &Outcome) -> bool,
+    record: &mut dyn FnMut(&Notification, &Outcome) -> bool,
 ) -> Vec<Outcome> {
-    let lanes: Vec<Vec<Box<dyn Channel>>> = match mode {
-        Mode::All => channels.into_iter().map(|channel| vec![channel]).collect(),
-        Mode::First => vec![channels],
-    };
     let (answers, inbox) = mpsc::channel();
-    let mut waiting = BTreeSet::new();
-    for lane in lanes {
-        let names: Vec<String> = lane.iter().map(|c| c.name().to_owned()).collect();
-        let ours = |due: &&Due| due.offers.iter().any(|(name, _)| names.contains(name));
-        let dues: Vec<Due> = dues.iter().filter(ours).cloned().collect();
-        for due in &dues {
-            waiting.insert((due.kind, due.incidents.clone(), lane_of(due)));
-        }
+    let mut silent = Vec::new();
+    for (channel, notifications) in jobs {
+        let Some(first) = notifications.first() else { continue };
+        silent.push((channel.name().to_owned(), first.clone()));
         let answers = answers.clone();
-        thread::spawn(move || run_lane(&lane, dues, deadline, &answers));
+        // Where no thread can be started, the channel counts as silent.
+        let work = move || send_all(&*channel, notifications, deadline, &answers);
+        drop(thread::Builder::new().spawn(work));
     }
     drop(answers);
-    let mut outcomes = collect(&inbox, deadline + PATIENCE, &mut waiting, mark);
-    for (kind, incidents, channel) in waiting {
-        // Refused by another channel of the lane, or left for the next run.
-        if Instant::now() > deadline && outcomes.iter().all(|o| o.channel != channel) {
-            let incident = incidents.into_iter().next().unwrap_or_default();
-            let result = Err(Failure {
-                message: "cannot deliver: there was no answer in the time of this run".to_owned(),
-                hint: None,
-                permanent: false,
-            });
-            outcomes.push(Outcome { channel, kind, incident, result, remarks: Vec::new() });
-        }
+    let (until, mut outcomes) = (deadline + GRACE, Vec::new());
+    while let Ok(answer) = inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        let Answer { notification, outcome, saved } = answer;
+        silent.retain(|(channel, _)| *channel != outcome.channel);
+        // The thread may have ended.
+        let _ = saved.send(record(&notification, &outcome));
+        outcomes.push(outcome);
+    }
+    for (channel, Notification { kind, incident, .. }) in silent {
+        let result = Err(Failure::transient("cannot deliver: there was no answer in time"));
+        outcomes.push(Outcome { channel, kind, incident, result, remarks: Vec::new() });
     }
     outcomes
 }
 
-/// The first channel that a notice is offered to.
-fn lane_of(due: &Due) -> String {
-    due.offers.first().map(|(name, _)| name.clone()).unwrap_or_default()
-}
-
-fn collect(
-    inbox: &Receiver<Answer>,
-    until: Instant,
-    waiting: &mut BTreeSet<(Kind, Vec<String>, String)>,
-    mark: &mut dyn FnMut(&Due, &Outcome) -> bool,
-) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match inbox.recv_timeout(left) {
-            Ok(Answer { due, outcome, written }) => {
-                waiting.remove(&(due.kind, due.incidents.clone(), lane_of(&due)));
-                let go_on = mark(&due, &outcome);
-                outcomes.push(outcome);
-                // A lane that has ended needs no answer.
-                let _ = written.send(go_on);
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return outcomes,
-        }
-    }
-}
-
-/// Offers one notice after the other. A channel that failed once is not tried again in this run.
-fn run_lane(
-    lane: &[Box<dyn Channel>],
-    dues: Vec<Due>,
+fn send_all(
+    channel: &dyn Channel,
+    notifications: Vec<Notification>,
     deadline: Instant,
     answers: &Sender<Answer>,
 ) {
-    let by_name: BTreeMap<&str, &Box<dyn Channel>> = lane.iter().map(|c| (c.name(), c)).collect();
-    let mut broken = BTreeSet::new();
-    for due in dues {
-        for (index, (name, notice)) in due.offers.iter().enumerate() {
-            let Some(channel) = by_name.get(name.as_str()).filter(|_| !broken.contains(name))
-            else {
-                continue;
-            };
-            // Those that come after this one get their share of the time.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let sharers = due.offers.len() - index;
-            let share = left / u32::try_from(sharers).unwrap_or(u32::MAX);
-            let result = channel.deliver(notice, Instant::now() + share);
-            let accepted = result.is_ok();
-            let outcome = Outcome {
-                channel: name.clone(),
-                kind: due.kind,
-                incident: notice.incident.clone(),
-                result,
-                remarks: channel.remarks(),
-            };
-            let (written, go_on) = mpsc::sync_channel(1);
-            if answers.send(Answer { due: due.clone(), outcome, written }).is_err() {
-                return;
-            }
-            if !go_on.recv().unwrap_or(false) {
-                return;
-            }
-            if accepted {
-                break;
-            }
-            broken.insert(name.clone());
+    for notification in notifications {
+        let result = channel.deliver(&notification, deadline);
+        let accepted = result.is_ok();
+        let outcome = Outcome {
+            channel: channel.name().to_owned(),
+            kind: notification.kind,
+            incident: notification.incident.clone(),
+            result,
+            remarks: channel.remarks(),
+        };
+        let (saved, go_on) = mpsc::sync_channel(1);
+        let sent = answers.send(Answer { notification, outcome, saved });
+        if sent.is_err() || !go_on.recv().unwrap_or(false) || !accepted {
+            return;
         }
     }
 }

@@ -1,28 +1,31 @@
-//! One incident: what it is about, from when to when, and what of it each channel was told.
+//! One incident: its subject, its start and its end, and what each channel has accepted about it.
+//!
+//! What is serialised here lies on disk between two runs, also across upgrades: the names of the
+//! fields in the file are those of version 0.2, and unknown ones are ignored.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::notice::{Kind, Level};
-use crate::stamp::Stamp;
+use crate::clock::Timestamp;
+use crate::notification::{Kind, Level};
 
 /// Most lines of details that an incident keeps.
 const MAX_DETAILS: usize = 24;
 
-/// Longest line in characters that an incident keeps.
+/// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
 
-/// How many checks it takes to change a mind.
+/// How many equal checks in a row it takes to begin or end an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Consecutive bad checks that make an incident; at least 1.
+pub struct Debounce {
+    /// Bad checks that begin one; at least 1.
     pub failures: u32,
-    /// Consecutive good checks that end one; at least 1.
+    /// Good checks that end one; at least 1.
     pub goods: u32,
 }
 
-/// Which channels are told.
+/// Which channels get a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -33,30 +36,27 @@ pub enum Mode {
     First,
 }
 
-/// Who is to be told.
+/// The configured channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audience {
-    /// The names of the channels, in the order of the configuration.
+pub struct ChannelList {
+    /// Their names, in the order of the configuration.
     pub names: Vec<String>,
-    /// Which of them.
+    /// Which of them get a notification.
     pub mode: Mode,
-    /// Whether these are all there are. Not so when the configuration cannot be read: then no
+    /// Whether these are all. Not so when a part of the configuration cannot be read: then no
     /// channel counts as removed.
     pub complete: bool,
 }
 
-/// What a check says of one subject.
+/// What a check found about one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sign {
-    /// All is well.
-    Good {
-        /// Why, in one line.
-        summary: String,
-    },
+pub enum Observation {
+    /// All is well, with a one-line reason.
+    Good(String),
     /// Something is wrong.
     Bad(Bad),
-    /// Neither: the check could not know.
-    Hold,
+    /// The check cannot know.
+    Unknown,
 }
 
 /// What is wrong.
@@ -72,8 +72,8 @@ pub struct Bad {
     pub environment: Option<String>,
 }
 
-/// What an incident is about: a watch as a whole, or one finding of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A watch as a whole, or one finding of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The name of the watch.
     pub watch: String,
@@ -82,94 +82,96 @@ pub struct Subject {
     pub finding: Option<String>,
 }
 
-/// Something was wrong, from its first bad check to its first good one.
+/// From the first bad check to the first good one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its stable id: small letters, digits and `-`.
+    /// Its stable id: lower-case letters, digits and `-`.
     pub id: String,
     /// What it is about.
     #[serde(flatten)]
     pub subject: Subject,
-    /// How bad it is.
+    /// The worst level so far.
     pub level: Level,
     /// The installation, when the heartbeat names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// What was wrong when it was noticed.
+    /// What was wrong at first.
     pub summary: String,
     /// More of that, line by line.
     pub details: Vec<String>,
     /// What was wrong at the latest check.
     pub latest: String,
     /// Its first bad check.
-    pub started: Stamp,
+    pub started: Timestamp,
     /// Its latest check of any kind.
-    pub checked: Stamp,
+    pub checked: Timestamp,
     /// How it ended; `None` while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
-    /// Whether `told` names the channels that it concerns, even if there are none.
+    /// Whether `progress` names its channels, even if there are none.
     #[serde(default)]
     pub assigned: bool,
-    /// What each channel knows. One that has been told everything is not in it any more.
-    pub told: BTreeMap<String, Told>,
+    /// What each channel has accepted. A channel that has accepted everything is removed.
+    #[serde(rename = "told")]
+    pub progress: BTreeMap<String, Progress>,
+    /// Whether the check of this run was bad.
+    #[serde(skip)]
+    pub bad_now: bool,
 }
 
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// Its first good check.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// Milliseconds from its start.
     pub duration_ms: u64,
-    /// What the good check said.
+    /// What the good check found.
     pub summary: String,
 }
 
-/// What one channel knows of one incident.
+/// What one channel has accepted about one incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// When it last accepted a notice of this incident; `None` when it never did.
+pub struct Progress {
+    /// When it last accepted a notification; `None` when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Stamp>,
-    /// The number of the latest notice that it accepted, or that another kind has replaced.
+    pub last: Option<Timestamp>,
+    /// The number of the latest notification that it accepted.
     #[serde(default)]
     pub number: u32,
-    /// The notice that was on its way when this was written.
+    /// The notification that was being sent when this was saved. It may have arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
 }
 
-/// A notice on its way. It may have arrived although nobody knows.
+/// A notification being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its kind.
     pub kind: Kind,
     /// Its number within the incident.
     pub number: u32,
-    /// How many incidents it covers.
-    pub of: u32,
 }
 
-impl Told {
-    /// The attempt to make now. Trying the same again keeps its number, so that a receiver can
-    /// recognise it; anything else gets a new one, so that it is not taken for the same.
-    pub fn next(&self, kind: Kind, of: u32) -> Attempt {
+impl Progress {
+    /// The number of the next notification. A repeated attempt keeps its number, so that a receiver
+    /// can recognise it; another kind gets a new one, so that it is not taken for a repeat.
+    pub fn next_number(&self, kind: Kind) -> u32 {
         match self.attempt {
-            Some(attempt) if attempt.kind == kind && attempt.of == of => attempt,
-            Some(attempt) => Attempt { kind, number: attempt.number + 1, of },
-            None => Attempt { kind, number: self.number + 1, of },
+            Some(attempt) if attempt.kind == kind => attempt.number,
+            Some(attempt) => attempt.number + 1,
+            None => self.number + 1,
         }
     }
 }
 
 impl Incident {
-    /// One that nobody was told of yet. `revision` is the book's.
+    /// A new one that no channel knows of. `revision` is the log's.
     pub(crate) fn new(
         subject: &Subject,
         bad: Bad,
-        started: Stamp,
-        now: &Stamp,
+        started: Timestamp,
+        now: &Timestamp,
         revision: u64,
     ) -> Self {
         let details = bad.details.iter().take(MAX_DETAILS).map(|d| one_line(d));
@@ -185,27 +187,22 @@ impl Incident {
             checked: now.clone(),
             end: None,
             assigned: false,
-            told: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            bad_now: true,
         }
     }
 
-    /// Whether some channel was told of its beginning.
-    pub(crate) fn is_told(&self) -> bool {
-        self.told.values().any(|t| t.last.is_some())
-    }
-
-    /// Notes which channels it concerns: while it goes on all of them, and once it is over, those
-    /// that it concerned then. Where the first that accepts is enough, nobody else after that.
-    pub(crate) fn assign(&mut self, channels: &Audience) {
+    /// Decides which channels it concerns: while it goes on all of them, once it is over those that
+    /// it concerned by then. In the mode `First` only the channel that accepted, once one did.
+    pub(crate) fn assign(&mut self, channels: &ChannelList) {
         if channels.complete {
-            self.told.retain(|name, _| channels.names.contains(name));
+            self.progress.retain(|name, _| channels.names.contains(name));
         }
-        let first = channels.mode == Mode::First && self.is_told();
-        if first {
-            self.told.retain(|_, told| told.last.is_some());
+        if channels.mode == Mode::First && self.progress.values().any(|p| p.last.is_some()) {
+            self.progress.retain(|_, progress| progress.last.is_some());
         } else if self.end.is_none() || !self.assigned {
             for name in &channels.names {
-                self.told.entry(name.clone()).or_default();
+                self.progress.entry(name.clone()).or_default();
             }
         }
         self.assigned |= channels.complete || !channels.names.is_empty();
@@ -213,63 +210,17 @@ impl Incident {
 }
 
 /// An id that no other incident has: subject, time and time since boot of its start. The revision
-/// of the book tells apart what a clock set back could make equal.
-fn id(subject: &Subject, started: &Stamp, revision: u64) -> String {
+/// of the log tells apart what a clock that was set back could make equal.
+fn id(subject: &Subject, started: &Timestamp, revision: u64) -> String {
     let name = format!("{}-{}", subject.watch, subject.finding.as_deref().unwrap_or_default());
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = name.chars().map(plain).collect();
-    let words = name.split('-').filter(|w| !w.is_empty()).collect::<Vec<_>>().join("-");
-    let name: String = words.chars().take(40).collect();
-    let boot_s = started.boot_ms.unwrap_or_default() / 10;
-    format!("{}-{:x}-{boot_s:x}-{revision:x}", name.trim_matches('-'), started.time_ms.max(0))
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    let name = name.get(..40).unwrap_or(&name).trim_matches('-');
+    let boot = started.boot_ms.unwrap_or_default() / 10;
+    format!("{name}-{:x}-{boot:x}-{revision:x}", started.time_ms.max(0))
 }
 
 /// Without control characters, and not too long.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_LINE).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(minute: u64) -> Stamp {
-        let time_ms = 1_795_245_873_000 + i64::try_from(minute).unwrap() * 60_000;
-        Stamp { time_ms, boot_id: Some("b".to_owned()), boot_ms: Some(minute * 60_000) }
-    }
-
-    #[test]
-    fn a_number_is_never_used_for_two_notices() {
-        let mut told = Told::default();
-        let down = told.next(Kind::Down, 1);
-        assert_eq!(down.number, 1);
-        told.attempt = Some(down);
-        assert_eq!(told.next(Kind::Down, 1), down, "the same again");
-        assert_eq!(told.next(Kind::Late, 1).number, 2);
-        told.attempt = Some(told.next(Kind::Late, 1));
-        assert_eq!(told.next(Kind::Late, 2).number, 3, "it covers more now");
-        let accepted = Told { last: Some(at(1)), number: 4, attempt: None };
-        assert_eq!(accepted.next(Kind::Recovered, 1).number, 5);
-    }
-
-    #[test]
-    fn ids_are_plain_and_differ() {
-        let subject = |watch: &str, finding: Option<&str>| Subject {
-            watch: watch.to_owned(),
-            finding: finding.map(str::to_owned),
-        };
-        let all = [
-            id(&subject("katana-bot", None), &at(1), 0),
-            id(&subject("katana-bot", Some("disk")), &at(1), 0),
-            id(&subject("katana-bot", None), &at(2), 0),
-            id(&subject("katana-bot", None), &at(1), 1),
-            id(&subject("/run/Über/heart beat", None), &at(1), 0),
-            id(&subject("", None), &at(1), 0),
-        ];
-        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
-        for id in all {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            assert!(id.bytes().all(plain) && id.len() < 80, "{id}");
-        }
-    }
 }

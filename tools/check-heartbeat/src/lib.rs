@@ -1,26 +1,25 @@
-//! `check-heartbeat`: judges heartbeat files, and tells people once when one is not good, and once
-//! when it is good again.
+//! `check-heartbeat`: judges heartbeat files, and sends one alert when one goes bad and one when it
+//! is good again.
 //!
 //! ```text
-//! run ─▶ watch ─▶ heartbeat::judge          what is found, printed at once
-//!  └▶ tell ──┴ signs ─▶ book::Book ◀──▶ spool ─▶ place    what is remembered
-//!      └ deliver ◀─ dues ◀────┘                           who is owed what
-//!        └─▶ channel/{telegram,smtp,command}              marked when accepted
+//! run ─▶ watch ─▶ heartbeat::judge             what is found, printed at once
+//!  └▶ notify ─▶ incident_log ◀─▶ state_dir     what is remembered
+//!       ├─ pending                             what each channel has still to be sent
+//!       └─ deliver ─▶ channel/…                recorded when accepted
 //! ```
 
-pub mod book;
-pub mod bound;
 pub mod channel;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod deliver;
-pub mod dues;
 pub mod incident;
-pub mod notice;
-mod place;
+pub mod incident_log;
+pub mod notification;
+pub mod notify;
+pub mod pending;
 pub mod report;
 pub mod run;
-pub mod spool;
-pub mod stamp;
-pub mod tell;
+pub mod state_dir;
+mod time_limit;
 pub mod watch;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::Args;
 use crate::config::Problem;
 use crate::deliver::Outcome;
-use crate::notice::Kind;
+use crate::notification::Kind;
 use crate::watch::Checked;
 
 /// Exit status for wrong arguments (sysexits(3), `EX_USAGE`).
@@ -22,7 +22,7 @@ pub const EXIT_UNKNOWN: u8 = 3;
 
 /// What was done about what was found.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Done {
     /// What came of each notice that was offered.
     pub outcomes: Vec<Outcome>,
     /// What else went wrong: lock, state, pings.
@@ -114,16 +114,16 @@ fn nagios(checked: &[Checked]) -> String {
 }
 
 /// Says what was done about it. What failed goes to standard error in any case.
-pub fn told(args: &Args, told: &Told) {
+pub fn done(args: &Args, done: &Done) {
     // A Nagios plugin has said its line; what follows would become a part of it.
     let fine = args.verbose && !args.json && !args.nagios;
-    for remark in &told.remarks {
+    for remark in &done.remarks {
         err(remark);
     }
-    if told.busy && fine {
+    if done.busy && fine {
         out("another check is at work on the same state directory: this one tells nobody");
     }
-    for outcome in &told.outcomes {
+    for outcome in &done.outcomes {
         let (channel, kind) = (&outcome.channel, outcome.kind.word());
         match &outcome.result {
             Ok(()) if fine => out(&format!("told by {channel}: {kind} [{}]", outcome.incident)),
@@ -166,7 +166,7 @@ pub fn problems(problems: &[Problem]) {
 }
 
 /// All of it for programs, in one line.
-pub fn json(checked: &[Checked], done: &Told, problems: &[Problem], exit: u8) -> String {
+pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) -> String {
     json!({
         "state": worst(checked).word(),
         "exit": exit,

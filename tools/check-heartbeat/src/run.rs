@@ -1,35 +1,31 @@
-//! One run: judge, say it, then tell people what they do not know yet.
+//! One run: check, print, then send what the channels have not accepted yet.
 //!
-//! The judgement is printed before anything is sent, and needs neither configuration nor state nor
-//! network. The whole run ends within 50 s: channels get what is left until `ALERTS`, each call
-//! into a disk has a limit of its own, and what hangs all the same is ended at `LATE` with the exit
+//! The result is printed before anything is sent, and needs neither configuration nor state nor
+//! network. The whole run ends within 50 s: channels get what is left until [`CHANNELS`], each call
+//! into a disk has a limit of its own, and what hangs all the same is ended at [`LATE`] with the exit
 //! status that is known by then.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Now, State};
 
-use crate::bound::{alarm, within};
 use crate::channel::{self, Failure};
 use crate::cli::Args;
 use crate::config::Config;
-use crate::deliver::deliver;
-use crate::dues::Due;
-use crate::incident::Mode;
-use crate::notice::{Kind, Level, Notice};
-use crate::report::{self, Told};
-use crate::tell::{host, lift, open_channels, tell};
+use crate::deliver::{Job, deliver};
+use crate::notification::{Kind, Level, Notification};
+use crate::notify::{clear_backoff, host, notify, open_channels};
+use crate::report::{self, Done};
+use crate::time_limit::{alarm, start, within};
 use crate::watch::{Checked, Watch, check_all};
 
-/// When channels must be done, after the start of the run.
-///
-/// A second of patience with them and one last call into a disk fit in before `LATE`.
-const ALERTS: Duration = Duration::from_secs(43);
+/// When channels must be done, after the start of the run. A second of grace for them and one last
+/// call into a disk fit in before [`LATE`].
+const CHANNELS: Duration = Duration::from_secs(43);
 
 /// When pings must be done, after the start of the run.
 const PINGS: Duration = Duration::from_secs(20);
@@ -44,18 +40,13 @@ const LAST_LINE: Duration = Duration::from_millis(500);
 pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
     let known = Arc::new(AtomicU8::new(report::status_of_nothing(args)));
-    let (nagios, status) = (args.nagios, known.clone());
+    let (nagios, status) = (args.nagios, Arc::clone(&known));
     alarm(LATE, move || {
         let status = status.load(Ordering::Relaxed);
         // Standard error may be what hangs.
         within(LAST_LINE, move || report::late(nagios && status == report::EXIT_UNKNOWN));
         std::process::exit(i32::from(status));
     });
-    by(args, begun, &known)
-}
-
-/// One run. `known` is the exit status as far as it is known, in case it has to be ended.
-fn by(args: &Args, begun: Instant, known: &AtomicU8) -> u8 {
     let config = Config::load(args.config.as_deref());
     if args.test_alert {
         return test_alert(args, config, begun);
@@ -66,17 +57,17 @@ fn by(args: &Args, begun: Instant, known: &AtomicU8) -> u8 {
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
     known.store(exit, Ordering::Relaxed);
     report::found(args, &checked);
-    let mut told = Told::default();
+    let mut done = Done::default();
     if !args.no_alert {
-        let pings = ping(&checked, begun + PINGS);
-        told = tell(args, &config, &checked, &now, begun + ALERTS, &mut problems);
-        collect_pings(pings, begun + PINGS, &mut told);
+        let pings = start_pings(&checked, begun + PINGS);
+        done = notify(args, &config, &checked, &now, begun + CHANNELS, &mut problems);
+        collect_pings(pings, begun + PINGS, &mut done);
     }
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
     report::problems(&problems);
-    report::told(args, &told);
+    report::done(args, &done);
     if args.json {
-        report::out(&report::json(&checked, &told, &problems, exit));
+        report::out(&report::json(&checked, &done, &problems, exit));
     }
     exit
 }
@@ -89,7 +80,7 @@ fn watches(args: &Args, config: &Config) -> Vec<Watch> {
         threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
         stopped_ok: false,
         ping_url: config.ping_url.clone(),
-        patience: config.patience,
+        debounce: config.debounce,
     };
     let mut watches = match &args.file {
         Some(file) => {
@@ -105,92 +96,72 @@ fn watches(args: &Args, config: &Config) -> Vec<Watch> {
     watches
 }
 
-/// Pings on their way: the watches that wait for them, and where the answers arrive.
-struct Pings {
-    waiting: Vec<String>,
-    answers: Receiver<(String, Result<(), Failure>)>,
-}
+/// The name of a watch, and where the answer to its ping arrives.
+type Ping = (String, Receiver<Result<(), Failure>>);
 
-/// Starts the pings of all watches that are good. A warning is not good: whoever counts on the ping
-/// hears of a bot that stays degraded, too.
-fn ping(checked: &[Checked], deadline: Instant) -> Pings {
-    let (sender, answers) = mpsc::channel();
-    let mut waiting = Vec::new();
+/// Starts the pings of all watches that are OK. A warning is not OK: the service that counts on the
+/// ping also alarms for a daemon that stays degraded.
+fn start_pings(checked: &[Checked], deadline: Instant) -> Vec<Ping> {
+    let mut pings = Vec::new();
     let mut urls: Vec<&String> = Vec::new();
     for one in checked {
         let Some(url) = &one.watch.ping_url else { continue };
-        // One address for several watches means all of them: it stays silent while one is not good.
+        // One address for several watches stands for all of them: silent while one is not OK.
         let mut shared = checked.iter().filter(|c| c.watch.ping_url.as_ref() == Some(url));
         let bad = shared.any(|c| c.judgement.state != State::Ok);
-        if bad || urls.contains(&url) {
-            continue;
+        if !bad && !urls.contains(&url) {
+            urls.push(url);
+            let url = url.clone();
+            let answer = start(move || channel::ping(&url, deadline));
+            pings.push((one.watch.name.clone(), answer));
         }
-        urls.push(url);
-        let (name, url, sender) = (one.watch.name.clone(), url.clone(), sender.clone());
-        waiting.push(name.clone());
-        thread::spawn(move || {
-            // Nobody listens any more once the run has ended.
-            let _ = sender.send((name, channel::ping(&url, deadline)));
-        });
     }
-    Pings { waiting, answers }
+    pings
 }
 
 /// Waits for the answers, and notes what failed.
-fn collect_pings(mut pings: Pings, deadline: Instant, told: &mut Told) {
+fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
     // A ping ends by its deadline; the margin is for what the network stack may add.
     let until = deadline + Duration::from_secs(1);
-    while !pings.waiting.is_empty() {
-        let left = until.saturating_duration_since(Instant::now());
-        let Ok((watch, answer)) = pings.answers.recv_timeout(left) else { break };
-        pings.waiting.retain(|name| *name != watch);
-        if let Err(failure) = answer {
-            let hint = failure.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-            told.remarks.push(format!("ping_url of {watch}: {}{hint}", failure.message));
+    for (watch, answer) in pings {
+        match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => done.remarks.push(format!("ping_url of {watch}: {failure}")),
+            Err(_) => {
+                done.remarks.push(format!("ping_url of {watch}: there was no answer in time"))
+            }
         }
-    }
-    for watch in pings.waiting {
-        told.remarks.push(format!("ping_url of {watch}: there was no answer in time"));
     }
 }
 
-/// Sends a test through every channel, whatever the mode, and says what came of each.
+/// Sends a test through every channel, whatever the mode, and prints each answer.
 fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
-    let channels = open_channels(&config);
     let mut problems = config.problems.clone();
-    problems.extend(channels.problems);
+    let channels = open_channels(&config, &mut problems);
     let now = Now::read();
-    let watch = watches(args, &config).into_iter().next().map(|w| w.name).unwrap_or_default();
-    let incident = format!("test-{:x}", now.time_ms.max(0));
-    let notice = Notice {
-        incident: incident.clone(),
+    let test = Notification {
+        incident: format!("test-{:x}", now.time_ms.max(0)),
         number: 1,
         kind: Kind::Test,
         level: Level::Warning,
-        watch,
+        watch: watches(args, &config).swap_remove(0).name,
         finding: None,
-        host: config.host.clone().unwrap_or_else(host),
+        host: host(&config),
         environment: None,
         summary: "This is a test; nothing is wrong.".to_owned(),
-        details: vec!["Somebody ran check-heartbeat --test-alert.".to_owned()],
+        details: vec!["Someone ran check-heartbeat --test-alert.".to_owned()],
         started_ms: now.time_ms,
         ended_ms: None,
         duration_s: None,
         at_ms: now.time_ms,
     };
-    let due = |name: &str| Due {
-        kind: Kind::Test,
-        incidents: vec![incident.clone()],
-        offers: vec![(name.to_owned(), notice.clone())],
-    };
-    let dues: Vec<Due> = channels.open.iter().map(|channel| due(channel.name())).collect();
-    let count = dues.len();
-    let outcomes = deliver(channels.open, &dues, Mode::All, begun + ALERTS, &mut |_, _| true);
+    let jobs: Vec<Job> = channels.open.into_iter().map(|c| (c, vec![test.clone()])).collect();
+    let count = jobs.len();
+    let outcomes = deliver(jobs, begun + CHANNELS, &mut |_, _| true);
     report::tested(args, &outcomes);
     let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
-    let mut remarks = Vec::new();
-    lift(args, &works.collect::<Vec<_>>(), &mut remarks);
-    remarks.iter().for_each(|remark| report::err(remark));
+    let works: Vec<String> = works.collect();
+    clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
     if count == 0 && problems.is_empty() {
         report::err(
@@ -198,15 +169,14 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
              and TELEGRAM_ALERT_CHAT_ID)",
         );
     }
-    let accepted = outcomes.iter().filter(|o| o.result.is_ok()).count();
-    let exit = match accepted == count && count > 0 {
+    let exit = match works.len() == count {
         _ if !problems.is_empty() || count == 0 => report::EXIT_CONFIG,
         true => 0,
         false => 1,
     };
     if args.json {
-        let told = Told { outcomes, ..Told::default() };
-        report::out(&report::json(&[], &told, &problems, exit));
+        let done = Done { outcomes, ..Done::default() };
+        report::out(&report::json(&[], &done, &problems, exit));
     }
     exit
 }

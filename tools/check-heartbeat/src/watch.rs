@@ -1,16 +1,16 @@
-//! One watched file: judged, and turned into signs for the book of incidents.
+//! One watched file: judged, and turned into observations for the log of incidents.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 
-use crate::book::Book;
-use crate::incident::{Bad, Patience, Sign, Subject};
-use crate::notice::Level;
-use crate::stamp::Stamp;
+use crate::clock::Timestamp;
+use crate::incident::{Bad, Debounce, Observation, Subject};
+use crate::incident_log::IncidentLog;
+use crate::notification::Level;
+use crate::time_limit::start;
 
 /// How long a file that does not lie in memory may take to be read.
 const READING: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const READING: Duration = Duration::from_secs(10);
 /// A file to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
-    /// Its name in lines, notices and incidents.
+    /// Its name in lines, notifications and incidents.
     pub name: String,
     /// The heartbeat file.
     pub file: PathBuf,
@@ -29,11 +29,11 @@ pub struct Watch {
     pub stopped_ok: bool,
     /// Fetched after each good check.
     pub ping_url: Option<String>,
-    /// How many checks it takes to change a mind.
-    pub patience: Patience,
+    /// How many equal checks begin or end an incident.
+    pub debounce: Debounce,
 }
 
-/// What people are told of, beyond a heartbeat that is missing, stale or senseless.
+/// What is an incident, beyond a heartbeat that is missing, stale or senseless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlertOn {
     /// A program that says that it fails.
@@ -51,33 +51,25 @@ pub struct Checked {
     pub judgement: Judgement,
 }
 
-/// Reads and judges the files. Those that lie on a disk are read side by side: one that gives no
+/// Reads and judges the files. Those that lie on a disk are read at the same time: one that gives no
 /// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
-    let mut checked: Vec<Option<Checked>> = vec![None; watches.len()];
-    let (sender, answers) = mpsc::channel();
-    for (index, watch) in watches.iter().enumerate() {
-        let (theirs, then, sender) = (watch.clone(), now.clone(), sender.clone());
-        let read = move || {
-            // Nobody listens any more once the time is up.
-            let _ = sender.send((index, theirs.check(&then)));
-        };
-        if heartbeat::in_memory(&watch.file) || thread::Builder::new().spawn(read).is_err() {
-            checked[index] = Some(watch.check(now));
-        }
-    }
-    drop(sender);
+    let started = watches.iter().map(|watch| {
+        let (own, then) = (watch.clone(), now.clone());
+        let on_disk = !heartbeat::in_memory(&watch.file);
+        (watch, on_disk.then(|| start(move || own.check(&then))))
+    });
+    let started: Vec<_> = started.collect();
     let until = Instant::now() + READING;
-    while let Ok((index, one)) =
-        answers.recv_timeout(until.saturating_duration_since(Instant::now()))
-    {
-        checked[index] = Some(one);
-    }
-    let late = |watch: &Watch| {
-        let error = std::io::Error::other("there was no answer within 10 s");
-        watch.judge(Err(&ReadError::Refused(error)), now)
+    let collect = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| {
+        let Some(answer) = answer else { return watch.check(now) };
+        let left = until.saturating_duration_since(Instant::now());
+        answer.recv_timeout(left).unwrap_or_else(|_| {
+            let error = std::io::Error::other("there was no answer within 10 s");
+            watch.judge(Err(&ReadError::Refused(error)), now)
+        })
     };
-    watches.iter().zip(checked).map(|(w, found)| found.unwrap_or_else(|| late(w))).collect()
+    started.into_iter().map(collect).collect()
 }
 
 impl Watch {
@@ -126,25 +118,23 @@ impl Checked {
         }
     }
 
-    /// Takes what was found into the book.
-    pub fn enter(&self, book: &mut Book, alert_on: AlertOn, now: &Stamp) {
-        let (judgement, patience) = (&self.judgement, self.watch.patience);
-        let whole = self.subject(None);
-        book.observe(&whole, self.sign(alert_on), now, patience);
-        let named = self.degraded(alert_on);
-        let mut names = book.findings(&self.watch.name);
-        names.retain(|name| named.iter().all(|(n, _)| n != name));
-        for (name, bad) in named {
-            book.observe(&self.subject(Some(name)), Sign::Bad(bad), now, patience);
+    /// Takes what was found into the log.
+    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
+        let debounce = self.watch.debounce;
+        log.observe(&self.subject(None), self.observation(alert_on), now, debounce);
+        let mut gone = log.findings(&self.watch.name);
+        for (name, bad) in self.degraded(alert_on) {
+            gone.remove(&name);
+            log.observe(&self.subject(Some(name)), Observation::Bad(bad), now, debounce);
         }
-        for name in names {
-            let sign = if judgement.state == State::Critical || self.unknowing() {
-                // The alert about the whole speaks for its findings, and a dead program tells none.
-                Sign::Hold
-            } else {
-                Sign::Good { summary: format!("no longer reported; {}", judgement.text) }
+        for name in gone {
+            // The alert about the whole speaks for its findings, and a dead program reports none.
+            let unknown = self.judgement.state == State::Critical || self.is_unknown();
+            let observation = match unknown {
+                true => Observation::Unknown,
+                false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
             };
-            book.observe(&self.subject(Some(name)), sign, now, patience);
+            log.observe(&self.subject(Some(name)), observation, now, debounce);
         }
     }
 
@@ -154,26 +144,21 @@ impl Checked {
 
     /// Whether this check says neither that all is well nor that something is wrong: a program that
     /// was just stopped, or not started yet, may come back as it was.
-    fn unknowing(&self) -> bool {
+    fn is_unknown(&self) -> bool {
         matches!(self.judgement.reason, Reason::Starting | Reason::Stopped)
     }
 
-    /// What is said of the program as a whole.
-    fn sign(&self, alert_on: AlertOn) -> Sign {
+    /// The program as a whole.
+    fn observation(&self, alert_on: AlertOn) -> Observation {
         let judgement = &self.judgement;
-        if self.unknowing() {
-            return Sign::Hold;
+        let counts = judgement.reason != Reason::Failing || alert_on.failing;
+        match judgement.state {
+            _ if self.is_unknown() => Observation::Unknown,
+            State::Critical if counts => {
+                Observation::Bad(self.bad(Level::Critical, self.worst(), judgement.text.clone()))
+            }
+            _ => Observation::Good(judgement.text.clone()),
         }
-        let told = judgement.reason != Reason::Failing || alert_on.failing;
-        if judgement.state != State::Critical || !told {
-            return Sign::Good { summary: judgement.text.clone() };
-        }
-        Sign::Bad(Bad {
-            level: Level::Critical,
-            summary: judgement.text.clone(),
-            details: self.details(self.worst()),
-            environment: judgement.heartbeat.as_ref().and_then(environment),
-        })
     }
 
     /// The findings of a degraded program, each an incident of its own.
@@ -183,22 +168,20 @@ impl Checked {
         if judgement.reason != Reason::Degraded || !alert_on.degraded {
             return Vec::new();
         }
-        let bad = |name: &str, summary: String| Bad {
-            level: Level::Warning,
-            summary,
-            details: self.details(name),
-            environment: environment(beat),
+        let bad = |name: &str, text: &str| {
+            let summary = if text.is_empty() { name } else { text };
+            (name.to_owned(), self.bad(Level::Warning, name, summary.to_owned()))
         };
-        if beat.findings.is_empty() {
-            return vec![("degraded".to_owned(), bad("degraded", judgement.text.clone()))];
+        match &beat.findings[..] {
+            [] => vec![bad("degraded", &judgement.text)],
+            findings => findings.iter().map(|f| bad(&f.name, &f.text)).collect(),
         }
-        let summary = |name: &str, text: &str| match text {
-            "" => name.to_owned(),
-            text => text.to_owned(),
-        };
-        let told =
-            |f: &heartbeat::Finding| (f.name.clone(), bad(&f.name, summary(&f.name, &f.text)));
-        beat.findings.iter().map(told).collect()
+    }
+
+    /// `topic`: the heading of the runbook that helps.
+    fn bad(&self, level: Level, topic: &str, summary: String) -> Bad {
+        let environment = self.judgement.heartbeat.as_ref().and_then(environment);
+        Bad { level, summary, details: self.details(topic), environment }
     }
 
     /// What is worst: the first failing finding of a failing program, else the reason.
@@ -211,7 +194,7 @@ impl Checked {
         named.map_or(self.judgement.reason.word(), |finding| finding.name.as_str())
     }
 
-    /// More of it, for people. `topic`: where they read on, a heading of the runbook.
+    /// More of it, for people.
     fn details(&self, topic: &str) -> Vec<String> {
         let judgement = &self.judgement;
         let mut details = Vec::new();
@@ -253,24 +236,4 @@ fn unit(file: &Path) -> Option<&str> {
 
 fn environment(beat: &Heartbeat) -> Option<String> {
     Some(beat.environment.clone()).filter(|e| !e.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_unit_is_known_by_the_place_of_its_heartbeat() {
-        for (file, found) in [
-            ("/run/katana-bot/heartbeat", Some("katana-bot")),
-            ("/run/katana-bot@staging/heartbeat", Some("katana-bot@staging")),
-            ("/run/katana-bots/heartbeat", None),
-            ("/run/katana-bot/other", None),
-            ("/var/lib/katana-run/heartbeat", None),
-            ("/run/a/katana-bot/heartbeat", None),
-            ("heartbeat", None),
-        ] {
-            assert_eq!(unit(Path::new(file)), found, "{file}");
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
 //!
-//! Only the standard library is used, so that the checker stays small and the daemon gains
-//! nothing new. The file is text for people first: its first line is the time in RFC 3339, then
+//! Only the standard library and our own `hygiene` are used, so that the checker stays small and the
+//! daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
 //! one `key: value` a line. Nothing here panics on any content of a file.
 //!
 //! ```text
@@ -23,13 +23,12 @@ mod format;
 mod judge;
 mod now;
 pub mod rfc3339;
-mod span;
 
 pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
+pub use hygiene::duration::in_words as span;
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;
-pub use span::span;
 
 /// Where the packaged daemon writes, and the checker looks.
 pub const DEFAULT_PATH: &str = "/run/katana-bot/heartbeat";

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
@@ -23,8 +23,18 @@ const TRIES: usize = 10;
 /// A folder that is held open.
 #[derive(Debug)]
 pub struct Folder {
+    path: PathBuf,
     root: OwnedFd,
     resolve: Resolve,
+}
+
+/// A folder that cannot be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
 }
 
 /// How a path is followed.
@@ -56,7 +66,7 @@ impl Folder {
             Err(Errno::NOSYS | Errno::PERM) => Resolve::Parts,
             _ => Resolve::Kernel,
         };
-        Ok(Self { root, resolve })
+        Ok(Self { path: path.to_owned(), root, resolve })
     }
 
     /// Opens a regular file by its path below the folder.
@@ -74,62 +84,46 @@ impl Folder {
     /// Comes to each regular file whose path is `wanted`, in the order of names, links last. Names
     /// that begin with a dot are left out, but may be what a link leads to.
     ///
-    /// `each` gets the path below the folder, and the file or why a link cannot be followed.
+    /// `each` gets the path below the folder, and the file or why it cannot be opened.
     ///
     /// # Errors
-    /// When the folder, or one in it, cannot be read; and what `each` returns.
-    pub fn walk<E: From<io::Error>>(
+    /// When a folder cannot be read; and what `each` returns.
+    pub fn walk<E: From<Unreadable>>(
         &self,
         wanted: impl Fn(&Path) -> bool,
         mut each: impl FnMut(&Path, io::Result<File>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut seen = HashSet::new();
-        let mut folders = vec![(PathBuf::new(), self.root.try_clone()?)];
+        // Links wait, so that what has a name of its own goes by that.
         let mut links = VecDeque::new();
-        loop {
-            // Links wait, so that what has a name of its own goes by that.
-            while let Some((folder, fd)) = folders.pop() {
-                if !seen.insert(identity(fd.as_fd())?) {
-                    continue;
-                }
-                let mut inner = Vec::new();
-                for (name, kind) in entries(&fd)? {
-                    let path = folder.join(name);
-                    match kind {
-                        FileType::Symlink => links.push_back(path),
-                        FileType::RegularFile if !wanted(&path) => {}
-                        FileType::RegularFile | FileType::Directory | FileType::Unknown => {
-                            match self.look(&path) {
-                                Ok(Opened::Folder(fd)) => inner.push((path, fd)),
-                                Ok(Opened::File(file)) if wanted(&path) => {
-                                    if seen.insert(identity(file.as_fd())?) {
-                                        each(&path, Ok(file))?;
-                                    }
-                                }
-                                Ok(_) => {}
-                                // It went meanwhile.
-                                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                                Err(e) if kind == FileType::Directory => return Err(e.into()),
-                                Err(e) => each(&path, Err(e))?,
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                folders.extend(inner.into_iter().rev());
-            }
-            let Some(path) = links.pop_front() else { return Ok(()) };
+        let mut next = vec![(PathBuf::from("."), FileType::Directory)];
+        while let Some((path, kind)) = next.pop().or_else(|| links.pop_front()) {
+            let unreadable = |source| Unreadable { path: self.path.join(&path), source };
             match self.look(&path) {
-                Ok(Opened::Folder(fd)) => folders.push((path, fd)),
                 Ok(Opened::File(file)) if wanted(&path) => {
-                    if seen.insert(identity(file.as_fd())?) {
+                    if seen.insert(identity(file.as_fd()).map_err(unreadable)?) {
                         each(&path, Ok(file))?;
                     }
                 }
+                Ok(Opened::Folder(fd)) => {
+                    if seen.insert(identity(fd.as_fd()).map_err(unreadable)?) {
+                        let path = path.strip_prefix(".").unwrap_or(&path);
+                        let inner = entries(&fd, path).map_err(unreadable)?.into_iter();
+                        let (inner_links, inner): (Vec<_>, Vec<_>) = inner
+                            .filter(|(path, kind)| *kind != FileType::RegularFile || wanted(path))
+                            .partition(|(_, kind)| *kind == FileType::Symlink);
+                        links.extend(inner_links);
+                        next.extend(inner.into_iter().rev());
+                    }
+                }
                 Ok(_) => {}
+                // It went meanwhile.
+                Err(e) if kind != FileType::Symlink && e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if kind == FileType::Directory => return Err(unreadable(e).into()),
                 Err(e) => each(&path, Err(e))?,
             }
         }
+        Ok(())
     }
 
     /// What lies at a path. Looked at before it is opened, because opening a device can have an
@@ -209,14 +203,14 @@ fn parts(path: &Path) -> Result<Vec<OsString>, Errno> {
     path.components().rev().map(one).collect()
 }
 
-/// Names in a folder and what they are, sorted; those that begin with a dot are left out.
-fn entries(folder: &OwnedFd) -> io::Result<Vec<(OsString, FileType)>> {
+/// What lies in the folder at `path`, sorted; names that begin with a dot are left out.
+fn entries(folder: &OwnedFd, path: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
     let mut all = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if !name.starts_with(b".") {
-            all.push((OsString::from_vec(name.to_vec()), entry.file_type()));
+            all.push((path.join(OsStr::from_bytes(name)), entry.file_type()));
         }
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -289,7 +283,7 @@ mod tests {
         for folder in both(world.path()) {
             let mut found = Vec::new();
             let is_document = |path: &Path| path.extension().is_some_and(|e| e == "md");
-            let walked: io::Result<()> = folder.walk(is_document, |path, file| {
+            let walked: Result<(), Unreadable> = folder.walk(is_document, |path, file| {
                 found.push((path.to_str().unwrap().to_owned(), text(file)));
                 Ok(())
             });

@@ -156,6 +156,7 @@ impl Known {
             };
             let start = text.floor_char_boundary(read[at].start);
             let end = text.ceil_char_boundary(read[at + length - 1].end);
+            let end = end + closing_mark(&text[start..end], &text[end..]);
             // Two runs that touch are one secret.
             if start > kept || !clean.ends_with(MARK) {
                 clean.push_str(&text[kept.min(start)..start]);
@@ -186,6 +187,12 @@ impl Known {
         })
         .max()
     }
+}
+
+/// Length of the mark behind a secret that closes one within it, which goes with the secret.
+fn closing_mark(secret: &str, after: &str) -> usize {
+    let length = after.len() - after.trim_start_matches(['*', '~', '`']).len();
+    if secret.contains(&after[..length]) { length } else { 0 }
 }
 
 /// Whether these glyphs of a text, which are those of a form from `from` on, tell too much.

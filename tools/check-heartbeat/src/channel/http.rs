@@ -1,6 +1,6 @@
 //! Small HTTP calls, and words for their errors that hold nothing of the address but scheme and host.
 //!
-//! Invariants: one call ends by its deadline, however slowly the other side drips; redirects are not
+//! Invariants: one call ends by its deadline, however slow the other side is; redirects are not
 //! followed; what is read of an answer is bounded.
 
 use std::io::Read;
@@ -8,16 +8,14 @@ use std::time::Instant;
 
 use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy, Timeout};
+use ureq::{Agent, Body, Proxy};
 
-use super::Failure;
-use super::words::quote;
+use super::{ATTEMPT, Failure, attempt_end, quote};
 
 /// How much of an answer is read, in bytes. Telegram repeats the message with its entities.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
 /// The part of an address that may be shown, such as `https://api.telegram.org`.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     /// Scheme, host, and the port if one was written.
     pub shown: String,
@@ -31,15 +29,14 @@ impl Origin {
     /// Of a whole address; the error says what is wrong without repeating it.
     pub fn of(url: &str) -> Result<Self, &'static str> {
         let uri: Uri = url.parse().map_err(|_| "is not an address such as https://host/path")?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
+        let scheme = match uri.scheme_str() {
+            Some(scheme @ ("https" | "http")) => scheme,
             _ => return Err("must begin with https:// or http://"),
         };
         let host = uri.host().filter(|host| !host.is_empty()).ok_or("has no host")?;
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-        let shown = format!("{}://{host}{port}", if tls { "https" } else { "http" });
-        Ok(Self { shown, tls, loopback: is_loopback(host) })
+        let shown = format!("{scheme}://{host}{port}");
+        Ok(Self { shown, tls: scheme == "https", loopback: is_loopback(host) })
     }
 }
 
@@ -50,7 +47,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
     address || host == "localhost" || host.ends_with(".localhost")
 }
 
-/// What came back: the status, and the beginning of the body.
+/// The status of an answer, and the beginning of its body.
 pub(super) struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
@@ -79,7 +76,7 @@ pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
 }
 
 /// Reads what there is of the answer. A body that breaks off is kept as far as it came: the status
-/// was read, and says already whether the call was accepted.
+/// says already whether the call was accepted.
 pub(super) fn answer(response: Response<Body>) -> Answer {
     let status = response.status().as_u16();
     let mut body = Vec::new();
@@ -87,24 +84,43 @@ pub(super) fn answer(response: Response<Body>) -> Answer {
     Answer { status, body }
 }
 
+/// Fetches `url`, the dead-man switch: whoever knows the address can fake a ping, so only its scheme
+/// and host are shown. Any 2xx is a success; the body is not read.
+///
+/// # Errors
+/// When there was no such answer by `deadline`, or within 15 s.
+pub fn ping(url: &str, deadline: Instant) -> Result<(), Failure> {
+    let hint = "write the whole address that the service shows, such as https://hc-ping.com/…";
+    let origin = Origin::of(url)
+        .map_err(|why| Failure::permanent(format!("cannot ping: ping_url {why}")).hint(hint))?;
+    let end = attempt_end(ATTEMPT, deadline)?;
+    let response = agent(&origin, end).get(url).call();
+    let status = response.map_err(|error| explain(&error, &origin))?.status().as_u16();
+    let message = format!("cannot ping {}: it answered {status}", origin.shown);
+    match status {
+        200..=299 => Ok(()),
+        300..=399 => {
+            Err(Failure::permanent(message)
+                .hint("it redirects: write the final address into ping_url"))
+        }
+        408 | 429 | 500.. => Err(Failure::transient(message)),
+        _ => Err(Failure::permanent(message).hint(hint)),
+    }
+}
+
 /// Why a call had no answer. Never the text of ureq's own error: some repeat the address.
 pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
     let host = &origin.shown;
     match error {
-        ureq::Error::Timeout(at) => {
-            Failure::transient(format!("no answer from {host} in time ({})", stage(*at)))
-        }
+        ureq::Error::Timeout(_) => Failure::transient(format!("no answer from {host} in time")),
         ureq::Error::HostNotFound => Failure::transient(format!("cannot find the host of {host}"))
             .hint("check the name, and that this machine can resolve names"),
-        ureq::Error::Io(error) => {
-            if let Some(tls) = tls_error(error) {
-                return tls_failure(tls, host);
-            }
-            Failure::transient(format!("cannot reach {host}: {}", io_words(error)))
-        }
+        ureq::Error::Io(error) => match tls_error(error) {
+            Some(tls) => tls_failure(tls, host),
+            None => Failure::transient(format!("cannot reach {host}: {}", io_words(error))),
+        },
         ureq::Error::Rustls(error) => tls_failure(error, host),
         ureq::Error::Tls(_) => Failure::transient(format!("cannot speak TLS with {host}")),
-        ureq::Error::ConnectionFailed => Failure::transient(format!("cannot connect to {host}")),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
             Failure::transient(format!("cannot reach {host} through the proxy"))
                 .hint("check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY")
@@ -112,17 +128,8 @@ pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
             Failure::permanent(format!("cannot call {host}: the address is not valid"))
         }
+        ureq::Error::ConnectionFailed => Failure::transient(format!("cannot connect to {host}")),
         _ => Failure::transient(format!("cannot understand the answer of {host}")),
-    }
-}
-
-fn stage(at: Timeout) -> &'static str {
-    match at {
-        Timeout::Resolve => "looking up its name",
-        Timeout::Connect => "connecting",
-        Timeout::SendRequest | Timeout::SendBody => "sending the request",
-        Timeout::RecvResponse | Timeout::RecvBody => "waiting for the answer",
-        _ => "the time for one attempt was used up",
     }
 }
 
@@ -155,27 +162,5 @@ pub(super) fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
             Failure::transient(format!("cannot speak TLS with {host}: it answers without TLS"))
         }
         _ => Failure::transient(format!("cannot speak TLS with {host}: {words}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_scheme_and_host_are_shown() {
-        for (url, shown, loopback) in [
-            ("https://hc-ping.com/uuid-1?x=secret#f", "https://hc-ping.com", false),
-            ("https://user:secret@host.example:8443/p", "https://host.example:8443", false),
-            ("http://[::1]:80/x", "http://[::1]:80", true),
-            ("http://127.0.0.1:9/x", "http://127.0.0.1:9", true),
-            ("http://127.evil.example/", "http://127.evil.example", false),
-        ] {
-            let origin = Origin::of(url).expect(url);
-            assert_eq!((origin.shown.as_str(), origin.loopback), (shown, loopback));
-        }
-        for bad in ["", "host/path", "ftp://host/", "https://", "https:///secret", "a b"] {
-            assert!(Origin::of(bad).is_err(), "{bad}");
-        }
     }
 }

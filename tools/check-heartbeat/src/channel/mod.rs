@@ -1,28 +1,28 @@
-//! The ways of telling people: each takes one notice and says whether it was accepted.
+//! The channels: each takes one notification and answers whether it was accepted.
 //!
-//! Invariants: no [`Failure`] or [`ConfigProblem`] holds a secret in any form; no delivery outlives
-//! its deadline; `Ok` means that the other side said it has the notice.
+//! Invariants: no [`Failure`] or [`Problem`] holds a secret in any form; no delivery outlives its
+//! deadline; `Ok` means that the other side has confirmed the notification.
 
 mod command;
-mod environment;
 mod http;
-mod ping;
-mod scrub;
 mod secret;
 mod smtp;
 mod telegram;
-mod words;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use hygiene::Redactor;
+use hygiene::line::one_line;
 use serde::Deserialize;
+use toml::Value;
 
-pub use environment::Environment;
-pub use ping::ping;
+pub use http::ping;
+pub use secret::Environment;
 pub use telegram::telegram_from_env;
 
-use crate::notice::Notice;
+use crate::config::{Problem, time_of};
+use crate::notification::Notification;
 
 /// How long one attempt may take when the configuration does not say.
 const ATTEMPT: Duration = Duration::from_secs(15);
@@ -33,10 +33,13 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(100);
 /// The longest attempt that may be configured: a whole run must end within 50 s.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(45);
 
+/// Longest quotation of another program in a message, in characters.
+const QUOTE: usize = 400;
+
 /// One `[[channel]]` table of the configuration.
 ///
-/// An error of deserializing it names keys. Print its message only, never the quoted line, which
-/// may hold what somebody took for a place of a secret.
+/// An error of deserializing it names keys. Print its message only, never the line that it quotes,
+/// which may hold a secret in the wrong place.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ChannelConfig {
@@ -53,7 +56,7 @@ impl ChannelConfig {
     ///
     /// # Errors
     /// The first thing that is wrong with it.
-    pub fn open(&self, env: &Environment) -> Result<Box<dyn Channel>, ConfigProblem> {
+    pub fn open(&self, env: &Environment) -> Result<Box<dyn Channel>, Problem> {
         match self {
             Self::Telegram(settings) => Ok(Box::new(telegram::Telegram::open(settings, env)?)),
             Self::Smtp(settings) => Ok(Box::new(smtp::Smtp::open(settings, env)?)),
@@ -62,17 +65,17 @@ impl ChannelConfig {
     }
 }
 
-/// A way of telling people.
+/// A way to reach people.
 pub trait Channel: Send {
-    /// The name that logs and the state on disk use; unique by configuration.
+    /// The name in output and in the state on disk; unique by configuration.
     fn name(&self) -> &str;
 
-    /// Hands the notice over. Returns by `deadline`, give or take a tenth of a second.
+    /// Hands the notification over. Returns by `deadline`, give or take a tenth of a second.
     ///
     /// # Errors
-    /// Why the other side did not take it, or may not have. An attempt that ran out of time after
-    /// everything was written may have arrived: a notice can come twice, but is never lost.
-    fn deliver(&self, notice: &Notice, deadline: Instant) -> Result<(), Failure>;
+    /// Why the other side did not accept it, or may not have: an attempt that ran out of time after
+    /// everything was written may have arrived. A notification can come twice, but is never lost.
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure>;
 
     /// What people should know about the last delivery although it succeeded, such as one refused
     /// recipient among several. Taken: a second call returns nothing.
@@ -81,159 +84,81 @@ pub trait Channel: Send {
     }
 }
 
-/// Why a notice was not accepted. Holds no secret.
+/// Why a notification was not accepted. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What happened: lower case, one line.
     pub message: String,
     /// What to do about it, when that is known.
     pub hint: Option<String>,
-    /// Whether the same attempt fails again until somebody changes something.
+    /// Whether the same attempt fails again until someone changes something.
     pub permanent: bool,
 }
 
 impl Failure {
     /// Something that may pass: the network, a busy server.
-    fn transient(message: impl Into<String>) -> Self {
+    pub(crate) fn transient(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, permanent: false }
     }
 
-    /// Something that stays until somebody changes it.
+    /// Something that stays until someone changes it.
     fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, permanent: true }
+        Self { permanent: true, ..Self::transient(message) }
     }
 
     /// The same with what to do about it.
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same without secrets.
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let hint = self.hint.map(|hint| redactor.clean(hint));
+        Self { message: redactor.clean(self.message), hint, ..self }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        match &self.hint {
+            Some(hint) => write!(f, "{} ({hint})", self.message),
+            None => f.write_str(&self.message),
+        }
     }
 }
 
-impl std::error::Error for Failure {}
-
-/// What is wrong with a `[[channel]]` table. Holds no secret, and no value that could be one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// The key within the table, or the variable.
-    pub key: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead.
-    pub hint: String,
+/// What another program says, as one line.
+fn quote(text: &str) -> String {
+    one_line(text, QUOTE)
 }
-
-impl ConfigProblem {
-    fn new(key: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), message: message.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.message)
-    }
-}
-
-impl std::error::Error for ConfigProblem {}
 
 /// The name of a channel: what the table says, else its type.
-fn name(name: Option<&str>, default: &str) -> Result<String, ConfigProblem> {
+fn name(name: Option<&str>, default: &str) -> Result<String, Problem> {
     let name = name.unwrap_or(default);
     let fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 40 || !name.chars().all(fit) {
         let hint = "1 to 40 letters, digits, '-', '_' or '.', such as mail-night-shift";
-        return Err(ConfigProblem::new("name", "is not a name that can be used", hint));
+        return Err(Problem::new("name", "is not a valid name", hint));
     }
     Ok(name.to_owned())
 }
 
-/// A time as the table writes it: a number of seconds, or text with `ms`, `s` or `m`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Seconds(u64),
-    Text(String),
-}
-
-impl Time {
-    fn duration(&self) -> Option<Duration> {
-        let text = match self {
-            Self::Seconds(seconds) => return Some(Duration::from_secs(*seconds)),
-            Self::Text(text) => text.trim(),
-        };
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let factor = match unit.trim() {
-            "ms" => 1,
-            "s" | "" => 1_000,
-            "m" => 60_000,
-            _ => return None,
-        };
-        Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(factor)?))
-    }
-}
-
 /// The time of one attempt.
-fn timeout(time: Option<&Time>) -> Result<Duration, ConfigProblem> {
-    let Some(time) = time else { return Ok(ATTEMPT) };
+fn timeout(value: Option<&Value>) -> Result<Duration, Problem> {
+    let Some(value) = value else { return Ok(ATTEMPT) };
     let fits = |time: &Duration| (SHORTEST_ATTEMPT..=LONGEST_ATTEMPT).contains(time);
-    time.duration().filter(fits).ok_or_else(|| {
+    time_of(value).filter(fits).ok_or_else(|| {
         let hint = "write a time from 100ms to 45s, such as \"15s\"";
-        ConfigProblem::new("timeout", "is not a time for one attempt", hint)
+        Problem::new("timeout", "is not a time for one attempt", hint)
     })
 }
 
-/// When an attempt of `time` that starts now must end: never after `deadline`. Fails when nothing
-/// is left.
-fn attempt_end(time: Duration, deadline: Instant) -> Result<Instant, Failure> {
+/// When an attempt that begins now must end: never after `deadline`.
+fn attempt_end(timeout: Duration, deadline: Instant) -> Result<Instant, Failure> {
     let now = Instant::now();
-    let end = deadline.min(now.checked_add(time).unwrap_or(deadline));
+    let end = deadline.min(now + timeout);
     if end <= now {
         return Err(Failure::transient("cannot start: the time of this run is used up"));
     }
     Ok(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_a_unit_and_a_range() {
-        let text = |text: &str| timeout(Some(&Time::Text(text.to_owned())));
-        assert_eq!(timeout(None), Ok(ATTEMPT));
-        assert_eq!(timeout(Some(&Time::Seconds(20))), Ok(Duration::from_secs(20)));
-        assert_eq!(text("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(text(" 20 s"), Ok(Duration::from_secs(20)));
-        assert_eq!(text("20"), Ok(Duration::from_secs(20)));
-        for bad in ["", "s", "-1s", "1h", "0s", "46s", "1m", "99999999999999999999s"] {
-            assert!(text(bad).is_err(), "{bad}");
-        }
-        assert!(timeout(Some(&Time::Seconds(u64::MAX))).is_err());
-    }
-
-    #[test]
-    fn names_are_plain_words() {
-        assert_eq!(name(None, "smtp").as_deref(), Ok("smtp"));
-        assert_eq!(name(Some("mail-2"), "smtp").as_deref(), Ok("mail-2"));
-        for bad in ["", "a b", "ü", "a/b", "a\n"] {
-            assert!(name(Some(bad), "smtp").is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn an_attempt_never_outlives_the_deadline() {
-        let now = Instant::now();
-        let near = now + Duration::from_secs(2);
-        assert_eq!(attempt_end(Duration::from_secs(15), near), Ok(near));
-        assert!(attempt_end(Duration::from_secs(1), near).is_ok_and(|end| end < near));
-        assert!(attempt_end(Duration::from_secs(15), now).is_err());
-    }
 }

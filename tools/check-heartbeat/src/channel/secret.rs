@@ -1,16 +1,48 @@
 //! Secrets of the channels: from a file, from systemd's credentials, or from the environment.
 //!
 //! Invariants: `Debug` shows nothing of a secret. A problem names the key or the variable and not
-//! the path, because somebody may have written the secret itself where its file name belongs.
+//! the path, because the secret itself may have been written where its file name belongs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{ConfigProblem, Environment};
+use crate::config::Problem;
 
 /// Largest file that is read for a secret, in bytes.
 const SECRET_BYTES: u64 = 16 * 1024;
+
+/// Environment variables, read once. An empty variable counts as not set.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process. Variables that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The variable, unless it is empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect())
+    }
+}
+
+/// Names only: the values may be secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// A token or a password.
 #[derive(Clone)]
@@ -23,12 +55,6 @@ impl Secret {
     }
 }
 
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -36,18 +62,18 @@ impl fmt::Debug for Secret {
 }
 
 /// Where one secret is looked for, in this order.
-pub(super) struct Places<'a> {
-    /// The key of the table that names a file, and what it says.
+pub(super) struct Sources<'a> {
+    /// The key of the table that names a file, and its value.
     pub file: (&'static str, Option<&'a str>),
-    /// The key of the table that names a credential, and what it says.
+    /// The key of the table that names a credential, and its value.
     pub credential: (&'static str, Option<&'a str>),
     /// The credential that is tried when the table names none; it may be absent.
     pub usual_credential: &'static str,
-    /// The variable; with `_FILE` behind it, the variable that names a file.
+    /// The variable; with `_FILE` appended, the variable that names a file.
     pub variable: &'static str,
 }
 
-impl Places<'_> {
+impl Sources<'_> {
     /// All of them, in words.
     pub fn hint(&self) -> String {
         let Self { usual_credential, variable, file: (file_key, _), .. } = self;
@@ -57,33 +83,39 @@ impl Places<'_> {
         )
     }
 
-    /// Looks in all of them.
-    pub fn find(&self, env: &Environment) -> Result<Option<Secret>, ConfigProblem> {
-        if let (key, Some(path)) = self.file {
+    /// The first one that is there.
+    pub fn find(&self, env: &Environment) -> Result<Option<Secret>, Problem> {
+        // systemd.exec(5), "CREDENTIALS".
+        let credentials = env.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let file_variable = format!("{}_FILE", self.variable);
+        let usual = credentials.as_ref().map(|folder| folder.join(self.usual_credential));
+        let usual = usual.filter(|path| !matches!(path.try_exists(), Ok(false)));
+        let (key, text, hint) = if let (key, Some(path)) = self.file {
             let hint = "it is the path of a file with the secret alone on one line, readable by \
                         the user that runs check-heartbeat";
-            return settle(key, read(Path::new(path)), hint).map(Some);
-        }
-        if let (key, Some(name)) = self.credential {
-            let path = env.credentials().filter(|_| is_file_name(name)).map(|dir| dir.join(name));
+            (key, read(Path::new(path)), hint)
+        } else if let (key, Some(name)) = self.credential {
+            let path = credentials.filter(|_| is_file_name(name)).map(|folder| folder.join(name));
             let text = path.map_or(Err("was not passed by systemd".to_owned()), |path| read(&path));
-            let hint = "name a credential that the unit loads with LoadCredential=";
-            return settle(key, text, hint).map(Some);
-        }
-        if let Some(path) = env.credentials().map(|dir| dir.join(self.usual_credential))
-            && !matches!(path.try_exists(), Ok(false))
-        {
+            (key, text, "name a credential that the unit loads with LoadCredential=")
+        } else if let Some(path) = usual {
             let hint = "give the credential the secret alone, on one line";
-            return settle(self.usual_credential, read(&path), hint).map(Some);
-        }
-        let file_variable = format!("{}_FILE", self.variable);
-        if let Some(path) = env.variable(&file_variable) {
+            (self.usual_credential, read(&path), hint)
+        } else if let Some(path) = env.variable(&file_variable) {
             let hint = "the variable holds the path of a file with the secret alone on one line";
-            return settle(&file_variable, read(Path::new(path)), hint).map(Some);
-        }
-        let Some(text) = env.variable(self.variable) else { return Ok(None) };
-        let hint = "give the variable the secret alone, without quotes or line ends";
-        settle(self.variable, Ok(text.to_owned()), hint).map(Some)
+            (file_variable.as_str(), read(Path::new(path)), hint)
+        } else if let Some(text) = env.variable(self.variable) {
+            let hint = "give the variable the secret alone, without quotes or line ends";
+            (self.variable, Ok(text.to_owned()), hint)
+        } else {
+            return Ok(None);
+        };
+        let text = text.and_then(|text| match text.trim() {
+            "" => Err("is empty".to_owned()),
+            text if text.chars().any(char::is_control) => Err("has more than one line".to_owned()),
+            text => Ok(Some(Secret(text.to_owned()))),
+        });
+        text.map_err(|why| Problem::new(key, why, hint))
     }
 }
 
@@ -92,89 +124,12 @@ fn is_file_name(name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let said = |error: std::io::Error| format!("cannot be read ({})", error.kind());
+    let refused = |error: std::io::Error| format!("cannot be read ({})", error.kind());
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(said)?;
-    file.take(SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(said)?;
+    let file = std::fs::File::open(path).map_err(refused)?;
+    file.take(SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() as u64 > SECRET_BYTES {
         return Err("is too large for a secret".to_owned());
     }
     String::from_utf8(bytes).map_err(|_| "is not text in UTF-8".to_owned())
-}
-
-fn settle(key: &str, text: Result<String, String>, hint: &str) -> Result<Secret, ConfigProblem> {
-    let text = text.map_err(|why| ConfigProblem::new(key, why, hint))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(ConfigProblem::new(key, "is empty", hint));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(ConfigProblem::new(key, "has more than one line", hint));
-    }
-    Ok(Secret::from(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn places<'a>(file: Option<&'a str>, credential: Option<&'a str>) -> Places<'a> {
-        Places {
-            file: ("password_file", file),
-            credential: ("password_credential", credential),
-            usual_credential: "usual",
-            variable: "PASSWORD",
-        }
-    }
-
-    fn found(places: &Places<'_>, env: &Environment) -> Result<Option<String>, String> {
-        let secret = places.find(env).map_err(|p| format!("{} {}", p.key, p.message))?;
-        Ok(secret.map(|s| s.expose().to_owned()))
-    }
-
-    #[test]
-    fn the_nearest_place_wins() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-        for (name, text) in [("file", "one\n"), ("usual", "two"), ("own", "three"), ("var", "four")]
-        {
-            std::fs::write(at(name), text).expect("written");
-        }
-        let credentials = ("CREDENTIALS_DIRECTORY".to_owned(), at(""));
-        let file = ("PASSWORD_FILE".to_owned(), at("var"));
-        let plain = ("PASSWORD".to_owned(), "five".to_owned());
-        let all: Environment =
-            [credentials.clone(), file.clone(), plain.clone()].into_iter().collect();
-        let some = |text: &str| Ok(Some(text.to_owned()));
-        assert_eq!(found(&places(Some(&at("file")), Some("own")), &all), some("one"));
-        assert_eq!(found(&places(None, Some("own")), &all), some("three"));
-        assert_eq!(found(&places(None, None), &all), some("two"));
-        let env: Environment = [file, plain.clone()].into_iter().collect();
-        assert_eq!(found(&places(None, None), &env), some("four"));
-        let env: Environment = [plain].into_iter().collect();
-        assert_eq!(found(&places(None, None), &env), some("five"));
-        assert_eq!(found(&places(None, None), &Environment::default()), Ok(None));
-    }
-
-    #[test]
-    fn a_named_place_must_hold_one() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-        std::fs::write(at("empty"), " \n").expect("written");
-        std::fs::write(at("lines"), "a\nb\n").expect("written");
-        std::fs::write(at("large"), vec![b'x'; 20_000]).expect("written");
-        let env: Environment = [("CREDENTIALS_DIRECTORY", at(""))].into_iter().collect();
-        for (name, why) in [
-            ("none", "password_file cannot be read (entity not found)"),
-            ("empty", "password_file is empty"),
-            ("lines", "password_file has more than one line"),
-            ("large", "password_file is too large for a secret"),
-        ] {
-            assert_eq!(found(&places(Some(&at(name)), None), &env), Err(why.to_owned()));
-        }
-        for name in ["none", "../x", ""] {
-            assert!(found(&places(None, Some(name)), &env).is_err(), "{name}");
-        }
-        assert!(found(&places(None, Some("empty")), &Environment::default()).is_err());
-    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use check_heartbeat::channel::Channel;
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 
 use crate::{fails, later, notice, open, within, words};
 

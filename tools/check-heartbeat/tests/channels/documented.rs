@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use check_heartbeat::channel::ChannelConfig;
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 
 use crate::{later, notice, open};
 

@@ -1,7 +1,7 @@
 //! Mail that arrives: found in the mailbox of a real server, over each kind of connection.
 
 use check_heartbeat::channel::Channel;
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 
 use crate::postbox::{Mail, Postbox, Setup};
 use crate::{later, notice, open};

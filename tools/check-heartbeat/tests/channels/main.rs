@@ -15,13 +15,14 @@ mod tls;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use check_heartbeat::channel::{Channel, ChannelConfig, ConfigProblem, Environment, Failure};
-use check_heartbeat::notice::{Kind, Level, Notice};
+use check_heartbeat::channel::{Channel, ChannelConfig, Environment, Failure};
+use check_heartbeat::config::Problem;
+use check_heartbeat::notification::{Kind, Level, Notification};
 
 /// A notice as the checker makes them.
-fn notice(number: u32, kind: Kind) -> Notice {
+fn notice(number: u32, kind: Kind) -> Notification {
     let ended = kind == Kind::Recovered;
-    Notice {
+    Notification {
         incident: "katana-bot-19aa2b3c4d5".to_owned(),
         number,
         kind,
@@ -40,7 +41,7 @@ fn notice(number: u32, kind: Kind) -> Notice {
 }
 
 /// Opens the channel of one table.
-fn open(table: &str, env: &[(&str, &str)]) -> Result<Box<dyn Channel>, ConfigProblem> {
+fn open(table: &str, env: &[(&str, &str)]) -> Result<Box<dyn Channel>, Problem> {
     let config: ChannelConfig = toml::from_str(table).unwrap_or_else(|e| panic!("{table}\n{e}"));
     config.open(&env.iter().copied().collect::<Environment>())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use botapi_sim::{Fault, Options, Sim};
 use check_heartbeat::channel::{Channel, Environment, telegram_from_env};
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 use tokio::runtime::Runtime;
 
 use crate::peers::{Peer, closed_port, request};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use check_heartbeat::channel::ping;
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

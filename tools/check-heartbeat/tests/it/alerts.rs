@@ -274,7 +274,7 @@ fn a_state_directory_that_cannot_be_used_is_replaced() {
     place.good();
     assert_eq!(place.run(&[]).status, 0);
     assert_eq!(place.kinds("a"), ["down", "recovered"], "remembered in the spare place");
-    let spare = check_heartbeat::spool::spare_for(&place.path("state"));
+    let spare = check_heartbeat::state_dir::in_memory(&place.path("state"));
     std::fs::remove_dir_all(spare).unwrap();
 }
 
@@ -342,7 +342,7 @@ fn a_channel_that_was_mended_and_tried_is_told_at_once() {
     // Mended; but it refused for good, so it is left alone for a while, and that is said.
     mode(0o755);
     let held = place.check(&[]);
-    assert!(held.err.contains("pager refused a notice for good"), "{}", held.err);
+    assert!(held.err.contains("pager refused for a lasting reason"), "{}", held.err);
     assert!(!log.exists());
     let tried = place.run(&["--test-alert"]);
     assert_eq!(tried.status, 0, "{}", tried.err);

@@ -1,12 +1,11 @@
 //! Disks that give no answer, runs that never end, and places that are not what they seem.
 
 use crate::world::skipped;
-use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use check_heartbeat::spool;
+use check_heartbeat::state_dir;
 
 use crate::place::{Place, Ran, ran};
 
@@ -15,7 +14,7 @@ struct Spare(std::path::PathBuf);
 
 impl Spare {
     fn of(place: &Place) -> Self {
-        Self(spool::spare_for(&place.path("state")))
+        Self(state_dir::in_memory(&place.path("state")))
     }
 }
 
@@ -46,16 +45,15 @@ fn down_and_recovered(place: &Place, spare: &Spare, problem: &str) {
     assert_eq!(place.kinds("a"), ["down", "recovered"]);
 }
 
-/// Opening a pipe without a writer hangs like a call into a dead disk.
 #[test]
 fn a_disk_that_cannot_be_read_silences_nobody() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
     std::fs::create_dir(place.path("state")).unwrap();
-    pipe(&place.path("state").join("incidents.json"));
+    std::fs::write(place.path("state/incidents.json"), "{}").unwrap();
     let spare = Spare::of(&place);
     place.stale();
-    let ran = place.run(&[]);
+    let Some(ran) = delayed(&place, "read", 8, &["state/incidents.json"]) else { return };
     assert_eq!(ran.status, 1, "{ran:?}");
     assert!(ran.err.contains("gave no answer"), "{ran:?}");
     assert_eq!(place.kinds("a"), ["down"]);
@@ -68,28 +66,17 @@ fn a_run_that_never_ends_silences_no_other() {
     place.configure(&place.command_channel("a"));
     let state = place.path("state");
     std::fs::create_dir(&state).unwrap();
-    // This process plays the run that hangs in the kernel: it has the lock, since ten minutes.
-    let mut lock = std::fs::File::create(state.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let now = heartbeat::Now::read();
-    let since = serde_json::json!({
-        "time_ms": now.time_ms - 600_000,
-        "boot_id": now.boot_id,
-        "boot_ms": now.boot_ms.unwrap() - 600_000,
-    });
-    let holder = serde_json::json!({ "pid": std::process::id(), "since": since });
-    lock.write_all(holder.to_string().as_bytes()).unwrap();
-    let who = format!("lock for 10 min, pid {}: it hangs", std::process::id());
-    // It had told of the beginning before it hung, and its book can still be read.
-    lock.unlock().unwrap();
+    // It had sent the DOWN before it hung, and its log can still be read.
     place.stale();
     assert_eq!(place.run(&[]).status, 1);
     assert_eq!(place.kinds("a"), ["down"]);
+    // This process plays the run that hangs in the kernel: it has had the lock for ten minutes.
+    let lock = std::fs::File::options().write(true).open(state.join("lock")).unwrap();
     lock.lock().unwrap();
-    lock.set_len(0).and_then(|()| lock.rewind()).unwrap();
-    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let since = std::time::SystemTime::now() - Duration::from_secs(601);
+    lock.set_modified(since).unwrap();
     let spare = Spare::of(&place);
-    down_and_recovered(&place, &spare, &who);
+    down_and_recovered(&place, &spare, "lock for 10 min");
     assert!(place.remembers(), "what the other run has is left alone");
     // It ends at last, and all is as before.
     drop(lock);

@@ -30,7 +30,7 @@ fn uncommented_it_is_sound_and_shows_the_defaults() {
     assert_eq!(config.problems, []);
     let default = Config::default();
     assert_eq!(config.reminder, DEFAULT_REMINDER);
-    assert_eq!((config.patience, config.mode), (default.patience, default.mode));
+    assert_eq!((config.debounce, config.mode), (default.debounce, default.mode));
     assert_eq!(config.alert_on, default.alert_on);
     assert_eq!(config.watches.len(), 1);
     assert_eq!(config.watches[0].threshold.as_secs(), heartbeat::DEFAULT_THRESHOLD_S);

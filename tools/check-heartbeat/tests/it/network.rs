@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use botapi_sim::{Options, Sim};
 use check_heartbeat::channel::{Channel, Failure};
-use check_heartbeat::deliver::deliver;
-use check_heartbeat::dues::Due;
-use check_heartbeat::incident::Mode;
-use check_heartbeat::notice::{Kind, Level, Notice};
+use check_heartbeat::deliver::{Job, deliver};
+use check_heartbeat::notification::{Kind, Level, Notification};
 
 use crate::place::{Place, ran};
 
@@ -125,7 +123,7 @@ impl Channel for Peer {
         self.name
     }
 
-    fn deliver(&self, _: &Notice, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, _: &Notification, _: Instant) -> Result<(), Failure> {
         if let Some(hang) = &self.hang {
             // Ends only when the sender is dropped.
             let _ = hang.lock().unwrap().recv();
@@ -137,7 +135,7 @@ impl Channel for Peer {
 #[test]
 fn a_channel_that_never_answers_holds_nobody_up() {
     let (hold, hang) = mpsc::channel();
-    let notice = Notice {
+    let notification = Notification {
         incident: "x".to_owned(),
         number: 1,
         kind: Kind::Down,
@@ -153,23 +151,18 @@ fn a_channel_that_never_answers_holds_nobody_up() {
         duration_s: None,
         at_ms: 0,
     };
-    let due = |name: &str| Due {
-        kind: Kind::Down,
-        incidents: vec!["x".to_owned()],
-        offers: vec![(name.to_owned(), notice.clone())],
-    };
-    let channels: Vec<Box<dyn Channel>> = vec![
-        Box::new(Peer { name: "stuck", hang: Some(Mutex::new(hang)) }),
-        Box::new(Peer { name: "well", hang: None }),
+    let job = |peer: Peer| -> Job { (Box::new(peer), vec![notification.clone()]) };
+    let jobs = vec![
+        job(Peer { name: "stuck", hang: Some(Mutex::new(hang)) }),
+        job(Peer { name: "well", hang: None }),
     ];
     let begun = Instant::now();
     let deadline = begun + Duration::from_millis(200);
     let mut marked = Vec::new();
-    let outcomes =
-        deliver(channels, &[due("stuck"), due("well")], Mode::All, deadline, &mut |_, outcome| {
-            marked.push((outcome.channel.clone(), outcome.result.is_ok()));
-            true
-        });
+    let outcomes = deliver(jobs, deadline, &mut |_, outcome| {
+        marked.push((outcome.channel.clone(), outcome.result.is_ok()));
+        true
+    });
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(marked, [("well".to_owned(), true)], "what never came is not marked");
     let stuck = outcomes.iter().find(|o| o.channel == "stuck").unwrap();

@@ -1,6 +1,6 @@
 //! A channel that is away for a day, reminders, and clocks that are set meanwhile.
 
-use check_heartbeat::notice::Kind;
+use check_heartbeat::notification::Kind;
 use heartbeat::Verdict;
 
 use crate::world::World;

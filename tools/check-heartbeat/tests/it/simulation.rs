@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use check_heartbeat::incident::Mode;
-use check_heartbeat::notice::{Kind, Notice};
+use check_heartbeat::notification::{Kind, Notification};
 use heartbeat::Verdict;
 
 use crate::world::{Kill, World};
@@ -91,7 +91,7 @@ fn play(seed: u64, mode: Mode, names: &[&str]) -> (World, Truth) {
 
 /// What one receiver has, after throwing away what it had already.
 struct Heard {
-    notices: Vec<Notice>,
+    notices: Vec<Notification>,
     doubled: usize,
 }
 
@@ -111,13 +111,13 @@ fn heard(world: &World, name: &str) -> Heard {
 }
 
 /// Ids of the incidents that a LATE tells the end of.
-fn covered(notice: &Notice) -> Vec<String> {
+fn covered(notice: &Notification) -> Vec<String> {
     let id = |line: &String| Some(line.rsplit_once('[')?.1.strip_suffix(']')?.to_owned());
     notice.details.iter().filter_map(id).collect()
 }
 
 /// For each incident: how often its beginning, and how often its end was told.
-fn tally(notices: &[Notice]) -> BTreeMap<String, (usize, usize)> {
+fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
     let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut open = BTreeSet::new();
     for notice in notices {
@@ -146,7 +146,7 @@ fn tally(notices: &[Notice]) -> BTreeMap<String, (usize, usize)> {
 }
 
 /// LATE notices that tell the end of what an earlier notice had told of.
-fn repeats(notices: &[Notice]) -> usize {
+fn repeats(notices: &[Notification]) -> usize {
     let (mut known, mut again) = (BTreeSet::new(), 0);
     for notice in notices {
         match notice.kind {
@@ -262,7 +262,7 @@ fn where_the_first_is_enough_one_channel_hears_all_of_an_incident() {
 }
 
 /// As [`tally`], but after a kill another channel may have told the end.
-fn tally_first(notices: &[Notice]) -> BTreeMap<String, (usize, usize)> {
+fn tally_first(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
     let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for notice in notices {
         match notice.kind {

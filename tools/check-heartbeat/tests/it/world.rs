@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use check_heartbeat::channel::{Channel, Failure};
-use check_heartbeat::dues::Telling;
-use check_heartbeat::incident::{Audience, Mode, Patience};
-use check_heartbeat::notice::Notice;
-use check_heartbeat::report::Told;
-use check_heartbeat::spool::{self, Opened, Spool};
-use check_heartbeat::stamp::Stamp;
-use check_heartbeat::tell::Teller;
+use check_heartbeat::clock::Timestamp;
+use check_heartbeat::incident::{ChannelList, Debounce, Mode};
+use check_heartbeat::notification::Notification;
+use check_heartbeat::notify::Notifier;
+use check_heartbeat::pending::Origin;
+use check_heartbeat::report::Done;
+use check_heartbeat::state_dir::StateDir;
 use check_heartbeat::watch::{AlertOn, Checked, Watch};
 use heartbeat::{Heartbeat, Now, Verdict};
 
@@ -29,7 +29,7 @@ pub enum Kill {
 
 #[derive(Default)]
 struct Shared {
-    accepted: BTreeMap<String, Vec<Notice>>,
+    accepted: BTreeMap<String, Vec<Notification>>,
     down: BTreeMap<String, bool>,
     /// Deliveries until the kill.
     kill: Option<(u32, Kill)>,
@@ -40,7 +40,7 @@ struct Shared {
 /// A channel that keeps what it accepts.
 struct Recorder {
     name: String,
-    book: PathBuf,
+    log: PathBuf,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -53,7 +53,7 @@ impl Channel for Recorder {
         &self.name
     }
 
-    fn deliver(&self, notice: &Notice, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, _: Instant) -> Result<(), Failure> {
         let mut shared = self.shared.lock().unwrap();
         if shared.snapshot.is_some() {
             return refused("the checker is dead");
@@ -67,15 +67,15 @@ impl Channel for Recorder {
             }
         }
         if dies == Some(Kill::Before) {
-            shared.snapshot = Some(std::fs::read(&self.book).ok());
+            shared.snapshot = Some(std::fs::read(&self.log).ok());
             return refused("killed");
         }
         if shared.down.get(&self.name).copied().unwrap_or(false) {
             return refused("the network is down");
         }
-        shared.accepted.entry(self.name.clone()).or_default().push(notice.clone());
+        shared.accepted.entry(self.name.clone()).or_default().push(notification.clone());
         if dies == Some(Kill::After) {
-            shared.snapshot = Some(std::fs::read(&self.book).ok());
+            shared.snapshot = Some(std::fs::read(&self.log).ok());
         }
         Ok(())
     }
@@ -123,12 +123,12 @@ impl World {
         self.folder.path().join("state")
     }
 
-    fn book(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.state().join("incidents.json")
     }
 
     pub fn remembers(&self) -> bool {
-        self.book().exists()
+        self.log().exists()
     }
 
     /// Lets time pass, by both clocks.
@@ -160,7 +160,7 @@ impl World {
         self.shared.lock().unwrap().down.insert(channel.to_owned(), !works);
     }
 
-    pub fn accepted(&self, channel: &str) -> Vec<Notice> {
+    pub fn accepted(&self, channel: &str) -> Vec<Notification> {
         self.shared.lock().unwrap().accepted.get(channel).cloned().unwrap_or_default()
     }
 
@@ -177,33 +177,34 @@ impl World {
             threshold: Duration::from_secs(120),
             stopped_ok: false,
             ping_url: None,
-            patience: Patience { failures: 1, goods: 1 },
+            debounce: Debounce { failures: 1, goods: 1 },
         };
         let checked: Vec<Checked> = vec![watch.check(&self.now)];
-        let spool = lock(&self.state());
+        let state = lock(&self.state());
         // What another run would find while this one is at work.
-        assert!(matches!(spool::open(&self.state(), None), Ok(Opened::Busy)));
-        let teller = Teller {
-            spool: Some(spool),
-            telling: Telling { host: "h".to_owned(), reminder_ms: Some(4 * 3_600_000) },
+        assert!(matches!(StateDir::open(vec![self.state()]), Ok(None)));
+        let mut notifier = Notifier {
+            state: Some(state),
+            origin: Origin { host: "h".to_owned(), reminder_ms: Some(4 * 3_600_000) },
             alert_on: AlertOn { failing: true, degraded: true },
-            known: Some(vec!["bot".to_owned()]),
+            watches_known: true,
             deadline: Instant::now() + Duration::from_secs(40),
         };
         let open = self.names.iter().map(|name| -> Box<dyn Channel> {
-            let (name, book) = (name.clone(), self.book());
-            Box::new(Recorder { name, book, shared: self.shared.clone() })
+            let (name, log) = (name.clone(), self.log());
+            Box::new(Recorder { name, log, shared: self.shared.clone() })
         });
-        let audience = Audience { names: self.names.clone(), mode: self.mode, complete: true };
-        let mut told = Told::default();
-        let now = Stamp::from(&self.now);
-        teller.tell(&checked, open.collect(), &audience, &now, &mut told);
-        assert!(told.remarks.is_empty(), "{:?}", told.remarks);
+        let list = ChannelList { names: self.names.clone(), mode: self.mode, complete: true };
+        let mut done = Done::default();
+        let now = Timestamp::from(&self.now);
+        notifier.notify(&checked, open.collect(), &list, &now, &mut done);
+        assert!(done.remarks.is_empty(), "{:?}", done.remarks);
+        drop(notifier);
         let snapshot = self.shared.lock().unwrap().snapshot.take();
         let Some(snapshot) = snapshot else { return false };
         match snapshot {
-            Some(bytes) => std::fs::write(self.book(), bytes).unwrap(),
-            None => std::fs::remove_file(self.book()).unwrap_or_default(),
+            Some(bytes) => std::fs::write(self.log(), bytes).unwrap(),
+            None => std::fs::remove_file(self.log()).unwrap_or_default(),
         }
         true
     }
@@ -220,15 +221,15 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// The spool of this test. Another test may start a program in this moment, whose process holds a
+/// The state directory of this test. Another test may start a program in this moment, whose process holds a
 /// copy of our lock until it has become that program.
-fn lock(state: &Path) -> Spool {
+fn lock(state: &Path) -> StateDir {
     let begun = Instant::now();
     loop {
-        if let Opened::Ours(spool) = spool::open(state, None).unwrap() {
-            return spool;
+        if let Some(state) = StateDir::open(vec![state.to_owned()]).unwrap() {
+            return state;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "the spool stays busy");
+        assert!(begun.elapsed() < Duration::from_secs(20), "the lock stays taken");
         std::thread::yield_now();
     }
 }

@@ -106,6 +106,7 @@ fn markdown_and_invisible_characters_hide_nothing() {
         "sk-ant-api03-aB3\\_xY9\\-zzKq81LmNoPqRs7TuVw",
         "sk-ant-api03-aB3`_xY9-`zzKq81LmNoPqRs7TuVw",
         "sk-ant-api03-aB3_xY9-zzKq\u{200b}81LmNo\u{ad}Pq\u{200d}Rs7TuVw",
+        "sk-ant-api03-aB3_**xY9-zzKq81LmNoPqRs7TuVw**",
         "sk&#45;ant-api03-aB3_xY9-zz&#x4b;q81LmNoPqRs7TuVw",
     ] {
         assert_eq!(clean(&format!("a {text} b")), format!("a {MARK} b"), "{text}");

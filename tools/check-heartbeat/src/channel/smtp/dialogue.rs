@@ -1,240 +1,133 @@
 //! What is said to the server, from the connection to the last "250" (RFC 5321).
 //!
-//! Invariants: only the codes that the standard asks for count as a yes. A reply that somebody
-//! slipped in before the encryption began would shift all later ones by one, and be noticed by that.
+//! Invariant: only the codes that the standard asks for count as a yes.
 
-use std::error::Error as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Instant;
 
 use lettre::Address;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{CertificateStore, SmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::{Error, response::Response};
+use lettre::transport::smtp::authentication::Mechanism;
+use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
+use lettre::transport::smtp::response::{Response, Severity};
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::{Server, Tls};
-use crate::channel::Failure;
+use super::wire::Wire;
+use super::{Server, Smtp, Tls};
 use crate::channel::http::{io_words, tls_error, tls_failure};
-use crate::channel::words::quote;
+use crate::channel::{Failure, quote};
 
-/// From whom, to whom, from where.
-pub(super) struct Envelope {
-    pub from: Address,
-    pub to: Vec<Address>,
-    /// The name of this host, for `EHLO`.
-    pub hello_host: String,
-}
+/// What the dialogue does at the moment, in words.
+const GREETING: &str = "waiting for its greeting";
+const ENCRYPTING: &str = "turning on encryption";
+const LOGGING_IN: &str = "logging in";
+const ADDRESSING: &str = "naming the recipients";
+const SENDING: &str = "sending the message";
 
-/// How far a dialogue has come, shared with the thread that waits for it.
-#[derive(Default)]
-pub(super) struct Progress(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    stage: Stage,
-    given_up: bool,
-}
-
-/// What a dialogue does at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Stage {
-    #[default]
-    Connecting,
-    Encrypting,
-    LoggingIn,
-    Addressing,
-    Sending,
-}
-
-impl Stage {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Connecting => "waiting for its greeting",
-            Self::Encrypting => "turning on encryption",
-            Self::LoggingIn => "logging in",
-            Self::Addressing => "naming the recipients",
-            Self::Sending => "sending the message",
-        }
-    }
-}
-
-impl Progress {
-    /// Notes a stage. Fails when nobody waits any more: then nothing further may be sent, because
-    /// the notice counts as not delivered.
-    fn enter(&self, stage: Stage) -> Result<(), Failure> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.stage = stage;
-        if state.given_up { Err(Failure::transient("given up")) } else { Ok(()) }
-    }
-
-    /// Ends the waiting, and says how far it had come.
-    pub fn give_up(&self) -> Stage {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.given_up = true;
-        state.stage
-    }
-}
-
-/// Hands one message over. `read`: how long one read may take. Returns remarks about recipients
-/// that were refused while others were not.
-pub(super) fn run(
-    server: &Server,
-    envelope: &Envelope,
-    letter: &[u8],
-    read: Duration,
-    progress: &Progress,
-) -> Result<Vec<String>, Failure> {
-    let mut connection = server.connect(&envelope.hello_host, read, progress)?;
-    if let Some((user, password)) = &server.login {
-        progress.enter(Stage::LoggingIn)?;
-        let login = Credentials::new(user.clone(), password.expose().to_owned());
-        let plain_first = [Mechanism::Plain, Mechanism::Login];
-        let offered = connection.server_info().get_auth_mechanism(&plain_first);
-        let mechanism = offered.ok_or_else(|| server.no_login())?;
-        let reply = connection.auth(&[mechanism], &login);
-        server.expect(reply, 235, "refused the login")?;
-    }
-    progress.enter(Stage::Addressing)?;
-    let reply = connection.command(Mail::new(Some(envelope.from.clone()), Vec::new()));
-    server.expect(reply, 250, "refused the sender")?;
-    let refused = server.name_recipients(&mut connection, &envelope.to)?;
-    progress.enter(Stage::Sending)?;
-    server.expect(connection.command(Data), 354, "refused the message")?;
-    server.expect(connection.message(letter), 250, "refused the message")?;
-    // The message is accepted; how the farewell goes does not matter.
-    let _ = connection.quit();
-    Ok(refused)
+/// A dialogue that has begun.
+struct Dialogue<'a> {
+    server: &'a Server,
+    wire: Wire,
+    stage: &'static str,
 }
 
 impl Server {
-    fn connect(
+    /// Hands one message over by `end`. Returns remarks about recipients that were refused while
+    /// others were not.
+    pub(super) fn hand_over(
         &self,
+        mail: &Smtp,
         host: &str,
-        read: Duration,
-        progress: &Progress,
-    ) -> Result<SmtpConnection, Failure> {
-        let hello = hello(self.hello.as_deref().unwrap_or(host));
-        let tls = (self.tls != Tls::None).then(|| self.parameters()).transpose()?;
-        let at_once = tls.as_ref().filter(|_| self.tls == Tls::Implicit);
-        let address = (self.host.as_str(), self.port);
-        let mut connection = SmtpConnection::connect(address, Some(read), &hello, at_once, None)
-            .map_err(|error| self.explain(&error, "greets with a refusal"))?;
-        if let (Tls::Starttls, Some(tls)) = (self.tls, &tls) {
-            progress.enter(Stage::Encrypting)?;
-            if !connection.can_starttls() {
-                connection.abort();
-                return Err(self.no_starttls());
-            }
-            connection
-                .starttls(tls, &hello)
-                .map_err(|error| self.explain(&error, "refused STARTTLS"))?;
-        }
-        Ok(connection)
+        letter: &[u8],
+        end: Instant,
+    ) -> Result<Vec<String>, Failure> {
+        let mut dialogue = self.greet(hello(self.hello.as_deref().unwrap_or(host)), end)?;
+        dialogue.stage = ADDRESSING;
+        let from = Mail::new(Some(mail.from.email.clone()), Vec::new());
+        dialogue.expect(from, 250, "refused the sender")?;
+        let refused = dialogue.name_recipients(mail.to.iter().map(|to| &to.email))?;
+        dialogue.stage = SENDING;
+        dialogue.expect(Data, 354, "refused the message")?;
+        let stuffed = stuffed(letter);
+        dialogue.expect(stuffed, 250, "refused the message")?;
+        // The message is accepted; how the farewell goes does not matter.
+        let _ = dialogue.wire.send(Quit.to_string().as_bytes());
+        Ok(refused)
     }
 
-    fn parameters(&self) -> Result<TlsParameters, Failure> {
-        let mut builder = TlsParameters::builder(self.host.clone());
-        if !self.authorities.is_empty() {
-            builder = builder.certificate_store(CertificateStore::None);
+    /// Connects, encrypts and logs in, as far as the table wants it.
+    fn greet(&self, hello: ClientId, end: Instant) -> Result<Dialogue<'_>, Failure> {
+        let failed = |error: io::Error| self.explain(&error, GREETING);
+        let mut wire = Wire::connect(&self.host, self.port, end).map_err(failed)?;
+        if self.tls == Tls::Implicit {
+            wire = wire.encrypt(&self.host, self.tls_config()?).map_err(failed)?;
         }
-        for authority in &self.authorities {
-            builder = builder.add_root_certificate(authority.clone());
+        let greeting = wire.reply().map_err(failed)?;
+        self.check(greeting, 220, "greets with a refusal")?;
+        let mut dialogue = Dialogue { server: self, wire, stage: GREETING };
+        let mut info = dialogue.ehlo(&hello)?;
+        if self.tls == Tls::Starttls {
+            dialogue.stage = ENCRYPTING;
+            if !info.supports_feature(Extension::StartTls) {
+                return Err(self.no_starttls());
+            }
+            dialogue.expect(Starttls, 220, "refused STARTTLS")?;
+            let encrypted = dialogue.wire.encrypt(&self.host, self.tls_config()?);
+            dialogue.wire = encrypted.map_err(|error| self.explain(&error, ENCRYPTING))?;
+            info = dialogue.ehlo(&hello)?;
         }
-        let hint = "install ca-certificates, or name the authority with ca_file";
-        builder.build_rustls().map_err(|error| {
-            let words = quote(&error.to_string());
-            Failure::transient(format!("cannot prepare TLS: {words}")).hint(hint)
+        dialogue.log_in(&info)?;
+        Ok(dialogue)
+    }
+
+    fn tls_config(&self) -> Result<ClientConfig, Failure> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions();
+        let builder = builder.and_then(|builder| match &self.authorities {
+            Some(roots) => Ok(builder.with_root_certificates(roots.clone())),
+            None => builder.with_platform_verifier(),
+        });
+        builder.map(|builder| builder.with_no_client_auth()).map_err(|error| {
+            let message = format!("cannot prepare TLS: {}", quote(&error.to_string()));
+            Failure::transient(message)
+                .hint("install ca-certificates, or name the authority with ca_file")
         })
     }
 
-    /// Names all recipients. As long as one is accepted, the mail goes to those; the others are
-    /// returned as remarks.
-    fn name_recipients(
-        &self,
-        connection: &mut SmtpConnection,
-        to: &[Address],
-    ) -> Result<Vec<String>, Failure> {
-        let mut refused = Vec::new();
-        let mut permanent = true;
-        for address in to {
-            match connection.command(Rcpt::new(address.clone(), Vec::new())) {
-                Ok(reply) if reply.has_code(250) || reply.has_code(251) => {}
-                Err(error) if error.status().is_some() => {
-                    permanent &= error.is_permanent();
-                    refused.push(format!("{address} ({})", said(&error)));
-                }
-                other => {
-                    self.expect(other, 250, "refused a recipient")?;
-                }
+    /// The reply, when it has the code that the standard asks for here.
+    fn check(&self, reply: Response, code: u16, refusal: &str) -> Result<Response, Failure> {
+        if reply.has_code(code) {
+            return Ok(reply);
+        }
+        let (host, got) = (&self.host, reply.code());
+        let message = format!("{host} {refusal}: {}", said(&reply));
+        let failure = match got.severity {
+            Severity::PermanentNegativeCompletion => Failure::permanent(message),
+            Severity::TransientNegativeCompletion => Failure::transient(message),
+            _ => Failure::transient(format!(
+                "cannot follow {host}: it answered {got} instead of {code}"
+            )),
+        };
+        Err(match refusal {
+            "refused the login" => failure.hint(
+                "check user and password; providers with two-step login want a password made for \
+                 this one program",
+            ),
+            "refused the sender" => {
+                failure.hint("from must be an address that this user may send as")
             }
-        }
-        if refused.len() < to.len() {
-            let host = &self.host;
-            return Ok(refused.iter().map(|r| format!("{host} refused {r}")).collect());
-        }
-        let message = format!("{} refused every recipient: {}", self.host, refused.join(", "));
-        let hint =
-            "check the addresses in to, and whether this server relays for this host or user";
-        let failure =
-            if permanent { Failure::permanent(message) } else { Failure::transient(message) };
-        Err(failure.hint(hint))
+            _ => failure,
+        })
     }
 
-    /// The reply, when it is the one that the standard asks for here.
-    fn expect(
-        &self,
-        reply: Result<Response, Error>,
-        code: u16,
-        refusal: &str,
-    ) -> Result<(), Failure> {
-        match reply {
-            Ok(reply) if reply.has_code(code) => Ok(()),
-            Ok(reply) => {
-                let (host, got) = (&self.host, reply.code());
-                let message = format!("cannot follow {host}: it answered {got} instead of {code}");
-                Err(Failure::transient(message))
-            }
-            Err(error) => Err(self.explain(&error, refusal)),
-        }
-    }
-
-    /// Why a step failed. `refusal`: what a reply of the server with an error code means here.
-    fn explain(&self, error: &Error, refusal: &str) -> Failure {
-        let host = &self.host;
-        if error.status().is_some() {
-            let message = format!("{host} {refusal}: {}", said(error));
-            let failure = if error.is_permanent() {
-                Failure::permanent(message)
-            } else {
-                Failure::transient(message)
-            };
-            return match refusal {
-                "refused the login" => failure.hint(
-                    "check user and password; providers with two-step login want a password made \
-                     for this one program",
-                ),
-                "refused the sender" => {
-                    failure.hint("from must be an address that this user may send as")
-                }
-                _ => failure,
-            };
-        }
-        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
-        match cause {
-            Some(cause) => self.explain_io(cause),
-            None => {
-                let words = quote(&error.to_string());
-                Failure::transient(format!("cannot talk to {host}: {words}"))
-            }
-        }
-    }
-
-    fn explain_io(&self, cause: &std::io::Error) -> Failure {
-        use std::io::ErrorKind;
+    /// Why a call failed in this stage.
+    fn explain(&self, error: &io::Error, stage: &str) -> Failure {
         let Self { host, port, .. } = self;
-        if let Some(tls) = tls_error(cause) {
+        if let Some(tls) = tls_error(error) {
             let failure = tls_failure(tls, host);
             return match tls {
                 rustls::Error::InvalidMessage(_) => {
@@ -243,35 +136,33 @@ impl Server {
                 _ => failure,
             };
         }
-        match cause.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Failure::transient(format!("no answer from {host} port {port} in time"))
-            }
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => self.too_slow(stage),
             ErrorKind::ConnectionRefused => Failure::transient(format!(
                 "cannot connect to {host} port {port}: connection refused"
             ))
             .hint("check host and port, and that the mail server runs"),
+            ErrorKind::InvalidData => Failure::transient(format!("cannot talk to {host}: {error}")),
             // The standard library has no kind of its own for this.
-            _ if cause.to_string().starts_with("failed to lookup address") => {
+            _ if error.to_string().starts_with("failed to lookup address") => {
                 Failure::transient(format!("cannot find the host {host}"))
                     .hint("check the name, and that this machine can resolve names")
             }
             _ => {
-                Failure::transient(format!("cannot reach {host} port {port}: {}", io_words(cause)))
+                Failure::transient(format!("cannot reach {host} port {port}: {}", io_words(error)))
             }
         }
     }
 
     /// The whole time was used up in this stage.
-    pub(super) fn too_slow(&self, stage: Stage) -> Failure {
+    fn too_slow(&self, stage: &str) -> Failure {
         let Self { host, port, tls, .. } = self;
-        let failure =
-            Failure::transient(format!("{host} port {port} took too long, {}", stage.words()));
+        let failure = Failure::transient(format!("{host} port {port} took too long, {stage}"));
         match stage {
-            Stage::Connecting if *tls != Tls::Implicit && *port == 465 => {
+            GREETING if *tls != Tls::Implicit && *port == 465 => {
                 failure.hint("port 465 usually begins encrypted: set tls = \"implicit\"")
             }
-            Stage::Sending => {
+            SENDING => {
                 failure.hint("the mail may have arrived; the repeat has the same Message-ID")
             }
             _ => failure,
@@ -279,29 +170,112 @@ impl Server {
     }
 
     fn no_starttls(&self) -> Failure {
-        let message =
-            format!("{} port {} does not offer STARTTLS; nothing was sent", self.host, self.port);
+        let Self { host, port, .. } = self;
+        let message = format!("{host} port {port} does not offer STARTTLS; nothing was sent");
         Failure::permanent(message).hint(
             "use the submission port of the server (587), or tls = \"implicit\" with port 465; if \
-             it offered STARTTLS before, somebody on the way may be removing it",
+             it offered STARTTLS before, someone on the way may be removing it",
         )
     }
+}
 
-    fn no_login(&self) -> Failure {
-        let message = format!("{} offers no login by AUTH PLAIN or AUTH LOGIN", self.host);
-        Failure::permanent(message)
-            .hint("use the submission port of the server, or leave user out if it needs no login")
+impl Dialogue<'_> {
+    fn say(&mut self, command: impl Display) -> Result<Response, Failure> {
+        let sent = self.wire.send(command.to_string().as_bytes());
+        let reply = sent.and_then(|()| self.wire.reply());
+        reply.map_err(|error| self.server.explain(&error, self.stage))
+    }
+
+    fn expect(
+        &mut self,
+        command: impl Display,
+        code: u16,
+        refusal: &str,
+    ) -> Result<Response, Failure> {
+        let reply = self.say(command)?;
+        self.server.check(reply, code, refusal)
+    }
+
+    fn ehlo(&mut self, hello: &ClientId) -> Result<ServerInfo, Failure> {
+        let reply = self.expect(Ehlo::new(hello.clone()), 250, "refused EHLO")?;
+        ServerInfo::from_response(&reply)
+            .map_err(|_| Failure::transient(format!("cannot follow {}", self.server.host)))
+    }
+
+    fn log_in(&mut self, info: &ServerInfo) -> Result<(), Failure> {
+        let Some(login) = &self.server.login else { return Ok(()) };
+        self.stage = LOGGING_IN;
+        let host = &self.server.host;
+        let offered = info.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]);
+        let mechanism = offered.ok_or_else(|| {
+            let message = format!("{host} offers no login by AUTH PLAIN or AUTH LOGIN");
+            Failure::permanent(message).hint(
+                "use the submission port of the server, or leave user out if it needs no login",
+            )
+        })?;
+        let odd = |_| Failure::transient(format!("cannot follow {host} in its login"));
+        let first = Auth::new(mechanism, login.clone(), None).map_err(odd)?;
+        let mut reply = self.say(first)?;
+        // LOGIN asks for the user, then for the password.
+        for _ in 0..2 {
+            if reply.has_code(334) {
+                let next = Auth::new_from_response(mechanism, login.clone(), &reply);
+                reply = self.say(next.map_err(odd)?)?;
+            }
+        }
+        self.server.check(reply, 235, "refused the login").map(drop)
+    }
+
+    /// Names all recipients. As long as one is accepted, the mail goes to those; the others are
+    /// returned as remarks.
+    fn name_recipients<'t>(
+        &mut self,
+        to: impl Iterator<Item = &'t Address>,
+    ) -> Result<Vec<String>, Failure> {
+        let host = &self.server.host;
+        let (mut refused, mut accepted, mut permanent) = (Vec::new(), 0, true);
+        for address in to {
+            let reply = self.say(Rcpt::new(address.clone(), Vec::new()))?;
+            match reply.code().severity {
+                _ if reply.has_code(250) || reply.has_code(251) => accepted += 1,
+                Severity::PermanentNegativeCompletion | Severity::TransientNegativeCompletion => {
+                    permanent &= reply.code().severity == Severity::PermanentNegativeCompletion;
+                    refused.push(format!("{address} ({})", said(&reply)));
+                }
+                _ => drop(self.server.check(reply, 250, "refused a recipient")?),
+            }
+        }
+        if accepted > 0 {
+            return Ok(refused.iter().map(|one| format!("{host} refused {one}")).collect());
+        }
+        let message = format!("{host} refused every recipient: {}", refused.join(", "));
+        let hint =
+            "check the addresses in to, and whether this server relays for this host or user";
+        Err(Failure { permanent, ..Failure::transient(message) }.hint(hint))
     }
 }
 
-/// The code and the words of a refusal.
-fn said(error: &Error) -> String {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    let words = error.source().map(ToString::to_string).unwrap_or_default();
-    quote(&format!("{code} {words}"))
+/// The message as DATA wants it: dots at the beginning of lines doubled, and a dot alone at its end
+/// (RFC 5321, section 4.5.2).
+fn stuffed(letter: &[u8]) -> String {
+    let mut text = String::new();
+    for line in String::from_utf8_lossy(letter).split_inclusive('\n') {
+        if line.starts_with('.') {
+            text.push('.');
+        }
+        text.push_str(line);
+    }
+    let end = if text.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" };
+    text + end
 }
 
-/// What we call ourselves: a name if it is one, else an address literal (RFC 5321, section 4.1.3).
+/// The code and the words of a reply.
+fn said(reply: &Response) -> String {
+    let words: Vec<&str> = reply.message().collect();
+    quote(&format!("{} {}", reply.code(), words.join(" ")))
+}
+
+/// Our own name: a host's name if it is one, else an address literal (RFC 5321, section 4.1.3).
 fn hello(host: &str) -> ClientId {
     let fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if !host.is_empty() && host.len() <= 253 && host.chars().all(fit) {

@@ -1,18 +1,21 @@
-//! The table of a mail channel: what may be written there, and what each mistake is called.
+//! The table of a mail channel, with the words for each mistake in it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use lettre::message::Mailbox;
-use lettre::transport::smtp::client::Certificate;
+use lettre::transport::smtp::authentication::Credentials;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use super::{Server, Smtp, Tls};
 use crate::channel::http::is_loopback;
-use crate::channel::scrub::Scrub;
-use crate::channel::secret::{Places, Secret};
-use crate::channel::{ConfigProblem, Environment, Time, name, timeout};
+use crate::channel::secret::{Secret, Sources};
+use crate::channel::{Environment, name, timeout};
+use crate::config::Problem;
 
-/// Recipients of one channel at most. More people are what a mailing list is for.
+/// Most recipients of one channel. More people are what a mailing list is for.
 const RECIPIENTS: usize = 50;
 
 /// One table with `type = "smtp"`.
@@ -20,7 +23,7 @@ const RECIPIENTS: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     name: Option<String>,
-    timeout: Option<Time>,
+    timeout: Option<toml::Value>,
     host: String,
     port: Option<u16>,
     tls: Option<String>,
@@ -47,55 +50,55 @@ enum Recipients {
 
 impl Smtp {
     /// Checks the table, reads `ca_file` and finds the password.
-    pub fn open(settings: &Settings, env: &Environment) -> Result<Self, ConfigProblem> {
-        let tls = tls(settings)?;
-        let login = login(settings, env)?;
-        let secrets = login.iter().map(|(_, password)| password.expose());
+    pub fn open(settings: &Settings, env: &Environment) -> Result<Self, Problem> {
+        let (tls, usual_port) = tls(settings)?;
+        let port = settings.port.unwrap_or(usual_port);
+        if port == 0 {
+            return Err(Problem::new("port", "is not a port", "write 1 to 65535"));
+        }
+        let (login, secret) = login(settings, env)?.unzip();
         Ok(Self {
             name: name(settings.name.as_deref(), "smtp")?,
             timeout: timeout(settings.timeout.as_ref())?,
-            scrub: Scrub::of(secrets),
+            secret,
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
             remarks: Mutex::default(),
-            server: Arc::new(Server {
+            server: Server {
                 host: host("host", &settings.host)?,
-                port: port(settings.port, tls)?,
+                port,
                 tls,
-                authorities: authorities(settings.ca_file.as_deref())?,
+                authorities: settings.ca_file.as_deref().map(authorities).transpose()?,
                 login,
                 hello: settings.hello.as_deref().map(|text| host("hello", text)).transpose()?,
-            }),
+            },
         })
     }
 }
 
-fn tls(settings: &Settings) -> Result<Tls, ConfigProblem> {
-    let tls = match settings.tls.as_deref() {
-        None | Some("implicit") => Tls::Implicit,
-        Some("starttls") => Tls::Starttls,
-        Some("none") => Tls::None,
-        Some(_) => {
-            let hint = "write \"implicit\" (usually port 465), \"starttls\" (usually port 587) or \
-                        \"none\" (a server on this machine)";
-            return Err(ConfigProblem::new("tls", "is not a way of encryption", hint));
+/// The encryption, and the port that usually has it.
+fn tls(settings: &Settings) -> Result<(Tls, u16), Problem> {
+    match settings.tls.as_deref() {
+        None | Some("implicit") => Ok((Tls::Implicit, 465)),
+        Some("starttls") => Ok((Tls::Starttls, 587)),
+        Some("none") if is_loopback(&settings.host) || settings.allow_plaintext => {
+            Ok((Tls::None, 25))
         }
-    };
-    if tls == Tls::None && !is_loopback(&settings.host) && !settings.allow_plaintext {
-        return Err(ConfigProblem::new(
+        Some("none") => Err(Problem::new(
             "tls",
             "\"none\" would send alerts, and a password, unencrypted to another machine",
             "use \"implicit\" or \"starttls\", or set allow_plaintext = true if the network is yours",
-        ));
+        )),
+        Some(_) => {
+            let hint = "write \"implicit\" (usually port 465), \"starttls\" (usually port 587) or \
+                        \"none\" (a server on this machine)";
+            Err(Problem::new("tls", "is not a way of encryption", hint))
+        }
     }
-    Ok(tls)
 }
 
-fn login(
-    settings: &Settings,
-    env: &Environment,
-) -> Result<Option<(String, Secret)>, ConfigProblem> {
-    let places = Places {
+fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, Secret)>, Problem> {
+    let sources = Sources {
         file: ("password_file", settings.password_file.as_deref()),
         credential: ("password_credential", settings.password_credential.as_deref()),
         usual_credential: "smtp-alert-password",
@@ -103,90 +106,76 @@ fn login(
     };
     if settings.password.is_some() {
         let why = "does not belong into the configuration file";
-        return Err(ConfigProblem::new("password", why, places.hint()));
+        return Err(Problem::new("password", why, sources.hint()));
     }
-    let Some(user) = &settings.user else {
-        if settings.password_file.is_some() || settings.password_credential.is_some() {
+    match &settings.user {
+        None if sources.file.1.is_some() || sources.credential.1.is_some() => {
             let hint = "write the user that the password belongs to, often the whole address";
-            return Err(ConfigProblem::new("user", "is missing beside a password", hint));
+            Err(Problem::new("user", "is missing beside a password", hint))
         }
-        return Ok(None);
-    };
-    if user.is_empty() || user.chars().any(char::is_control) {
-        let hint = "write the user's name at the mail server, or leave the key out";
-        return Err(ConfigProblem::new("user", "is not a user's name", hint));
-    }
-    let password = places.find(env)?.ok_or_else(|| {
-        ConfigProblem::new("password_file", "is missing beside user", places.hint())
-    })?;
-    Ok(Some((user.clone(), password)))
-}
-
-fn port(port: Option<u16>, tls: Tls) -> Result<u16, ConfigProblem> {
-    match (port, tls) {
-        (Some(0), _) => Err(ConfigProblem::new("port", "is not a port", "write 1 to 65535")),
-        (Some(port), _) => Ok(port),
-        (None, Tls::Implicit) => Ok(465),
-        (None, Tls::Starttls) => Ok(587),
-        (None, Tls::None) => Ok(25),
+        None => Ok(None),
+        Some(user) if user.is_empty() || user.chars().any(char::is_control) => {
+            let hint = "write the user's name at the mail server, or leave the key out";
+            Err(Problem::new("user", "is not a valid name", hint))
+        }
+        Some(user) => {
+            let missing =
+                || Problem::new("password_file", "is missing beside user", sources.hint());
+            let password = sources.find(env)?.ok_or_else(missing)?;
+            Ok(Some((Credentials::new(user.clone(), password.expose().to_owned()), password)))
+        }
     }
 }
 
 /// A host's name or address, as a certificate and `EHLO` can hold it.
-fn host(key: &str, text: &str) -> Result<String, ConfigProblem> {
+fn host(key: &str, text: &str) -> Result<String, Problem> {
     let inner = text.trim_start_matches('[').trim_end_matches(']');
-    let address = inner.parse::<std::net::IpAddr>().is_ok();
     let fit = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    if address {
-        return Ok(inner.to_owned());
-    }
-    if text.is_empty() || text.len() > 253 || !text.chars().all(fit) {
+    let is_name = (1..=253).contains(&text.len()) && text.chars().all(fit);
+    if !is_name && inner.parse::<std::net::IpAddr>().is_err() {
         let hint = "write a name such as mail.example.org, without scheme or port";
-        return Err(ConfigProblem::new(key, "is not a host's name", hint));
+        return Err(Problem::new(key, "is not a host's name", hint));
     }
-    Ok(text.to_owned())
+    Ok(inner.to_owned())
 }
 
-fn recipients(to: &Recipients) -> Result<Vec<Mailbox>, ConfigProblem> {
+fn recipients(to: &Recipients) -> Result<Vec<Mailbox>, Problem> {
     let list = match to {
         Recipients::One(one) => std::slice::from_ref(one),
         Recipients::Many(many) => many.as_slice(),
     };
-    if list.is_empty() || list.len() > RECIPIENTS {
+    if !(1..=RECIPIENTS).contains(&list.len()) {
         let hint = format!("write 1 to {RECIPIENTS} addresses");
-        return Err(ConfigProblem::new("to", "has no recipient, or too many", hint));
+        return Err(Problem::new("to", "has no recipient, or too many", hint));
     }
     list.iter().map(|text| mailbox("to", text)).collect()
 }
 
-/// An address, perhaps with a name before it.
-fn mailbox(key: &str, text: &str) -> Result<Mailbox, ConfigProblem> {
-    let hint = "write ops@example.org or \"Night shift <ops@example.org>\"; a domain with other \
-                letters than ASCII in its xn-- form";
-    let mailbox: Mailbox =
-        text.parse().map_err(|_| ConfigProblem::new(key, "holds no valid address", hint))?;
-    // Anything else needs SMTPUTF8 at every server on the way.
-    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
-    if !plain(mailbox.email.user()) || !plain(mailbox.email.domain()) {
-        return Err(ConfigProblem::new(key, "holds an address that is not ASCII", hint));
-    }
-    if mailbox.name.as_deref().is_some_and(|name| name.chars().any(char::is_control)) {
-        return Err(ConfigProblem::new(key, "holds a name with control characters", hint));
-    }
-    Ok(mailbox)
+/// An address, perhaps with a name before it. Only ASCII: anything else needs SMTPUTF8 at every
+/// server on the way.
+fn mailbox(key: &str, text: &str) -> Result<Mailbox, Problem> {
+    let plain = |mailbox: &Mailbox| {
+        let name = mailbox.name.as_deref().unwrap_or_default();
+        let address: &str = mailbox.email.as_ref();
+        address.bytes().all(|b| b.is_ascii_graphic()) && !name.contains(char::is_control)
+    };
+    text.parse::<Mailbox>().ok().filter(plain).ok_or_else(|| {
+        let hint = "write ops@example.org or \"Night shift <ops@example.org>\"; a domain with other \
+                    letters than ASCII in its xn-- form";
+        Problem::new(key, "holds no valid address", hint)
+    })
 }
 
-fn authorities(file: Option<&str>) -> Result<Vec<Certificate>, ConfigProblem> {
-    let Some(path) = file else { return Ok(Vec::new()) };
-    let problem = |why: String| {
-        let hint = "the path of a file with the authority's certificate in PEM";
-        ConfigProblem::new("ca_file", why, hint)
-    };
-    let pem = std::fs::read(path)
-        .map_err(|error| problem(format!("cannot be read ({})", error.kind())))?;
-    let none = || problem("holds no certificate in PEM".to_owned());
-    if !pem.windows(27).any(|w| w == b"-----BEGIN CERTIFICATE-----") {
-        return Err(none());
+/// The authorities of a file in PEM.
+fn authorities(path: &str) -> Result<RootCertStore, Problem> {
+    let hint = "the path of a file with the authority's certificate in PEM";
+    let pem = std::fs::read(path).map_err(|error| {
+        Problem::new("ca_file", format!("cannot be read ({})", error.kind()), hint)
+    })?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+    if roots.is_empty() {
+        return Err(Problem::new("ca_file", "holds no certificate in PEM", hint));
     }
-    Ok(vec![Certificate::from_pem(&pem).map_err(|_| none())?])
+    Ok(roots)
 }

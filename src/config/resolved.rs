@@ -1,0 +1,146 @@
+//! Each key with its one value, after precedence: environment, then files, then default.
+//!
+//! Sections read their fields from here, so a key cannot have two values.
+
+use std::collections::BTreeSet;
+
+use super::key::Key;
+use super::problem::{Problem, Problems};
+use super::source::{Origin, Sources};
+use super::value::{FromValue, Value};
+use super::{credential, environment, file, table};
+
+/// Fewest characters of a secret that is looked for in other settings.
+const SECRET_CHARS: usize = 12;
+
+/// A key with its value.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub key: Key,
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// The row of this path.
+pub(super) fn row<'a>(rows: &'a [Row], path: &str) -> Option<&'a Row> {
+    rows.iter().find(|row| row.key.path() == path)
+}
+
+/// Every key with its value and origin, and what was wrong on the way.
+pub(super) struct Resolved<'a> {
+    /// Where the values came from.
+    pub sources: &'a Sources,
+    rows: Vec<Row>,
+    pub problems: Problems,
+    pub warnings: Vec<Problem>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Gathers the values of all keys. A value that is wrong becomes a problem, and its default
+    /// stands in for it, so that the search for further problems can go on.
+    pub fn gather(declared: &[Key], sources: &'a Sources) -> Self {
+        let mut problems = Problems::default();
+        let texts = file::open(&sources.files, &mut problems);
+        let files: Vec<_> = texts.iter().filter_map(|text| text.parsed(&mut problems)).collect();
+        let mut names: BTreeSet<_> = table::in_environment(declared, sources);
+        names.extend(files.iter().flat_map(|file| file.names(declared)));
+        let keys = table::expanded(declared, &names);
+        let mut from_files = file::Settings::new();
+        for file in &files {
+            file.read(declared, &keys, &mut from_files, &mut problems);
+        }
+        environment::refuse_unknown(declared, &keys, sources, &mut problems);
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            let found = match key.is_secret() {
+                true => credential::find(&key, sources, &mut problems),
+                false => environment::find(&key, sources, &mut problems)
+                    .or_else(|| from_files.remove(key.path())),
+            };
+            let (value, origin) = found.unwrap_or_else(|| (key.default.clone(), Origin::Default));
+            rows.push(Row { key, value, origin });
+        }
+        Self { sources, rows, problems, warnings: Vec::new() }
+    }
+
+    /// Replaces a value by one that follows from other settings.
+    pub fn set(&mut self, path: &str, value: Value, origin: Origin) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.key.path() == path) {
+            (row.value, row.origin) = (value, origin);
+        }
+    }
+
+    /// Refuses settings that contain a secret: they are printed and logged, secrets are not.
+    pub fn refuse_copies_of_secrets(&mut self) {
+        for secret in &self.rows {
+            let Value::Secret(text) = &secret.value else { continue };
+            // A shorter one is a stand-in such as `ollama`, and may well be part of an address.
+            if text.expose().len() < SECRET_CHARS {
+                continue;
+            }
+            for Row { key, value, origin } in &self.rows {
+                if matches!(value, Value::Text(value) if value.contains(text.expose())) {
+                    let message =
+                        format!("the value contains the secret {} ({origin})", secret.key.path());
+                    self.problems.push(key.path(), message, "take the secret out of it");
+                }
+            }
+        }
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, key: &str, message: &str, hint: &str) {
+        self.warnings.push(Problem::new(key, message, hint));
+    }
+
+    /// The values with their origins, to be shown, the warnings, and all problems, in the order of
+    /// the keys.
+    pub fn finish(mut self) -> (Vec<Row>, Vec<Problem>, Problems) {
+        // What is not a key (the file itself, unknown keys) comes first: it may explain the rest.
+        let place =
+            |problem: &Problem| self.rows.iter().position(|row| row.key.path() == problem.key);
+        self.problems.0.sort_by_key(place);
+        (self.rows, self.warnings, self.problems)
+    }
+
+    fn row(&self, path: &str) -> &Row {
+        row(&self.rows, path).expect("sections read only declared keys")
+    }
+
+    /// The key of this path.
+    pub fn key(&self, path: &str) -> &Key {
+        &self.row(path).key
+    }
+
+    /// The names of the tables that are declared as this section, such as `providers.NAME`.
+    pub fn names(&self, section: &str) -> BTreeSet<String> {
+        let instances = self.rows.iter().filter_map(|row| row.key.instance.as_ref());
+        instances.filter(|(of, _)| *of == section).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Where the value came from.
+    pub fn origin(&self, path: &str) -> &Origin {
+        &self.row(path).origin
+    }
+
+    /// Whether the key is not set.
+    pub fn is_default(&self, path: &str) -> bool {
+        *self.origin(path) == Origin::Default
+    }
+
+    /// The value as its field has it.
+    pub fn get<T: FromValue>(&self, path: &str) -> T {
+        T::from_value(&self.row(path).value)
+    }
+
+    /// Whether the key is set, or meant to be: a wrong value is a problem of its own.
+    pub fn is_meant(&self, path: &str) -> bool {
+        self.row(path).value != Value::Unset || self.problems.about(path)
+    }
+
+    /// Two numbers that depend on each other, unless one of them is wrong already.
+    pub fn both<T: FromValue>(&self, first: &str, second: &str) -> Option<(T, T)> {
+        let sound = !self.problems.about(first) && !self.problems.about(second);
+        sound.then(|| (self.get(first), self.get(second)))
+    }
+}

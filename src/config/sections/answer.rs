@@ -1,0 +1,115 @@
+//! `[answer]`: who answers, how, and how patiently.
+
+use std::sync::LazyLock;
+
+use super::choose::{AUTO, choose};
+use crate::config::key::Part;
+use crate::config::kind;
+use crate::config::resolved::Resolved;
+use crate::config::rule::{Rule, count, prose, whole};
+use crate::config::section::section;
+use crate::config::source::Origin;
+use crate::config::value::{FromValue, Value};
+use crate::provider::{Descriptor, PROVIDERS, Server, find, services};
+
+/// Plain, short, honest: what suits a chat on a telephone.
+const PROMPT: &str = "You are a helpful assistant in a Telegram chat. Answer in the language of \
+the question. Be brief and concrete; people read you on a telephone. Use Markdown sparingly. When \
+you do not know something, say so instead of guessing.";
+
+section! {
+    /// The section `[answer]`: who answers, how, and how patiently.
+    pub struct Answer in "answer", checked by check {
+        /// Who answers; `auto` and the names of servers are resolved already.
+        provider: &'static Descriptor = provider()
+            .alias(&["AI_PROVIDER"])
+            .when("To choose when several keys are set, or to name a server of your own.")
+            .live(Part::Answers),
+
+        /// What the model reads before every conversation.
+        system_prompt: String = prose(PROMPT)
+            .when("To give the bot its task, tone and limits.").live(Part::Answers),
+
+        /// How many earlier exchanges go along with a question; 0 makes every question stand alone.
+        max_history_turns: u32 = count(0..=1000, 10)
+            .alias(&["MAX_HISTORY_TURNS"])
+            .when("Lower it to save tokens, raise it for long conversations.").live(Part::Answers),
+
+        /// How many tokens these exchanges may have together, as estimated; older ones are left
+        /// out.
+        max_history_tokens: u32 = count(0..=1_000_000, 4000)
+            .when("To fit the model's context, above all with small local models.")
+            .live(Part::Answers),
+
+        /// How many tokens an answer may have.
+        max_output_tokens: u32 = count(16..=100_000, 1024)
+            .when("Raise it for long answers; it bounds the cost of each.").live(Part::Answers),
+
+        /// How long the first piece of an answer may take, in seconds; never longer than
+        /// `timeout_s`.
+        first_token_timeout_s: u64 = whole(1..=3600, 30)
+            .when("Raise it for a local model that loads slowly.").live(Part::Answers),
+
+        /// How long a whole answer may take, in seconds.
+        timeout_s: u64 = whole(1..=3600, 120)
+            .alias(&["HTTP_TIMEOUT"]).when("Raise it for slow local models.").live(Part::Answers),
+    }
+}
+
+impl FromValue for &'static Descriptor {
+    fn from_value(value: &Value) -> Self {
+        find(value.text()).expect("the provider is chosen before it is read")
+    }
+}
+
+/// The words for `answer.provider`, and what they mean.
+fn provider() -> Rule<&'static Descriptor> {
+    static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let providers = PROVIDERS.iter().map(|provider| provider.name);
+        let servers = services().flat_map(|(_, service)| service.servers);
+        std::iter::once(AUTO).chain(providers).chain(servers.flat_map(Server::names)).collect()
+    });
+    Rule::new(kind::Kind::Choice(&WORDS), Value::Text(AUTO.to_owned())).doc(meaning())
+}
+
+fn meaning() -> String {
+    let mut text = format!("Who answers. `{AUTO}` takes ");
+    for (provider, service) in services().rev() {
+        let or_address = if service.is_self_hosted { " or address" } else { "" };
+        text.push_str(&format!("`{}` if its key{or_address} is set, else ", provider.name));
+    }
+    text.push_str("`offline`.");
+    for (provider, service) in services().filter(|(_, service)| !service.servers.is_empty()) {
+        let words: Vec<String> = service.servers.iter().map(server_words).collect();
+        let (last, others) = words.split_last().expect("not empty");
+        let words = if others.is_empty() { String::new() } else { others.join(", ") + " and " };
+        text.push_str(&format!(
+            " {words}{last} mean `{}` with that server's usual address and model.",
+            provider.name
+        ));
+    }
+    text + " `offline` quotes the knowledge folder, or built-in pages about Katana without one, \
+            `echo` repeats the question."
+}
+
+fn server_words(server: &Server) -> String {
+    let other = server.other_name.map(|name| format!(" (or `{name}`)"));
+    format!("`{}`{}", server.name, other.unwrap_or_default())
+}
+
+fn check(resolved: &mut Resolved<'_>) {
+    choose(resolved);
+    let (first, whole) = ("answer.first_token_timeout_s", "answer.timeout_s");
+    let Some((first_s, whole_s)) = resolved.both::<u64>(first, whole) else { return };
+    if first_s <= whole_s {
+        return;
+    }
+    if resolved.is_default(first) {
+        // HTTP_TIMEOUT=15 alone is a clear wish, not a contradiction.
+        let why = Origin::Derived("not longer than timeout_s".to_owned());
+        resolved.set(first, Value::Whole(whole_s), why);
+    } else {
+        let hint = format!("write at most answer.timeout_s, which is {whole_s}");
+        resolved.problems.push(first, "the whole answer may not take that long", hint);
+    }
+}

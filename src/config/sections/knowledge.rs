@@ -1,0 +1,47 @@
+//! `[knowledge]`: the folder of pages that answers may quote.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::key::Part;
+use crate::config::resolved::Resolved;
+use crate::config::rule::{count, optional_path};
+use crate::config::section::section;
+use crate::provider::{Descriptor, Kind};
+
+section! {
+    /// The section `[knowledge]`: the folder of pages that answers may quote.
+    pub struct Knowledge in "knowledge", checked by check {
+        /// A folder of text and Markdown files which answers may quote with their source. Without
+        /// it, nothing is looked up, except that the provider `offline` then quotes its built-in
+        /// pages about Katana.
+        dir: Option<PathBuf> = optional_path()
+            .example("/etc/katana-bot/knowledge").when("To answer from your own documents.")
+            .live(Part::Answers),
+
+        /// How many passages are looked up for a question.
+        passages: u32 = count(0..=20, 3)
+            .when("Raise it when answers miss what the documents say; each passage costs tokens.")
+            .live(Part::Answers),
+    }
+}
+
+fn check(resolved: &mut Resolved<'_>) {
+    const DIR: &str = "knowledge.dir";
+    const HINT: &str = "name an existing folder that the bot's user may read";
+    let Some(path) = resolved.get::<Option<PathBuf>>(DIR).filter(|path| !path.is_dir()) else {
+        return;
+    };
+    let provider: &Descriptor = resolved.get("answer.provider");
+    match provider.kind {
+        Kind::Documents => {
+            let message = format!("{} ({})", what_is_there(&path), resolved.origin(DIR));
+            resolved.problems.push(DIR, message, HINT);
+        }
+        Kind::Service(_) | Kind::Echo => resolved.warn(DIR, what_is_there(&path), HINT),
+    }
+}
+
+/// What is wrong with a path that is not a folder.
+fn what_is_there(path: &Path) -> &'static str {
+    if path.exists() { "it is a file, not a folder" } else { "there is no such folder" }
+}

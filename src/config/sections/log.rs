@@ -1,0 +1,56 @@
+//! `[log]`: what is logged, and in which form.
+
+use crate::config::key::Part;
+use crate::config::rule::{self, flag};
+use crate::config::section::section;
+use crate::config::value::choice;
+
+choice! {
+    /// How much is logged. `warning` is what other programs write into `LOG_LEVEL`.
+    pub enum Level {
+        /// Only what needs a person.
+        Error = "error",
+        /// Also what may need one.
+        Warn = "warn" | "warning",
+        /// Also what happens.
+        Info = "info",
+        /// Also how it happens.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// The form of the log.
+    pub enum Format {
+        /// The journal when it is connected, else text.
+        Auto = "auto",
+        /// Structured entries in systemd's journal.
+        Journal = "journal",
+        /// Lines for people, on standard error.
+        Text = "text",
+    }
+}
+
+section! {
+    /// The section `[log]`: what is logged, and in which form.
+    pub struct Log in "log" {
+        /// How much is logged, in any case of letters; `warning` means `warn`. `RUST_LOG` may
+        /// refine it.
+        level: Level = rule::choice(Level::Info)
+            .alias(&["LOG_LEVEL"]).when("Set `debug` while something is investigated.")
+            .live(Part::Log),
+
+        /// The form of the log: `journal` writes structured entries to systemd's journal, `text`
+        /// writes lines to standard error, `auto` takes the journal when it is connected.
+        format: Format = rule::choice(Format::Auto)
+            .when("Set `text` when another program collects standard error.")
+            .restart("the log is open"),
+
+        /// Whether the level `debug` also logs what people wrote and were answered.
+        prompts: bool = flag(false)
+            .when("Only for a short time, while an answer is investigated: these are private conversations.")
+            .live(Part::Answers),
+    }
+}

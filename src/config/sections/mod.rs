@@ -1,0 +1,151 @@
+//! The sections of the configuration, in the order in which people read them. A new one is a file
+//! here, and a line in the list below.
+
+mod answer;
+mod bot;
+mod choose;
+mod delivery;
+mod knowledge;
+mod lifecycle;
+mod log;
+mod pipeline;
+mod provider;
+mod server;
+mod store;
+mod telegram;
+mod watch;
+mod web;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+pub use answer::Answer;
+pub use bot::{Access, Bot};
+pub use delivery::Delivery;
+pub use knowledge::Knowledge;
+pub use lifecycle::Lifecycle;
+pub use log::{Format, Level, Log};
+pub use pipeline::Pipeline;
+pub use provider::ProviderSection;
+pub use store::Store;
+pub use telegram::{ANOTHER_BOT, Telegram};
+pub use watch::Watch;
+pub use web::Web;
+
+use super::key::Key;
+use super::resolved::Resolved;
+use super::section::Member;
+
+/// Declares the configuration as a whole.
+macro_rules! sections {
+    ($( $(#[$doc:meta])+ $field:ident: $Member:ty, )+) => {
+        /// Every setting, checked.
+        #[derive(Clone, Debug)]
+        pub struct Config { $( $(#[$doc])+ pub $field: $Member, )+ }
+
+        fn declared() -> Vec<Key> {
+            [$( <$Member as Member>::keys(), )+].concat()
+        }
+
+        impl Config {
+            /// Checks the sections in their order, then reads them.
+            pub(super) fn read(resolved: &mut Resolved<'_>) -> Self {
+                $( <$Member as Member>::check(resolved); )+
+                Self { $( $field: Member::read(resolved), )+ }
+            }
+
+            /// Takes the field of the key with this path from another configuration.
+            pub(super) fn keep(&mut self, path: &str, other: &Self) {
+                $( self.$field.keep(path, &other.$field); )+
+            }
+        }
+    };
+}
+
+sections! {
+    /// Who this bot is, and who may talk to it.
+    bot: Bot,
+    /// The Bot API.
+    telegram: Telegram,
+    /// The database.
+    store: Store,
+    /// How much is done at once.
+    pipeline: Pipeline,
+    /// Who answers, and how.
+    answer: Answer,
+    /// The services that may answer, by the name of their provider.
+    providers: BTreeMap<String, ProviderSection>,
+    /// The folder that answers may quote.
+    knowledge: Knowledge,
+    /// The pace of sending.
+    delivery: Delivery,
+    /// How the bot stops.
+    lifecycle: Lifecycle,
+    /// When something is a finding.
+    watch: Watch,
+    /// What is logged.
+    log: Log,
+    /// The HTTP endpoint.
+    web: Web,
+}
+
+impl Config {
+    /// The section of the chosen provider, if it has one.
+    pub fn chosen(&self) -> Option<&ProviderSection> {
+        self.providers.get(self.answer.provider.name)
+    }
+}
+
+/// Every key that is declared, section by section. Those of a table that users name have `NAME` in
+/// their paths.
+pub fn keys() -> &'static [Key] {
+    static ALL: LazyLock<Vec<Key>> = LazyLock::new(declared);
+    &ALL
+}
+
+/// The declared key with this path.
+pub fn find(path: &str) -> Option<&'static Key> {
+    super::key::find_in(keys(), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::key::nearest_key;
+    use super::*;
+
+    #[test]
+    fn names_follow_from_the_path() {
+        let key = find("telegram.poll_timeout_s").expect("declared");
+        assert_eq!((key.section(), key.name()), ("telegram", "poll_timeout_s"));
+        assert_eq!(key.variable(), "KATANA_TELEGRAM_POLL_TIMEOUT_S");
+    }
+
+    #[test]
+    fn every_key_is_complete_and_unique() {
+        let (mut variables, mut credentials) = (BTreeSet::new(), BTreeSet::new());
+        for key in keys() {
+            assert!(!key.doc.is_empty() && key.doc.ends_with('.'), "{}", key.path());
+            assert!(key.when.is_empty() || key.when.ends_with('.'), "{}", key.path());
+            for variable in key.variables() {
+                assert!(variables.insert(variable.clone()), "{variable} would set two keys");
+            }
+            assert_eq!(key.is_secret(), key.credential().is_some(), "{}", key.path());
+            assert!(key.credential().is_none_or(|id| credentials.insert(id)), "{}", key.path());
+        }
+    }
+
+    #[test]
+    fn slips_find_their_key() {
+        for (written, meant) in [
+            ("telegram.pol_timeout_s", Some("telegram.poll_timeout_s")),
+            ("telegram.poll_timeout", Some("telegram.poll_timeout_s")),
+            ("answer.keep_history_days", Some("store.keep_history_days")),
+            ("bot.acess", Some("bot.access")),
+            ("nothing.like_it_at_all", None),
+        ] {
+            assert_eq!(nearest_key(keys(), written).map(Key::path), meant, "{written}");
+        }
+    }
+}

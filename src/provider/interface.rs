@@ -1,0 +1,28 @@
+//! What a provider can do.
+
+use futures_util::stream::BoxStream;
+
+use super::failure::ProviderError;
+use crate::model::conversation::{ChatRequest, Event};
+
+/// An answer while it is being written. Dropping it ends the call.
+pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
+
+/// Something that answers questions.
+pub trait Provider: Send + Sync + 'static {
+    /// The name in its descriptor.
+    fn name(&self) -> &'static str;
+    /// The configured model.
+    fn model(&self) -> &str;
+    /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
+    /// filter can stop a model before its first word.
+    fn answer(&self, ask: ChatRequest) -> Answering;
+    /// Whether answers are Markdown; otherwise they are sent as they are.
+    fn is_markdown(&self) -> bool {
+        true
+    }
+    /// Whether the history and the chat's model are of any use to it.
+    fn has_context(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,187 @@
+//! The answer: `chat.completion.chunk`, and `chat.completion` from servers that do not stream.
+//!
+//! Read leniently, because hardly a server sends just what the vendor's types promise.
+
+use serde_json::Value;
+
+use crate::model::conversation::{Event, Finished, StopReason, Usage};
+use crate::provider::ProviderError;
+use crate::provider::error_body::ErrorBody;
+use crate::provider::scrub::Scrubber;
+use crate::provider::stream::{Dialect, Next, count, json, text};
+use crate::provider::tool_calls::{Piece, ToolCalls, arguments};
+
+/// Names in a delta or message that are read, or that say nothing new: `reasoning_details` repeats
+/// `reasoning`, and the others are about the message as a whole.
+const KNOWN: [&str; 13] = [
+    "role",
+    "content",
+    "refusal",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "tool_calls",
+    "function_call",
+    "name",
+    "annotations",
+    "provider_specific_fields",
+    "extra_content",
+    "token_ids",
+];
+
+/// What was read so far.
+pub(super) struct Chunks {
+    scrubber: Scrubber,
+    reason: Option<StopReason>,
+    refused: bool,
+    calls: ToolCalls,
+    usage: Option<Usage>,
+    model: Option<String>,
+}
+
+impl Chunks {
+    pub(super) fn new(scrubber: Scrubber) -> Self {
+        let calls = ToolCalls::default();
+        Self { scrubber, reason: None, refused: false, calls, usage: None, model: None }
+    }
+
+    /// Reads a `delta`, or the `message` of an answer that was not streamed.
+    fn said(&mut self, said: &Value, events: &mut Vec<Event>) -> Result<(), ProviderError> {
+        let reasoning = said.get("reasoning_content").or_else(|| said.get("reasoning"));
+        events.extend(text(reasoning).map(Event::Reasoning));
+        if let Some(value) = said.get("content") {
+            content(value, events);
+        }
+        if let Some(refusal) = text(said.get("refusal")) {
+            self.refused = true;
+            events.push(Event::Text(refusal));
+        }
+        for call in said.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+            self.call(call, call.get("function"), events)?;
+        }
+        // The name of tool calls before there could be more than one.
+        if let Some(function) = said.get("function_call").filter(|call| call.is_object()) {
+            self.call(&Value::Null, Some(function), events)?;
+        }
+        let is_said = |value: &Value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(list) => !list.is_empty(),
+            _ => true,
+        };
+        let mut fields = said.as_object().into_iter().flatten();
+        if fields.any(|(name, value)| is_said(value) && !KNOWN.contains(&name.as_str())) {
+            events.push(Event::Unknown("delta"));
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        call: &Value,
+        function: Option<&Value>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), ProviderError> {
+        let Some(function) = function.filter(|function| function.is_object()) else {
+            events.push(Event::Unknown("tool_call"));
+            return Ok(());
+        };
+        let word =
+            |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (id, name) = (word(call.get("id")), word(function.get("name")));
+        let arguments = arguments(function.get("arguments"));
+        let index = call.get("index").and_then(Value::as_u64);
+        self.calls.add(Piece { index, id: &id, name: &name, arguments: &arguments })
+    }
+}
+
+impl Dialect for Chunks {
+    fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<Next, ProviderError> {
+        if data.trim() == "[DONE]" {
+            return Ok(Next::Over);
+        }
+        let chunk = json(data)?;
+        if let Some(error_body) = ErrorBody::within(&chunk) {
+            return Err(error_body.in_stream(&self.scrubber));
+        }
+        if !chunk.is_object() {
+            return Err(ProviderError::Garbage { what: "an event that is no completion" });
+        }
+        if let Some(model) = chunk.get("model").and_then(Value::as_str) {
+            self.model.get_or_insert_with(|| model.to_owned());
+        }
+        let usage = chunk.get("usage").filter(|usage| usage.is_object());
+        if let Some(usage) = usage {
+            let tokens = |name| count(usage.get(name)).unwrap_or_default();
+            let input_tokens = tokens("prompt_tokens");
+            let output_tokens = tokens("completion_tokens");
+            self.usage = Some(Usage { input_tokens, output_tokens });
+        }
+        let Some(choices) = chunk.get("choices") else {
+            if usage.is_none() {
+                events.push(Event::Unknown("event"));
+            }
+            return Ok(Next::More);
+        };
+        let Some(choice) = choices.get(0) else { return Ok(Next::More) };
+        if let Some(said) = choice.get("delta").or_else(|| choice.get("message")) {
+            self.said(said, events)?;
+        }
+        match choice.get("finish_reason").and_then(Value::as_str) {
+            None | Some("") => {}
+            // OpenRouter, when the server behind it failed.
+            Some("error") => return Err(ErrorBody::default().in_stream(&self.scrubber)),
+            Some(reason) => self.reason = Some(stop_reason(reason)),
+        }
+        Ok(Next::More)
+    }
+
+    fn finished(&self) -> Option<Finished> {
+        let reason = match self.reason? {
+            StopReason::End if self.refused => StopReason::Filtered,
+            // Some servers say `stop` here, too.
+            StopReason::End if !self.calls.is_empty() => StopReason::ToolCalls,
+            reason => reason,
+        };
+        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
+    }
+
+    fn calls(&mut self) -> &mut ToolCalls {
+        &mut self.calls
+    }
+}
+
+/// A `content`: a string, null, or parts of which some are text.
+fn content(value: &Value, events: &mut Vec<Event>) {
+    match value {
+        Value::Array(parts) => parts.iter().for_each(|part| content(part, events)),
+        Value::Object(part) => match part.get("type").and_then(Value::as_str) {
+            None | Some("text" | "output_text") => {
+                events.extend(text(part.get("text")).map(Event::Text));
+            }
+            // Mistral: a list of parts again.
+            Some("thinking") => {
+                let mut thoughts = Vec::new();
+                content(part.get("thinking").unwrap_or(&Value::Null), &mut thoughts);
+                events.extend(thoughts.into_iter().map(|thought| match thought {
+                    Event::Text(text) => Event::Reasoning(text),
+                    other => other,
+                }));
+            }
+            Some(_) => events.push(Event::Unknown("content")),
+        },
+        value => events.extend(text(Some(value)).map(Event::Text)),
+    }
+}
+
+fn stop_reason(word: &str) -> StopReason {
+    let word = word.to_ascii_lowercase();
+    match word.as_str() {
+        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => StopReason::End,
+        "length" | "max_tokens" | "model_length" => StopReason::Length,
+        "tool_calls" | "function_call" => StopReason::ToolCalls,
+        // Gemini adds what was found: `content_filter: PROHIBITED_CONTENT`.
+        _ if word.starts_with("content_filter") || word == "safety" => StopReason::Filtered,
+        _ => StopReason::Other,
+    }
+}

@@ -1,0 +1,176 @@
+//! The log of incidents: when one begins, and when it is over.
+//!
+//! Pure: checks and the present go in, the log changes; [`pending`](crate::pending) reads from it
+//! what each channel has still to be sent. The log is what lies on disk between two runs, so
+//! everything that waits to be sent is in it, and its size is bounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::incident::{Bad, ChannelList, Debounce, End, Incident, Observation, Subject, one_line};
+
+/// Most incidents that are kept. Past that, the oldest that are over are only counted.
+pub const MAX_INCIDENTS: usize = 200;
+
+/// Most subjects that are counted towards an incident at the same time.
+const MAX_STREAKS: usize = 500;
+
+/// An incident whose subject was not checked for so long is closed: the watch was removed.
+const FORGOTTEN_MS: u64 = 7 * 86_400_000;
+
+/// Equal checks in a row, not yet enough to begin or end an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Streak {
+    #[serde(flatten)]
+    subject: Subject,
+    count: u32,
+    first: Timestamp,
+}
+
+/// A channel that refused for a reason that stays until someone changes something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Backoff {
+    pub(crate) since: Timestamp,
+}
+
+/// All that is remembered between two runs. The names in the file are those of version 0.2.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentLog {
+    /// Counts up each time that it is saved.
+    #[serde(default)]
+    pub revision: u64,
+    #[serde(default)]
+    streaks: Vec<Streak>,
+    /// Incidents in the order of their beginning.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
+    /// For each channel, how many incidents it will never be sent because there were too many.
+    #[serde(default)]
+    pub dropped: BTreeMap<String, u32>,
+    #[serde(default, rename = "pauses")]
+    pub(crate) backoffs: BTreeMap<String, Backoff>,
+}
+
+impl IncidentLog {
+    /// Whether there is nothing to remember.
+    pub fn is_empty(&self) -> bool {
+        self.streaks.is_empty() && self.incidents.is_empty() && self.dropped.is_empty()
+    }
+
+    /// Takes in what a check found about one subject.
+    pub fn observe(
+        &mut self,
+        subject: &Subject,
+        observation: Observation,
+        now: &Timestamp,
+        debounce: Debounce,
+    ) {
+        let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == *subject);
+        if let Some(open) = open {
+            self.incidents[open].checked = now.clone();
+        }
+        match (observation, open) {
+            (Observation::Unknown, _) => {}
+            (Observation::Bad(bad), Some(open)) => {
+                self.forget_streak(subject);
+                let incident = &mut self.incidents[open];
+                incident.level = incident.level.min(bad.level);
+                incident.latest = one_line(&bad.summary);
+                incident.bad_now = true;
+            }
+            (Observation::Bad(bad), None) => {
+                if let Some(first) = self.count(subject, now, debounce.failures) {
+                    self.begin(subject, bad, first, now);
+                }
+            }
+            (Observation::Good(summary), Some(open)) => {
+                if let Some(at) = self.count(subject, now, debounce.goods) {
+                    let incident = &mut self.incidents[open];
+                    let duration_ms = incident.started.elapsed_ms(&at);
+                    incident.end = Some(End { at, duration_ms, summary: one_line(&summary) });
+                }
+            }
+            (Observation::Good(_), None) => self.forget_streak(subject),
+        }
+    }
+
+    /// The findings of a watch that have an incident or are on the way to one.
+    pub fn findings(&self, watch: &str) -> BTreeSet<String> {
+        let open = self.incidents.iter().filter(|i| i.end.is_none()).map(|i| &i.subject);
+        let subjects = open.chain(self.streaks.iter().map(|s| &s.subject));
+        subjects.filter(|s| s.watch == watch).filter_map(|s| s.finding.clone()).collect()
+    }
+
+    /// Closes the incidents that no check has looked at for a week.
+    pub fn close_unwatched(&mut self, now: &Timestamp) {
+        for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
+            if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
+                let at = incident.checked.clone();
+                let duration_ms = incident.started.elapsed_ms(&at);
+                incident.end =
+                    Some(End { at, duration_ms, summary: "no longer watched".to_owned() });
+            }
+        }
+    }
+
+    /// Decides which channels each incident concerns, and drops what no channel still has to get.
+    pub fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) {
+        self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
+        for incident in &mut self.incidents {
+            incident.assign(channels);
+        }
+        if channels.complete {
+            self.dropped.retain(|name, _| channels.names.contains(name));
+            self.backoffs.retain(|name, _| channels.names.contains(name));
+            self.drop_finished();
+        }
+        while self.incidents.len() > MAX_INCIDENTS && self.drop_oldest() {}
+    }
+
+    /// Drops the incidents of which every channel has accepted everything.
+    pub(crate) fn drop_finished(&mut self) {
+        self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.progress.is_empty());
+    }
+
+    /// Drops the oldest incident that is over, preferably one that no channel knows of.
+    fn drop_oldest(&mut self) -> bool {
+        let unknown = |i: &Incident| i.progress.values().all(|p| p.last.is_none());
+        let mut over = (0..self.incidents.len()).filter(|&at| self.incidents[at].end.is_some());
+        let oldest = over.clone().find(|&at| unknown(&self.incidents[at])).or_else(|| over.next());
+        let Some(oldest) = oldest else { return false };
+        for (name, progress) in self.incidents.remove(oldest).progress {
+            if progress.last.is_none() {
+                *self.dropped.entry(name).or_default() += 1;
+            }
+        }
+        true
+    }
+
+    /// Counts one more check of the same kind. The time of the first one when there are enough.
+    fn count(&mut self, subject: &Subject, now: &Timestamp, needed: u32) -> Option<Timestamp> {
+        let found = self.streaks.iter().position(|s| s.subject == *subject);
+        let index = found.unwrap_or_else(|| {
+            let subject = subject.clone();
+            self.streaks.push(Streak { subject, count: 0, first: now.clone() });
+            self.streaks.len() - 1
+        });
+        self.streaks[index].count += 1;
+        if self.streaks[index].count >= needed {
+            return Some(self.streaks.remove(index).first);
+        }
+        if self.streaks.len() > MAX_STREAKS {
+            self.streaks.remove(0);
+        }
+        None
+    }
+
+    fn forget_streak(&mut self, subject: &Subject) {
+        self.streaks.retain(|s| s.subject != *subject);
+    }
+
+    fn begin(&mut self, subject: &Subject, bad: Bad, started: Timestamp, now: &Timestamp) {
+        self.incidents.push(Incident::new(subject, bad, started, now, self.revision));
+    }
+}

@@ -1,0 +1,206 @@
+//! From what the checks found to what the channels accepted, by way of the log of incidents.
+
+use std::time::Instant;
+
+use heartbeat::{Now, State};
+use hygiene::duration;
+
+use crate::channel::{Channel, Environment, telegram_from_env};
+use crate::cli::Args;
+use crate::clock::Timestamp;
+use crate::config::{Config, Problem};
+use crate::deliver::{Job, Outcome, deliver};
+use crate::incident::{ChannelList, Mode};
+use crate::notification::Notification;
+use crate::pending::Origin;
+use crate::report::Done;
+use crate::state_dir::{self, StateDir};
+use crate::watch::{AlertOn, Checked};
+
+/// The channels of the configuration.
+pub struct Channels {
+    /// Those that can be used now.
+    pub open: Vec<Box<dyn Channel>>,
+    /// All of them.
+    pub list: ChannelList,
+}
+
+/// Opens the channels of the configuration; without any, the one that the environment describes.
+/// Adds what is wrong with the others to `problems`.
+pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
+    let env = Environment::of_process();
+    let mut list = ChannelList { mode: config.mode, complete: config.complete, names: Vec::new() };
+    let mut open = Vec::new();
+    for (index, entry) in config.channels.iter().enumerate() {
+        list.names.push(entry.name.clone());
+        match entry.settings.as_ref().map(|settings| settings.open(&env)) {
+            None => {}
+            Some(Ok(channel)) => open.push(channel),
+            Some(Err(problem)) => {
+                let key = format!("channel[{}].{}", index + 1, problem.key);
+                problems.push(Problem { key, ..problem });
+            }
+        }
+    }
+    match telegram_from_env(&env).filter(|_| config.channels.is_empty()) {
+        None => {}
+        Some(Ok(channel)) => {
+            list.names.push(channel.name().to_owned());
+            open.push(channel);
+        }
+        Some(Err(problem)) => {
+            list.complete = false;
+            problems.push(problem);
+        }
+    }
+    Channels { open, list }
+}
+
+/// The name of this machine.
+pub fn host(config: &Config) -> String {
+    let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = config.host.clone().unwrap_or_else(|| kernel().trim().to_owned());
+    if host.is_empty() { "unknown-host".to_owned() } else { host }
+}
+
+/// Sends what the channels have not accepted yet.
+pub fn notify(
+    args: &Args,
+    config: &Config,
+    checked: &[Checked],
+    now: &Now,
+    deadline: Instant,
+    problems: &mut Vec<Problem>,
+) -> Done {
+    let mut done = Done::default();
+    let Channels { open, list } = open_channels(config, problems);
+    // Without a channel, now or later, there is nothing to remember.
+    if list.names.is_empty() && list.complete {
+        return done;
+    }
+    let folders = state_dir::folders(args);
+    // The usual case: all is well and was so before. Nothing is written, not even a lock.
+    let good = checked.iter().all(|c| c.judgement.state == State::Ok);
+    if good && !state_dir::exists(&folders) {
+        return done;
+    }
+    let state = match StateDir::open(folders) {
+        Ok(None) => {
+            done.busy = true;
+            return done;
+        }
+        Ok(state) => state,
+        Err(problem) => {
+            let then = "alerts are sent all the same, but the next run will not know it";
+            done.remarks.push(format!("{problem}; {then}"));
+            None
+        }
+    };
+    let reminder_ms = u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0);
+    let mut notifier = Notifier {
+        state,
+        origin: Origin { host: host(config), reminder_ms },
+        alert_on: config.alert_on,
+        watches_known: config.watches_known,
+        deadline,
+    };
+    notifier.notify(checked, open, &list, &Timestamp::from(now), &mut done);
+    done
+}
+
+/// Records that these channels have just accepted a test, so that what waits for them is sent in
+/// the next run. Returns remarks for people.
+pub fn clear_backoff(args: &Args, channels: &[String]) -> Vec<String> {
+    let folders = state_dir::folders(args);
+    if channels.is_empty() || !state_dir::exists(&folders) {
+        return Vec::new();
+    }
+    let Ok(Some(mut state)) = StateDir::open(folders) else {
+        return vec!["another run is at work; a channel that refused is tried again later".into()];
+    };
+    let (mut log, _) = state.load();
+    let before = log.clone();
+    channels.iter().for_each(|name| log.clear_backoff(name));
+    if log != before {
+        state.save(&mut log);
+    }
+    state.remarks()
+}
+
+/// What one run needs beside what the checks found.
+pub struct Notifier {
+    /// Where the log of incidents lies; `None` when nothing can be remembered.
+    pub state: Option<StateDir>,
+    /// Where notifications come from, and how often an incident is repeated.
+    pub origin: Origin,
+    /// Which verdicts of a daemon are incidents.
+    pub alert_on: AlertOn,
+    /// Whether the configured watches are known. While they cannot be read, what is checked is a
+    /// guess: it is printed, but neither remembered nor sent.
+    pub watches_known: bool,
+    /// When channels must be done.
+    pub deadline: Instant,
+}
+
+impl Notifier {
+    /// Takes in what was found, and sends what the channels have not accepted yet.
+    pub fn notify(
+        &mut self,
+        checked: &[Checked],
+        open: Vec<Box<dyn Channel>>,
+        list: &ChannelList,
+        now: &Timestamp,
+        done: &mut Done,
+    ) {
+        let (mut log, mut unsaved) = self.state.as_mut().map(StateDir::load).unwrap_or_default();
+        let before = log.clone();
+        if self.watches_known {
+            checked.iter().for_each(|one| one.enter(&mut log, self.alert_on, now));
+            log.close_unwatched(now);
+        }
+        log.tidy(list, now);
+        for (name, left_ms) in log.backing_off(now) {
+            let left = duration::in_words(left_ms);
+            done.remarks.push(format!(
+                "the channel {name} refused for a lasting reason; what waits for it is tried again \
+                 in {left}, or at once after --test-alert has worked"
+            ));
+        }
+        unsaved |= log != before;
+        let mut state = self.state.take();
+        // Without a folder nothing better can be done than to go on.
+        let mut save = |log: &mut _| state.as_mut().is_none_or(|state| state.save(log));
+        // In the mode "first", each channel gets what those before it did not accept.
+        let mut groups: Vec<Vec<_>> = match list.mode {
+            Mode::All => vec![open],
+            Mode::First => open.into_iter().map(|channel| vec![channel]).collect(),
+        };
+        groups.push(Vec::new());
+        let mut left = groups.len();
+        for group in groups {
+            let mut jobs: Vec<Job> = Vec::new();
+            for channel in group {
+                let pending = log.pending(channel.name(), &self.origin, now);
+                pending.iter().for_each(|one| log.attempt(channel.name(), one));
+                unsaved |= !pending.is_empty();
+                jobs.push((channel, pending));
+            }
+            if std::mem::take(&mut unsaved) {
+                save(&mut log);
+            }
+            left -= 1;
+            let time = self.deadline.saturating_duration_since(Instant::now());
+            let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+            let mut record = |notification: &Notification, outcome: &Outcome| {
+                match &outcome.result {
+                    Ok(()) => log.accepted(&outcome.channel, notification, list.mode, now),
+                    Err(failure) => log.refused(&outcome.channel, failure.permanent, now),
+                }
+                // After what cannot be recorded nothing more is sent, or it would come each minute.
+                save(&mut log)
+            };
+            done.outcomes.extend(deliver(jobs, until, &mut record));
+        }
+        done.remarks.extend(state.iter().flat_map(StateDir::remarks));
+    }
+}
