@@ -1,7 +1,7 @@
 //! Movement: the stages through which an update passes.
 //!
 //! ```text
-//! Telegram ──poll──▶ intake ──▶ inbox ──▶ chats ──route──▶ think ──▶ outbox ──▶ deliver ──▶ Telegram
+//! Telegram ──poll──▶ ingress ──▶ inbox ──▶ dispatcher ──route──▶ think ──▶ outbox ──▶ deliver ──▶ Telegram
 //!                                                                      └─ reconcile ─┘
 //! ```
 //!
@@ -10,10 +10,11 @@
 
 mod deliver;
 mod dispatcher;
-mod intake;
+mod ingress;
 mod message_ids;
 mod parts;
 mod pending;
+mod poll;
 mod preview;
 mod reconcile;
 mod retention;
@@ -40,8 +41,9 @@ use crate::telegram::{Client, Me};
 
 pub use deliver::{Deliver, Delivery};
 pub use dispatcher::Dispatcher;
-pub use intake::Intake;
+pub use ingress::UpdateSource;
 pub use pending::pending;
+pub use poll::Poll;
 pub use retention::Retention;
 
 /// What all stages share.
@@ -170,7 +172,7 @@ impl Shared {
     /// Other settings from now on.
     pub fn set_settings(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
-        // Intake looks again whether the inbox is full.
+        // The update source looks again whether the inbox is full.
         self.inbox_drained.notify_one();
     }
 
