@@ -1,5 +1,6 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod claim;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -18,11 +19,12 @@ use anyhow::Context;
 use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
+use self::claim::open_access;
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
-use crate::commands::{self, About, CommandContext};
+use crate::commands::{About, CommandContext};
 use crate::config::{Loaded, Secret, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
@@ -36,7 +38,7 @@ use crate::observe::vitals::Vitals;
 use crate::pipeline::{
     self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
 };
-use crate::store::{Opening, Store, file};
+use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -261,20 +263,6 @@ impl Prepared {
             }
         }
     }
-}
-
-/// Says how a bot without an owner can be claimed.
-async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<String>> {
-    if !loaded.config.bot.owners.is_empty() {
-        return Ok(None);
-    }
-    let fresh = commands::fresh_code().context("cannot get random bytes")?;
-    let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
-    tracing::warn!(
-        message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
-    );
-    Ok(Some(code))
 }
 
 impl App {

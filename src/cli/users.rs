@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::{Stop, exit, say};
+use super::exit;
+use super::stop::Stop;
+use super::style::say;
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;

@@ -22,6 +22,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
+use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -371,7 +372,7 @@ impl Worker {
         self.shared.tasks.spawn("publish", async move {
             let menu = commands::published(commands::Scope::Owner);
             tokio::select! {
-                done = shared.client.publish("chat", Some(owner), &menu) => if let Err(e) = done {
+                done = shared.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
                     tracing::warn!(error = %e, "cannot publish the command menu");
                 },
                 () = shared.tasks.halt().cancelled() => {}

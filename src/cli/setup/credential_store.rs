@@ -8,8 +8,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::super::{Stop, exit};
-use super::{creds, service};
+use super::drop_in::{DROP_IN, passed_by};
+use super::{ask, creds};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::Secret;
 
 /// Between a file's name and the id of the process that writes a new one.
@@ -132,7 +134,7 @@ impl Vault {
             return Ok(creds::unseal(name.id, &path));
         }
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(super::ask::checked(text.trim())),
+            Ok(text) => Ok(ask::checked(text.trim())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(failed(&path, &e).into()),
         }
@@ -142,7 +144,7 @@ impl Vault {
     /// unit itself names: the later line of an id counts.
     fn passed_by(&self, name: &Name) -> Vec<PathBuf> {
         let units = name.units.iter();
-        units.flat_map(|unit| service::passed_by(&self.units, unit, name.id)).collect()
+        units.flat_map(|unit| passed_by(&self.units, unit, name.id)).collect()
     }
 
     /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
@@ -209,7 +211,7 @@ impl Vault {
     /// Whether a plain form would reach the units: a drop-in of somebody else may pass the other.
     fn is_ours(&self, name: &Name, is_sealed: bool) -> Result<(), Stop> {
         let mut theirs = self.passed_by(name).into_iter();
-        let theirs = theirs.find(|file| !is_sealed && !file.ends_with(service::DROP_IN));
+        let theirs = theirs.find(|file| !is_sealed && !file.ends_with(DROP_IN));
         let Some(file) = theirs else { return Ok(()) };
         let text = format!("{} passes the encrypted {}", file.display(), name.id);
         let hint = "take that line out, so that the plain one counts, or run setup with --encrypt; \

@@ -5,11 +5,16 @@ mod pages;
 mod press;
 mod talk;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::model::access::Role;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
-use crate::model::ids::{BotId, UpdateId};
-use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
-use crate::store::{Finish, NewTurn, UpdateOutcome};
+use crate::model::effect::Effect;
+use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
+use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
+use crate::observe::clock::Clock;
+use crate::store::{Finish, NewTurn, Store, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);

@@ -1,6 +1,6 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
-use super::{Names, observed, tallied};
+use super::known::{Names, observed, tallied};
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
