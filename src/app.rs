@@ -35,7 +35,9 @@ use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
+use crate::pipeline::{
+    self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
+};
 use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
@@ -338,7 +340,7 @@ async fn launch(
         chats.run().await;
         delivery.close();
     });
-    looping(shared, Loop::Intake, Intake::new(Arc::clone(shared)).run());
+    looping(shared, Loop::Intake, Poll::new(Arc::clone(shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));

@@ -107,7 +107,7 @@ impl House {
 
     async fn said(&self, chat: ChatId, user: UserId) {
         let asked = question(chat, user, self.clock.now_ms());
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         let turn = NewTurn {
             conversation: ConversationId { chat, topic: 0 },
@@ -121,7 +121,7 @@ impl House {
     /// A question whose provider failed, kept for another try.
     async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
         let asked = question(chat, user, self.clock.now_ms() + 1);
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         self.context.store.finish(finish(seq, true, None)).await.unwrap();
         seq

@@ -99,7 +99,7 @@ async fn pausing_is_remembered_and_shown() {
 async fn status_counts_what_waits_without_itself() {
     let house = House::lived_in(Rules::default()).await;
     let asked = [question(ChatId(2), MEMBER, 10), question(ChatId(2), MEMBER, 11)];
-    house.context.store.accept(asked.to_vec(), 12).await.unwrap();
+    house.context.store.accept(asked.to_vec(), Some(12)).await.unwrap();
     house.clock.advance(5000);
     let status = house.ask(MEMBER, "/status").await;
     assert!(text(&status).contains("Up for 1 h 2 min (Katana 0.1.0"));

@@ -219,6 +219,11 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         .with_count(&["arrived"], vitals.reconciled_arrived.get())
         .with_count(&["lost"], vitals.reconciled_lost.get())
         .with_count(&["possible_duplicate"], vitals.possible_duplicates.get()),
+        count(
+            "katana_reconciliation_probes_total",
+            "Edits by which the reconciler asked whether a message arrived.",
+            vitals.probes.get(),
+        ),
     ]
 }
 
