@@ -35,7 +35,9 @@ use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
+use crate::pipeline::{
+    self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
+};
 use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
@@ -82,7 +84,7 @@ impl Prepared {
     /// must not get out, and learns it from each reload.
     ///
     /// # Errors
-    /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
+    /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
         redactor.add(loaded.secrets().map(Secret::expose));
@@ -95,14 +97,15 @@ impl Prepared {
                 message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
-                "the state file was damaged; it was set aside under this name and a new one begun"
+                "the state file was damaged; it was set aside under this name and a new one created"
             );
         }
         if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
                 message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
-                "the state file was brought from schema {} to {}; the old one was kept under this name",
+                "the state file was migrated from schema {} to {}; the old one was kept under \
+                this name",
                 kept.schema,
                 file::newest_schema()
             );
@@ -337,7 +340,7 @@ async fn launch(
         chats.run().await;
         delivery.close();
     });
-    looping(shared, Loop::Intake, Intake::new(Arc::clone(shared)).run());
+    looping(shared, Loop::Intake, Poll::new(Arc::clone(shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
