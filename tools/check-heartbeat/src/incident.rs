@@ -16,15 +16,6 @@ const MAX_DETAILS: usize = 24;
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
 
-/// How many equal checks in a row it takes to begin or end an incident; at least 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Debounce {
-    /// Bad checks that begin one.
-    pub failures: u32,
-    /// Good checks that end one.
-    pub goods: u32,
-}
-
 /// Which channels get a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,7 +32,6 @@ pub enum Mode {
 pub struct ChannelList {
     /// Their names, in the order of the configuration.
     pub names: Vec<String>,
-    /// Which of them get a notification.
     pub mode: Mode,
     /// Whether these are all. Not so when a part of the configuration cannot be read: then no
     /// channel counts as removed.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::incident::{ChannelList, Debounce, Incident, Observation, Subject, one_line};
+use crate::incident::{ChannelList, Incident, Observation, Subject, one_line};
 
 /// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
@@ -54,13 +54,14 @@ impl IncidentLog {
         self.streaks.is_empty() && self.incidents.is_empty()
     }
 
-    /// Takes in what a check found about one subject.
+    /// Takes in what a check found about one subject. `needed`: how many bad checks in a row begin an
+    /// incident, and how many good ones end it.
     pub(crate) fn observe(
         &mut self,
         subject: Subject,
         observation: Observation,
         now: &Timestamp,
-        debounce: Debounce,
+        needed: (u32, u32),
     ) {
         let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == subject);
         if let Some(open) = open {
@@ -76,13 +77,13 @@ impl IncidentLog {
                 incident.bad_now = true;
             }
             (Observation::Bad(bad), None) => {
-                if let Some(first) = self.count(&subject, now, debounce.failures) {
+                if let Some(first) = self.count(&subject, now, needed.0) {
                     let id = id(&subject, &first, self.revision);
                     self.incidents.push(Incident::new(id, subject, bad, first, now.clone()));
                 }
             }
             (Observation::Good(summary), Some(open)) => {
-                if let Some(first) = self.count(&subject, now, debounce.goods) {
+                if let Some(first) = self.count(&subject, now, needed.1) {
                     self.incidents[open].finish(first, &summary);
                 }
             }

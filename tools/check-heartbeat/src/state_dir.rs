@@ -45,7 +45,7 @@ pub struct StateDir {
     /// What people should know about the folders.
     remarks: Vec<String>,
     /// Held until the run ends; the kernel releases it even after a kill.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// Where incidents are remembered: the state directory, and the folder in memory.
@@ -88,8 +88,8 @@ impl StateDir {
         let mut remarks = Vec::new();
         for (usable, folder) in folders.iter().enumerate() {
             match in_time(folder, lock) {
-                Ok(Some(lock)) => return Ok(Some(Self { folders, usable, remarks, _lock: lock })),
                 Ok(None) => return Ok(None),
+                Ok(lock) => return Ok(Some(Self { folders, usable, remarks, _lock: lock })),
                 Err(error) => {
                     let folder = folder.display();
                     remarks.push(format!("cannot use the state directory {folder}: {error}"));
@@ -97,6 +97,11 @@ impl StateDir {
             }
         }
         Err(remarks.swap_remove(0))
+    }
+
+    /// Remembers nothing.
+    pub fn none() -> Self {
+        Self { folders: Vec::new(), usable: 0, remarks: Vec::new(), _lock: None }
     }
 
     /// The newest log, and whether it has to be saved even without a change: one in memory has to
@@ -122,8 +127,8 @@ impl StateDir {
         (newest, misplaced)
     }
 
-    /// Saves the log, so that a power cut cannot undo it. An empty log leaves no file. Whether that
-    /// worked, in the state directory or in memory.
+    /// Saves the log, so that a power cut cannot undo it. An empty log leaves no file. False when no
+    /// folder takes it; without any folder nothing better can be done than to go on.
     pub fn save(&mut self, log: &mut IncidentLog) -> bool {
         log.revision += 1;
         let Ok(text) = serde_json::to_vec(log) else { return false };
@@ -145,7 +150,7 @@ impl StateDir {
                 }
             }
         }
-        false
+        self.folders.is_empty()
     }
 
     /// What people should know about the folders.

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use check_heartbeat::channel::{Channel, Failure};
 use check_heartbeat::clock::Timestamp;
+use check_heartbeat::config::Config;
 use check_heartbeat::incident::{ChannelList, Mode};
 use check_heartbeat::notification::Notification;
 use check_heartbeat::notify::Notifier;
 use check_heartbeat::pending::Origin;
 use check_heartbeat::report::Done;
 use check_heartbeat::state_dir::StateDir;
-use check_heartbeat::watch::{AlertOn, Checked, Watch};
+use check_heartbeat::watch::{Checked, Watch};
 use heartbeat::{Heartbeat, Now, Verdict};
 
 /// When in a delivery the checker is killed.
@@ -199,15 +200,15 @@ impl World {
         let state = lock(&self.state());
         // What another run would find while this one is at work.
         assert!(matches!(StateDir::open(vec![self.state()]), Ok(None)));
+        let config = Config::default();
         let notifier = Notifier {
-            state: Some(state),
+            config: &config,
+            state,
             origin: Origin {
                 host: "h".to_owned(),
                 reminder_ms: Some(4 * 3_600_000),
                 now: Timestamp::from(&self.now),
             },
-            alert_on: AlertOn { failing: true, degraded: true },
-            watches_known: true,
             deadline: Instant::now() + Duration::from_secs(40),
         };
         let open = self.names.iter().map(|name| -> Box<dyn Channel> {
