@@ -12,10 +12,8 @@ pub struct Timestamp {
     /// Milliseconds since 1970.
     pub time_ms: i64,
     /// The kernel's id of that boot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// Milliseconds since that boot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_ms: Option<u64>,
 }
 

@@ -3,34 +3,31 @@
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
-mod values;
-
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
+use crate::cli::time;
 use crate::incident::Mode;
 use crate::watch::{AlertOn, Watch};
 
-pub(crate) use self::values::{Time, checks, line, threshold, url};
-
 /// Where the packaged configuration lies. It need not exist.
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
-
 /// Time between reminders unless configured.
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
-
+/// Least time between reminders: an alarm that comes more often is not read.
+const LEAST_REMINDER: Duration = Duration::from_secs(60);
+/// Most equal checks that can be asked for.
+const MAX_CHECKS: u32 = 1_000;
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
-
 /// Most watches, and most channels.
 const MAX_ENTRIES: usize = 50;
-
 /// What a `[[watch]]` takes from the top of the file unless it has its own.
 const INHERITED: [&str; 3] = ["failures_needed", "good_checks_needed", "ping_url"];
 
@@ -88,13 +85,13 @@ pub struct Config {
     #[serde(deserialize_with = "line")]
     pub host: String,
     /// Time between reminders; zero for none.
-    #[serde(deserialize_with = "values::reminder")]
+    #[serde(deserialize_with = "reminder")]
     pub reminder: Duration,
     #[serde(deserialize_with = "checks")]
     failures_needed: u32,
     #[serde(deserialize_with = "checks")]
     good_checks_needed: u32,
-    #[serde(deserialize_with = "values::alert_on")]
+    #[serde(deserialize_with = "alert_on")]
     pub alert_on: AlertOn,
     pub mode: Mode,
     #[serde(deserialize_with = "url")]
@@ -273,4 +270,68 @@ fn read(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other("it is too large"));
     }
     Ok(text)
+}
+
+// How single values are read. Each error says what is wrong, then `; write …`.
+
+/// A number of seconds, or text such as `"2m"`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time(pub Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let parsed = match Value::deserialize(from)? {
+            Value::Integer(seconds) => time(&seconds.to_string()),
+            Value::String(text) => time(&text),
+            _ => time(""),
+        };
+        parsed.map(Self).map_err(|wanted| Error::custom(format!("is not a time; {wanted}")))
+    }
+}
+
+/// Reads a value that also has to fit.
+fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+    fits: impl Fn(&T) -> bool,
+    odd: &str,
+) -> Result<T, D::Error> {
+    let value = T::deserialize(from)?;
+    if fits(&value) { Ok(value) } else { Err(Error::custom(odd)) }
+}
+
+pub(crate) fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let fits = |text: &String| {
+        let length = text.trim().chars().count();
+        (1..=100).contains(&length) && !text.trim().contains(char::is_control)
+    };
+    let odd = "is not a valid name; write one line of text, at most 100 characters";
+    Ok(fitting(from, fits, odd)?.trim().to_owned())
+}
+
+pub(crate) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let fits = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    let odd = "is not an address; write one that begins with https:// or http://";
+    fitting(from, fits, odd).map(Some)
+}
+
+pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let fits = |count: &u32| (1..=MAX_CHECKS).contains(count);
+    fitting(from, fits, "is out of range; write a number of checks from 1 to 1000")
+}
+
+pub(crate) fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Time::deserialize(from).map(|time| time.0)
+}
+
+fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
+    fitting(from, fits, "is too short; write 1m or more, or 0 for never").map(|time| time.0)
+}
+
+fn alert_on<'de, D: Deserializer<'de>>(from: D) -> Result<AlertOn, D::Error> {
+    let known = |words: &Vec<String>| words.iter().all(|w| w == "failing" || w == "degraded");
+    let odd = "is not what is expected; write a list of \"failing\" and \"degraded\"";
+    let words = fitting(from, known, odd)?;
+    let has = |word: &str| words.iter().any(|w| w == word);
+    Ok(AlertOn { failing: has("failing"), degraded: has("degraded") })
 }

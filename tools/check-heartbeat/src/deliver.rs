@@ -79,15 +79,15 @@ fn send_all(
     answers: &Sender<Answer>,
 ) {
     for notification in notifications {
-        let result = channel.deliver(&notification, deadline);
-        let accepted = result.is_ok();
-        let outcome = Outcome {
-            channel: channel.name().to_owned(),
-            kind: notification.kind,
-            incident: notification.incident.clone(),
-            result,
-            remarks: channel.remarks(),
+        let answer = channel.deliver(&notification, deadline);
+        let accepted = answer.is_ok();
+        let (result, remarks) = match answer {
+            Ok(remarks) => (Ok(()), remarks),
+            Err(failure) => (Err(failure), Vec::new()),
         };
+        let (channel, kind) = (channel.name().to_owned(), notification.kind);
+        let incident = notification.incident.clone();
+        let outcome = Outcome { channel, kind, incident, result, remarks };
         let (saved, go_on) = mpsc::sync_channel(1);
         let sent = answers.send((notification, outcome, saved));
         if sent.is_err() || !go_on.recv().unwrap_or(false) || !accepted {

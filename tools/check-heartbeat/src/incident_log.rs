@@ -13,10 +13,8 @@ use crate::incident::{ChannelList, Incident, Observation, Subject, one_line};
 
 /// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
-
 /// Most subjects that are counted towards an incident at the same time.
 const MAX_STREAKS: usize = 500;
-
 /// An incident whose subject was not checked for so long is closed: the watch was removed.
 const FORGOTTEN_MS: u64 = 7 * 86_400_000;
 
@@ -39,8 +37,7 @@ pub(crate) struct Backoff {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IncidentLog {
-    /// Counts up each time that it is saved.
-    pub revision: u64,
+    pub revision: u64, // counts up each time that it is saved
     streaks: Vec<Streak>,
     /// In the order of their beginning.
     pub(crate) incidents: Vec<Incident>,

@@ -14,7 +14,6 @@ use crate::notification::{Kind, Level, Notification, clock};
 
 /// Most notifications that one channel is sent in one run; the others wait for the next run.
 const MAX_PENDING: usize = 20;
-
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;

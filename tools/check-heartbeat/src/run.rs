@@ -26,13 +26,10 @@ use crate::watch::{Checked, Watch, check_all};
 /// When channels must be done, after the start of the run. A second of grace for them and one last
 /// call into a disk fit in before [`LATE`].
 const CHANNELS: Duration = Duration::from_secs(43);
-
 /// When pings must be done, after the start of the run.
 const PINGS: Duration = Duration::from_secs(20);
-
 /// When the run is ended whatever it waits for, after its start.
 const LATE: Duration = Duration::from_secs(49);
-
 /// How long a terminal or a pipe may take to accept the last line.
 const LAST_LINE: Duration = Duration::from_millis(500);
 

@@ -16,24 +16,20 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
+use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
 use crate::time_limit::start;
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;
-
 /// How long to wait for the last output of a program that has ended: something that it left behind
 /// may hold the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
 /// Longest pause between two looks at a running program.
 const LOOK: Duration = Duration::from_millis(20);
-
 /// Where programs are when `PATH` is not set, as under some crons.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// What of the notification's JSON is passed as `KATANA_ALERT_…` as well; empty for null.
 const VARIABLES: &str =
     "kind level watch subject incident number started ended duration_s finding host environment";
@@ -117,7 +113,7 @@ impl Channel for Command {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
         let end = attempt_end(self.timeout, deadline)?;
         let begun = Instant::now();
         let mut child = self.spawn(notification)?;
@@ -136,7 +132,7 @@ impl Channel for Command {
             let _ = wait(&mut child, Instant::now() + LAST_WORDS);
         }
         if status.is_some_and(|status| status.success()) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let said = [err, out].into_iter().flatten().map(Tail::text).find(|said| !said.is_empty());
         let said = said.unwrap_or_else(|| "it said nothing".to_owned());

@@ -17,11 +17,9 @@ const ANSWER_BYTES: u64 = 64 * 1024;
 
 /// What is known of an address.
 pub(super) struct Origin {
-    /// The part that may be shown: scheme, host, and the port if one was written.
-    pub shown: String,
+    pub shown: String, // the part that may be shown: scheme, host, and the port if one was written
     pub tls: bool,
-    /// Whether the host is this machine.
-    pub loopback: bool,
+    pub loopback: bool, // whether the host is this machine
 }
 
 impl Origin {

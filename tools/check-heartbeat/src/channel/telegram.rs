@@ -12,19 +12,17 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, Origin};
 use super::secret::{Secret, Sources};
-use super::{Channel, Environment, Failure, attempt_end, name, quote, timeout};
+use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
+use super::{attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
 
 /// Longest text of a message, in UTF-16 units (Bot API, `sendMessage`).
 const TEXT_UNITS: usize = 4_096;
-
 /// Most repeats of a request: after a pause that Telegram asked for, or to a moved group.
 const TRIES: usize = 3;
-
 /// Left for the request itself after a pause that Telegram asked for.
 const ROOM: Duration = Duration::from_secs(1);
-
 const API_URL: &str = "https://api.telegram.org";
 
 /// One table with `type = "telegram"`.
@@ -40,8 +38,7 @@ pub struct Settings {
     api_url: Option<String>,
     #[serde(default)]
     allow_plaintext: bool,
-    /// Known only to be refused with a good hint.
-    token: Option<serde::de::IgnoredAny>,
+    token: Option<serde::de::IgnoredAny>, // known only to be refused with a good hint
 }
 
 /// The channel that the environment alone describes: `TELEGRAM_ALERT_CHAT_ID` with a token from the
@@ -49,19 +46,16 @@ pub struct Settings {
 /// and perhaps `TELEGRAM_ALERT_API_URL`. `None` without any of the variables; the credential alone
 /// does not ask for a channel.
 pub fn telegram_from_env(env: &Environment) -> Option<Result<Box<dyn Channel>, Problem>> {
-    let wanted =
-        ["TELEGRAM_ALERT_BOT_TOKEN", "TELEGRAM_ALERT_BOT_TOKEN_FILE", "TELEGRAM_ALERT_CHAT_ID"];
-    wanted.iter().find(|name| env.variable(name).is_some())?;
-    let opened = Telegram::open(&Settings::default(), env);
-    Some(opened.map(|channel| -> Box<dyn Channel> { Box::new(channel) }))
+    let names = ["BOT_TOKEN", "BOT_TOKEN_FILE", "CHAT_ID"].map(|n| format!("TELEGRAM_ALERT_{n}"));
+    let is_wanted = names.iter().any(|name| env.variable(name).is_some());
+    is_wanted.then(|| ChannelConfig::Telegram(Settings::default()).open(env))
 }
 
 /// A bot that writes to one chat.
 pub(super) struct Telegram {
     name: String,
     timeout: Duration,
-    /// A number or `@name`.
-    chat: Value,
+    chat: Value, // a number or `@name`
     thread: Option<i64>,
     origin: Origin,
     api_url: String,
@@ -84,11 +78,10 @@ impl Telegram {
         let from_env = || env.variable("TELEGRAM_ALERT_CHAT_ID").map(toml::Value::from);
         let chat_id = settings.chat_id.clone().or_else(from_env);
         let what = if chat_id.is_none() { "is missing" } else { "is not a valid chat" };
-        let chat = chat_id.as_ref().and_then(chat).ok_or_else(|| {
-            let hint = "a number such as 123456789 or -1001234567890, or @name of a public channel; \
-                        or set TELEGRAM_ALERT_CHAT_ID";
-            Problem::new("chat_id", what, hint)
-        })?;
+        let hint = "write a number such as -1001234567890, or @name of a public channel; or set \
+                    TELEGRAM_ALERT_CHAT_ID";
+        let odd = || Problem::new("chat_id", what, hint);
+        let chat = chat_id.as_ref().and_then(chat).ok_or_else(odd)?;
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
         if !is_token(token.expose()) {
@@ -110,7 +103,7 @@ impl Telegram {
         })
     }
 
-    fn send(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
+    fn send(&self, notification: &Notification, deadline: Instant) -> Accepted {
         // Telegram takes blanks from the ends, which would move the bold part.
         let text = fit(notification.text().trim());
         let bold = text.lines().next().unwrap_or_default().encode_utf16().count();
@@ -133,7 +126,7 @@ impl Telegram {
             let answer = answer.map_err(|error| http::explain(&error, &self.origin))?;
             let (verdict, failure) = judge(&http::answer(answer), &self.origin);
             match verdict {
-                Verdict::Accepted => return Ok(()),
+                Verdict::Accepted => return Ok(Vec::new()),
                 _ if tries.next().is_none() => return Err(failure),
                 Verdict::Refused => return Err(failure),
                 Verdict::Moved(id) => message["chat_id"] = json!(id),
@@ -155,7 +148,7 @@ impl Channel for Telegram {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
         let sent = self.send(notification, deadline);
         // Servers repeat what they were sent.
         sent.map_err(|failure| failure.redacted(&Redactor::new([self.token.expose()])))

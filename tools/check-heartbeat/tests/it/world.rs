@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use check_heartbeat::channel::{Channel, Failure};
+use check_heartbeat::channel::{Accepted, Channel, Failure};
 use check_heartbeat::clock::Timestamp;
 use check_heartbeat::config::Config;
 use check_heartbeat::incident::{ChannelList, Mode};
@@ -45,7 +45,7 @@ struct Recorder {
     shared: Arc<Mutex<Shared>>,
 }
 
-fn refused(message: &str) -> Result<(), Failure> {
+fn refused(message: &str) -> Accepted {
     Err(Failure { message: message.to_owned(), hint: None, permanent: false })
 }
 
@@ -54,7 +54,7 @@ impl Channel for Recorder {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, _: Instant) -> Accepted {
         let mut shared = self.shared.lock().unwrap();
         if shared.snapshot.is_some() {
             return refused("the checker is dead");
@@ -78,7 +78,7 @@ impl Channel for Recorder {
         if dies == Some(Kill::After) {
             shared.snapshot = Some(std::fs::read(&self.log).ok());
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

@@ -1,7 +1,5 @@
 //! The table of a mail channel, with the words for each mistake in it.
 
-use std::sync::Mutex;
-
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
@@ -63,7 +61,6 @@ impl Smtp {
             secret,
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
-            remarks: Mutex::default(),
             host: host("host", &settings.host)?,
             port,
             tls,
