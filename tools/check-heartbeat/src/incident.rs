@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use heartbeat::Now;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::notification::{Kind, Level};
 
 /// Most lines of details that an incident keeps.
@@ -69,11 +69,11 @@ pub(crate) struct Incident {
     pub environment: Option<String>,
     pub summary: String, // what was wrong at first
     pub details: Vec<String>,
-    pub latest: String,     // what was wrong at the latest check
-    pub started: Timestamp, // the first bad check
-    pub checked: Timestamp, // the latest check of any kind
-    pub end: Option<End>,   // `None` while it goes on
-    pub assigned: bool,     // whether `progress` names its channels, even if there are none
+    pub latest: String,   // what was wrong at the latest check
+    pub started: Now,     // the first bad check
+    pub checked: Now,     // the latest check of any kind
+    pub end: Option<End>, // `None` while it goes on
+    pub assigned: bool,   // whether `progress` names its channels, even if there are none
     /// By channel. One that has accepted everything is removed.
     #[serde(rename = "told")]
     pub progress: BTreeMap<String, Progress>,
@@ -84,7 +84,7 @@ pub(crate) struct Incident {
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
-    pub at: Timestamp,    // the first good check
+    pub at: Now,          // the first good check
     pub duration_ms: u64, // from the start
     pub summary: String,  // what the good check found
 }
@@ -92,8 +92,8 @@ pub(crate) struct End {
 /// What one channel has accepted about one incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    pub last: Option<Timestamp>, // when it last accepted a notification
-    pub number: u32,             // of the latest notification that it accepted
+    pub last: Option<Now>, // when it last accepted a notification
+    pub number: u32,       // of the latest notification that it accepted
     /// The notification that was being sent when this was saved. It may have arrived.
     pub attempt: Option<Attempt>,
 }
@@ -119,7 +119,7 @@ impl Progress {
 
 impl Incident {
     /// A new one that no channel knows of. `id` must be unique.
-    pub fn new(id: String, subject: Subject, bad: Bad, started: Timestamp, now: Timestamp) -> Self {
+    pub fn new(id: String, subject: Subject, bad: Bad, started: Now, now: Now) -> Self {
         Self {
             id,
             subject,
@@ -137,7 +137,7 @@ impl Incident {
         }
     }
 
-    pub fn finish(&mut self, at: Timestamp, summary: &str) {
+    pub fn finish(&mut self, at: Now, summary: &str) {
         let duration_ms = self.started.elapsed_ms(&at);
         self.end = Some(End { at, duration_ms, summary: one_line(summary) });
     }

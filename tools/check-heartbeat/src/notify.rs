@@ -7,7 +7,6 @@ use hygiene::duration;
 
 use crate::channel::{Channel, Environment, telegram_from_env};
 use crate::cli::Args;
-use crate::clock::Timestamp;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
 use crate::incident::{ChannelList, Mode};
@@ -94,7 +93,7 @@ pub fn notify(
         return done;
     };
     let reminder_ms = u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0);
-    let origin = Origin { host: host(config), reminder_ms, now: Timestamp::from(now) };
+    let origin = Origin { host: host(config), reminder_ms, now: now.clone() };
     Notifier { config, state, origin, deadline }.notify(checked, open, &list, &mut done);
     done
 }

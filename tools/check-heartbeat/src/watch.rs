@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use serde::Deserialize;
 
-use crate::clock::Timestamp;
 use crate::config::{checks, line, threshold, url};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
@@ -134,7 +133,7 @@ impl Checked {
     }
 
     /// Takes what was found into the log.
-    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
+    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Now) {
         let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
         log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);

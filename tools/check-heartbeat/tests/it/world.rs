@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use check_heartbeat::channel::{Accepted, Channel, Failure};
-use check_heartbeat::clock::Timestamp;
 use check_heartbeat::config::Config;
 use check_heartbeat::incident::{ChannelList, Mode};
 use check_heartbeat::notification::Notification;
@@ -207,7 +206,7 @@ impl World {
             origin: Origin {
                 host: "h".to_owned(),
                 reminder_ms: Some(4 * 3_600_000),
-                now: Timestamp::from(&self.now),
+                now: self.now.clone(),
             },
             deadline: Instant::now() + Duration::from_secs(40),
         };
