@@ -219,7 +219,7 @@ fn say(text: &str) {
 fn of_store(e: &StoreError) -> u8 {
     match e.kind() {
         StoreErrorKind::InUse => exit::TEMPFAIL,
-        StoreErrorKind::Schema => exit::CONFIG,
+        StoreErrorKind::Schema | StoreErrorKind::WrongFile => exit::CONFIG,
         _ => exit::UNAVAILABLE,
     }
 }
