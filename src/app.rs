@@ -1,5 +1,6 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod claim;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -18,11 +19,12 @@ use anyhow::Context;
 use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
+use self::claim::open_access;
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
-use crate::commands::{self, About, CommandContext};
+use crate::commands::{About, CommandContext};
 use crate::config::{Loaded, Secret, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
@@ -33,8 +35,10 @@ use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store, file};
+use crate::pipeline::{
+    self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
+};
+use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -80,7 +84,7 @@ impl Prepared {
     /// must not get out, and learns it from each reload.
     ///
     /// # Errors
-    /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
+    /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
         redactor.add(loaded.secrets().map(Secret::expose));
@@ -93,14 +97,15 @@ impl Prepared {
                 message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
-                "the state file was damaged; it was set aside under this name and a new one begun"
+                "the state file was damaged; it was set aside under this name and a new one created"
             );
         }
         if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
                 message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
-                "the state file was brought from schema {} to {}; the old one was kept under this name",
+                "the state file was migrated from schema {} to {}; the old one was kept under \
+                this name",
                 kept.schema,
                 file::newest_schema()
             );
@@ -261,20 +266,6 @@ impl Prepared {
     }
 }
 
-/// Says how a bot without an owner can be claimed.
-async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<String>> {
-    if !loaded.config.bot.owners.is_empty() {
-        return Ok(None);
-    }
-    let fresh = commands::fresh_code().context("cannot get random bytes")?;
-    let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
-    tracing::warn!(
-        message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
-    );
-    Ok(Some(code))
-}
-
 impl App {
     /// Waits until Telegram has answered the first poll; from then on the bot is at work.
     pub async fn ready(&mut self) {
@@ -349,7 +340,7 @@ async fn launch(
         chats.run().await;
         delivery.close();
     });
-    looping(shared, Loop::Intake, Intake::new(Arc::clone(shared)).run());
+    looping(shared, Loop::Intake, Poll::new(Arc::clone(shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));

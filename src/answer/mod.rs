@@ -5,6 +5,7 @@
 
 mod builtin_docs;
 mod concurrency;
+mod error;
 mod stream;
 mod window;
 
@@ -21,12 +22,12 @@ use crate::knowledge::Knowledge;
 use crate::model::conversation::{
     AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
 };
-use crate::model::failure::{Blame, Classify, chain};
+use crate::model::failure::chain;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::vitals::{Timing, Vitals};
-use crate::provider::{Provider, ProviderError};
+use crate::provider::Provider;
 use crate::store::{NewTurn, Store, StoreError};
 
 pub use builtin_docs::PAGES;
@@ -86,7 +87,7 @@ pub struct Question<'a> {
     pub text: &'a str,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug)]
 pub enum Answered {
     /// An answer, with what the history keeps of it.
@@ -103,16 +104,8 @@ pub enum Answered {
         /// For counting.
         class: &'static str,
     },
-    /// Somebody sent `/cancel`.
+    /// A person sent `/cancel`.
     Cancelled,
-}
-
-/// Why there is no answer.
-enum AnswerError {
-    Provider(ProviderError),
-    FirstTokenLate,
-    Late,
-    Empty,
 }
 
 impl Answerer {
@@ -193,7 +186,9 @@ impl AnswerEngine {
         self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed(trouble) => trouble.told(),
+            Collected::Failed(trouble) => {
+                Answered::Failed { reply: trouble.reply(), class: trouble.class() }
+            }
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
                 known.model = finished.model.unwrap_or(known.model);
@@ -350,7 +345,7 @@ impl AnswerEngine {
 /// What a person reads below an answer that was cut.
 fn note(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Length => "\n\n_(The answer reached its length limit and was cut.)_",
         StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
         StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
     }
@@ -362,53 +357,4 @@ fn too_long() -> Answered {
         "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
     );
     Answered::Answer { reply: Reply::plain(words), turn: None }
-}
-
-impl AnswerError {
-    /// Whether it lies in the question, so that others are answered all the same.
-    fn is_askers(&self) -> bool {
-        matches!(self, Self::Provider(e) if e.blame() == Blame::User)
-    }
-
-    fn class(&self) -> &'static str {
-        match self {
-            Self::Provider(e) => e.class(),
-            Self::FirstTokenLate => "first_token_timeout",
-            Self::Late => "timeout",
-            Self::Empty => "empty",
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Provider(e) => chain(e),
-            Self::FirstTokenLate => "no first words in time".into(),
-            Self::Late => "the answer did not end in time".into(),
-            Self::Empty => "the answer is empty".into(),
-        }
-    }
-
-    /// What the chat is told: short, honest, without the provider's own words.
-    fn told(&self) -> Answered {
-        let words = match self {
-            Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
-            Self::Empty => "The model returned an empty answer.",
-            Self::Provider(e) => match (e.class(), e.blame()) {
-                ("rate_limit" | "overloaded", _) => {
-                    "The model is busy right now and refused the question."
-                }
-                ("timeout", _) => "The model took too long, so I stopped waiting.",
-                ("too_long", _) => {
-                    "The conversation has grown too long for the model. /new starts a fresh one."
-                }
-                ("auth" | "quota" | "not_found", _) | (_, Blame::Us) => {
-                    "I cannot use the model right now; whoever runs this bot has to look at it."
-                }
-                ("filtered" | "refused", _) => "The provider's filter refused this question.",
-                _ => "I could not reach the model, or its answer broke off.",
-            },
-        };
-        let reply = Reply::plain(format!("{words} Your question is kept; nothing was lost."));
-        Answered::Failed { reply, class: self.class() }
-    }
 }

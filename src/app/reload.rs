@@ -11,6 +11,7 @@ use anyhow::Context;
 use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::claim::open_access;
 use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
@@ -120,7 +121,7 @@ impl Reloader {
         self.loaded.subscribe()
     }
 
-    /// Where it is told that a configuration was refused.
+    /// Where a refused configuration is reported.
     pub fn report_hub(&self) -> &ReportHub {
         &self.report_hub
     }
@@ -136,7 +137,7 @@ impl Reloader {
         let _ = self.running.set(running);
     }
 
-    /// Fresh connections to Telegram with the settings in effect; the poll begins anew.
+    /// Fresh connections to Telegram with the settings in effect; the poll restarts.
     ///
     /// # Errors
     /// When no TLS roots can be loaded; then nothing has changed.
@@ -192,7 +193,7 @@ impl Reloader {
             tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
         }
         for key in &fresh.changed {
-            // Whoever owns the bot decides who else may chat.
+            // The owners decide who else may chat.
             let message_id = (key == "bot.owners").then(|| JournalEvent::OwnerChanged.id());
             tracing::info!(message_id, key, "changed: {key}; the new value is in effect");
         }
@@ -212,7 +213,7 @@ impl Reloader {
         Reloaded::Taken { changed: fresh.changed, needs_restart }
     }
 
-    /// When the last owner went, somebody has to be able to become one.
+    /// When the last owner is removed, someone must be able to become the owner.
     async fn offer_claim(&self, taken: &Reloaded) {
         let Reloaded::Taken { changed, .. } = taken else { return };
         let Some(running) =
@@ -220,7 +221,7 @@ impl Reloader {
         else {
             return;
         };
-        if let Err(e) = super::open_access(&running.shared.store, &self.loaded()).await {
+        if let Err(e) = open_access(&running.shared.store, &self.loaded()).await {
             tracing::error!(error = chain(e.as_ref()), "cannot offer a claim code");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: nothing is written before every answer is there and Telegram knows the token; a
 //! secret is never printed and never in an argument; what is set already stays unless a new answer
-//! is given; no line of somebody's configuration is changed.
+//! is given; no existing line of a configuration file is changed.
 
 mod age;
 mod alert;
@@ -11,91 +11,36 @@ mod ask;
 mod chat;
 mod credential_store;
 mod creds;
+mod drop_in;
 mod edits;
 mod instance;
+mod plan;
 mod provider;
 mod service;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
-use hygiene::Redactor;
-use secrecy::SecretString;
 
 use self::answers::SetupArgs;
 use self::ask::Person;
+use self::chat::{client, username};
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
-use super::{Stop, endpoint, exit, say, style};
-use crate::config::{Config, Key, Problems, Secret, Sources, keys};
+use self::plan::{Plan, Target};
+use super::exit;
+use super::stop::Stop;
+use super::style::say;
+use crate::config::{Config, Problems, Secret};
 use crate::model::failure::chain;
 use crate::provider::services;
-use crate::telegram::{Client, Identity, Settings};
+use crate::telegram::Identity;
 
 pub(super) use self::answers::SetupArgs as Args;
 
-/// Longest time for one call to Telegram.
-const CALL: Duration = Duration::from_secs(20);
-
 /// How often a person may try again.
 const TRIES: usize = 3;
-
-/// Which bot of this machine is set up.
-struct Target {
-    /// `katana-bot`, or `katana-bot@NAME`.
-    unit: String,
-    /// The configuration file, if there may be one.
-    config: PathBuf,
-    /// What the daemon will be given, as far as it is known.
-    sources: Sources,
-}
-
-impl Target {
-    fn new(file: Option<PathBuf>, instance: Option<&str>) -> Self {
-        let (unit, config) = match instance {
-            Some(name) => (format!("katana-bot@{name}"), format!("/etc/katana-bot/{name}.toml")),
-            None => ("katana-bot".to_owned(), crate::config::DEFAULT_FILE.to_owned()),
-        };
-        let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
-        let mut sources = Sources::from_process(file);
-        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
-        if matches!(config.try_exists(), Ok(false)) {
-            sources.files.clear();
-        }
-        for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
-            let folder = format!("{top}/{unit}");
-            sources.env.entry(name.to_owned()).or_insert(folder);
-        }
-        Self { unit, config, sources }
-    }
-
-    fn name(&self, id: &'static str) -> Name {
-        Name { owner: self.unit.clone(), id, units: self.units() }
-    }
-
-    /// The unit, and the template it comes from: the drop-ins of both count.
-    fn units(&self) -> Vec<String> {
-        std::iter::once(self.unit.clone()).chain(endpoint::template(&self.unit)).collect()
-    }
-
-    /// The credentials of the bot itself.
-    fn own(&self) -> Vec<Name> {
-        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
-    }
-}
-
-/// Everything that is to be changed.
-#[derive(Default)]
-struct Plan {
-    /// Secrets to keep.
-    secrets: Vec<(Name, Secret)>,
-    /// Keys for the bot's configuration.
-    keys: Vec<(String, String)>,
-    /// A channel for the checker's.
-    channel: Option<String>,
-}
 
 /// Runs the command.
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
@@ -120,17 +65,17 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     let edits = Edits::prepare(args, &person, &target, &plan)?;
     let Applied { changed, old } = apply(args, &target, &credential_store, &plan, edits)?;
     service::reload(args, !old.is_empty(), &runtime)?;
-    // Last: only now no unit is given the old forms any more.
+    // Last: only now does no unit use the old forms any more.
     old.iter().try_for_each(|path| credential_store::remove(path))?;
     let started = service::start(args, &target, changed, &credential_store, &runtime)?;
     runtime.block_on(end(&target, identity.as_ref(), own, started));
-    // Last: a mail server that is away must not leave the bot with its old token.
+    // Last: a mail server that is down must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the configuration is good, apart from what setup is for. With a bad one, a default would
-/// stand in, and the token would go to another server than somebody wrote.
+/// Whether the configuration is valid, apart from what setup is for. With an invalid one, a default
+/// would be used, and the token would be sent to another server than the configured one.
 fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
     let of_a_provider = |key: &str, name: &str| {
         services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
@@ -185,7 +130,7 @@ async fn token(
         };
         match outcome {
             Ok((token, identity)) => {
-                // Kept anew, so that --encrypt encrypts what was plain.
+                // Stored again, so that --encrypt encrypts a plain secret.
                 plan.secrets.push((name, token.clone()));
                 return Ok((Some(token), Some(identity)));
             }
@@ -220,27 +165,6 @@ async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
     }
 }
 
-/// The bot's name, fit to be printed. Every bot has one.
-fn username(identity: &Identity) -> Result<String, Stop> {
-    let name = style::visible(identity.username.trim());
-    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
-    let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
-    Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
-}
-
-/// A client for the few calls that setup makes.
-fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
-    let settings = Settings {
-        api_url: api_url.to_owned(),
-        token: SecretString::from(token.expose()),
-        poll_timeout: CALL,
-        poll_deadline: CALL,
-        send_timeout: CALL,
-        redactor: Redactor::new([token.expose()]),
-    };
-    Ok(Client::new(&settings, std::sync::Arc::default())?)
-}
-
 /// What was written.
 struct Applied {
     /// Whether the daemon has to be started for it.
@@ -249,7 +173,7 @@ struct Applied {
     old: Vec<PathBuf>,
 }
 
-/// Writes everything, and takes nothing away: whenever it is stopped, every unit finds its secrets.
+/// Writes everything, and removes nothing: wherever it is stopped, every unit finds its secrets.
 fn apply(
     args: &SetupArgs,
     target: &Target,
@@ -259,9 +183,9 @@ fn apply(
 ) -> anyhow::Result<Applied> {
     edits.are_as_shown()?;
     let given = |name: &Name| plan.secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    // Those that nobody was asked for, too. All of them, before any is written.
+    // Including those that were not asked for. All of them, before any is written.
     let planned = |names: &[Name]| -> anyhow::Result<Vec<Change>> {
-        names.iter().try_for_each(|name| credential_store.mend(name))?;
+        names.iter().try_for_each(|name| credential_store.repair(name))?;
         names
             .iter()
             .filter_map(|name| credential_store.change(name, given(name)).transpose())
@@ -282,7 +206,7 @@ fn apply(
     Ok(Applied { changed, old })
 }
 
-/// Tells how to go on.
+/// Says what to do next.
 async fn end(
     target: &Target,
     identity: Option<&Identity>,
@@ -294,7 +218,7 @@ async fn end(
         service::Started::Ready => format!("{} runs.\n", target.unit),
         service::Started::No => {
             let order = format!("systemctl restart {}", target.unit);
-            format!("Everything is in place; the bot was not started. For that: {order}\n")
+            format!("Everything is in place; the bot was not started. To start it: {order}\n")
         }
     };
     if let Some(link) = &link {

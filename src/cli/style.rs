@@ -1,20 +1,18 @@
-//! How results look: marks, colours, columns.
+//! How results look: marks, colours, columns; and how they are printed.
 //!
-//! Colours only on a terminal whose user has not declined them; signs beyond ASCII only where the
-//! locale is UTF-8 (locale(7)).
+//! Colours are used only on a terminal, unless the user disabled them; signs beyond ASCII only if
+//! the locale is UTF-8 (locale(7)).
 
-use std::io::IsTerminal;
-
-use super::is_colourful;
+use std::io::{IsTerminal, Write};
 
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mark {
     /// As it should be.
     Good,
-    /// Somebody should know.
+    /// Worth knowing.
     Note,
-    /// Somebody must act.
+    /// Someone must act.
     Bad,
 }
 
@@ -74,6 +72,18 @@ impl Style {
     }
 }
 
+/// Colours are for terminals whose user has not declined them (no-color.org).
+pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Prints to standard output; a closed pipe is no error of ours.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
 fn is_utf8(locale: &str) -> bool {
     let locale = locale.to_ascii_lowercase();
     locale.ends_with("utf-8") || locale.ends_with("utf8")
@@ -85,7 +95,7 @@ pub(super) fn columns(rows: &[(String, String)]) -> String {
     rows.iter().map(|(name, value)| format!("  {name:<width$}  {value}\n")).collect()
 }
 
-/// Foreign text, fit for a line on somebody's terminal.
+/// Foreign text, made safe for one line on a terminal.
 pub(super) fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }

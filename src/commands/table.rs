@@ -1,58 +1,7 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
-use futures_util::future::BoxFuture;
-
-use super::{
-    CommandContext, CommandRequest, Outcome, model, pause, people, privacy, report, requests, talk,
-};
-use crate::model::access::Role;
-use crate::model::message::Place;
-use crate::store::StoreError;
-
-/// What a command does. It reads the store, hence the future.
-pub type Run = for<'a> fn(
-    &'a CommandContext,
-    &'a CommandRequest<'a>,
-) -> BoxFuture<'a, Result<Outcome, StoreError>>;
-
-/// One command.
-#[derive(Debug)]
-pub struct Command {
-    /// The word after the slash.
-    pub name: &'static str,
-    /// What it does, in one line.
-    pub help: &'static str,
-    /// How it is written.
-    pub usage: &'static str,
-    /// More about it, for `/help name`.
-    pub details: &'static str,
-    /// Who may use it.
-    pub who: Who,
-    /// Where it works.
-    pub places: Places,
-    /// What it does.
-    pub run: Run,
-}
-
-/// Who may use a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Also strangers.
-    Anyone,
-    /// Who may chat.
-    Member,
-    /// Owners.
-    Owner,
-}
-
-/// Where a command works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Places {
-    /// Everywhere.
-    Both,
-    /// In private chats only, because it shows or takes what a group should not read.
-    Private,
-}
+use super::command::{Command, Places, Who};
+use super::{model, pause, people, privacy, report, requests, talk};
 
 /// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,38 +14,15 @@ pub enum Scope {
     Owner,
 }
 
-impl Who {
-    /// Whether somebody with this role may.
-    pub fn lets(self, role: Role) -> bool {
-        match self {
-            Self::Anyone => true,
-            Self::Member => role >= Role::Member,
-            Self::Owner => role >= Role::Owner,
-        }
-    }
-}
-
-impl Places {
-    /// Whether it works there.
-    pub fn include(self, place: Place) -> bool {
-        self == Self::Both || place == Place::Private
-    }
-}
-
 /// All commands, in the order in which they are shown.
 pub fn table() -> &'static [Command] {
     TABLE
 }
 
-/// The command called `word`, in any case.
-pub(super) fn find(word: &str) -> Option<&'static Command> {
-    TABLE.iter().find(|c| c.name.eq_ignore_ascii_case(word))
-}
-
 /// Names and help lines for Telegram's command menu (Bot API `setMyCommands`).
 pub fn published(scope: Scope) -> Vec<(&'static str, &'static str)> {
     let shown = |c: &&Command| match scope {
-        // `/claim` is for one person, once; a menu entry would only puzzle everybody else.
+        // `/claim` is for one person, once; a menu entry would only confuse everyone else.
         Scope::Private => c.who != Who::Owner && c.name != "claim",
         Scope::Group => c.who != Who::Owner && c.places == Places::Both,
         Scope::Owner => c.name != "claim",
@@ -118,18 +44,18 @@ const TABLE: &[Command] = &[
         name: "help",
         help: "What I understand",
         usage: "/help [command]",
-        details: "Lists the commands you may use. With a name, such as `/help new`, it tells more \
-                  about that one.",
+        details: "Lists the commands you may use. With a name, such as `/help new`, it explains \
+        that one.",
         who: Who::Member,
         places: Places::Both,
-        run: |context, asked| Box::pin(talk::help(context, asked)),
+        run: |_, asked| Box::pin(talk::help(TABLE, asked)),
     },
     Command {
         name: "new",
         help: "Start a new conversation",
         usage: "/new",
-        details: "I stop taking what was said in this chat into account. Nothing is deleted; \
-                  /forget does that.",
+        details: "From now on I ignore what was said in this chat before. Nothing is deleted; \
+        /forget does that.",
         who: Who::Member,
         places: Places::Both,
         run: |context, asked| Box::pin(talk::new(context, asked)),
@@ -176,8 +102,8 @@ const TABLE: &[Command] = &[
         name: "forget",
         help: "Delete what you have said to me",
         usage: "/forget [yes]",
-        details: "Deletes your questions and my answers, in all chats, for good. I ask first; \
-                  `/forget yes` does it at once.",
+        details: "Permanently deletes your questions and my answers, in all chats. I ask first; \
+        `/forget yes` does it at once.",
         who: Who::Anyone,
         places: Places::Both,
         run: |context, asked| Box::pin(privacy::forget(context, asked)),
@@ -186,7 +112,7 @@ const TABLE: &[Command] = &[
         name: "claim",
         help: "Become the owner of a new bot",
         usage: "/claim CODE",
-        details: "The code is in the log of the bot's first start. It works once.",
+        details: "The code is in the bot's log, at each start. It works once.",
         who: Who::Anyone,
         places: Places::Private,
         run: |context, asked| Box::pin(requests::claim(context, asked)),
@@ -202,17 +128,17 @@ const TABLE: &[Command] = &[
     },
     Command {
         name: "approve",
-        help: "Let somebody chat, or allow this group",
+        help: "Let someone chat, or allow this group",
         usage: "/approve [CODE]",
         details: "With a pairing code: lets that person chat. In a group, without a code: I \
-                  answer there from now on when somebody mentions me or replies to me.",
+                  answer there from now on when someone mentions me or replies to me.",
         who: Who::Owner,
         places: Places::Both,
         run: |context, asked| Box::pin(requests::approve(context, asked)),
     },
     Command {
         name: "remove",
-        help: "Shut somebody out, or leave this group alone",
+        help: "Revoke someone's access, or stop answering in this group",
         usage: "/remove [ID|@username]",
         details: "With an id or username (see /users): that person may no longer chat. In a \
                   group, without a name: I no longer answer there.",
@@ -233,7 +159,7 @@ const TABLE: &[Command] = &[
         name: "resume",
         help: "Answer again",
         usage: "/resume",
-        details: "Ends a /pause; the questions that came meanwhile are answered in order.",
+        details: "Ends a /pause; I answer the questions that arrived in the meantime, in order.",
         who: Who::Owner,
         places: Places::Both,
         run: |context, asked| Box::pin(pause::resume(context, asked)),

@@ -60,6 +60,8 @@ pub struct Vitals {
     pub reconciled_lost: Count,
     /// Parts sent again although they may have arrived.
     pub possible_duplicates: Count,
+    /// Edits by which the reconciler asked whether a message stands somewhere.
+    pub probes: Count,
     /// The owner paused answering.
     pub paused: AtomicBool,
     /// The last batch of updates could not be stored.
@@ -97,8 +99,8 @@ pub enum Timing {
     /// From the acceptance of an update to the commit of its replies in seconds: `command` or
     /// `question`, nothing.
     Response,
-    /// From the commit of a part to its arrival in seconds: `command` (with everything that is no
-    /// answer) or `question`, nothing.
+    /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
+    /// a answer) or `question`, nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,
@@ -178,6 +180,7 @@ impl Vitals {
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),
+            probes: Count::default(),
             paused: AtomicBool::new(false),
             accept_failing: AtomicBool::new(false),
             updates_stuck: AtomicBool::new(false),
@@ -214,7 +217,7 @@ impl Vitals {
         self.stall_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// A loop ended, and nobody waits for it any more.
+    /// A loop ended, and is no longer watched.
     pub fn end(&self, looping: Loop) {
         self.liveness.end(looping);
     }

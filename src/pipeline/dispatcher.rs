@@ -127,7 +127,7 @@ impl Dispatcher {
         let cursor = self.cursor;
         let shared = Arc::clone(&self.shared);
         let read = || async {
-            // A disk that refuses is a turn as well: a restart would not mend it.
+            // A disk that refuses counts as progress too: a restart would not fix it.
             shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             shared.store.new_updates(cursor, limits::CLAIM_BATCH).await
         };
@@ -250,11 +250,13 @@ impl Dispatcher {
         let stopped = lane.stopped.remove(&queued.seq).unwrap_or(0);
         lane.running = Some(Running { from, question, cancel: cancel.clone() });
         self.running += 1;
+        let behind_held = !lane.held.is_empty();
         let worker = think::Worker {
             shared: Arc::clone(&self.shared),
             delivery: self.delivery.clone(),
             cancel,
             stopped,
+            behind_held,
         };
         let ended = self.ended.0.clone();
         self.shared.tasks.spawn("worker", async move {
@@ -272,7 +274,7 @@ impl Dispatcher {
                 done: outcome == think::Worked::Done,
                 held: (outcome == think::Worked::Held).then_some(queued),
             };
-            // Nobody listens any more only when the process halts.
+            // The receiver is gone only when the process halts.
             let _ = ended.send(word);
         });
     }
@@ -299,9 +301,9 @@ impl Dispatcher {
 
     fn release(&mut self, chat: Option<ChatId>) {
         if let Some(lane) = self.send_queue.get_mut(&chat) {
-            for old in std::mem::take(&mut lane.held).into_iter().rev() {
-                lane.queue.push_front(old);
-            }
+            // A question may be held only after those before it were released.
+            lane.queue.extend(std::mem::take(&mut lane.held));
+            lane.queue.make_contiguous().sort_by_key(|queued| queued.seq);
         }
     }
 

@@ -22,6 +22,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
+use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -31,6 +32,8 @@ pub(super) struct Worker {
     pub(super) cancel: CancellationToken,
     /// For a `/cancel`: how many questions it stopped.
     pub(super) stopped: usize,
+    /// Whether earlier questions of the chat wait for `/resume`: this one must not overtake them.
+    pub(super) behind_held: bool,
 }
 
 /// How far a worker came.
@@ -92,7 +95,7 @@ impl Worker {
             && m.place == Place::Private
         {
             let words = "Something went wrong on my side with this message, and I had to leave it. \
-                         Whoever runs this bot can see it in my log.";
+                         The operator of this bot can see it in my log.";
             thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
         }
         self.shared.vitals.happened(Kind::UpdateGivenUp);
@@ -155,7 +158,9 @@ impl Worker {
                     Ok(_) if self.cancel.is_cancelled() => {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
-                    Ok(_) if shared.paused.load(Ordering::SeqCst) => return Ok(None),
+                    Ok(_) if self.behind_held || shared.paused.load(Ordering::SeqCst) => {
+                        return Ok(None);
+                    }
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
             }
@@ -371,7 +376,7 @@ impl Worker {
         self.shared.tasks.spawn("publish", async move {
             let menu = commands::published(commands::Scope::Owner);
             tokio::select! {
-                done = shared.client.publish("chat", Some(owner), &menu) => if let Err(e) = done {
+                done = shared.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
                     tracing::warn!(error = %e, "cannot publish the command menu");
                 },
                 () = shared.tasks.halt().cancelled() => {}

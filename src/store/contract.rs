@@ -92,7 +92,7 @@ fn topic(chat: i64, topic: i64) -> ConversationId {
 
 /// Accepts update `id` of a person and finishes it with a turn and a part.
 async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
-    store.accept(vec![said(id, conversation.chat.0, user)], id + 1).await.unwrap();
+    store.accept(vec![said(id, conversation.chat.0, user)], Some(id + 1)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
     let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
     let turn = NewTurn {
@@ -121,36 +121,38 @@ async fn remembered(store: &Store, conversation: ConversationId, turns: usize) -
 
 pub async fn updates_survive_and_are_stored_once(place: &impl Place) {
     let store = open(place);
-    let first = store.accept(vec![text(1, 5), text(2, 6)], 3).await.unwrap();
+    let first = store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
     assert_eq!(first, Accepted { stored: 2, repeated: 0 });
-    let second = store.accept(vec![text(2, 6), text(3, 5)], 4).await.unwrap();
+    let second = store.accept(vec![text(2, 6), text(3, 5)], Some(4)).await.unwrap();
     assert_eq!(second, Accepted { stored: 1, repeated: 1 });
+    let pushed = store.accept(vec![text(4, 6)], None).await.unwrap();
+    assert_eq!(pushed, Accepted { stored: 1, repeated: 0 }, "from a source without an offset");
     store.close().await;
     drop(store);
 
     let store = open(place);
     assert_eq!(store.next_offset().await.unwrap(), 4);
     let queued = store.new_updates(InboxSeq(0), 10).await.unwrap();
-    assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).await.unwrap();
     assert_eq!(of_five.len(), 2);
 }
 
 pub async fn another_token_never_meets_the_old_offset(place: &impl Place) {
     let store = open(place);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     store.close().await;
     drop(store);
     let store = place.open(BotId(2), Clock::manual(1_000_000));
     assert_eq!(store.next_offset().await.unwrap(), 0);
     assert!(store.new_updates(InboxSeq(0), 10).await.unwrap().is_empty());
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     assert_eq!(store.new_updates(InboxSeq(0), 10).await.unwrap().len(), 1);
 }
 
 pub async fn update_done_only_with_its_replies(place: &impl Place) {
     let store = open(place);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
     let mut both = finish(seq, vec![part(5, "one"), part(5, "two")]);
     both.first_attempt = Some(MessageId(77));
@@ -168,7 +170,7 @@ pub async fn update_done_only_with_its_replies(place: &impl Place) {
 
 pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
     let store = open(place);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     let parts = vec![part(5, "a"), part(5, "b"), part(5, "c")];
     let stored = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
     store.mark_sending(stored[0].id, MessageId(9)).await.unwrap();
@@ -193,7 +195,7 @@ pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
 pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
     let store = open(place);
     let Opening::Claimable(code) = store.opening("AAAA-BBBB".into()).await.unwrap() else {
-        panic!("nobody owns the bot yet")
+        panic!("the bot has no owner yet")
     };
     assert_eq!(code, "AAAA-BBBB");
     assert_eq!(
@@ -218,7 +220,7 @@ pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
 pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
     let clock = Clock::manual(1_000_000);
     let store = place.open(BOT, clock.clone());
-    store.accept(vec![text(1, 5), text(2, 5)], 3).await.unwrap();
+    store.accept(vec![text(1, 5), text(2, 5)], Some(3)).await.unwrap();
     let parts = store.finish(finish(InboxSeq(1), vec![part(5, "a")])).await.unwrap();
     let sent = DeliveryRecord { id: parts[0].id, outcome: DeliveryOutcome::Sent(MessageId(4)) };
     store.record_delivery(vec![sent], Vec::new()).await.unwrap();
@@ -226,6 +228,14 @@ pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
     assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 });
     assert_eq!(store.inbox_depth().await.unwrap().0, 1);
+    turn(&store, 3, topic(5, 0), 5).await;
+    clock.advance(80 * 24 * 3600 * 1000);
+    turn(&store, 4, topic(5, 0), 5).await;
+    clock.advance(15 * 24 * 3600 * 1000);
+    let swept = store.sweep(Keep { history_days: 90, done_days: 90 }).await.unwrap();
+    assert_eq!(swept.messages, 2, "a turn goes as a whole");
+    assert_eq!(remembered(&store, topic(5, 0), 10).await, [4]);
+    assert_eq!(store.totals().await.unwrap().turns, 1);
 }
 
 pub async fn topics_do_not_read_each_other_and_turns_stay_whole(place: &impl Place) {
@@ -259,7 +269,7 @@ pub async fn forgetting_finds_a_person_everywhere(place: &impl Place) {
     turn(&store, 2, topic(-5, 0), 9).await;
     turn(&store, 3, topic(9, 0), 9).await;
     // A question that is kept for another try, and one that waits.
-    store.accept(vec![said(4, -5, 9), said(5, -5, 9), said(6, -5, 8)], 7).await.unwrap();
+    store.accept(vec![said(4, -5, 9), said(5, -5, 9), said(6, -5, 8)], Some(7)).await.unwrap();
     let kept = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
     store.finish(Finish { keep_body: true, ..finish(kept, Vec::new()) }).await.unwrap();
     assert!(store.kept_update(kept).await.unwrap().is_some());

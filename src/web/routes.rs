@@ -12,9 +12,10 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::answer::{json_as, json_of, refusal, whole};
-use super::guard::{self, Guard};
-use super::view::Stand;
-use super::{Parts, accept, health, page, status};
+use super::guard::Guard;
+use super::parts::Parts;
+use super::stand::{self, Stand};
+use super::{accept, health, page, status};
 use crate::model::limits;
 use crate::supervise::exposition;
 use crate::supervise::metrics::{self, Names};
@@ -34,7 +35,7 @@ pub(super) fn router(parts: Parts, address: SocketAddr) -> Router {
         .route("/bot/restart", post(bot_restart))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&stand), guard::stand))
+        .layer(middleware::from_fn_with_state(Arc::clone(&stand), stand::stand))
         .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES))
         .with_state(stand)
 }
@@ -98,10 +99,11 @@ async fn bot_restart(State(stand): Shared, headers: HeaderMap, body: Bytes) -> R
         return no;
     }
     stand.parts.report_hub.ask_restart();
-    tracing::warn!("a fresh intake was asked for over HTTP");
+    tracing::warn!("a fresh intake was requested over HTTP");
     json_of(
         StatusCode::ACCEPTED,
-        &json!({"accepted": true, "words": "polling begins anew with fresh connections; work that waits stays on disk"}),
+        &json!({"accepted": true, "words": "polling restarts with fresh connections; waiting \
+        work stays on disk"}),
     )
 }
 
@@ -112,8 +114,8 @@ async fn unknown() -> Response<Body> {
 async fn wrong_method() -> Response<Body> {
     refusal(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take this method",
-        "the header Allow names those that it takes",
+        "this path does not accept this method",
+        "the header Allow lists the accepted methods",
     )
 }
 

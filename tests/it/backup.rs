@@ -44,7 +44,7 @@ pub async fn state(stage: &Stage, megabytes: usize) -> PathBuf {
 async fn turn(store: &Store, n: usize, question: String, answer: String) {
     let id = UpdateId(i64::try_from(n).expect("a number"));
     let event = UpdateEvent::Ignored { kind: "test".into(), chat: None };
-    store.accept(vec![Update { id, event }], 0).await.expect("accepted");
+    store.accept(vec![Update { id, event }], Some(0)).await.expect("accepted");
     let seq = store.new_updates(InboxSeq(0), 1).await.expect("read")[0].seq;
     let turn = NewTurn {
         conversation: ConversationId { chat: ChatId(5), topic: 0 },

@@ -4,50 +4,10 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use super::check::Check;
+use crate::cli::sources::CREDENTIAL_STORE;
 use crate::cli::{check, endpoint};
 use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys};
-
-/// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
-const CREDENTIAL_STORE: &str = "/etc/credstore";
-
-/// The key that no bot is without.
-const TOKEN: &str = "telegram.token";
-
-/// What the daemon would be given. Outside of its unit there are no credentials. Root sees those of
-/// the running daemon, decrypted, else the store of them; a token in the environment is a wish to
-/// look at another bot.
-pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
-    let mut sources = endpoint::sources(file);
-    let variables: Vec<String> = find(TOKEN).into_iter().flat_map(Key::variables).collect();
-    let is_given = |name: &String| {
-        sources.env.contains_key(name) || sources.env.contains_key(&format!("{name}_FILE"))
-    };
-    if sources.credentials_dir.is_some() || variables.iter().any(is_given) {
-        return sources;
-    }
-    let unit = endpoint::unit(sources.file());
-    let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
-    let store = PathBuf::from(CREDENTIAL_STORE);
-    let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
-    // In the store, the names that are looked for are those of the first bot; never another's.
-    let dir = match (is_passed, unit.as_str()) {
-        (true, _) => Some(passed),
-        (false, "katana-bot") => Some(store.clone()),
-        (false, _) => None,
-    };
-    sources.credentials_dir = dir.filter(|dir| std::fs::read_dir(dir).is_ok());
-    // The packaged units find theirs by files whose names begin with the unit's.
-    for key in keys() {
-        let Some(id) = key.credential() else { continue };
-        let file = store.join(format!("{unit}.{id}"));
-        if std::fs::File::open(&file).is_ok() {
-            let variable = format!("{}_FILE", key.variable());
-            sources.env.entry(variable).or_insert_with(|| file.display().to_string());
-        }
-    }
-    sources
-}
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
@@ -64,7 +24,7 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
             && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
         {
             check.advice.push(format!(
-                "or, when the unit has it, look with its eyes: `systemd-run --pipe --wait -p \
+                "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait -p \
                  LoadCredential={credential}:{STORED_CREDENTIAL}{credential} \
                  katana-bot doctor`"
             ));
@@ -74,13 +34,13 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let mut checks: Vec<Check> = problems.iter().map(bad).collect();
     checks.extend(warnings.iter().map(|p| Check::note(NAME, line(p), &p.hint)));
     if problems.is_empty() {
-        checks.insert(0, Check::good(NAME, format!("good ({from})")));
+        checks.insert(0, Check::good(NAME, format!("valid ({from})")));
     }
     checks.extend(secrets(examined, sources));
     checks
 }
 
-/// Files with secrets which others can read.
+/// Secret files that other users can read.
 fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     const NAME: &str = "secrets";
     let named = examined.loaded.origins.values().filter_map(|origin| match origin {
@@ -98,7 +58,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         let Ok(about) = std::fs::metadata(&file) else { continue };
         seen += 1;
         if is_open(about.permissions().mode()) {
-            let (file, text) = (file.display(), "everybody on this machine can read");
+            let (file, text) = (file.display(), "everyone on this machine can read");
             let advice = format!("chmod 600 {file}");
             checks.push(Check::bad(NAME, format!("{text} {file}"), advice).config());
         }
@@ -106,15 +66,15 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     if checks.is_empty() {
         let text = match seen {
             0 => "none in files".to_owned(),
-            1 => "the file with a secret is not open to everybody".to_owned(),
-            n => format!("{n} files with secrets, none open to everybody"),
+            1 => "the file with a secret is not readable by everyone".to_owned(),
+            n => format!("{n} files with secrets, none readable by everyone"),
         };
         checks.push(Check::good(NAME, text));
     }
     checks
 }
 
-/// Whether a file of this mode can be read or written by everybody.
+/// Whether everyone can read or write a file of this mode.
 pub(super) fn is_open(mode: u32) -> bool {
     mode & 0o006 != 0
 }

@@ -1,10 +1,11 @@
-//! Who answers: the provider, its key, its address and model.
+//! The provider that answers, its key, its address and model.
 
 use super::answers::SetupArgs;
 use super::ask::{self, Person};
 use super::credential_store::{Held, Vault};
-use super::{Plan, Target};
-use crate::cli::{Stop, exit};
+use super::plan::{Plan, Target};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::{Config, Secret};
 use crate::provider::{Descriptor, Kind, PROVIDERS, services};
 
@@ -138,7 +139,7 @@ fn ask(
     }
 }
 
-/// The key; a server of one's own may need none.
+/// The key; the user's own server may need none.
 fn key(
     args: &SetupArgs,
     person: &Person,
@@ -150,7 +151,7 @@ fn key(
     const FLAG: &str = "--key-file";
     let name = target.name(id);
     let no_key = || {
-        let hint = "the provider's site makes one; it is one word";
+        let hint = "create one on the provider's site; it is one word";
         Stop::new(exit::CONFIG, "this is not a key", hint)
     };
     // It travels in a header of HTTP.

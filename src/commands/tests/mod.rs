@@ -5,11 +5,16 @@ mod pages;
 mod press;
 mod talk;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::model::access::Role;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
-use crate::model::ids::{BotId, UpdateId};
-use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
-use crate::store::{Finish, NewTurn, UpdateOutcome};
+use crate::model::effect::Effect;
+use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
+use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
+use crate::observe::clock::Clock;
+use crate::store::{Finish, NewTurn, Store, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);
@@ -24,7 +29,7 @@ struct House {
 }
 
 impl House {
-    /// A bot nobody owns.
+    /// A bot without an owner.
     fn new(access: Rules) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
@@ -89,7 +94,7 @@ impl House {
         self.press_in(ChatId(from.0), from, data).await
     }
 
-    /// A stranger writes something that is no command.
+    /// A stranger writes something that is not a command.
     async fn knock(&self, from: &Person) -> Outcome {
         let outcome = self.context.stranger(from, ChatId(from.id.0), Place::Private).await.unwrap();
         self.context.store.apply(outcome.effects.clone()).await.unwrap();
@@ -102,7 +107,7 @@ impl House {
 
     async fn said(&self, chat: ChatId, user: UserId) {
         let asked = question(chat, user, self.clock.now_ms());
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         let turn = NewTurn {
             conversation: ConversationId { chat, topic: 0 },
@@ -116,7 +121,7 @@ impl House {
     /// A question whose provider failed, kept for another try.
     async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
         let asked = question(chat, user, self.clock.now_ms() + 1);
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         self.context.store.finish(finish(seq, true, None)).await.unwrap();
         seq

@@ -26,15 +26,17 @@ impl Sqlite {
     pub(in crate::store) async fn accept(
         &self,
         updates: Vec<Update>,
-        next_offset: i64,
+        next_offset: Option<i64>,
     ) -> Result<Accepted, StoreError> {
         let (bot, now) = (self.bot(), self.now_ms());
         self.write(move |tx| {
             let accepted = insert(tx, bot, now, &updates)?;
-            tx.prepare_cached(
-                "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
-            )?
-            .execute(params![bot, next_offset, now])?;
+            if let Some(offset) = next_offset {
+                tx.prepare_cached(
+                    "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
+                )?
+                .execute(params![bot, offset, now])?;
+            }
             Ok(accepted)
         })
         .await

@@ -29,7 +29,7 @@ async fn one_failing_write_takes_no_other_with_it() {
         tx.execute("SELECT nonsense FROM nowhere", [])?;
         Ok(())
     });
-    let good = store.accept(vec![text(1, 5)], 2);
+    let good = store.accept(vec![text(1, 5)], Some(2));
     let (bad, good) = tokio::join!(bad, good);
     assert!(bad.is_err());
     assert_eq!(good.unwrap().stored, 1);
@@ -60,7 +60,7 @@ async fn a_damaged_file_is_set_aside_and_kept() {
     let store = open_in(&dir, 1);
     let aside = store.set_aside().unwrap().to_owned();
     assert_eq!(std::fs::read(aside).unwrap(), bytes);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     store.close().await;
     drop(store);
 
