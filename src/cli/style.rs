@@ -87,7 +87,7 @@ pub(super) fn columns(rows: &[(String, String)]) -> String {
 
 /// Foreign text, fit for a line on somebody's terminal.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    hygiene::line::one_line(text, 400)
 }
 
 #[cfg(test)]

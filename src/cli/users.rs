@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use hygiene::line::one_line;
 
 use super::{Stop, exit, say};
 use crate::config::Loaded;
@@ -35,6 +36,9 @@ pub(super) enum UsersCommand {
         who: String,
     },
 }
+
+/// Characters of a name that are shown.
+const NAME: usize = 64;
 
 /// Where somebody stands who was let in, or asked, in a chat or here.
 const STATE: &str = "state";
@@ -199,7 +203,7 @@ fn table(rows: &[Row], json: bool) -> String {
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {
         // Names are chosen by strangers: no control characters on somebody's terminal.
-        let name: String = u.person.name.chars().filter(|c| !c.is_control()).collect();
+        let name = one_line(&u.person.name, NAME);
         let at = u.person.username.as_ref().map(|n| format!("(@{n})")).unwrap_or_default();
         let code = u.code.as_deref().unwrap_or("-");
         let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };
