@@ -1,5 +1,6 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod claim;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -18,11 +19,12 @@ use anyhow::Context;
 use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
+use self::claim::open_access;
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
-use crate::commands::{self, About, CommandContext};
+use crate::commands::{About, CommandContext};
 use crate::config::{Loaded, Secret, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
@@ -33,8 +35,10 @@ use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::pipeline::{self, Deliver, Delivery, Dispatcher, Intake, Polling, Retention, Shared};
-use crate::store::{Opening, Store, file};
+use crate::pipeline::{
+    self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
+};
+use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
 use crate::telegram::{Client, Me};
 
@@ -261,20 +265,6 @@ impl Prepared {
     }
 }
 
-/// Says how a bot without an owner can be claimed.
-async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Result<Option<String>> {
-    if !loaded.config.bot.owners.is_empty() {
-        return Ok(None);
-    }
-    let fresh = commands::fresh_code().context("cannot get random bytes")?;
-    let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
-    tracing::warn!(
-        message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
-    );
-    Ok(Some(code))
-}
-
 impl App {
     /// Waits until Telegram has answered the first poll; from then on the bot is at work.
     pub async fn ready(&mut self) {
@@ -349,7 +339,7 @@ async fn launch(
         chats.run().await;
         delivery.close();
     });
-    looping(shared, Loop::Intake, Intake::new(Arc::clone(shared)).run());
+    looping(shared, Loop::Intake, Poll::new(Arc::clone(shared)).run());
     tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
     tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
     tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));

@@ -5,38 +5,28 @@ mod backup;
 mod check;
 mod doctor;
 mod endpoint;
+pub mod exit;
 mod hangup;
 mod run;
 mod setup;
+mod sources;
 mod status;
+mod stop;
 mod style;
 mod users;
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::stop::{CA_CERTIFICATES, Stop, of_store};
+use self::style::{is_colourful, say};
 use crate::config::{Config, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
-use crate::store::{BackupError, StoreError, StoreErrorKind};
+use crate::store::{BackupError, StoreError};
 use crate::{systemd, web};
-
-/// Exit codes of sysexits(3), as the unit expects them.
-pub mod exit {
-    /// The command line makes no sense.
-    pub const USAGE: u8 = 64;
-    /// Something the bot needs is not there.
-    pub const UNAVAILABLE: u8 = 69;
-    /// Something is wrong with the program itself.
-    pub const SOFTWARE: u8 = 70;
-    /// Try again later.
-    pub const TEMPFAIL: u8 = 75;
-    /// The configuration has to be mended first.
-    pub const CONFIG: u8 = 78;
-}
 
 #[derive(Debug, Parser)]
 #[command(
@@ -121,25 +111,6 @@ enum Command {
     },
 }
 
-/// What to do when there is nothing that TLS could trust.
-const CA_CERTIFICATES: &str =
-    "TLS needs the machine's CA certificates: apt install ca-certificates";
-
-/// An error with an exit code and something to do about it.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct Stop {
-    code: u8,
-    message: String,
-    hint: Option<String>,
-}
-
-impl Stop {
-    fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: Some(hint.into()) }
-    }
-}
-
 /// The command line, as clap describes it; the man page is made from it.
 pub fn command() -> clap::Command {
     <Args as clap::CommandFactory>::command()
@@ -201,27 +172,7 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
 
 /// The configuration of a daemon that somebody looks at from outside of its unit.
 fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
-    Config::load(&doctor::sources(file)).map_err(anyhow::Error::new)
-}
-
-/// Colours are for terminals whose user has not declined them (no-color.org).
-fn is_colourful(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-}
-
-/// Prints to standard output; a closed pipe is no error of ours.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
-}
-
-fn of_store(e: &StoreError) -> u8 {
-    match e.kind() {
-        StoreErrorKind::InUse => exit::TEMPFAIL,
-        StoreErrorKind::Schema => exit::CONFIG,
-        _ => exit::UNAVAILABLE,
-    }
+    Config::load(&sources::sources(file)).map_err(anyhow::Error::new)
 }
 
 fn complain(e: &anyhow::Error) -> ExitCode {

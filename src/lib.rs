@@ -1,7 +1,7 @@
 //! Katana: a Telegram AI assistant that loses nothing and can be left alone.
 //!
 //! ```text
-//! Telegram ──poll──▶ intake ──commit──▶ inbox ──claim──▶ chats ──route──▶ command ─┐
+//! Telegram ──poll──▶ ingress ─commit──▶ inbox ──claim──▶ chats ──route──▶ command ─┐
 //!                      ▲ offset                            │              answer ──┤ replies
 //!                      └─ only after commit                └─ previews (ephemeral) │
 //! Telegram ◀──send── deliver ◀──claim── outbox ◀──one commit: update done + turns + replies

@@ -255,7 +255,10 @@ fn credentials(text: &str) -> BTreeSet<(&str, &str)> {
 /// Compares a file with what it should be, or writes it.
 fn expect(name: &str, wanted: &str) {
     if std::env::var_os("KATANA_TEST_WRITE").is_some() {
-        return std::fs::write(top().join(name), wanted).expect("the file can be written");
+        // At once, because other tests read it meanwhile.
+        let (new, file) = (top().join(format!("{name}.new")), top().join(name));
+        let written = std::fs::write(&new, wanted).and_then(|()| std::fs::rename(&new, file));
+        return written.expect("the file can be written");
     }
     let remedy = "KATANA_TEST_WRITE=1 cargo test --test package";
     assert!(read(name) == wanted, "{name} is out of date: {remedy}");

@@ -212,6 +212,42 @@ fn each_crate_stays_at_home() {
 }
 
 #[test]
+fn requests_are_typed_as_the_rules_name_them() {
+    let sources = ours();
+    let mut complaints = Vec::new();
+    for row in table("Typed requests") {
+        let path = format!("src/{}", row[0][0]);
+        let source = sources.iter().find(|s| s.path == path).expect("the file is there");
+        let named = |word: &str| words(&source.code, word).any(|b| !source.tests_at(b));
+        complaints.extend(
+            row[1]
+                .iter()
+                .filter(|word| !named(word))
+                .map(|word| format!("{path} does not use {word}; {RULES} says so")),
+        );
+        let used = source.code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let params = used.filter(|word| word.len() > "Params".len() && word.ends_with("Params"));
+        complaints.extend(
+            params
+                .filter(|word| !row[1].iter().any(|named| named == word))
+                .map(|word| format!("{path} uses {word}; name it in {RULES}")),
+        );
+    }
+    // Types of our own that can be written are how parameters would be typed by hand.
+    for source in sources.iter().filter(|s| s.path.starts_with("src/telegram/")) {
+        let by_hand = |line: &str| {
+            line.contains("json!") || line.contains("derive(") && line.contains("Serialize")
+        };
+        complaints.extend(
+            source.lines().filter(|(_, line)| by_hand(line)).map(|(n, _)| {
+                format!("{}: parameters are frankenstein's types", at(&source.path, n))
+            }),
+        );
+    }
+    none(complaints, "typed requests");
+}
+
+#[test]
 fn each_crate_is_used() {
     let manifest = read("Cargo.toml");
     let section = |name: &str| {

@@ -5,6 +5,7 @@
 
 mod builtin_docs;
 mod concurrency;
+mod error;
 mod stream;
 mod window;
 
@@ -18,14 +19,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::conversation::{ChatRequest, Exchange, Message, Passage, StopReason};
-use crate::model::failure::{Blame, Classify, chain};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::conversation::{
+    AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
+};
+use crate::model::failure::chain;
+use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::vitals::{Timing, Vitals};
-use crate::provider::{Provider, ProviderError};
-use crate::store::{NewExchange, Store, StoreError};
+use crate::provider::Provider;
+use crate::store::{NewTurn, Store, StoreError};
 
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
@@ -77,7 +80,7 @@ struct AnswerEngine {
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Where it was asked.
-    pub chat: ChatId,
+    pub conversation: ConversationId,
     /// Who asked.
     pub user: UserId,
     /// What.
@@ -92,7 +95,7 @@ pub enum Answered {
         /// For the chat.
         reply: Reply,
         /// For the history.
-        exchange: Option<NewExchange>,
+        turn: Option<NewTurn>,
     },
     /// No answer; the reply says so and a new try makes sense.
     Failed {
@@ -103,14 +106,6 @@ pub enum Answered {
     },
     /// Somebody sent `/cancel`.
     Cancelled,
-}
-
-/// Why there is no answer.
-enum AnswerError {
-    Provider(ProviderError),
-    FirstTokenLate,
-    Late,
-    Empty,
 }
 
 impl Answerer {
@@ -183,6 +178,7 @@ impl AnswerEngine {
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         let ask = self.ask(question).await?;
+        let mut known = self.known(&ask);
         let begun = Instant::now();
         let collected = self.collect(ask, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -190,35 +186,30 @@ impl AnswerEngine {
         self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed(trouble) => trouble.told(),
+            Collected::Failed(trouble) => {
+                Answered::Failed { reply: trouble.reply(), class: trouble.class() }
+            }
             Collected::Whole { text, finished, .. } => {
-                // The history keeps what was shown.
-                let mut text = self.settings.redactor.clean(text);
-                match finished.reason {
-                    StopReason::Length => {
-                        text.push_str("\n\n_(The answer reached its length limit and is cut.)_");
-                    }
-                    StopReason::Filtered => {
-                        text.push_str("\n\n_(The provider's filter stopped this answer.)_");
-                    }
-                    StopReason::End | StopReason::ToolCalls | StopReason::Other => {}
-                }
-                let said = Exchange { question: question.text.to_owned(), answer: text.clone() };
-                let exchange = NewExchange {
-                    chat: question.chat,
-                    user: question.user,
-                    said,
-                    provider: self.provider.name(),
-                    duration_ms,
-                    usage: finished.usage,
+                let text = self.settings.redactor.clean(text);
+                known.model = finished.model.unwrap_or(known.model);
+                (known.usage, known.stop_reason) = (finished.usage, finished.reason);
+                known.duration_ms = duration_ms;
+                // The history keeps the model's words as they were shown; why they end is kept beside
+                // them.
+                let turn = NewTurn {
+                    conversation: question.conversation,
+                    sender: question.user,
+                    messages: vec![Message::user(question.text), Message::assistant(text.as_str())],
+                    answer: known,
                 };
+                let text = text + note(finished.reason);
                 let body = if self.provider.is_markdown() {
                     ReplyBody::Markdown(text)
                 } else {
                     ReplyBody::Plain(text)
                 };
                 let reply = Reply { body, buttons: Vec::new(), reply_to: None };
-                Answered::Answer { reply, exchange: Some(exchange) }
+                Answered::Answer { reply, turn: Some(turn) }
             }
         })
     }
@@ -230,16 +221,27 @@ impl AnswerEngine {
             ..ChatRequest::default()
         };
         if self.provider.has_context() {
-            let kept = self.store.history(question.chat, self.settings.max_history_turns).await?;
-            let kept = kept
-                .into_iter()
-                .flat_map(|said| [Message::user(said.question), Message::assistant(said.answer)]);
-            ask.messages = window::fit(kept.collect(), self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.chat).await?.model;
+            let turns = self.settings.max_history_turns;
+            let kept = self.store.history(question.conversation, turns).await?;
+            ask.messages = window::fit(kept, self.settings.max_history_tokens);
+            ask.model = self.store.chat(question.conversation.chat).await?.model;
         }
         ask.messages.push(Message::user(question.text));
         ask.passages = self.retrieve(question.text).await;
         Ok(ask)
+    }
+
+    /// What is known of an answer before it is there.
+    fn known(&self, ask: &ChatRequest) -> AnswerMetadata {
+        let mut sources: Vec<String> = Vec::new();
+        for passage in &ask.passages {
+            if !sources.contains(&passage.source) {
+                sources.push(passage.source.clone());
+            }
+        }
+        let model = ask.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
+        let provider = self.provider.name().to_owned();
+        AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
     }
 
     async fn retrieve(&self, text: &str) -> Vec<Passage> {
@@ -306,7 +308,7 @@ impl AnswerEngine {
         let hash = Sha256::digest(question.text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
-            (question.chat.0, self.provider.name(), question.text.len());
+            (question.conversation.chat.0, self.provider.name(), question.text.len());
         match collected {
             Collected::Whole { text, finished, .. } => tracing::info!(
                 chat_id,
@@ -340,59 +342,19 @@ impl AnswerEngine {
     }
 }
 
+/// What a person reads below an answer that was cut.
+fn note(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
+        StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
+    }
+}
+
 fn too_long() -> Answered {
     let most = limits::QUESTION_BYTES / 1024;
     let words = format!(
         "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
     );
-    Answered::Answer { reply: Reply::plain(words), exchange: None }
-}
-
-impl AnswerError {
-    /// Whether it lies in the question, so that others are answered all the same.
-    fn is_askers(&self) -> bool {
-        matches!(self, Self::Provider(e) if e.blame() == Blame::User)
-    }
-
-    fn class(&self) -> &'static str {
-        match self {
-            Self::Provider(e) => e.class(),
-            Self::FirstTokenLate => "first_token_timeout",
-            Self::Late => "timeout",
-            Self::Empty => "empty",
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Provider(e) => chain(e),
-            Self::FirstTokenLate => "no first words in time".into(),
-            Self::Late => "the answer did not end in time".into(),
-            Self::Empty => "the answer is empty".into(),
-        }
-    }
-
-    /// What the chat is told: short, honest, without the provider's own words.
-    fn told(&self) -> Answered {
-        let words = match self {
-            Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
-            Self::Empty => "The model returned an empty answer.",
-            Self::Provider(e) => match (e.class(), e.blame()) {
-                ("rate_limit" | "overloaded", _) => {
-                    "The model is busy right now and refused the question."
-                }
-                ("timeout", _) => "The model took too long, so I stopped waiting.",
-                ("too_long", _) => {
-                    "The conversation has grown too long for the model. /new starts a fresh one."
-                }
-                ("auth" | "quota" | "not_found", _) | (_, Blame::Us) => {
-                    "I cannot use the model right now; whoever runs this bot has to look at it."
-                }
-                ("filtered" | "refused", _) => "The provider's filter refused this question.",
-                _ => "I could not reach the model, or its answer broke off.",
-            },
-        };
-        let reply = Reply::plain(format!("{words} Your question is kept; nothing was lost."));
-        Answered::Failed { reply, class: self.class() }
-    }
+    Answered::Answer { reply: Reply::plain(words), turn: None }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::AnswerError;
+use super::error::AnswerError;
 use crate::model::conversation::{Event, Finished, StopReason};
 use crate::observe::vitals::Vitals;
 use crate::provider::{Answering, ProviderError};

@@ -10,7 +10,7 @@ use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::pipeline::Shared;
-use crate::telegram::TelegramError;
+use crate::telegram::{MenuScope, TelegramError};
 
 /// Publishes the menus, and once more whenever the owners `changed`, until the process drains.
 pub(super) async fn menus(shared: Arc<Shared>, changed: Arc<Notify>) {
@@ -38,23 +38,24 @@ async fn publish(shared: &Shared, shown: &mut Vec<UserId>) {
         }
     };
     let client = &shared.client;
-    for (scope, of) in [("all_private_chats", Scope::Private), ("all_group_chats", Scope::Group)] {
+    for (scope, of) in [(MenuScope::Private, Scope::Private), (MenuScope::Groups, Scope::Group)] {
         let menu = commands::published(of);
-        retry_until_published(scope, || client.publish(scope, None, &menu)).await;
+        retry_until_published(scope, || client.publish(scope, &menu)).await;
     }
     let menu = commands::published(Scope::Owner);
     for owner in &owners {
-        let chat = ChatId(owner.0);
-        retry_until_published("chat", || client.publish("chat", Some(chat), &menu)).await;
+        let scope = MenuScope::Chat(ChatId(owner.0));
+        retry_until_published(scope, || client.publish(scope, &menu)).await;
     }
     for gone in shown.iter().filter(|user| !owners.contains(user)) {
-        retry_until_published("chat", || client.unpublish(ChatId(gone.0))).await;
+        let chat = ChatId(gone.0);
+        retry_until_published(MenuScope::Chat(chat), || client.unpublish(chat)).await;
     }
     *shown = owners;
 }
 
 /// Three times, unless it makes no sense.
-async fn retry_until_published<F>(scope: &'static str, call: impl Fn() -> F)
+async fn retry_until_published<F>(scope: MenuScope, call: impl Fn() -> F)
 where
     F: Future<Output = Result<(), TelegramError>>,
 {
@@ -62,7 +63,7 @@ where
         match call().await {
             Ok(()) => return,
             Err(e) if e.retry_policy() == RetryPolicy::Never || attempt == 3 => {
-                tracing::warn!(scope, error = %e, "cannot publish the command menu");
+                tracing::warn!(?scope, error = %e, "cannot publish the command menu");
                 return;
             }
             Err(_) => {

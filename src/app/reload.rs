@@ -11,6 +11,7 @@ use anyhow::Context;
 use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::claim::open_access;
 use super::settings;
 use crate::answer::Answerer;
 use crate::commands::About;
@@ -220,7 +221,7 @@ impl Reloader {
         else {
             return;
         };
-        if let Err(e) = super::open_access(&running.shared.store, &self.loaded()).await {
+        if let Err(e) = open_access(&running.shared.store, &self.loaded()).await {
             tracing::error!(error = chain(e.as_ref()), "cannot offer a claim code");
         }
     }

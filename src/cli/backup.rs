@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::style::columns;
-use super::{Stop, doctor, endpoint, exit, of_store, say};
+use super::sources::sources;
+use super::stop::{Stop, of_store};
+use super::style::{columns, say};
+use super::{endpoint, exit};
 use crate::config::{Config, Examined, Problems};
 use crate::logging::{self, Sink};
 use crate::model::ids::BotId;
@@ -37,7 +39,7 @@ struct Place {
 
 impl Place {
     fn find(file: Option<PathBuf>) -> anyhow::Result<Self> {
-        let sources = doctor::sources(file);
+        let sources = sources(file);
         let Examined { loaded, problems } = Config::examine(&sources);
         // A configuration file that cannot be read may name another state file.
         let file = sources.file().map(shown).unwrap_or_default();
@@ -184,7 +186,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
         .iter()
         .map(|b| {
             json!({
-                "bot_id": b.bot.0, "people": b.people, "exchanges": b.exchanges,
+                "bot_id": b.bot.0, "people": b.people, "exchanges": b.turns,
                 "waiting": b.waiting, "unsent": b.unsent,
                 "newest": b.newest_ms.and_then(time).map(|t| t.to_string()),
             })
@@ -216,6 +218,6 @@ fn of_bot(b: &BotContents) -> String {
     };
     format!(
         "people: {}, exchanges: {}, waiting: {}, unsent: {}; {newest}",
-        b.people, b.exchanges, b.waiting, b.unsent
+        b.people, b.turns, b.waiting, b.unsent
     )
 }

@@ -8,7 +8,9 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{doctor, exit, is_colourful, say};
+use super::exit;
+use super::sources::sources;
+use super::style::{is_colourful, say};
 use crate::config::{Config, Examined, Problem, Problems, print_warnings};
 use crate::knowledge::Knowledge;
 use crate::model::failure::chain;
@@ -18,7 +20,7 @@ const AS_USER: &str = "make it belong to the user that the bot runs as; if that 
 
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
-    let (problems, warnings) = everything(Config::examine(&doctor::sources(file)));
+    let (problems, warnings) = everything(Config::examine(&sources(file)));
     if json {
         let out = serde_json::json!({
             "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)

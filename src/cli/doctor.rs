@@ -3,13 +3,13 @@
 //! Invariants: nothing is changed and no secret is shown; every call over the network has a bound,
 //! and all together end within a minute. Marks: good, worth a look, must be mended.
 
+mod check;
 mod machine;
 mod outside;
 mod settings;
 mod state;
 
 pub(in crate::cli) use machine::{BOOTED, tool, within};
-pub(in crate::cli) use settings::sources;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,41 +17,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::json;
 
-use super::style::{Mark, Style};
-use super::{exit, say};
+use self::check::Check;
+use super::sources::sources;
+use super::style::{Mark, Style, say};
+use super::{endpoint, exit};
 use crate::config::{Config, Examined};
-
-/// What one look found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Check {
-    /// What was looked at.
-    name: &'static str,
-    mark: Mark,
-    text: String,
-    /// What to do, a line each.
-    advice: Vec<String>,
-    /// Whether the configuration has to be mended, rather than the world.
-    is_config: bool,
-}
-
-impl Check {
-    fn good(name: &'static str, text: impl Into<String>) -> Self {
-        Self { name, mark: Mark::Good, text: text.into(), advice: Vec::new(), is_config: false }
-    }
-
-    fn note(name: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        let advice = vec![advice.into()];
-        Self { mark: Mark::Note, advice, ..Self::good(name, text) }
-    }
-
-    fn bad(name: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { mark: Mark::Bad, ..Self::note(name, text, advice) }
-    }
-
-    fn config(self) -> Self {
-        Self { is_config: true, ..self }
-    }
-}
 
 /// Runs the command.
 pub(super) fn doctor(
@@ -59,7 +29,7 @@ pub(super) fn doctor(
     json: bool,
     ask_provider: bool,
 ) -> anyhow::Result<ExitCode> {
-    let sources = settings::sources(file);
+    let sources = sources(file);
     let examined = Config::examine(&sources);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -87,7 +57,7 @@ async fn everything(
     if store {
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
-    let unit = super::endpoint::unit(sources.file());
+    let unit = endpoint::unit(sources.file());
     let (telegram, provider, clock, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),

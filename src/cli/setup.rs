@@ -11,91 +11,36 @@ mod ask;
 mod chat;
 mod credential_store;
 mod creds;
+mod drop_in;
 mod edits;
 mod instance;
+mod plan;
 mod provider;
 mod service;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
-use hygiene::Redactor;
-use secrecy::SecretString;
 
 use self::answers::SetupArgs;
 use self::ask::Person;
+use self::chat::{client, username};
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
-use super::{Stop, endpoint, exit, say, style};
-use crate::config::{Config, Key, Problems, Secret, Sources, keys};
+use self::plan::{Plan, Target};
+use super::exit;
+use super::stop::Stop;
+use super::style::say;
+use crate::config::{Config, Problems, Secret};
 use crate::model::failure::chain;
 use crate::provider::services;
-use crate::telegram::{Client, Identity, Settings};
+use crate::telegram::Identity;
 
 pub(super) use self::answers::SetupArgs as Args;
 
-/// Longest time for one call to Telegram.
-const CALL: Duration = Duration::from_secs(20);
-
 /// How often a person may try again.
 const TRIES: usize = 3;
-
-/// Which bot of this machine is set up.
-struct Target {
-    /// `katana-bot`, or `katana-bot@NAME`.
-    unit: String,
-    /// The configuration file, if there may be one.
-    config: PathBuf,
-    /// What the daemon will be given, as far as it is known.
-    sources: Sources,
-}
-
-impl Target {
-    fn new(file: Option<PathBuf>, instance: Option<&str>) -> Self {
-        let (unit, config) = match instance {
-            Some(name) => (format!("katana-bot@{name}"), format!("/etc/katana-bot/{name}.toml")),
-            None => ("katana-bot".to_owned(), crate::config::DEFAULT_FILE.to_owned()),
-        };
-        let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
-        let mut sources = Sources::from_process(file);
-        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
-        if matches!(config.try_exists(), Ok(false)) {
-            sources.files.clear();
-        }
-        for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
-            let folder = format!("{top}/{unit}");
-            sources.env.entry(name.to_owned()).or_insert(folder);
-        }
-        Self { unit, config, sources }
-    }
-
-    fn name(&self, id: &'static str) -> Name {
-        Name { owner: self.unit.clone(), id, units: self.units() }
-    }
-
-    /// The unit, and the template it comes from: the drop-ins of both count.
-    fn units(&self) -> Vec<String> {
-        std::iter::once(self.unit.clone()).chain(endpoint::template(&self.unit)).collect()
-    }
-
-    /// The credentials of the bot itself.
-    fn own(&self) -> Vec<Name> {
-        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
-    }
-}
-
-/// Everything that is to be changed.
-#[derive(Default)]
-struct Plan {
-    /// Secrets to keep.
-    secrets: Vec<(Name, Secret)>,
-    /// Keys for the bot's configuration.
-    keys: Vec<(String, String)>,
-    /// A channel for the checker's.
-    channel: Option<String>,
-}
 
 /// Runs the command.
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
@@ -218,27 +163,6 @@ async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
             Err(Stop::new(exit::UNAVAILABLE, chain(&e), hint).into())
         }
     }
-}
-
-/// The bot's name, fit to be printed. Every bot has one.
-fn username(identity: &Identity) -> Result<String, Stop> {
-    let name = style::visible(identity.username.trim());
-    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
-    let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
-    Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
-}
-
-/// A client for the few calls that setup makes.
-fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
-    let settings = Settings {
-        api_url: api_url.to_owned(),
-        token: SecretString::from(token.expose()),
-        poll_timeout: CALL,
-        poll_deadline: CALL,
-        send_timeout: CALL,
-        redactor: Redactor::new([token.expose()]),
-    };
-    Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
 
 /// What was written.

@@ -4,17 +4,21 @@
 //! Invariant: the heartbeat decides whether it runs; what the endpoint says is newer and says more,
 //! but counts only if it comes from the process that the heartbeat names.
 
+mod findings;
 mod words;
+
+pub(super) use self::findings::in_words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use heartbeat::{Heartbeat, Judgement, Now, Reason, State, Verdict};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::style::{Mark, Style};
-use super::{endpoint, say};
+use self::findings::{Findings, Overall};
+use super::endpoint;
+use super::style::{Mark, Style, say};
 use crate::config::{Config, Loaded};
 
 /// Past this age a heartbeat of a process that is gone is no heartbeat of a process that is being
@@ -26,54 +30,6 @@ const NOBODY: &str = "nothing listens there";
 
 /// Exit status when people are not served, or nobody can tell.
 const BAD: u8 = 1;
-
-/// Everything that was found out.
-struct Findings {
-    path: PathBuf,
-    judgement: Judgement,
-    /// Where the endpoint should be, if it is not off.
-    endpoint: Option<String>,
-    /// `/bot/status`, or why there is none.
-    answer: Result<Value, String>,
-    overall: Overall,
-}
-
-/// How it is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Overall {
-    Starting,
-    Ok,
-    Degraded,
-    Failing,
-    /// Stopped on purpose.
-    Stopped,
-    /// It ended without saying so, or never ran.
-    NotRunning,
-    /// It may hang.
-    Stale,
-}
-
-impl Overall {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Ok => "ok",
-            Self::Degraded => "degraded",
-            Self::Failing => "failing",
-            Self::Stopped => "stopped",
-            Self::NotRunning => "not running",
-            Self::Stale => "stale",
-        }
-    }
-
-    fn mark(self) -> Mark {
-        match self {
-            Self::Ok => Mark::Good,
-            Self::Starting | Self::Degraded => Mark::Note,
-            _ => Mark::Bad,
-        }
-    }
-}
 
 /// Runs the command.
 pub(super) fn status(config: Option<PathBuf>, file: Option<PathBuf>, json: bool) -> ExitCode {
@@ -100,15 +56,6 @@ pub(super) fn judged(path: &Path) -> Judgement {
     let threshold = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
     let read = heartbeat::read(path);
     heartbeat::judge(read.as_deref(), &Now::read(), threshold)
-}
-
-/// A judgement in words, with the file that it is about.
-pub(super) fn in_words(path: &Path, judgement: &Judgement) -> String {
-    let path = path.display();
-    match judgement.text.strip_prefix("the heartbeat file ") {
-        Some(rest) => format!("{path} {rest}"),
-        None => format!("{path}: {}", judgement.text),
-    }
 }
 
 fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
@@ -184,13 +131,6 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
     }
 }
 
-impl Overall {
-    /// What a process that has just begun is, unless it is worse.
-    fn max_starting(self) -> Self {
-        if self == Self::Ok { Self::Starting } else { self }
-    }
-}
-
 /// Whether the process that wrote the beat exists no more: it is not among the processes, and its
 /// endpoint is `refused`, or its beat is old. Only said when process 1 can be seen,
 /// because a mount option can hide the processes of others (proc(5), `hidepid`).
@@ -198,40 +138,4 @@ fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
     let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
     let old = refused || judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
     old && beat.verdict != Verdict::Stopped && exists(1) && !exists(beat.pid)
-}
-
-impl Findings {
-    fn json(&self) -> Value {
-        let beat = self.judgement.heartbeat.as_ref().map(|beat| {
-            json!({
-                "time": heartbeat::rfc3339::format(beat.time_ms),
-                "pid": beat.pid,
-                "version": beat.version,
-                "environment": beat.environment,
-                "verdict": beat.verdict.word(),
-                "sequence": beat.sequence,
-                "findings": beat.findings.iter().map(|f| json!({
-                    "name": f.name, "severity": f.severity.word(), "text": f.text,
-                })).collect::<Vec<_>>(),
-                "ages_ms": beat.ages.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            })
-        });
-        json!({
-            "state": self.overall.word(),
-            "good": self.overall.mark() != Mark::Bad,
-            "heartbeat": {
-                "file": self.path,
-                "state": self.judgement.state.word(),
-                "reason": self.judgement.reason.word(),
-                "text": self.judgement.text,
-                "age_ms": self.judgement.age_ms,
-                "beat": beat,
-            },
-            "endpoint": {
-                "address": self.endpoint,
-                "error": self.answer.as_ref().err(),
-                "status": self.answer.as_ref().ok(),
-            },
-        })
-    }
 }

@@ -1,11 +1,9 @@
-//! How results look: marks, colours, columns.
+//! How results look: marks, colours, columns; and how they are printed.
 //!
 //! Colours only on a terminal whose user has not declined them; signs beyond ASCII only where the
 //! locale is UTF-8 (locale(7)).
 
-use std::io::IsTerminal;
-
-use super::is_colourful;
+use std::io::{IsTerminal, Write};
 
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +70,18 @@ impl Style {
     fn tinted(self, tint: &str, text: &str) -> String {
         if self.colour { format!("{tint}{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Colours are for terminals whose user has not declined them (no-color.org).
+pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Prints to standard output; a closed pipe is no error of ours.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
 }
 
 fn is_utf8(locale: &str) -> bool {

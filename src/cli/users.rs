@@ -6,7 +6,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use hygiene::line::one_line;
 
-use super::{Stop, exit, say};
+use super::exit;
+use super::stop::Stop;
+use super::style::say;
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;

@@ -1,16 +1,12 @@
 //! Finds the command and checks that this person may use it here.
 
-use super::table::{Command, find, table};
-use super::{CommandContext, CommandRequest, Outcome, wording};
+use super::command::{Command, find, nearest};
+use super::context::{CommandContext, CommandRequest, Outcome};
+use super::table::table;
+use super::wording;
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
-
-/// How alike two words must be for "did you mean" (Jaro-Winkler, 1 is equal).
-const ALIKE: f64 = 0.8;
-
-/// What a word with one slip counts as, on that scale.
-const ONE_SLIP: f64 = 0.9;
 
 impl CommandContext {
     /// Runs a command. Says nothing in groups where the bot is not allowed, nor about commands
@@ -19,7 +15,7 @@ impl CommandContext {
     /// # Errors
     /// When the store cannot be read.
     pub async fn run(&self, asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
-        let command = find(asked.word);
+        let command = find(table(), asked.word);
         let outcome = self.decide(asked, command).await?;
         let name = command.map_or("unknown", |c| c.name);
         let lets = command.is_none_or(|c| c.who.lets(asked.role) || asked.place == Place::Group);
@@ -83,53 +79,9 @@ impl CommandContext {
             return Ok(Outcome::default());
         }
         let word = wording::escape(&wording::tame(asked.word, 32));
-        Ok(asked.say(match nearest(asked.word, role, asked.place) {
+        Ok(asked.say(match nearest(table(), asked.word, role, asked.place) {
             Some(name) => format!("I do not know /{word}. Did you mean /{name}?"),
             None => format!("I do not know /{word}. /help shows what I understand."),
         }))
-    }
-}
-
-/// The command that the word most resembles, of those the person may use there.
-pub(super) fn nearest(word: &str, role: Role, place: Place) -> Option<&'static str> {
-    let word = word.to_ascii_lowercase();
-    let alike = |name: &str| {
-        // One slip is forgiven even in a short word, where it changes the likeness much.
-        let one_slip = word.len() > 2 && strsim::osa_distance(&word, name) <= 1;
-        strsim::jaro_winkler(&word, name).max(if one_slip { ONE_SLIP } else { 0.0 })
-    };
-    table()
-        .iter()
-        .filter(|c| c.who.lets(role) && c.places.include(place))
-        .map(|c| (c.name, alike(c.name)))
-        .filter(|(_, alike)| *alike >= ALIKE)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(name, _)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slips_of_the_finger_are_recognised() {
-        let near = |word| nearest(word, Role::Owner, Place::Private);
-        for (typed, meant) in [
-            ("hlep", "help"),
-            ("helpp", "help"),
-            ("STAT", "stats"),
-            ("modle", "model"),
-            ("cancle", "cancel"),
-            ("aprove", "approve"),
-            ("forgot", "forget"),
-            ("who", "whoami"),
-        ] {
-            assert_eq!(near(typed), Some(meant), "{typed}");
-        }
-        for other in ["weather", "x", "settings", "balance"] {
-            assert_eq!(near(other), None, "{other}");
-        }
-        assert_eq!(nearest("usres", Role::Member, Place::Private), None);
-        assert_eq!(nearest("usres", Role::Owner, Place::Group), None);
     }
 }

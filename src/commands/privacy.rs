@@ -29,7 +29,7 @@ pub(super) async fn whoami(
         let age = context.clock.now_ms().saturating_sub(known.since_ms);
         let _ = writeln!(text, "- In this role for {}", wording::span(age));
     }
-    let kept = context.store.exchanges_of(asked.from.id).await?;
+    let kept = context.store.turns_of(asked.from.id).await?;
     let _ = match kept {
         0 => write!(text, "\nI have stored none of our conversation."),
         n => write!(
@@ -46,7 +46,7 @@ pub(super) async fn forget(
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let id = asked.from.id;
-    let kept = context.store.exchanges_of(id).await?;
+    let kept = context.store.turns_of(id).await?;
     // Somebody who was removed may still delete what they said; a stranger who never said
     // anything is a stranger.
     if asked.place == Place::Private && asked.role == Role::Stranger && kept == 0 {

@@ -81,7 +81,7 @@ pub(super) async fn stats(
     let _ = write!(
         text,
         "\n\n**Stored**\n\n- {} in {}\n- Tokens in prompts: {}, in answers: {}",
-        wording::count(totals.exchanges, "question"),
+        wording::count(totals.turns, "question"),
         wording::count(totals.chats, "chat"),
         wording::number(totals.input_tokens),
         wording::number(totals.output_tokens)

@@ -1,58 +1,7 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
-use futures_util::future::BoxFuture;
-
-use super::{
-    CommandContext, CommandRequest, Outcome, model, pause, people, privacy, report, requests, talk,
-};
-use crate::model::access::Role;
-use crate::model::message::Place;
-use crate::store::StoreError;
-
-/// What a command does. It reads the store, hence the future.
-pub type Run = for<'a> fn(
-    &'a CommandContext,
-    &'a CommandRequest<'a>,
-) -> BoxFuture<'a, Result<Outcome, StoreError>>;
-
-/// One command.
-#[derive(Debug)]
-pub struct Command {
-    /// The word after the slash.
-    pub name: &'static str,
-    /// What it does, in one line.
-    pub help: &'static str,
-    /// How it is written.
-    pub usage: &'static str,
-    /// More about it, for `/help name`.
-    pub details: &'static str,
-    /// Who may use it.
-    pub who: Who,
-    /// Where it works.
-    pub places: Places,
-    /// What it does.
-    pub run: Run,
-}
-
-/// Who may use a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Also strangers.
-    Anyone,
-    /// Who may chat.
-    Member,
-    /// Owners.
-    Owner,
-}
-
-/// Where a command works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Places {
-    /// Everywhere.
-    Both,
-    /// In private chats only, because it shows or takes what a group should not read.
-    Private,
-}
+use super::command::{Command, Places, Who};
+use super::{model, pause, people, privacy, report, requests, talk};
 
 /// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,32 +14,9 @@ pub enum Scope {
     Owner,
 }
 
-impl Who {
-    /// Whether somebody with this role may.
-    pub fn lets(self, role: Role) -> bool {
-        match self {
-            Self::Anyone => true,
-            Self::Member => role >= Role::Member,
-            Self::Owner => role >= Role::Owner,
-        }
-    }
-}
-
-impl Places {
-    /// Whether it works there.
-    pub fn include(self, place: Place) -> bool {
-        self == Self::Both || place == Place::Private
-    }
-}
-
 /// All commands, in the order in which they are shown.
 pub fn table() -> &'static [Command] {
     TABLE
-}
-
-/// The command called `word`, in any case.
-pub(super) fn find(word: &str) -> Option<&'static Command> {
-    TABLE.iter().find(|c| c.name.eq_ignore_ascii_case(word))
 }
 
 /// Names and help lines for Telegram's command menu (Bot API `setMyCommands`).
@@ -122,7 +48,7 @@ const TABLE: &[Command] = &[
                   about that one.",
         who: Who::Member,
         places: Places::Both,
-        run: |context, asked| Box::pin(talk::help(context, asked)),
+        run: |_, asked| Box::pin(talk::help(TABLE, asked)),
     },
     Command {
         name: "new",

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::dispatch::nearest;
-use super::table::{Command, Who, find, table};
-use super::{CommandContext, CommandRequest, Outcome, wording};
+use super::command::{Command, Who, find, nearest};
+use super::context::{CommandContext, CommandRequest, Outcome};
+use super::wording;
 use crate::model::access::Role;
+use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -45,19 +46,19 @@ pub(super) async fn start(
 }
 
 pub(super) async fn help(
-    _: &CommandContext,
+    commands: &'static [Command],
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let wanted = asked.args.trim_start_matches('/');
     if wanted.is_empty() {
-        return Ok(asked.say(overview(asked)));
+        return Ok(asked.say(overview(commands, asked)));
     }
     let mine = |c: &&Command| c.who.lets(asked.role.max(Role::Member));
-    Ok(asked.say(match find(wanted).filter(mine) {
+    Ok(asked.say(match find(commands, wanted).filter(mine) {
         Some(c) => format!("**{}**\n\n`{}`\n\n{}", c.help, c.usage, c.details),
         None => {
             let word = wording::escape(&wording::tame(wanted, 32));
-            match nearest(wanted, asked.role.max(Role::Member), asked.place) {
+            match nearest(commands, wanted, asked.role.max(Role::Member), asked.place) {
                 Some(name) => format!("There is no command /{word}. Did you mean /{name}?"),
                 None => format!("There is no command /{word}. /help shows those there are."),
             }
@@ -65,18 +66,18 @@ pub(super) async fn help(
     }))
 }
 
-fn overview(asked: &CommandRequest<'_>) -> String {
+fn overview(commands: &[Command], asked: &CommandRequest<'_>) -> String {
     let mut text = match asked.place {
         Place::Private => "Ask me anything in plain words. Besides, I understand:\n".to_owned(),
         Place::Group => "Mention me or reply to me to ask something. I understand:\n".to_owned(),
     };
     let here = |c: &&Command| c.places.include(asked.place) && c.name != "claim";
-    for c in table().iter().filter(here).filter(|c| c.who != Who::Owner) {
+    for c in commands.iter().filter(here).filter(|c| c.who != Who::Owner) {
         let _ = write!(text, "\n- /{} – {}", c.name, c.help);
     }
     if asked.role == Role::Owner {
         text.push_str("\n\n**For you as my owner**\n");
-        for c in table().iter().filter(here).filter(|c| c.who == Who::Owner) {
+        for c in commands.iter().filter(here).filter(|c| c.who == Who::Owner) {
             let _ = write!(text, "\n- /{} – {}", c.name, c.help);
         }
     }
@@ -89,7 +90,8 @@ pub(super) async fn new(
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
-    Ok(asked.say(text).with(Effect::StartAfresh(asked.chat)))
+    let conversation = ConversationId { chat: asked.chat, topic: asked.topic };
+    Ok(asked.say(text).with(Effect::StartAfresh(conversation)))
 }
 
 pub(super) async fn cancel(

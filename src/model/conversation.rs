@@ -267,15 +267,6 @@ pub struct AnswerMetadata {
     pub sources: Vec<String>,
 }
 
-/// One question with its answer, as kept in the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchange {
-    /// The person's text.
-    pub question: String,
-    /// The bot's text (Markdown, as the provider wrote it).
-    pub answer: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Changes that thinking asks for; they are stored in the commit that finishes its update.
 
+use super::conversation::ConversationId;
 use super::ids::{ChatId, InboxSeq, UserId};
 use super::message::Person;
 
@@ -35,8 +36,8 @@ pub enum Effect {
         /// The model's name.
         model: Option<String>,
     },
-    /// What was said before in this chat is no longer part of the conversation.
-    StartAfresh(ChatId),
+    /// What was said before is no longer part of this conversation.
+    StartAfresh(ConversationId),
     /// Everything this person said, and what was answered, is deleted.
     Forget(UserId),
     /// A kept question was answered after all; another try makes no sense.

@@ -36,11 +36,16 @@ pub const CHAT_QUEUE: usize = 32;
 /// Inbox rows read at once.
 pub const CLAIM_BATCH: usize = 500;
 
-/// Message ids that the reconciler probes for one part before it gives up.
-pub const PROBES: usize = 256;
+/// Message ids that the reconciler asks about for one part before it gives up: those of all messages
+/// that a crash can leave in doubt ([`SENDS_AT_ONCE`]), and as many again.
+pub const PROBES: usize = 2 * SENDS_AT_ONCE;
 
-/// Recent message ids remembered per counter, to leave them out when probing.
-pub const KNOWN_IDS: usize = 8192;
+/// Recent message ids read at the start from the inbox and from the outbox, so that the reconciler
+/// need not ask about them.
+pub const REMEMBERED_IDS: usize = 2048;
+
+/// Gaps between known message ids remembered per counter.
+pub const ID_GAPS: usize = 1024;
 
 /// How long after an attempt a part in doubt is looked at: by then a request that was still on
 /// its way has either taken effect or never will.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
 
 /// One update, as accepted.
@@ -110,6 +111,13 @@ pub struct Press {
     pub message_id: MessageId,
     /// The button's data.
     pub data: String,
+}
+
+impl Incoming {
+    /// The conversation that it belongs to.
+    pub fn conversation(&self) -> ConversationId {
+        ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }
+    }
 }
 
 impl Update {

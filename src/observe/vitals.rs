@@ -60,6 +60,8 @@ pub struct Vitals {
     pub reconciled_lost: Count,
     /// Parts sent again although they may have arrived.
     pub possible_duplicates: Count,
+    /// Edits by which the reconciler asked whether a message stands somewhere.
+    pub probes: Count,
     /// The owner paused answering.
     pub paused: AtomicBool,
     /// The last batch of updates could not be stored.
@@ -178,6 +180,7 @@ impl Vitals {
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),
+            probes: Count::default(),
             paused: AtomicBool::new(false),
             accept_failing: AtomicBool::new(false),
             updates_stuck: AtomicBool::new(false),

@@ -4,6 +4,7 @@
 //! surely happened before that, and explicit refusals, are tried again without asking the
 //! reconciler; whatever happens here concerns one chat.
 
+mod in_doubt;
 mod refused;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +15,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::parts::outgoing;
-use super::reconcile::{Outcome, reconcile};
 use super::send_queue::{Next, NextAction, SendQueue};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Timing;
-use crate::store::{DeliveryOutcome, DeliveryReason, DeliveryRecord, OpenPart, PartState};
+use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
 
@@ -116,8 +115,7 @@ impl Delivery {
                     self.0.shared.tasks.spawn("send", sends);
                 } else {
                     self.0.shared.message_ids().end(chat);
-                    self.send_queue().done(chat, NextAction::Continue, Instant::now());
-                    wake = true;
+                    self.done(chat, NextAction::Continue);
                 }
             }
             Some(Slot { chat, place: Place::Queued(epoch) }) => {
@@ -144,7 +142,8 @@ impl Delivery {
     }
 
     fn done(&self, chat: ChatId, after: NextAction) {
-        self.send_queue().done(chat, after, Instant::now());
+        let now = Instant::now();
+        self.send_queue().done(chat, after, &mut self.0.shared.message_ids(), now);
         self.0.wake.notify_one();
     }
 
@@ -173,11 +172,12 @@ impl Delivery {
     /// *sending* now, too.
     async fn attempt(
         &self,
-        part: Box<OpenPart>,
+        mut part: Box<OpenPart>,
         id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
         let shared = &self.0.shared;
-        let chat = part.chat;
+        let (chat, begun) = (part.chat, Instant::now());
+        part.state = PartState::Sending { id_before, at_ms: shared.clock.now_ms() };
         let sent = tokio::select! {
             sent = shared.client.send(outgoing(&part)) => sent,
             // The part stays *sending*; the next start asks the reconciler.
@@ -186,7 +186,7 @@ impl Delivery {
         match &sent {
             Ok(id) => {
                 shared.vitals.worked(&shared.vitals.sending);
-                shared.message_ids().sent(chat, *id);
+                shared.message_ids().sent(chat, *id, begun);
             }
             Err(e) => shared.vitals.failed(&shared.vitals.sending, e.class()),
         }
@@ -208,7 +208,7 @@ impl Delivery {
                     error = %e,
                     "a message may or may not have arrived; looking before it is sent again"
                 );
-                Some(NextAction::InDoubt(part, id_before))
+                Some(NextAction::InDoubt(part))
             }
             Err(e) => self.refused(part, &e).await,
         };
@@ -264,51 +264,6 @@ impl Delivery {
         let store = || shared.store.record_delivery(vec![row.clone()], effects.clone());
         shared.retry_until_stored("settle a part", store).await
     }
-
-    async fn reconcile_part(&self, part: Box<OpenPart>, id_before: MessageId, since: Instant) {
-        let shared = &self.0.shared;
-        let chat = part.chat;
-        let fate = tokio::select! {
-            fate = reconcile(shared, &part, id_before, since) => fate,
-            () = shared.tasks.halt().cancelled() => return,
-        };
-        tracing::info!(
-            chat_id = chat.0,
-            part = part.id.0,
-            fate = fate.word(),
-            "message looked for"
-        );
-        let after = match fate {
-            Outcome::Arrived(id) => {
-                shared.message_ids().heard(chat, id);
-                shared.vitals.reconciled_arrived.add_one();
-                self.arrived(&part, id).await
-            }
-            Outcome::Lost | Outcome::Unclear | Outcome::AskAgain if self.is_expired(&part) => {
-                let e = TelegramError::Unknown("no usable answer for too long".into());
-                self.dropped(&part, &e, DeliveryReason::Expired).await
-            }
-            Outcome::Lost => {
-                shared.vitals.reconciled_lost.add_one();
-                Some(resend(part))
-            }
-            Outcome::Unclear => {
-                shared.vitals.possible_duplicates.add_one();
-                shared.vitals.happened(Kind::PossibleDuplicate);
-                tracing::warn!(
-                    finding = "possible_duplicate",
-                    chat_id = chat.0,
-                    "cannot find out whether a message arrived; sending it again"
-                );
-                Some(resend(part))
-            }
-            Outcome::AskAgain => Some(NextAction::StillInDoubt(part, id_before)),
-            Outcome::Refused(e) => self.refused(part, &e).await,
-        };
-        if let Some(after) = after {
-            self.done(chat, after);
-        }
-    }
 }
 
 impl Deliver {
@@ -350,10 +305,9 @@ impl Deliver {
         if !in_doubt.is_empty() {
             tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
         }
+        let (now, now_ms) = (Instant::now(), self.0.0.shared.clock.now_ms());
         let mut send_queue = self.0.send_queue();
-        for part in in_doubt {
-            send_queue.left_behind(part, Instant::now());
-        }
+        send_queue.left_behind(in_doubt, &mut self.0.0.shared.message_ids(), now, now_ms);
         for chat in chats {
             send_queue.fill(chat);
         }
@@ -370,10 +324,17 @@ impl Deliver {
                 Next::Send(part, id_before) => shared.tasks.spawn("send", async move {
                     this.send_on(part, id_before, false).await;
                 }),
-                Next::Reconcile(part, id_before, since) => {
-                    shared.tasks.spawn("reconcile", async move {
-                        this.reconcile_part(part, id_before, since).await;
-                    })
+                Next::Ask(part, ids) => {
+                    shared.tasks.spawn("reconcile", async move { this.look_for(part, ids).await });
+                }
+                Next::Conclude(part, verdict) => shared.tasks.spawn("reconcile", async move {
+                    let chat = part.chat;
+                    if let Some(after) = this.conclude(part, verdict).await {
+                        this.done(chat, after);
+                    }
+                }),
+                Next::CatchUp => {
+                    shared.tasks.spawn("catch-up", async move { this.catch_up().await });
                 }
                 Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS).await {
                     Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
@@ -389,10 +350,4 @@ impl Deliver {
             }
         }
     }
-}
-
-/// To be sent once more, after one more try that came to nothing.
-fn resend(mut part: Box<OpenPart>) -> NextAction {
-    part.attempts += 1;
-    NextAction::Resend(part)
 }

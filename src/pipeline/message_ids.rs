@@ -1,58 +1,75 @@
-//! Which message ids are taken, as far as the bot knows: what the reconciler stands on.
+//! Which message ids may belong to a part in doubt, as far as the bot knows: what the reconciler
+//! stands on.
 //!
 //! Telegram allots ids in order, per [`Counter`]. A part that was sent has an id above everything
-//! known before its attempt; ids known to be somebody else's need not be probed.
+//! known before its attempt. Ids that are known to be another message's need not be asked about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::search::{Search, Step, View};
 use crate::model::ids::{ChatId, Counter, MessageId};
 use crate::model::limits;
 
-/// Ids beyond the last known one that are probed: messages that people wrote and the bot has not
-/// heard of yet can lie between.
-const MARGIN: i64 = 16;
-
 /// Counters remembered at most; groups that were quiet longest go first.
 const COUNTERS: usize = 10_000;
+
+/// Between two questions whether everything that people wrote has arrived.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known of all counters.
 #[derive(Debug, Default)]
 pub(super) struct MessageIdTracker {
     counters: HashMap<Counter, Known>,
-    /// When Telegram last had no more updates than it gave: everything before is heard of.
+    /// Counters with parts in doubt.
+    searching: BTreeSet<Counter>,
+    /// When Telegram last had no more updates than it gave: everything before has been received.
     caught_up: Option<Instant>,
+    /// When to ask again whether that is so.
+    catch_up_after: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Recent ids that are surely not a part in doubt.
-    taken: BTreeSet<i64>,
-    /// The highest id known.
-    highest: i64,
-    /// The first id this process was given for a message of its own.
-    first_own: Option<i64>,
+    ids: Ids,
+    /// This process was given an id of this counter, so it knows where the counter stands.
+    is_fresh: bool,
     /// Sends on their way.
     in_flight: usize,
+    search: Search,
 }
 
-/// Ids to probe for one part.
+/// The ids of one counter: all up to the highest known one are taken, except for the gaps.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// First to last id of each gap, keyed by the first.
+    gaps: BTreeMap<i64, i64>,
+    /// The highest id known.
+    pub(super) highest: i64,
+    /// Gaps below this id are not remembered.
+    pub(super) complete_from: i64,
+}
+
+/// What the reconciler does next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Candidates {
-    /// The ids, likeliest first.
-    pub ids: Vec<MessageId>,
-    /// Whether they are all that the part can have.
-    pub complete: bool,
-    /// Whether more will be known when polls work again.
-    pub worth_waiting: bool,
+pub(super) enum Reconcile {
+    /// One step for the part in doubt of this chat.
+    Step(ChatId, Step),
+    /// Find out whether everything that people wrote has been received.
+    CatchUp,
+    /// Nothing before that time, or before something happens.
+    Wait(Option<Instant>),
 }
 
 impl MessageIdTracker {
     fn known(&mut self, chat: ChatId) -> &mut Known {
         let counter = chat.counter();
         if self.counters.len() >= COUNTERS && !self.counters.contains_key(&counter) {
-            self.counters.retain(|c, k| *c == Counter::Account || k.in_flight > 0);
+            self.counters
+                .retain(|c, k| *c == Counter::Account || k.in_flight > 0 || !k.search.is_empty());
         }
         self.counters.entry(counter).or_default()
     }
@@ -62,42 +79,29 @@ impl MessageIdTracker {
         self.caught_up = Some(now);
     }
 
-    /// Whether everything that people wrote until `since` is known.
-    pub(super) fn is_caught_up(&self, since: Instant) -> bool {
-        self.caught_up.is_some_and(|at| at > since)
-    }
-
-    /// A message with this id exists: somebody wrote it, or it was settled before.
+    /// A message with this id exists: someone wrote it, or it was settled before.
     pub(super) fn heard(&mut self, chat: ChatId, id: MessageId) {
+        self.known(chat).ids.take(id.0);
+    }
+
+    /// This process sent a message, in an attempt begun at `begun`, and was given this id.
+    pub(super) fn sent(&mut self, chat: ChatId, id: MessageId, begun: Instant) {
         let known = self.known(chat);
-        known.highest = known.highest.max(id.0);
-        known.taken.insert(id.0);
-        if known.taken.len() > limits::KNOWN_IDS {
-            known.taken.pop_first();
-        }
+        known.ids.take(id.0);
+        known.is_fresh = true;
+        known.search.bound(id, begun);
     }
 
-    /// This process sent a message and was given this id.
-    pub(super) fn sent(&mut self, chat: ChatId, id: MessageId) {
-        self.heard(chat, id);
-        let known = self.known(chat);
-        known.first_own = Some(known.first_own.map_or(id.0, |first| first.min(id.0)));
-    }
-
-    /// Whether this process knows where the counter stands.
-    pub(super) fn is_fresh(&mut self, chat: ChatId) -> bool {
-        self.known(chat).first_own.is_some()
-    }
-
-    /// Begins an attempt, unless the counter's stand is unknown and another attempt is already
-    /// finding it out: a crash then leaves one part with a doubtful floor, not many.
+    /// Begins an attempt; answers the highest id known before it. `None`: where the counter stands
+    /// is unknown and another attempt is already finding out. A crash then leaves one part with a
+    /// lower bound that may be far off, not many.
     pub(super) fn begin(&mut self, chat: ChatId) -> Option<MessageId> {
         let known = self.known(chat);
-        if known.first_own.is_none() && known.in_flight > 0 {
+        if !known.is_fresh && known.in_flight > 0 {
             return None;
         }
         known.in_flight += 1;
-        Some(MessageId(known.highest))
+        Some(MessageId(known.ids.highest))
     }
 
     /// Ends an attempt.
@@ -106,41 +110,147 @@ impl MessageIdTracker {
         known.in_flight = known.in_flight.saturating_sub(1);
     }
 
-    /// Ids that a part can have whose attempt began at `id_before`: upwards from there, and downwards
-    /// from the first id that this process was given, which lies above it after a restart.
-    /// `since`: when the attempt was over; the ids are all that are possible only if everything
-    /// that people wrote until then is known.
-    pub(super) fn candidates(
+    /// The attempt to send a part was cut off at `since`, or by a crash before it. By `settled_at`
+    /// it has taken effect or never will. Parts are to be given in the order of their attempts.
+    pub(super) fn in_doubt(
         &mut self,
         chat: ChatId,
         id_before: MessageId,
         since: Instant,
-    ) -> Candidates {
-        // In a private chat every message is heard of; in a group others may write unheard (privacy
-        // mode, other bots), so that only an own later message could bound the search.
-        let caught_up = self.is_caught_up(since);
-        let private = chat.counter() == Counter::Account;
+        settled_at: Instant,
+    ) {
         let known = self.known(chat);
-        let top = known.highest.max(id_before.0) + MARGIN;
-        let mut up = (id_before.0 + 1..=top).filter(|id| !known.taken.contains(id));
-        let below = known.first_own.unwrap_or(id_before.0 + 1);
-        let mut down = (id_before.0 + 1..below).rev().filter(|id| !known.taken.contains(id));
-        let mut seen = BTreeSet::new();
-        let mut ids = Vec::new();
-        let mut complete = false;
-        while ids.len() < limits::PROBES {
-            let (rising, falling) = (up.next(), down.next());
-            for id in [rising, falling].into_iter().flatten() {
-                if seen.insert(id) {
-                    ids.push(MessageId(id));
-                }
+        known.ids.remember_from(id_before.0);
+        known.search.add(chat, id_before.0, since, settled_at);
+        self.searching.insert(chat.counter());
+    }
+
+    /// The part in doubt was at none of these ids.
+    pub(super) fn not_at(&mut self, chat: ChatId, ids: &[MessageId]) {
+        self.known(chat).search.not_at(chat, ids);
+    }
+
+    /// The part in doubt has this id.
+    pub(super) fn found(&mut self, chat: ChatId, id: MessageId) {
+        let known = self.known(chat);
+        known.ids.take(id.0);
+        known.search.found(chat, id);
+    }
+
+    /// Ids asked about for the part in doubt of a chat.
+    pub(super) fn probes(&mut self, chat: ChatId) -> usize {
+        self.known(chat).search.probes(chat)
+    }
+
+    /// The last step for the part in doubt has been done; the next may follow.
+    pub(super) fn go_on(&mut self, chat: ChatId) {
+        self.known(chat).search.go_on(chat);
+    }
+
+    /// The last step failed; the next may follow after a pause that grows, from `first` up.
+    pub(super) fn put_off(&mut self, chat: ChatId, now: Instant, first: Duration) {
+        self.known(chat).search.put_off(chat, now, first);
+    }
+
+    /// No part of this chat is in doubt any more.
+    pub(super) fn resolved(&mut self, chat: ChatId) {
+        if self.searching.is_empty() {
+            return;
+        }
+        let known = self.known(chat);
+        known.search.remove(chat);
+        if known.search.is_empty() {
+            self.searching.remove(&chat.counter());
+        }
+    }
+
+    /// What the reconciler does next.
+    pub(super) fn reconcile(&mut self, now: Instant) -> Reconcile {
+        let mut wake: Option<Instant> = None;
+        let mut behind = false;
+        for counter in &self.searching {
+            let Some(known) = self.counters.get(counter) else { continue };
+            let view = View {
+                ids: &known.ids,
+                is_private: *counter == Counter::Account,
+                stand_will_show: known.in_flight > 0,
+                caught_up: self.caught_up,
+                now,
+            };
+            let plan = known.search.plan(&view);
+            if let Some((chat, step)) = plan.step {
+                return Reconcile::Step(chat, step);
             }
-            if rising.is_none() {
-                complete = private && caught_up;
-                break;
+            behind |= plan.is_behind;
+            wake = wake.into_iter().chain(plan.wake).min();
+        }
+        if !behind {
+            return Reconcile::Wait(wake);
+        }
+        match self.catch_up_after {
+            Some(at) if at > now => Reconcile::Wait(wake.into_iter().chain(Some(at)).min()),
+            _ => {
+                self.catch_up_after = Some(now + CATCH_UP_EVERY);
+                Reconcile::CatchUp
             }
         }
-        Candidates { ids, complete, worth_waiting: private && !caught_up }
+    }
+
+    /// A step is being done.
+    pub(super) fn started(&mut self, chat: ChatId, step: &Step, now: Instant) {
+        self.known(chat).search.started(chat, step, now);
+    }
+}
+
+impl Ids {
+    /// This id is another message's.
+    pub(super) fn take(&mut self, id: i64) {
+        if id > self.highest {
+            if self.highest == 0 {
+                self.complete_from = id;
+            } else if id > self.highest + 1 {
+                self.gaps.insert(self.highest + 1, id - 1);
+            }
+            self.highest = id;
+            if self.gaps.len() > limits::ID_GAPS
+                && let Some((_, last)) = self.gaps.pop_first()
+            {
+                self.complete_from = last + 1;
+            }
+            return;
+        }
+        let Some((first, last)) = self.gaps.range(..=id).next_back().map(|(f, l)| (*f, *l)) else {
+            return;
+        };
+        if id > last {
+            return;
+        }
+        self.gaps.remove(&first);
+        if first < id {
+            self.gaps.insert(first, id - 1);
+        }
+        if id < last {
+            self.gaps.insert(id + 1, last);
+        }
+    }
+
+    /// This id was the highest known one before an attempt. What is above it and not known to be
+    /// taken is a gap.
+    fn remember_from(&mut self, id: i64) {
+        self.take(id);
+        if id < self.complete_from {
+            self.gaps.insert(id + 1, self.complete_from - 1);
+            self.complete_from = id;
+        }
+    }
+
+    /// Ids in `range` that nobody is known to have, in order.
+    pub(super) fn free(&self, range: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
+        let (from, to) = range.into_inner();
+        let above = (self.highest + 1).max(from)..=to;
+        let before = self.gaps.range(..from).next_back();
+        let gaps = before.into_iter().chain(self.gaps.range(from..=to.max(from)));
+        gaps.flat_map(move |(first, last)| (*first).max(from)..=(*last).min(to)).chain(above)
     }
 }
 
@@ -150,47 +260,32 @@ mod tests {
 
     const CHAT: ChatId = ChatId(7);
 
-    fn ids(c: &Candidates) -> Vec<i64> {
-        c.ids.iter().map(|m| m.0).collect()
-    }
-
     #[test]
-    fn probes_only_ids_that_nobody_else_has() {
-        let mut message_ids = MessageIdTracker::default();
-        for id in [10, 12, 13] {
-            message_ids.heard(ChatId(8), MessageId(id));
+    fn only_ids_that_nobody_has_are_free() {
+        let mut ids = Ids::default();
+        for id in [10, 13, 12, 20] {
+            ids.take(id);
         }
-        let since = Instant::now();
-        assert!(
-            !message_ids.candidates(CHAT, MessageId(10), since).complete,
-            "not heard of all yet"
-        );
-        message_ids.caught_up(since + std::time::Duration::from_millis(1));
-        let c = message_ids.candidates(CHAT, MessageId(10), since);
-        assert!(c.complete);
-        assert_eq!(ids(&c)[0], 11);
-        assert_eq!(ids(&c)[1], 14);
-        assert_eq!(ids(&c).len(), 1 + usize::try_from(MARGIN).unwrap());
+        assert_eq!(ids.free(1..=22).collect::<Vec<_>>(), [11, 14, 15, 16, 17, 18, 19, 21, 22]);
+        assert_eq!(ids.free(15..=16).collect::<Vec<_>>(), [15, 16]);
+        ids.take(16);
+        ids.take(11);
+        assert_eq!(ids.free(10..=18).collect::<Vec<_>>(), [14, 15, 17, 18]);
+        assert_eq!(ids.complete_from, 10);
+        ids.remember_from(7);
+        assert_eq!(ids.free(1..=14).collect::<Vec<_>>(), [8, 9, 14]);
+        ids.remember_from(30);
+        assert_eq!(ids.free(28..=32).collect::<Vec<_>>(), [28, 29, 31, 32]);
     }
 
     #[test]
-    fn in_a_supergroup_nothing_is_surely_lost() {
-        let group = ChatId(-1_000_000_000_005);
-        let mut message_ids = MessageIdTracker::default();
-        message_ids.heard(group, MessageId(10));
-        let since = Instant::now();
-        message_ids.caught_up(since + std::time::Duration::from_millis(1));
-        assert!(!message_ids.candidates(group, MessageId(10), since).complete);
-    }
-
-    #[test]
-    fn after_a_restart_the_first_own_id_is_the_nearest_ceiling() {
-        let mut message_ids = MessageIdTracker::default();
-        message_ids.heard(CHAT, MessageId(100));
-        message_ids.sent(ChatId(9), MessageId(5002));
-        let c = message_ids.candidates(CHAT, MessageId(100), Instant::now());
-        assert!(!c.complete, "a gap of 5,000 is not probed whole");
-        assert_eq!(ids(&c)[..4], [101, 5001, 102, 5000]);
+    fn gaps_are_bounded_and_what_is_forgotten_is_known() {
+        let mut ids = Ids::default();
+        let far = i64::try_from(limits::ID_GAPS).unwrap() * 2 + 11;
+        (1..=far).step_by(2).for_each(|id| ids.take(id));
+        assert!(ids.gaps.len() <= limits::ID_GAPS);
+        let first = *ids.gaps.first_key_value().unwrap().0;
+        assert_eq!(ids.complete_from, first - 1, "everything from here on is known");
     }
 
     #[test]
@@ -200,7 +295,7 @@ mod tests {
         assert!(message_ids.begin(ChatId(8)).is_none());
         let group = ChatId(-1_000_000_000_005);
         assert!(message_ids.begin(group).is_some(), "a supergroup has its own counter");
-        message_ids.sent(CHAT, MessageId(5));
+        message_ids.sent(CHAT, MessageId(5), Instant::now());
         assert!(message_ids.begin(ChatId(8)).is_some());
     }
 }

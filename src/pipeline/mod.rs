@@ -1,7 +1,7 @@
 //! Movement: the stages through which an update passes.
 //!
 //! ```text
-//! Telegram ──poll──▶ intake ──▶ inbox ──▶ chats ──route──▶ think ──▶ outbox ──▶ deliver ──▶ Telegram
+//! Telegram ──poll──▶ ingress ──▶ inbox ──▶ dispatcher ──route──▶ think ──▶ outbox ──▶ deliver ──▶ Telegram
 //!                                                                      └─ reconcile ─┘
 //! ```
 //!
@@ -10,14 +10,16 @@
 
 mod deliver;
 mod dispatcher;
-mod intake;
+mod ingress;
 mod message_ids;
 mod parts;
 mod pending;
+mod poll;
 mod preview;
 mod reconcile;
 mod retention;
 mod route;
+mod search;
 mod send_queue;
 mod think;
 
@@ -31,6 +33,7 @@ use crate::answer::Answerer;
 use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
+use crate::model::limits;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
 use crate::store::{Keep, Store, StoreError, StoreErrorKind};
@@ -38,8 +41,9 @@ use crate::telegram::{Client, Me};
 
 pub use deliver::{Deliver, Delivery};
 pub use dispatcher::Dispatcher;
-pub use intake::Intake;
+pub use ingress::UpdateSource;
 pub use pending::pending;
+pub use poll::Poll;
 pub use retention::Retention;
 
 /// What all stages share.
@@ -131,11 +135,11 @@ impl Shared {
         vitals.paused.store(paused, Ordering::Relaxed);
         let backlog = store.inbox_depth().await?.0;
         let mut message_ids = message_ids::MessageIdTracker::default();
-        let remembered = crate::model::limits::KNOWN_IDS / 4;
-        for (chat, id) in store.recent_message_ids(remembered).await? {
-            message_ids.heard(chat, id);
-        }
-        for (chat, id) in store.recent_sent_ids(remembered).await? {
+        let mut known = store.recent_message_ids(limits::REMEMBERED_IDS).await?;
+        known.extend(store.recent_sent_ids(limits::REMEMBERED_IDS).await?);
+        // In the order in which Telegram allotted them: what lies between is a gap.
+        known.sort_unstable_by_key(|(_, id)| *id);
+        for (chat, id) in known {
             message_ids.heard(chat, id);
         }
         Ok(Self {
@@ -168,7 +172,7 @@ impl Shared {
     /// Other settings from now on.
     pub fn set_settings(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
-        // Intake looks again whether the inbox is full.
+        // The update source looks again whether the inbox is full.
         self.inbox_drained.notify_one();
     }
 

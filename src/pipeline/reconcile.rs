@@ -1,4 +1,5 @@
-//! Reconcile: did a message arrive? Asked by editing it to what it already says.
+//! Reconcile: did a message arrive? Asked by editing it to what it already says. Which part is asked
+//! about at which id is chosen in [`super::search`].
 //!
 //! `sendMessage` has no idempotency key. But an edit to identical content is refused as "message
 //! is not modified" where the message stands, and as "message to edit not found" where it does
@@ -6,48 +7,45 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use futures_util::future::join_all;
+use tokio::time::sleep;
 
-use super::Shared;
 use super::parts::outgoing;
 use crate::model::failure::{Classify, RetryPolicy, backoff};
 use crate::model::ids::MessageId;
 use crate::store::OpenPart;
-use crate::telegram::TelegramError;
+use crate::telegram::{Client, TelegramError};
 
-/// Failed tries that one id gets before the search is put off: a search that began anew at every
-/// failure would not end where one call in ten fails.
-const PATIENCE: u32 = 5;
+/// Failed tries that one id gets before the search is put off: where one call in ten fails, a
+/// search that was put off at each failure would take very long.
+const TRIES: u32 = 5;
 
 /// First pause after a failed try; it doubles from here.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of a part.
+/// What some probes for one part say.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// It arrived, with this id.
-    Arrived(MessageId),
-    /// It surely did not.
-    Lost,
-    /// Too many ids are possible, or Telegram will not tell.
-    Unclear,
-    /// The search was cut short; ask again later.
-    AskAgain,
-    /// Nothing can be sent to this chat at all, or the chat moved.
-    Refused(TelegramError),
+pub(super) struct Answer {
+    /// How many edits were tried.
+    pub(super) asked: u64,
+    /// Ids at which the part is not.
+    pub(super) not_at: Vec<MessageId>,
+    pub(super) found: Found,
 }
 
-impl Outcome {
-    /// One word for the log.
-    pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Arrived(_) => "arrived",
-            Self::Lost => "lost",
-            Self::Unclear => "unclear",
-            Self::AskAgain => "ask_again",
-            Self::Refused(_) => "refused",
-        }
-    }
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The part is at none of the ids.
+    Nothing,
+    /// The part, with this id.
+    Part(MessageId),
+    /// An answer that nobody expects.
+    Unclear,
+    /// No usable answer; ask again later.
+    NoAnswer,
+    /// Nothing can be sent to this chat at all, or the chat moved.
+    Refusal(TelegramError),
 }
 
 /// What one edit says about one id.
@@ -61,54 +59,47 @@ enum Probe {
     Odd,
 }
 
-/// Looks for a part whose attempt began when `id_before` was the highest id known.
-pub(super) async fn reconcile(
-    shared: &Shared,
-    part: &OpenPart,
-    id_before: MessageId,
-    since: Instant,
-) -> Outcome {
-    let begun = Instant::now();
-    let caught_up = shared.message_ids().is_caught_up(since);
-    // A poll that waits for messages says nothing for a while; the number of those that wait does.
-    if !caught_up && matches!(shared.client.pending().await, Ok(0)) {
-        shared.message_ids().caught_up(begun);
-    }
-    let candidates = shared.message_ids().candidates(part.chat, id_before, since);
-    for id in candidates.ids {
-        let mut tries = 0;
-        loop {
-            let answer = shared.client.edit(id, outgoing(part)).await;
-            match read(&answer) {
-                Probe::Here => return Outcome::Arrived(id),
-                Probe::NotHere => break,
-                Probe::Wait(pause) if tries < PATIENCE => {
-                    tries += 1;
-                    sleep(pause).await;
-                }
-                Probe::Broken if tries < PATIENCE => {
-                    tries += 1;
-                    sleep(backoff(tries, PAUSE, Duration::from_secs(2))).await;
-                }
-                Probe::Wait(_) | Probe::Broken => return Outcome::AskAgain,
-                Probe::Refused => {
-                    return match answer {
-                        Err(e) => Outcome::Refused(e),
-                        Ok(()) => Outcome::Unclear,
-                    };
-                }
-                Probe::Odd => {
-                    tracing::warn!(chat_id = part.chat.0, ?answer, "unexpected answer to a probe");
-                    return Outcome::Unclear;
-                }
-            }
+/// Asks whether a part has one of these ids.
+pub(super) async fn ask(client: &Client, part: &OpenPart, ids: &[MessageId]) -> Answer {
+    let mut answer = Answer { asked: 0, not_at: Vec::new(), found: Found::Nothing };
+    let probes = join_all(ids.iter().map(|id| probe(client, part, *id))).await;
+    for (id, (asked, found)) in ids.iter().zip(probes) {
+        answer.asked += asked;
+        match (found, &answer.found) {
+            (Found::Nothing, _) => answer.not_at.push(*id),
+            // A hit is certain, whatever else was answered.
+            (found @ Found::Part(_), _) | (found, Found::Nothing) => answer.found = found,
+            _ => {}
         }
     }
-    match (candidates.complete, candidates.worth_waiting) {
-        (true, _) => Outcome::Lost,
-        // While polls fail, other people's messages are unheard and take ids between.
-        (false, true) => Outcome::AskAgain,
-        (false, false) => Outcome::Unclear,
+    answer
+}
+
+/// Asks about one id, some times if need be; how often, and what was found.
+async fn probe(client: &Client, part: &OpenPart, id: MessageId) -> (u64, Found) {
+    let mut asked = 0;
+    loop {
+        let answer = client.edit(id, outgoing(part)).await;
+        asked += 1;
+        let found = match read(&answer) {
+            Probe::Here => Found::Part(id),
+            Probe::NotHere => Found::Nothing,
+            Probe::Wait(pause) if asked <= TRIES => {
+                sleep(pause).await;
+                continue;
+            }
+            Probe::Broken if asked <= TRIES => {
+                sleep(backoff(asked, PAUSE, Duration::from_secs(2))).await;
+                continue;
+            }
+            Probe::Wait(_) | Probe::Broken => Found::NoAnswer,
+            Probe::Refused => answer.err().map_or(Found::Unclear, Found::Refusal),
+            Probe::Odd => {
+                tracing::warn!(chat_id = part.chat.0, ?answer, "unexpected answer to a probe");
+                Found::Unclear
+            }
+        };
+        return (u64::from(asked), found);
     }
 }
 

@@ -1,7 +1,9 @@
-//! Lanes: which part may leave next, and which have to wait for what. No IO of its own.
+//! The send queue: which part may leave next, and which have to wait for what. No IO of its own.
 //!
-//! Invariants: at most one part per chat is on its way; a chat's parts leave in order; a part that
-//! nobody knows the fate of blocks only its own chat.
+//! Invariants: at most one part of a chat is on its way; a chat's parts leave in order; a part in
+//! doubt blocks only its own chat.
+
+mod in_doubt;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -10,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::message_ids::MessageIdTracker;
+use super::search::Verdict;
 use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
@@ -28,6 +31,8 @@ pub(super) struct SendQueue {
     in_flight: usize,
     pacer: Pacer,
     reconcile_after: Duration,
+    /// The last thing to do was a step of the reconciler; what else is ready comes first now.
+    reconciled: bool,
 }
 
 #[derive(Default)]
@@ -48,21 +53,21 @@ struct ChatQueue {
     epoch: u64,
     /// The chat has this id now; its parts go on there when the one on its way is back.
     goes_on_in: Option<ChatId>,
-    /// Nothing leaves before this: 429, a failed try, or the reconciler's patience.
+    /// Nothing leaves before this: 429, or a failed try.
     not_before: Option<Instant>,
-    /// When the part in front became in doubt.
-    in_doubt_since: Option<Instant>,
-    /// Searches for it that were cut short.
-    searches: u32,
 }
 
 /// What is to be done now.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Send this part; the floor is to be stored first.
+    /// Send this part; the highest id known before is to be stored first.
     Send(Box<OpenPart>, MessageId),
-    /// Find out whether this part arrived.
-    Reconcile(Box<OpenPart>, MessageId, Instant),
+    /// Ask whether this part has one of these ids.
+    Ask(Box<OpenPart>, Vec<MessageId>),
+    /// This part is at none of the ids that were asked about.
+    Conclude(Box<OpenPart>, Verdict),
+    /// Find out whether everything that people wrote has been received.
+    CatchUp,
     /// Read this chat's due parts from disk, then ask again.
     Load(ChatId),
     /// Nothing until then, or until something happens.
@@ -75,11 +80,13 @@ pub(super) enum NextAction {
     Continue,
     /// It is due again at that time.
     Retry(Box<OpenPart>, Instant),
-    /// Nobody knows; it was sent when `id_before` was the highest id.
-    InDoubt(Box<OpenPart>, MessageId),
-    /// Still nobody knows, because the search was cut short.
-    StillInDoubt(Box<OpenPart>, MessageId),
-    /// Its fate is known to be "not arrived", or is given up on: send it (again).
+    /// It is *sending* and may have arrived.
+    InDoubt(Box<OpenPart>),
+    /// It is still in doubt; the search goes on.
+    Search(Box<OpenPart>),
+    /// It is still in doubt; the search goes on after a pause.
+    SearchLater(Box<OpenPart>),
+    /// It did not arrive, or the search is given up: send it (again).
     Resend(Box<OpenPart>),
     /// Everything due in this chat was dropped.
     ShutOut,
@@ -94,6 +101,7 @@ impl SendQueue {
             in_flight: 0,
             pacer,
             reconcile_after,
+            reconciled: false,
         }
     }
 
@@ -107,15 +115,6 @@ impl SendQueue {
     pub(super) fn fill(&mut self, chat: ChatId) {
         self.map.entry(chat).or_default().on_disk = true;
         self.ready.push_back(chat);
-    }
-
-    /// A part that an earlier process left behind, of unknown fate.
-    pub(super) fn left_behind(&mut self, part: OpenPart, now: Instant) {
-        let lane = self.map.entry(part.chat).or_default();
-        lane.in_doubt_since = Some(now);
-        lane.not_before = Some(now + self.reconcile_after);
-        self.ready.push_back(part.chat);
-        lane.queue.push_back(part);
     }
 
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
@@ -180,7 +179,7 @@ impl SendQueue {
             message_ids.end(chat);
             return None;
         }
-        lane.settled();
+        lane.not_before = None;
         let part = lane.queue.pop_front()?;
         Some((Box::new(part), id_before))
     }
@@ -224,6 +223,17 @@ impl SendQueue {
             self.timers.pop();
             self.ready.push_back(chat);
         }
+        let mut wake = None;
+        if self.in_flight < limits::SENDS_AT_ONCE && (!self.reconciled || self.ready.is_empty()) {
+            match self.reconcile(message_ids, now) {
+                Ok(next) => {
+                    self.reconciled = true;
+                    return next;
+                }
+                Err(at) => wake = at,
+            }
+        }
+        self.reconciled = false;
         while self.in_flight < limits::SENDS_AT_ONCE {
             let Some(chat) = self.ready.front().copied() else { break };
             match self.look(chat, message_ids, now) {
@@ -246,7 +256,8 @@ impl SendQueue {
                 }
             }
         }
-        Next::Sleep(self.timers.peek().map(|Reverse((at, _))| *at))
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        Next::Sleep(timer.into_iter().chain(wake).min())
     }
 
     fn look(&mut self, chat: ChatId, message_ids: &mut MessageIdTracker, now: Instant) -> Look {
@@ -269,18 +280,9 @@ impl SendQueue {
             }
             return Look::Nothing;
         };
-        if let PartState::Sending { id_before, .. } = head.state {
-            // The stand of the counter makes the search short; it is worth some patience.
-            let since = lane.in_doubt_since.unwrap_or(now);
-            let patience = since + self.reconcile_after * 4;
-            if !message_ids.is_fresh(chat) && now < patience {
-                return Look::Later((now + STAND_PAUSE * 5).min(patience));
-            }
-            lane.busy = true;
-            return match lane.queue.pop_front() {
-                Some(part) => Look::Go(Next::Reconcile(Box::new(part), id_before, since)),
-                None => Look::Nothing,
-            };
+        if head.state != PartState::Due {
+            // The reconciler says when.
+            return Look::Nothing;
         }
         let Some(id_before) = message_ids.begin(chat) else {
             return Look::Later(now + STAND_PAUSE);
@@ -303,30 +305,41 @@ impl SendQueue {
     }
 
     /// The part of `chat` that was on its way has come to something.
-    pub(super) fn done(&mut self, chat: ChatId, after: NextAction, now: Instant) {
+    pub(super) fn done(
+        &mut self,
+        chat: ChatId,
+        after: NextAction,
+        message_ids: &mut MessageIdTracker,
+        now: Instant,
+    ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let lane = self.map.entry(chat).or_default();
         lane.busy = false;
         self.ready.extend(lane.goes_on_in.take());
+        match &after {
+            NextAction::InDoubt(part) => {
+                let PartState::Sending { id_before, .. } = part.state else { return };
+                message_ids.in_doubt(chat, id_before, now, now + self.reconcile_after);
+            }
+            NextAction::Search(_) => message_ids.go_on(chat),
+            NextAction::SearchLater(_) => message_ids.put_off(chat, now, self.reconcile_after),
+            NextAction::Continue
+            | NextAction::Retry(..)
+            | NextAction::Resend(_)
+            | NextAction::ShutOut => message_ids.resolved(chat),
+        }
         match after {
-            NextAction::Continue => lane.settled(),
+            NextAction::Continue => lane.not_before = None,
             NextAction::Retry(mut part, at) => {
                 part.state = PartState::Due;
                 lane.queue.push_front(*part);
                 lane.not_before = Some(at);
             }
-            NextAction::InDoubt(mut part, id_before) => {
-                part.state = PartState::Sending { id_before, at_ms: 0 };
+            NextAction::InDoubt(part)
+            | NextAction::Search(part)
+            | NextAction::SearchLater(part) => {
+                lane.not_before = None;
                 lane.queue.push_front(*part);
-                lane.in_doubt_since.get_or_insert(now);
-                lane.not_before = Some(now + self.reconcile_after);
-            }
-            NextAction::StillInDoubt(mut part, id_before) => {
-                part.state = PartState::Sending { id_before, at_ms: 0 };
-                lane.queue.push_front(*part);
-                lane.searches += 1;
-                let pause = backoff(lane.searches, self.reconcile_after, limits::SEND_BACKOFF_MAX);
-                lane.not_before = Some(now + pause);
             }
             NextAction::Resend(mut part) => {
                 part.state = PartState::Due;
@@ -337,8 +350,6 @@ impl SendQueue {
                         Some(now + backoff(part.attempts, self.reconcile_after, longest));
                 }
                 lane.queue.push_front(*part);
-                lane.in_doubt_since = None;
-                lane.searches = 0;
             }
             NextAction::ShutOut => {
                 lane.queue.clear();
@@ -382,15 +393,6 @@ enum Look {
     Hold(Instant),
     Load,
     Go(Next),
-}
-
-impl ChatQueue {
-    /// Nothing keeps the next part from leaving.
-    fn settled(&mut self) {
-        self.in_doubt_since = None;
-        self.searches = 0;
-        self.not_before = None;
-    }
 }
 
 #[cfg(test)]

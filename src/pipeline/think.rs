@@ -22,6 +22,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
+use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -50,7 +51,7 @@ struct Thought {
     outcome: UpdateOutcome,
     replies: Vec<OutgoingReply>,
     effects: Vec<Effect>,
-    exchange: Option<crate::store::NewExchange>,
+    turn: Option<crate::store::NewTurn>,
     keep_body: bool,
     /// Notice for a pressed button, and which.
     press: Option<(String, Option<String>)>,
@@ -195,6 +196,7 @@ impl Worker {
         let asked = CommandRequest {
             seq,
             chat: message.chat,
+            topic: message.conversation().topic,
             place: message.place,
             from: &message.from,
             role: context.role(&message.from.id).await?,
@@ -254,7 +256,7 @@ impl Worker {
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
         let shared = &self.shared;
         let m = source.message;
-        let question = Question { chat: m.chat, user: m.from.id, text };
+        let question = Question { conversation: m.conversation(), user: m.from.id, text };
         let (words, written) = tokio::sync::watch::channel(String::new());
         let shown = preview::show(shared, m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
@@ -264,9 +266,9 @@ impl Worker {
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
             Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
-            Answered::Answer { reply, exchange } => {
+            Answered::Answer { reply, turn } => {
                 shared.vitals.answers.add_one();
-                thought.exchange = exchange;
+                thought.turn = turn;
                 reply
             }
             Answered::Failed { reply, class } => {
@@ -304,7 +306,7 @@ impl Worker {
             outcome: thought.outcome,
             keep_body: thought.keep_body,
             effects: thought.effects.clone(),
-            exchange: thought.exchange,
+            turn: thought.turn,
             parts,
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
         };
@@ -370,7 +372,7 @@ impl Worker {
         self.shared.tasks.spawn("publish", async move {
             let menu = commands::published(commands::Scope::Owner);
             tokio::select! {
-                done = shared.client.publish("chat", Some(owner), &menu) => if let Err(e) = done {
+                done = shared.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
                     tracing::warn!(error = %e, "cannot publish the command menu");
                 },
                 () = shared.tasks.halt().cancelled() => {}

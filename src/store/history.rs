@@ -1,30 +1,26 @@
-//! What was said.
+//! What was said, in turns: a question and everything that answers it.
 
-use crate::model::conversation::{Exchange, Usage};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
+use crate::model::ids::UserId;
 
-/// An exchange that is not stored yet.
+/// A turn that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewExchange {
+pub struct NewTurn {
     /// Where it was said.
-    pub chat: ChatId,
+    pub conversation: ConversationId,
     /// Who asked.
-    pub user: UserId,
-    /// Question and answer.
-    pub said: Exchange,
-    /// Which provider answered.
-    pub provider: &'static str,
-    /// From the question's turn to the whole answer, in milliseconds.
-    pub duration_ms: i64,
-    /// Tokens, where the provider told.
-    pub usage: Option<Usage>,
+    pub sender: UserId,
+    /// The question, then all that answers it; the answer comes last.
+    pub messages: Vec<Message>,
+    /// What is known of the answer.
+    pub answer: AnswerMetadata,
 }
 
 /// Figures about all that is kept of this bot's conversations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Exchanges kept.
-    pub exchanges: u64,
+    /// Turns kept.
+    pub turns: u64,
     /// Chats they were said in.
     pub chats: u64,
     /// Tokens of all prompts.

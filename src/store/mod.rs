@@ -23,7 +23,7 @@ use crate::observe::clock::Clock;
 
 pub use backup_failure::BackupError;
 pub use failure::{StoreError, StoreErrorKind};
-pub use history::{NewExchange, Totals};
+pub use history::{NewTurn, Totals};
 pub use parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };

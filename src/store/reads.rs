@@ -5,7 +5,7 @@
 use super::{
     Backend, ChatState, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals, verbs,
 };
-use crate::model::conversation::Exchange;
+use crate::model::conversation::{ConversationId, Message};
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 
 verbs! {
@@ -65,11 +65,12 @@ verbs! {
     /// The person who was offered this (normalised) code, while it is good.
     fn user_by_code(code: &str) -> Option<KnownUser>;
 
-    /// The last exchanges of a chat since its conversation began, oldest first, at most `limit`.
-    fn history(chat: ChatId, limit: usize) -> Vec<Exchange>;
+    /// The messages of the last `turns` turns of a conversation since it was started afresh, oldest
+    /// first. A turn is a question and all that answers it, and comes whole.
+    fn history(conversation: ConversationId, turns: usize) -> Vec<Message>;
 
-    /// Exchanges of one person that are kept, over all chats.
-    fn exchanges_of(user: UserId) -> u64;
+    /// Turns in which one person asked, over all chats.
+    fn turns_of(user: UserId) -> u64;
 
     /// Figures about the whole history.
     fn totals() -> Totals;

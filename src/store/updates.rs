@@ -1,6 +1,6 @@
 //! Updates on their way through the bot: accepted, waiting, done.
 
-use super::history::NewExchange;
+use super::history::NewTurn;
 use super::parts::NewPart;
 use crate::model::effect::Effect;
 use crate::model::ids::{InboxSeq, MessageId};
@@ -88,7 +88,7 @@ pub struct Finish {
     /// What is remembered of it.
     pub effects: Vec<Effect>,
     /// Question and answer, for the history.
-    pub exchange: Option<NewExchange>,
+    pub turn: Option<NewTurn>,
     /// Parts to send, in order. The first may be marked *sending* at once, see `first_attempt`.
     pub parts: Vec<NewPart>,
     /// The last message id known in the chat's counter, when the caller sends the first part

@@ -9,7 +9,7 @@ use crate::observe::histogram::Buckets;
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Exchanges, in days; 0 keeps them for ever.
+    /// Conversations, in days; 0 keeps them for ever.
     pub history_days: u64,
     /// Done updates and settled parts, in days.
     pub done_days: u64,
@@ -18,8 +18,8 @@ pub struct Keep {
 /// Rows removed in one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Exchanges.
-    pub exchanges: usize,
+    /// Messages of conversations.
+    pub messages: usize,
     /// Done updates.
     pub updates: usize,
     /// Settled parts.
@@ -29,7 +29,7 @@ pub struct Swept {
 impl Swept {
     /// Whether there may be more to remove.
     pub fn is_full(self) -> bool {
-        [self.exchanges, self.updates, self.parts].contains(&limits::RETENTION_BATCH)
+        [self.messages, self.updates, self.parts].iter().any(|n| *n >= limits::RETENTION_BATCH)
     }
 }
 
@@ -61,7 +61,7 @@ pub struct BotContents {
     /// Owners and members.
     pub people: u64,
     /// Questions with their answers.
-    pub exchanges: u64,
+    pub turns: u64,
     /// Updates that were accepted and not worked on yet.
     pub waiting: u64,
     /// Parts of replies that were not sent yet.

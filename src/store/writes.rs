@@ -12,9 +12,9 @@ use crate::model::ids::{ChatId, MessageId, PartId};
 use crate::model::message::Update;
 
 verbs! {
-    /// Stores a batch and the offset after it in one commit. Updates that are known are left as
-    /// they are.
-    fn accept(updates: Vec<Update>, next_offset: i64) -> Accepted;
+    /// Stores a batch, and the offset after it if the source of updates has one, in one commit.
+    /// Updates that are known are left as they are.
+    fn accept(updates: Vec<Update>, next_offset: Option<i64>) -> Accepted;
 
     /// Marks an update done together with everything it led to. Answers the parts as stored; none
     /// when it was done before.

@@ -7,28 +7,15 @@
 
 mod calls;
 mod host;
+mod known;
 mod work;
+
+pub use known::Names;
 
 use super::exposition::Family;
 use super::report::Report;
-use crate::observe::histogram::{Buckets, Histogram};
-use crate::observe::vitals::{Timing, Vitals};
+use crate::observe::vitals::Vitals;
 use crate::store::Timings;
-
-/// Names that are known beforehand.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Names<'a> {
-    /// Version of the program.
-    pub version: &'a str,
-    /// Name of the installation.
-    pub environment: &'a str,
-    /// Which provider answers.
-    pub provider: &'a str,
-    /// With which model; may be empty.
-    pub model: &'a str,
-    /// The chat commands.
-    pub commands: &'a [&'static str],
-}
 
 /// Everything as it stands now.
 pub fn families(
@@ -42,28 +29,4 @@ pub fn families(
     families.extend(calls::families(names, vitals, store));
     families.extend(report.reading.system.iter().flat_map(host::system));
     families
-}
-
-/// Adds what was tallied in a family, after the labels that are known beforehand.
-fn tallied(family: Family, vitals: &Vitals, name: &'static str, known: &[&str]) -> Family {
-    let rows = vitals.tallied(name);
-    let silent = known.iter().filter(|label| rows.iter().all(|(row, _)| row != *label));
-    let family = silent.fold(family, |family, label| family.with_count(&[label], 0));
-    rows.iter().fold(family, |family, (label, count)| family.with_count(&[label], *count))
-}
-
-/// All series of durations, after those that are known beforehand.
-fn observed(
-    vitals: &Vitals,
-    timing: Timing,
-    known: &[(&str, &str)],
-) -> Vec<(String, String, Buckets)> {
-    let mut rows = vitals.observed(timing);
-    for (first, second) in known {
-        if rows.iter().all(|(a, b, _)| a != first || b != second) {
-            let none = Histogram::new(timing.bounds()).read();
-            rows.push(((*first).to_owned(), (*second).to_owned(), none));
-        }
-    }
-    rows
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
-use super::{convert, http};
+use super::{answers, convert, params};
 use crate::model::failure::Classify;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
@@ -26,16 +26,6 @@ use crate::model::message::Update;
 use crate::model::reply::Button;
 use crate::model::text::Entity;
 use crate::observe::vitals::{Timing, Vitals};
-
-/// Updates asked for. Named at each poll: omitted, the server would use the last list it was given.
-const ALLOWED_UPDATES: &[&str] = &[
-    "message",
-    "edited_message",
-    "channel_post",
-    "edited_channel_post",
-    "callback_query",
-    "my_chat_member",
-];
 
 pub use inspect::{Identity, Webhook, server_time};
 
@@ -84,6 +74,20 @@ impl Renewals {
         }
     }
 }
+
+/// Whose command menu (Bot API `BotCommandScope`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MenuScope {
+    /// Of all private chats.
+    Private,
+    /// Of all groups.
+    Groups,
+    /// Of one chat; it goes before the others.
+    Chat(ChatId),
+}
+
+/// Parameters of a method that takes none.
+const NOTHING: Option<()> = None;
 
 /// Who the bot is (Bot API `getMe`).
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -183,14 +187,23 @@ impl Client {
         Arc::clone(&self.lines.borrow())
     }
 
-    async fn call<P, T>(&self, method: &str, params: P) -> Result<T, TelegramError>
+    /// A call whose result says no more than that it was done.
+    async fn done<P>(&self, method: &str, params: P) -> Result<(), TelegramError>
+    where
+        P: Serialize + std::fmt::Debug + Send,
+    {
+        let _: serde::de::IgnoredAny = self.call(method, Some(params)).await?;
+        Ok(())
+    }
+
+    async fn call<P, T>(&self, method: &str, params: Option<P>) -> Result<T, TelegramError>
     where
         P: Serialize + std::fmt::Debug + Send,
         T: DeserializeOwned,
     {
         let begun = Instant::now();
         let lines = self.lines();
-        let answer: Result<http::Answer<T>, _> = lines.sends.request(method, Some(params)).await;
+        let answer: Result<answers::Answer<T>, _> = lines.sends.request(method, params).await;
         let answer = answer.map(|a| a.result).map_err(|raw| self.failed(raw));
         self.note(method, begun, answer.as_ref().err());
         answer
@@ -224,7 +237,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn me(&self) -> Result<Me, TelegramError> {
-        self.call("getMe", serde_json::json!({})).await
+        self.call("getMe", NOTHING).await
     }
 
     /// `getUpdates` from `offset`. `patient`: wait for updates as long as configured; otherwise
@@ -239,14 +252,10 @@ impl Client {
         me: UserId,
     ) -> Result<Batch, TelegramError> {
         let lines = self.lines();
-        let params = http::GetUpdates {
-            offset,
-            limit: limits::POLL_BATCH,
-            timeout: if patient { lines.poll_timeout.as_secs() } else { 0 },
-            allowed_updates: ALLOWED_UPDATES,
-        };
+        let hold = if patient { lines.poll_timeout } else { Duration::ZERO };
+        let params = params::updates(offset, hold);
         let begun = Instant::now();
-        let request = lines.polls.request::<_, http::Updates>("getUpdates", Some(params));
+        let request = lines.polls.request::<_, answers::Updates>("getUpdates", Some(params));
         // One that is to be answered at once has no reason to take as long as one that waits.
         let within =
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
@@ -275,7 +284,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn pending(&self) -> Result<u64, TelegramError> {
-        let hook: http::Webhook = self.call("getWebhookInfo", serde_json::json!({})).await?;
+        let hook: answers::Webhook = self.call("getWebhookInfo", NOTHING).await?;
         Ok(hook.pending_update_count)
     }
 
@@ -285,8 +294,8 @@ impl Client {
     /// Any failure of the call; see [`TelegramError::in_doubt`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
         let clean = Clean::of(&message, &self.redactor);
-        let message = Clean::instead(&clean, message);
-        let sent: http::SentMessage = self.call("sendMessage", text(message, None)).await?;
+        let params = params::send(Clean::instead(&clean, message))?;
+        let sent: answers::SentMessage = self.call("sendMessage", Some(params)).await?;
         Ok(MessageId(sent.message_id))
     }
 
@@ -296,11 +305,9 @@ impl Client {
     /// Any failure of the call; "message is not modified" is one, too.
     pub async fn edit(&self, id: MessageId, message: Outgoing<'_>) -> Result<(), TelegramError> {
         let clean = Clean::of(&message, &self.redactor);
-        let message = Clean::instead(&clean, message);
+        let params = params::edit(id, Clean::instead(&clean, message))?;
         // `true` for inline messages, a Message otherwise: neither matters.
-        let _: serde::de::IgnoredAny =
-            self.call("editMessageText", text(message, Some(id))).await?;
-        Ok(())
+        self.done("editMessageText", params).await
     }
 
     /// `sendMessageDraft`: shows an answer while it is written. Private chats only.
@@ -309,11 +316,8 @@ impl Client {
     /// Any failure of the call; see [`TelegramError::method_unknown`].
     pub async fn draft(&self, draft_id: i64, message: Outgoing<'_>) -> Result<(), TelegramError> {
         let clean = Clean::of(&message, &self.redactor);
-        let mut params = text(Clean::instead(&clean, message), None);
-        params.draft_id = Some(draft_id);
-        params.link_preview_options = None;
-        let _: serde::de::IgnoredAny = self.call("sendMessageDraft", params).await?;
-        Ok(())
+        let params = params::draft(draft_id, Clean::instead(&clean, message))?;
+        self.done("sendMessageDraft", params).await
     }
 
     /// `sendChatAction` with `typing`.
@@ -321,10 +325,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn typing(&self, chat: ChatId, thread: Option<i64>) -> Result<(), TelegramError> {
-        let params =
-            http::ChatAction { chat_id: chat.0, message_thread_id: thread, action: "typing" };
-        let _: serde::de::IgnoredAny = self.call("sendChatAction", params).await?;
-        Ok(())
+        self.done("sendChatAction", params::typing(chat, thread)?).await
     }
 
     /// `answerCallbackQuery`: ends the waiting sign on a pressed button, with a short notice.
@@ -333,9 +334,8 @@ impl Client {
     /// Any failure of the call.
     pub async fn answer_press(&self, id: &str, notice: Option<&str>) -> Result<(), TelegramError> {
         let notice = notice.map(|notice| self.redactor.redact(notice));
-        let params = http::AnswerPress { callback_query_id: id, text: notice.as_deref() };
-        let _: serde::de::IgnoredAny = self.call("answerCallbackQuery", params).await?;
-        Ok(())
+        let params = params::answer_press(id, notice.as_deref());
+        self.done("answerCallbackQuery", params).await
     }
 
     /// `deleteMyCommands` for one chat: what is shown there is again what all such chats show.
@@ -343,51 +343,18 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn unpublish(&self, chat: ChatId) -> Result<(), TelegramError> {
-        let scope = http::Scope { kind: "chat", chat_id: Some(chat.0) };
-        let params = http::DeleteCommands { scope };
-        let _: serde::de::IgnoredAny = self.call("deleteMyCommands", params).await?;
-        Ok(())
+        self.done("deleteMyCommands", params::unpublish(chat)).await
     }
 
-    /// `setMyCommands` for all private chats, all groups, or one chat.
+    /// `setMyCommands`.
     ///
     /// # Errors
     /// Any failure of the call.
     pub async fn publish(
         &self,
-        scope: &'static str,
-        chat: Option<ChatId>,
+        scope: MenuScope,
         commands: &[(&str, &str)],
     ) -> Result<(), TelegramError> {
-        let params = http::SetCommands {
-            commands: commands
-                .iter()
-                .map(|(command, description)| http::BotCommand { command, description })
-                .collect(),
-            scope: http::Scope { kind: scope, chat_id: chat.map(|c| c.0) },
-        };
-        let _: serde::de::IgnoredAny = self.call("setMyCommands", params).await?;
-        Ok(())
-    }
-}
-
-fn text(message: Outgoing<'_>, id: Option<MessageId>) -> http::Text<'_> {
-    let rows = message.buttons.iter().map(|row| {
-        row.iter().map(|b| http::Key { text: &b.label, callback_data: &b.data }).collect()
-    });
-    http::Text {
-        chat_id: message.chat.0,
-        message_id: id.map(|m| m.0),
-        draft_id: None,
-        message_thread_id: message.thread.filter(|_| id.is_none()),
-        text: message.text,
-        entities: message.entities.iter().map(Into::into).collect(),
-        link_preview_options: Some(http::NoPreview { is_disabled: true }),
-        reply_parameters: message
-            .reply_to
-            .filter(|_| id.is_none())
-            .map(|m| http::ReplyTo { message_id: m.0, allow_sending_without_reply: true }),
-        reply_markup: (!message.buttons.is_empty())
-            .then(|| http::Keyboard { inline_keyboard: rows.collect() }),
+        self.done("setMyCommands", params::publish(scope, commands)).await
     }
 }

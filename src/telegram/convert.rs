@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::http;
+use super::answers;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
 
@@ -37,15 +37,15 @@ const CONTENT: &[&str] = &[
 
 /// One update of a batch, or `None` when it has not even an id.
 pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
-    let id = serde_json::from_str::<http::UpdateId>(raw.get()).ok()?.update_id;
-    let event = match serde_json::from_str::<http::Update>(raw.get()) {
+    let id = serde_json::from_str::<answers::UpdateId>(raw.get()).ok()?.update_id;
+    let event = match serde_json::from_str::<answers::Update>(raw.get()) {
         Ok(known) => event(known, raw, me),
         Err(_) => ignored(format!("undecodable_{}", kind_of(raw)), None),
     };
     Some(Update { id: UpdateId(id), event })
 }
 
-fn event(update: http::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
+fn event(update: answers::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
     if let Some(m) = update.message {
         return message(m, raw, me);
     }
@@ -59,7 +59,7 @@ fn event(update: http::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
     ignored(kind_of(raw), chat_of(raw))
 }
 
-fn message(m: http::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
+fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
     let chat = ChatId(m.chat.id);
     if let Some(to) = m.migrate_to_chat_id {
         return UpdateEvent::Moved { from: chat, to: ChatId(to) };
@@ -97,7 +97,7 @@ fn message(m: http::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
     })
 }
 
-fn press(q: http::CallbackQuery) -> UpdateEvent {
+fn press(q: answers::CallbackQuery) -> UpdateEvent {
     let (Some(message), Some(data)) = (q.message, q.data) else {
         return ignored("callback_query_without_message".into(), None);
     };
@@ -112,7 +112,7 @@ fn press(q: http::CallbackQuery) -> UpdateEvent {
     })
 }
 
-fn person(user: http::User) -> Person {
+fn person(user: answers::User) -> Person {
     let name = match user.last_name {
         Some(last) => format!("{} {last}", user.first_name),
         None => user.first_name,

@@ -1,16 +1,19 @@
 //! The Bot API edge: everything that is said to and heard from Telegram.
 //!
-//! Invariants: no loaded secret is in an error, a log line or a message; one odd update never fails a batch; what
-//! leaves here upwards are Katana's own small types.
+//! Invariants: no loaded secret is in an error, a log line or a message; one odd update never fails
+//! a batch; what leaves here upwards are Katana's own small types.
 
+mod answers;
 mod clean;
 mod client;
 mod connection;
 mod convert;
 mod failure;
-mod http;
 pub mod pace;
+mod params;
 pub mod render;
 
-pub use client::{Batch, Client, Identity, Me, Outgoing, Renewals, Settings, Webhook, server_time};
+pub use client::{
+    Batch, Client, Identity, Me, MenuScope, Outgoing, Renewals, Settings, Webhook, server_time,
+};
 pub use failure::{Conflict, TelegramError};

@@ -79,13 +79,7 @@ impl Pacer {
     /// When there is no room; nothing is charged then.
     pub fn take(&mut self, chat: ChatId, now: Instant) -> Result<(), Wait> {
         let Some(rates) = self.rates else { return Ok(()) };
-        let overall_every = per(1.0, rates.overall_per_s);
-        // A tenth of a second's worth may leave together.
-        let overall_burst = (rates.overall_per_s / 10.0).clamp(1.0, 1e6) as u32;
-        let ready = self.overall.ready_at(now, overall_every, overall_burst);
-        if ready > now {
-            return Err(Wait::Overall(ready));
-        }
+        self.has_room(now).map_err(Wait::Overall)?;
         if self.chats.len() >= CHATS && !self.chats.contains_key(&chat) {
             self.chats.retain(|_, (a, b)| a.0.max(b.0).is_some_and(|empty| empty > now));
         }
@@ -100,12 +94,39 @@ impl Pacer {
         if ready > now {
             return Err(Wait::Chat(ready));
         }
-        self.overall.charge(now, overall_every);
+        self.overall.charge(now, rates.overall_every());
         second.charge(now, chat_every);
         if chat.is_shared() {
             minute.charge(now, group_every);
         }
         Ok(())
+    }
+
+    /// Takes room for `count` edits, or says when there is room. They count over all chats; a chat
+    /// in which a message is looked for gets nothing else meanwhile.
+    ///
+    /// # Errors
+    /// When there is no room; nothing is charged then.
+    pub fn take_edits(&mut self, count: usize, now: Instant) -> Result<(), Instant> {
+        let Some(rates) = self.rates else { return Ok(()) };
+        self.has_room(now)?;
+        (0..count).for_each(|_| self.overall.charge(now, rates.overall_every()));
+        Ok(())
+    }
+
+    /// Whether the limit over all chats has room, or when.
+    fn has_room(&self, now: Instant) -> Result<(), Instant> {
+        let Some(rates) = self.rates else { return Ok(()) };
+        // A tenth of a second's worth may leave together.
+        let burst = (rates.overall_per_s / 10.0).clamp(1.0, 1e6) as u32;
+        let ready = self.overall.ready_at(now, rates.overall_every(), burst);
+        if ready > now { Err(ready) } else { Ok(()) }
+    }
+}
+
+impl Rates {
+    fn overall_every(&self) -> Duration {
+        per(1.0, self.overall_per_s)
     }
 }
 

@@ -7,33 +7,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::{redacted, refusal};
-use super::view::Stand;
-use crate::model::limits;
+use super::answer::refusal;
 
 /// What answers to everybody, though not in full.
 const PUBLIC: &[&str] = &["/health", "/ready"];
-
-/// What every answer carries: it is of this moment, for whoever asked, and nothing to be embedded.
-const HEADERS: &[(&str, &str)] = &[
-    ("cache-control", "no-store"),
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
-         form-action 'none'",
-    ),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-];
 
 /// Whom the listener can be reached by, and the token that opens it.
 pub(super) struct Guard {
@@ -66,7 +48,11 @@ impl Guard {
     }
 
     /// Whether whoever asks may look at this path.
-    fn refuses_to_show(&self, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+    pub(super) fn refuses_to_show(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<Response<Body>> {
         if PUBLIC.contains(&path) || self.sees_all(headers) {
             return None;
         }
@@ -106,37 +92,4 @@ fn unauthorized() -> Response<Body> {
     let challenge = HeaderValue::from_static("Bearer realm=\"katana-bot\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
-}
-
-/// Stands before every route.
-pub(super) async fn stand(
-    State(stand): State<Arc<Stand>>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
-    let mut response =
-        if let Some(no) = stand.guard.refuses_to_show(request.uri().path(), request.headers()) {
-            no
-        } else if announced(request.headers()) > limits::WEB_BODY_BYTES as u64 {
-            refusal(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is too large",
-                "send no body; nothing here reads one",
-            )
-        } else {
-            next.run(request).await
-        };
-    response = redacted(response, &stand.parts.redactor).await;
-    for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// How long the body is, as far as the headers say.
-fn announced(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }

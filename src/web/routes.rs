@@ -12,9 +12,10 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::answer::{json_as, json_of, refusal, whole};
-use super::guard::{self, Guard};
-use super::view::Stand;
-use super::{Parts, accept, health, page, status};
+use super::guard::Guard;
+use super::parts::Parts;
+use super::stand::{self, Stand};
+use super::{accept, health, page, status};
 use crate::model::limits;
 use crate::supervise::exposition;
 use crate::supervise::metrics::{self, Names};
@@ -34,7 +35,7 @@ pub(super) fn router(parts: Parts, address: SocketAddr) -> Router {
         .route("/bot/restart", post(bot_restart))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&stand), guard::stand))
+        .layer(middleware::from_fn_with_state(Arc::clone(&stand), stand::stand))
         .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES))
         .with_state(stand)
 }

@@ -5,19 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::guard::Guard;
-use super::{About, Parts};
+use super::parts::{About, Parts};
 use crate::model::limits;
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Finding, Severity, Status};
 use crate::observe::vitals::Vitals;
 use crate::supervise::{Phase, Report};
-
-/// What all answers are made from.
-pub(super) struct Stand {
-    pub parts: Parts,
-    pub guard: Guard,
-}
 
 /// One moment.
 pub(super) struct View<'a> {
@@ -32,16 +25,17 @@ pub(super) struct View<'a> {
     pub stale: bool,
 }
 
-impl Stand {
-    pub(super) fn view(&self) -> View<'_> {
-        let Parts { report_hub, vitals, about, report_every, .. } = &self.parts;
+impl<'a> View<'a> {
+    /// How it stands now.
+    pub(super) fn of(parts: &'a Parts) -> Self {
+        let Parts { report_hub, vitals, about, report_every, .. } = parts;
         let report = report_hub.report();
         let now_ms = vitals.now_ms();
         let report_age_ms = now_ms.saturating_sub(report.reading.now_ms);
         let bound = *report_every * 3 + limits::REPORT_SLACK;
         let stale = u128::from(report_age_ms) > bound.as_millis();
         let about = about.load_full();
-        View { about, vitals, report, now_ms, report_age_ms, stale }
+        Self { about, vitals, report, now_ms, report_age_ms, stale }
     }
 }
 

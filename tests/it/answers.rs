@@ -31,6 +31,20 @@ async fn openai() -> Stage {
     .await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_note_below_a_cut_answer_is_for_people_only() {
+    for (stage, reason) in [(openai().await, "length"), (anthropic().await, "max_tokens")] {
+        stage.sim.model().fault_next(ModelFault::FinishReason(reason.to_owned()));
+        let shown = stage.ask(5, "one").await;
+        assert!(shown.ends_with("(The answer reached its length limit and is cut.)"), "{shown}");
+        stage.ask(5, "two").await;
+        let asked = stage.sim.model().requests().pop().expect("a request");
+        let sent = serde_json::to_string(&asked.params).expect("JSON");
+        assert!(sent.contains("echo: one") && !sent.contains("limit"), "{sent}");
+        stage.end().await;
+    }
+}
+
 /// The data of the only button of a message.
 fn retry(message: &Message) -> String {
     let rows = &message.reply_markup.as_ref().expect("a button")["inline_keyboard"];

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use katana::model::ids::BotId;
+use katana::model::conversation::{AnswerMetadata, Content, ConversationId, Message};
+use katana::model::ids::{BotId, ChatId, InboxSeq, UpdateId, UserId};
+use katana::model::message::{Update, UpdateEvent};
 use katana::observe::clock::Clock;
-use katana::store::{Contents, Store, file};
+use katana::store::{Contents, Finish, NewTurn, Store, UpdateOutcome, file};
 use rusqlite::Connection;
 
 use crate::harness::{Stage, skipped};
@@ -29,14 +31,53 @@ pub fn bot(stage: &Stage) -> BotId {
 pub async fn state(stage: &Stage, megabytes: usize) -> PathBuf {
     let path = at(stage, "katana.db");
     let store = Store::open(&path, bot(stage), Clock::system()).expect("it opens");
-    store.close().await;
-    let conn = Connection::open(&path).expect("it opens");
-    let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
-                 duration_ms) VALUES (?1, 5, 5, ?2, hex(randomblob(500000)), 'echo', 1, 1)";
     for n in 0..megabytes.max(1) {
-        conn.execute(sql, rusqlite::params![bot(stage).0, format!("question {n}")]).expect(sql);
+        let text = |_| char::from(fastrand::u8(b'a'..=b'z'));
+        let answer: String = (0..1_000_000).map(text).collect();
+        turn(&store, n, format!("question {n}"), answer).await;
     }
+    store.close().await;
     path
+}
+
+/// Stores a question with its answer, as number `n`.
+async fn turn(store: &Store, n: usize, question: String, answer: String) {
+    let id = UpdateId(i64::try_from(n).expect("a number"));
+    let event = UpdateEvent::Ignored { kind: "test".into(), chat: None };
+    store.accept(vec![Update { id, event }], Some(0)).await.expect("accepted");
+    let seq = store.new_updates(InboxSeq(0), 1).await.expect("read")[0].seq;
+    let turn = NewTurn {
+        conversation: ConversationId { chat: ChatId(5), topic: 0 },
+        sender: UserId(5),
+        messages: vec![Message::user(question), Message::assistant(answer)],
+        answer: AnswerMetadata::default(),
+    };
+    let outcome = UpdateOutcome::Answered;
+    let (effects, parts) = (Vec::new(), Vec::new());
+    let (turn, first_attempt, keep_body) = (Some(turn), None, false);
+    let finish = Finish { seq, outcome, keep_body, effects, turn, parts, first_attempt };
+    store.finish(finish).await.expect("stored");
+}
+
+/// Replaces the text of every question, by a writer beside the bot.
+pub fn rewrite(conn: &Connection, question: &str) {
+    let content = serde_json::to_string(&Message::user(question).content).expect("JSON");
+    conn.execute("UPDATE messages SET content = ?1 WHERE role = 'user'", [content])
+        .expect("written");
+}
+
+/// The questions that a state file holds the answers to.
+pub fn questions(path: &Path) -> BTreeSet<String> {
+    let conn = Connection::open(path).expect("it opens");
+    let sql = "SELECT content FROM messages q WHERE role = 'user'
+               AND EXISTS (SELECT 1 FROM answers WHERE message_id = q.id + 1)";
+    let mut rows = conn.prepare(sql).expect("the table");
+    let rows = rows.query_map([], |r| r.get::<_, String>(0)).expect("rows");
+    let text = |json: String| match serde_json::from_str::<Vec<Content>>(&json).as_deref() {
+        Ok([Content::Text { text }]) => text.clone(),
+        other => panic!("{json}: {other:?}"),
+    };
+    rows.map(|row| text(row.expect("a text"))).collect()
 }
 
 /// Runs `katana-bot backup` and wants it to work.
@@ -59,14 +100,6 @@ pub fn names(stage: &Stage, start: &str) -> Vec<String> {
 /// What is in a good backup.
 pub fn good(path: &Path) -> Contents {
     file::examine(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-/// The questions that a state file holds the answers to.
-fn questions(path: &Path) -> BTreeSet<String> {
-    let conn = Connection::open(path).expect("it opens");
-    let mut rows = conn.prepare("SELECT question FROM exchanges").expect("the table");
-    let rows = rows.query_map([], |r| r.get(0)).expect("rows");
-    rows.collect::<Result<_, _>>().expect("texts")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +198,7 @@ async fn a_backup_goes_down_a_pipe() {
     let done = done.expect("it runs");
     let report = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success() && report.contains("exchanges: 1"), "{report}");
-    assert_eq!(good(&file).bots[0].exchanges, 1);
+    assert_eq!(good(&file).bots[0].turns, 1);
     assert_eq!(names(&stage, "katana.db.outgoing"), Vec::<String>::new());
     // Without a token or anything else but the place of the state.
     let store = at(&stage, "katana.db");
@@ -190,7 +223,7 @@ async fn a_killed_backup_leaves_no_half_file_under_its_name() {
         child.kill().expect("it can be killed");
         child.wait().expect("it is gone");
         if file.exists() {
-            assert_eq!(good(&file).bots[0].exchanges, 40);
+            assert_eq!(good(&file).bots[0].turns, 40);
             std::fs::remove_file(&file).expect("removed");
         } else if at(&stage, "copy.partial").exists() {
             cut += 1;
@@ -233,7 +266,7 @@ async fn two_backups_to_one_name_do_not_mix() {
         let beaten = done.status.code() == Some(75) && said.contains("being written");
         assert!(done.status.success() || beaten, "{said}");
     }
-    assert_eq!(good(&file).bots[0].exchanges, 30);
+    assert_eq!(good(&file).bots[0].turns, 30);
     assert_eq!(names(&stage, "copy"), ["copy"]);
 }
 
@@ -302,6 +335,6 @@ async fn force_replaces_files_and_nothing_else() {
     let out = process::run(&stage, &["backup", &to, "--force"]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(link.is_symlink());
-    assert_eq!(good(&file).bots[0].exchanges, 1);
+    assert_eq!(good(&file).bots[0].turns, 1);
     assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "no scratch file");
 }

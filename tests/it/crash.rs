@@ -17,14 +17,16 @@ const CHATS: i64 = 12;
 const FIRST: i64 = 2000;
 
 /// Time for the last process to clear up.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A run's messages and its dice.
-struct Run {
-    sim: Sim,
-    dice: fastrand::Rng,
+pub struct Run {
+    pub sim: Sim,
+    pub dice: fastrand::Rng,
     said: BTreeMap<i64, Vec<String>>,
-    count: usize,
+    pub count: usize,
+    /// Requests that Telegram keeps open.
+    pub holds: Vec<HoldGuard>,
 }
 
 /// Where the process is caught.
@@ -45,20 +47,30 @@ enum Moment {
 }
 
 impl Run {
-    async fn new(seed: u64) -> Self {
-        let options = Options { limits: Limits::off(), seed, ..Options::default() };
+    pub async fn new(seed: u64, limits: Limits) -> Self {
+        let options = Options { limits, seed, ..Options::default() };
         let sim = Sim::start(options).await.expect("the simulator starts");
-        Self { sim, dice: fastrand::Rng::with_seed(seed), said: BTreeMap::new(), count: 0 }
+        Self {
+            sim,
+            dice: fastrand::Rng::with_seed(seed),
+            said: BTreeMap::new(),
+            count: 0,
+            holds: Vec::new(),
+        }
     }
 
     fn say(&mut self, messages: usize) {
         for _ in 0..messages {
             let chat = FIRST + self.dice.i64(0..CHATS);
-            let text = format!("message {}", self.count);
-            self.count += 1;
-            self.sim.say(chat, &text);
-            self.said.entry(chat).or_default().push(text);
+            self.say_in(chat);
         }
+    }
+
+    pub fn say_in(&mut self, chat: i64) {
+        let text = format!("message {}", self.count);
+        self.count += 1;
+        self.sim.say(chat, &text);
+        self.said.entry(chat).or_default().push(text);
     }
 
     /// What the bot has to say in each chat, by the run without kills.
@@ -86,7 +98,7 @@ impl Run {
     }
 
     /// Compares the transcript with the one of a run without kills.
-    fn compare(&self) {
+    pub fn compare(&self) {
         let (expected, answered) = (self.expected(), self.answered());
         for (chat, texts) in &expected {
             let got = &answered[chat];
@@ -104,14 +116,14 @@ impl Run {
         }
     }
 
-    async fn all_answered(&self) -> bool {
+    pub async fn all_answered(&self) -> bool {
         let count = self.count;
         let enough = move |sim: &Sim| sim.bot_message_count() >= count as u64;
         self.sim.wait_until(PATIENCE, enough).await
     }
 }
 
-fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
+pub fn start(sim: &Sim, dir: &Path, provider: &str, pace: bool) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -127,7 +139,7 @@ fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
         .env("KATANA_OPENAI_BASE_URL", sim.openai_url())
         .env("KATANA_BOT_ACCESS", "open")
         .env("KATANA_BOT_OWNERS", "1")
-        .env("KATANA_DELIVERY_PACE", "false")
+        .env("KATANA_DELIVERY_PACE", pace.to_string())
         .env("KATANA_TEST_RECONCILE_AFTER_MS", "100")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -137,13 +149,13 @@ fn start(sim: &Sim, dir: &Path, provider: &str) -> Child {
 }
 
 /// `std::process::Child::kill` is SIGKILL.
-fn kill(mut child: Child) {
+pub fn kill(mut child: Child) {
     child.kill().expect("the bot can be killed");
     child.wait().expect("the bot is gone");
 }
 
 /// Stops gently, and wants a clean exit.
-fn end(mut child: Child) {
+pub fn end(mut child: Child) {
     let pid = child.id().to_string();
     let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
     assert!(killed.success());
@@ -172,7 +184,7 @@ fn moment(dice: &mut fastrand::Rng, round: usize, thinking: bool) -> Moment {
 
 /// Kills the bot `kills` times under load and compares the transcript in the end.
 async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
-    let mut run = Run::new(seed).await;
+    let mut run = Run::new(seed, Limits::off()).await;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut caught: BTreeMap<&str, usize> = BTreeMap::new();
     for round in 0..kills {
@@ -184,7 +196,7 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
         }
         let polls = run.sim.calls("getUpdates");
         let asked = run.sim.model().calls();
-        let child = start(&run.sim, dir.path(), provider);
+        let child = start(&run.sim, dir.path(), provider, false);
         let woke = run.sim.wait_until(PATIENCE, |s| s.calls("getUpdates") > polls).await;
         assert!(woke, "round {round}: no poll; log:\n{}", log(dir.path()));
         run.say(8);
@@ -207,7 +219,7 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
         drop(hold);
         run.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
     }
-    let child = start(&run.sim, dir.path(), provider);
+    let child = start(&run.sim, dir.path(), provider, false);
     let all = run.all_answered().await;
     // A doubled answer would come after the last expected one.
     run.sim.wait_until(Duration::from_millis(500), |_| false).await;
@@ -238,7 +250,7 @@ fn name(moment: Moment) -> &'static str {
     }
 }
 
-fn log(dir: &Path) -> String {
+pub fn log(dir: &Path) -> String {
     let text = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
@@ -256,7 +268,7 @@ async fn killed_while_a_model_answers_nothing_is_lost_or_doubled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_over_a_backlog_nothing_is_lost_or_doubled() {
-    let mut run = Run::new(3).await;
+    let mut run = Run::new(3, Limits::off()).await;
     run.say(3000);
     run.sim.set_faults(Faults::none().on(
         Class::Sends,
@@ -266,14 +278,14 @@ async fn killed_over_a_backlog_nothing_is_lost_or_doubled() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for _ in 0..10 {
         let before = run.sim.bot_message_count();
-        let child = start(&run.sim, dir.path(), "echo");
+        let child = start(&run.sim, dir.path(), "echo", false);
         let more = before + run.dice.u64(1..120);
         let moved = run.sim.wait_until(PATIENCE, |s| s.bot_message_count() >= more).await;
         assert!(moved, "no progress; log:\n{}", log(dir.path()));
         kill(child);
     }
     run.sim.set_faults(Faults::none());
-    let child = start(&run.sim, dir.path(), "echo");
+    let child = start(&run.sim, dir.path(), "echo", false);
     assert!(run.all_answered().await, "log:\n{}", log(dir.path()));
     run.sim.wait_until(Duration::from_millis(500), |_| false).await;
     run.compare();
@@ -291,6 +303,7 @@ async fn every_fault_at_ten_percent_loses_and_doubles_nothing() {
         dice: fastrand::Rng::with_seed(5),
         said: BTreeMap::new(),
         count: 0,
+        holds: Vec::new(),
     };
     stage.start().await;
     // `everything` knows no black holes: they are added on top.

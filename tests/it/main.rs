@@ -31,6 +31,7 @@ mod disk;
 mod findings;
 mod groups;
 mod hangup;
+mod in_doubt;
 mod intake;
 mod leaks;
 mod lifecycle;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use botapi_sim::{Fault, Hold, HoldAt, ModelFault};
 use katana::app::reload::Reloaded;
+use katana::model::conversation::ConversationId;
 use katana::model::ids::ChatId;
 use katana::observe::clock::Clock;
 use katana::observe::finding::Kind;
@@ -206,7 +207,9 @@ async fn what_is_kept_follows_the_new_days() {
     stage.clock.advance(3 * 24 * 3600 * 1000);
     let retention = Retention::new(Arc::clone(stage.app().shared()));
     let store = stage.store();
-    let kept = || async { store.history(ChatId(5), 5).await.expect("history").len() };
+    let kept = || async {
+        store.history(ConversationId { chat: ChatId(5), topic: 0 }, 5).await.expect("history").len()
+    };
     retention.step().await;
     assert_eq!(kept().await, 1);
     let days = ("KATANA_STORE_KEEP_HISTORY_DAYS", "2");

@@ -10,7 +10,7 @@ use katana::observe::clock::Clock;
 use katana::store::Store;
 use rusqlite::Connection;
 
-use crate::backup::{at, backup, bot, good, names, state};
+use crate::backup::{at, backup, bot, good, names, questions, rewrite, state};
 use crate::harness::{Stage, skipped};
 use crate::mount::Mount;
 use crate::process::{self, Daemon, Output};
@@ -40,25 +40,25 @@ async fn restored_twice_the_old_states_are_kept_and_can_come_back() {
     let file = at(&stage, "copy");
     backup(&stage, &file).await;
     let conn = Connection::open(&path).expect("it opens");
-    conn.execute("DELETE FROM exchanges", []).expect("deleted");
+    conn.execute_batch("DELETE FROM messages; DELETE FROM answers;").expect("deleted");
     drop(conn);
 
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stdout.contains("exchanges: 1") && out.stdout.contains("systemctl start"));
-    assert_eq!(good(&path).bots[0].exchanges, 1);
+    assert_eq!(good(&path).bots[0].turns, 1);
     let kept = names(&stage, "katana.db.before-restore-");
     assert_eq!(kept.len(), 1);
     assert!(out.stdout.contains(&kept[0]), "{out:?}");
-    assert_eq!(good(&at(&stage, &kept[0])).bots[0].exchanges, 0);
+    assert_eq!(good(&at(&stage, &kept[0])).bots[0].turns, 0);
 
     let out = restore(&stage, &at(&stage, &kept[0]), &["--json"]).await;
     let said: serde_json::Value = serde_json::from_str(&out.stdout).expect("JSON");
     assert_eq!(said["bots"][0]["exchanges"], 0, "{said}");
-    assert_eq!(good(&path).bots[0].exchanges, 0);
+    assert_eq!(good(&path).bots[0].turns, 0);
     assert_eq!(names(&stage, "katana.db.before-restore-").len(), 2);
     let second = said["kept"].as_str().expect("a name");
-    assert_eq!(good(Path::new(second)).bots[0].exchanges, 1);
+    assert_eq!(good(Path::new(second)).bots[0].turns, 1);
     assert_eq!(names(&stage, "katana.db.restoring"), Vec::<String>::new());
     good(&file);
 }
@@ -71,17 +71,14 @@ async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_th
     backup(&stage, &file).await;
     // Somebody reads: the log cannot be emptied, and the last row is only there.
     let reader = Connection::open(&path).expect("it opens");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM exchanges;").expect("reading");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM messages;").expect("reading");
     let writer = Connection::open(&path).expect("it opens");
-    writer.execute("UPDATE exchanges SET question = 'newer'", []).expect("written");
+    rewrite(&writer, "newer");
     assert!(at(&stage, "katana.db-wal").metadata().expect("a log").len() > 0);
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     drop((reader, writer));
-    let question = |path: &Path| -> String {
-        let conn = Connection::open(path).expect("it opens");
-        conn.query_row("SELECT question FROM exchanges", [], |r| r.get(0)).expect("a row")
-    };
+    let question = |path: &Path| questions(path).pop_first().expect("a row");
     assert_eq!(question(&path), "question 0");
     let kept = names(&stage, "katana.db.before-restore-");
     assert_eq!(question(&at(&stage, &kept[0])), "newer", "{kept:?}");
@@ -189,19 +186,22 @@ async fn a_killed_restore_leaves_the_whole_old_state_or_the_whole_new_one() {
     let small = at(&stage, "small");
     std::fs::copy(&file, &small).expect("copied");
     let conn = Connection::open(&small).expect("it opens");
-    conn.execute("DELETE FROM exchanges WHERE id > 10", []).expect("deleted");
+    conn.execute_batch(
+        "DELETE FROM messages WHERE turn_id > 20; DELETE FROM answers WHERE message_id > 20;",
+    )
+    .expect("deleted");
     drop(conn);
     let (mut dice, mut olds, mut news) = (fastrand::Rng::with_seed(4), 0, 0);
     for round in 0..24 {
         let (from, new, old) = if round % 2 == 0 { (&small, 10, 30) } else { (&file, 30, 10) };
-        let now = good(&path).bots[0].exchanges;
+        let now = good(&path).bots[0].turns;
         let mut command = process::command(stage.settings());
         command.arg("restore").arg(from).stdout(Stdio::null());
         let mut child = command.spawn().expect("it starts");
         tokio::time::sleep(Duration::from_millis(dice.u64(1..250))).await;
         child.kill().expect("it can be killed");
         child.wait().expect("it is gone");
-        match good(&path).bots[0].exchanges {
+        match good(&path).bots[0].turns {
             n if n == new && now != new => news += 1,
             n if n == now => olds += 1,
             n => panic!("{n} exchanges, neither {new} nor {old}"),
@@ -252,7 +252,7 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     of_schema_one(&path, bot(&stage));
     let conn = Connection::open(&path).expect("it opens");
     let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
-                 duration_ms) VALUES (1, 5, 5, '', zeroblob(5000000), 'echo', 1, 1)";
+                 duration_ms) VALUES (1, 5, 5, '', hex(zeroblob(2500000)), 'echo', 1, 1)";
     conn.execute(sql, []).expect(sql);
     drop(conn);
     // Room to open the file, and not for another one.
@@ -303,7 +303,7 @@ async fn a_restore_that_was_cut_is_undone_by_the_next_start() {
     let stage = Stage::new().await;
     let path = state(&stage, 1).await;
     let conn = Connection::open(&path).expect("it opens");
-    conn.execute("UPDATE exchanges SET question = 'only in the log'", []).expect("written");
+    rewrite(&conn, "only in the log");
     // As a kill leaves it: the last connection to close would fold the log into the file.
     let cut = at(&stage, "cut");
     std::fs::create_dir(&cut).expect("a folder");
@@ -318,12 +318,11 @@ async fn a_restore_that_was_cut_is_undone_by_the_next_start() {
         let store = Store::open(&cut, bot(&stage), Clock::system()).expect("it opens");
         store.close().await;
         let conn = Connection::open(&cut).expect("it opens");
-        let sql = "SELECT question FROM exchanges";
-        let question: String = conn.query_row(sql, [], |r| r.get(0)).expect("a row");
+        let question = questions(&cut).pop_first().expect("a row");
         assert_eq!(question, "only in the log");
         assert!(!kept.exists() && !log.exists(), "it is in use again");
         // What is written later stays.
-        conn.execute("UPDATE exchanges SET question = ?1", [&question]).expect("written");
+        rewrite(&conn, &question);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use botapi_sim::{Faults, Limits, ModelAnswer, Options};
 use hygiene::Redactor;
 use katana::app::reload::Reloaded;
+use katana::model::conversation::ConversationId;
 use katana::model::ids::ChatId;
 
 use crate::harness::{OWNER, Stage};
@@ -130,7 +131,8 @@ async fn a_key_that_a_reload_brings_is_kept_secret_and_so_is_the_old_one() {
     let replied = stage.ask(OWNER, &format!("/model {next}")).await;
     assert!(replied.contains("[secret]") && !replied.contains(next), "{replied}");
     assert_clean(&stage, &[TOKEN, KEY, next]);
-    let kept = stage.store().history(ChatId(5), 10).await.expect("the history can be read");
+    let here = ConversationId { chat: ChatId(5), topic: 0 };
+    let kept = stage.store().history(here, 10).await.expect("the history can be read");
     assert!(format!("{kept:?}").contains("[secret]"), "{kept:?}");
     stage.end().await;
 }

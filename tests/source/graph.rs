@@ -1,11 +1,11 @@
 //! Which file of `src` imports which, and where they import each other in a circle.
 //!
-//! A name that a module only passes on (`pub use`) counts for the file that it comes from. That a
-//! module declares a file (`mod name;`) is not an import: only naming something in it is.
+//! A name that a module only passes on counts for the file that it comes from, and with `pub use` not
+//! as an import of that module. That a module declares a file (`mod name;`) is not an import either.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Source, closing};
+use super::source::{Source, closing, words};
 
 /// A module by its names from the crate's root.
 type Module = Vec<String>;
@@ -29,12 +29,20 @@ impl Graph {
         let mut graph = Self { paths, passed_on: BTreeMap::new(), edges: BTreeMap::new() };
         let codes: Vec<_> = rooms.iter().map(|s| (module(s), outside_tests(s))).collect();
         for (module, code) in &codes {
-            let public = uses(code).into_iter().filter(|(is_public, _)| *is_public);
-            let names = public.filter_map(|(_, path)| Some((path.last()?.clone(), path)));
+            // Those that are not public, too: files below may take the name from here.
+            let names = uses(code).into_iter();
+            let names = names.filter_map(|(_, path)| Some((path.last()?.clone(), path)));
             graph.passed_on.insert(module.clone(), names.collect());
         }
         for (module, code) in &codes {
-            let named = uses(code).into_iter().map(|(_, path)| path).chain(paths_in(code));
+            let body = without_uses(code);
+            let is_named = |path: &Path| {
+                let name = path.last().map_or("", String::as_str);
+                words(&body, name).any(|at| !is_declared(&body, at))
+            };
+            let used =
+                uses(code).into_iter().filter(|(is_public, path)| !is_public || is_named(path));
+            let named = used.map(|(_, path)| path).chain(paths_in(&body));
             let targets = named.filter_map(|path| graph.resolve(module, &path, 5));
             let targets = targets.filter(|target| target != module);
             let targets = targets.filter_map(|target| graph.paths.get(&target).cloned()).collect();
@@ -115,8 +123,10 @@ fn is_roof(path: &str) -> bool {
     matches!(path, "src/lib.rs" | "src/main.rs")
 }
 
+/// The code of a source apart from its tests, and from paths that only say who may see something.
 fn outside_tests(source: &Source) -> String {
-    source.lines().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+    let lines = source.lines().map(|(_, line)| line.replace("pub(in ", "pub(in_"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn is_part(c: char) -> bool {
@@ -134,9 +144,15 @@ fn uses(code: &str) -> Vec<(bool, Path)> {
     found
 }
 
+/// Whether the name at this place is that of a module or function which is declared there, or the last
+/// part of a longer path, which counts by itself.
+fn is_declared(body: &str, at: usize) -> bool {
+    ["mod ", "fn ", "::", "."].iter().any(|before| body[..at].ends_with(before))
+}
+
 /// Where each `use` begins, and what stands between it and its semicolon.
 fn statements(code: &str) -> impl Iterator<Item = (usize, &str)> {
-    super::source::words(code, "use").filter_map(|start| {
+    words(code, "use").filter_map(|start| {
         let rest = &code[start + 3..];
         // Not `impl Trait + use<'a>`.
         let tree = rest.starts_with(char::is_whitespace).then(|| rest.split(';').next())??;
@@ -177,16 +193,20 @@ fn expand(tree: &str, before: &Path, found: &mut impl FnMut(Path)) {
     }
 }
 
-/// All paths of more than one name outside of `use` statements.
-fn paths_in(code: &str) -> Vec<Path> {
-    let mut code = code.to_owned();
-    let statements: Vec<_> = statements(&code).map(|(at, tree)| at..at + 3 + tree.len()).collect();
-    for statement in statements {
+fn without_uses(code: &str) -> String {
+    let mut body = code.to_owned();
+    for (at, tree) in statements(code) {
+        let statement = at..at + 3 + tree.len();
         let blank = " ".repeat(statement.len());
-        code.replace_range(statement, &blank);
+        body.replace_range(statement, &blank);
     }
-    let words = code.split(|c| !is_part(c) && c != ':');
-    let paths = words.map(|word| word.split("::").map(str::to_owned).collect::<Path>());
+    body
+}
+
+/// All paths of more than one name.
+fn paths_in(body: &str) -> Vec<Path> {
+    let found = body.split(|c| !is_part(c) && c != ':');
+    let paths = found.map(|word| word.split("::").map(str::to_owned).collect::<Path>());
     paths.filter(|path| path.len() > 1 && path.iter().all(|name| !name.is_empty())).collect()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use heartbeat::{Judgement, Reason, State};
 
-use super::Check;
+use super::check::Check;
 use crate::cli::{endpoint, status};
 use crate::config::Loaded;
 

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use secrecy::SecretString;
 
-use super::{Check, machine};
+use super::check::Check;
+use super::machine;
 use crate::app;
+use crate::cli::stop::CA_CERTIFICATES;
 use crate::config::{Config, Loaded, Problems};
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
@@ -37,7 +39,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     }
     let client = match Client::new(&settings(loaded), Arc::default()) {
         Ok(client) => client,
-        Err(e) => return vec![Check::bad(NAME, chain(&e), super::super::CA_CERTIFICATES)],
+        Err(e) => return vec![Check::bad(NAME, chain(&e), CA_CERTIFICATES)],
     };
     let identity = match client.identity().await {
         Ok(identity) => identity,

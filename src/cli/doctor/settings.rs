@@ -4,50 +4,10 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use super::check::Check;
+use crate::cli::sources::CREDENTIAL_STORE;
 use crate::cli::{check, endpoint};
 use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys};
-
-/// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
-const CREDENTIAL_STORE: &str = "/etc/credstore";
-
-/// The key that no bot is without.
-const TOKEN: &str = "telegram.token";
-
-/// What the daemon would be given. Outside of its unit there are no credentials. Root sees those of
-/// the running daemon, decrypted, else the store of them; a token in the environment is a wish to
-/// look at another bot.
-pub(in crate::cli) fn sources(file: Option<PathBuf>) -> Sources {
-    let mut sources = endpoint::sources(file);
-    let variables: Vec<String> = find(TOKEN).into_iter().flat_map(Key::variables).collect();
-    let is_given = |name: &String| {
-        sources.env.contains_key(name) || sources.env.contains_key(&format!("{name}_FILE"))
-    };
-    if sources.credentials_dir.is_some() || variables.iter().any(is_given) {
-        return sources;
-    }
-    let unit = endpoint::unit(sources.file());
-    let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
-    let store = PathBuf::from(CREDENTIAL_STORE);
-    let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
-    // In the store, the names that are looked for are those of the first bot; never another's.
-    let dir = match (is_passed, unit.as_str()) {
-        (true, _) => Some(passed),
-        (false, "katana-bot") => Some(store.clone()),
-        (false, _) => None,
-    };
-    sources.credentials_dir = dir.filter(|dir| std::fs::read_dir(dir).is_ok());
-    // The packaged units find theirs by files whose names begin with the unit's.
-    for key in keys() {
-        let Some(id) = key.credential() else { continue };
-        let file = store.join(format!("{unit}.{id}"));
-        if std::fs::File::open(&file).is_ok() {
-            let variable = format!("{}_FILE", key.variable());
-            sources.env.entry(variable).or_insert_with(|| file.display().to_string());
-        }
-    }
-    sources
-}
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {

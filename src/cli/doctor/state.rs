@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{Check, settings};
+use super::check::Check;
+use super::settings;
 use crate::model::failure::chain;
 use crate::store::{Inspection, file};
 use crate::supervise::{Machine, System};

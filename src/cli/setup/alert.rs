@@ -8,9 +8,11 @@ use anyhow::Context;
 
 use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
+use super::chat;
 use super::credential_store::{Held, Name, Vault};
-use super::{Plan, Target, chat};
-use crate::cli::{Stop, exit};
+use super::plan::{Plan, Target};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::Secret;
 
 const TOKEN: &str = "telegram-alert-token";

@@ -11,7 +11,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::super::{Stop, exit};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::Secret;
 use crate::lifecycle;
 

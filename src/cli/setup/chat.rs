@@ -1,15 +1,45 @@
-//! Finds the chat that alerts go to: somebody writes there, and the second bot sees it.
+//! The calls to Telegram that setup makes, and the chat that alerts go to: somebody writes there,
+//! and the second bot sees it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context;
+use hygiene::Redactor;
+use secrecy::SecretString;
 
 use super::ask::Person;
-use super::{Stop, client, exit};
+use crate::cli::stop::Stop;
+use crate::cli::{exit, style};
 use crate::config::Secret;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::{Place, Update, UpdateEvent};
+use crate::telegram::{Client, Identity, Settings};
+
+/// Longest time for one call to Telegram.
+const CALL: Duration = Duration::from_secs(20);
+
+/// The bot's name, fit to be printed. Every bot has one.
+pub(super) fn username(identity: &Identity) -> Result<String, Stop> {
+    let name = style::visible(identity.username.trim());
+    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
+    let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
+    Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
+}
+
+/// A client for the few calls that setup makes.
+pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
+    let settings = Settings {
+        api_url: api_url.to_owned(),
+        token: SecretString::from(token.expose()),
+        poll_timeout: CALL,
+        poll_deadline: CALL,
+        send_timeout: CALL,
+        redactor: Redactor::new([token.expose()]),
+    };
+    Ok(Client::new(&settings, std::sync::Arc::default())?)
+}
 
 /// Asks for the chat's id, or finds it. `api_url`: where the second bot lives.
 pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Result<i64> {
@@ -19,7 +49,7 @@ pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Re
         .context("cannot start the runtime")?;
     let bot = client(api_url, token)?;
     let name = match runtime.block_on(bot.identity()) {
-        Ok(identity) => format!("@{}", super::username(&identity)?),
+        Ok(identity) => format!("@{}", username(&identity)?),
         Err(e) if e.token_refused() => {
             let hint = "@BotFather shows it again: /token";
             return Err(Stop::new(exit::CONFIG, "Telegram refuses this token", hint).into());
@@ -71,7 +101,7 @@ fn chats(updates: &[Update]) -> BTreeMap<ChatId, String> {
         };
         // What somebody wrote says more than that the bot was let in.
         if !found.contains_key(&chat) || matches!(update.event, UpdateEvent::Message(_)) {
-            found.insert(chat, crate::cli::style::visible(&words));
+            found.insert(chat, style::visible(&words));
         }
     }
     found

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use hygiene::atomic::{Kind, replace_by};
 use hygiene::ownership::folder;
 
-use super::super::{Stop, exit};
-use super::{creds, service};
+use super::drop_in::{DROP_IN, passed_by};
+use super::{ask, creds};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::Secret;
 
 /// After a file's name, while a new one is written.
@@ -135,7 +137,7 @@ impl Vault {
             return Ok(creds::unseal(name.id, &path));
         }
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(super::ask::checked(text.trim())),
+            Ok(text) => Ok(ask::checked(text.trim())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(failed(&path, &e).into()),
         }
@@ -145,7 +147,7 @@ impl Vault {
     /// unit itself names: the later line of an id counts.
     fn passed_by(&self, name: &Name) -> Vec<PathBuf> {
         let units = name.units.iter();
-        units.flat_map(|unit| service::passed_by(&self.units, unit, name.id)).collect()
+        units.flat_map(|unit| passed_by(&self.units, unit, name.id)).collect()
     }
 
     /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
@@ -212,7 +214,7 @@ impl Vault {
     /// Whether a plain form would reach the units: a drop-in of somebody else may pass the other.
     fn is_ours(&self, name: &Name, is_sealed: bool) -> Result<(), Stop> {
         let mut theirs = self.passed_by(name).into_iter();
-        let theirs = theirs.find(|file| !is_sealed && !file.ends_with(service::DROP_IN));
+        let theirs = theirs.find(|file| !is_sealed && !file.ends_with(DROP_IN));
         let Some(file) = theirs else { return Ok(()) };
         let text = format!("{} passes the encrypted {}", file.display(), name.id);
         let hint = "take that line out, so that the plain one counts, or run setup with --encrypt; \

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::super::{Stop, exit, style};
+use crate::cli::stop::Stop;
+use crate::cli::{exit, style};
 use crate::config::Secret;
 
 const PROGRAM: &str = "systemd-creds";

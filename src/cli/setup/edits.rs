@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::answers::SetupArgs;
 use super::ask::Person;
-use super::{Plan, Target, credential_store, instance};
-use crate::cli::{Stop, exit};
+use super::plan::{Plan, Target};
+use super::{credential_store, instance};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 
 /// A new text of a configuration file.
 struct Edit {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-use super::Target;
+use super::plan::Target;
 
 /// Ports that are tried, after that of the first bot.
 const PORTS: std::ops::Range<u16> = 8081..8181;

@@ -3,8 +3,9 @@
 use super::answers::SetupArgs;
 use super::ask::{self, Person};
 use super::credential_store::{Held, Vault};
-use super::{Plan, Target};
-use crate::cli::{Stop, exit};
+use super::plan::{Plan, Target};
+use crate::cli::exit;
+use crate::cli::stop::Stop;
 use crate::config::{Config, Secret};
 use crate::provider::{Descriptor, Kind, PROVIDERS, services};
 

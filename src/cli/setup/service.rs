@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+use super::age;
 use super::answers::SetupArgs;
 use super::credential_store::{self, Vault};
-use super::{Target, age};
+use super::drop_in::DROP_IN;
+use super::plan::Target;
 use crate::cli::doctor::{BOOTED, tool, within};
-use crate::cli::{Stop, exit, style};
+use crate::cli::stop::Stop;
+use crate::cli::{exit, style};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::store::Store;
@@ -19,9 +22,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Longest time for an order to systemd: generators may take their time, and a start may wait.
 const ORDER: Duration = Duration::from_secs(60);
-
-/// The drop-in's file within the unit's folder.
-pub(super) const DROP_IN: &str = "10-encrypted-credentials.conf";
 
 /// What became of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +53,6 @@ pub(super) fn drop_in(
         let _ = std::fs::remove_dir(folder);
     }
     Ok(true)
-}
-
-/// The drop-ins of a unit that pass the encrypted form of a credential.
-pub(super) fn passed_by(units: &Path, unit: &str, id: &str) -> Vec<PathBuf> {
-    let start = format!("LoadCredentialEncrypted={id}:");
-    let folder = std::fs::read_dir(units.join(format!("{unit}.service.d")));
-    let files = folder.into_iter().flatten().flatten().map(|entry| entry.path());
-    let passes = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        text.lines().any(|line| line.trim_start().starts_with(&start))
-    };
-    files.filter(|file| file.extension().is_some_and(|end| end == "conf")).filter(passes).collect()
 }
 
 /// Lets systemd read its units again: it reads drop-ins only when told to. `must`: the old forms of

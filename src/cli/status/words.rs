@@ -3,7 +3,7 @@
 use heartbeat::{Reason, Verdict, rfc3339, span};
 use serde_json::Value;
 
-use super::{Findings, Overall, in_words};
+use super::findings::{Findings, Overall, in_words};
 use crate::cli::advice;
 use crate::cli::style::{Mark, Style, columns, visible};
 

@@ -5,10 +5,16 @@ mod pages;
 mod press;
 mod talk;
 
+use std::sync::Arc;
+
 use super::*;
-use crate::model::ids::{BotId, UpdateId};
-use crate::model::message::{Body, Incoming, Press, Update, UpdateEvent};
-use crate::store::{Finish, NewExchange, UpdateOutcome};
+use crate::model::access::Role;
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
+use crate::model::effect::Effect;
+use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
+use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
+use crate::observe::clock::Clock;
+use crate::store::{Finish, NewTurn, Store, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);
@@ -48,6 +54,7 @@ impl House {
             .run(&CommandRequest {
                 seq: InboxSeq(1),
                 chat,
+                topic: 0,
                 place: if chat.is_shared() { Place::Group } else { Place::Private },
                 from: &from,
                 role: self.context.role(&from.id).await.unwrap(),
@@ -100,19 +107,21 @@ impl House {
 
     async fn said(&self, chat: ChatId, user: UserId) {
         let asked = question(chat, user, self.clock.now_ms());
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
-        let said =
-            crate::model::conversation::Exchange { question: "q".into(), answer: "a".into() };
-        let exchange =
-            NewExchange { chat, user, said, provider: "echo", duration_ms: 1, usage: None };
-        self.context.store.finish(finish(seq, false, Some(exchange))).await.unwrap();
+        let turn = NewTurn {
+            conversation: ConversationId { chat, topic: 0 },
+            sender: user,
+            messages: vec![Message::user("q"), Message::assistant("a")],
+            answer: AnswerMetadata::default(),
+        };
+        self.context.store.finish(finish(seq, false, Some(turn))).await.unwrap();
     }
 
     /// A question whose provider failed, kept for another try.
     async fn kept(&self, chat: ChatId, user: UserId) -> InboxSeq {
         let asked = question(chat, user, self.clock.now_ms() + 1);
-        self.context.store.accept(vec![asked], 0).await.unwrap();
+        self.context.store.accept(vec![asked], Some(0)).await.unwrap();
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         self.context.store.finish(finish(seq, true, None)).await.unwrap();
         seq
@@ -150,14 +159,14 @@ fn question(chat: ChatId, user: UserId, id: i64) -> Update {
     Update { id: UpdateId(id + chat.0 + user.0), event }
 }
 
-fn finish(seq: InboxSeq, keep_body: bool, exchange: Option<NewExchange>) -> Finish {
+fn finish(seq: InboxSeq, keep_body: bool, turn: Option<NewTurn>) -> Finish {
     let (effects, parts) = (Vec::new(), Vec::new());
     Finish {
         seq,
         outcome: UpdateOutcome::Answered,
         keep_body,
         effects,
-        exchange,
+        turn,
         parts,
         first_attempt: None,
     }

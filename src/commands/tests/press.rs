@@ -35,7 +35,7 @@ async fn forged_buttons_are_harmless() {
             assert!((1..=200).contains(&toast(&outcome).len()), "{data}");
         }
     }
-    assert_eq!(house.context.store.exchanges_of(MEMBER).await.unwrap(), 1);
+    assert_eq!(house.context.store.turns_of(MEMBER).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -68,11 +68,11 @@ async fn forget_deletes_only_what_its_person_said() {
     assert!(asked.effects.is_empty() && text(&asked).contains("1 question"));
     assert!(toast(&house.press(OWNER, &buttons[0].data).await).contains("somebody else"));
     assert!(toast(&house.press(MEMBER, &buttons[1].data).await).contains("Nothing"));
-    assert_eq!(house.context.store.exchanges_of(MEMBER).await.unwrap(), 1);
+    assert_eq!(house.context.store.turns_of(MEMBER).await.unwrap(), 1);
     assert_eq!(toast(&house.press(MEMBER, &buttons[0].data).await), "Deleted.");
-    assert_eq!(house.context.store.exchanges_of(MEMBER).await.unwrap(), 0);
+    assert_eq!(house.context.store.turns_of(MEMBER).await.unwrap(), 0);
     assert!(house.context.store.kept_update(seq).await.unwrap().is_none());
-    assert_eq!(house.context.store.exchanges_of(OWNER).await.unwrap(), 1);
+    assert_eq!(house.context.store.turns_of(OWNER).await.unwrap(), 1);
     assert!(text(&house.ask(OWNER, "/forget YES").await).starts_with("Done."));
-    assert_eq!(house.context.store.exchanges_of(OWNER).await.unwrap(), 0);
+    assert_eq!(house.context.store.turns_of(OWNER).await.unwrap(), 0);
 }

@@ -99,7 +99,7 @@ async fn pausing_is_remembered_and_shown() {
 async fn status_counts_what_waits_without_itself() {
     let house = House::lived_in(Rules::default()).await;
     let asked = [question(ChatId(2), MEMBER, 10), question(ChatId(2), MEMBER, 11)];
-    house.context.store.accept(asked.to_vec(), 12).await.unwrap();
+    house.context.store.accept(asked.to_vec(), Some(12)).await.unwrap();
     house.clock.advance(5000);
     let status = house.ask(MEMBER, "/status").await;
     assert!(text(&status).contains("Up for 1 h 2 min (Katana 0.1.0"));
@@ -133,10 +133,11 @@ async fn whoami_new_cancel_and_stats_say_what_is_so() {
     for part in ["`2`", "member", "P2 (@user\\_2)", "1 question "] {
         assert!(text(&me).contains(part), "{part}");
     }
+    let conversation = ConversationId { chat: ChatId(MEMBER.0), topic: 0 };
     let fresh = house.ask(MEMBER, "/new").await;
-    assert_eq!(fresh.effects, [Effect::StartAfresh(ChatId(MEMBER.0))]);
-    assert!(house.context.store.history(ChatId(MEMBER.0), 5).await.unwrap().is_empty());
-    assert_eq!(house.context.store.exchanges_of(MEMBER).await.unwrap(), 1, "/new deletes nothing");
+    assert_eq!(fresh.effects, [Effect::StartAfresh(conversation)]);
+    assert!(house.context.store.history(conversation, 5).await.unwrap().is_empty());
+    assert_eq!(house.context.store.turns_of(MEMBER).await.unwrap(), 1, "/new deletes nothing");
     assert!(text(&house.ask(MEMBER, "/cancel").await).contains("nothing to stop"));
     house.context.vitals.answers.add(1234);
     let stats = house.ask(OWNER, "/stats").await;

@@ -4,7 +4,7 @@
 //! `v0_2/read.txt` was written by 0.2 itself and is never written again: a difference breaks
 //! an installation. For each scenario it holds what the program sees (a line for each field
 //! of `Config`, secrets included) and where each value came from, as far as it differs from the
-//! first scenario.
+//! first scenario. Keys that came later are left out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -166,27 +166,21 @@ fn fields(debug: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn a_configuration_of_0_2_reads_the_same() {
+    let known = |line: &str| READ.lines().any(|then| then.split(" =").next() == Some(line));
     let mut text = String::new();
     let mut first: Option<BTreeMap<String, String>> = None;
     for (name, file, env) in SCENARIOS {
         let dir = tempfile::tempdir().expect("a folder");
         stage(dir.path());
-        written(
-            dir.path(),
-            "katana-bot.toml",
-            &FILE.replace("{dir}", &dir.path().display().to_string()),
-        );
+        let place = dir.path().display().to_string();
+        written(dir.path(), "katana-bot.toml", &FILE.replace("{dir}", &place));
         let lines = read(dir.path(), *file, env);
         text.push_str(&format!("# {name}\n"));
         let seen: Vec<_> = lines
             .iter()
+            .filter(|(path, _)| known(path))
             .filter(|(path, value)| first.as_ref().is_none_or(|f| f.get(*path) != Some(value)))
-            .map(|(path, value)| {
-                format!(
-                    "{path} = {}\n",
-                    value.replace(&dir.path().display().to_string(), "{dir}").trim()
-                )
-            })
+            .map(|(path, value)| format!("{path} = {}\n", value.replace(&place, "{dir}").trim()))
             .collect();
         text.push_str(&seen.concat());
         first.get_or_insert(lines);

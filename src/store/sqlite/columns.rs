@@ -6,6 +6,8 @@ use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 
 use crate::model::access::Role;
+use crate::model::conversation;
+use crate::model::conversation::StopReason;
 
 /// `outbox.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,5 +44,31 @@ impl FromSql for RoleColumn {
         let word = value.as_str()?;
         let all = [Role::Owner, Role::Member, Role::Stranger];
         Ok(Self(all.into_iter().find(|r| r.as_str() == word).unwrap_or(Role::Stranger)))
+    }
+}
+
+/// `messages.role`.
+pub(super) fn role_word(role: conversation::Role) -> &'static str {
+    match role {
+        conversation::Role::User => "user",
+        conversation::Role::Assistant => "assistant",
+        conversation::Role::Tool => "tool",
+    }
+}
+
+/// The role that a word of `messages.role` stands for.
+pub(super) fn message_role(word: &str) -> conversation::Role {
+    let all = [conversation::Role::User, conversation::Role::Assistant];
+    all.into_iter().find(|r| role_word(*r) == word).unwrap_or(conversation::Role::Tool)
+}
+
+/// `answers.stop_reason`.
+pub(super) fn stop_word(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::End => "end",
+        StopReason::Length => "length",
+        StopReason::Filtered => "filtered",
+        StopReason::ToolCalls => "tool_calls",
+        StopReason::Other => "other",
     }
 }

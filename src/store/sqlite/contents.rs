@@ -46,7 +46,7 @@ pub(super) fn examine(
     fits(conn, named, version)?;
     let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes = conn.query_row(pages, [], |r| r.get(0)).map_err(fail)?;
-    Ok(Contents { bytes, schema: version, bots: count(conn).map_err(fail)? })
+    Ok(Contents { bytes, schema: version, bots: count(conn, version).map_err(fail)? })
 }
 
 /// Whether this program can go on with the file.
@@ -88,23 +88,24 @@ fn columns(conn: &Connection) -> rusqlite::Result<BTreeSet<(String, Option<Strin
     .collect()
 }
 
-fn count(conn: &Connection) -> rusqlite::Result<Vec<BotContents>> {
-    let mut rows = conn.prepare(concat!(
+fn count(conn: &Connection, version: u32) -> rusqlite::Result<Vec<BotContents>> {
+    // Up to schema 2, a turn was one row.
+    let turns = if version < 3 { "exchanges" } else { "answers" };
+    let mut rows = conn.prepare(&format!(
         "SELECT bot_id,
            (SELECT count(*) FROM users u WHERE u.bot_id = b.bot_id AND u.role <> ?1),
-           (SELECT count(*) FROM exchanges e WHERE e.bot_id = b.bot_id),
+           (SELECT count(*) FROM {turns} t WHERE t.bot_id = b.bot_id),
            (SELECT count(*) FROM inbox i WHERE i.bot_id = b.bot_id AND i.done_ms IS NULL),
-           (SELECT count(*) FROM outbox o WHERE o.bot_id = b.bot_id AND ",
-        is_open!(),
-        "),
+           (SELECT count(*) FROM outbox o WHERE o.bot_id = b.bot_id AND {}),
            (SELECT max(received_ms) FROM inbox i WHERE i.bot_id = b.bot_id)
-         FROM bots b ORDER BY bot_id"
+         FROM bots b ORDER BY bot_id",
+        is_open!()
     ))?;
     let rows = rows.query_map([Role::Stranger.as_str()], |r| {
         Ok(BotContents {
             bot: BotId(r.get(0)?),
             people: r.get(1)?,
-            exchanges: r.get(2)?,
+            turns: r.get(2)?,
             waiting: r.get(3)?,
             unsent: r.get(4)?,
             newest_ms: r.get(5)?,

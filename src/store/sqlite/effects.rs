@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::columns::{State, is_open};
+use super::{history, outbox};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -32,7 +33,7 @@ pub(super) fn apply(
             Effect::AllowChat { chat, allowed } => set(tx, bot, *chat, "allowed", allowed)?,
             Effect::SetModel { chat, model } => set(tx, bot, *chat, "model", model)?,
             Effect::Presence { chat, present } => set(tx, bot, *chat, "absent", &!present)?,
-            Effect::StartAfresh(chat) => start_afresh(tx, bot, *chat)?,
+            Effect::StartAfresh(conversation) => history::start_afresh(tx, bot, *conversation)?,
             Effect::Forget(user) => forget(tx, bot, now, *user)?,
             Effect::Used(seq) => {
                 let sql = "UPDATE inbox SET body = '' WHERE seq = ?1 AND done_ms IS NOT NULL";
@@ -134,49 +135,35 @@ fn set(
     Ok(())
 }
 
-fn start_afresh(tx: &Connection, bot: i64, chat: ChatId) -> Result<(), StoreError> {
-    let last: i64 = tx
-        .prepare_cached(
-            "SELECT coalesce(max(id), 0) FROM exchanges WHERE bot_id = ?1 AND chat_id = ?2",
-        )?
-        .query_row(params![bot, chat.0], |r| r.get(0))?;
-    set(tx, bot, chat, "history_from", &last)
-}
-
+/// Deletes what a person said, and what was answered.
 fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), StoreError> {
-    tx.prepare_cached("DELETE FROM exchanges WHERE bot_id = ?1 AND user_id = ?2")?
-        .execute(params![bot, user.0])?;
+    history::forget(tx, bot, user)?;
     // Questions that were kept for another try are the person's words, too.
     tx.prepare_cached(
-        "UPDATE inbox SET body = '' WHERE bot_id = ?1 AND done_ms IS NOT NULL
-           AND body <> '' AND json_extract(body, '$.Message.from.id') = ?2",
+        "UPDATE inbox SET body = ''
+         WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NOT NULL AND body <> ''",
     )?
     .execute(params![bot, user.0])?;
     // What still waits is not answered either: not in another chat, not after a pause.
     tx.prepare_cached(
         "UPDATE inbox SET body = '', done_ms = ?3, outcome = ?4
-         WHERE bot_id = ?1 AND done_ms IS NULL
-           AND json_extract(body, '$.Message.from.id') = ?2",
+         WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NULL",
     )?
     .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
-    super::outbox::drop_due(tx, bot, ChatId(user.0), DeliveryReason::Forgotten)?;
-    Ok(())
+    outbox::drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
 }
 
 fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO chats (bot_id, chat_id, allowed, model, history_from)
-         SELECT bot_id, ?3, allowed, model, history_from FROM chats
+        "INSERT INTO chats (bot_id, chat_id, allowed, model)
+         SELECT bot_id, ?3, allowed, model FROM chats
          WHERE bot_id = ?1 AND chat_id = ?2
          ON CONFLICT (bot_id, chat_id) DO UPDATE SET
            allowed = max(allowed, excluded.allowed), model = coalesce(model, excluded.model)",
         params![bot, from.0, to.0],
     )?;
     set(tx, bot, from, "moved_to", &to.0)?;
-    tx.execute(
-        "UPDATE exchanges SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2",
-        params![bot, from.0, to.0],
-    )?;
+    history::move_chat(tx, bot, from, to)?;
     let sql = concat!(
         "UPDATE outbox SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2 AND state = ?4 AND ",
         is_open!()

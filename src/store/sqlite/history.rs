@@ -1,68 +1,175 @@
-//! The history: what was said, and what was answered.
+//! The history: messages, in turns.
+//!
+//! Invariants: a turn is stored and removed as a whole; its number is the id of its first message,
+//! and ids are never used again.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
+use super::columns::{message_role, role_word, stop_word};
 use super::db::Sqlite;
-use crate::model::conversation::Exchange;
+use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{ChatId, UserId};
 use crate::store::failure::StoreError;
-use crate::store::history::{NewExchange, Totals};
+use crate::store::history::{NewTurn, Totals};
 
-pub(super) fn insert_exchange(
+/// Removes the turns of the messages that a condition selects: the answers' metadata, then the
+/// messages.
+macro_rules! remove_turns {
+    ($condition:literal) => {{
+        macro_rules! ids {
+            () => {
+                concat!(
+                    "(SELECT m.id FROM messages q JOIN messages m ON m.bot_id = q.bot_id
+                       AND m.chat_id = q.chat_id AND m.topic_id = q.topic_id
+                       AND m.turn_id = q.turn_id WHERE ",
+                    $condition,
+                    ")"
+                )
+            };
+        }
+        [
+            concat!("DELETE FROM answers WHERE message_id IN ", ids!()),
+            concat!("DELETE FROM messages WHERE id IN ", ids!()),
+        ]
+    }};
+}
+
+/// Stores a turn inside the running transaction.
+pub(super) fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
-    new: &NewExchange,
+    turn: &NewTurn,
 ) -> Result<(), StoreError> {
+    let ConversationId { chat, topic } = turn.conversation;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO messages (bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
+         VALUES (?1, ?2, ?3, coalesce(?4,
+             (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'messages'), 1), ?5, ?6, ?7, ?8)",
+    )?;
+    let mut number = None;
+    for message in &turn.messages {
+        let sender = (message.role == Role::User).then_some(turn.sender.0);
+        let content =
+            serde_json::to_string(&message.content).map_err(|e| StoreError::row("messages", e))?;
+        let role = role_word(message.role);
+        insert.execute(params![bot, chat.0, topic, number, sender, role, content, now])?;
+        number.get_or_insert(tx.last_insert_rowid());
+    }
+    let answer = &turn.answer;
+    let sources =
+        serde_json::to_string(&answer.sources).map_err(|e| StoreError::row("answers", e))?;
     tx.prepare_cached(
-        "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
-                                duration_ms, input_tokens, output_tokens)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens,
+                              duration_ms, stop_reason, sources)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
+        tx.last_insert_rowid(),
         bot,
-        new.chat.0,
-        new.user.0,
-        new.said.question,
-        new.said.answer,
-        new.provider,
-        now,
-        new.duration_ms,
-        new.usage.map(|u| u.input_tokens),
-        new.usage.map(|u| u.output_tokens)
+        answer.provider,
+        answer.model,
+        answer.usage.map(|u| u.input_tokens),
+        answer.usage.map(|u| u.output_tokens),
+        answer.duration_ms,
+        stop_word(answer.stop_reason),
+        sources
     ])?;
     Ok(())
+}
+
+/// What was said so far in a conversation is no longer part of it.
+pub(super) fn start_afresh(
+    tx: &Connection,
+    bot: i64,
+    conversation: ConversationId,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
+         SELECT ?1, ?2, ?3, coalesce(max(turn_id), 0) FROM messages
+           WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3
+         ON CONFLICT (bot_id, chat_id, topic_id) DO UPDATE SET
+           after_turn = max(after_turn, excluded.after_turn)",
+    )?
+    .execute(params![bot, conversation.chat.0, conversation.topic])?;
+    Ok(())
+}
+
+/// Removes every turn in which a person said something.
+pub(super) fn forget(tx: &Connection, bot: i64, user: UserId) -> Result<(), StoreError> {
+    for sql in remove_turns!("q.bot_id = ?1 AND q.sender_id = ?2") {
+        tx.prepare_cached(sql)?.execute(params![bot, user.0])?;
+    }
+    Ok(())
+}
+
+/// A group has another id; its conversations move along.
+pub(super) fn move_chat(
+    tx: &Connection,
+    bot: i64,
+    from: ChatId,
+    to: ChatId,
+) -> Result<(), StoreError> {
+    for sql in [
+        "UPDATE messages SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2",
+        "INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
+         SELECT bot_id, ?3, topic_id, after_turn FROM conversations
+           WHERE bot_id = ?1 AND chat_id = ?2
+         ON CONFLICT (bot_id, chat_id, topic_id) DO UPDATE SET
+           after_turn = max(after_turn, excluded.after_turn)",
+    ] {
+        tx.execute(sql, params![bot, from.0, to.0])?;
+    }
+    let sql = "DELETE FROM conversations WHERE bot_id = ?1 AND chat_id = ?2";
+    tx.execute(sql, params![bot, from.0])?;
+    Ok(())
+}
+
+/// Removes turns that are older than `horizon`, at most `limit`; answers how many messages.
+pub(super) fn remove_old(tx: &Connection, horizon: i64, limit: usize) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    for sql in remove_turns!(
+        "q.id IN (SELECT id FROM messages WHERE at_ms < ?1 AND id = turn_id ORDER BY id LIMIT ?2)"
+    ) {
+        removed = tx.prepare_cached(sql)?.execute(params![horizon, limit])?;
+    }
+    Ok(removed)
 }
 
 impl Sqlite {
     pub(in crate::store) async fn history(
         &self,
-        chat: ChatId,
-        limit: usize,
-    ) -> Result<Vec<Exchange>, StoreError> {
-        let bot = self.bot();
+        conversation: ConversationId,
+        turns: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let (bot, ConversationId { chat, topic }) = (self.bot(), conversation);
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT question, answer FROM exchanges
-                 WHERE bot_id = ?1 AND chat_id = ?2 AND id > coalesce(
-                   (SELECT history_from FROM chats WHERE bot_id = ?1 AND chat_id = ?2), 0)
-                 ORDER BY id DESC LIMIT ?3",
+                "SELECT role, content FROM messages
+                 WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3 AND turn_id >= (
+                   SELECT min(turn_id) FROM (
+                     SELECT DISTINCT turn_id FROM messages
+                     WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3 AND turn_id > coalesce(
+                       (SELECT after_turn FROM conversations
+                        WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3), 0)
+                     ORDER BY turn_id DESC LIMIT ?4))
+                 ORDER BY turn_id, id",
             )?;
-            let rows = find.query_map(params![bot, chat.0, limit], |r| {
-                Ok(Exchange { question: r.get(0)?, answer: r.get(1)? })
-            })?;
-            let mut exchanges = rows.collect::<Result<Vec<_>, _>>()?;
-            exchanges.reverse();
-            Ok(exchanges)
+            let mut rows = find.query(params![bot, chat.0, topic, turns])?;
+            let mut messages = Vec::new();
+            while let Some(row) = rows.next()? {
+                messages.push(message(row)?);
+            }
+            Ok(messages)
         })
         .await
     }
 
-    pub(in crate::store) async fn exchanges_of(&self, user: UserId) -> Result<u64, StoreError> {
+    pub(in crate::store) async fn turns_of(&self, user: UserId) -> Result<u64, StoreError> {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(*) FROM exchanges WHERE bot_id = ?1 AND user_id = ?2",
+                "SELECT count(DISTINCT turn_id) FROM messages WHERE bot_id = ?1 AND sender_id = ?2",
             )?;
             Ok(find.query_row(params![bot, user.0], |r| r.get(0))?)
         })
@@ -73,13 +180,13 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(*), count(DISTINCT chat_id), coalesce(sum(input_tokens), 0),
-                        coalesce(sum(output_tokens), 0)
-                 FROM exchanges WHERE bot_id = ?1",
+                "SELECT count(*), (SELECT count(DISTINCT chat_id) FROM messages WHERE bot_id = ?1),
+                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
+                 FROM answers WHERE bot_id = ?1",
             )?;
             Ok(find.query_row([bot], |r| {
                 Ok(Totals {
-                    exchanges: r.get(0)?,
+                    turns: r.get(0)?,
                     chats: r.get(1)?,
                     input_tokens: r.get(2)?,
                     output_tokens: r.get(3)?,
@@ -88,4 +195,12 @@ impl Sqlite {
         })
         .await
     }
+}
+
+fn message(row: &Row<'_>) -> Result<Message, StoreError> {
+    let role = message_role(row.get_ref(0)?.as_str().unwrap_or_default());
+    let content = row.get_ref(1)?.as_str().unwrap_or_default();
+    // What a later version wrote must not take the rest of the conversation with it.
+    let content = serde_json::from_str::<Vec<Content>>(content).unwrap_or_default();
+    Ok(Message { role, content })
 }

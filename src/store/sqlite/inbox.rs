@@ -26,15 +26,17 @@ impl Sqlite {
     pub(in crate::store) async fn accept(
         &self,
         updates: Vec<Update>,
-        next_offset: i64,
+        next_offset: Option<i64>,
     ) -> Result<Accepted, StoreError> {
         let (bot, now) = (self.bot(), self.now_ms());
         self.write(move |tx| {
             let accepted = insert(tx, bot, now, &updates)?;
-            tx.prepare_cached(
-                "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
-            )?
-            .execute(params![bot, next_offset, now])?;
+            if let Some(offset) = next_offset {
+                tx.prepare_cached(
+                    "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
+                )?
+                .execute(params![bot, offset, now])?;
+            }
             Ok(accepted)
         })
         .await
@@ -124,8 +126,8 @@ impl Sqlite {
 
 fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Accepted, StoreError> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (bot_id, update_id) DO NOTHING",
+        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, sender_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (bot_id, update_id) DO NOTHING",
     )?;
     let mut accepted = Accepted::default();
     for update in updates {
@@ -136,7 +138,8 @@ fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Acc
             update.chat().map(|c| c.0),
             update.message_id().map(|m| m.0),
             body,
-            now
+            now,
+            update.from().map(|person| person.id.0)
         ])?;
         if rows == 1 { accepted.stored += 1 } else { accepted.repeated += 1 }
     }

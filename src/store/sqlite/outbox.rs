@@ -6,14 +6,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{State, is_open};
 use super::db::Sqlite;
-use super::effects;
-use super::history::insert_exchange;
+use super::{effects, history};
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 use crate::store::failure::StoreError;
 use crate::store::parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartState,
@@ -184,31 +183,38 @@ impl Sqlite {
 
 /// Marks an update done and stores what it led to.
 fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
-    let done = tx
-        .prepare_cached(
-            "UPDATE inbox SET done_ms = ?2, outcome = ?3,
-               body = CASE WHEN ?4 THEN body ELSE '' END
-             WHERE seq = ?1 AND done_ms IS NULL",
-        )?
-        .execute(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body])?;
-    if done == 0 {
-        // Done before: storing its replies again would send them twice.
-        return Ok(Vec::new());
-    }
+    let mut done = tx.prepare_cached(
+        "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = CASE WHEN ?4 THEN body ELSE '' END
+         WHERE seq = ?1 AND done_ms IS NULL RETURNING chat_id, sender_id",
+    )?;
+    let done = done
+        .query_row(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body], |r| {
+            Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? })
+        })
+        .optional()?;
+    // Done before: storing its replies again would send them twice.
+    let Some(asked) = done else { return Ok(Vec::new()) };
     effects::apply(tx, bot, now, &finish.effects)?;
-    if let Some(exchange) = &finish.exchange {
-        insert_exchange(tx, bot, now, exchange)?;
+    if let Some(turn) = &finish.turn {
+        history::insert(tx, bot, now, turn)?;
     }
     let mut first = finish.first_attempt;
     let parts = finish.parts.into_iter();
-    parts.map(|part| insert(tx, bot, now, finish.seq, part, first.take())).collect()
+    parts.map(|part| insert(tx, bot, now, &asked, part, first.take())).collect()
+}
+
+/// The update that parts answer.
+struct Asked {
+    seq: InboxSeq,
+    chat: Option<i64>,
+    sender: Option<i64>,
 }
 
 fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
-    seq: InboxSeq,
+    asked: &Asked,
     part: NewPart,
     id_before: Option<MessageId>,
 ) -> Result<OpenPart, StoreError> {
@@ -218,19 +224,20 @@ fn insert(
     let state = if id_before.is_some() { State::Sending } else { State::Due };
     tx.prepare_cached(
         "INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, floor_id,
-                             attempted_ms, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7)",
+                             attempted_ms, created_ms, sender_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7, ?10)",
     )?
     .execute(params![
         bot,
         chat.0,
-        seq.0,
+        asked.seq.0,
         rich.text,
         json,
         state,
         now,
         id_before.map(|m| m.0),
-        id_before.map(|_| now)
+        id_before.map(|_| now),
+        asked.sender.filter(|_| asked.chat == Some(chat.0))
     ])?;
     Ok(OpenPart {
         id: PartId(tx.last_insert_rowid()),
@@ -296,7 +303,7 @@ fn settle(
 }
 
 /// Drops what is due in a chat; answers how many parts that were.
-pub(super) fn drop_due(
+fn drop_due(
     tx: &Connection,
     bot: i64,
     chat: ChatId,
@@ -308,6 +315,22 @@ pub(super) fn drop_due(
         is_open!()
     ))?;
     Ok(drop.execute(params![bot, chat.0, State::Dropped, reason.as_str(), State::Due])?)
+}
+
+/// Drops what is due to a person: in their own chat, and what answers them in another.
+pub(super) fn drop_due_to(
+    tx: &Connection,
+    bot: i64,
+    user: UserId,
+    reason: DeliveryReason,
+) -> Result<(), StoreError> {
+    let mut drop = tx.prepare_cached(concat!(
+        "UPDATE outbox SET state = ?3, reason = ?4, text = '', extra = ''
+         WHERE bot_id = ?1 AND (sender_id = ?2 OR chat_id = ?2) AND state = ?5 AND ",
+        is_open!()
+    ))?;
+    drop.execute(params![bot, user.0, State::Dropped, reason.as_str(), State::Due])?;
+    Ok(())
 }
 
 fn open_part(row: &Row<'_>) -> rusqlite::Result<OpenPart> {

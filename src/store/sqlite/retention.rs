@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::columns::is_open;
 use super::db::Sqlite;
-use super::pre_migration_backup;
+use super::{history, pre_migration_backup};
 use crate::model::access::Role;
 use crate::model::limits;
 use crate::store::failure::StoreError;
@@ -28,11 +28,8 @@ impl Sqlite {
             };
             let mut swept = Swept::default();
             if keep.history_days > 0 {
-                swept.exchanges = remove(
-                    "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges
-                       WHERE at_ms < ?1 ORDER BY id LIMIT ?2)",
-                    before(keep.history_days),
-                )?;
+                let horizon = before(keep.history_days);
+                swept.messages = history::remove_old(tx, horizon, limits::RETENTION_BATCH)?;
             }
             swept.updates = remove(
                 "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox

@@ -34,7 +34,7 @@ fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
         outcome: UpdateOutcome::Answered,
         keep_body: false,
         effects: Vec::new(),
-        exchange: None,
+        turn: None,
         parts,
         first_attempt: None,
     }
@@ -48,17 +48,19 @@ fn open_in(dir: &tempfile::TempDir, bot: i64) -> Store {
 async fn updates_survive_and_are_stored_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
-    let first = store.accept(vec![text(1, 5), text(2, 6)], 3).await.unwrap();
+    let first = store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
     assert_eq!(first, Accepted { stored: 2, repeated: 0 });
-    let second = store.accept(vec![text(2, 6), text(3, 5)], 4).await.unwrap();
+    let second = store.accept(vec![text(2, 6), text(3, 5)], Some(4)).await.unwrap();
     assert_eq!(second, Accepted { stored: 1, repeated: 1 });
+    let pushed = store.accept(vec![text(4, 6)], None).await.unwrap();
+    assert_eq!(pushed, Accepted { stored: 1, repeated: 0 }, "from a source without an offset");
     store.close().await;
     drop(store);
 
     let store = open_in(&dir, 1);
     assert_eq!(store.next_offset().await.unwrap(), 4);
     let queued = store.new_updates(InboxSeq(0), 10).await.unwrap();
-    assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).await.unwrap();
     assert_eq!(of_five.len(), 2);
 }
@@ -67,13 +69,13 @@ async fn updates_survive_and_are_stored_once() {
 async fn another_token_never_meets_the_old_offset() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     store.close().await;
     drop(store);
     let store = open_in(&dir, 2);
     assert_eq!(store.next_offset().await.unwrap(), 0);
     assert!(store.new_updates(InboxSeq(0), 10).await.unwrap().is_empty());
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     assert_eq!(store.new_updates(InboxSeq(0), 10).await.unwrap().len(), 1);
 }
 
@@ -81,7 +83,7 @@ async fn another_token_never_meets_the_old_offset() {
 async fn update_done_only_with_its_replies() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
     let mut both = finish(seq, vec![part(5, "one"), part(5, "two")]);
     both.first_attempt = Some(MessageId(77));
@@ -101,7 +103,7 @@ async fn update_done_only_with_its_replies() {
 async fn settled_parts_are_gone_and_due_ones_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     let parts = vec![part(5, "a"), part(5, "b"), part(5, "c")];
     let stored = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
     store.mark_sending(stored[0].id, MessageId(9)).await.unwrap();
@@ -132,7 +134,7 @@ async fn one_failing_write_takes_no_other_with_it() {
         tx.execute("SELECT nonsense FROM nowhere", [])?;
         Ok(())
     });
-    let good = store.accept(vec![text(1, 5)], 2);
+    let good = store.accept(vec![text(1, 5)], Some(2));
     let (bad, good) = tokio::join!(bad, good);
     assert!(bad.is_err());
     assert_eq!(good.unwrap().stored, 1);
@@ -156,7 +158,7 @@ async fn a_damaged_file_is_set_aside_and_kept() {
     let store = open_in(&dir, 1);
     let aside = store.set_aside().unwrap().to_owned();
     assert!(std::fs::read(aside).unwrap().starts_with(b"this is not"));
-    store.accept(vec![text(1, 5)], 2).await.unwrap();
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     store.close().await;
     drop(store);
 
@@ -220,12 +222,12 @@ async fn old_rows_are_swept_and_open_ones_stay() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1_000_000);
     let store = Store::open(&dir.path().join("katana.db"), BotId(1), clock.clone()).unwrap();
-    store.accept(vec![text(1, 5), text(2, 5)], 3).await.unwrap();
+    store.accept(vec![text(1, 5), text(2, 5)], Some(3)).await.unwrap();
     let parts = store.finish(finish(InboxSeq(1), vec![part(5, "a")])).await.unwrap();
     let sent = DeliveryRecord { id: parts[0].id, outcome: DeliveryOutcome::Sent(MessageId(4)) };
     store.record_delivery(vec![sent], Vec::new()).await.unwrap();
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
-    assert_eq!(swept, Swept { exchanges: 0, updates: 1, parts: 1 });
+    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 });
     assert_eq!(store.inbox_depth().await.unwrap().0, 1);
 }

@@ -3,7 +3,7 @@
 //! Calls to models go by the names and buckets of the OpenTelemetry semantic conventions for
 //! generative AI, written as Prometheus writes OpenTelemetry's names.
 
-use super::{Names, observed};
+use super::known::{Names, observed};
 use crate::observe::histogram::{self, Histogram};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::store::Timings;

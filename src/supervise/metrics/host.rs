@@ -1,6 +1,6 @@
 //! What is judged, and the figures of process and machine.
 
-use super::Names;
+use super::known::Names;
 use crate::observe::finding::{Kind, Status};
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;

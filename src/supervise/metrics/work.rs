@@ -1,6 +1,6 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
-use super::{Names, observed, tallied};
+use super::known::{Names, observed, tallied};
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
@@ -219,6 +219,11 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         .with_count(&["arrived"], vitals.reconciled_arrived.get())
         .with_count(&["lost"], vitals.reconciled_lost.get())
         .with_count(&["possible_duplicate"], vitals.possible_duplicates.get()),
+        count(
+            "katana_reconciliation_probes_total",
+            "Edits by which the reconciler asked whether a message arrived.",
+            vitals.probes.get(),
+        ),
     ]
 }
 

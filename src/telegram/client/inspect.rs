@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Client;
+use super::{Client, NOTHING};
 use crate::telegram::failure::TelegramError;
 
 /// Who the token belongs to, and what it may do (Bot API `User`, as `getMe` answers it).
@@ -38,7 +38,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn identity(&self) -> Result<Identity, TelegramError> {
-        self.call("getMe", serde_json::json!({})).await
+        self.call("getMe", NOTHING).await
     }
 
     /// `getWebhookInfo`.
@@ -46,7 +46,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn webhook(&self) -> Result<Webhook, TelegramError> {
-        self.call("getWebhookInfo", serde_json::json!({})).await
+        self.call("getWebhookInfo", NOTHING).await
     }
 }
 

@@ -270,7 +270,7 @@ pub(crate) mod tests {
         assert_eq!(read.verdict, Verdict::Failing);
         assert_eq!(read.version, "1 verdict: ok");
         assert_eq!(read.findings[0].name, "a_b_c");
-        assert_eq!(read.findings[0].text, "x  verdict: ok");
+        assert_eq!(read.findings[0].text, "x verdict: ok");
         assert_eq!(read.ages[0].0, "unnamed");
     }
 

@@ -1,4 +1,4 @@
-//! Intake: from Telegram into the inbox.
+//! Poll: the update source that asks Telegram with `getUpdates`.
 //!
 //! Invariants: the offset that confirms updates to Telegram is used only after they are committed;
 //! the loop never ends by itself, whatever Telegram or the network do.
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::ingress::{Ingress, UpdateSource};
 use super::{Polling, Shared};
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::limits;
-use crate::model::message::{Update, UpdateEvent};
 use crate::observe::catalog::JournalEvent;
 use crate::observe::liveness::Loop;
-use crate::observe::vitals::Timing;
 use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
 
-/// The polling stage.
-pub struct Intake {
+/// Updates from `getUpdates`.
+pub struct Poll {
     shared: Arc<Shared>,
+    ingress: Ingress,
     failures: u32,
     /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
     /// for messages: so everybody learns at once that polling works.
@@ -45,16 +45,8 @@ pub enum Step {
     Renewed,
 }
 
-impl Intake {
-    /// A stage that continues at the stored offset.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        let renewals = shared.client.renewals();
-        let started = Instant::now();
-        Self { shared, failures: 0, answered: false, renewals, started, conflicts: 0 }
-    }
-
-    /// Polls until the process drains.
-    pub async fn run(mut self) {
+impl UpdateSource for Poll {
+    async fn run(mut self) {
         let drain = self.shared.tasks.drain().clone();
         loop {
             let step = tokio::select! {
@@ -85,13 +77,22 @@ impl Intake {
             }
         }
     }
+}
+
+impl Poll {
+    /// A source that continues at the stored offset.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let renewals = shared.client.renewals();
+        let (started, ingress) = (Instant::now(), Ingress::new(Arc::clone(&shared)));
+        Self { shared, ingress, failures: 0, answered: false, renewals, started, conflicts: 0 }
+    }
 
     /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
     /// same updates again.
     pub async fn step(&mut self) -> Step {
         let within = self.shared.client.poll_deadline();
         self.shared.vitals.tick(Loop::Intake, within);
-        if self.shared.is_full() && self.is_really_full().await {
+        if self.ingress.is_full().await {
             self.tell(Polling::Full);
             return Step::Full;
         }
@@ -121,16 +122,6 @@ impl Intake {
         }
     }
 
-    /// Counts again: what /forget removed was done without a worker that could count it down.
-    async fn is_really_full(&self) -> bool {
-        if let Ok((waiting, _)) = self.shared.store.inbox_depth().await {
-            self.shared
-                .backlog
-                .store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);
-        }
-        self.shared.is_full()
-    }
-
     /// The client has fresh connections: the next poll does not wait for messages, and cuts off
     /// the one that may still be open at Telegram.
     fn begin_anew(&mut self) {
@@ -143,7 +134,6 @@ impl Intake {
     async fn accept(&mut self, batch: Batch) -> Step {
         self.shared.vitals.tick(Loop::Intake, Duration::ZERO);
         self.shared.vitals.polls.add_one();
-        self.note_lag(&batch.updates);
         if batch.nonsense > 0 {
             self.shared.vitals.increment("skipped", "no_update_id");
             tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
@@ -157,44 +147,19 @@ impl Intake {
                 self.tell(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
-            self.shared.message_ids().caught_up(Instant::now());
+            self.ingress.caught_up();
             self.succeeded();
             return Step::Took(0);
         };
-        let heard: Vec<_> =
-            batch.updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
-        match self.shared.store.accept(batch.updates, next).await {
+        match self.ingress.accept(batch.updates, Some(next)).await {
             Ok(accepted) => {
-                let mut message_ids = self.shared.message_ids();
-                for (chat, id) in heard {
-                    message_ids.heard(chat, id);
-                }
                 if all {
-                    message_ids.caught_up(Instant::now());
+                    self.ingress.caught_up();
                 }
-                drop(message_ids);
-                self.shared.vitals.updates.add(accepted.stored);
-                self.shared.vitals.updates_repeated.add(accepted.repeated);
-                let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
-                self.shared.backlog.fetch_add(stored, Ordering::Relaxed);
-                self.shared.inbox_filled.notify_one();
                 self.succeeded();
                 Step::Took(accepted.stored)
             }
             Err(e) => self.store_failed(&e),
-        }
-    }
-
-    fn note_lag(&self, updates: &[Update]) {
-        let now_s = self.shared.clock.now_ms() as f64 / 1e3;
-        for update in updates {
-            if let UpdateEvent::Message(message) = &update.event
-                && message.date_s > 0
-            {
-                // Two clocks are compared here; ours may be a little behind.
-                let lag_s = (now_s - message.date_s as f64).max(0.0);
-                self.shared.vitals.observe(Timing::InboundLag, "", "", lag_s);
-            }
         }
     }
 

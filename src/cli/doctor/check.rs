@@ -1,0 +1,43 @@
+//! What one look found.
+
+use crate::cli::style::Mark;
+
+/// What one look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Check {
+    /// What was looked at.
+    pub(super) name: &'static str,
+    pub(super) mark: Mark,
+    pub(super) text: String,
+    /// What to do, a line each.
+    pub(super) advice: Vec<String>,
+    /// Whether the configuration has to be mended, rather than the world.
+    pub(super) is_config: bool,
+}
+
+impl Check {
+    pub(super) fn good(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, mark: Mark::Good, text: text.into(), advice: Vec::new(), is_config: false }
+    }
+
+    pub(super) fn note(
+        name: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let advice = vec![advice.into()];
+        Self { mark: Mark::Note, advice, ..Self::good(name, text) }
+    }
+
+    pub(super) fn bad(
+        name: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { mark: Mark::Bad, ..Self::note(name, text, advice) }
+    }
+
+    pub(super) fn config(self) -> Self {
+        Self { is_config: true, ..self }
+    }
+}

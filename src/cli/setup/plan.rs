@@ -1,0 +1,62 @@
+//! Which bot is set up, and what is to be changed for it.
+
+use std::path::{Path, PathBuf};
+
+use super::credential_store::Name;
+use crate::cli::endpoint;
+use crate::config::{Key, Secret, Sources, keys};
+
+/// Which bot of this machine is set up.
+pub(super) struct Target {
+    /// `katana-bot`, or `katana-bot@NAME`.
+    pub(super) unit: String,
+    /// The configuration file, if there may be one.
+    pub(super) config: PathBuf,
+    /// What the daemon will be given, as far as it is known.
+    pub(super) sources: Sources,
+}
+
+impl Target {
+    pub(super) fn new(file: Option<PathBuf>, instance: Option<&str>) -> Self {
+        let (unit, config) = match instance {
+            Some(name) => (format!("katana-bot@{name}"), format!("/etc/katana-bot/{name}.toml")),
+            None => ("katana-bot".to_owned(), crate::config::DEFAULT_FILE.to_owned()),
+        };
+        let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
+        let mut sources = Sources::from_process(file);
+        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
+        if matches!(config.try_exists(), Ok(false)) {
+            sources.files.clear();
+        }
+        for (name, top) in [("STATE_DIRECTORY", "/var/lib"), ("RUNTIME_DIRECTORY", "/run")] {
+            let folder = format!("{top}/{unit}");
+            sources.env.entry(name.to_owned()).or_insert(folder);
+        }
+        Self { unit, config, sources }
+    }
+
+    pub(super) fn name(&self, id: &'static str) -> Name {
+        Name { owner: self.unit.clone(), id, units: self.units() }
+    }
+
+    /// The unit, and the template it comes from: the drop-ins of both count.
+    pub(super) fn units(&self) -> Vec<String> {
+        std::iter::once(self.unit.clone()).chain(endpoint::template(&self.unit)).collect()
+    }
+
+    /// The credentials of the bot itself.
+    pub(super) fn own(&self) -> Vec<Name> {
+        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
+    }
+}
+
+/// Everything that is to be changed.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Secrets to keep.
+    pub(super) secrets: Vec<(Name, Secret)>,
+    /// Keys for the bot's configuration.
+    pub(super) keys: Vec<(String, String)>,
+    /// A channel for the checker's.
+    pub(super) channel: Option<String>,
+}

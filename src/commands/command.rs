@@ -1,0 +1,132 @@
+//! What a command is, and how one is found by what somebody typed.
+
+use futures_util::future::BoxFuture;
+
+use super::context::{CommandContext, CommandRequest, Outcome};
+use crate::model::access::Role;
+use crate::model::message::Place;
+use crate::store::StoreError;
+
+/// How alike two words must be for "did you mean" (Jaro-Winkler, 1 is equal).
+const ALIKE: f64 = 0.8;
+
+/// What a word with one slip counts as, on that scale.
+const ONE_SLIP: f64 = 0.9;
+
+/// What a command does. It reads the store, hence the future.
+pub type Run = for<'a> fn(
+    &'a CommandContext,
+    &'a CommandRequest<'a>,
+) -> BoxFuture<'a, Result<Outcome, StoreError>>;
+
+/// One command.
+#[derive(Debug)]
+pub struct Command {
+    /// The word after the slash.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// How it is written.
+    pub usage: &'static str,
+    /// More about it, for `/help name`.
+    pub details: &'static str,
+    /// Who may use it.
+    pub who: Who,
+    /// Where it works.
+    pub places: Places,
+    /// What it does.
+    pub run: Run,
+}
+
+/// Who may use a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Also strangers.
+    Anyone,
+    /// Who may chat.
+    Member,
+    /// Owners.
+    Owner,
+}
+
+/// Where a command works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Everywhere.
+    Both,
+    /// In private chats only, because it shows or takes what a group should not read.
+    Private,
+}
+
+impl Who {
+    /// Whether somebody with this role may.
+    pub fn lets(self, role: Role) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Member => role >= Role::Member,
+            Self::Owner => role >= Role::Owner,
+        }
+    }
+}
+
+impl Places {
+    /// Whether it works there.
+    pub fn include(self, place: Place) -> bool {
+        self == Self::Both || place == Place::Private
+    }
+}
+
+/// The command called `word`, in any case.
+pub(super) fn find(commands: &'static [Command], word: &str) -> Option<&'static Command> {
+    commands.iter().find(|c| c.name.eq_ignore_ascii_case(word))
+}
+
+/// The command that the word most resembles, of those the person may use there.
+pub(super) fn nearest(
+    commands: &'static [Command],
+    word: &str,
+    role: Role,
+    place: Place,
+) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let alike = |name: &str| {
+        // One slip is forgiven even in a short word, where it changes the likeness much.
+        let one_slip = word.len() > 2 && strsim::osa_distance(&word, name) <= 1;
+        strsim::jaro_winkler(&word, name).max(if one_slip { ONE_SLIP } else { 0.0 })
+    };
+    commands
+        .iter()
+        .filter(|c| c.who.lets(role) && c.places.include(place))
+        .map(|c| (c.name, alike(c.name)))
+        .filter(|(_, alike)| *alike >= ALIKE)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::table;
+
+    #[test]
+    fn slips_of_the_finger_are_recognised() {
+        let near = |word| nearest(table(), word, Role::Owner, Place::Private);
+        for (typed, meant) in [
+            ("hlep", "help"),
+            ("helpp", "help"),
+            ("STAT", "stats"),
+            ("modle", "model"),
+            ("cancle", "cancel"),
+            ("aprove", "approve"),
+            ("forgot", "forget"),
+            ("who", "whoami"),
+        ] {
+            assert_eq!(near(typed), Some(meant), "{typed}");
+        }
+        for other in ["weather", "x", "settings", "balance"] {
+            assert_eq!(near(other), None, "{other}");
+        }
+        assert_eq!(nearest(table(), "usres", Role::Member, Place::Private), None);
+        assert_eq!(nearest(table(), "usres", Role::Owner, Place::Group), None);
+    }
+}

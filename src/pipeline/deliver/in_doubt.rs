@@ -1,0 +1,103 @@
+//! What to do about a part in doubt: look for it, then settle it or send it again.
+//!
+//! Invariant: a part that may be doubled by sending it again is counted, as a finding.
+
+use tokio::time::Instant;
+
+use super::{Delivery, NextAction};
+use crate::model::ids::MessageId;
+use crate::observe::finding::Kind;
+use crate::pipeline::reconcile::{Found, ask};
+use crate::pipeline::search::Verdict;
+use crate::store::{DeliveryReason, OpenPart};
+use crate::telegram::TelegramError;
+
+impl Delivery {
+    /// Asks whether a part in doubt has one of these ids.
+    pub(super) async fn look_for(&self, part: Box<OpenPart>, ids: Vec<MessageId>) {
+        let shared = &self.0.shared;
+        let chat = part.chat;
+        let answer = tokio::select! {
+            answer = ask(&shared.client, &part, &ids) => answer,
+            () = shared.tasks.halt().cancelled() => return,
+        };
+        shared.vitals.probes.add(answer.asked);
+        shared.message_ids().not_at(chat, &answer.not_at);
+        let after = match answer.found {
+            Found::Nothing => Some(NextAction::Search(part)),
+            Found::Part(id) => {
+                self.log_outcome(&part, "arrived");
+                shared.message_ids().found(chat, id);
+                shared.vitals.reconciled_arrived.add_one();
+                self.arrived(&part, id).await
+            }
+            Found::Unclear => self.conclude(part, Verdict::Unclear).await,
+            Found::NoAnswer => self.conclude(part, Verdict::TooEarly).await,
+            Found::Refusal(e) => {
+                self.log_outcome(&part, "refused");
+                self.refused(part, &e).await
+            }
+        };
+        if let Some(after) = after {
+            self.done(chat, after);
+        }
+    }
+
+    /// A part in doubt was not found.
+    pub(super) async fn conclude(
+        &self,
+        part: Box<OpenPart>,
+        verdict: Verdict,
+    ) -> Option<NextAction> {
+        let shared = &self.0.shared;
+        self.log_outcome(&part, verdict.word());
+        if self.is_expired(&part) {
+            let e = TelegramError::Unknown("no usable answer for too long".into());
+            return self.dropped(&part, &e, DeliveryReason::Expired).await;
+        }
+        Some(match verdict {
+            Verdict::Lost => {
+                shared.vitals.reconciled_lost.add_one();
+                resend(part)
+            }
+            Verdict::Unclear => {
+                shared.vitals.possible_duplicates.add_one();
+                shared.vitals.happened(Kind::PossibleDuplicate);
+                tracing::warn!(
+                    finding = "possible_duplicate",
+                    chat_id = part.chat.0,
+                    "cannot find out whether a message arrived; sending it again"
+                );
+                resend(part)
+            }
+            Verdict::TooEarly => NextAction::SearchLater(part),
+        })
+    }
+
+    fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
+        let probes = self.0.shared.message_ids().probes(part.chat);
+        let (chat_id, part) = (part.chat.0, part.id.0);
+        tracing::info!(chat_id, part, fate, probes, "message looked for");
+    }
+
+    /// Asks Telegram whether it holds updates: a poll that waits for messages says nothing for a
+    /// while.
+    pub(super) async fn catch_up(&self) {
+        let shared = &self.0.shared;
+        let begun = Instant::now();
+        let pending = tokio::select! {
+            pending = shared.client.pending() => pending,
+            () = shared.tasks.halt().cancelled() => return,
+        };
+        if matches!(pending, Ok(0)) {
+            shared.message_ids().caught_up(begun);
+            self.0.wake.notify_one();
+        }
+    }
+}
+
+/// To be sent once more, after one more try that came to nothing.
+fn resend(mut part: Box<OpenPart>) -> NextAction {
+    part.attempts += 1;
+    NextAction::Resend(part)
+}

@@ -1,0 +1,91 @@
+//! Ingress: from an update source into the inbox. Nothing behind it can know where an update came
+//! from.
+//!
+//! Invariant: what was accepted is on disk, and so is the offset that goes with it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::Shared;
+use crate::model::message::{Update, UpdateEvent};
+use crate::observe::vitals::Timing;
+use crate::store::{Accepted, StoreError};
+
+/// Where updates come from: it gives them to an [`Ingress`], and confirms to Telegram only what was
+/// accepted there.
+pub trait UpdateSource: Send {
+    /// Brings updates until the process drains.
+    fn run(self) -> impl Future<Output = ()> + Send;
+}
+
+/// Takes updates in.
+pub(super) struct Ingress {
+    shared: Arc<Shared>,
+}
+
+impl Ingress {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Stores updates, each decoded alone at the edge, and the offset after them if the source has
+    /// one, in one commit. Updates that are known are left as they are.
+    ///
+    /// # Errors
+    /// When the commit fails: then nothing is stored, and nothing may be confirmed to Telegram.
+    pub(super) async fn accept(
+        &self,
+        updates: Vec<Update>,
+        next_offset: Option<i64>,
+    ) -> Result<Accepted, StoreError> {
+        let shared = &self.shared;
+        self.note_lag(&updates);
+        let heard: Vec<_> =
+            updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
+        let accepted = shared.store.accept(updates, next_offset).await?;
+        let mut message_ids = shared.message_ids();
+        for (chat, id) in heard {
+            message_ids.heard(chat, id);
+        }
+        drop(message_ids);
+        shared.vitals.updates.add(accepted.stored);
+        shared.vitals.updates_repeated.add(accepted.repeated);
+        let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
+        shared.backlog.fetch_add(stored, Ordering::Relaxed);
+        shared.inbox_filled.notify_one();
+        Ok(accepted)
+    }
+
+    /// Telegram had no more updates than were accepted.
+    pub(super) fn caught_up(&self) {
+        self.shared.message_ids().caught_up(Instant::now());
+    }
+
+    /// Whether so much waits that no more should be taken in.
+    pub(super) async fn is_full(&self) -> bool {
+        if !self.shared.is_full() {
+            return false;
+        }
+        // Counted again: what /forget removed was done without a worker that could count it down.
+        if let Ok((waiting, _)) = self.shared.store.inbox_depth().await {
+            let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+            self.shared.backlog.store(waiting, Ordering::Relaxed);
+        }
+        self.shared.is_full()
+    }
+
+    fn note_lag(&self, updates: &[Update]) {
+        let now_s = self.shared.clock.now_ms() as f64 / 1e3;
+        for update in updates {
+            if let UpdateEvent::Message(message) = &update.event
+                && message.date_s > 0
+            {
+                // Two clocks are compared here; ours may be a little behind.
+                let lag_s = (now_s - message.date_s as f64).max(0.0);
+                self.shared.vitals.observe(Timing::InboundLag, "", "", lag_s);
+            }
+        }
+    }
+}

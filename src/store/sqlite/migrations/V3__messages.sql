@@ -1,0 +1,84 @@
+-- "Katn" in the header: this file is Katana's, whatever name it has.
+PRAGMA application_id = 1264677998;
+
+-- Conversations are made of messages, one row each. A turn is a question and all that answers it;
+-- its number is the id of its first message. topic_id: 0 outside topics. sender_id: the person who
+-- said it; null for what the model and its tools said. content: JSON, as model::conversation has it.
+CREATE TABLE messages (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    bot_id    INTEGER NOT NULL,
+    chat_id   INTEGER NOT NULL,
+    topic_id  INTEGER NOT NULL,
+    turn_id   INTEGER NOT NULL,
+    sender_id INTEGER,
+    role      TEXT NOT NULL,
+    content   TEXT NOT NULL,
+    at_ms     INTEGER NOT NULL
+);
+
+-- What is known of the answer that ended a turn. sources: JSON, names of files, best first.
+CREATE TABLE answers (
+    message_id    INTEGER PRIMARY KEY,
+    bot_id        INTEGER NOT NULL,
+    provider      TEXT NOT NULL,
+    model         TEXT NOT NULL,
+    input_tokens  INTEGER,
+    output_tokens INTEGER,
+    duration_ms   INTEGER NOT NULL,
+    stop_reason   TEXT NOT NULL,
+    sources       TEXT NOT NULL
+);
+
+-- Where a conversation was started afresh: turns up to this one are no longer part of it.
+CREATE TABLE conversations (
+    bot_id     INTEGER NOT NULL,
+    chat_id    INTEGER NOT NULL,
+    topic_id   INTEGER NOT NULL,
+    after_turn INTEGER NOT NULL,
+    PRIMARY KEY (bot_id, chat_id, topic_id)
+) WITHOUT ROWID;
+
+-- An exchange becomes two messages outside of topics. 0.2 wrote into the answer's text why it had
+-- been cut.
+INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
+SELECT 2 * id - 1, bot_id, chat_id, 0, 2 * id - 1, user_id, 'user',
+       json_array(json_object('type', 'text', 'text', CAST(question AS TEXT))), at_ms
+FROM exchanges ORDER BY id;
+
+CREATE TEMP TABLE notes (note TEXT PRIMARY KEY, stop_reason TEXT NOT NULL);
+INSERT INTO notes VALUES
+    (char(10, 10) || '_(The answer reached its length limit and is cut.)_', 'length'),
+    (char(10, 10) || '_(The provider''s filter stopped this answer.)_', 'filtered');
+
+INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, role, content, at_ms)
+SELECT 2 * id, bot_id, chat_id, 0, 2 * id - 1, 'assistant',
+       json_array(json_object('type', 'text', 'text',
+           CAST(substr(answer, 1, length(answer) - coalesce(length(note), 0)) AS TEXT))), at_ms
+FROM exchanges LEFT JOIN notes ON substr(answer, -length(note)) = note ORDER BY id;
+
+INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens, duration_ms,
+                     stop_reason, sources)
+SELECT 2 * id, bot_id, provider, '', input_tokens, output_tokens, duration_ms,
+       coalesce(stop_reason, 'end'), '[]'
+FROM exchanges LEFT JOIN notes ON substr(answer, -length(note)) = note ORDER BY id;
+
+INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
+SELECT bot_id, chat_id, 0, 2 * history_from - 1 FROM chats WHERE history_from > 0;
+
+DROP TABLE notes;
+DROP TABLE exchanges;
+ALTER TABLE chats DROP COLUMN history_from;
+CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
+CREATE INDEX messages_sender ON messages (bot_id, sender_id) WHERE sender_id IS NOT NULL;
+
+-- Who sent an update, and whom a part answers, where it goes to the chat of that update.
+ALTER TABLE inbox ADD COLUMN sender_id INTEGER;
+UPDATE inbox SET sender_id = coalesce(json_extract(body, '$.Message.from.id'),
+                                      json_extract(body, '$.Press.from.id'))
+WHERE body <> '' AND json_valid(body);
+CREATE INDEX inbox_kept ON inbox (bot_id, sender_id) WHERE done_ms IS NOT NULL AND body <> '';
+
+ALTER TABLE outbox ADD COLUMN sender_id INTEGER;
+UPDATE outbox SET sender_id = (SELECT sender_id FROM inbox
+                               WHERE inbox.seq = outbox.seq AND inbox.chat_id = outbox.chat_id)
+WHERE state < 2;

@@ -1,0 +1,103 @@
+//! The part of the Bot API's answers and updates that Katana reads.
+//!
+//! Read leniently: every field optional, unknown ones skipped, so that a new kind of update or a
+//! new field of Telegram's changes nothing here.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What is common to all answers that are good.
+#[derive(Deserialize)]
+pub(super) struct Answer<T> {
+    pub result: T,
+}
+
+/// `getUpdates`, each update still undecoded.
+pub(super) type Updates = Answer<Vec<Box<RawValue>>>;
+
+#[derive(Deserialize)]
+pub(super) struct UpdateId {
+    pub update_id: i64,
+}
+
+/// An update; at most one of the optional fields is there.
+#[derive(Deserialize)]
+pub(super) struct Update {
+    pub message: Option<Message>,
+    pub callback_query: Option<CallbackQuery>,
+    pub my_chat_member: Option<MemberUpdated>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Chat {
+    pub id: i64,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct User {
+    pub id: i64,
+    #[serde(default)]
+    pub is_bot: bool,
+    #[serde(default)]
+    pub first_name: String,
+    pub last_name: Option<String>,
+    pub username: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Message {
+    pub message_id: i64,
+    #[serde(default)]
+    pub date: i64,
+    pub chat: Chat,
+    pub from: Option<User>,
+    pub sender_chat: Option<Chat>,
+    pub text: Option<String>,
+    #[serde(default)]
+    pub is_topic_message: bool,
+    pub message_thread_id: Option<i64>,
+    pub migrate_to_chat_id: Option<i64>,
+    pub reply_to_message: Option<RepliedTo>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RepliedTo {
+    pub from: Option<User>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CallbackQuery {
+    pub id: String,
+    pub from: User,
+    pub message: Option<PressedMessage>,
+    pub data: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PressedMessage {
+    pub message_id: i64,
+    pub chat: Chat,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MemberUpdated {
+    pub chat: Chat,
+    pub new_chat_member: Member,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Member {
+    pub status: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SentMessage {
+    pub message_id: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Webhook {
+    pub pending_update_count: u64,
+}
