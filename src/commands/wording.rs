@@ -1,14 +1,14 @@
 //! How people, times and numbers are written in chats.
 //!
-//! Invariant: a name that somebody gave themselves can neither format, nor reorder, nor break a
-//! line of what the bot says.
+//! Invariant: a name that a person chose can neither format, nor reorder, nor break a line of what
+//! the bot says.
 
 use hygiene::duration::in_words;
 use hygiene::line::one_line;
 
 use crate::model::message::Person;
 
-/// Characters of a name that are shown: enough to recognise anybody.
+/// Characters of a name that are shown: enough to recognise a person.
 const NAME: usize = 48;
 
 /// Characters of a name on a button, which is narrow.
@@ -31,7 +31,7 @@ pub(super) fn label(person: &Person) -> String {
 /// One line of visible characters in reading order, at most `longest` of them.
 pub(super) fn tame(text: &str, longest: usize) -> String {
     let line = one_line(text, longest);
-    if line.is_empty() { "somebody without a name".to_owned() } else { line }
+    if line.is_empty() { "a person without a name".to_owned() } else { line }
 }
 
 /// Text in which no character means anything to Markdown (CommonMark 2.4: any ASCII punctuation
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn nobody_is_nameless_or_endless() {
-        assert_eq!(tame(" \u{200b}\n ", 9), "somebody without a name");
+        assert_eq!(tame(" \u{200b}\n ", 9), "a person without a name");
         assert_eq!(tame("Ann  Lee ", 9), "Ann Lee");
         assert_eq!(tame(&"x".repeat(99), 3), "xx…");
         assert_eq!(tame("👩‍👩‍👧", 9), "👩‍👩‍👧");

@@ -14,7 +14,7 @@ use hygiene::ownership::{at, check_file, folder_owner, foreign_link, own_uid};
 use super::paths::sibling;
 use crate::store::failure::StoreError;
 
-/// Whether `about` tells of a file at `path` that may be used. `state` is the state file, if its
+/// Whether `about` describes a file at `path` that may be used. `state` is the state file, if its
 /// owner may have written it, too.
 pub(super) fn check(path: &Path, about: &Metadata, state: Option<&Path>) -> Result<(), StoreError> {
     let uid = |path: &Path| std::fs::symlink_metadata(path).ok().map(|about| about.uid());
