@@ -1,7 +1,7 @@
-//! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
+//! All notifications to systemd (sd_notify(3)). Does nothing if systemd does not listen.
 //!
-//! Invariant: a service manager that does not read its socket holds up nobody for longer than
-//! two seconds, and that only at the few turns of the process's life.
+//! Invariant: a service manager that does not read its socket delays no one for longer than two
+//! seconds, and that only at the few turns of the process's life.
 
 use std::ffi::OsStr;
 use std::io;
@@ -51,7 +51,7 @@ pub fn ping() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// A loop does not turn: the service manager shall do what it does when pings stay away.
+/// A loop is stalled: the service manager should act as if the pings had stopped.
 pub fn trigger() {
     notify(&[NotifyState::WatchdogTrigger]);
 }
@@ -66,7 +66,7 @@ pub fn extend(by: Duration) {
 /// first caller gets it.
 ///
 /// # Errors
-/// When what was passed is no TCP socket that listens.
+/// When what was passed is not a listening TCP socket.
 pub fn passed_listener() -> std::io::Result<Option<TcpListener>> {
     listenfd::ListenFd::from_env().take_tcp_listener(0)
 }

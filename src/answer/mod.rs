@@ -88,7 +88,7 @@ pub struct Question<'a> {
     pub text: &'a str,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug)]
 pub enum Answered {
     /// An answer, with what the history keeps of it.
@@ -105,7 +105,7 @@ pub enum Answered {
         /// For counting.
         class: AnswerClass,
     },
-    /// Somebody sent `/cancel`.
+    /// A person sent `/cancel`.
     Cancelled,
 }
 
@@ -346,7 +346,7 @@ impl AnswerEngine {
 /// What a person reads below an answer that was cut.
 fn note(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Length => "\n\n_(The answer reached its length limit and was cut.)_",
         StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
         StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
     }

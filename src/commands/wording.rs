@@ -1,11 +1,11 @@
 //! How people, times and numbers are written in chats.
 //!
-//! Invariant: a name that somebody gave themselves can neither format, nor reorder, nor break a
-//! line of what the bot says.
+//! Invariant: a name that a person chose can neither format, nor reorder, nor break a line of what
+//! the bot says.
 
 use crate::model::message::Person;
 
-/// Characters of a name that are shown: enough to recognise anybody.
+/// Characters of a name that are shown: enough to recognise a person.
 const NAME: usize = 48;
 
 /// Characters of a name on a button, which is narrow.
@@ -30,7 +30,7 @@ pub(super) fn tame(text: &str, longest: usize) -> String {
     let mut line = String::new();
     let mut shown = 0;
     for c in text.chars() {
-        // Combining marks are not told apart, but a pile of them ends at the bound, too.
+        // Combining marks count as characters too, so a pile of them ends at the bound.
         let c = if c.is_whitespace() { ' ' } else { c };
         if c.is_control()
             || is_invisible(c)
@@ -46,7 +46,7 @@ pub(super) fn tame(text: &str, longest: usize) -> String {
         shown += 1;
     }
     let line = line.trim_end();
-    if line.is_empty() { "somebody without a name".to_owned() } else { line.to_owned() }
+    if line.is_empty() { "a person without a name".to_owned() } else { line.to_owned() }
 }
 
 /// Text in which no character means anything to Markdown (CommonMark 2.4: any ASCII punctuation
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn nobody_is_nameless_or_endless() {
-        assert_eq!(tame(" \u{200b}\n ", 9), "somebody without a name");
+        assert_eq!(tame(" \u{200b}\n ", 9), "a person without a name");
         assert_eq!(tame("Ann  Lee ", 9), "Ann Lee");
         assert_eq!(tame(&"x".repeat(99), 3), "xxx…");
         assert_eq!(tame("👩‍👩‍👧", 9), "👩‍👩‍👧");

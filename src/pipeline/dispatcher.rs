@@ -127,7 +127,7 @@ impl Dispatcher {
         let cursor = self.cursor;
         let shared = Arc::clone(&self.shared);
         let read = || async {
-            // A disk that refuses is a turn as well: a restart would not mend it.
+            // A disk that refuses counts as progress too: a restart would not fix it.
             shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             shared.store.new_updates(cursor, limits::CLAIM_BATCH).await
         };
@@ -272,7 +272,7 @@ impl Dispatcher {
                 done: outcome == think::Worked::Done,
                 held: (outcome == think::Worked::Held).then_some(queued),
             };
-            // Nobody listens any more only when the process halts.
+            // The receiver is gone only when the process halts.
             let _ = ended.send(word);
         });
     }

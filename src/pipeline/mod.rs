@@ -190,8 +190,8 @@ impl Shared {
         self.backlog.load(Ordering::Relaxed) >= max
     }
 
-    /// A damaged file, or a writer that is gone, does not mend itself: the next start sets the file
-    /// aside.
+    /// A damaged file, or a writer that is gone, does not recover by itself: the next start sets
+    /// the file aside.
     fn store_failed(&self, e: &StoreError) {
         self.vitals.failed(&self.vitals.store, e.class());
         let gone = e.kind() == StoreErrorKind::Closed && !self.tasks.drain().is_cancelled();

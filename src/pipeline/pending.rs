@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::Shared;
 use crate::model::limits;
 
-/// Asks now and then (`getWebhookInfo` tells it while polling, too) until the process drains.
+/// Asks now and then (`getWebhookInfo` works while polling, too) until the process drains.
 pub async fn pending(shared: Arc<Shared>) {
     let drain = shared.tasks.drain().clone();
     let (mut waited, mut taken) = (false, 0);

@@ -1,4 +1,4 @@
-//! What a model is told: instructions, documents, the conversation so far, the question.
+//! What a model gets: instructions, documents, the conversation so far, the question.
 //!
 //! Invariants: a conversation begins with the person and ends with the person or with results of
 //! tools; people's messages and others alternate, none is empty, and every earlier turn is whole

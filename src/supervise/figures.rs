@@ -49,7 +49,7 @@ pub(super) fn line(text: &str) -> String {
     line
 }
 
-/// What some programs take for the end of a line although it is no control character.
+/// What some programs take for the end of a line although it is not a control character.
 fn is_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }

@@ -1,8 +1,8 @@
 //! The verdict's second half: findings open and close with hysteresis, so that a figure at its
-//! threshold is told once.
+//! threshold is reported once.
 //!
 //! Invariants: time comes only from the readings; of one kind at most one finding is open; a
-//! finding that opened is told as closed exactly once.
+//! finding that opened is reported as closed exactly once.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn debounce(kind: Kind) -> (u64, u64) {
         Kind::StageStalled => (0, 10),
         // Each is a duration that has passed, or ends with one certain event.
         Kind::PollStalled | Kind::TokenRefused | Kind::Conflict => (0, 0),
-        // One poll that works between many that fail is no recovery.
+        // One poll that works between many that fail is not a recovery.
         Kind::PollFailing => (0, 10),
         Kind::StoreFailing => (0, 30),
         // After a start or a pause old work is there for a moment, and is being done.
@@ -42,7 +42,7 @@ fn debounce(kind: Kind) -> (u64, u64) {
         // More than one sample a minute.
         Kind::MemoryHigh | Kind::RssHigh => (90, 120),
         Kind::CpuHigh => (150, 120),
-        // Seen in one reading only; told for some minutes.
+        // Seen in one reading only; reported for some minutes.
         Kind::ClockJumped => (0, 300),
     }
 }

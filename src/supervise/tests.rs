@@ -141,7 +141,7 @@ const ROWS: &[Row] = &[
         &[74.9],
     ),
     (
-        // Polling pauses on purpose, and afterwards its time begins anew.
+        // Polling pauses on purpose, and afterwards its time starts again.
         Kind::PollStalled,
         |s| Reading { polling: DependencyState::default(), backlog_full_ms: ago(s), ..healthy() },
         &[75.0],

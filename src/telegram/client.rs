@@ -109,7 +109,7 @@ pub struct Batch {
     pub updates: Vec<Update>,
     /// The offset that confirms all of them, if there were any.
     pub next_offset: Option<i64>,
-    /// Elements that were no updates at all, not even an id.
+    /// Elements that were not updates at all, without even an id.
     pub nonsense: usize,
 }
 
@@ -150,7 +150,8 @@ impl Lines {
         };
         Ok(Self {
             polls: bot(settings.poll_deadline, 1)?,
-            // A connection for each send that may be on its way: none is closed to be opened anew.
+            // A connection for each send that may be on its way: none is closed only to be
+            // reopened.
             sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
             poll_deadline: settings.poll_deadline,
@@ -168,8 +169,8 @@ impl Client {
         Ok(Self { lines, vitals, redactor: settings.redactor.clone() })
     }
 
-    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones.
-    /// Calls that are on their way finish on the old ones; [`Renewals`] tells who waits in a poll.
+    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones. Calls
+    /// that are on their way finish on the old ones; [`Renewals`] notifies the waiting poll.
     ///
     /// # Errors
     /// As [`Client::new`]; then nothing has changed.

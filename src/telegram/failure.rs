@@ -12,7 +12,7 @@ use crate::model::failure::{Blame, Classify, RetryPolicy};
 use crate::model::ids::ChatId;
 use crate::model::limits;
 
-/// A failed call of the Bot API. Holds no token, no URL and nobody's text.
+/// A failed call of the Bot API. Holds no token, no URL and no user's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// The request surely never left: connect, DNS or TLS failed.
@@ -69,7 +69,7 @@ impl TelegramError {
         }
     }
 
-    /// Whether the token is no good: revoked (401) or not of Telegram's form (404).
+    /// Whether the token is invalid: revoked (401) or not of Telegram's form (404).
     pub fn token_refused(&self) -> bool {
         match self {
             Self::Refused { code: 401, .. } => true,
@@ -99,7 +99,7 @@ impl TelegramError {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
-    /// Whether nobody can say if the call took effect.
+    /// Whether it is in doubt if the call took effect.
     pub fn in_doubt(&self) -> bool {
         matches!(self, Self::Late | Self::Unknown(_))
     }
@@ -179,7 +179,7 @@ impl TelegramError {
                     .map(|s| Duration::from_secs_f64(s.clamp(0.0, 86_400.0))),
                 moved_to: a.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
             },
-            Err(_) => Self::Unknown(format!("{} bytes that are no Bot API answer", body.len())),
+            Err(_) => Self::Unknown(format!("{} bytes that are not a Bot API answer", body.len())),
         }
     }
 

@@ -142,7 +142,7 @@ async fn what_somebody_wrote_during_the_question_stays() {
     write(&stage, "katana-bot.toml", theirs);
     terminal.answer("Add them? [Y/n]", "y\r").await;
     let (code, screen) = terminal.ended().await;
-    assert!(code == Some(75) && screen.contains("changed by somebody else"), "{screen}");
+    assert!(code == Some(75) && screen.contains("someone else has changed"), "{screen}");
     assert_eq!(text(&stage, "katana-bot.toml"), theirs);
     assert!(names(&stage, "credstore").is_empty());
 }

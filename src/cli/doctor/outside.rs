@@ -1,4 +1,4 @@
-//! What lies outside of the machine: Telegram, the provider, the time of day.
+//! What is outside the machine: Telegram, the provider, the time of day.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ const QUESTION: Duration = Duration::from_secs(40);
 /// A clock that is further off than this makes ages and certificates wrong, in seconds.
 const CLOCK_OFF_S: i64 = 30;
 
-/// So many updates that wait at Telegram are no accident.
+/// More updates than this do not wait at Telegram by accident.
 const PENDING_MANY: u64 = 100;
 
 /// Token, webhook, groups.
@@ -35,7 +35,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     const NAME: &str = "token";
     let config = &loaded.config;
     if problems.0.iter().any(|p| p.key.starts_with("telegram.")) {
-        let advice = "mend the configuration first";
+        let advice = "fix the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
     let client = match Client::new(&settings(loaded), Arc::default()) {
@@ -89,7 +89,7 @@ fn polling(webhook: &Webhook) -> Check {
     }
     let text = format!("no webhook is set; {waiting} updates wait at Telegram");
     if waiting >= PENDING_MANY {
-        let advice = "start the bot: Telegram throws them away after 24 hours";
+        let advice = "start the bot: Telegram discards them after 24 hours";
         return Check::note(NAME, text, advice);
     }
     Check::good(NAME, text)
@@ -104,8 +104,8 @@ fn groups(identity: &Identity, config: &Config) -> Check {
     }
     let text = match (identity.can_join_groups, identity.can_read_all_group_messages) {
         (Some(false), _) => "it cannot be added to groups",
-        (_, Some(true)) => "it sees every message in its groups, and answers when it is addressed",
-        _ => "it sees what is addressed to it (privacy mode), which is all it needs",
+        (_, Some(true)) => "it sees every message in its groups, and answers those addressed to it",
+        _ => "it sees the messages addressed to it (privacy mode), which is all it needs",
     };
     Check::good(NAME, text)
 }
@@ -120,7 +120,7 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         _ => return Check::good(NAME, format!("{name}: it quotes pages, without a model")),
     };
     if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
-        return Check::note(NAME, "it was not asked", "mend the configuration first");
+        return Check::note(NAME, "it was not asked", "fix the configuration first");
     }
     let key = if key { "with a key" } else { "without a key" };
     if ask {
@@ -173,7 +173,7 @@ async fn answered(config: &Config, who: &str) -> Check {
 
 fn failed(who: &str, e: &ProviderError) -> Check {
     let advice = match e.answer_class() {
-        AnswerClass::Auth => "the key is wrong or not allowed to do this: make a new one",
+        AnswerClass::Auth => "the key is wrong or lacks permission: create a new one",
         AnswerClass::Quota => "top up the account, or raise its limit",
         AnswerClass::NotFound => "check the model's name and base_url",
         AnswerClass::RateLimit | AnswerClass::Overloaded => "wait, and try again",
@@ -182,7 +182,7 @@ fn failed(who: &str, e: &ProviderError) -> Check {
     Check::bad("provider", format!("{who}: {}", chain(e)), advice)
 }
 
-/// The time of day against Telegram's, and whether it is kept right.
+/// The time of day against Telegram's, and whether it is synchronised.
 pub(super) async fn clock(api_url: &str) -> Check {
     const NAME: &str = "clock";
     let (server, kept) = tokio::join!(server_time(api_url, CALL), machine::is_time_kept());

@@ -17,20 +17,21 @@ use crate::config::Secret;
 /// Between a file's name and the id of the process that writes a new one.
 const NEW: &str = ".new-";
 
-/// Where credentials lie.
+/// Where credentials are stored.
 pub(super) struct Vault {
-    /// Such as `/etc/credstore`; the encrypted ones lie in the same name with `.encrypted`.
+    /// Such as `/etc/credstore`; the encrypted ones are in the same name with `.encrypted`.
     pub(super) dir: PathBuf,
-    /// Where units' drop-ins lie, which say what units are given.
+    /// Where units' drop-ins are, which say which credentials units get.
     pub(super) units: PathBuf,
     /// The form of what is kept.
     pub(super) form: Form,
 }
 
-/// How a secret lies on disk.
+/// How a secret is stored on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Encrypted if it was, else plain: nobody's protection is taken away by a new secret.
+    /// Encrypted if it was, otherwise plain: a new secret never loses the protection of the old
+    /// one.
     AsBefore,
     /// Encrypted by systemd-creds.
     Encrypted,
@@ -55,7 +56,7 @@ impl Name {
     }
 }
 
-/// What becomes of one secret.
+/// The change to one secret.
 pub(super) struct Change {
     name: Name,
     is_sealed: bool,
@@ -147,9 +148,9 @@ impl Vault {
         units.flat_map(|unit| passed_by(&self.units, unit, name.id)).collect()
     }
 
-    /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
-    /// others can read.
-    pub(super) fn mend(&self, name: &Name) -> anyhow::Result<()> {
+    /// Repairs what an earlier setup, or a person, left: partial files, and secrets that others can
+    /// read.
+    pub(super) fn repair(&self, name: &Name) -> anyhow::Result<()> {
         for path in [self.plain(name), self.sealed(name)] {
             clear(&path).map_err(|e| failed(&path, &e))?;
             let mode = path.metadata().map_or(0, |about| about.permissions().mode());
@@ -162,8 +163,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Works out what becomes of a secret, and writes nothing; `None` where there is none. `given`:
-    /// a new one, or what is kept.
+    /// Plans the change to a secret, and writes nothing; `None` if there is no secret. `given`: a
+    /// new one, or the one that is kept.
     pub(super) fn change(
         &self,
         name: &Name,
@@ -198,31 +199,31 @@ impl Vault {
             _ => Some(format!("{}\n", secret.expose()).into_bytes()),
         };
         let new = new.map(|bytes| (self.path(name, is_sealed), bytes));
-        // Somebody's own that no unit is given stays, unless it says the same.
+        // A file of the user's own that no unit gets stays, unless it holds the same secret.
         let is_spare = new.is_some()
             || was_sealed == Some(!is_sealed)
             || self.open(name, !is_sealed)?.is_some_and(|there| there == secret);
         if let Some(path) = other.as_ref().filter(|_| !is_spare) {
-            eprintln!("{} is not used, and holds something else.", path.display());
+            eprintln!("{} is not used, and holds a different secret.", path.display());
         }
         Ok(Some(Change { new, old: other.filter(|_| is_spare), ..unchanged }))
     }
 
-    /// Whether a plain form would reach the units: a drop-in of somebody else may pass the other.
+    /// Whether a plain form would reach the units: the user's own drop-in may pass the other.
     fn is_ours(&self, name: &Name, is_sealed: bool) -> Result<(), Stop> {
         let mut theirs = self.passed_by(name).into_iter();
         let theirs = theirs.find(|file| !is_sealed && !file.ends_with(DROP_IN));
         let Some(file) = theirs else { return Ok(()) };
         let text = format!("{} passes the encrypted {}", file.display(), name.id);
-        let hint = "take that line out, so that the plain one counts, or run setup with --encrypt; \
-                    nothing was changed";
+        let hint = "remove that line, so that the plain one counts, or run setup with --encrypt; \
+        nothing was changed";
         Err(Stop::new(exit::CONFIG, text, hint))
     }
 
     fn locked(&self, name: &Name) -> Stop {
         let text = format!("systemd-creds cannot decrypt {}", self.sealed(name).display());
-        let hint = "it belongs to another machine, or is damaged: give the secret again, or remove \
-                    the file; nothing was changed";
+        let hint = "it belongs to another machine, or is damaged: enter the secret again, or \
+        remove the file; nothing was changed";
         Stop::new(exit::UNAVAILABLE, text, hint)
     }
 
@@ -246,8 +247,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     replace(path, bytes, 0o600, 0o700, None).map_err(|e| failed(path, &e))
 }
 
-/// Replaces a file that is no secret: owner, group and mode stay, and of a link what it leads to is
-/// replaced. A new one can be read by everybody.
+/// Replaces a file that is not secret: owner, group and mode stay, and for a link, its target is
+/// replaced. Everyone can read a new file.
 pub(super) fn edit(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = match path.symlink_metadata() {
         Ok(_) => path.canonicalize()?,

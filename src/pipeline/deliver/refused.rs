@@ -89,7 +89,7 @@ impl Delivery {
             .await?;
         let rest = || shared.store.drop_due(chat, DeliveryReason::ShutOut);
         let rest = shared.retry_until_stored("drop parts of a chat", rest).await?;
-        // People may leave: that is counted, and is nobody's fault to mend.
+        // People may leave: that is counted, but is not a fault to fix.
         shared.vitals.dropped.add(1 + rest as u64);
         shared.vitals.shut_out.add(1 + rest as u64);
         shared.vitals.increment("reply", "shut_out");

@@ -46,7 +46,7 @@ impl AtomicFile {
                 opened => opened.map_err(fail)?,
             };
             lock(&file, to)?;
-            // Whoever cleared the name before the file was locked has it now.
+            // The process that cleared the name before the file was locked has it now.
             if ownership::is_at(&file, &path).map_err(fail)? {
                 remove_logs(&path);
                 return Ok(Self { path, file, is_published: false });
@@ -73,7 +73,7 @@ impl AtomicFile {
         into.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
         into.pragma_update(None, "journal_mode", "MEMORY").map_err(fail)?;
         // All in one step: it reads one snapshot, which hinders no writer. In several steps, each
-        // write of another process would make it begin anew.
+        // write of another process would make it start over.
         let step = Backup::new(from, &mut into).and_then(|copy| copy.step(-1));
         match step {
             Ok(StepResult::Done) => {}
@@ -90,7 +90,7 @@ impl AtomicFile {
 
     /// The copy says of itself that it has a write-ahead log. It has none, and must be readable
     /// where none can be made (sqlite.org/fileformat2.html, 1.3.3). Not SQLite's own pragma: that
-    /// needs another connection, which would obey a journal that somebody put there.
+    /// needs another connection, which would obey a journal that someone put there.
     fn without_log(&self) -> io::Result<()> {
         let mut versions = [0; 2];
         match self.file.read_exact_at(&mut versions, 18) {
@@ -147,7 +147,7 @@ fn clear(path: &Path, to: &Path) -> Result<(), BackupError> {
         opened => opened.map_err(fail)?,
     };
     lock(&stale, to)?;
-    // Whoever held the lock may have renamed the file meanwhile: it is theirs then.
+    // The process that held the lock may have renamed the file meanwhile: then it is theirs.
     if ownership::is_at(&stale, path).map_err(fail)? {
         std::fs::remove_file(path).map_err(fail)?;
     }
@@ -188,7 +188,7 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
     opened.map_err(|e| BackupError::of_sqlite(path, e))
 }
 
-/// Opening a pipe would wait for somebody to write to it.
+/// Opening a pipe would wait for a writer.
 pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
     let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
     let about = std::fs::metadata(path).map_err(unreadable)?;
@@ -202,8 +202,9 @@ pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// SQLite reads a file with a short last page as if nothing were amiss. Its header tells how long
-/// it has to be (sqlite.org/fileformat2.html, 1.3). What is no database is for SQLite to name.
+/// SQLite reads a file with a short last page as if nothing were amiss. Its header says how long it
+/// has to be (sqlite.org/fileformat2.html, 1.3). SQLite itself rejects a file that is not a
+/// database.
 fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
     let mut header = [0; 100];
     match file.read_exact_at(&mut header, 0) {
@@ -226,13 +227,13 @@ fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
     match size == wanted {
         true => Ok(()),
         false => {
-            let why = format!("it has {size} bytes, and its header tells of {wanted}");
+            let why = format!("it has {size} bytes, but its header says {wanted}");
             Err(BackupError::damaged(path, why))
         }
     }
 }
 
-/// The URI of a file that nobody writes to (sqlite.org/uri.html).
+/// The URI of a file that no process writes to (sqlite.org/uri.html).
 fn immutable(path: &Path) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();

@@ -32,7 +32,8 @@ pub(super) struct Opened {
 pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
     let fail = |source| StoreError::open(path, source);
     let folder = folder(path);
-    // Conversations, and the claim code of a bot without an owner: nobody else's business.
+    // Conversations, and the claim code of a bot without an owner: readable only for the bot's
+    // user.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
     if let Ok(file) = path.canonicalize() {
         return Ok(file);

@@ -34,7 +34,7 @@ pub(super) fn there(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Whether `about` tells of a file at `path` that may be used. `state` is the state file, if its
+/// Whether `about` describes a file at `path` that may be used. `state` is the state file, if its
 /// owner may have written it, too.
 pub(super) fn check(path: &Path, about: &Metadata, state: Option<&Path>) -> Result<(), StoreError> {
     let refuse = |why| Err(StoreError::obstacle(path, why));
@@ -43,7 +43,7 @@ pub(super) fn check(path: &Path, about: &Metadata, state: Option<&Path>) -> Resu
         return refuse("it is a symbolic link");
     }
     if !kind.is_file() {
-        return refuse("it is no regular file");
+        return refuse("it is not a regular file");
     }
     if about.nlink() > 1 {
         return refuse("it has a second name (a hard link)");

@@ -61,7 +61,7 @@ pub fn restore(
 fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
     let about = match std::fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => {
-            let why = "it is no regular file";
+            let why = "it is not a regular file";
             return Err(StoreError::obstacle(path, why));
         }
         Ok(about) => Some(about),

@@ -49,7 +49,7 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         tallied(failures, vitals, "poll_failed", &telegram),
         count(
             "katana_telegram_conflicts_total",
-            "Polls answered with 409: somebody else takes this bot's updates.",
+            "Polls answered with 409: another program takes this bot's updates.",
             vitals.conflicts.get(),
         ),
         count(
@@ -60,16 +60,16 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         Family::gauge(
             "katana_telegram_pending_updates",
             &[],
-            "Updates that wait at Telegram, when it was asked last.",
+            "Updates that wait at Telegram, as of the last query.",
         )
         .with_some(&[], report.reading.pending.map(|n| n as f64)),
         Family::gauge(
             "katana_backlog_full",
             &[],
-            "Whether polling pauses because too many updates wait (1) or not (0).",
+            "Whether polling is paused because too many updates wait (1) or not (0).",
         )
         .with_flag(&[], report.reading.backlog_full),
-        Family::gauge("katana_paused", &[], "Whether the owner paused answering (1) or not (0).")
+        Family::gauge("katana_paused", &[], "Whether an owner paused answering (1) or not (0).")
             .with_flag(&[], report.reading.paused),
     ]
 }
@@ -89,7 +89,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
     let done = Family::counter(
         "katana_updates_done_total",
         &["outcome"],
-        "Updates that somebody waited for, by what they became.",
+        "Updates that someone waited for, by outcome.",
     );
     vec![
         count(
@@ -108,7 +108,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
         Family::gauge(
             "katana_update_last_done_timestamp_seconds",
             &[],
-            "When an update was last done, Unix time; 0 before the first.",
+            "When an update was last finished, Unix time; 0 before the first.",
         )
         .with(&[], done_ms as f64 / 1000.0),
     ]
@@ -191,7 +191,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         Family::counter(
             "katana_reconciliations_total",
             &["outcome"],
-            "Parts of unknown fate, by what the reconciler found.",
+            "Parts in doubt, by what the reconciler found.",
         )
         .with_count(&["arrived"], vitals.reconciled_arrived.get())
         .with_count(&["lost"], vitals.reconciled_lost.get())
@@ -264,7 +264,7 @@ fn consecutive(vitals: &Vitals) -> Family {
     Family::gauge(
         "katana_consecutive_failures",
         &["dependency"],
-        "Failed calls of a dependency since one worked.",
+        "Failed calls of a dependency since the last successful one.",
     )
     .with_count(&["telegram_poll"], failures(&vitals.polling))
     .with_count(&["telegram_send"], failures(&vitals.sending))
