@@ -69,7 +69,9 @@ fn has_id(path: &Path) -> io::Result<bool> {
 fn has_mark(path: &Path) -> bool {
     let name = sibling(path, ".lock");
     let usable = |about: &Metadata| ownership::check(&name, about, Some(path)).is_ok();
-    let Ok(file) = ownership::open(&name, OpenOptions::new().read(true)) else { return false };
+    let Ok(file) = hygiene::ownership::open(&name, OpenOptions::new().read(true)) else {
+        return false;
+    };
     let mut found = String::new();
     file.metadata().is_ok_and(|about| usable(&about))
         && file.take(1024).read_to_string(&mut found).is_ok()
