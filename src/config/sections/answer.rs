@@ -23,7 +23,7 @@ section! {
         /// Who answers; `auto` and the names of servers are resolved already.
         provider: &'static Descriptor = provider()
             .alias(&["AI_PROVIDER"])
-            .when("To choose when several keys are set, or to name a server of your own.")
+            .when("To choose when several keys are set, or to use your own server.")
             .live(Part::Answers),
 
         /// What the model reads before every conversation.
@@ -38,7 +38,7 @@ section! {
         /// How many tokens these exchanges may have together, as estimated; older ones are left
         /// out.
         max_history_tokens: u32 = count(0..=1_000_000, 4000)
-            .when("To fit the model's context, above all with small local models.")
+            .when("To fit the model's context, especially with small local models.")
             .live(Part::Answers),
 
         /// How many tokens an answer may have.

@@ -39,7 +39,7 @@ section! {
         /// How much is logged, in any case of letters; `warning` means `warn`. `RUST_LOG` may
         /// refine it.
         level: Level = rule::choice(Level::Info)
-            .alias(&["LOG_LEVEL"]).when("Set `debug` while something is investigated.")
+            .alias(&["LOG_LEVEL"]).when("Set `debug` while you investigate a problem.")
             .live(Part::Log),
 
         /// The form of the log: `journal` writes structured entries to systemd's journal, `text`
@@ -50,7 +50,7 @@ section! {
 
         /// Whether the level `debug` also logs what people wrote and were answered.
         prompts: bool = flag(false)
-            .when("Only for a short time, while an answer is investigated: these are private conversations.")
+            .when("Only briefly, while you investigate an answer: these are private conversations.")
             .live(Part::Answers),
     }
 }

@@ -25,13 +25,13 @@ section! {
         /// Seconds between two verdicts; with each one the heartbeat is written again.
         every_s: u64 = whole(1..=60, 5)
             .when("Raise it to write less often to a slow disk.")
-            .restart("the supervisor has its rhythm from the start"),
+            .restart("the supervisor sets its interval at startup"),
 
         /// Seconds between two looks at processors, memory and network; the disk is looked at every
         /// 10 seconds.
         system_every_s: u64 = whole(1..=3600, 60)
-            .when("Lower it while something is investigated.")
-            .restart("the supervisor has its rhythm from the start"),
+            .when("Lower it while you investigate a problem.")
+            .restart("the supervisor sets its interval at startup"),
 
         /// Finding `poll_stalled`: seconds without a completed poll, after which the bot counts as
         /// deaf. Not less than `telegram.poll_deadline_s`.
@@ -40,7 +40,7 @@ section! {
 
         /// Finding `poll_failing`: seconds for which every poll failed.
         poll_failing_s: u64 = whole(1..=3600, 30)
-            .when("Raise it behind a line that fails often and briefly.").live(Part::Watch),
+            .when("Raise it if the connection often fails briefly.").live(Part::Watch),
 
         /// Finding `conflict`: seconds for which Telegram answers that someone else takes this
         /// bot's updates. After a restart one such answer is normal.
@@ -58,7 +58,7 @@ section! {
 
         /// Finding `provider_failing`: questions to the provider that fail one after the other.
         provider_failures: u32 = count(1..=1000, 3)
-            .when("Raise it for a provider that fails often and briefly.").live(Part::Watch),
+            .when("Raise it if the provider often fails briefly.").live(Part::Watch),
 
         /// Finding `provider_slow`: average duration of a question to the provider in the last 5
         /// minutes, in seconds.
@@ -76,16 +76,16 @@ section! {
 
         /// Finding `disk_full`: share of the disk of the state directory that is used.
         disk_ratio: f64 = number(0.01..=1.0, 0.90)
-            .when("Raise it on a large disk that is meant to be nearly full.").live(Part::Watch),
+            .when("Raise it on a large disk that is nearly full on purpose.").live(Part::Watch),
 
         /// Finding `memory_high`: share of the machine's memory that is used, or of the control
         /// group's when that is limited.
         memory_ratio: f64 = number(0.01..=1.0, 0.80)
-            .when("Raise it on a machine that is meant to be nearly full.").live(Part::Watch),
+            .when("Raise it on a machine that is nearly full on purpose.").live(Part::Watch),
 
         /// Finding `cpu_high`: share of the machine's processors that is busy, for several looks.
         cpu_ratio: f64 = number(0.01..=1.0, 0.80)
-            .when("Raise it to 1 on a machine with other work that may take all.")
+            .when("Raise it to 1 on a machine where other work may use all processors.")
             .live(Part::Watch),
 
         /// Finding `store_slow`: average duration of a commit in the last 5 minutes, in
@@ -98,7 +98,7 @@ section! {
         /// Memory of the process in MiB from which on it finishes its work and exits, so that
         /// systemd starts it again; 0 turns it off.
         rss_stop_mb: u64 = whole(0..=1_048_576, 512)
-            .when("Turn it off where nothing restarts the bot.").live(Part::Watch),
+            .when("Turn it off if nothing restarts the bot.").live(Part::Watch),
 
         /// How long `delivery_refused`, `possible_duplicate`, `update_given_up` and `unclean_start`
         /// stay after they happened last, in seconds.

@@ -30,14 +30,15 @@ section! {
         /// address that other machines can reach, only `/health` and `/ready` answer without
         /// `web.admin_token`.
         listen: Option<SocketAddr> = rule::listen("127.0.0.1:8080")
-            .when("To let another machine or a platform ask; set `web.admin_token` then.")
+            .when("To give another machine or a platform access; also set `web.admin_token`.")
             .restart("the address is bound before anything is answered"),
 
         /// Opens everything on the HTTP endpoint to anyone who sends it as `Authorization: Bearer …`:
         /// at least 16 characters, such as those of `openssl rand -hex 24`. Without it `POST
         /// /bot/restart` is off.
         admin_token: Option<Secret> = optional_secret("admin-token")
-            .when("To restart the intake over HTTP, or to ask from another machine for more than health.")
+            .when("To restart the intake over HTTP, or to read more than the health from another \
+            machine.")
             .live(Part::Watch),
     }
 }
