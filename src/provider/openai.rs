@@ -28,7 +28,7 @@ use crate::model::conversation::ChatRequest;
 /// Gemini's compatible address.
 const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
 
-/// OpenAI, and every server that speaks its language.
+/// OpenAI, and every compatible server.
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "openai",
     title: "OpenAI",
