@@ -97,7 +97,7 @@ pub(super) fn columns(rows: &[(String, String)]) -> String {
 
 /// Foreign text, made safe for one line on a terminal.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    hygiene::line::one_line(text, 400)
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ impl Worker {
             }
             Answered::Failed { reply, class } => {
                 shared.vitals.answers_failed.add_one();
-                shared.vitals.increment("answer_failed", class);
+                shared.vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use super::figures::{bytes, line, seconds, share, span};
+use hygiene::duration::in_words as span;
+
+use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
 use crate::observe::finding::{Kind, Severity};

@@ -15,7 +15,7 @@ use crate::config::Secret;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::{Place, Update, UpdateEvent};
-use crate::telegram::{Client, Identity, Settings};
+use crate::telegram::{Client, Identity, TelegramSettings};
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ pub(super) fn username(identity: &Identity) -> Result<String, Stop> {
 
 /// A client for the few calls that setup makes.
 pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
-    let settings = Settings {
+    let settings = TelegramSettings {
         api_url: api_url.to_owned(),
         token: SecretString::from(token.expose()),
         poll_timeout: CALL,
