@@ -55,7 +55,7 @@ impl AnswerError {
             | AnswerClass::NotFound
             | AnswerClass::BadRequest
             | AnswerClass::Config => {
-                "I cannot use the model right now; whoever runs this bot has to look at it."
+                "I cannot use the model right now; the operator of this bot has to fix that."
             }
             AnswerClass::Filtered => "The provider's filter refused this question.",
             AnswerClass::Server
