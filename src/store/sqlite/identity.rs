@@ -11,11 +11,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::paths::sibling;
-use super::{open, ownership};
+use super::{open, ownership, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
-
-/// "Katn", in the header of every state file since schema 3.
-pub(super) const APPLICATION_ID: i32 = 0x4b61_746e;
 
 /// Where the header has it (sqlite.org/fileformat2.html, 1.3).
 const APPLICATION_ID_AT: usize = 68;
@@ -62,7 +59,7 @@ fn has_id(path: &Path) -> io::Result<bool> {
     let mut header = Vec::new();
     File::open(path)?.take(100).read_to_end(&mut header)?;
     let id = header.get(APPLICATION_ID_AT..APPLICATION_ID_AT + 4);
-    let ours = APPLICATION_ID.to_be_bytes();
+    let ours = schema::APPLICATION_ID.to_be_bytes();
     Ok(header.starts_with(b"SQLite format 3\0") && id == Some(ours.as_slice()))
 }
 

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::paths::sibling;
-use super::{identity, ownership, pre_migration_backup, schema};
+use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
 
@@ -96,7 +96,7 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
     }
     if fresh {
         // Into the file itself, before there is a log.
-        conn.pragma_update(None, "application_id", identity::APPLICATION_ID)?;
+        conn.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     }
     conn.pragma_update(None, "journal_mode", "WAL")?;
     let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };

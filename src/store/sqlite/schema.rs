@@ -21,6 +21,9 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
     Ok(())
 }
 
+/// "Katn", in the header of every state file since schema 3.
+pub(super) const APPLICATION_ID: i32 = 0x4b61_746e;
+
 /// Where applied migrations are recorded.
 pub(super) const HISTORY: &str = "refinery_schema_history";
 
