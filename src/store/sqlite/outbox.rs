@@ -12,7 +12,7 @@ use super::columns::{State, is_open};
 use super::db::Sqlite;
 use super::{effects, history};
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
 use crate::store::failure::StoreError;
 use crate::store::parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartState,
@@ -315,22 +315,6 @@ fn drop_due(
         is_open!()
     ))?;
     Ok(drop.execute(params![bot, chat.0, State::Dropped, reason.as_str(), State::Due])?)
-}
-
-/// Drops what is due to a person: in their own chat, and what answers them in another.
-pub(super) fn drop_due_to(
-    tx: &Connection,
-    bot: i64,
-    user: UserId,
-    reason: DeliveryReason,
-) -> Result<(), StoreError> {
-    let mut drop = tx.prepare_cached(concat!(
-        "UPDATE outbox SET state = ?3, reason = ?4, text = '', extra = ''
-         WHERE bot_id = ?1 AND (sender_id = ?2 OR chat_id = ?2) AND state = ?5 AND ",
-        is_open!()
-    ))?;
-    drop.execute(params![bot, user.0, State::Dropped, reason.as_str(), State::Due])?;
-    Ok(())
 }
 
 fn open_part(row: &Row<'_>) -> rusqlite::Result<OpenPart> {
