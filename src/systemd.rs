@@ -107,7 +107,7 @@ fn send(socket: &OsStr, lines: &str, patience: Duration) -> io::Result<()> {
 
 /// A newline in a status would begin another assignment.
 fn one_line(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    hygiene::line::one_line(words, 200)
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_status_is_one_line() {
-        assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger  [1m");
+        assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger [1m");
     }
 
     #[test]

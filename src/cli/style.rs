@@ -77,7 +77,7 @@ pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// Prints to standard output; a closed pipe is no error of ours.
+/// Prints to standard output; a closed pipe is not our error.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
@@ -97,7 +97,7 @@ pub(super) fn columns(rows: &[(String, String)]) -> String {
 
 /// Foreign text, made safe for one line on a terminal.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    hygiene::line::one_line(text, 400)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use hygiene::line::one_line;
 
 use super::exit;
 use super::stop::Stop;
@@ -37,6 +38,9 @@ pub(super) enum UsersCommand {
         who: String,
     },
 }
+
+/// Characters of a name that are shown.
+const NAME: usize = 64;
 
 /// The origin of a person who was approved or asked in a chat or here.
 const STATE: &str = "state";
@@ -201,7 +205,7 @@ fn table(rows: &[Row], json: bool) -> String {
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {
         // Strangers choose their names: no control characters on the operator's terminal.
-        let name: String = u.person.name.chars().filter(|c| !c.is_control()).collect();
+        let name = one_line(&u.person.name, NAME);
         let at = u.person.username.as_ref().map(|n| format!("(@{n})")).unwrap_or_default();
         let code = u.code.as_deref().unwrap_or("-");
         let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };

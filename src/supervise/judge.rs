@@ -232,7 +232,10 @@ mod tests {
         assert_eq!(verdict.findings[0].since_ms, 175_000);
         assert_eq!(judge.opened(), verdict.findings);
         let verdict = judge.judge(&deaf(180));
-        assert_eq!(verdict.findings[0].text, "no poll was completed for 80 s", "the text follows");
+        assert_eq!(
+            verdict.findings[0].text, "no poll was completed for 1 min 20 s",
+            "the text follows"
+        );
         assert_eq!(verdict.findings[0].since_ms, 175_000, "its time does not");
         assert!(judge.opened().is_empty());
         assert_eq!(judge.judge(&healthy(185)).status, Status::Ok);
@@ -245,7 +248,7 @@ mod tests {
     fn a_clock_jump_is_told_for_some_minutes() {
         let mut judge = Judge::default();
         let verdict = judge.judge(&Reading { clock_jump_ms: -90_000, ..healthy(100) });
-        assert_eq!(verdict.findings[0].text, "the time of day went back by 90 s");
+        assert_eq!(verdict.findings[0].text, "the time of day went back by 1 min 30 s");
         for s in [105, 200, 404] {
             assert_eq!(judge.judge(&healthy(s)).findings, verdict.findings, "{s}");
         }

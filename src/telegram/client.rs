@@ -18,20 +18,19 @@ use tokio::sync::watch;
 use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
+use super::outgoing::{MenuScope, Outgoing};
 use super::{answers, convert, params};
-use crate::model::failure::Classify;
+use crate::model::class::TelegramClass;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
-use crate::model::reply::Button;
-use crate::model::text::Entity;
 use crate::observe::vitals::{Timing, Vitals};
 
 pub use inspect::{Identity, Webhook, server_time};
 
 /// How to reach the Bot API.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct TelegramSettings {
     /// Base URL without the token, without a slash at the end.
     pub api_url: String,
     /// The bot's token.
@@ -75,17 +74,6 @@ impl Renewals {
     }
 }
 
-/// Whose command menu (Bot API `BotCommandScope`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MenuScope {
-    /// Of all private chats.
-    Private,
-    /// Of all groups.
-    Groups,
-    /// Of one chat; it goes before the others.
-    Chat(ChatId),
-}
-
 /// Parameters of a method that takes none.
 const NOTHING: Option<()> = None;
 
@@ -113,25 +101,8 @@ pub struct Batch {
     pub nonsense: usize,
 }
 
-/// A message to be sent or compared.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// Where to.
-    pub chat: ChatId,
-    /// Forum topic.
-    pub thread: Option<i64>,
-    /// Text, at most 4,096 UTF-16 units.
-    pub text: &'a str,
-    /// Formatting.
-    pub entities: &'a [Entity],
-    /// Rows of buttons.
-    pub buttons: &'a [Vec<Button>],
-    /// The message it answers.
-    pub reply_to: Option<MessageId>,
-}
-
 impl Lines {
-    fn open(settings: &Settings) -> Result<Self, TelegramError> {
+    fn open(settings: &TelegramSettings) -> Result<Self, TelegramError> {
         let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
         let bot = |whole: Duration, idle: usize| {
             let http = reqwest::Client::builder()
@@ -164,7 +135,7 @@ impl Client {
     ///
     /// # Errors
     /// When no TLS roots can be loaded.
-    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
+    pub fn new(settings: &TelegramSettings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
         let lines = watch::Sender::new(Arc::new(Lines::open(settings)?));
         Ok(Self { lines, vitals, redactor: settings.redactor.clone() })
     }
@@ -174,7 +145,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::new`]; then nothing has changed.
-    pub fn renew(&self, settings: &Settings) -> Result<(), TelegramError> {
+    pub fn renew(&self, settings: &TelegramSettings) -> Result<(), TelegramError> {
         self.lines.send_replace(Arc::new(Lines::open(settings)?));
         Ok(())
     }
@@ -221,10 +192,11 @@ impl Client {
     }
 
     fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
-        let outcome = failed.map_or("ok", Classify::class);
-        if outcome == "rate_limited" {
+        let class = failed.map(TelegramError::telegram_class);
+        if class == Some(TelegramClass::RateLimited) {
             self.vitals.rate_limited.add_one();
         }
+        let outcome = class.map_or("ok", TelegramClass::as_str);
         self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
     }
 
@@ -262,7 +234,7 @@ impl Client {
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
         let answer = match tokio::time::timeout(within, request).await {
             Ok(answer) => answer.map_err(|raw| self.failed(raw)),
-            Err(_) => Err(TelegramError::late()),
+            Err(_) => Err(TelegramError::Late),
         };
         self.note("getUpdates", begun, answer.as_ref().err());
         let raw = answer?.result;

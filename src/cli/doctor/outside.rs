@@ -11,11 +11,12 @@ use super::machine;
 use crate::app;
 use crate::cli::stop::CA_CERTIFICATES;
 use crate::config::{Config, Loaded, Problems};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::provider::{Kind, ProviderError, reach};
-use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
+use crate::telegram::{Client, Identity, TelegramError, TelegramSettings, Webhook, server_time};
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(10);
@@ -56,9 +57,9 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     checks
 }
 
-fn settings(loaded: &Loaded) -> Settings {
+fn settings(loaded: &Loaded) -> TelegramSettings {
     let config = &loaded.config;
-    Settings {
+    TelegramSettings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: CALL,
@@ -171,12 +172,11 @@ async fn answered(config: &Config, who: &str) -> Check {
 }
 
 fn failed(who: &str, e: &ProviderError) -> Check {
-    use crate::model::failure::Classify;
-    let advice = match e.class() {
-        "auth" => "the key is wrong or lacks permission: create a new one",
-        "quota" => "top up the account, or raise its limit",
-        "not_found" => "check the model's name and base_url",
-        "rate_limit" | "overloaded" => "wait, and try again",
+    let advice = match e.answer_class() {
+        AnswerClass::Auth => "the key is wrong or lacks permission: create a new one",
+        AnswerClass::Quota => "top up the account, or raise its limit",
+        AnswerClass::NotFound => "check the model's name and base_url",
+        AnswerClass::RateLimit | AnswerClass::Overloaded => "wait, and try again",
         _ => "check base_url, network and proxy; see the provider's status page",
     };
     Check::bad("provider", format!("{who}: {}", chain(e)), advice)

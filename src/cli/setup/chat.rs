@@ -1,4 +1,4 @@
-//! The calls to Telegram that setup makes, and the chat that alerts go to: somebody writes there,
+//! The calls to Telegram that setup makes, and the chat that alerts go to: the user writes there,
 //! and the second bot sees it.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::config::Secret;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::{Place, Update, UpdateEvent};
-use crate::telegram::{Client, Identity, Settings};
+use crate::telegram::{Client, Identity, TelegramSettings};
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(20);
@@ -23,14 +23,14 @@ const CALL: Duration = Duration::from_secs(20);
 /// The bot's name, fit to be printed. Every bot has one.
 pub(super) fn username(identity: &Identity) -> Result<String, Stop> {
     let name = style::visible(identity.username.trim());
-    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
+    let hint = "a server other than Telegram answers: check telegram.api_url and the proxy";
     let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
     Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
 }
 
 /// A client for the few calls that setup makes.
 pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
-    let settings = Settings {
+    let settings = TelegramSettings {
         api_url: api_url.to_owned(),
         token: SecretString::from(token.expose()),
         poll_timeout: CALL,

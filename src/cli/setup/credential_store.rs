@@ -3,10 +3,13 @@
 //! Invariants: a secret's file has mode 0600; a file is replaced by a whole one or not at all; a
 //! secret is kept in one form only, and the old form goes last, when no unit is given it any more.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use hygiene::atomic::{Kind, replace_by};
+use hygiene::ownership::folder;
 
 use super::drop_in::{DROP_IN, passed_by};
 use super::{ask, creds};
@@ -14,8 +17,8 @@ use crate::cli::exit;
 use crate::cli::stop::Stop;
 use crate::config::Secret;
 
-/// Between a file's name and the id of the process that writes a new one.
-const NEW: &str = ".new-";
+/// After a file's name, while a new one is written.
+const NEW: &str = ".new-setup";
 
 /// Where credentials are stored.
 pub(super) struct Vault {
@@ -152,7 +155,7 @@ impl Vault {
     /// read.
     pub(super) fn repair(&self, name: &Name) -> anyhow::Result<()> {
         for path in [self.plain(name), self.sealed(name)] {
-            clear(&path).map_err(|e| failed(&path, &e))?;
+            hygiene::atomic::remove(&new(&path)).map_err(|e| failed(&path, &e))?;
             let mode = path.metadata().map_or(0, |about| about.permissions().mode());
             if mode & 0o077 != 0 {
                 std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
@@ -272,54 +275,20 @@ fn replace(
     owner: Option<(u32, u32)>,
 ) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(folder_mode).create(folder(path))?;
-    clear(path)?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!("{NEW}{}", std::process::id()));
-    let new = PathBuf::from(new);
-    let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        let made = file.metadata()?;
-        if let Some((uid, gid)) = owner.filter(|owner| *owner != (made.uid(), made.gid())) {
-            fchown(&file, Some(uid), Some(gid))?;
-        }
-        // Whatever umask this shell has: the bot must be able to read its configuration.
-        file.set_permissions(PermissionsExt::from_mode(mode))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    written().inspect_err(|_| drop(std::fs::remove_file(&new)))
+    // Whatever umask this shell has: the bot must be able to read its configuration.
+    replace_by(&new(path), path, bytes, Kind { mode, owner, is_durable: true })
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Removes what a setup that was killed left beside a file.
-fn clear(path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let start = format!("{name}{NEW}");
-    let entries = match std::fs::read_dir(folder(path)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix(&start));
-        if id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())) {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+/// The name of what becomes the file at `path`.
+fn new(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(NEW);
+    name.into()
 }
 
 /// Removes a file, if it is there.
 pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, &e).into()),
-        _ => Ok(()),
-    }
+    Ok(hygiene::atomic::remove(path).map_err(|e| failed(path, &e))?)
 }
 
 /// What stopped us at this file.

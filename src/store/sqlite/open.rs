@@ -6,10 +6,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use hygiene::ownership::{at, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::paths::{folder, sibling};
+use super::paths::sibling;
 use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
@@ -46,12 +47,12 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = sibling(path, ".lock");
     let fail = |source| StoreError::open(&name, source);
-    if let Some(about) = ownership::there(&name).map_err(fail)? {
+    if let Some(about) = at(&name).map_err(fail)? {
         ownership::check(&name, &about, Some(path))?;
     }
     let mut options = OpenOptions::new();
-    let file =
-        ownership::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
+    let options = options.create(true).truncate(false).read(true).write(true);
+    let file = hygiene::ownership::open(&name, options).map_err(fail)?;
     // It may have been exchanged meanwhile.
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
@@ -81,7 +82,7 @@ pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
 }
 
 fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>), StoreError> {
-    let fresh = !path.exists();
+    let fresh = std::fs::metadata(path).map_or(true, |about| about.len() == 0);
     let mut conn = connect(path)?;
     let suspect = sibling(path, ".suspect");
     let small = std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECK_BYTES);
@@ -92,6 +93,10 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
             return Err(StoreError::new(StoreErrorKind::Corrupt, what).because(verdict));
         }
         let _ = std::fs::remove_file(suspect);
+    }
+    if fresh {
+        // Into the file itself, before there is a log.
+        conn.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     }
     conn.pragma_update(None, "journal_mode", "WAL")?;
     let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };
@@ -143,7 +148,8 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
 /// Remembers for the next start that the file must be checked whole.
 pub(super) fn mark_suspect(path: &Path) {
     let mut options = OpenOptions::new();
-    let _ = ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
+    let _ =
+        hygiene::ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
