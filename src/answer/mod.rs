@@ -178,10 +178,10 @@ impl AnswerEngine {
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
-        let ask = self.ask(question).await?;
-        let mut known = self.known(&ask);
+        let request = self.request(question).await?;
+        let mut known = self.known(&request);
         let begun = Instant::now();
-        let collected = self.collect(ask, words, cancel).await;
+        let collected = self.collect(request, words, cancel).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.log(question, &collected, duration_ms);
         self.note(&collected, begun.elapsed());
@@ -215,8 +215,8 @@ impl AnswerEngine {
         })
     }
 
-    async fn ask(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
-        let mut ask = ChatRequest {
+    async fn request(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
+        let mut request = ChatRequest {
             system: self.settings.system_prompt.clone(),
             max_output_tokens: self.settings.max_output_tokens,
             ..ChatRequest::default()
@@ -224,23 +224,23 @@ impl AnswerEngine {
         if self.provider.has_context() {
             let turns = self.settings.max_history_turns;
             let kept = self.store.history(question.conversation, turns).await?;
-            ask.messages = window::fit(kept, self.settings.max_history_tokens);
-            ask.model = self.store.chat(question.conversation.chat).await?.model;
+            request.messages = window::fit(kept, self.settings.max_history_tokens);
+            request.model = self.store.chat(question.conversation.chat).await?.model;
         }
-        ask.messages.push(Message::user(question.text));
-        ask.passages = self.retrieve(question.text).await;
-        Ok(ask)
+        request.messages.push(Message::user(question.text));
+        request.passages = self.retrieve(question.text).await;
+        Ok(request)
     }
 
     /// What is known of an answer before it is there.
-    fn known(&self, ask: &ChatRequest) -> AnswerMetadata {
+    fn known(&self, request: &ChatRequest) -> AnswerMetadata {
         let mut sources: Vec<String> = Vec::new();
-        for passage in &ask.passages {
+        for passage in &request.passages {
             if !sources.contains(&passage.source) {
                 sources.push(passage.source.clone());
             }
         }
-        let model = ask.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
+        let model = request.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
         let provider = self.provider.name().to_owned();
         AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
     }
@@ -264,14 +264,18 @@ impl AnswerEngine {
 
     async fn collect(
         &self,
-        ask: ChatRequest,
+        request: ChatRequest,
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Collected {
         if self.settings.log_prompts {
-            tracing::debug!(prompt = ask.question(), history = ask.messages.len() - 1, "asking");
+            tracing::debug!(
+                prompt = request.question(),
+                history = request.messages.len() - 1,
+                "asking"
+            );
         }
-        let pieces = self.provider.answer(ask);
+        let pieces = self.provider.answer(request);
         let bounds = stream::Bounds {
             first: self.settings.first_token_timeout,
             whole: self.settings.timeout,

@@ -95,16 +95,16 @@ impl Provider for Anthropic {
         &self.model
     }
 
-    fn answer(&self, ask: ChatRequest) -> Answering {
+    fn answer(&self, request: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
-        let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(ask, &model).await }).try_flatten().boxed()
+        let model = request.model.clone().unwrap_or_else(|| self.model.clone());
+        stream::once(async move { shared.answer(request, &model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: ChatRequest, model: &str) -> Result<Answering, ProviderError> {
-        let prompt = Arc::new(prompt::compose(ask));
+    async fn answer(&self, request: ChatRequest, model: &str) -> Result<Answering, ProviderError> {
+        let prompt = Arc::new(prompt::compose(request));
         let body = serde_json::to_vec(&request::request(&prompt, model));
         let body = body.map_err(|_| ProviderError::Unusable {
             setting: "the request",

@@ -39,8 +39,8 @@ impl Provider for Echo {
         false
     }
 
-    fn answer(&self, ask: ChatRequest) -> Answering {
-        let text = Event::Text(format!("echo: {}", ask.question()));
+    fn answer(&self, request: ChatRequest) -> Answering {
+        let text = Event::Text(format!("echo: {}", request.question()));
         let finished = Finished { model: Some("echo".to_owned()), ..Finished::default() };
         stream::iter([Ok(text), Ok(Event::Done(finished))]).boxed()
     }
@@ -52,8 +52,8 @@ mod tests {
 
     #[tokio::test]
     async fn repeats_the_question_exactly() {
-        let ask = ChatRequest::of(" a\nb 🦀 ");
-        let pieces: Vec<_> = Echo.answer(ask).map(Result::unwrap).collect().await;
+        let request = ChatRequest::of(" a\nb 🦀 ");
+        let pieces: Vec<_> = Echo.answer(request).map(Result::unwrap).collect().await;
         assert_eq!(pieces.len(), 2);
         assert_eq!(pieces[0], Event::Text("echo:  a\nb 🦀 ".to_owned()));
         assert!(matches!(pieces[1], Event::Done(_)));

@@ -16,7 +16,7 @@ pub trait Provider: Send + Sync + 'static {
     fn model(&self) -> &str;
     /// Answers. Nothing happens before the stream is polled. A finished answer may be empty: a
     /// filter can stop a model before its first word.
-    fn answer(&self, ask: ChatRequest) -> Answering;
+    fn answer(&self, request: ChatRequest) -> Answering;
     /// Whether answers are Markdown; otherwise they are sent as they are.
     fn is_markdown(&self) -> bool {
         true

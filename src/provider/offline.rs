@@ -87,9 +87,9 @@ impl Provider for Offline {
         false
     }
 
-    fn answer(&self, ask: ChatRequest) -> Answering {
+    fn answer(&self, request: ChatRequest) -> Answering {
         let finished = Finished { model: Some("full-text".to_owned()), ..Finished::default() };
-        let pieces = word_groups(&self.text(&ask.passages))
+        let pieces = word_groups(&self.text(&request.passages))
             .into_iter()
             .map(Event::Text)
             .chain([Event::Done(finished)])
@@ -275,8 +275,8 @@ mod tests {
     }
 
     async fn answered(provider: &Offline, passages: Vec<Passage>) -> String {
-        let ask = ChatRequest { passages, ..ChatRequest::default() };
-        let pieces: Vec<Event> = provider.answer(ask).map(Result::unwrap).collect().await;
+        let request = ChatRequest { passages, ..ChatRequest::default() };
+        let pieces: Vec<Event> = provider.answer(request).map(Result::unwrap).collect().await;
         assert!(matches!(pieces.last(), Some(Event::Done(_))));
         let text = |piece: &Event| match piece {
             Event::Text(text) => text.clone(),

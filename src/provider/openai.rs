@@ -141,16 +141,20 @@ impl Provider for OpenAi {
         &self.model
     }
 
-    fn answer(&self, ask: ChatRequest) -> Answering {
+    fn answer(&self, request: ChatRequest) -> Answering {
         let shared = Arc::clone(&self.shared);
-        let model = ask.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(ask, model).await }).try_flatten().boxed()
+        let model = request.model.clone().unwrap_or_else(|| self.model.clone());
+        stream::once(async move { shared.answer(request, model).await }).try_flatten().boxed()
     }
 }
 
 impl Shared {
-    async fn answer(&self, ask: ChatRequest, model: String) -> Result<Answering, ProviderError> {
-        let prompt = Arc::new(prompt::compose(ask));
+    async fn answer(
+        &self,
+        request: ChatRequest,
+        model: String,
+    ) -> Result<Answering, ProviderError> {
+        let prompt = Arc::new(prompt::compose(request));
         let scrubber = Scrubber { redactor: self.redactor.clone(), said: Arc::clone(&prompt) };
         let mut request = request::request(&prompt, model);
         loop {
