@@ -26,7 +26,7 @@ impl Stop {
 pub(super) fn of_store(e: &StoreError) -> u8 {
     match e.kind() {
         StoreErrorKind::InUse => exit::TEMPFAIL,
-        StoreErrorKind::Schema => exit::CONFIG,
+        StoreErrorKind::Schema | StoreErrorKind::WrongFile => exit::CONFIG,
         _ => exit::UNAVAILABLE,
     }
 }

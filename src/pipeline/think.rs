@@ -32,6 +32,8 @@ pub(super) struct Worker {
     pub(super) cancel: CancellationToken,
     /// For a `/cancel`: how many questions it stopped.
     pub(super) stopped: usize,
+    /// Whether earlier questions of the chat wait for `/resume`: this one must not overtake them.
+    pub(super) behind_held: bool,
 }
 
 /// How far a worker came.
@@ -156,7 +158,9 @@ impl Worker {
                     Ok(_) if self.cancel.is_cancelled() => {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
-                    Ok(_) if shared.paused.load(Ordering::SeqCst) => return Ok(None),
+                    Ok(_) if self.behind_held || shared.paused.load(Ordering::SeqCst) => {
+                        return Ok(None);
+                    }
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
             }
