@@ -130,14 +130,18 @@ async fn openai_answers_in_every_spelling() {
         ("Hi|server", ok(&[hi, r#"{"error":{"message":"CUDA out of memory","code":500}}"#])),
         ("Hi|filtered", ok(&[hi, r#"{"error":{"code":"content_filter"}}"#])),
     ];
-    all_answer(table).await;
+    for (expected, bytes) in table {
+        let shown = String::from_utf8_lossy(&bytes).into_owned();
+        let server = Fake::answering(bytes).await;
+        assert_eq!(told(openai(&server).answer(ask())).await, expected, "{shown}");
+    }
 }
 
 #[tokio::test]
 async fn openai_answers_in_every_framing() {
     let hi = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
     let stop = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
-    all_answer(vec![
+    let table: Vec<(&str, Vec<u8>)> = vec![
         (
             "Hi|End",
             response(
@@ -172,11 +176,7 @@ async fn openai_answers_in_every_framing() {
             "żółw 🐢|End",
             bytewise(&format!("data: {}\n\ndata: {stop}\n\n", hi.replace("Hi", "żółw 🐢")), true),
         ),
-    ])
-    .await;
-}
-
-async fn all_answer(table: Vec<(&str, Vec<u8>)>) {
+    ];
     for (expected, bytes) in table {
         let shown = String::from_utf8_lossy(&bytes).into_owned();
         let server = Fake::answering(bytes).await;
