@@ -222,7 +222,7 @@ async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
     assert_eq!(out.code, Some(78), "{out:?}");
     for words in [
         "store.path: this is a folder, not a file",
-        "Warnings:\nbot.access: everybody",
+        "Warnings:\nbot.access: everyone",
         "knowledge.dir: the folder has no usable page",
         "1 problem.",
     ] {
