@@ -106,7 +106,7 @@ async fn server_errors_are_tried_again_in_order() {
     stage.end().await;
 }
 
-/// One fault on a send, then what came of it: exactly one copy, and order kept.
+/// One fault on a send, then the outcome: exactly one copy, and order kept.
 async fn one_copy_after(fault: Fault) -> Stage {
     let stage = Stage::running(&[("KATANA_TELEGRAM_SEND_TIMEOUT_S", "1")]).await;
     assert_eq!(stage.ask(5, "before").await, "echo: before");

@@ -133,13 +133,13 @@ impl Stage {
         let prepared =
             Prepared::open(&config, Redactor::default(), tuning).expect("the state opens");
         let app = prepared.start(Tasks::new()).await.expect("the bot starts");
-        let mut app = app.expect("nobody asked it to stop");
+        let mut app = app.expect("it was not asked to stop");
         tokio::time::timeout(SOON, app.ready()).await.expect("the first poll is answered");
         self.app = Some(app);
         self
     }
 
-    /// Stops the bot gently.
+    /// Shuts the bot down gracefully.
     pub async fn stop(&mut self) -> bool {
         match self.app.take() {
             Some(app) => app.stop(SOON).await,
@@ -204,7 +204,7 @@ impl Stage {
         self.texts(user, before + 1).await.swap_remove(before)
     }
 
-    /// Every scenario ends here: stopped gently, with nothing left in inbox or outbox.
+    /// Every scenario ends here: shut down gracefully, with nothing left in inbox or outbox.
     pub async fn end(mut self) {
         self.idle().await;
         assert_eq!(self.app().shared().tasks.failed(), None, "a task panicked");

@@ -182,7 +182,7 @@ async fn offset_never_passes_an_uncommitted_update() {
     let mut stage = Stage::running(&[]).await;
     assert_eq!(stage.ask(5, "before").await, "echo: before");
     stage.idle().await;
-    // Somebody else's transaction keeps the bot from committing.
+    // Another process's transaction keeps the bot from committing.
     let path = stage.dir.path().join("katana.db");
     let thief = rusqlite::Connection::open(&path).expect("the file opens");
     thief.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");

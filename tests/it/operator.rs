@@ -105,7 +105,7 @@ async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
     assert_eq!(out.code, Some(1), "{out:?}");
     for words in [
         "running, but people are not served",
-        "x conflict: somebody else",
+        "x conflict: another program",
         "do: stop the other bot",
         "! of_a_newer_version: odd",
         "last poll  3 s ago",

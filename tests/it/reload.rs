@@ -29,7 +29,7 @@ async fn change(stage: &mut Stage, settings: &[(&str, &str)], keys: &[&str]) {
     }
 }
 
-/// The menu in somebody's private chat.
+/// The menu in a person's private chat.
 fn menu(stage: &Stage, chat: i64) -> Vec<Value> {
     stage.sim.commands(&json!({"type": "chat", "chat_id": chat}).to_string())
 }
@@ -65,7 +65,7 @@ async fn access_and_owners_change_with_the_menus() {
     change(&mut stage, &[("KATANA_BOT_ALLOW_CHATS", "-700")], &["bot.allow_chats"]).await;
     stage.sim.say_in(-700, 6, "@katana_sim_bot hello");
     stage.texts(-700, 1).await;
-    // Without any owner, somebody has to be able to become one.
+    // Without any owner, someone has to be able to become one.
     change(&mut stage, &[("KATANA_BOT_OWNERS", "")], &["bot.owners"]).await;
     assert!(stage.store().settings().await.expect("settings").claim_code.is_some());
     stage.end().await;
@@ -400,7 +400,7 @@ async fn a_send_on_its_way_finishes_on_its_old_connection() {
     hold.release();
     assert_eq!(stage.ask(5, "the next").await, "echo: the next");
     assert_eq!(stage.sim.bot_message_count(), 2);
-    assert_eq!(stage.sim.calls("editMessageText"), 0, "nobody had to look for it");
+    assert_eq!(stage.sim.calls("editMessageText"), 0, "it did not have to be looked for");
     stage.end().await;
 }
 

@@ -311,7 +311,7 @@ async fn a_port_that_was_asked_for_and_is_taken_stops_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_usual_port_may_belong_to_something_else() {
-    // Somebody else may hold it already, which serves as well.
+    // Another program may hold it already, which serves as well.
     let _taken = std::net::TcpListener::bind("127.0.0.1:8080");
     let mut stage = Stage::new().await;
     stage.set("KATANA_WEB_LISTEN", "").start().await;

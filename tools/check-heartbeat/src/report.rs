@@ -30,7 +30,7 @@ pub struct Done {
     pub busy: bool,
 }
 
-/// Writes a line to standard output. A reader that went away is no reason to fail.
+/// Writes a line to standard output. A reader that went away is not a reason to fail.
 pub fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

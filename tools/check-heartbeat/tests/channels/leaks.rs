@@ -15,7 +15,7 @@ use crate::telegram::{self, TOKEN, Telegram};
 use crate::{fails, later, open, within};
 
 const PASSWORD: &str = "p@ss/w\"ord+with:every%thing";
-const PING: &str = "0aa1-ping-id-that-nobody-may-know";
+const PING: &str = "0aa1-ping-id-that-no-one-may-know";
 const LONG: Duration = Duration::from_secs(5);
 
 /// Whether the secret stands in the text in any form. Written the other way round than the code
@@ -144,7 +144,7 @@ fn secrets_reach_no_failure_of_mail() {
     let channel = |port: u16, more: &str| {
         let table = format!(
             "type = 'smtp'\nhost = '127.0.0.1'\nport = {port}\nuser = 'watch'\n\
-             from = 'a@example.org'\nto = 'nobody@example.org'\ntimeout = '2s'\n{more}"
+             from = 'a@example.org'\nto = 'unknown@example.org'\ntimeout = '2s'\n{more}"
         );
         open(&table, &[("SMTP_ALERT_PASSWORD", PASSWORD)]).expect("opens")
     };
