@@ -2,15 +2,18 @@
 //!
 //! Invariant: an update that did not finish changed nothing; it is thought about again.
 
+mod parts;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Slot};
 use super::parts::parts_of;
+use super::preview;
 use super::route::{Route, route};
-use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
@@ -26,7 +29,7 @@ use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
-    pub(super) shared: Arc<Shared>,
+    pub(super) parts: Arc<ThinkParts>,
     pub(super) delivery: Delivery,
     /// Cancelled by `/cancel`.
     pub(super) cancel: CancellationToken,
@@ -76,9 +79,9 @@ struct Source<'a> {
 impl Worker {
     /// Thinks and finishes.
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
-        let halt = self.shared.tasks.halt();
+        let halt = self.parts.base.tasks.halt();
         let thought = tokio::select! {
-            thought = self.shared.retry_until_stored("think about an update", || self.think(queued)) => thought,
+            thought = self.parts.base.retry_until_stored("think about an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,
         };
         let Some(thought) = thought else { return Worked::Left };
@@ -96,7 +99,7 @@ impl Worker {
                          Whoever runs this bot can see it in my log.";
             thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
         }
-        self.shared.vitals.happened(Kind::UpdateGivenUp);
+        self.parts.base.vitals.happened(Kind::UpdateGivenUp);
         tracing::error!(
             finding = "update_given_up",
             update_id = queued.update.id.0,
@@ -106,10 +109,10 @@ impl Worker {
     }
 
     async fn think(&self, queued: &Queued) -> Result<Option<Thought>, StoreError> {
-        let shared = &*self.shared;
-        Ok(Some(match route(&queued.update, &shared.me.username) {
+        let parts = &*self.parts;
+        Ok(Some(match route(&queued.update, &parts.me.username) {
             Route::Nothing(why) => {
-                shared.vitals.increment("ignored", why);
+                parts.base.vitals.increment("ignored", why);
                 if why.starts_with("undecodable") {
                     tracing::warn!(
                         update_id = queued.update.id.0,
@@ -141,7 +144,7 @@ impl Worker {
                 self.heard(queued, message, kind, 0);
                 match self.access(message).await? {
                     Ok(_) => {
-                        let reply = shared.context.unsupported(kind);
+                        let reply = parts.context.unsupported(kind);
                         let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
                         thought.replies.push(OutgoingReply { to: message.chat, reply });
                         thought
@@ -156,7 +159,7 @@ impl Worker {
                     Ok(_) if self.cancel.is_cancelled() => {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
-                    Ok(_) if shared.paused.load(Ordering::SeqCst) => return Ok(None),
+                    Ok(_) if parts.signals.paused.load(Ordering::SeqCst) => return Ok(None),
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
             }
@@ -176,7 +179,7 @@ impl Worker {
 
     /// The sender's role when they may chat here, or what to do instead.
     async fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let role = context.role(&message.from.id).await?;
         if context.may_chat(message.place, message.chat, role).await? {
             return Ok(Ok(role));
@@ -192,7 +195,7 @@ impl Worker {
         word: &str,
         args: &str,
     ) -> Result<Thought, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let asked = CommandRequest {
             seq,
             chat: message.chat,
@@ -208,13 +211,13 @@ impl Worker {
             reply_to: (message.place == Place::Group).then_some(message.message_id),
         };
         let outcome = context.run(&asked).await?;
-        self.shared.vitals.commands.add_one();
+        self.parts.base.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done");
         Ok(Thought::of(UpdateOutcome::Command, outcome))
     }
 
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let outcome = context.press(press, context.role(&press.from.id).await?).await?;
         let then = outcome.then.clone();
         let mut thought = Thought::of(UpdateOutcome::Press, outcome);
@@ -222,11 +225,11 @@ impl Worker {
         match then {
             FollowUp::ClosePress(words) => notice = Some(words),
             FollowUp::Retry(seq) => {
-                if self.shared.paused.load(Ordering::SeqCst) {
+                if self.parts.signals.paused.load(Ordering::SeqCst) {
                     return Ok(None);
                 }
-                let kept = self.shared.store.kept_update(seq).await?;
-                match kept.as_ref().map(|k| route(&k.update, &self.shared.me.username)) {
+                let kept = self.parts.base.store.kept_update(seq).await?;
+                match kept.as_ref().map(|k| route(&k.update, &self.parts.me.username)) {
                     Some(Route::Question { message, text }) => {
                         self.close_press(&press.callback_id, Some("Trying again…".into()));
                         let mut again = self.answer(&Source { seq, message }, &text).await?;
@@ -254,26 +257,26 @@ impl Worker {
     }
 
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
-        let shared = &self.shared;
+        let parts = &self.parts;
         let m = source.message;
         let question = Question { conversation: m.conversation(), user: m.from.id, text };
         let (words, written) = tokio::sync::watch::channel(String::new());
-        let shown = preview::show(shared, m.chat, m.place, m.thread, m.message_id, written);
+        let shown = preview::show(parts, m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
-            answered = shared.answerer.answer(question, &words, &self.cancel) => answered?,
+            answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
         };
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
             Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
             Answered::Answer { reply, turn } => {
-                shared.vitals.answers.add_one();
+                parts.base.vitals.answers.add_one();
                 thought.turn = turn;
                 reply
             }
             Answered::Failed { reply, class } => {
-                shared.vitals.answers_failed.add_one();
-                shared.vitals.increment("answer_failed", class);
+                parts.base.vitals.answers_failed.add_one();
+                parts.base.vitals.increment("answer_failed", class);
                 thought.outcome = UpdateOutcome::Failed;
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
@@ -285,7 +288,7 @@ impl Worker {
     }
 
     async fn finish(&self, queued: &Queued, thought: Thought) -> Worked {
-        let shared = &self.shared;
+        let base = &self.parts.base;
         let here = queued.update.chat();
         let thread = match &queued.update.event {
             crate::model::message::UpdateEvent::Message(m) => m.thread,
@@ -294,7 +297,7 @@ impl Worker {
         let mut parts = Vec::new();
         for say in thought.replies {
             let thread = thread.filter(|_| Some(say.to) == here);
-            parts.extend(parts_of(say.to, say.reply, thread, shared.client.redactor()));
+            parts.extend(parts_of(say.to, say.reply, thread, self.parts.client.redactor()));
         }
         let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);
         for part in &mut parts {
@@ -310,8 +313,8 @@ impl Worker {
             parts,
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
         };
-        let commit = || shared.store.finish(finish.clone());
-        let Some(stored) = shared.retry_until_stored("finish an update", commit).await else {
+        let commit = || base.store.finish(finish.clone());
+        let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
             self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
@@ -325,8 +328,8 @@ impl Worker {
     }
 
     fn note_response(&self, queued: &Queued, outcome: UpdateOutcome) {
-        let vitals = &self.shared.vitals;
-        let now_ms = self.shared.clock.now_ms();
+        let vitals = &self.parts.base.vitals;
+        let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
         let kind = match outcome {
             UpdateOutcome::Command => "command",
@@ -343,11 +346,11 @@ impl Worker {
         for effect in effects {
             match effect {
                 Effect::Pause(paused) => {
-                    self.shared.paused.store(*paused, Ordering::SeqCst);
-                    self.shared.vitals.paused.store(*paused, Ordering::Relaxed);
+                    self.parts.signals.paused.store(*paused, Ordering::SeqCst);
+                    self.parts.base.vitals.paused.store(*paused, Ordering::Relaxed);
                     tracing::info!(paused, "answering paused or resumed by the owner");
                     if !paused {
-                        self.shared.resumed.notify_one();
+                        self.parts.signals.resumed.notify_one();
                     }
                 }
                 Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
@@ -368,28 +371,28 @@ impl Worker {
 
     /// A new owner sees the owner's commands in the menu. Convenience only: tried once.
     fn publish_for(&self, owner: ChatId) {
-        let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn("publish", async move {
+        let parts = Arc::clone(&self.parts);
+        self.parts.base.tasks.spawn("publish", async move {
             let menu = commands::published(commands::Scope::Owner);
             tokio::select! {
-                done = shared.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
+                done = parts.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
                     tracing::warn!(error = %e, "cannot publish the command menu");
                 },
-                () = shared.tasks.halt().cancelled() => {}
+                () = parts.base.tasks.halt().cancelled() => {}
             }
         });
     }
 
     /// Ends the waiting sign on a button. Nothing depends on it, so it is not kept on disk.
     fn close_press(&self, id: &str, notice: Option<String>) {
-        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
-        self.shared.tasks.spawn("answer-press", async move {
-            let call = shared.client.answer_press(&id, notice.as_deref());
+        let (parts, id) = (Arc::clone(&self.parts), id.to_owned());
+        self.parts.base.tasks.spawn("answer-press", async move {
+            let call = parts.client.answer_press(&id, notice.as_deref());
             tokio::select! {
                 done = call => if let Err(e) = done {
                     tracing::debug!(error = %e, "cannot answer a button");
                 },
-                () = shared.tasks.halt().cancelled() => {}
+                () = parts.base.tasks.halt().cancelled() => {}
             }
         });
     }
