@@ -85,7 +85,7 @@ impl Prepared {
     /// must not get out, and learns it from each reload.
     ///
     /// # Errors
-    /// What an operator has to mend: the state file, the knowledge folder, TLS roots.
+    /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
         let config = &loaded.config;
         redactor.add(loaded.secrets().map(Secret::expose));
@@ -98,14 +98,15 @@ impl Prepared {
                 message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
-                "the state file was damaged; it was set aside under this name and a new one begun"
+                "the state file was damaged; it was set aside under this name and a new one created"
             );
         }
         if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
                 message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
-                "the state file was brought from schema {} to {}; the old one was kept under this name",
+                "the state file was migrated from schema {} to {}; the old one was kept under \
+                this name",
                 kept.schema,
                 file::newest_schema()
             );

@@ -32,7 +32,7 @@ use crate::{systemd, web};
 #[command(
     name = "katana-bot",
     version,
-    about = "A Telegram AI assistant that loses nothing and can be left alone",
+    about = "A Telegram AI assistant that loses no message and runs unattended",
     after_help = "Secrets come from systemd credentials, *_FILE variables or the environment, \
                   never from the command line.\nFirst steps: sudo katana-bot setup",
     arg_required_else_help = true
@@ -47,7 +47,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the bot until it is told to stop (SIGTERM, SIGINT)
+    /// Run the bot until a signal stops it (SIGTERM, SIGINT)
     Run,
     /// Check the configuration and print every problem with a hint; exit 78 if there is one
     CheckConfig {
@@ -57,7 +57,7 @@ enum Command {
     },
     /// Print the effective configuration with the origin of each value, secrets masked
     PrintConfig,
-    /// Show how the daemon is; exit 1 if it does not serve people
+    /// Show the state of the daemon; exit 1 if it does not serve people
     Status {
         /// Machine-readable output
         #[arg(long)]
@@ -66,43 +66,43 @@ enum Command {
         #[arg(long, value_name = "HEARTBEAT")]
         file: Option<PathBuf>,
     },
-    /// Look at everything the bot needs, and say what to do; exit 69 or 78 if something is wrong
+    /// Check everything the bot needs, and say what to fix; exit 69 or 78 if something is wrong
     Doctor {
         /// Machine-readable output
         #[arg(long)]
         json: bool,
-        /// Ask the provider for one token, which may cost money
+        /// Request one token from the provider, which may cost money
         #[arg(long)]
         ask_provider: bool,
     },
-    /// Copy the state to a file, also while the bot runs; verified, readable only by you
+    /// Copy the state to a verified file that only you can read; works while the bot runs
     Backup {
         /// The new file; - writes to standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Replace a file that is there
+        /// Replace an existing file
         #[arg(long)]
         force: bool,
         /// Machine-readable report
         #[arg(long)]
         json: bool,
     },
-    /// Put a backup in the place of the state, which is kept aside; the bot must be stopped
+    /// Replace the state with a backup, and keep the old state; the bot must be stopped
     Restore {
         /// A file that `katana-bot backup` wrote
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Only verify the backup and say what is in it
+        /// Only verify the backup and show what is in it
         #[arg(long)]
         check: bool,
-        /// Restore it although it holds nothing of the bot that is configured
+        /// Restore it even if it has no data of the configured bot
         #[arg(long)]
         other_bot: bool,
         /// Machine-readable report
         #[arg(long)]
         json: bool,
     },
-    /// Set the bot up: token, provider, alerts, start; asks, or takes flags. Can be repeated
+    /// Set up the bot: token, provider, alerts, start; asks, or takes flags. Can be repeated
     Setup(Box<setup::Args>),
     /// List, approve and remove the people who may chat
     Users {
@@ -119,9 +119,9 @@ pub fn command() -> clap::Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let code = obey();
-    // The unit is not started again after these: nobody else will take what waits at the socket
-    // that systemd holds, and what nobody takes has systemd start the unit again and again. After
-    // any other end it is started again, and answers.
+    // The unit is not restarted after these, so no later process would accept the connections that
+    // wait at systemd's socket, and systemd starts the unit again for each of them. After any other
+    // exit the unit is restarted, and answers them.
     if [exit::USAGE, exit::CONFIG].map(ExitCode::from).contains(&code)
         && let Ok(Some(listener)) = systemd::passed_listener()
     {
@@ -170,7 +170,7 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
 }
 
-/// The configuration of a daemon that somebody looks at from outside of its unit.
+/// The configuration of a daemon, as seen from outside its unit.
 fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     Config::load(&sources::sources(file)).map_err(anyhow::Error::new)
 }
@@ -194,9 +194,9 @@ fn complain(e: &anyhow::Error) -> ExitCode {
     } else if e.downcast_ref::<crate::knowledge::KnowledgeError>().is_some() {
         (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
     } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
-        (exit::CONFIG, Some("katana-bot check-config shows what is set and where it came from"))
+        (exit::CONFIG, Some("katana-bot check-config shows each value and where it comes from"))
     } else if e.downcast_ref::<crate::telegram::TelegramError>().is_some() {
-        // Calls are repeated until they work; what fails for good is building the client.
+        // Calls are repeated until they work; only building the client fails permanently.
         (exit::UNAVAILABLE, Some(CA_CERTIFICATES))
     } else {
         (exit::SOFTWARE, None)

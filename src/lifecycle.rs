@@ -40,7 +40,8 @@ impl Tasks {
         Self::default()
     }
 
-    /// Runs `work` under a name. If it panics, everything drains and [`Tasks::failed`] tells who.
+    /// Runs `work` under a name. If it panics, everything drains and [`Tasks::failed`] has its
+    /// name.
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let this = self.clone();
         // Combinators, because an async block would hold `work` twice: as given and as awaited.
@@ -86,7 +87,7 @@ impl Tasks {
         self.tracker.close();
         let gentle = tokio::time::timeout(grace, self.tracker.wait()).await.is_ok();
         self.halt.cancel();
-        // Whoever looks at `halt` ends at once; this only bounds a task that does not.
+        // Tasks that watch `halt` end at once; this only bounds a task that does not.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
         gentle
     }

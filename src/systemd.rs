@@ -1,7 +1,7 @@
-//! Everything said to systemd (sd_notify(3)). Says nothing when nobody listens.
+//! All notifications to systemd (sd_notify(3)). Does nothing if systemd does not listen.
 //!
-//! Invariant: a service manager that does not read its socket holds up nobody for longer than
-//! two seconds, and that only at the few turns of the process's life.
+//! Invariant: a service manager that does not read its socket delays no one for longer than two
+//! seconds, and that only at the few turns of the process's life.
 
 use std::ffi::OsStr;
 use std::io;
@@ -51,7 +51,7 @@ pub fn ping() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// A loop does not turn: the service manager shall do what it does when pings stay away.
+/// A loop is stalled: the service manager should act as if the pings had stopped.
 pub fn trigger() {
     notify(&[NotifyState::WatchdogTrigger]);
 }
@@ -66,7 +66,7 @@ pub fn extend(by: Duration) {
 /// first caller gets it.
 ///
 /// # Errors
-/// When what was passed is no TCP socket that listens.
+/// When what was passed is not a listening TCP socket.
 pub fn passed_listener() -> std::io::Result<Option<TcpListener>> {
     listenfd::ListenFd::from_env().take_tcp_listener(0)
 }
@@ -107,7 +107,7 @@ fn send(socket: &OsStr, lines: &str, patience: Duration) -> io::Result<()> {
 
 /// A newline in a status would begin another assignment.
 fn one_line(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    hygiene::line::one_line(words, 200)
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_status_is_one_line() {
-        assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger  [1m");
+        assert_eq!(one_line("fine\nWATCHDOG=trigger\r\x1b[1m"), "fine WATCHDOG=trigger [1m");
     }
 
     #[test]

@@ -25,6 +25,7 @@ const TREES: &[&str] = &[
     "packaging/monitoring",
     "packaging/supervisor",
     "packaging/systemd",
+    "src",
 ];
 
 /// Words that are refused wherever they stand, and what to write instead.

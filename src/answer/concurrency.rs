@@ -35,8 +35,8 @@ impl ConcurrencyLimit {
         Permit { concurrency: self, permit: self.permits.acquire().await.ok() }
     }
 
-    /// So many from now on. Nobody has to leave: when there are fewer seats, some are taken away
-    /// as they become free.
+    /// So many from now on. No one has to leave: when there are fewer seats, some are taken away as
+    /// they become free.
     pub(super) fn resize(&self, size: usize) {
         let size = size.max(1);
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
 //! Why a question has no answer.
 
+use crate::model::class::AnswerClass;
 use crate::model::failure::{Blame, Classify, chain};
 use crate::model::reply::Reply;
 use crate::provider::ProviderError;
@@ -18,12 +19,12 @@ impl AnswerError {
         matches!(self, Self::Provider(e) if e.blame() == Blame::User)
     }
 
-    pub(super) fn class(&self) -> &'static str {
+    pub(super) fn class(&self) -> AnswerClass {
         match self {
-            Self::Provider(e) => e.class(),
-            Self::FirstTokenLate => "first_token_timeout",
-            Self::Late => "timeout",
-            Self::Empty => "empty",
+            Self::Provider(e) => e.answer_class(),
+            Self::FirstTokenLate => AnswerClass::FirstTokenTimeout,
+            Self::Late => AnswerClass::Timeout,
+            Self::Empty => AnswerClass::Empty,
         }
     }
 
@@ -38,23 +39,29 @@ impl AnswerError {
 
     /// What the chat is told: short, honest, without the provider's own words.
     pub(super) fn reply(&self) -> Reply {
-        let words = match self {
-            Self::FirstTokenLate | Self::Late => "The model took too long, so I stopped waiting.",
-            Self::Empty => "The model returned an empty answer.",
-            Self::Provider(e) => match (e.class(), e.blame()) {
-                ("rate_limit" | "overloaded", _) => {
-                    "The model is busy right now and refused the question."
-                }
-                ("timeout", _) => "The model took too long, so I stopped waiting.",
-                ("too_long", _) => {
-                    "The conversation has grown too long for the model. /new starts a fresh one."
-                }
-                ("auth" | "quota" | "not_found", _) | (_, Blame::Us) => {
-                    "I cannot use the model right now; whoever runs this bot has to look at it."
-                }
-                ("filtered" | "refused", _) => "The provider's filter refused this question.",
-                _ => "I could not reach the model, or its answer broke off.",
-            },
+        let words = match self.class() {
+            AnswerClass::FirstTokenTimeout | AnswerClass::Timeout => {
+                "The model took too long, so I stopped waiting."
+            }
+            AnswerClass::Empty => "The model returned an empty answer.",
+            AnswerClass::RateLimit | AnswerClass::Overloaded => {
+                "The model is busy right now and refused the question."
+            }
+            AnswerClass::TooLong => {
+                "The conversation has grown too long for the model. /new starts a fresh one."
+            }
+            AnswerClass::Auth
+            | AnswerClass::Quota
+            | AnswerClass::NotFound
+            | AnswerClass::BadRequest
+            | AnswerClass::Config => {
+                "I cannot use the model right now; whoever runs this bot has to look at it."
+            }
+            AnswerClass::Filtered => "The provider's filter refused this question.",
+            AnswerClass::Server
+            | AnswerClass::Unreachable
+            | AnswerClass::Garbage
+            | AnswerClass::Cut => "I could not reach the model, or its answer broke off.",
         };
         Reply::plain(format!("{words} Your question is kept; nothing was lost."))
     }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{
     AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
 };
@@ -36,7 +37,7 @@ use stream::Collected;
 
 /// Plain settings.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct AnswerSettings {
     /// Instructions for the model.
     pub system_prompt: String,
     /// Earlier exchanges given along, at most.
@@ -73,7 +74,7 @@ struct AnswerEngine {
     knowledge: Option<Arc<Knowledge>>,
     store: Store,
     vitals: Arc<Vitals>,
-    settings: Settings,
+    settings: AnswerSettings,
 }
 
 /// A question.
@@ -87,7 +88,7 @@ pub struct Question<'a> {
     pub text: &'a str,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug)]
 pub enum Answered {
     /// An answer, with what the history keeps of it.
@@ -102,9 +103,9 @@ pub enum Answered {
         /// For the chat.
         reply: Reply,
         /// For counting.
-        class: &'static str,
+        class: AnswerClass,
     },
-    /// Somebody sent `/cancel`.
+    /// A person sent `/cancel`.
     Cancelled,
 }
 
@@ -114,7 +115,7 @@ impl Answerer {
         provider: Arc<dyn Provider>,
         knowledge: Option<Arc<Knowledge>>,
         store: Store,
-        settings: Settings,
+        settings: AnswerSettings,
         vitals: Arc<Vitals>,
     ) -> Self {
         let concurrency = ConcurrencyLimit::new(settings.answers_at_once);
@@ -133,7 +134,7 @@ impl Answerer {
         &self,
         provider: Arc<dyn Provider>,
         knowledge: Option<Arc<Knowledge>>,
-        settings: Settings,
+        settings: AnswerSettings,
     ) {
         self.concurrency.resize(settings.answers_at_once);
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
@@ -296,9 +297,9 @@ impl AnswerEngine {
             Collected::Failed(trouble) => {
                 // A question that the provider will not answer says nothing about its health.
                 if !trouble.is_askers() {
-                    vitals.failed(&vitals.provider, trouble.class());
+                    vitals.failed(&vitals.provider, trouble.class().as_str());
                 }
-                trouble.class()
+                trouble.class().as_str()
             }
         };
         vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
@@ -332,7 +333,7 @@ impl AnswerEngine {
                 provider,
                 model = self.provider.model(),
                 duration_ms,
-                outcome = trouble.class(),
+                outcome = trouble.class().as_str(),
                 prompt_length = length,
                 prompt_hash = hash,
                 error = trouble.words(),
@@ -345,7 +346,7 @@ impl AnswerEngine {
 /// What a person reads below an answer that was cut.
 fn note(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Length => "\n\n_(The answer reached its length limit and is cut.)_",
+        StopReason::Length => "\n\n_(The answer reached its length limit and was cut.)_",
         StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
         StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
     }

@@ -14,7 +14,7 @@ use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
 pub(super) struct Bounds {
-    /// Until the first sign of life: words, or thoughts that nobody sees.
+    /// Until the first sign of life: words, or reasoning that is not shown.
     pub(super) first: Duration,
     /// Until the end.
     pub(super) whole: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// What came of a stream.
+/// The outcome of a stream.
 pub(super) enum Collected {
     /// All of it.
     Whole { text: String, finished: Finished, first_after: Duration },

@@ -33,9 +33,9 @@ pub(super) struct EndpointInfo {
 
 impl Endpoint {
     /// Listens where the configuration says, if anywhere. A socket that systemd passes comes first:
-    /// it is the same across restarts, so that nobody is refused meanwhile. Nothing is answered
-    /// yet. The usual port may belong to something else on a machine where nobody asked for this
-    /// endpoint: then the bot goes on without it.
+    /// it is the same across restarts, so that no client is refused in the meantime. Nothing is
+    /// answered yet. The usual port may belong to something else on a machine where no one asked
+    /// for this endpoint: then the bot goes on without it.
     pub(super) fn bind(loaded: &Loaded, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
         let config = &loaded.config;
         let asked_for = loaded.origins.get("web.listen") != Some(&Origin::Default);

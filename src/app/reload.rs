@@ -121,7 +121,7 @@ impl Reloader {
         self.loaded.subscribe()
     }
 
-    /// Where it is told that a configuration was refused.
+    /// Where a refused configuration is reported.
     pub fn report_hub(&self) -> &ReportHub {
         &self.report_hub
     }
@@ -137,7 +137,7 @@ impl Reloader {
         let _ = self.running.set(running);
     }
 
-    /// Fresh connections to Telegram with the settings in effect; the poll begins anew.
+    /// Fresh connections to Telegram with the settings in effect; the poll restarts.
     ///
     /// # Errors
     /// When no TLS roots can be loaded; then nothing has changed.
@@ -193,7 +193,7 @@ impl Reloader {
             tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
         }
         for key in &fresh.changed {
-            // Whoever owns the bot decides who else may chat.
+            // The owners decide who else may chat.
             let message_id = (key == "bot.owners").then(|| JournalEvent::OwnerChanged.id());
             tracing::info!(message_id, key, "changed: {key}; the new value is in effect");
         }
@@ -213,7 +213,7 @@ impl Reloader {
         Reloaded::Taken { changed: fresh.changed, needs_restart }
     }
 
-    /// When the last owner went, somebody has to be able to become one.
+    /// When the last owner is removed, someone must be able to become the owner.
     async fn offer_claim(&self, taken: &Reloaded) {
         let Reloaded::Taken { changed, .. } = taken else { return };
         let Some(running) =

@@ -1,5 +1,4 @@
-//! A fresh intake and fresh connections to Telegram, when somebody asks for them
-//! (`POST /bot/restart`).
+//! A fresh intake and fresh connections to Telegram, on request (`POST /bot/restart`).
 //!
 //! Invariant: nothing is lost. Only the poll is given up, and Telegram gives the same updates
 //! again; sends finish on the old connections.
@@ -12,7 +11,7 @@ use super::reload::Reloader;
 use crate::model::failure::chain;
 use crate::supervise::ReportHub;
 
-/// Renews the client each time somebody asks on the board, until the process drains.
+/// Renews the client on each request, until the process drains.
 pub(super) async fn restarts(
     report_hub: ReportHub,
     reloader: Arc<Reloader>,
@@ -24,7 +23,10 @@ pub(super) async fn restarts(
             () = report_hub.restart_asked() => {}
         }
         match reloader.renew_client() {
-            Ok(()) => tracing::info!("intake and connections to Telegram are begun anew, as asked"),
+            Ok(()) => tracing::info!(
+                "intake and connections to Telegram are restarted, as \
+            requested"
+            ),
             Err(e) => tracing::error!(error = chain(&e), "cannot renew the Telegram client"),
         }
     }

@@ -15,8 +15,8 @@ use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::{answer, pipeline, supervise, telegram};
 
-pub(super) fn telegram(config: &Config, redactor: &Redactor) -> telegram::Settings {
-    telegram::Settings {
+pub(super) fn telegram(config: &Config, redactor: &Redactor) -> telegram::TelegramSettings {
+    telegram::TelegramSettings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: Duration::from_secs(config.telegram.poll_timeout_s),
@@ -59,8 +59,8 @@ pub(super) fn rates(config: &Config) -> Option<Rates> {
     })
 }
 
-pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::Settings {
-    answer::Settings {
+pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerSettings {
+    answer::AnswerSettings {
         system_prompt: config.answer.system_prompt.clone(),
         max_history_turns: config.answer.max_history_turns as usize,
         max_history_tokens: config.answer.max_history_tokens as usize,

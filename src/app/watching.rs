@@ -100,7 +100,7 @@ impl Watching {
         self.address
     }
 
-    /// Ends the watchers. `clean`: somebody wanted the process to stop, and the heartbeat says so.
+    /// Ends the watchers. `clean`: the process was asked to stop, and the heartbeat says so.
     pub(super) async fn end(self, clean: bool) {
         self.clean.store(clean, Ordering::SeqCst);
         self.tasks.end(Duration::from_secs(5)).await;

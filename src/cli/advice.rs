@@ -1,4 +1,4 @@
-//! What to do first about each finding, in one line; the runbook tells the rest.
+//! What to do first about each finding, in one line; the runbook has the rest.
 
 use crate::observe::finding::Kind;
 
@@ -10,7 +10,7 @@ pub(super) fn first_step(name: &str) -> Option<&'static str> {
 fn of(kind: Kind) -> &'static str {
     match kind {
         Kind::StageStalled => "wait a minute: the watchdog restarts it; then keep the log",
-        Kind::CrashLoop => "see why it ends: `journalctl -u katana-bot -p err -n 50`",
+        Kind::CrashLoop => "see why it exits: `journalctl -u katana-bot -p err -n 50`",
         Kind::UncleanStart => "see why the last process ended: `journalctl -u katana-bot -p err`",
         Kind::TokenRefused => "get a new token from @BotFather, store it, restart the bot",
         Kind::Conflict => "stop the other bot that uses this token, or delete the webhook",
@@ -19,12 +19,12 @@ fn of(kind: Kind) -> &'static str {
         Kind::PollFailing => "check network, DNS and proxy; see the class of the error",
         Kind::StoreFailing => "check the disk: `df -h`, `dmesg`, and who owns the state directory",
         Kind::StoreCorrupt => "check the disk, then restore a backup",
-        Kind::DiskFull => "make room on the disk of the state directory",
-        Kind::BacklogFull => "look for what is slow: provider, Telegram's limits, disk",
-        Kind::InboxOld => "look for other findings; else for one very slow question",
-        Kind::OutboxOld => "look for 429 and for network trouble in the log",
-        Kind::ProviderFailing => "see the class; check key, credit and model of the provider",
-        Kind::ProviderSlow => "see the provider's status page, or choose a quicker model",
+        Kind::DiskFull => "free some space on the disk of the state directory",
+        Kind::BacklogFull => "find out what is slow: provider, Telegram's limits, disk",
+        Kind::InboxOld => "look for other findings, then for one very slow question",
+        Kind::OutboxOld => "look for 429 and network errors in the log",
+        Kind::ProviderFailing => "see the error class; check key, credit and model of the provider",
+        Kind::ProviderSlow => "see the provider's status page, or choose a faster model",
         Kind::DeliveryRefused => "see the log line with the reason",
         Kind::PossibleDuplicate => "nothing, unless it happens often",
         Kind::UpdateGivenUp => "keep the log and report it",
@@ -33,11 +33,11 @@ fn of(kind: Kind) -> &'static str {
         Kind::StoreSlow => "see what else uses the disk: `iostat -x 5`",
         Kind::MemoryHigh => "see what uses the memory: `top -o %MEM`",
         Kind::RssHigh => {
-            "nothing: past the higher bound it restarts itself; report it if it recurs"
+            "nothing: above the higher threshold it restarts itself; report it if it recurs"
         }
         Kind::CpuHigh => "see what uses the processors: `top`",
         Kind::ClockJumped => "check time synchronisation: `timedatectl`",
-        Kind::ConfigRejected => "`katana-bot check-config`, mend it, reload again",
+        Kind::ConfigRejected => "run `katana-bot check-config`, fix what it names, reload again",
     }
 }
 

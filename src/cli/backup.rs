@@ -25,11 +25,11 @@ use crate::store::{BackupError, BotContents, Contents, StoreErrorKind, file};
 pub(super) struct Wish {
     /// Only verify.
     pub(super) check: bool,
-    /// The state of whichever bot.
+    /// The state of any bot.
     pub(super) other_bot: bool,
 }
 
-/// Where the state is, and whose, as far as the configuration tells.
+/// Where the state is, and whose, as far as the configuration shows.
 struct Place {
     state: PathBuf,
     bot: Option<BotId>,
@@ -68,7 +68,7 @@ pub(super) fn backup(
         let mut out = std::io::stdout().lock();
         if out.is_terminal() {
             let hint = "name a file, or send it on: katana-bot backup - | gzip > FILE";
-            let text = "a backup is no text for a terminal";
+            let text = "a backup is binary, so it is not written to a terminal";
             return Err(Stop::new(exit::USAGE, text, hint).into());
         }
         file::backup_to(&state, &mut out)?
@@ -101,7 +101,7 @@ pub(super) fn restore(
         let contents = file::examine(from)?;
         say(&match json {
             true => format!("{}\n", as_json(&contents, &[("file", &shown(from))])),
-            false => format!("{} is a good backup:\n{}", shown(from), table(&contents)),
+            false => format!("{} is a valid backup:\n{}", shown(from), table(&contents)),
         });
         return Ok(ExitCode::SUCCESS);
     }
@@ -124,7 +124,10 @@ pub(super) fn restore(
         report.push_str(&format!("The old state was kept as {kept}\n"));
     }
     if place.bot.is_none() {
-        report.push_str("The bot's token could not be read: see yourself that it is this bot's.\n");
+        report.push_str(
+            "The bot's token could not be read: check yourself that the backup is \
+        from this bot.\n",
+        );
     }
     report.push_str(&format!("Start the bot: systemctl start {}\n", place.unit));
     say(&report);
@@ -202,7 +205,7 @@ fn as_json(contents: &Contents, places: &[(&str, &String)]) -> serde_json::Value
 fn table(contents: &Contents) -> String {
     let newest = file::newest_schema();
     let schema = match contents.schema {
-        old if old < newest => format!("{old}; the next start brings it to {newest}"),
+        old if old < newest => format!("{old}; the next start migrates it to {newest}"),
         same => same.to_string(),
     };
     let size = format!("{:.1} MiB", contents.bytes as f64 / 1_048_576.0);

@@ -1,7 +1,7 @@
-//! `katana-bot check-config`: the configuration, and whether the disk is as it says.
+//! `katana-bot check-config`: the configuration, and whether the disk matches it.
 //!
-//! Invariant: what the daemon would not start with is a problem; what only this user cannot do is a
-//! warning, because the daemon may run as another one.
+//! Invariant: anything that would keep the daemon from starting is a problem; anything that only
+//! this user cannot do is a warning, because the daemon may run as another user.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -15,8 +15,8 @@ use crate::config::{Config, Examined, Problem, Problems, print_warnings};
 use crate::knowledge::Knowledge;
 use crate::model::failure::chain;
 
-const AS_USER: &str = "make it belong to the user that the bot runs as; if that is another user \
-                       than you, check as that one";
+const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
+the check as that user";
 
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
@@ -32,7 +32,7 @@ pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) }
 }
 
-/// What is wrong, and what is unwise, on the disk as well.
+/// Problems and warnings, including those on disk.
 pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
     let (config, mut problems) = (examined.loaded.config, examined.problems.0);
     let mut warnings = examined.loaded.warnings;
@@ -55,7 +55,7 @@ fn state_file(path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Probl
     const KEY: &str = "store.path";
     if path.is_dir() {
         let hint = "name a file in it, such as katana.db";
-        problems.push(Problem::new(KEY, "there is a folder of this name, not a file", hint));
+        problems.push(Problem::new(KEY, "this is a folder, not a file", hint));
         return;
     }
     if path.exists() && OpenOptions::new().read(true).write(true).open(path).is_err() {
@@ -66,14 +66,15 @@ fn state_file(path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Probl
     let Some(folder) = path.ancestors().skip(1).find(|folder| folder.exists()) else { return };
     if !folder.is_dir() {
         let hint = "name a file in a folder";
-        problems.push(Problem::new(KEY, "a file is in the way of the folder", hint));
+        problems.push(Problem::new(KEY, "a parent of this path is a file, not a folder", hint));
     } else if let Err(e) = try_writing(folder) {
         let message = format!("you cannot write to the folder: {}", e.kind());
         warnings.push(Problem::new(KEY, message, AS_USER));
     }
 }
 
-/// Makes a file and removes it: permissions alone do not tell (read-only and full file systems).
+/// Creates a file and removes it: permissions alone are not enough (read-only or full file
+/// systems).
 fn try_writing(folder: &Path) -> std::io::Result<()> {
     let name = folder.join(format!(".katana-check-{}", std::process::id()));
     OpenOptions::new().write(true).create_new(true).open(&name)?;
@@ -92,10 +93,10 @@ fn pages(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     };
     if knowledge.size().0 == 0 {
         let hint = "put .md or .txt files into it";
-        warnings.push(Problem::new(KEY, "the folder holds no page that can be used", hint));
+        warnings.push(Problem::new(KEY, "the folder has no usable page", hint));
     }
     for path in knowledge.left_out() {
-        let message = format!("left out: {}", path.display());
+        let message = format!("skipped: {}", path.display());
         let hint = "it is too large, not UTF-8, or one file too many";
         warnings.push(Problem::new(KEY, message, hint));
     }
@@ -119,7 +120,7 @@ fn print(problems: &[Problem], warnings: &[Problem]) {
         eprint!("Warnings:\n{}", print_warnings(warnings, colour));
     }
     if problems.is_empty() {
-        say("The configuration is good.\n");
+        say("The configuration is valid.\n");
         return;
     }
     if !warnings.is_empty() {

@@ -1,7 +1,7 @@
-//! `katana-bot doctor`: looks at everything the bot needs, one line each, with what to do.
+//! `katana-bot doctor`: checks everything the bot needs, one line each, with what to do.
 //!
-//! Invariants: nothing is changed and no secret is shown; every call over the network has a bound,
-//! and all together end within a minute. Marks: good, worth a look, must be mended.
+//! Invariants: nothing is changed and no secret is shown; every network call has a timeout, and all
+//! together finish within a minute. Marks: good, worth a look, must be fixed.
 
 mod check;
 mod machine;
@@ -36,7 +36,7 @@ pub(super) fn doctor(
         .build()
         .context("cannot start the runtime")?;
     let checks = runtime.block_on(everything(&examined, &sources, ask_provider));
-    // A lookup of a name that hangs must not hold the exit.
+    // A hanging name lookup must not delay the exit.
     runtime.shutdown_background();
     if json {
         say(&format!("{}\n", as_json(&checks)));
@@ -101,9 +101,9 @@ fn page(checks: &[Check], style: Style) -> String {
     }
     let count = |mark| checks.iter().filter(|check| check.mark == mark).count();
     let last = match (count(Mark::Bad), count(Mark::Note)) {
-        (0, 0) => "Everything is as it should be.".to_owned(),
+        (0, 0) => "Everything is in order.".to_owned(),
         (0, notes) => format!("It can run; {notes} worth a look."),
-        (bad, notes) => format!("{bad} to be mended, {notes} worth a look."),
+        (bad, notes) => format!("{bad} to fix, {notes} worth a look."),
     };
     page.push_str(&format!("\n{last}\n"));
     page

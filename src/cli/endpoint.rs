@@ -1,4 +1,4 @@
-//! Finds the running daemon from outside of its unit, and asks it over its own HTTP endpoint.
+//! Finds the running daemon from outside its unit, and queries its HTTP endpoint.
 //!
 //! Invariant: an answer takes at most [`WHOLE`] and [`MOST_BYTES`], whatever listens there. The
 //! connection is plain TCP to this machine; the admin token goes nowhere else.
@@ -16,14 +16,14 @@ const WHOLE: Duration = Duration::from_secs(3);
 /// Largest answer that is read.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// The address that is listened on unless somebody set another one.
+/// The default address.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Where the packaged units' configurations lie: `katana-bot.toml`, and `NAME.toml` of
+/// Where the packaged units' configurations are: `katana-bot.toml`, and `NAME.toml` of
 /// `katana-bot@NAME`.
 const CONFIG_FOLDER: &str = "/etc/katana-bot";
 
-/// Where units of the package, and of an administrator, lie.
+/// Where units of the package, and of an administrator, are.
 const UNIT_FOLDERS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
 
 /// What the endpoint answered.
@@ -36,7 +36,7 @@ pub(super) struct Answer {
 }
 
 /// The settings as the packaged daemon sees them. Outside of its unit, the variables that systemd
-/// sets are missing; its folders tell what they would be, or, before its first start, the unit.
+/// sets are missing; its folders show what they would be, or, before its first start, the unit.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = Sources::from_process(file);
     let unit = unit(sources.file());
@@ -60,12 +60,12 @@ pub(super) fn unit(config: Option<&Path>) -> String {
     }
 }
 
-/// The unit that all of its kind come from, if it is one of several.
+/// The template of the unit, if it is one of several bots.
 pub(super) fn template(unit: &str) -> Option<String> {
     unit.split_once('@').map(|(kind, _)| format!("{kind}@"))
 }
 
-/// Where the daemon listens by this configuration; `None` when it is told not to.
+/// Where the daemon listens by this configuration; `None` if the endpoint is off.
 pub(super) fn address(loaded: &Loaded) -> Option<SocketAddr> {
     match loaded.text("web.listen") {
         Some(text) => text.parse().ok(),
@@ -114,7 +114,7 @@ pub(super) fn get(
             n => bytes.extend_from_slice(&piece[..n]),
         }
     }
-    answer(&bytes).ok_or_else(|| std::io::Error::other("what answers there does not speak HTTP"))
+    answer(&bytes).ok_or_else(|| std::io::Error::other("the program there does not speak HTTP"))
 }
 
 fn answer(bytes: &[u8]) -> Option<Answer> {

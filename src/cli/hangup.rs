@@ -1,4 +1,4 @@
-//! SIGHUP: reads the configuration again, one reload after the other, and tells systemd.
+//! SIGHUP: reloads the configuration, one reload after the other, and notifies systemd.
 //!
 //! Invariant: RELOADING=1 is always followed by READY=1, and neither is said before the first
 //! READY=1 (sd_notify(3)).
@@ -35,7 +35,7 @@ impl Hangups {
         self.asked.notify_one();
     }
 
-    /// systemd was told that the bot is ready.
+    /// systemd knows that the bot is ready.
     pub(super) fn told_ready(&self) {
         self.told_ready.store(true, Ordering::SeqCst);
     }
@@ -51,12 +51,12 @@ impl Hangups {
             if tell {
                 systemd::reloading("reading the configuration again");
             }
-            // The usual file may be there by now.
+            // The default file may exist by now.
             let sources = Sources::from_process(self.file.clone());
             let outcome = self.reloader.reload(&sources).await;
             if tell {
                 let now = supervise::words(&self.reloader.report_hub().report());
-                // The status line goes on from here, so it says how things stand.
+                // This status line stays until the next change, so it shows the current state.
                 systemd::ready(&match outcome {
                     Reloaded::Taken { .. } => now,
                     Reloaded::Rejected(why) => format!("{now}; configuration refused: {why}"),

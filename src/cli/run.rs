@@ -68,7 +68,7 @@ pub(super) fn refused(e: &anyhow::Error) {
 /// What opening the state file may take.
 const OPENING: Duration = Duration::from_secs(300);
 
-/// By how much the stop is extended while it goes on.
+/// By how much the stop timeout is extended while the shutdown continues.
 const EXTENSION: Duration = Duration::from_secs(20);
 
 async fn live(
@@ -78,7 +78,7 @@ async fn live(
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let tasks = Tasks::new();
-    // A large file is checked, and one of an older version brought up to date.
+    // A large file is checked, and one of an older version migrated.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
     let prepared = Prepared::open(loaded, redactor, tuning())?;
@@ -103,7 +103,7 @@ async fn live(
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
 }
 
-/// Tells systemd how things go until it is time to stop.
+/// Reports the state to systemd until it is time to stop.
 async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Hangups) {
     let mut ready = false;
     loop {
@@ -129,8 +129,8 @@ async fn end(
     tasks: &Tasks,
     grace: Duration,
 ) -> anyhow::Result<ExitCode> {
-    systemd::stopping("stopping: running answers get their grace time");
-    tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are taken");
+    systemd::stopping("stopping: running answers get their grace period");
+    tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are accepted");
     let stop = app.stop(grace);
     tokio::pin!(stop);
     let mut patience = tokio::time::interval(EXTENSION / 2);
@@ -148,7 +148,7 @@ async fn end(
         tracing::error!(
             message_id = JournalEvent::StoppedByFailure.id(),
             task,
-            "stopped because a task failed; what was unfinished is on disk"
+            "stopped because a task failed; unfinished work is on disk"
         );
         return Ok(ExitCode::from(exit::SOFTWARE));
     }
@@ -157,7 +157,7 @@ async fn end(
     } else {
         tracing::warn!(
             message_id = JournalEvent::GraceExceeded.id(),
-            "stopped after the grace time; what was unfinished is on disk, nothing was lost"
+            "stopped after the grace period; unfinished work is on disk, nothing was lost"
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -166,7 +166,7 @@ async fn end(
 fn second_signal() -> ExitCode {
     tracing::warn!(
         message_id = JournalEvent::StoppedAtOnce.id(),
-        "second signal: stopping at once; everything unfinished is on disk"
+        "second signal: stopping at once; unfinished work is on disk"
     );
     ExitCode::from(exit::TEMPFAIL)
 }
@@ -176,14 +176,14 @@ fn without_start(tasks: &Tasks) -> ExitCode {
     let Some(task) = tasks.failed() else {
         tracing::info!(
             message_id = JournalEvent::Stopped.id(),
-            "stopped before the start was over; nothing was lost"
+            "stopped before startup was complete; nothing was lost"
         );
         return ExitCode::SUCCESS;
     };
     tracing::error!(
         message_id = JournalEvent::StoppedByFailure.id(),
         task,
-        "stopped before the start was over, because a task failed"
+        "stopped before startup was complete, because a task failed"
     );
     ExitCode::from(exit::SOFTWARE)
 }
@@ -196,7 +196,7 @@ fn sink(config: &Config) -> Sink {
     }
 }
 
-/// Tests shorten the reconciler's patience; everybody else keeps the default.
+/// Tests shorten the reconciler's delay; everything else keeps the default.
 fn tuning() -> Tuning {
     let mut tuning = Tuning::default();
     let ms = std::env::var("KATANA_TEST_RECONCILE_AFTER_MS").ok().and_then(|v| v.parse().ok());

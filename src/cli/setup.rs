@@ -2,7 +2,7 @@
 //!
 //! Invariants: nothing is written before every answer is there and Telegram knows the token; a
 //! secret is never printed and never in an argument; what is set already stays unless a new answer
-//! is given; no line of somebody's configuration is changed.
+//! is given; no existing line of a configuration file is changed.
 
 mod age;
 mod alert;
@@ -65,17 +65,17 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
     let edits = Edits::prepare(args, &person, &target, &plan)?;
     let Applied { changed, old } = apply(args, &target, &credential_store, &plan, edits)?;
     service::reload(args, !old.is_empty(), &runtime)?;
-    // Last: only now no unit is given the old forms any more.
+    // Last: only now does no unit use the old forms any more.
     old.iter().try_for_each(|path| credential_store::remove(path))?;
     let started = service::start(args, &target, changed, &credential_store, &runtime)?;
     runtime.block_on(end(&target, identity.as_ref(), own, started));
-    // Last: a mail server that is away must not leave the bot with its old token.
+    // Last: a mail server that is down must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the configuration is good, apart from what setup is for. With a bad one, a default would
-/// stand in, and the token would go to another server than somebody wrote.
+/// Whether the configuration is valid, apart from what setup is for. With an invalid one, a default
+/// would be used, and the token would be sent to another server than the configured one.
 fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
     let of_a_provider = |key: &str, name: &str| {
         services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
@@ -130,7 +130,7 @@ async fn token(
         };
         match outcome {
             Ok((token, identity)) => {
-                // Kept anew, so that --encrypt encrypts what was plain.
+                // Stored again, so that --encrypt encrypts a plain secret.
                 plan.secrets.push((name, token.clone()));
                 return Ok((Some(token), Some(identity)));
             }
@@ -173,7 +173,7 @@ struct Applied {
     old: Vec<PathBuf>,
 }
 
-/// Writes everything, and takes nothing away: whenever it is stopped, every unit finds its secrets.
+/// Writes everything, and removes nothing: wherever it is stopped, every unit finds its secrets.
 fn apply(
     args: &SetupArgs,
     target: &Target,
@@ -183,9 +183,9 @@ fn apply(
 ) -> anyhow::Result<Applied> {
     edits.are_as_shown()?;
     let given = |name: &Name| plan.secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    // Those that nobody was asked for, too. All of them, before any is written.
+    // Including those that were not asked for. All of them, before any is written.
     let planned = |names: &[Name]| -> anyhow::Result<Vec<Change>> {
-        names.iter().try_for_each(|name| credential_store.mend(name))?;
+        names.iter().try_for_each(|name| credential_store.repair(name))?;
         names
             .iter()
             .filter_map(|name| credential_store.change(name, given(name)).transpose())
@@ -206,7 +206,7 @@ fn apply(
     Ok(Applied { changed, old })
 }
 
-/// Tells how to go on.
+/// Says what to do next.
 async fn end(
     target: &Target,
     identity: Option<&Identity>,
@@ -218,7 +218,7 @@ async fn end(
         service::Started::Ready => format!("{} runs.\n", target.unit),
         service::Started::No => {
             let order = format!("systemctl restart {}", target.unit);
-            format!("Everything is in place; the bot was not started. For that: {order}\n")
+            format!("Everything is in place; the bot was not started. To start it: {order}\n")
         }
     };
     if let Some(link) = &link {

@@ -1,8 +1,8 @@
 //! `katana-bot status`: how the daemon is, from its heartbeat file and its HTTP endpoint.
 //!
-//! Needs no token and no sound configuration, because it is asked for when something is wrong.
-//! Invariant: the heartbeat decides whether it runs; what the endpoint says is newer and says more,
-//! but counts only if it comes from the process that the heartbeat names.
+//! Needs no token and no valid configuration, because people run it when something is wrong.
+//! Invariant: the heartbeat decides whether the daemon runs; the endpoint is newer and has more
+//! details, but counts only if its process is the one that the heartbeat names.
 
 mod findings;
 mod words;
@@ -21,14 +21,13 @@ use super::endpoint;
 use super::style::{Mark, Style, say};
 use crate::config::{Config, Loaded};
 
-/// Past this age a heartbeat of a process that is gone is no heartbeat of a process that is being
-/// replaced.
+/// If a process is gone and its heartbeat is older than this, it is not just being replaced.
 const GONE_AFTER_MS: u64 = 15_000;
 
-/// What an endpoint without anybody behind it says.
-const NOBODY: &str = "nothing listens there";
+/// The text for an endpoint without a listener.
+const NO_LISTENER: &str = "nothing listens there";
 
-/// Exit status when people are not served, or nobody can tell.
+/// Exit status if people are not served, or if that is unknown.
 const BAD: u8 = 1;
 
 /// Runs the command.
@@ -74,13 +73,13 @@ fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
 
 /// `/bot/status` of the process with this id, or of any when no id is known.
 fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Result<Value, String> {
-    // On the loopback it needs no token, and whoever has the port there would get it. Elsewhere it
-    // is given only while the bot lives, so that the port is its own.
+    // On the loopback it needs no token, and another program on that port would get it. Elsewhere
+    // the token is sent only while the bot is alive, because then the port is its own.
     let wanted = !listen.ip().is_loopback() && pid.is_some();
     let token = loaded.secret("web.admin_token").filter(|_| wanted);
     let token = token.map(crate::config::Secret::expose);
     let answer = endpoint::get(listen, "/bot/status", token).map_err(|e| match e.kind() {
-        std::io::ErrorKind::ConnectionRefused => NOBODY.to_owned(),
+        std::io::ErrorKind::ConnectionRefused => NO_LISTENER.to_owned(),
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
             "it does not answer in time".to_owned()
         }
@@ -88,7 +87,7 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     })?;
     let said = match answer.code {
         200 => answer.json.filter(|said| said["status"].is_string()),
-        401 | 403 => return Err("it wants the admin token for this".to_owned()),
+        401 | 403 => return Err("it requires the admin token for this".to_owned()),
         code => return Err(format!("it answers {code}")),
     };
     let said = said.ok_or("something else answers there")?;
@@ -110,7 +109,7 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
         if said["report"]["stale"] == true {
             return Overall::Stale;
         }
-        // Its heartbeat may be missing or old; then people are told, and so they should be here.
+        // Its heartbeat may be missing or old; people are alerted then, so this must say it too.
         return match (by_verdict(said["status"].as_str().unwrap_or_default()), judgement.reason) {
             (_, Reason::Stale) => Overall::Stale,
             (Overall::Ok, _) if judgement.state == State::Critical => Overall::Degraded,
@@ -118,7 +117,7 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
             (verdict, _) => verdict,
         };
     }
-    let refused = answer.as_ref().is_err_and(|why| why == NOBODY);
+    let refused = answer.as_ref().is_err_and(|why| why == NO_LISTENER);
     match (judgement.reason, &judgement.heartbeat) {
         (Reason::Stopped | Reason::StoppedLong, _) => Overall::Stopped,
         (_, Some(beat)) if is_gone(beat, judgement, refused) => Overall::NotRunning,
@@ -131,9 +130,9 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
     }
 }
 
-/// Whether the process that wrote the beat exists no more: it is not among the processes, and its
-/// endpoint is `refused`, or its beat is old. Only said when process 1 can be seen,
-/// because a mount option can hide the processes of others (proc(5), `hidepid`).
+/// Whether the process that wrote the beat is gone: it is not in the process list, and its endpoint
+/// is `refused`, or its beat is old. Only reported if process 1 is visible, because a mount option
+/// can hide the processes of others (proc(5), `hidepid`).
 fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
     let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
     let old = refused || judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);

@@ -1,7 +1,7 @@
 //! How results look: marks, colours, columns; and how they are printed.
 //!
-//! Colours only on a terminal whose user has not declined them; signs beyond ASCII only where the
-//! locale is UTF-8 (locale(7)).
+//! Colours are used only on a terminal, unless the user disabled them; signs beyond ASCII only if
+//! the locale is UTF-8 (locale(7)).
 
 use std::io::{IsTerminal, Write};
 
@@ -10,9 +10,9 @@ use std::io::{IsTerminal, Write};
 pub(super) enum Mark {
     /// As it should be.
     Good,
-    /// Somebody should know.
+    /// Worth knowing.
     Note,
-    /// Somebody must act.
+    /// Someone must act.
     Bad,
 }
 
@@ -95,9 +95,9 @@ pub(super) fn columns(rows: &[(String, String)]) -> String {
     rows.iter().map(|(name, value)| format!("  {name:<width$}  {value}\n")).collect()
 }
 
-/// Foreign text, fit for a line on somebody's terminal.
+/// Foreign text, made safe for one line on a terminal.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    hygiene::line::one_line(text, 400)
 }
 
 #[cfg(test)]

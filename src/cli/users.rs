@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use hygiene::line::one_line;
 
 use super::exit;
 use super::stop::Stop;
@@ -18,19 +19,19 @@ use crate::store::{KnownUser, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UsersCommand {
-    /// Show owners, members and those who wait, with their pairing codes
+    /// List owners, members and people who wait, with their pairing codes
     List {
         /// Machine-readable output
         #[arg(long)]
         json: bool,
     },
-    /// Let somebody chat: by pairing code, or by Telegram user id
+    /// Let someone chat: by pairing code, or by Telegram user id
     Approve {
         /// The code the person was given, or a user id
         #[arg(value_name = "CODE|ID")]
         who: String,
     },
-    /// Take the right to chat away
+    /// Revoke someone's right to chat
     Remove {
         /// A user id or @username
         #[arg(value_name = "ID|@USERNAME", allow_hyphen_values = true)]
@@ -38,7 +39,10 @@ pub(super) enum UsersCommand {
     },
 }
 
-/// Where somebody stands who was let in, or asked, in a chat or here.
+/// Characters of a name that are shown.
+const NAME: usize = 64;
+
+/// The origin of a person who was approved or asked in a chat or here.
 const STATE: &str = "state";
 
 /// A person in the list.
@@ -49,7 +53,7 @@ struct Row {
 }
 
 impl Row {
-    /// Somebody of whom only the configuration tells.
+    /// A person who is only in the configuration.
     fn unseen(id: UserId, role: Role, from: &str) -> Self {
         let person = Person { id, name: String::new(), username: None };
         let user = KnownUser { person, role, code: None, since_ms: 0, told_ms: None };
@@ -77,7 +81,7 @@ pub(super) fn users(loaded: &Loaded, command: &UsersCommand) -> anyhow::Result<E
     })
 }
 
-/// People whom the configuration lets in: id, role, and where it says so.
+/// People whom the configuration allows: id, role, and where it says so.
 fn listed(loaded: &Loaded) -> Vec<(UserId, Role, String)> {
     let bot = &loaded.config.bot;
     let from = |key: &str| match loaded.origins.get(key) {
@@ -90,7 +94,7 @@ fn listed(loaded: &Loaded) -> Vec<(UserId, Role, String)> {
     owners.chain(members).collect()
 }
 
-/// Everybody, each person once, with the better of the two roles: owners first.
+/// Everyone, each person once, with the higher of the two roles: owners first.
 fn rows(known: Vec<KnownUser>, listed: &[(UserId, Role, String)]) -> Vec<Row> {
     let mut rows: Vec<Row> =
         known.into_iter().map(|user| Row { user, from: STATE.into() }).collect();
@@ -120,7 +124,7 @@ async fn act(
             let user = approved(store, who).await?;
             store.apply(vec![Effect::Approve(user)]).await?;
             say(&format!(
-                "{user} may chat now. They are not told by this; ask them to write again.\n"
+                "{user} may chat now. This does not notify them; ask them to write again.\n"
             ));
         }
         UsersCommand::Remove { who } => {
@@ -129,7 +133,7 @@ async fn act(
                 return Err(Stop::new(
                     exit::USAGE,
                     "this is the only owner",
-                    "make somebody else an owner first (bot.owners in the configuration)",
+                    "make someone else an owner first (bot.owners in the configuration)",
                 )
                 .into());
             }
@@ -160,7 +164,7 @@ async fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
         _ => Err(Stop::new(
             exit::USAGE,
             format!("no open request has the code {who:?}"),
-            "`katana-bot users list` shows the open requests; codes are good for a day",
+            "`katana-bot users list` shows the open requests; codes are valid for a day",
         )
         .into()),
     }
@@ -174,8 +178,8 @@ async fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
         None => who.parse() == Ok(u.person.id.0),
     };
     all.into_iter().find(same).ok_or_else(|| {
-        let hint = "`katana-bot users list` shows everybody the bot knows";
-        Stop::new(exit::USAGE, format!("nobody known is called {who:?}"), hint).into()
+        let hint = "`katana-bot users list` shows everyone the bot knows";
+        Stop::new(exit::USAGE, format!("the bot knows no one called {who:?}"), hint).into()
     })
 }
 
@@ -194,14 +198,14 @@ fn table(rows: &[Row], json: bool) -> String {
         return format!("{}\n", serde_json::Value::from(rows));
     }
     if rows.is_empty() {
-        return "Nobody yet. Send the bot any message to ask for access, or /claim CODE with the \
-                code from its log.\n"
+        return "No one yet. Send the bot any message to ask for access, or /claim CODE with the \
+        code from its log.\n"
             .into();
     }
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {
-        // Names are chosen by strangers: no control characters on somebody's terminal.
-        let name: String = u.person.name.chars().filter(|c| !c.is_control()).collect();
+        // Strangers choose their names: no control characters on the operator's terminal.
+        let name = one_line(&u.person.name, NAME);
         let at = u.person.username.as_ref().map(|n| format!("(@{n})")).unwrap_or_default();
         let code = u.code.as_deref().unwrap_or("-");
         let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };

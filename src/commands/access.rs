@@ -22,7 +22,7 @@ pub fn fresh_code() -> Result<String, getrandom::Error> {
 }
 
 impl CommandContext {
-    /// What somebody is: by the configuration's owners, then the store, then the configuration's
+    /// A person's role: by the configuration's owners, then the store, then the configuration's
     /// members, then whether everybody may.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl CommandContext {
         Ok(if stored == Role::Stranger && configured { Role::Member } else { stored })
     }
 
-    /// Whether the bot answers somebody here: in private members and owners, in a group everybody,
+    /// Whether the bot answers a person here: in private members and owners, in a group everyone,
     /// once the group is allowed.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl CommandContext {
         chat: ChatId,
         place: Place,
     ) -> Result<Outcome, StoreError> {
-        // Offering a code makes its receiver a stranger, so nobody else may ever get one.
+        // Offering a code makes its receiver a stranger, so no one else may ever get one.
         if place == Place::Group || self.role(&from.id).await? != Role::Stranger {
             return Ok(Outcome::default());
         }
@@ -139,7 +139,7 @@ fn greeting(from: &Person, code: &str, ownerless: bool) -> String {
     )
 }
 
-/// What an owner reads when somebody new is at the door.
+/// What an owner reads when a new person asks for access.
 fn knock(from: &Person, code: &str) -> Reply {
     let (who, id) = (wording::person(from), from.id);
     Reply::markdown(format!(

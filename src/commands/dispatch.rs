@@ -81,7 +81,7 @@ impl CommandContext {
         let word = wording::escape(&wording::tame(asked.word, 32));
         Ok(asked.say(match nearest(table(), asked.word, role, asked.place) {
             Some(name) => format!("I do not know /{word}. Did you mean /{name}?"),
-            None => format!("I do not know /{word}. /help shows what I understand."),
+            None => format!("I do not know /{word}. /help lists what I understand."),
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! How often strangers are heard: wrong codes per person, and new faces over all.
 //!
-//! Kept in memory only: a restart gives everybody a clean sheet, which helps nobody to guess one
-//! code in 30^8. What must survive a restart (who was told what, and when) is in the store.
+//! Kept in memory only: a restart resets the counts, which does not help anyone to guess one code
+//! in 30^8. What must survive a restart (who got which code, and when) is in the store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,18 +16,18 @@ const GUESSERS: usize = 1000;
 /// The counts of the last hour.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
-    /// When each recent stranger was told a code.
+    /// When each recent stranger got a code.
     told: VecDeque<i64>,
     /// Start of the hour and wrong codes in it.
     wrong: BTreeMap<UserId, (i64, u32)>,
 }
 
-/// Whether somebody may try a code.
+/// Whether a person may try a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tries {
     /// Yes.
     Left,
-    /// No, and they have not been told yet.
+    /// No, and they do not know that yet.
     JustUsedUp,
     /// No, and they know.
     UsedUp,

@@ -72,7 +72,7 @@ fn is_name(text: &str) -> bool {
 
 /// A configured name within backticks: the operator may have written anything.
 fn shown(name: &str) -> String {
-    name.chars().filter(|c| *c != '`' && !c.is_control()).take(LONGEST).collect()
+    hygiene::line::one_line(&name.replace('`', ""), LONGEST)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tells a command from a question.
+//! Distinguishes a command from a question.
 
 /// A command in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Parsed<'a> {
 /// Longest command word (Bot API `BotCommand.command`).
 const WORD: usize = 32;
 
-/// Takes `/word@Name args` apart; `None` when the text is no command, such as `/etc/passwd`.
+/// Takes `/word@Name args` apart; `None` if the text is not a command, such as `/etc/passwd`.
 pub fn is_command<'a>(text: &'a str, username: &str) -> Option<Parsed<'a>> {
     let rest = text.trim_start().strip_prefix('/')?;
     let (head, args) = match rest.find(char::is_whitespace) {

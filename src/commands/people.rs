@@ -48,7 +48,7 @@ pub(super) async fn users(
     }
 
     let mut text = String::from(if rules.open {
-        "Everybody may chat with me (access is open). I know:\n\n"
+        "Everyone may chat with me (access is open). I know:\n\n"
     } else {
         "Who may chat with me, and who is waiting:\n\n"
     });
@@ -56,7 +56,7 @@ pub(super) async fn users(
     if lines.len() > LISTED {
         let _ = write!(text, "\n\n… and {} more.", lines.len() - LISTED);
     }
-    text.push_str("\n\n`/remove ID` shuts somebody out.");
+    text.push_str("\n\n`/remove ID` revokes someone's access.");
     let mut reply = Reply::markdown(text);
     for user in waiting.iter().filter(|u| !ignored(u)).take(BUTTONS) {
         let code = user.code.as_deref().unwrap_or_default();
@@ -70,7 +70,7 @@ pub(super) async fn users(
 }
 
 fn with_id(user: &KnownUser) -> String {
-    // Somebody approved by id alone has no name until they write.
+    // A person approved by id alone has no name until they write.
     if user.person.name.is_empty() && user.person.username.is_none() {
         return format!("id `{}`", user.person.id);
     }
@@ -100,7 +100,7 @@ pub(super) async fn remove(
                 .say("Several people had that username. Please use the id, which /users shows."));
         }
         Match::None => {
-            return Ok(asked.say("I know nobody by that id or username. /users shows everybody."));
+            return Ok(asked.say("I know no one with that id or username. /users lists everyone."));
         }
     };
     remove_person(context, asked, found, &users)
@@ -147,23 +147,23 @@ fn remove_person(
         return Ok(asked.say(if rules.allow_users.contains(&id) {
             format!("{who} may chat by configuration (`[bot] allow_users`); remove the id there.")
         } else {
-            "I know nobody by that id or username. /users shows everybody.".to_owned()
+            "I know no one with that id or username. /users lists everyone.".to_owned()
         }));
     };
     if user.role == Role::Owner && context.owners(users).len() == 1 {
-        return Ok(asked.say("That is my last owner. Somebody has to stay, so I keep them."));
+        return Ok(asked.say("That is my last owner. I need at least one, so I keep them."));
     }
     let text = match user.role {
         Role::Owner => format!("{who} is no longer an owner."),
         Role::Member => format!("{who} is off my list."),
-        Role::Stranger => format!("{who} no longer waits; the code is void."),
+        Role::Stranger => format!("{who} no longer waits; the code is no longer valid."),
     };
     let rest = if rules.allow_users.contains(&id) {
         "They may still chat with me by configuration (`[bot] allow_users`)."
     } else if rules.open {
-        "They may still chat with me, as everybody may (`[bot] access = \"open\"`)."
+        "They may still chat with me, as everyone may (`[bot] access = \"open\"`)."
     } else {
-        "They may not chat with me in private; in groups I am allowed in, I answer everybody."
+        "They may not chat with me in private; in groups where I am allowed, I answer everyone."
     };
     let text = format!("{text} {rest}");
     Ok(asked.say(text).with(Effect::Remove(id)))

@@ -1,4 +1,4 @@
-//! Buttons. Their data comes back from people's devices, so every press is checked anew.
+//! Buttons. Their data comes back from people's devices, so every press is checked again.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::model::message::{Place, Press, UpdateEvent};
 use crate::model::reply::Reply;
 use crate::store::{KnownUser, StoreError};
 
-/// Somebody who is ignored hears nothing for this long, and their code stays good, in case the
+/// A person who is ignored gets no reply for this long, and their code stays valid, in case the
 /// owner thinks again.
 const IGNORED: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -62,7 +62,7 @@ impl CommandContext {
             code: user.code.unwrap_or_default(),
             at_ms: self.clock.now_ms().saturating_add(pause),
         };
-        Ok(toast("Ignored: they hear nothing from me for 30 days. /users still lists them.")
+        Ok(toast("Ignored: they get no reply from me for 30 days. /users still lists them.")
             .with(effect))
     }
 
@@ -98,13 +98,13 @@ impl CommandContext {
     }
 }
 
-/// The question carries the id of the person it was put to: in a group somebody else might press.
+/// The question carries the id of the person it is for: in a group another person might press.
 fn press_forget(press: &Press, rest: &str) -> Outcome {
     let Some((answer, id)) = rest.split_once(':') else {
         return toast("This button no longer works.");
     };
     if id != press.from.id.to_string() {
-        return toast("This question was put to somebody else.");
+        return toast("This question is for someone else.");
     }
     match answer {
         "yes" => in_chat(press, privacy::FORGOTTEN.to_owned())

@@ -1,4 +1,4 @@
-//! /whoami and /forget: what is stored about somebody, and its deletion.
+//! /whoami and /forget: what is stored about a person, and its deletion.
 
 use std::fmt::Write as _;
 
@@ -31,10 +31,10 @@ pub(super) async fn whoami(
     }
     let kept = context.store.turns_of(asked.from.id).await?;
     let _ = match kept {
-        0 => write!(text, "\nI have stored none of our conversation."),
+        0 => write!(text, "\nI have stored nothing of our conversation."),
         n => write!(
             text,
-            "\nI have stored {} of yours with my answers, over all chats. /forget deletes them.",
+            "\nI have stored {} of yours with my answers, in all chats. /forget deletes them.",
             wording::count(n, "question")
         ),
     };
@@ -47,8 +47,8 @@ pub(super) async fn forget(
 ) -> Result<Outcome, StoreError> {
     let id = asked.from.id;
     let kept = context.store.turns_of(id).await?;
-    // Somebody who was removed may still delete what they said; a stranger who never said
-    // anything is a stranger.
+    // A person who was removed may still delete what they said; a stranger who never said anything
+    // is a stranger.
     if asked.place == Place::Private && asked.role == Role::Stranger && kept == 0 {
         return context.stranger(asked.from, asked.chat, asked.place).await;
     }

@@ -13,7 +13,7 @@ pub(super) async fn status(
 ) -> Result<Outcome, StoreError> {
     let (now, about) = (context.clock.now_ms(), context.about());
     let (waiting, oldest) = context.store.inbox_depth().await?;
-    // The update with this very command is not done yet, and is nobody's worry.
+    // The update with this very command is not done yet, and does not count as waiting.
     let waiting = waiting.saturating_sub(1);
     let (unsent, unsent_since) = context.store.outbox_depth().await?;
     let chat = context.store.chat(asked.chat).await?;
@@ -42,16 +42,16 @@ pub(super) async fn status(
     };
     let _ = write!(text, "\n- Messages waiting: {waiting}{}", since(waiting, oldest));
     let _ = write!(text, "\n- Replies waiting to be sent: {unsent}{}", since(unsent, unsent_since));
-    // What is wrong with the machine or with Telegram is for whoever can mend it, and nobody else.
+    // Problems with the machine or with Telegram are shown only to owners, who can fix them.
     if asked.role == Role::Owner && asked.place == Place::Private {
         let verdict = context.vitals.verdict.load_full();
         for finding in &verdict.findings {
             let (name, what) = (finding.kind.name(), wording::escape(&finding.text));
             let lasts = wording::span(now.saturating_sub(finding.since_ms));
-            let _ = write!(text, "\n- **Trouble** for {lasts}: {what} (`{name}` in the runbook)");
+            let _ = write!(text, "\n- **Problem** for {lasts}: {what} (`{name}` in the runbook)");
         }
         if verdict.findings.is_empty() {
-            text.push_str("\n- Nothing is wrong that I know of");
+            text.push_str("\n- I know of no problem");
         }
     }
     Ok(asked.say(text))

@@ -1,4 +1,4 @@
-//! /claim and /approve: codes that let somebody in.
+//! /claim and /approve: codes that give people access.
 
 use std::sync::PoisonError;
 
@@ -29,7 +29,7 @@ pub(super) async fn claim(
                     In a group, add me and send /approve there\n- /help shows everything else";
         return Ok(asked.say(text).with(Effect::Claim(asked.from.clone())));
     }
-    // A bot that has an owner counts tries like one that has none, so that nobody can talk to it
+    // A bot that has an owner counts tries like one that has none, so that no one can talk to it
     // without end.
     Ok(match limiter.wrong_code(asked.from.id, now) {
         Tries::Left if expected.is_none() => asked.say("This bot already has an owner."),
@@ -46,7 +46,7 @@ pub(super) async fn claim(
     })
 }
 
-/// The code that makes somebody the owner, as long as nobody is.
+/// The code that makes a person the owner, while there is none.
 async fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
     let users = context.store.users().await?;
     if context.owners(&users).is_empty() {
@@ -79,13 +79,13 @@ pub(super) async fn approve(
             let_in(asked.say(text), &user)
         }
         None => asked.say(
-            "Nobody is waiting with that code. Codes are good for a day and work once. /users \
-             shows who is waiting; somebody whose code is too old just writes to me again.",
+            "No one is waiting with that code. Codes are valid for a day and work once. /users \
+            shows who is waiting; a person whose code is too old can just write to me again.",
         ),
     })
 }
 
-/// The outcome with somebody approved and told about it.
+/// The outcome with a person approved and notified.
 pub(super) fn let_in(outcome: Outcome, user: &KnownUser) -> Outcome {
     let welcome = "Good news: you may chat with me now. Ask me anything, or see /help.";
     outcome
@@ -101,7 +101,7 @@ async fn approve_group(
         return Ok(asked.say("I answer in this group already."));
     }
     let text = format!(
-        "I answer in this group from now on, whoever asks: mention me (@{}) or reply to me.",
+        "I answer everyone in this group from now on: mention me (@{}) or reply to me.",
         wording::escape(&context.about().username)
     );
     Ok(asked.say(text).with(Effect::AllowChat { chat: asked.chat, allowed: true }))

@@ -22,7 +22,7 @@ pub fn table() -> &'static [Command] {
 /// Names and help lines for Telegram's command menu (Bot API `setMyCommands`).
 pub fn published(scope: Scope) -> Vec<(&'static str, &'static str)> {
     let shown = |c: &&Command| match scope {
-        // `/claim` is for one person, once; a menu entry would only puzzle everybody else.
+        // `/claim` is for one person, once; a menu entry would only confuse everyone else.
         Scope::Private => c.who != Who::Owner && c.name != "claim",
         Scope::Group => c.who != Who::Owner && c.places == Places::Both,
         Scope::Owner => c.name != "claim",
@@ -44,8 +44,8 @@ const TABLE: &[Command] = &[
         name: "help",
         help: "What I understand",
         usage: "/help [command]",
-        details: "Lists the commands you may use. With a name, such as `/help new`, it tells more \
-                  about that one.",
+        details: "Lists the commands you may use. With a name, such as `/help new`, it explains \
+        that one.",
         who: Who::Member,
         places: Places::Both,
         run: |_, asked| Box::pin(talk::help(TABLE, asked)),
@@ -54,8 +54,8 @@ const TABLE: &[Command] = &[
         name: "new",
         help: "Start a new conversation",
         usage: "/new",
-        details: "I stop taking what was said in this chat into account. Nothing is deleted; \
-                  /forget does that.",
+        details: "From now on I ignore what was said in this chat before. Nothing is deleted; \
+        /forget does that.",
         who: Who::Member,
         places: Places::Both,
         run: |context, asked| Box::pin(talk::new(context, asked)),
@@ -102,8 +102,8 @@ const TABLE: &[Command] = &[
         name: "forget",
         help: "Delete what you have said to me",
         usage: "/forget [yes]",
-        details: "Deletes your questions and my answers, in all chats, for good. I ask first; \
-                  `/forget yes` does it at once.",
+        details: "Permanently deletes your questions and my answers, in all chats. I ask first; \
+        `/forget yes` does it at once.",
         who: Who::Anyone,
         places: Places::Both,
         run: |context, asked| Box::pin(privacy::forget(context, asked)),
@@ -112,7 +112,7 @@ const TABLE: &[Command] = &[
         name: "claim",
         help: "Become the owner of a new bot",
         usage: "/claim CODE",
-        details: "The code is in the log of the bot's first start. It works once.",
+        details: "The code is in the bot's log, at each start. It works once.",
         who: Who::Anyone,
         places: Places::Private,
         run: |context, asked| Box::pin(requests::claim(context, asked)),
@@ -128,17 +128,17 @@ const TABLE: &[Command] = &[
     },
     Command {
         name: "approve",
-        help: "Let somebody chat, or allow this group",
+        help: "Let someone chat, or allow this group",
         usage: "/approve [CODE]",
         details: "With a pairing code: lets that person chat. In a group, without a code: I \
-                  answer there from now on when somebody mentions me or replies to me.",
+                  answer there from now on when someone mentions me or replies to me.",
         who: Who::Owner,
         places: Places::Both,
         run: |context, asked| Box::pin(requests::approve(context, asked)),
     },
     Command {
         name: "remove",
-        help: "Shut somebody out, or leave this group alone",
+        help: "Revoke someone's access, or stop answering in this group",
         usage: "/remove [ID|@username]",
         details: "With an id or username (see /users): that person may no longer chat. In a \
                   group, without a name: I no longer answer there.",
@@ -159,7 +159,7 @@ const TABLE: &[Command] = &[
         name: "resume",
         help: "Answer again",
         usage: "/resume",
-        details: "Ends a /pause; the questions that came meanwhile are answered in order.",
+        details: "Ends a /pause; I answer the questions that arrived in the meantime, in order.",
         who: Who::Owner,
         places: Places::Both,
         run: |context, asked| Box::pin(pause::resume(context, asked)),

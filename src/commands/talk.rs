@@ -17,7 +17,7 @@ pub(super) async fn start(
 ) -> Result<Outcome, StoreError> {
     let settings = context.store.settings().await?;
     let source = match context.about().provider.as_str() {
-        "offline" => "I look up the answer in my documents and tell you where it stands.",
+        "offline" => "I look up the answer in my documents and name the source.",
         "echo" => "I am being tested and repeat what you write.",
         _ => "A language model writes my answers, and it can be wrong: check what matters.",
     };
@@ -60,7 +60,7 @@ pub(super) async fn help(
             let word = wording::escape(&wording::tame(wanted, 32));
             match nearest(commands, wanted, asked.role.max(Role::Member), asked.place) {
                 Some(name) => format!("There is no command /{word}. Did you mean /{name}?"),
-                None => format!("There is no command /{word}. /help shows those there are."),
+                None => format!("There is no command /{word}. /help lists all commands."),
             }
         }
     }))
@@ -68,7 +68,7 @@ pub(super) async fn help(
 
 fn overview(commands: &[Command], asked: &CommandRequest<'_>) -> String {
     let mut text = match asked.place {
-        Place::Private => "Ask me anything in plain words. Besides, I understand:\n".to_owned(),
+        Place::Private => "Ask me anything in plain words. I also understand:\n".to_owned(),
         Place::Group => "Mention me or reply to me to ask something. I understand:\n".to_owned(),
     };
     let here = |c: &&Command| c.places.include(asked.place) && c.name != "claim";
@@ -81,7 +81,7 @@ fn overview(commands: &[Command], asked: &CommandRequest<'_>) -> String {
             let _ = write!(text, "\n- /{} – {}", c.name, c.help);
         }
     }
-    text.push_str("\n\n`/help new` tells more about /new, and so on.");
+    text.push_str("\n\n`/help new` explains /new, and so on.");
     text
 }
 

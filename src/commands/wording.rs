@@ -1,11 +1,14 @@
 //! How people, times and numbers are written in chats.
 //!
-//! Invariant: a name that somebody gave themselves can neither format, nor reorder, nor break a
-//! line of what the bot says.
+//! Invariant: a name that a person chose can neither format, nor reorder, nor break a line of what
+//! the bot says.
+
+use hygiene::duration::in_words;
+use hygiene::line::one_line;
 
 use crate::model::message::Person;
 
-/// Characters of a name that are shown: enough to recognise anybody.
+/// Characters of a name that are shown: enough to recognise a person.
 const NAME: usize = 48;
 
 /// Characters of a name on a button, which is narrow.
@@ -27,26 +30,8 @@ pub(super) fn label(person: &Person) -> String {
 
 /// One line of visible characters in reading order, at most `longest` of them.
 pub(super) fn tame(text: &str, longest: usize) -> String {
-    let mut line = String::new();
-    let mut shown = 0;
-    for c in text.chars() {
-        // Combining marks are not told apart, but a pile of them ends at the bound, too.
-        let c = if c.is_whitespace() { ' ' } else { c };
-        if c.is_control()
-            || is_invisible(c)
-            || (c == ' ' && (line.is_empty() || line.ends_with(' ')))
-        {
-            continue;
-        }
-        if shown == longest {
-            line.push('…');
-            break;
-        }
-        line.push(c);
-        shown += 1;
-    }
-    let line = line.trim_end();
-    if line.is_empty() { "somebody without a name".to_owned() } else { line.to_owned() }
+    let line = one_line(text, longest);
+    if line.is_empty() { "a person without a name".to_owned() } else { line }
 }
 
 /// Text in which no character means anything to Markdown (CommonMark 2.4: any ASCII punctuation
@@ -62,29 +47,9 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
-/// Characters that reorder the text around them, or hide: overrides, isolates, marks, zero width,
-/// tags. The zero-width joiner stays, since families of emoji are made with it.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'
-        | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// A stretch of time in at most two units: `3 days 4 h`, `12 min`, `5 s`.
+/// A stretch of time in at most two units: `3 d 4 h`, `12 min 5 s`. One before now is none.
 pub(super) fn span(ms: i64) -> String {
-    let s = ms.max(0) / 1000;
-    let (days, hours, minutes) = (s / 86_400, s / 3600 % 24, s / 60 % 60);
-    let day = if days == 1 { "day" } else { "days" };
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{s} s"),
-        (0, 0, m) => format!("{m} min"),
-        (0, h, 0) => format!("{h} h"),
-        (0, h, m) => format!("{h} h {m} min"),
-        (d, 0, _) => format!("{d} {day}"),
-        (d, h, _) => format!("{d} {day} {h} h"),
-    }
+    in_words(u64::try_from(ms).unwrap_or(0))
 }
 
 /// A count with its noun: `1 question`, `12 questions`.
@@ -144,9 +109,9 @@ mod tests {
 
     #[test]
     fn nobody_is_nameless_or_endless() {
-        assert_eq!(tame(" \u{200b}\n ", 9), "somebody without a name");
+        assert_eq!(tame(" \u{200b}\n ", 9), "a person without a name");
         assert_eq!(tame("Ann  Lee ", 9), "Ann Lee");
-        assert_eq!(tame(&"x".repeat(99), 3), "xxx…");
+        assert_eq!(tame(&"x".repeat(99), 3), "xx…");
         assert_eq!(tame("👩‍👩‍👧", 9), "👩‍👩‍👧");
     }
 
@@ -168,12 +133,7 @@ mod tests {
 
     #[test]
     fn times_and_numbers_read_well() {
-        let spans = [(0, "0 s"), (59_999, "59 s"), (61_000, "1 min"), (3_600_000, "1 h")];
-        for (ms, words) in spans {
-            assert_eq!(span(ms), words);
-        }
-        assert_eq!(span(90_060_000), "1 day 1 h");
-        assert_eq!(span(-5), "0 s");
+        assert_eq!((span(90_060_000), span(-5)), ("1 d 1 h".to_owned(), "0 s".to_owned()));
         assert_eq!(
             (count(1, "reply"), count(1234, "user")),
             ("1 reply".into(), "1,234 users".into())

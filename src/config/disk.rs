@@ -13,7 +13,7 @@ const O_NONBLOCK: i32 = 0o4000;
 /// Reads a text of at most `most` bytes. The error continues a sentence about the file.
 pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
-    // Opening a pipe that nobody writes to would wait forever.
+    // Opening a pipe that no process writes to would wait forever.
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
     let read = file.and_then(|file| match file.metadata()?.file_type() {
         kind if kind.is_file() => file.take(most + 1).read_to_end(&mut bytes),

@@ -131,6 +131,6 @@ mod tests {
         }
         assert!(with_keys("answer = { timeout_s = 5 }\n", WANTED).is_err(), "no second [answer]");
         assert!(with_keys("[broken", WANTED).is_err());
-        assert!(with_keys("", &[("answer.provider", "nobody")]).is_err());
+        assert!(with_keys("", &[("answer.provider", "no-such-provider")]).is_err());
     }
 }

@@ -22,7 +22,7 @@ impl Role {
     }
 }
 
-/// Letters and digits that nobody confuses when reading a code aloud: no 0, O, 1, I, L, U.
+/// Letters and digits that are not confused when a code is read aloud: no 0, O, 1, I, L, U.
 const CODE_ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Characters of a code: 30^8 possibilities, out of reach of guessing at chat speed.
@@ -40,8 +40,8 @@ pub fn code_from(random: [u8; CODE_LEN]) -> String {
     code
 }
 
-/// A code as somebody typed it, in the form it is stored: upper case, one dash in the middle.
-/// `None` when it cannot be a code.
+/// A typed code, in the form it is stored: upper case, one dash in the middle. `None` when it
+/// cannot be a code.
 pub fn normalise_code(typed: &str) -> Option<String> {
     let bare: String =
         typed.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();

@@ -13,7 +13,7 @@ pub enum Effect {
     Approve(UserId),
     /// The person may no longer chat.
     Remove(UserId),
-    /// A stranger was told this pairing code at this time.
+    /// A stranger got this pairing code at this time.
     OfferCode {
         /// Who.
         person: Person,

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum RetryPolicy {
     /// The same call will fail the same way.
     Never,
-    /// Not before this much time has passed; somebody said so.
+    /// Not before this much time has passed, as the other side asked.
     After(Duration),
     /// Later, with growing pauses.
     Backoff,

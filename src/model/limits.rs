@@ -64,8 +64,8 @@ pub const PENDING_EVERY: Duration = Duration::from_secs(300);
 /// The same while some wait.
 pub const PENDING_SOON: Duration = Duration::from_secs(30);
 
-/// Loops that wait for work turn at least this often, so that one that hangs is told from one that
-/// is idle.
+/// Loops that wait for work turn at least this often, so that one that hangs is distinguished from
+/// one that is idle.
 pub const IDLE_TURN: Duration = Duration::from_secs(5);
 
 /// What the work of one turn of a loop may take, unless configured: reading a batch, a slow commit.
@@ -85,7 +85,7 @@ pub const POLL_PAUSE_MAX: Duration = Duration::from_secs(600);
 /// Shortest pause after a 429, whatever its `retry_after` says.
 pub const RATE_LIMIT_PAUSE_MIN: Duration = Duration::from_secs(1);
 
-/// Pause after a 401 or 404: the token must be changed by hand, so hot retries help nobody.
+/// Pause after a 401 or 404: the token must be changed by hand, so hot retries do not help.
 pub const TOKEN_REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Pause after a 409: Telegram paces repeated conflicts to 3 s itself.
@@ -109,7 +109,7 @@ pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
 /// A chat action fades after 5 s (Bot API `sendChatAction`), so it is renewed a little earlier.
 pub const ACTION_EVERY: Duration = Duration::from_secs(4);
 
-/// A failed answer that somebody may want to try again is offered for this long.
+/// "Try again" is offered for this long after a failed answer.
 pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Rows removed in one step of retention, so that it never holds the writer for long.
@@ -153,13 +153,14 @@ pub const WEB_END_GRACE: Duration = Duration::from_secs(2);
 /// Telling connections that wait that the bot cannot start takes at most this long.
 pub const WEB_REFUSING: Duration = Duration::from_secs(1);
 
-/// So many of them are told; the kernel keeps no longer queue unless it is told to.
+/// This many of them are answered; the kernel's default queue is no longer than this.
 pub const WEB_REFUSED: usize = 4096;
 
 /// Largest body of an HTTP request, in bytes; none of ours needs one.
 pub const WEB_BODY_BYTES: usize = 4096;
 
-/// A report that is older than three of its intervals and this means that nobody makes reports.
+/// A report that is older than three of its intervals plus this means that the supervisor is
+/// stalled.
 pub const REPORT_SLACK: Duration = Duration::from_secs(5);
 
 /// After a connection could not be accepted (no more sockets), the next try waits this long.

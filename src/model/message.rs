@@ -19,9 +19,9 @@ pub struct Update {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpdateEvent {
-    /// Somebody wrote something to the bot, or in a group it is in.
+    /// A person wrote to the bot, or in a group it is in.
     Message(Incoming),
-    /// Somebody pressed a button below a message of the bot.
+    /// A person pressed a button below a message of the bot.
     Press(Press),
     /// A basic group became a supergroup and has another id from now on.
     Moved {
@@ -85,7 +85,7 @@ pub enum Body {
     Unsupported(String),
 }
 
-/// Who somebody is, as Telegram tells it with each update.
+/// A person, as Telegram describes them with each update.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The user's number, which never changes.

@@ -13,11 +13,12 @@
 //! | reply | what thinking (commands, answers) returns; it becomes one or more parts |
 //! | part | one Telegram message of a reply, at most 4,096 UTF-16 units |
 //! | outbox | parts on disk: *due*, *sending*, *sent* or *dropped* |
-//! | in doubt | a part in *sending* of which nobody knows whether it arrived |
+//! | in doubt | a part in *sending* that may or may not have arrived |
 //! | preview | an ephemeral draft of an answer that is still being written |
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
+pub mod class;
 pub mod conversation;
 pub mod effect;
 pub mod failure;

@@ -27,19 +27,19 @@ pub enum JournalEvent {
     ReloadRefused,
     /// Telegram answered that it does not know the token.
     TokenNotAccepted,
-    /// Nobody owns the bot; whoever sends the code does from then on.
+    /// The bot has no owner; the first person to send the code becomes the owner.
     OwnerWanted,
-    /// Somebody claimed the bot, or the configuration names other owners.
+    /// A person claimed the bot, or the configuration names other owners.
     OwnerChanged,
     /// The state file was brought to this version's schema.
     StateMigrated,
-    /// The state file was damaged; the bot began anew.
+    /// The state file was damaged; the bot started with a new one.
     StateSetAside,
     /// A backup took the place of the state file.
     StateRestored,
     /// The heartbeat cannot be written, so that checks take the bot for dead.
     HeartbeatUnwritten,
-    /// A loop does not turn; systemd is told to restart the process.
+    /// A loop is stalled; systemd is asked to restart the process.
     WatchdogStarved,
     /// The process drains because it uses more memory than it may.
     MemoryExceeded,

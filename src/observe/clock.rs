@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time of day in milliseconds since the Unix epoch.
+/// The time of day in milliseconds since the Unix epoch.
 ///
 /// Deadlines and pauses use tokio's monotonic time instead; this is only for what is stored or
 /// shown.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Shared by whoever calls the dependency. Times are milliseconds since the start of the process.
+/// Shared by all callers of the dependency. Times are milliseconds since the start of the process.
 #[derive(Debug, Default)]
 pub struct DependencyHealth(Mutex<DependencyState>);
 

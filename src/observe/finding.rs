@@ -12,7 +12,7 @@ pub enum Kind {
     UpdatesStuck,
     /// Polls are answered with errors, or not at all.
     PollFailing,
-    /// Somebody else takes this bot's updates.
+    /// Another program takes this bot's updates.
     Conflict,
     /// Telegram does not accept the token.
     TokenRefused,

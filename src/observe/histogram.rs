@@ -70,7 +70,7 @@ impl Histogram {
         let value = value.max(0.0);
         let place = self.bounds.iter().position(|b| value <= *b).unwrap_or(self.bounds.len());
         self.counts[place].fetch_add(1, Ordering::Relaxed);
-        // A cast saturates; a sum that overflows after ages begins anew like any counter.
+        // A cast saturates; a sum that overflows after ages wraps around like any counter.
         self.sum_micro.fetch_add((value * 1e6) as u64, Ordering::Relaxed);
     }
 

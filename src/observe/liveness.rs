@@ -70,7 +70,7 @@ impl Liveness {
         tick.due_ms.store(now_ms.saturating_add(within).max(1), Ordering::Relaxed);
     }
 
-    /// The loop ended, and nobody waits for it any more.
+    /// The loop ended, and is no longer watched.
     pub fn end(&self, looping: Loop) {
         self.0[looping as usize].due_ms.store(0, Ordering::Relaxed);
     }

@@ -99,8 +99,8 @@ pub enum Timing {
     /// From the acceptance of an update to the commit of its replies in seconds: `command` or
     /// `question`, nothing.
     Response,
-    /// From the commit of a part to its arrival in seconds: `command` (with everything that is no
-    /// answer) or `question`, nothing.
+    /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
+    /// a answer) or `question`, nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,
@@ -217,7 +217,7 @@ impl Vitals {
         self.stall_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// A loop ended, and nobody waits for it any more.
+    /// A loop ended, and is no longer watched.
     pub fn end(&self, looping: Loop) {
         self.liveness.end(looping);
     }

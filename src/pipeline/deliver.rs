@@ -101,7 +101,7 @@ impl Delivery {
     }
 
     /// A place for parts of `chat` that are about to be committed. It must be given back with
-    /// [`Delivery::take`], whatever became of the commit.
+    /// [`Delivery::take`], whatever the outcome of the commit.
     pub(super) fn reserve(&self, chat: ChatId) -> Slot {
         let mut send_queue = self.send_queue();
         let id_before = send_queue.reserve(chat, &mut self.0.message_ids.lock(), Instant::now());
@@ -260,7 +260,7 @@ impl Delivery {
         inner.base.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
     }
 
-    /// Stores what became of a part. `None`: the process halts; the reconciler will look.
+    /// Stores the outcome of a part. `None`: the process halts; the reconciler will look.
     async fn record_delivery(
         &self,
         part: &OpenPart,

@@ -281,7 +281,7 @@ impl Dispatcher {
                 done: outcome == think::Worked::Done,
                 held: (outcome == think::Worked::Held).then_some(queued),
             };
-            // Nobody listens any more only when the process halts.
+            // The receiver is gone only when the process halts.
             let _ = ended.send(word);
         });
     }

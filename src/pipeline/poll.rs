@@ -35,7 +35,7 @@ pub struct Poll {
     /// for messages: so everybody learns at once that polling works.
     answered: bool,
     renewals: Renewals,
-    /// When polling began, or began anew.
+    /// When polling began, or was restarted.
     started: Instant,
     /// Conflicts since then.
     conflicts: u32,
@@ -50,7 +50,7 @@ pub enum Step {
     Failed(Duration),
     /// The inbox is full.
     Full,
-    /// The client was renewed; the poll was dropped, and the next one begins anew.
+    /// The client was renewed; the poll was dropped, and the next one starts fresh.
     Renewed,
 }
 

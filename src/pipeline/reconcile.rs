@@ -112,7 +112,7 @@ fn read(answer: &Result<(), TelegramError>) -> Probe {
     if words.contains("message is not modified") {
         return Probe::Here;
     }
-    // Somebody else's message has the id, or nobody's in this chat.
+    // Another message has the id, or none in this chat.
     let elsewhere = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
     if elsewhere.iter().any(|w| words.contains(w)) {
         return Probe::NotHere;

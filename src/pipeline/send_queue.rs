@@ -74,7 +74,7 @@ pub(super) enum Next {
     Sleep(Option<Instant>),
 }
 
-/// What became of the part that was on its way.
+/// The outcome of the part that was on its way.
 pub(super) enum NextAction {
     /// It is settled; the next may follow.
     Continue,

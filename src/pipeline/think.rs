@@ -96,7 +96,7 @@ impl Worker {
             && m.place == Place::Private
         {
             let words = "Something went wrong on my side with this message, and I had to leave it. \
-                         Whoever runs this bot can see it in my log.";
+                         The operator of this bot can see it in my log.";
             thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
         }
         self.parts.base.vitals.happened(Kind::UpdateGivenUp);

@@ -29,7 +29,7 @@ impl ErrorBody {
         match serde_json::from_str::<Value>(body) {
             Ok(value) => Self::of_json(&value),
             Err(_) if body.starts_with('<') => Self::plain("an html page"),
-            // JSON that was cut: its beginning is more likely somebody's text than a reason.
+            // JSON that was cut: its beginning is more likely a user's text than a reason.
             Err(_) if body.starts_with(['{', '[']) => Self::plain("a broken json body"),
             Err(_) => Self::plain(body),
         }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::model::class::AnswerClass;
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// Longest text of a server kept in an error: enough for the sentence that matters in a log line.
@@ -23,7 +24,7 @@ pub enum ProviderError {
     #[error("the model's server was silent for too long")]
     Timeout,
     /// The server answered with another status than 2xx.
-    #[error("the model's server answered {status} ({}): {detail}", refusal.word())]
+    #[error("the model's server answered {status} ({}): {detail}", refusal.class().as_str())]
     Status {
         /// HTTP status.
         status: u16,
@@ -35,7 +36,7 @@ pub enum ProviderError {
         detail: String,
     },
     /// The server reported an error after it had begun to answer with 200.
-    #[error("the model's server failed while answering ({}): {detail}", refusal.word())]
+    #[error("the model's server failed while answering ({}): {detail}", refusal.class().as_str())]
     Stream {
         /// What it means.
         refusal: Refusal,
@@ -86,17 +87,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The word for logs and metric labels.
-    pub fn word(self) -> &'static str {
+    /// The class of such an error.
+    fn class(self) -> AnswerClass {
         match self {
-            Self::Auth => "auth",
-            Self::RateLimit => "rate_limit",
-            Self::Quota => "quota",
-            Self::TooLong => "too_long",
-            Self::NotFound => "not_found",
-            Self::BadRequest => "bad_request",
-            Self::Server => "server",
-            Self::Overloaded => "overloaded",
+            Self::Auth => AnswerClass::Auth,
+            Self::RateLimit => AnswerClass::RateLimit,
+            Self::Quota => AnswerClass::Quota,
+            Self::TooLong => AnswerClass::TooLong,
+            Self::NotFound => AnswerClass::NotFound,
+            Self::BadRequest => AnswerClass::BadRequest,
+            Self::Server => AnswerClass::Server,
+            Self::Overloaded => AnswerClass::Overloaded,
         }
     }
 
@@ -143,14 +144,21 @@ impl Classify for ProviderError {
     }
 
     fn class(&self) -> &'static str {
+        self.answer_class().as_str()
+    }
+}
+
+impl ProviderError {
+    /// Its class, to be matched.
+    pub fn answer_class(&self) -> AnswerClass {
         match self {
-            Self::Unreachable { .. } => "unreachable",
-            Self::Timeout => "timeout",
-            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.word(),
-            Self::Garbage { .. } => "garbage",
-            Self::Cut => "cut",
-            Self::Filtered => "filtered",
-            Self::Unusable { .. } => "config",
+            Self::Unreachable { .. } => AnswerClass::Unreachable,
+            Self::Timeout => AnswerClass::Timeout,
+            Self::Status { refusal, .. } | Self::Stream { refusal, .. } => refusal.class(),
+            Self::Garbage { .. } => AnswerClass::Garbage,
+            Self::Cut => AnswerClass::Cut,
+            Self::Filtered => AnswerClass::Filtered,
+            Self::Unusable { .. } => AnswerClass::Config,
         }
     }
 }

@@ -141,7 +141,7 @@ fn broken(error: &reqwest::Error) -> ProviderError {
 }
 
 /// Reads what a server sent with 200: an event stream, or one JSON value where it does not stream.
-/// The first byte tells them apart better than the content type, which proxies get wrong.
+/// The first byte distinguishes them better than the content type, which proxies get wrong.
 async fn events(response: Response) -> Result<Events, ProviderError> {
     let mut chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
     let mut head: Vec<u8> = Vec::new();

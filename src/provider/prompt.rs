@@ -1,4 +1,4 @@
-//! What a model is told: instructions, documents, the conversation so far, the question.
+//! What a model gets: instructions, documents, the conversation so far, the question.
 //!
 //! Invariants: a conversation begins with the person and ends with the person or with results of
 //! tools; people's messages and others alternate, none is empty, and every earlier turn is whole
@@ -105,8 +105,8 @@ fn system(request: &ChatRequest) -> String {
 fn document(number: usize, passage: &Passage) -> String {
     // A passage that spells the closing tag would end the document early.
     let body = passage.text.trim().replace("</document", "<\\/document");
-    let source = one_line(&passage.source);
-    match one_line(&passage.title).as_str() {
+    let source = attribute(&passage.source);
+    match attribute(&passage.title).as_str() {
         "" => format!("<document number=\"{number}\" source=\"{source}\">\n{body}\n</document>"),
         title => format!(
             "<document number=\"{number}\" source=\"{source}\" heading=\"{title}\">\n{body}\n</document>"
@@ -114,8 +114,9 @@ fn document(number: usize, passage: &Passage) -> String {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.replace('"', "'").split_whitespace().collect::<Vec<_>>().join(" ")
+/// The value of an attribute. Headings and paths are far shorter than this.
+fn attribute(text: &str) -> String {
+    hygiene::line::one_line(&text.replace('"', "'"), 1000)
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use crate::model::conversation::{ChatRequest, Content};
 
 /// Characters of a foreign text that are looked at: more than are kept, since scrubbing shortens.
 const READ_CHARS: usize = 2000;
-/// So many characters in a row of what somebody wrote are a quotation and no coincidence.
+/// This many consecutive characters of a user's text are a quotation, not a coincidence.
 const SAID_RUN: usize = 16;
 /// A short question is hidden when all of it is quoted; below this it would be part of any text.
 const SAID_WHOLE: usize = 4;
 
-/// Knows what must not be told.
+/// Knows what must not be shown.
 #[derive(Clone)]
 pub(super) struct Scrubber {
     /// Knows keys and passwords.
@@ -79,7 +79,7 @@ mod tests {
 
     fn clean(text: &str) -> String {
         let redactor = Redactor::new(["sk-proj-a1B2c3D4e5"]);
-        let messages = ["my password is\nswordfish and nobody knows", "hi"].map(Message::user);
+        let messages = ["my password is\nswordfish and no one knows", "hi"].map(Message::user);
         let (system, messages) = ("pin1".to_owned(), messages.to_vec());
         let said = Arc::new(ChatRequest { system, messages, ..ChatRequest::default() });
         Scrubber { redactor, said }.clean(text)
@@ -104,7 +104,7 @@ mod tests {
     fn what_was_said_is_hidden_even_in_part() {
         assert_eq!(clean("cannot read 'password is swordfish and'"), "cannot read '[text]'");
         assert_eq!(clean("this has pin1 in it"), "this has [text] in it");
-        assert_eq!(clean("this is said to nobody"), "this is said to nobody");
+        assert_eq!(clean("this is said to no one"), "this is said to no one");
     }
 
     #[test]

@@ -301,8 +301,8 @@ async fn neither_the_key_nor_the_question_shows_anywhere() {
         for provider in [&openai(&server) as &dyn Provider, &anthropic(&server)] {
             let error = read(provider.answer(ask())).await.1.unwrap_err();
             let shown = format!("{error} {error:?} {}", chain(&error));
-            let tells = shown.contains("0123") || shown.contains("Mittens");
-            assert!(!tells, "{shown}");
+            let leaks = shown.contains("0123") || shown.contains("Mittens");
+            assert!(!leaks, "{shown}");
         }
         let shown = format!("{:?} {:?}", openai(&server), anthropic(&server));
         assert!(!shown.contains("sk-sec") && shown.contains("127.0.0.1"), "{shown}");

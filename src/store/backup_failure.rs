@@ -24,14 +24,14 @@ pub enum BackupError {
         why: &'static str,
     },
     /// A pipe, a device, or a link to one.
-    #[error("cannot use {path}: it is no regular file")]
+    #[error("cannot use {path}: it is not a regular file")]
     Special {
         /// Which name.
         path: PathBuf,
         /// What to do instead.
         hint: &'static str,
     },
-    /// Somebody else writes there at this moment.
+    /// Another process is writing there.
     #[error("another backup to {path} is being written")]
     Busy {
         /// Which name.
@@ -64,7 +64,7 @@ pub enum BackupError {
         why: String,
     },
     /// It is some other file.
-    #[error("cannot use {path}: it is no state file of katana-bot")]
+    #[error("cannot use {path}: it is not a state file of katana-bot")]
     Foreign {
         /// Which file.
         path: PathBuf,
@@ -142,7 +142,7 @@ impl BackupError {
             }
             Self::Write { .. } => "check that the folder exists, who may write there, and the disk",
             Self::Damaged { .. } => {
-                "use another backup; `katana-bot restore --check FILE` tells which are good"
+                "use another backup; `katana-bot restore --check FILE` verifies one"
             }
             Self::Foreign { .. } => {
                 "name a file that `katana-bot backup` wrote; unpack it first if it is compressed"

@@ -1,4 +1,4 @@
-//! Parts of replies on their way to Telegram, and what becomes of them.
+//! Parts of replies on their way to Telegram, and their outcomes.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub struct PartExtra {
 pub enum PartState {
     /// Not tried, or surely not arrived.
     Due,
-    /// Tried; nobody knows whether it arrived.
+    /// Tried; it may or may not have arrived.
     Sending {
         /// Last message id known in the counter before the attempt.
         id_before: MessageId,
@@ -72,7 +72,7 @@ pub struct OpenPart {
     pub created_ms: i64,
 }
 
-/// What became of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     /// It arrived.
@@ -116,11 +116,11 @@ impl DeliveryReason {
     }
 }
 
-/// One part and what became of it.
+/// One part and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRecord {
     /// Which part.
     pub id: PartId,
-    /// What became of it.
+    /// The outcome.
     pub outcome: DeliveryOutcome,
 }

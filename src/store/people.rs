@@ -22,9 +22,9 @@ pub struct KnownUser {
 /// What the daemon should say about access when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// Somebody owns the bot.
+    /// The bot has an owner.
     Owned,
-    /// Nobody does; this code makes its sender the owner.
+    /// It has none; this code makes its sender the owner.
     Claimable(String),
 }
 

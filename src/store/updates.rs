@@ -17,7 +17,7 @@ pub struct Queued {
     pub update: Update,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Updates that are new in the inbox.

@@ -24,7 +24,7 @@ verbs! {
     /// settled already, for instance forgotten, and must not be sent.
     fn mark_sending(id: PartId, id_before: MessageId) -> bool;
 
-    /// Stores what became of parts, with whatever has to be remembered because of it. When it
+    /// Stores the outcomes of parts, with whatever has to be remembered because of them. When it
     /// fails, the parts are still *sending* and the reconciler will look.
     fn record_delivery(records: Vec<DeliveryRecord>, effects: Vec<Effect>) -> ();
 

@@ -5,17 +5,6 @@ pub const LINE_CHARS: usize = 200;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A duration as people say it: the largest unit of which there are at least two.
-pub(super) fn span(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0..120 => format!("{s} s"),
-        120..7200 => format!("{} min", s / 60),
-        7200..172_800 => format!("{} h", s / 3600),
-        _ => format!("{} days", s / 86_400),
-    }
-}
-
 /// A duration that is short by nature.
 pub(super) fn seconds(s: f64) -> String {
     if s < 1.0 { format!("{:.0} ms", s * 1000.0) } else { format!("{s:.1} s") }
@@ -40,16 +29,5 @@ pub(super) fn bytes(n: u64) -> String {
 
 /// One bounded line of it.
 pub(super) fn line(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() || is_break(c) { ' ' } else { c });
-    let mut line: String = visible.take(LINE_CHARS).collect();
-    if text.chars().nth(LINE_CHARS).is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line
-}
-
-/// What some programs take for the end of a line although it is no control character.
-fn is_break(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
+    hygiene::line::one_line(text, LINE_CHARS)
 }

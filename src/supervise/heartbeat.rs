@@ -48,7 +48,7 @@ impl HeartbeatWriter {
         self.put(&self.beat(report, verdict));
     }
 
-    /// The process stops because somebody wanted it to.
+    /// The process stops on request.
     pub(super) fn stopped(&mut self, report: &Report) {
         let mut beat = self.beat(report, heartbeat::Verdict::Stopped);
         beat.findings.clear();
@@ -85,14 +85,14 @@ impl HeartbeatWriter {
         match &wrote {
             Err(e) => {
                 // On a full disk an old one would be taken for fresh for a while; a missing one is
-                // told at once, and removing needs no room.
+                // reported at once, and removing needs no space.
                 let _ = std::fs::remove_file(&self.path);
                 if !self.broken {
                     tracing::error!(
                         message_id = JournalEvent::HeartbeatUnwritten.id(),
                         path = %self.path.display(),
                         error = %e,
-                        "cannot write the heartbeat; whoever checks it will take the bot for dead \
+                        "cannot write the heartbeat; checks will consider the bot dead \
                          (watch.heartbeat_path)"
                     );
                 }
@@ -104,7 +104,7 @@ impl HeartbeatWriter {
     }
 }
 
-/// What the heartbeat of the process before this one tells, if it is of this boot: whether it ended
+/// What the heartbeat of the previous process shows, if it is from this boot: whether it ended
 /// without a clean stop, and what it knew of those before it.
 fn unclean_starts(path: &Path, now: &Now) -> Vec<u64> {
     let text = heartbeat::read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());

@@ -1,8 +1,8 @@
 //! The verdict's second half: findings open and close with hysteresis, so that a figure at its
-//! threshold is told once.
+//! threshold is reported once.
 //!
 //! Invariants: time comes only from the readings; of one kind at most one finding is open; a
-//! finding that opened is told as closed exactly once.
+//! finding that opened is reported as closed exactly once.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn debounce(kind: Kind) -> (u64, u64) {
         Kind::StageStalled => (0, 10),
         // Each is a duration that has passed, or ends with one certain event.
         Kind::PollStalled | Kind::TokenRefused | Kind::Conflict => (0, 0),
-        // One poll that works between many that fail is no recovery.
+        // One poll that works between many that fail is not a recovery.
         Kind::PollFailing => (0, 10),
         Kind::StoreFailing => (0, 30),
         // After a start or a pause old work is there for a moment, and is being done.
@@ -42,7 +42,7 @@ fn debounce(kind: Kind) -> (u64, u64) {
         // More than one sample a minute.
         Kind::MemoryHigh | Kind::RssHigh => (90, 120),
         Kind::CpuHigh => (150, 120),
-        // Seen in one reading only; told for some minutes.
+        // Seen in one reading only; reported for some minutes.
         Kind::ClockJumped => (0, 300),
     }
 }
@@ -232,7 +232,10 @@ mod tests {
         assert_eq!(verdict.findings[0].since_ms, 175_000);
         assert_eq!(judge.opened(), verdict.findings);
         let verdict = judge.judge(&deaf(180));
-        assert_eq!(verdict.findings[0].text, "no poll was completed for 80 s", "the text follows");
+        assert_eq!(
+            verdict.findings[0].text, "no poll was completed for 1 min 20 s",
+            "the text follows"
+        );
         assert_eq!(verdict.findings[0].since_ms, 175_000, "its time does not");
         assert!(judge.opened().is_empty());
         assert_eq!(judge.judge(&healthy(185)).status, Status::Ok);
@@ -245,7 +248,7 @@ mod tests {
     fn a_clock_jump_is_told_for_some_minutes() {
         let mut judge = Judge::default();
         let verdict = judge.judge(&Reading { clock_jump_ms: -90_000, ..healthy(100) });
-        assert_eq!(verdict.findings[0].text, "the time of day went back by 90 s");
+        assert_eq!(verdict.findings[0].text, "the time of day went back by 1 min 30 s");
         for s in [105, 200, 404] {
             assert_eq!(judge.judge(&healthy(s)).findings, verdict.findings, "{s}");
         }

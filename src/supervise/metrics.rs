@@ -1,8 +1,8 @@
 //! Metrics: everything that the vitals and the last report hold, under names of Prometheus'
 //! conventions. `docs/metrics.md` lists them all.
 //!
-//! The stages write plain atomics; this reads them when somebody asks, so there is no second set
-//! of figures. Invariants: reading touches no disk; no label holds an id or a text of people; series
+//! The stages write plain atomics; this reads them on request, so there is no second set of
+//! figures. Invariants: reading touches no disk; no label holds an id or a text of people; series
 //! that are known beforehand are there from the start, with 0.
 
 mod calls;

@@ -61,17 +61,17 @@ impl ReportHub {
         self.0.look.notify_one();
     }
 
-    /// Waits until somebody wants a report before its time.
+    /// Waits until an early report is requested.
     pub(super) async fn look_asked(&self) {
         self.0.look.notified().await;
     }
 
-    /// Somebody asks for a fresh intake and fresh connections to Telegram.
+    /// Requests a fresh intake and fresh connections to Telegram.
     pub fn ask_restart(&self) {
         self.0.restart.notify_one();
     }
 
-    /// Waits until somebody asks for it.
+    /// Waits until it is requested.
     pub async fn restart_asked(&self) {
         self.0.restart.notified().await;
     }

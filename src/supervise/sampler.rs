@@ -21,7 +21,7 @@ const CONFLICT_QUIET_MS: RangeInclusive<u64> = 10_000..=120_000;
 /// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
 const JUMP_MIN_MS: i64 = 1000;
 
-/// Rows that wait as the store tells them: how many, and when the oldest was stored, in Unix
+/// Waiting rows, as the store counts them: how many, and when the oldest was stored, in Unix
 /// milliseconds.
 pub type Waiting = (u64, Option<i64>);
 
@@ -73,7 +73,7 @@ impl Sampler {
         Self::default()
     }
 
-    /// How everything stands now.
+    /// The current state of everything.
     pub fn read(&mut self, vitals: &Vitals, told: Told) -> Reading {
         self.read_at(vitals.now_ms(), vitals.wall_ms(), vitals, told)
     }

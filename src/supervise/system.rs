@@ -54,7 +54,7 @@ impl Machine {
         system
     }
 
-    /// Only the disk, which can fill quickly, anew.
+    /// Samples only the disk again, which can fill quickly.
     pub fn disk(&self, system: &mut System, state_dir: &Path) {
         let Ok(stat) = rustix::fs::statvfs(state_dir) else { return };
         let used = stat.f_blocks.saturating_sub(stat.f_bfree);
@@ -102,7 +102,7 @@ impl Machine {
         let limits = parts.ancestors().filter_map(|group| {
             let dir = self.cgroups.join(group);
             let number = |name| fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok();
-            // Without a limit the file says "max", which is no number.
+            // Without a limit the file says "max", which is not a number.
             let limit: u64 = number("memory.max")?;
             let current: u64 = number("memory.current")?;
             Some((limit, current.saturating_sub(inactive_file(&dir))))

@@ -141,7 +141,7 @@ const ROWS: &[Row] = &[
         &[74.9],
     ),
     (
-        // Polling pauses on purpose, and afterwards its time begins anew.
+        // Polling pauses on purpose, and afterwards its time starts again.
         Kind::PollStalled,
         |s| Reading { polling: DependencyState::default(), backlog_full_ms: ago(s), ..healthy() },
         &[75.0],
@@ -344,7 +344,7 @@ fn texts_have_figures() {
                 polling: DependencyState { worked_ms: ago(95.0), ..DependencyState::default() },
                 ..healthy()
             },
-            "no poll was completed for 95 s",
+            "no poll was completed for 1 min 35 s",
         ),
         (polls(40.0, "server"), "Telegram has answered polls with errors for 40 s (server)"),
         (Reading { inbox, ..healthy() }, "the oldest of 120 waiting updates is 6 min old"),

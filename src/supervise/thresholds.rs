@@ -11,7 +11,7 @@ pub struct Thresholds {
     pub poll_stalled: Duration,
     /// Polls that fail for this long.
     pub poll_failing: Duration,
-    /// 409 answers that go on for this long come from somebody else, not from our own restart.
+    /// 409 answers that continue for this long come from another program, not from our own restart.
     pub conflict: Duration,
     /// Age of the oldest update that waits.
     pub inbox_age: Duration,

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use super::figures::{bytes, line, seconds, share, span};
+use hygiene::duration::in_words as span;
+
+use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
 use crate::observe::finding::{Kind, Severity};
@@ -17,7 +19,7 @@ const HOLD: f64 = 0.95;
 /// Fewest pieces of work in the window before their error ratio says anything.
 const WORK_MIN: u64 = 20;
 
-/// Commits that fail one after the other until it is no accident.
+/// Commits that fail in a row before it is a finding.
 const STORE_FAILURES: u32 = 2;
 
 /// Commits that fail for longer than this are no accident either, however few they are.
@@ -29,10 +31,10 @@ const CLOCK_JUMP: Duration = Duration::from_secs(30);
 /// Shortest time without a 409 after which a conflict is over: two rounds of our own pauses.
 const CONFLICT_QUIET: Duration = Duration::from_secs(15);
 
-/// How long a damaged state file is told about: until somebody has surely seen it.
+/// How long a damaged state file is reported: long enough that someone has seen it.
 const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Starts without a clean stop before them, within [`CRASH_LOOP_MS`], that are no accident.
+/// Starts without a clean stop before them, within [`CRASH_LOOP_MS`], that make a crash loop.
 const CRASH_LOOP_STARTS: usize = 3;
 
 /// Ten minutes, in milliseconds.
@@ -135,7 +137,7 @@ fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let lasted = spell.last_ms.saturating_sub(spell.since_ms);
     let level = if lasted >= ms(t.conflict) { Level::Raise } else { Level::Hold };
     let text = format!(
-        "somebody else takes this bot's updates: {} of its polls were refused within {}",
+        "another program takes this bot's updates: {} polls were refused within {}",
         spell.count,
         span(lasted)
     );
@@ -191,9 +193,9 @@ fn backlog_full(r: &Reading) -> Option<Seen> {
     match (r.backlog_full, count) {
         (false, _) => None,
         (true, Some(n)) => {
-            raise(Kind::BacklogFull, format!("polling pauses: {n} updates wait already"))
+            raise(Kind::BacklogFull, format!("polling is paused: {n} updates are waiting"))
         }
-        (true, None) => raise(Kind::BacklogFull, "polling pauses: too many updates wait already"),
+        (true, None) => raise(Kind::BacklogFull, "polling is paused: too many updates are waiting"),
     }
 }
 
@@ -203,7 +205,7 @@ fn inbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
         return None;
     }
     let seen = waiting(Kind::InboxOld, r.inbox, t.inbox_age, "update")?;
-    // Others are served: one chat's long queue is no outage.
+    // Others are served: one chat's long queue is not an outage.
     let done_ms = r.processed_at_ms.map(|at_ms| r.wall_ms.saturating_sub(at_ms).unsigned_abs());
     Some(seen.milder_if(done_ms.is_some_and(|ago| ago < ms(t.inbox_age) / 2)))
 }
@@ -244,14 +246,13 @@ fn provider_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
 
 fn updates_stuck(r: &Reading) -> Option<Seen> {
     let count = r.pending.filter(|_| r.updates_stuck)?;
-    let text = format!("{count} updates wait at Telegram, and polls that work do not bring them");
+    let text = format!("{count} updates wait at Telegram, and successful polls do not return them");
     raise(Kind::UpdatesStuck, text)
 }
 
 fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let ago = r.unclean_starts_ms.iter().min().filter(|ago| **ago < ms(t.event))?;
-    let text =
-        format!("the process before this one ended without a clean stop, {} ago", span(*ago));
+    let text = format!("the previous process ended without a clean stop, {} ago", span(*ago));
     raise(Kind::UncleanStart, text)
 }
 
@@ -261,14 +262,13 @@ fn crash_loop(r: &Reading) -> Option<Seen> {
         return None;
     }
     let within = span(CRASH_LOOP_MS);
-    let text =
-        format!("started anew {lately} times within {within}, each time without a clean stop");
+    let text = format!("restarted {lately} times within {within}, each time without a clean stop");
     raise(Kind::CrashLoop, text)
 }
 
 fn config_rejected(r: &Reading) -> Option<Seen> {
     let why = r.config_rejected.as_ref()?;
-    raise(Kind::ConfigRejected, format!("the new configuration was not taken over: {why}"))
+    raise(Kind::ConfigRejected, format!("the new configuration was not accepted: {why}"))
 }
 
 fn clock_jumped(r: &Reading) -> Option<Seen> {
@@ -316,7 +316,7 @@ fn machine(system: &System, t: &Thresholds) -> impl Iterator<Item = Seen> {
     let disk = (total > 0).then(|| 1.0 - free as f64 / total as f64).and_then(|used| {
         above(Kind::DiskFull, used, t.disk_ratio, || {
             let (used, free) = (share(used), bytes(free));
-            format!("the disk of the state directory is {used} full, {free} are free")
+            format!("the disk of the state directory is {used} full, {free} free")
         })
     });
     let (total, used) = (system.memory_total_bytes, system.memory_used_bytes);
@@ -344,10 +344,10 @@ fn happened(event: &Happened, t: &Thresholds) -> Option<Seen> {
         return None;
     }
     let what = match event.kind {
-        Kind::DeliveryRefused => "Telegram refused a message for good",
+        Kind::DeliveryRefused => "Telegram permanently refused a message",
         Kind::PossibleDuplicate => "a message may have been sent twice",
         Kind::UpdateGivenUp => "an update was given up without an answer",
-        Kind::StoreCorrupt => "the state file was damaged and set aside; a new one was begun",
+        Kind::StoreCorrupt => "the state file was damaged and set aside; a new one was created",
         kind => return raise(kind, format!("this happened {} ago", span(event.ago_ms))),
     };
     let (ago, n) = (span(event.ago_ms), event.count);

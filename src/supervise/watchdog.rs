@@ -1,6 +1,6 @@
 //! The watchdog: systemd hears a ping only while every loop turns within its own deadline.
 //!
-//! Invariant: no timer alone can feed it. A restart mends a process that hangs, and nothing else,
+//! Invariant: no timer alone can feed it. A restart fixes a process that hangs, and nothing else,
 //! so only beats count here: a poll that Telegram refused is a turn as well.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::vitals::Vitals;
 
-/// What the watchdog tells the service manager (sd_notify(3)).
+/// What the watchdog reports to the service manager (sd_notify(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bark {
     /// `WATCHDOG=1`: all loops turn.
@@ -87,7 +87,7 @@ mod tests {
             }
         })
         .await
-        .expect("the stall is told");
+        .expect("the stall is reported");
         {
             let said = said.lock().unwrap();
             assert_eq!(said.first(), Some(&Bark::Ping), "it was fed while the loop turned");

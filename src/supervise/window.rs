@@ -92,7 +92,7 @@ impl Sample {
             now_ms,
             done: vitals.commands.get() + vitals.answers.get() + vitals.sent.get(),
             failed: vitals.answers_failed.get()
-                // Somebody who leaves is no failure.
+                // A person who leaves is not a failure.
                 + vitals.dropped.get().saturating_sub(vitals.shut_out.get())
                 + given_up.map_or(0, |event| event.count),
             responses: sum(vitals, Timing::Response, |first, _| first == "command"),

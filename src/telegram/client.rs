@@ -19,7 +19,7 @@ use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
 use super::{answers, convert, params};
-use crate::model::failure::Classify;
+use crate::model::class::TelegramClass;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
@@ -31,7 +31,7 @@ pub use inspect::{Identity, Webhook, server_time};
 
 /// How to reach the Bot API.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct TelegramSettings {
     /// Base URL without the token, without a slash at the end.
     pub api_url: String,
     /// The bot's token.
@@ -109,7 +109,7 @@ pub struct Batch {
     pub updates: Vec<Update>,
     /// The offset that confirms all of them, if there were any.
     pub next_offset: Option<i64>,
-    /// Elements that were no updates at all, not even an id.
+    /// Elements that were not updates at all, without even an id.
     pub nonsense: usize,
 }
 
@@ -131,7 +131,7 @@ pub struct Outgoing<'a> {
 }
 
 impl Lines {
-    fn open(settings: &Settings) -> Result<Self, TelegramError> {
+    fn open(settings: &TelegramSettings) -> Result<Self, TelegramError> {
         let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
         let bot = |whole: Duration, idle: usize| {
             let http = reqwest::Client::builder()
@@ -150,7 +150,8 @@ impl Lines {
         };
         Ok(Self {
             polls: bot(settings.poll_deadline, 1)?,
-            // A connection for each send that may be on its way: none is closed to be opened anew.
+            // A connection for each send that may be on its way: none is closed only to be
+            // reopened.
             sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
             poll_timeout: settings.poll_timeout,
             poll_deadline: settings.poll_deadline,
@@ -163,17 +164,17 @@ impl Client {
     ///
     /// # Errors
     /// When no TLS roots can be loaded.
-    pub fn new(settings: &Settings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
+    pub fn new(settings: &TelegramSettings, vitals: Arc<Vitals>) -> Result<Self, TelegramError> {
         let lines = watch::Sender::new(Arc::new(Lines::open(settings)?));
         Ok(Self { lines, vitals, redactor: settings.redactor.clone() })
     }
 
-    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones.
-    /// Calls that are on their way finish on the old ones; [`Renewals`] tells who waits in a poll.
+    /// Takes fresh connections, perhaps with another secret of the same bot, for all clones. Calls
+    /// that are on their way finish on the old ones; [`Renewals`] notifies the waiting poll.
     ///
     /// # Errors
     /// As [`Client::new`]; then nothing has changed.
-    pub fn renew(&self, settings: &Settings) -> Result<(), TelegramError> {
+    pub fn renew(&self, settings: &TelegramSettings) -> Result<(), TelegramError> {
         self.lines.send_replace(Arc::new(Lines::open(settings)?));
         Ok(())
     }
@@ -220,10 +221,11 @@ impl Client {
     }
 
     fn note(&self, method: &str, begun: Instant, failed: Option<&TelegramError>) {
-        let outcome = failed.map_or("ok", Classify::class);
-        if outcome == "rate_limited" {
+        let class = failed.map(TelegramError::telegram_class);
+        if class == Some(TelegramClass::RateLimited) {
             self.vitals.rate_limited.add_one();
         }
+        let outcome = class.map_or("ok", TelegramClass::as_str);
         self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
     }
 
@@ -261,7 +263,7 @@ impl Client {
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
         let answer = match tokio::time::timeout(within, request).await {
             Ok(answer) => answer.map_err(|raw| self.failed(raw)),
-            Err(_) => Err(TelegramError::late()),
+            Err(_) => Err(TelegramError::Late),
         };
         self.note("getUpdates", begun, answer.as_ref().err());
         let raw = answer?.result;

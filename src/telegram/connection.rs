@@ -65,7 +65,7 @@ impl AsyncTelegramApi for Connection {
         Params: Serialize + std::fmt::Debug + Send,
         Output: DeserializeOwned,
     {
-        // Katana uploads no files; whoever begins to has to bound them here.
+        // Katana uploads no files; code that starts to must bound them here.
         Err(Error::ReadFile(std::io::ErrorKind::Unsupported.into()))
     }
 }

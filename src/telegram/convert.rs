@@ -13,7 +13,7 @@ use crate::model::message::{Body, Incoming, Person, Place, Press, Update, Update
 /// have none.
 const TEXT_BYTES: usize = 1 << 20;
 
-/// Content kinds of a message that are told apart when they cannot be read.
+/// Content kinds of a message that are distinguished when they cannot be read.
 const CONTENT: &[&str] = &[
     "photo",
     "voice",
@@ -69,7 +69,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
         "group" | "supergroup" => Place::Group,
         other => return ignored(format!("message_in_{other}"), Some(chat)),
     };
-    // Anonymous admins and channels write in a group's name: nobody to answer to.
+    // Anonymous admins and channels write in a group's name: there is no person to answer.
     let from = match m.from {
         Some(user) if m.sender_chat.is_none() && !user.is_bot => user,
         Some(user) if user.is_bot => return ignored("message_of_bot".into(), Some(chat)),

@@ -7,17 +7,21 @@ use hygiene::Redactor;
 use hygiene::line::one_line;
 use serde::Deserialize;
 
+use crate::model::class::TelegramClass;
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 use crate::model::ids::ChatId;
 use crate::model::limits;
 
-/// A failed call of the Bot API. Holds no token, no URL and nobody's text.
+/// A failed call of the Bot API. Holds no token, no URL and no user's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// The request surely never left: connect, DNS or TLS failed.
     #[error("cannot reach the Bot API: {0}")]
     NotSent(String),
-    /// The request may have taken effect: the answer was late, cut, or no Bot API answer.
+    /// The request may have taken effect: there was no answer in time.
+    #[error("no usable answer from the Bot API: no answer in time")]
+    Late,
+    /// The request may have taken effect: the answer was cut, or not one of the Bot API.
     #[error("no usable answer from the Bot API: {0}")]
     Unknown(String),
     /// Telegram did it, but its answer cannot be read.
@@ -50,8 +54,6 @@ pub enum Conflict {
 const READ_CHARS: usize = 4000;
 const WORDS_CHARS: usize = 300;
 
-const LATE: &str = "no answer in time";
-
 impl TelegramError {
     /// A 409's cause.
     pub fn conflict(&self) -> Option<Conflict> {
@@ -67,7 +69,7 @@ impl TelegramError {
         }
     }
 
-    /// Whether the token is no good: revoked (401) or not of Telegram's form (404).
+    /// Whether the token is invalid: revoked (401) or not of Telegram's form (404).
     pub fn token_refused(&self) -> bool {
         match self {
             Self::Refused { code: 401, .. } => true,
@@ -92,19 +94,14 @@ impl TelegramError {
         }
     }
 
-    /// There was no answer in time.
-    pub fn late() -> Self {
-        Self::Unknown(LATE.into())
-    }
-
     /// Whether the server does not know the method (an older or other server).
     pub fn method_unknown(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
-    /// Whether nobody can say if the call took effect.
+    /// Whether it is in doubt if the call took effect.
     pub fn in_doubt(&self) -> bool {
-        matches!(self, Self::Unknown(_))
+        matches!(self, Self::Late | Self::Unknown(_))
     }
 
     /// The group's new id, when it became a supergroup.
@@ -182,7 +179,7 @@ impl TelegramError {
                     .map(|s| Duration::from_secs_f64(s.clamp(0.0, 86_400.0))),
                 moved_to: a.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
             },
-            Err(_) => Self::Unknown(format!("{} bytes that are no Bot API answer", body.len())),
+            Err(_) => Self::Unknown(format!("{} bytes that are not a Bot API answer", body.len())),
         }
     }
 
@@ -192,7 +189,7 @@ impl TelegramError {
         if e.is_connect() || e.is_builder() {
             Self::NotSent(words)
         } else if e.is_timeout() {
-            Self::late()
+            Self::Late
         } else {
             Self::Unknown(words)
         }
@@ -202,7 +199,7 @@ impl TelegramError {
 impl Classify for TelegramError {
     fn retry_policy(&self) -> RetryPolicy {
         match self {
-            Self::NotSent(_) | Self::Unknown(_) => RetryPolicy::Backoff,
+            Self::NotSent(_) | Self::Late | Self::Unknown(_) => RetryPolicy::Backoff,
             Self::Undecodable => RetryPolicy::Never,
             Self::Refused { code: 429, retry_after, .. } => retry_after
                 .map_or(RetryPolicy::Backoff, |wait| {
@@ -221,7 +218,7 @@ impl Classify for TelegramError {
     fn blame(&self) -> Blame {
         match self {
             Self::NotSent(_) => Blame::Network,
-            Self::Unknown(_) | Self::Undecodable => Blame::Telegram,
+            Self::Late | Self::Unknown(_) | Self::Undecodable => Blame::Telegram,
             Self::Refused { code: 403, .. } => Blame::User,
             Self::Refused { code, .. } if *code >= 500 => Blame::Telegram,
             Self::Refused { .. } => Blame::Us,
@@ -229,20 +226,27 @@ impl Classify for TelegramError {
     }
 
     fn class(&self) -> &'static str {
+        self.telegram_class().as_str()
+    }
+}
+
+impl TelegramError {
+    /// Its class, to be matched.
+    pub fn telegram_class(&self) -> TelegramClass {
         match self {
-            Self::NotSent(_) => "connect",
-            Self::Unknown(why) if why == LATE => "timeout",
-            Self::Unknown(_) => "cut",
-            Self::Undecodable => "undecodable",
+            Self::NotSent(_) => TelegramClass::Connect,
+            Self::Late => TelegramClass::Timeout,
+            Self::Unknown(_) => TelegramClass::Cut,
+            Self::Undecodable => TelegramClass::Undecodable,
             Self::Refused { code, .. } => match code {
-                400 => "bad_request",
-                401 => "unauthorized",
-                403 => "forbidden",
-                404 => "not_found",
-                409 => "conflict",
-                429 => "rate_limited",
-                500.. => "server",
-                _ => "refused",
+                400 => TelegramClass::BadRequest,
+                401 => TelegramClass::Unauthorized,
+                403 => TelegramClass::Forbidden,
+                404 => TelegramClass::NotFound,
+                409 => TelegramClass::Conflict,
+                429 => TelegramClass::RateLimited,
+                500.. => TelegramClass::Server,
+                _ => TelegramClass::Refused,
             },
         }
     }

@@ -14,6 +14,7 @@ mod params;
 pub mod render;
 
 pub use client::{
-    Batch, Client, Identity, Me, MenuScope, Outgoing, Renewals, Settings, Webhook, server_time,
+    Batch, Client, Identity, Me, MenuScope, Outgoing, Renewals, TelegramSettings, Webhook,
+    server_time,
 };
 pub use failure::{Conflict, TelegramError};

@@ -1,4 +1,4 @@
-//! Content negotiation: which of the forms that we have somebody wants (RFC 9110, section 12.5.1).
+//! Content negotiation: which of our formats the client prefers (RFC 9110, section 12.5.1).
 
 /// The one of `offered` that an `Accept` header likes best; the first when it likes several
 /// equally well, likes none, or is not there.

@@ -36,18 +36,18 @@ impl Guard {
         };
         let wanted = self.token.load();
         let Some(wanted) = wanted.as_ref() else { return false };
-        // Digests have one length, so that the time tells nothing about that of the token either.
+        // Digests have one length, so that the time does not reveal the token's length either.
         let token: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
         let wanted: [u8; 32] = Sha256::digest(wanted.expose_secret()).into();
         scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(token.ct_eq(&wanted))
     }
 
-    /// Whether whoever asks may see everything.
+    /// Whether the client may see everything.
     pub(super) fn sees_all(&self, headers: &HeaderMap) -> bool {
         self.loopback || self.knows(headers)
     }
 
-    /// Whether whoever asks may look at this path.
+    /// Whether the client may read this path.
     pub(super) fn refuses_to_show(
         &self,
         path: &str,
@@ -67,7 +67,7 @@ impl Guard {
         })
     }
 
-    /// Whether whoever asks may change something: by the token only, from anywhere.
+    /// Whether the client may change something: only with the token, from anywhere.
     pub(super) fn refuses_to_act(&self, headers: &HeaderMap) -> Option<Response<Body>> {
         if self.knows(headers) {
             return None;

@@ -108,7 +108,7 @@ impl Web {
     /// Takes a socket that listens already, such as one passed by systemd.
     ///
     /// # Errors
-    /// When it is no listening socket.
+    /// When it is not a listening socket.
     pub fn passed(listener: TcpListener) -> Result<Self, WebError> {
         listener.set_nonblocking(true).map_err(WebError::Other)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(WebError::Other)?;

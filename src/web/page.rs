@@ -14,8 +14,8 @@ use crate::supervise::{Depth, span};
 const LINKS: &[(&str, &str)] = &[
     ("/health", "state of the bot and of everything it needs"),
     ("/ready", "whether a question asked now would be answered"),
-    ("/metrics", "figures for Prometheus"),
-    ("/bot/status", "everything that is known, as JSON"),
+    ("/metrics", "metrics for Prometheus"),
+    ("/bot/status", "everything known, as JSON"),
 ];
 
 const PAGE: &str = include_str!("page.html");
@@ -70,7 +70,7 @@ pub(super) fn html(view: &View<'_>) -> String {
         (
             "footer",
             format!(
-                "katana-bot {}, running for {}. As of {}; load the page again for a fresh look.",
+                "katana-bot {}, running for {}. As of {}; reload the page to update it.",
                 escaped(about.version),
                 span(view.now_ms),
                 moment(view.vitals.wall_ms())
@@ -102,14 +102,14 @@ fn banner(view: &View<'_>) -> (&'static str, String) {
         _ => "Unhealthy",
     };
     if let Some(words) = view.stale_words() {
-        return (word, format!("{}. What follows may no longer be so.", capital(&words)));
+        return (word, format!("{}. What follows may be out of date.", capital(&words)));
     }
     let obstacles = view.obstacles(true);
     let words = match (word, obstacles.first()) {
         ("Healthy", Some(reason)) => format!("{}.", capital(reason)),
         ("Healthy", None) => "Nothing is wrong; questions are answered.".to_owned(),
         ("Degraded", None) => "Something works badly; people are served.".to_owned(),
-        (_, Some(_)) => "Questions that are asked now may stay without an answer.".to_owned(),
+        (_, Some(_)) => "Questions asked now may not be answered.".to_owned(),
         _ => "People are not served.".to_owned(),
     };
     (word, words)

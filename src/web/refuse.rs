@@ -1,4 +1,4 @@
-//! Connections that wait for a bot that cannot start: each is told so, and closed.
+//! Connections that wait for a bot that cannot start: each gets a 503, and is closed.
 //!
 //! Invariant: this ends within [`limits::WEB_REFUSING`], whatever the other sides do.
 
@@ -36,7 +36,7 @@ pub fn refuse(listener: &TcpListener) {
     }
 }
 
-/// Whoever does not take it at once goes without.
+/// A client that does not read it at once gets nothing.
 fn tell(mut stream: TcpStream, answer: &str) {
     if stream.set_nonblocking(true).is_err() {
         return;

@@ -99,10 +99,11 @@ async fn bot_restart(State(stand): Shared, headers: HeaderMap, body: Bytes) -> R
         return no;
     }
     stand.parts.report_hub.ask_restart();
-    tracing::warn!("a fresh intake was asked for over HTTP");
+    tracing::warn!("a fresh intake was requested over HTTP");
     json_of(
         StatusCode::ACCEPTED,
-        &json!({"accepted": true, "words": "polling begins anew with fresh connections; work that waits stays on disk"}),
+        &json!({"accepted": true, "words": "polling restarts with fresh connections; waiting \
+        work stays on disk"}),
     )
 }
 
@@ -113,8 +114,8 @@ async fn unknown() -> Response<Body> {
 async fn wrong_method() -> Response<Body> {
     refusal(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take this method",
-        "the header Allow names those that it takes",
+        "this path does not accept this method",
+        "the header Allow lists the accepted methods",
     )
 }
 

@@ -51,8 +51,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, end: Cancellati
     let _ = tokio::time::timeout(limits::WEB_END_GRACE, rest).await;
 }
 
-/// One connection, from its first byte to its last. The end does not cut it short: whoever was let in
-/// is answered, also when the request itself comes only after the end.
+/// One connection, from its first byte to its last. Shutdown does not cut it short: a client that
+/// was accepted is answered, also when the request itself comes only after the end.
 async fn answer(stream: TcpStream, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -66,7 +66,7 @@ async fn answer(stream: TcpStream, router: Router) {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(e))) => tracing::debug!(error = %e, "an HTTP connection ended early"),
         Ok(Err(_)) => tracing::debug!("an HTTP connection was cut: it took too long"),
-        // Only this connection is lost: whoever asks must not be able to stop the bot.
+        // Only this connection is lost: a client must not be able to stop the bot.
         Err(_) => tracing::error!("answering an HTTP request panicked"),
     }
 }

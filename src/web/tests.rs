@@ -189,7 +189,7 @@ async fn ready_means_that_a_question_would_be_answered() {
         assert_eq!(body["ready"], code == 200);
         assert!(body["reasons"].to_string().contains(words), "{body}");
     };
-    ready(503, "starting: Telegram did not answer a poll yet").await;
+    ready(503, "starting: Telegram has not answered a poll yet").await;
     stage.report(Phase::Running, vec![finding(Kind::CpuHigh)]);
     ready(200, "[]").await;
     stage.report(Phase::Running, vec![finding(Kind::Conflict)]);
@@ -199,7 +199,7 @@ async fn ready_means_that_a_question_would_be_answered() {
     stage.report(Phase::Running, vec![]);
     // Between two reports the phase is known, too.
     stage.report_hub.enter(Phase::Draining);
-    ready(503, "stopping: no new updates are taken").await;
+    ready(503, "stopping: no new updates are accepted").await;
     stage.end().await;
 }
 
@@ -212,7 +212,7 @@ async fn a_stale_report_is_unhealthy_whatever_it_says() {
     for path in ["/health", "/ready"] {
         let answer = stage.get(path).await;
         assert_eq!(answer.status, 503);
-        assert!(answer.body.contains("the supervisor does not turn"), "{}", answer.body);
+        assert!(answer.body.contains("the supervisor is stalled"), "{}", answer.body);
     }
     assert_eq!(stage.get("/bot/status").await.json()["report"]["stale"], true);
     stage.end().await;
@@ -259,7 +259,7 @@ async fn every_answer_has_its_form_and_its_headers() {
     for answer in [&text, &missing, &wrong] {
         let leaks =
             answer.head.contains("9.8.7") || answer.status >= 400 && answer.body.contains("9.8");
-        assert!(!leaks, "the version is nobody's business here: {}", answer.head);
+        assert!(!leaks, "the version must not be shown here: {}", answer.head);
     }
     stage.end().await;
 }
@@ -271,7 +271,7 @@ async fn only_the_admin_token_restarts() {
     assert_eq!(off.status, 403);
     assert!(off.json()["error"].as_str().unwrap().contains("is off"), "{}", off.body);
     stage.token.store(Arc::new(Some(SecretString::from(TOKEN))));
-    let nobody = [
+    let refused = [
         String::new(),
         bearer(""),
         bearer(&TOKEN[1..]),
@@ -280,14 +280,14 @@ async fn only_the_admin_token_restarts() {
         format!("Authorization: {TOKEN}\r\n"),
         "Authorization: Bearer ü\r\n".to_owned(),
     ];
-    for headers in &nobody {
+    for headers in &refused {
         let no = stage.ask("POST", "/bot/restart", headers).await;
         assert_eq!(no.status, 401, "{headers}");
         assert!(no.header("www-authenticate").unwrap().starts_with("Bearer"));
         assert!(!no.body.contains(TOKEN) && !no.head.contains(TOKEN));
     }
     let early = tokio::time::timeout(Duration::ZERO, stage.report_hub.restart_asked()).await;
-    assert!(early.is_err(), "nobody with the token asked yet");
+    assert!(early.is_err(), "no request with the token was made yet");
     for headers in [bearer(TOKEN), format!("authorization: bearer  {TOKEN} \r\n")] {
         let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
         let yes = stage.ask("POST", "/bot/restart", &headers).await;

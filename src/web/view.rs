@@ -55,11 +55,11 @@ impl View<'_> {
         }
     }
 
-    /// The words for a supervisor that stands still.
+    /// The text for a stalled supervisor.
     pub fn stale_words(&self) -> Option<String> {
         self.stale.then(|| {
             let age = self.report_age_ms / 1000;
-            format!("the supervisor does not turn: its last report is {age} s old")
+            format!("the supervisor is stalled: its last report is {age} s old")
         })
     }
 
@@ -67,8 +67,12 @@ impl View<'_> {
     pub fn obstacles(&self, full: bool) -> Vec<String> {
         let mut reasons = Vec::new();
         match self.report.phase {
-            Phase::Starting => reasons.push("starting: Telegram did not answer a poll yet".into()),
-            Phase::Draining => reasons.push("stopping: no new updates are taken".into()),
+            Phase::Starting => reasons.push(
+                "starting: Telegram has not answered a poll \
+            yet"
+                .into(),
+            ),
+            Phase::Draining => reasons.push("stopping: no new updates are accepted".into()),
             Phase::Running => {}
         }
         reasons.extend(self.stale_words());

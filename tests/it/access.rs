@@ -33,7 +33,7 @@ async fn closed() -> Stage {
 async fn the_claim_code_makes_its_sender_the_owner_once() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ACCESS", "").set("KATANA_BOT_OWNERS", "").start().await;
-    let code = stage.app().claim_code().expect("nobody owns this bot").to_owned();
+    let code = stage.app().claim_code().expect("this bot has no owner").to_owned();
     let texts = stage.ask(5, "hello").await;
     assert!(texts.starts_with("Hello! I am new here and have no owner yet."), "{texts}");
     assert!(!texts.contains(&code));
@@ -121,7 +121,7 @@ async fn the_owner_lets_somebody_in_and_out_with_commands() {
     let users = stage.ask(OWNER, "/users").await;
     assert!(users.contains(&format!("waiting Ann (@ann), id 5, code {code}")), "{users}");
     let wrong = stage.ask(OWNER, "/approve AAAA-2222").await;
-    assert!(wrong.starts_with("Nobody is waiting with that code."), "{wrong}");
+    assert!(wrong.starts_with("No one is waiting with that code."), "{wrong}");
     assert_eq!(
         stage.ask(OWNER, &format!("/approve {code}")).await,
         "Ann (@ann) may chat with me now."
@@ -185,7 +185,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     let approved = process::run(&stage, &["users", "approve", &code.to_lowercase()]).await;
     assert_eq!(
         approved.stdout,
-        "5 may chat now. They are not told by this; ask them to write again.\n"
+        "5 may chat now. This does not notify them; ask them to write again.\n"
     );
     assert_eq!(stage.ask(5, "hello").await, "echo: hello");
     let json = process::run(&stage, &["users", "list", "--json"]).await.stdout;
@@ -200,7 +200,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     // By id, before somebody ever wrote.
     assert_eq!(
         process::run(&stage, &["users", "approve", "6"]).await.stdout,
-        "6 may chat now. They are not told by this; ask them to write again.\n"
+        "6 may chat now. This does not notify them; ask them to write again.\n"
     );
     assert_eq!(stage.ask(6, "hello").await, "echo: hello");
     stage.end().await;

@@ -118,7 +118,7 @@ async fn new_begins_afresh_and_model_chooses_per_chat() {
 async fn failures(stage: Stage) {
     let words_401 = r#"{"error":{"message":"Incorrect API key provided: sk-x","type":"auth"}}"#;
     let faults = [
-        (ModelFault::status(401, words_401), "whoever runs this bot has to look at it"),
+        (ModelFault::status(401, words_401), "the operator of this bot has to fix that"),
         (ModelFault::rate_limited("1"), "busy"),
         (ModelFault::status(500, "oops"), ""),
         (ModelFault::Html, "could not reach the model"),

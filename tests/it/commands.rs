@@ -56,7 +56,7 @@ async fn a_member_is_greeted_helped_and_told_how_things_are() {
     assert!(status.contains("Messages waiting: 0"), "{status}");
     let who = stage.ask(5, "/whoami").await;
     assert!(who.contains("Telegram id: 5") && who.contains("Role: member"), "{who}");
-    assert!(who.contains("I have stored none of our conversation."), "{who}");
+    assert!(who.contains("I have stored nothing of our conversation."), "{who}");
     let model = stage.ask(5, "/model").await;
     assert!(model.starts_with("There is no model to choose"), "{model}");
     let cancel = stage.ask(5, "/cancel").await;
@@ -74,10 +74,10 @@ async fn an_unknown_command_is_met_with_a_suggestion() {
     let stage = Stage::running(&[]).await;
     assert_eq!(stage.ask(5, "/hlep").await, "I do not know /hlep. Did you mean /help?");
     let far = stage.ask(5, "/weather").await;
-    assert_eq!(far, "I do not know /weather. /help shows what I understand.");
+    assert_eq!(far, "I do not know /weather. /help lists what I understand.");
     assert_eq!(
         stage.ask(5, "/usres").await,
-        "I do not know /usres. /help shows what I understand."
+        "I do not know /usres. /help lists what I understand."
     );
     assert_eq!(stage.ask(OWNER, "/usres").await, "I do not know /usres. Did you mean /users?");
     stage.end().await;
@@ -108,13 +108,13 @@ async fn forget_deletes_for_good() {
     // Somebody else's press does nothing.
     stage.sim.press(5, question.message_id, 6, "forget:yes:5");
     assert!(stage.sim.wait_until(SOON, |sim| sim.callback_answers().len() == 1).await);
-    assert_eq!(stage.sim.callback_answers()[0]["text"], "This question was put to somebody else.");
+    assert_eq!(stage.sim.callback_answers()[0]["text"], "This question is for someone else.");
     assert!(holds(secret));
     stage.sim.press(5, question.message_id, 5, "forget:yes:5");
     let texts = stage.texts(5, 3).await;
     assert!(texts[2].starts_with("Done. What you said to me and what I answered is deleted"));
     assert!(eventually(|| !holds(secret)).await, "it is gone while the bot runs, too");
-    assert!(stage.ask(5, "/whoami").await.contains("I have stored none"));
+    assert!(stage.ask(5, "/whoami").await.contains("I have stored nothing"));
     stage.idle().await;
     assert!(stage.stop().await);
     assert!(!holds(secret), "no byte of it is left in the closed file");

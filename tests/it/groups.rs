@@ -13,7 +13,7 @@ async fn let_in() -> Stage {
     stage.sim.group(GROUP, "Friends", ChatKind::Group);
     stage.sim.say_in(GROUP, OWNER, "/approve@katana_sim_bot");
     let texts = stage.texts(GROUP, 1).await;
-    assert!(texts[0].starts_with("I answer in this group from now on"), "{texts:?}");
+    assert!(texts[0].starts_with("I answer everyone in this group from now on"), "{texts:?}");
     stage
 }
 

@@ -143,7 +143,7 @@ async fn a_start_that_is_stuck_on_a_revoked_token_goes_on_with_the_new_one() {
     assert!(begun.elapsed() < SOON, "the pause after a refusal is a minute");
     assert_eq!(files.stage.ask(5, "awake?").await, "echo: awake?");
     let log = files.end(daemon).await;
-    assert!(log.contains("stopping: no new updates are taken grace_s=7"), "{log}");
+    assert!(log.contains("stopping: no new updates are accepted grace_s=7"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,7 @@ async fn a_second_signal_stops_at_once_and_not_with_0() {
     stage.sim.say(5, "endless");
     assert!(stage.sim.model().wait_calls(1, SOON).await);
     daemon.signal("TERM");
-    daemon.says("stopping: no new updates are taken").await;
+    daemon.says("stopping: no new updates are accepted").await;
     let begun = Instant::now();
     daemon.signal("INT");
     assert_eq!(daemon.ended().await.code(), Some(75));

@@ -97,7 +97,7 @@ async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
     };
     let mut failing = beat(1_000, std::process::id(), Verdict::Failing);
     failing.findings = vec![
-        finding("conflict", Severity::Failing, "somebody else takes this bot's updates"),
+        finding("conflict", Severity::Failing, "another program takes this bot's updates"),
         finding("of_a_newer_version", Severity::Degraded, "odd"),
     ];
     heartbeat::write(&file, &failing).expect("written");
@@ -221,9 +221,9 @@ async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
     let out = process::run(&stage, &["check-config"]).await;
     assert_eq!(out.code, Some(78), "{out:?}");
     for words in [
-        "store.path: there is a folder of this name",
+        "store.path: this is a folder, not a file",
         "Warnings:\nbot.access: everybody",
-        "knowledge.dir: the folder holds no page",
+        "knowledge.dir: the folder has no usable page",
         "1 problem.",
     ] {
         assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
@@ -233,7 +233,11 @@ async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
     stage.set("KATANA_STORE_PATH", &format!("{folder}/new/katana.db"));
     let out = process::run(&stage, &["check-config"]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
-    assert!(out.stderr.contains("left out: ") && !out.stderr.contains("no page"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("skipped: ") && !out.stderr.contains("no usable page"),
+        "{}",
+        out.stderr
+    );
     assert!(!stage.dir.path().join("new").exists(), "nothing was made");
 }
 
@@ -254,7 +258,7 @@ async fn the_list_of_people_knows_those_of_the_configuration() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ALLOW_USERS", "5");
     let out = process::run(&stage, &["users", "list"]).await;
-    assert!(!out.stdout.contains("Nobody yet"), "{}", out.stdout);
+    assert!(!out.stdout.contains("No one yet"), "{}", out.stdout);
     let rows: Vec<&str> = out.stdout.lines().skip(1).collect();
     assert!(rows[0].starts_with(&format!("{OWNER} ")) && rows[0].contains(" owner "), "{rows:?}");
     assert!(rows[0].contains("[bot.owners (environment KATANA_BOT_OWNERS)]"), "{rows:?}");

@@ -125,15 +125,15 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
         ("cut by a hundred bytes", &bytes[..bytes.len() - 100], 69, "damaged: it has "),
         ("longer", &[&bytes[..], &[0]].concat()[..], 69, "damaged: it has "),
         ("overwritten", &broken[..], 69, "damaged"),
-        ("empty", &[][..], 69, "no state file of katana-bot"),
+        ("empty", &[][..], 69, "not a state file of katana-bot"),
         (
             "text",
             &b"a letter to a friend, of some length, but no database"[..],
             69,
-            "no state file",
+            "not a state file",
         ),
-        ("another database", &other[..], 69, "no state file of katana-bot"),
-        ("edited", &edited[..], 69, "no state file of katana-bot"),
+        ("another database", &other[..], 69, "not a state file of katana-bot"),
+        ("edited", &edited[..], 69, "not a state file of katana-bot"),
         ("an index is gone", &lacking[..], 69, "inbox_new is not there as schema"),
         ("newer", &newer[..], 78, "newer version (schema 900"),
     ] {
@@ -223,7 +223,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     of_schema_one(&old, bot(&stage));
     let out = restore(&stage, &old, &[]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
-    assert!(out.stdout.contains("1; the next start brings it to "), "{out:?}");
+    assert!(out.stdout.contains("1; the next start migrates it to "), "{out:?}");
     assert_eq!(good(&path).schema, 1);
     let newest = katana::store::file::newest_schema();
     let copy = format!("katana.db.before-v{newest}");
@@ -461,7 +461,7 @@ async fn a_pipe_is_refused_at_once() {
         for more in [&["--check"][..], &[]] {
             let out = restore(&stage, from, more).await;
             assert_eq!(out.code, Some(64), "{out:?}");
-            assert!(out.stderr.contains("no regular file") && out.stderr.contains("hint: "));
+            assert!(out.stderr.contains("not a regular file") && out.stderr.contains("hint: "));
         }
     }
     let holder = Store::open(&at(&stage, "katana.db"), bot(&stage), Clock::system());

@@ -136,7 +136,7 @@ async fn what_is_missing_or_wrong_is_named_and_nothing_is_written() {
     let other = "[answer]\nprovider = \"anthropic\"\n";
     for (input, flags, code, words) in [
         ("", vec![], 64, "--token-file is missing"),
-        ("", given.to_vec(), 64, "--token-file holds no secret"),
+        ("", given.to_vec(), 64, "--token-file: the first line is not a secret"),
         ("no-token\n", given.to_vec(), 78, "not a bot token"),
         (wrong.as_str(), given.to_vec(), 78, "Telegram refuses this token"),
         (&line, with(&["--provider", "openai"]), 64, "--key-file is missing"),

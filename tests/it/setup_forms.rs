@@ -166,7 +166,7 @@ async fn old_forms_go_when_systemd_has_read_the_units_again_however_long_that_ta
     let stage = stage().await;
     program(&stage, "systemctl", "exit 1");
     let out = booted(&stage, "", &["--encrypt", "--no-start"]);
-    let words = "systemd cannot read its units again";
+    let words = "systemd cannot reload its units";
     assert!(out.code == Some(69) && out.stderr.contains(words), "{out:?}");
     assert_eq!((kept(&stage, "credstore"), given(&stage)), (both(&stage), both(&stage)));
     // Longer than a question may take.

@@ -142,7 +142,7 @@ async fn what_somebody_wrote_during_the_question_stays() {
     write(&stage, "katana-bot.toml", theirs);
     terminal.answer("Add them? [Y/n]", "y\r").await;
     let (code, screen) = terminal.ended().await;
-    assert!(code == Some(75) && screen.contains("changed by somebody else"), "{screen}");
+    assert!(code == Some(75) && screen.contains("someone else has changed"), "{screen}");
     assert_eq!(text(&stage, "katana-bot.toml"), theirs);
     assert!(names(&stage, "credstore").is_empty());
 }
@@ -177,7 +177,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
     let (store, name) = (at(&stage, "credstore"), "katana-bot.telegram-token");
     write(&stage, &format!("credstore/{name}"), &line(&stage));
     write(&stage, "credstore/katana-bot.telegram-alert-token", "7:x\n");
-    write(&stage, &format!("credstore/{name}.new-4242"), &line(&stage));
+    write(&stage, &format!("credstore/{name}.new-setup"), &line(&stage));
     write(&stage, &format!("credstore/{name}.new-one"), "somebody's\n");
     set_mode(&store, 0o755);
     for file in [name, "katana-bot.telegram-alert-token"] {
@@ -189,7 +189,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
     assert!(secret(&stage, name).is_some());
     assert!(secret(&stage, "katana-bot.telegram-alert-token").is_some());
     assert_eq!(mode(&store), 0o755, "the folder is somebody else's");
-    assert!(!store.join(format!("{name}.new-4242")).exists());
+    assert!(!store.join(format!("{name}.new-setup")).exists());
     assert!(store.join(format!("{name}.new-one")).exists());
     let out = scripted(&stage, "", &["--no-start"]);
     assert!(out.code == Some(0) && !out.stderr.contains("mode 0600"), "{out:?}");

@@ -199,7 +199,7 @@ async fn while_the_bot_drains_the_endpoint_says_so() {
     let stopping = tokio::spawn(stage.app.take().expect("it runs").stop(SOON));
     // The phase turns a moment after the stop began.
     let mut answer = endpoint.ask("GET", "/ready", "").await;
-    while !answer.contains("stopping: no new updates are taken") {
+    while !answer.contains("stopping: no new updates are accepted") {
         assert!(!stopping.is_finished(), "the endpoint never said so: {answer}");
         answer = endpoint.ask("GET", "/ready", "").await;
     }

@@ -27,14 +27,14 @@ end
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s V -l version -d 'Print version'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "run" -d 'Run the bot until it is told to stop (SIGTERM, SIGINT)'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "run" -d 'Run the bot until a signal stops it (SIGTERM, SIGINT)'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "check-config" -d 'Check the configuration and print every problem with a hint; exit 78 if there is one'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "print-config" -d 'Print the effective configuration with the origin of each value, secrets masked'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "status" -d 'Show how the daemon is; exit 1 if it does not serve people'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "doctor" -d 'Look at everything the bot needs, and say what to do; exit 69 or 78 if something is wrong'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "backup" -d 'Copy the state to a file, also while the bot runs; verified, readable only by you'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "restore" -d 'Put a backup in the place of the state, which is kept aside; the bot must be stopped'
-complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "setup" -d 'Set the bot up: token, provider, alerts, start; asks, or takes flags. Can be repeated'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "status" -d 'Show the state of the daemon; exit 1 if it does not serve people'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "doctor" -d 'Check everything the bot needs, and say what to fix; exit 69 or 78 if something is wrong'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "backup" -d 'Copy the state to a verified file that only you can read; works while the bot runs'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "restore" -d 'Replace the state with a backup, and keep the old state; the bot must be stopped'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "setup" -d 'Set up the bot: token, provider, alerts, start; asks, or takes flags. Can be repeated'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "users" -d 'List, approve and remove the people who may chat'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
@@ -50,55 +50,55 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -l json -d
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l json -d 'Machine-readable output'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Ask the provider for one token, which may cost money'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Request one token from the provider, which may cost money'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l force -d 'Replace a file that is there'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l force -d 'Replace an existing file'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l json -d 'Machine-readable report'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l check -d 'Only verify the backup and say what is in it'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l other-bot -d 'Restore it although it holds nothing of the bot that is configured'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l check -d 'Only verify the backup and show what is in it'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l other-bot -d 'Restore it even if it has no data of the configured bot'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l json -d 'Machine-readable report'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l instance -d 'Set up katana-bot@NAME, one of several bots on this machine' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l token-file -d 'File with the bot token on its first line; - for the next line of standard input' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l provider -d 'Who answers questions' -r -f -a "openai\t'OpenAI, or with --base-url any server that speaks its language'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l provider -d 'The provider that answers questions' -r -f -a "openai\t'OpenAI, or with --base-url any compatible server'
 anthropic\t'Anthropic'
 offline\t'No model: the bot quotes your documents'"
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l key-file -d 'File with the provider\'s key; - for the next line of standard input' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l base-url -d 'Address of a server that speaks OpenAI\'s language' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l base-url -d 'Address of an OpenAI-compatible server' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l model -d 'The model that answers' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert -d 'Whom to tell when the bot does not work' -r -f -a "telegram\t'A second Telegram bot'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert -d 'Whom to alert when the bot does not work' -r -f -a "telegram\t'A second Telegram bot'
 smtp\t'Mail'
-none\t'Nobody, or what is set already'"
+none\t'No alerts, or those that are already set up'"
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-token-file -d 'File with the token of the second bot; - for the next line of standard input' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-chat-id -d 'The chat that the second bot writes to' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-host -d 'Mail server' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-tls -d 'How to speak to it' -r -f -a "implicit\t'TLS from the first byte (port 465)'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-tls -d 'How to connect to it' -r -f -a "implicit\t'TLS from the first byte (port 465)'
 starttls\t'TLS after a greeting (port 587)'
-none\t'None, only to this machine (port 25)'"
+none\t'No TLS, only to this machine (port 25)'"
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-port -d 'Its port, if not the usual one' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-from -d 'Sender of the mail' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-to -d 'Receiver of the mail' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-user -d 'User of the mail server, if it wants one' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-to -d 'Recipient of the mail' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-user -d 'User at the mail server, if it requires a login' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-password-file -d 'File with that user\'s password; - for the next line of standard input' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l credentials-dir -d 'Where secrets are kept' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l credentials-dir -d 'Where secrets are stored' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-config -d 'Configuration of check-heartbeat' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l units-dir -d 'Where drop-ins of units are kept, for encrypted secrets' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l units-dir -d 'Where drop-ins of units are stored, for encrypted secrets' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l wait-s -d 'How long to wait until the service is ready, in seconds' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l write-config -d 'Add the settings that are needed to the configuration files, without asking'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds); later runs keep it so'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l plain -d 'Keep secrets that were encrypted as plain files again, which only root can read'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l write-config -d 'Add the required settings to the configuration files without asking'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds); later runs keep them encrypted'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l plain -d 'Store encrypted secrets as plain files again, which only root can read'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-start -d 'Do not start the service'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l non-interactive -d 'Ask nothing: fail with the name of what is missing'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l non-interactive -d 'Ask nothing; fail and name what is missing'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s h -l help -d 'Print help'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "list" -d 'Show owners, members and those who wait, with their pairing codes'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "approve" -d 'Let somebody chat: by pairing code, or by Telegram user id'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "remove" -d 'Take the right to chat away'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "remove" -d 'Revoke someone\'s right to chat'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -l json -d 'Machine-readable output'
@@ -107,20 +107,20 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show owners, members and those who wait, with their pairing codes'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let somebody chat: by pairing code, or by Telegram user id'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take the right to chat away'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Revoke someone\'s right to chat'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "run" -d 'Run the bot until it is told to stop (SIGTERM, SIGINT)'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "run" -d 'Run the bot until a signal stops it (SIGTERM, SIGINT)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "check-config" -d 'Check the configuration and print every problem with a hint; exit 78 if there is one'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "print-config" -d 'Print the effective configuration with the origin of each value, secrets masked'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "status" -d 'Show how the daemon is; exit 1 if it does not serve people'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "doctor" -d 'Look at everything the bot needs, and say what to do; exit 69 or 78 if something is wrong'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "backup" -d 'Copy the state to a file, also while the bot runs; verified, readable only by you'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "restore" -d 'Put a backup in the place of the state, which is kept aside; the bot must be stopped'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "setup" -d 'Set the bot up: token, provider, alerts, start; asks, or takes flags. Can be repeated'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "status" -d 'Show the state of the daemon; exit 1 if it does not serve people'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "doctor" -d 'Check everything the bot needs, and say what to fix; exit 69 or 78 if something is wrong'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "backup" -d 'Copy the state to a verified file that only you can read; works while the bot runs'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "restore" -d 'Replace the state with a backup, and keep the old state; the bot must be stopped'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "setup" -d 'Set up the bot: token, provider, alerts, start; asks, or takes flags. Can be repeated'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "users" -d 'List, approve and remove the people who may chat'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore setup users help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "list" -d 'Show owners, members and those who wait, with their pairing codes'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "approve" -d 'Let somebody chat: by pairing code, or by Telegram user id'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "remove" -d 'Take the right to chat away'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "remove" -d 'Revoke someone\'s right to chat'

@@ -1,4 +1,4 @@
-//! What runs on this machine: the daemon's signs of life, its unit, the keeper of time.
+//! What runs on this machine: the daemon's signs of life, its unit, time synchronisation.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -15,7 +15,7 @@ use crate::config::Loaded;
 /// Longest time for a question to systemd: its bus can hang.
 const TOOL: Duration = Duration::from_secs(5);
 
-/// There while systemd runs the machine (sd_booted(3)).
+/// Exists if systemd runs the machine (sd_booted(3)).
 pub(in crate::cli) const BOOTED: &str = "/run/systemd/system";
 
 /// Heartbeat and endpoint.
@@ -74,7 +74,7 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
         None => {
             let text = format!("another program has {listen}");
             if loaded.origins.get("web.listen") == Some(&crate::config::Origin::Default) {
-                let text = format!("{text}; the bot goes on without its endpoint");
+                let text = format!("{text}; the bot runs without its endpoint");
                 return Check::note(NAME, text, "set web.listen to another port, or to off");
             }
             Check::bad(NAME, text, "stop it, or set web.listen to another port").config()
@@ -90,7 +90,7 @@ pub(super) async fn unit(name: &str) -> Check {
     }
     let wanted = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts";
     let Some(said) = tool("systemctl", &["show", &format!("{name}.service"), wanted]).await else {
-        return Check::note(NAME, "systemd does not answer", "`systemctl status` by hand");
+        return Check::note(NAME, "systemd does not answer", "run `systemctl status` by hand");
     };
     judged(name, &said)
 }
@@ -117,19 +117,24 @@ fn judged(unit: &str, said: &str) -> Check {
     match active {
         "failed" => Check::bad(NAME, text, format!("`journalctl -u {unit} -n 50` says why")),
         "activating" if sub.contains("restart") => {
-            Check::bad(NAME, text, format!("`journalctl -u {unit} -n 50` says why it ends"))
+            Check::bad(NAME, text, format!("`journalctl -u {unit} -n 50` says why it exits"))
         }
         "active" | "activating" | "reloading" if enabled.starts_with("enabled") => {
             Check::good(NAME, text)
         }
-        "active" | "activating" | "reloading" => {
-            Check::note(NAME, text, format!("`systemctl enable {unit}`, or a reboot ends it"))
-        }
+        "active" | "activating" | "reloading" => Check::note(
+            NAME,
+            text,
+            format!(
+                "`systemctl enable {unit}`; otherwise it does not \
+            start after a reboot"
+            ),
+        ),
         _ => Check::note(NAME, text, format!("`systemctl enable --now {unit}`")),
     }
 }
 
-/// Whether somebody keeps the time right; `None` when nobody can say.
+/// Whether the clock is synchronised; `None` if that is unknown.
 pub(super) async fn is_time_kept() -> Option<bool> {
     if !Path::new(BOOTED).exists() {
         return None;
@@ -142,12 +147,12 @@ pub(super) async fn is_time_kept() -> Option<bool> {
     }
 }
 
-/// Standard output of a program that ended well and in time.
+/// Standard output of a program that succeeded in time.
 pub(in crate::cli) async fn tool(program: &str, arguments: &[&str]) -> Option<String> {
     within(TOOL, program, arguments).await
 }
 
-/// The same with a limit of its own: an order takes longer than a question.
+/// The same with its own timeout: a command takes longer than a query.
 pub(in crate::cli) async fn within(
     limit: Duration,
     program: &str,

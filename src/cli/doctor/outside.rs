@@ -1,4 +1,4 @@
-//! What lies outside of the machine: Telegram, the provider, the time of day.
+//! What is outside the machine: Telegram, the provider, the time of day.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +11,12 @@ use super::machine;
 use crate::app;
 use crate::cli::stop::CA_CERTIFICATES;
 use crate::config::{Config, Loaded, Problems};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::provider::{Kind, ProviderError, reach};
-use crate::telegram::{Client, Identity, Settings, TelegramError, Webhook, server_time};
+use crate::telegram::{Client, Identity, TelegramError, TelegramSettings, Webhook, server_time};
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ const QUESTION: Duration = Duration::from_secs(40);
 /// A clock that is further off than this makes ages and certificates wrong, in seconds.
 const CLOCK_OFF_S: i64 = 30;
 
-/// So many updates that wait at Telegram are no accident.
+/// More updates than this do not wait at Telegram by accident.
 const PENDING_MANY: u64 = 100;
 
 /// Token, webhook, groups.
@@ -34,7 +35,7 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     const NAME: &str = "token";
     let config = &loaded.config;
     if problems.0.iter().any(|p| p.key.starts_with("telegram.")) {
-        let advice = "mend the configuration first";
+        let advice = "fix the configuration first";
         return vec![Check::note(NAME, "Telegram was not asked", advice)];
     }
     let client = match Client::new(&settings(loaded), Arc::default()) {
@@ -56,9 +57,9 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     checks
 }
 
-fn settings(loaded: &Loaded) -> Settings {
+fn settings(loaded: &Loaded) -> TelegramSettings {
     let config = &loaded.config;
-    Settings {
+    TelegramSettings {
         api_url: config.telegram.api_url.clone(),
         token: SecretString::from(config.telegram.token.expose()),
         poll_timeout: CALL,
@@ -88,7 +89,7 @@ fn polling(webhook: &Webhook) -> Check {
     }
     let text = format!("no webhook is set; {waiting} updates wait at Telegram");
     if waiting >= PENDING_MANY {
-        let advice = "start the bot: Telegram throws them away after 24 hours";
+        let advice = "start the bot: Telegram discards them after 24 hours";
         return Check::note(NAME, text, advice);
     }
     Check::good(NAME, text)
@@ -103,8 +104,8 @@ fn groups(identity: &Identity, config: &Config) -> Check {
     }
     let text = match (identity.can_join_groups, identity.can_read_all_group_messages) {
         (Some(false), _) => "it cannot be added to groups",
-        (_, Some(true)) => "it sees every message in its groups, and answers when it is addressed",
-        _ => "it sees what is addressed to it (privacy mode), which is all it needs",
+        (_, Some(true)) => "it sees every message in its groups, and answers those addressed to it",
+        _ => "it sees the messages addressed to it (privacy mode), which is all it needs",
     };
     Check::good(NAME, text)
 }
@@ -119,7 +120,7 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         _ => return Check::good(NAME, format!("{name}: it quotes pages, without a model")),
     };
     if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
-        return Check::note(NAME, "it was not asked", "mend the configuration first");
+        return Check::note(NAME, "it was not asked", "fix the configuration first");
     }
     let key = if key { "with a key" } else { "without a key" };
     if ask {
@@ -171,18 +172,17 @@ async fn answered(config: &Config, who: &str) -> Check {
 }
 
 fn failed(who: &str, e: &ProviderError) -> Check {
-    use crate::model::failure::Classify;
-    let advice = match e.class() {
-        "auth" => "the key is wrong or not allowed to do this: make a new one",
-        "quota" => "top up the account, or raise its limit",
-        "not_found" => "check the model's name and base_url",
-        "rate_limit" | "overloaded" => "wait, and try again",
+    let advice = match e.answer_class() {
+        AnswerClass::Auth => "the key is wrong or lacks permission: create a new one",
+        AnswerClass::Quota => "top up the account, or raise its limit",
+        AnswerClass::NotFound => "check the model's name and base_url",
+        AnswerClass::RateLimit | AnswerClass::Overloaded => "wait, and try again",
         _ => "check base_url, network and proxy; see the provider's status page",
     };
     Check::bad("provider", format!("{who}: {}", chain(e)), advice)
 }
 
-/// The time of day against Telegram's, and whether it is kept right.
+/// The time of day against Telegram's, and whether it is synchronised.
 pub(super) async fn clock(api_url: &str) -> Check {
     const NAME: &str = "clock";
     let (server, kept) = tokio::join!(server_time(api_url, CALL), machine::is_time_kept());

@@ -24,7 +24,7 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
             && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
         {
             check.advice.push(format!(
-                "or, when the unit has it, look with its eyes: `systemd-run --pipe --wait -p \
+                "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait -p \
                  LoadCredential={credential}:{STORED_CREDENTIAL}{credential} \
                  katana-bot doctor`"
             ));
@@ -34,13 +34,13 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let mut checks: Vec<Check> = problems.iter().map(bad).collect();
     checks.extend(warnings.iter().map(|p| Check::note(NAME, line(p), &p.hint)));
     if problems.is_empty() {
-        checks.insert(0, Check::good(NAME, format!("good ({from})")));
+        checks.insert(0, Check::good(NAME, format!("valid ({from})")));
     }
     checks.extend(secrets(examined, sources));
     checks
 }
 
-/// Files with secrets which others can read.
+/// Secret files that other users can read.
 fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     const NAME: &str = "secrets";
     let named = examined.loaded.origins.values().filter_map(|origin| match origin {
@@ -58,7 +58,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         let Ok(about) = std::fs::metadata(&file) else { continue };
         seen += 1;
         if is_open(about.permissions().mode()) {
-            let (file, text) = (file.display(), "everybody on this machine can read");
+            let (file, text) = (file.display(), "everyone on this machine can read");
             let advice = format!("chmod 600 {file}");
             checks.push(Check::bad(NAME, format!("{text} {file}"), advice).config());
         }
@@ -66,15 +66,15 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     if checks.is_empty() {
         let text = match seen {
             0 => "none in files".to_owned(),
-            1 => "the file with a secret is not open to everybody".to_owned(),
-            n => format!("{n} files with secrets, none open to everybody"),
+            1 => "the file with a secret is not readable by everyone".to_owned(),
+            n => format!("{n} files with secrets, none readable by everyone"),
         };
         checks.push(Check::good(NAME, text));
     }
     checks
 }
 
-/// Whether a file of this mode can be read or written by everybody.
+/// Whether everyone can read or write a file of this mode.
 pub(super) fn is_open(mode: u32) -> bool {
     mode & 0o006 != 0
 }

@@ -9,7 +9,7 @@ use crate::model::failure::chain;
 use crate::store::{Inspection, file};
 use crate::supervise::{Machine, System};
 
-/// Larger files are not checked whole: it would take too long.
+/// Larger files are not checked completely, because that would take too long.
 const CHECK_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The file, who can read it, and the free space.
@@ -18,7 +18,7 @@ pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
     if let Ok(about) = std::fs::metadata(path)
         && settings::is_open(about.permissions().mode())
     {
-        let text = "everybody on this machine can read the conversations in it";
+        let text = "everyone on this machine can read the conversations in it";
         let advice = format!("chmod 600 {}*", path.display());
         checks.push(Check::bad("state file", text, advice).config());
     }
@@ -30,7 +30,7 @@ fn file(path: &Path) -> Check {
     const NAME: &str = "state file";
     let shown = path.display();
     if !path.exists() {
-        return Check::good(NAME, format!("{shown} is not there yet; the first run makes it"));
+        return Check::good(NAME, format!("{shown} does not exist yet; the first run creates it"));
     }
     match file::inspect(path, CHECK_BYTES) {
         Ok(found) => judged(path, &found),
@@ -61,13 +61,13 @@ fn judged(path: &Path, found: &Inspection) -> Check {
     };
     let whole = if found.is_checked { "intact" } else { "too large to be checked here" };
     let schema = match version {
-        v if v < known => format!("schema {v}, the next start brings it to {known}"),
+        v if v < known => format!("schema {v}, the next start migrates it to {known}"),
         v => format!("schema {v}"),
     };
     Check::good(NAME, format!("{shown}: {size}, {whole}, {schema}"))
 }
 
-/// Free space where the state lies, or will lie.
+/// Free space where the state is, or will be.
 fn disk(path: &Path, ratio: f64) -> Option<Check> {
     const NAME: &str = "disk";
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
@@ -81,8 +81,13 @@ fn disk(path: &Path, ratio: f64) -> Option<Check> {
     let text = format!("{:.0} % full, {gib:.1} GiB free", used * 100.0);
     let full = used >= ratio;
     Some(match full {
-        true if gib < 0.1 => Check::bad(NAME, text, "make room: without space nothing is accepted"),
-        true => Check::note(NAME, text, "make room before it is full"),
+        true if gib < 0.1 => Check::bad(
+            NAME,
+            text,
+            "free some space: without it the bot accepts \
+        nothing",
+        ),
+        true => Check::note(NAME, text, "free some space before it is full"),
         false => Check::good(NAME, text),
     })
 }

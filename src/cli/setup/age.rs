@@ -1,7 +1,7 @@
 //! Whether a unit runs with what is on disk, or was started before that was written.
 //!
 //! A setup that was stopped between writing and restarting leaves files that the running bot has
-//! never read; only their age tells.
+//! never read; only their age shows that.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::observe::clock::Clock;
 /// Ticks of /proc in a second: USER_HZ, the same on every architecture that Debian has.
 const TICKS: u64 = 100;
 
-/// Start and time since boot are both told in ticks only.
+/// Start and time since boot are both given in ticks only.
 const INEXACT: Duration = Duration::from_millis(20);
 
 /// Whether the unit runs, and one of these files changed after it was started. Folders count as
@@ -25,7 +25,7 @@ pub(super) async fn is_older(unit: &str, files: &[PathBuf]) -> bool {
     // Not the times of /proc/PID: those are of the first look at it.
     let Some(age) = age(pid) else { return true };
     let now = Clock::system().now_ms();
-    // One from the future may be newer as well: somebody has set the clock.
+    // A file from the future may be newer as well: the clock was set.
     let since = |file: &PathBuf| Some(u64::try_from(now - written(file)?).unwrap_or(0));
     files.iter().filter_map(since).any(|since| Duration::from_millis(since) < age)
 }

@@ -1,4 +1,4 @@
-//! Whom `check-heartbeat` tells: a second bot, or a mail address. With a test.
+//! Whom `check-heartbeat` alerts: by a second bot, or by mail. With a test.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::config::Secret;
 const TOKEN: &str = "telegram-alert-token";
 const PASSWORD: &str = "smtp-alert-password";
 
-/// Where the second bot lives, if not at Telegram's own servers.
+/// The Bot API server of the second bot, if not Telegram's own.
 const API_URL: &str = "TELEGRAM_ALERT_API_URL";
 
 /// The checkers.
@@ -33,7 +33,7 @@ fn name(id: &'static str) -> Name {
     Name { owner: "katana-bot".to_owned(), id, units: UNITS.map(str::to_owned).into() }
 }
 
-/// Adds the answers to the plan. `own`: the watched bot, which cannot tell of its own end.
+/// Adds the answers to the plan. `own`: the watched bot, which cannot report its own failure.
 pub(super) fn plan(
     args: &SetupArgs,
     person: &Person,
@@ -58,7 +58,7 @@ pub(super) fn plan(
 }
 
 fn choose(person: &Person) -> anyhow::Result<AlertWord> {
-    eprintln!("Whom to tell when the bot does not work?");
+    eprintln!("Whom to alert when the bot does not work?");
     eprintln!("  1  a Telegram chat, by a second bot");
     eprintln!("  2  a mail address");
     loop {
@@ -83,7 +83,8 @@ fn telegram(
     let flags = ("--alert-token-file", args.alert_token_file.as_ref());
     let token = hidden(person, credential_store, name(TOKEN), what, flags)?;
     if let Some(token) = &token {
-        let hint = "make a second bot with @BotFather: the first one cannot tell that it is down";
+        let hint = "create a second bot with @BotFather: the first one cannot report that it is \
+        down";
         if !token.is_token() {
             return Err(Stop::new(exit::CONFIG, "this is not a bot token", hint).into());
         }
@@ -220,7 +221,7 @@ fn hidden(
 /// Sends a test through the channel, where the checker is installed.
 pub(super) fn test(args: &SetupArgs, credential_store: &Vault, plan: &Plan) -> anyhow::Result<()> {
     let Some(channel) = &plan.channel else { return Ok(()) };
-    // Somebody may have kept it out of the file.
+    // The user may have declined to add it to the file.
     let text = std::fs::read_to_string(&args.alert_config).unwrap_or_default();
     let Some(alone) = crate::config::channel_alone(&text, channel) else { return Ok(()) };
     let mut command = Command::new("check-heartbeat");
@@ -255,16 +256,16 @@ pub(super) fn test(args: &SetupArgs, credential_store: &Vault, plan: &Plan) -> a
         }
         Err(e) => return Err(anyhow::Error::new(e).context("cannot run check-heartbeat")),
     };
-    // It strikes out its secrets itself.
+    // It redacts its secrets itself.
     for text in [&output.stdout, &output.stderr] {
         for line in String::from_utf8_lossy(text).lines() {
             eprintln!("check-heartbeat: {}", crate::cli::style::visible(line));
         }
     }
     if output.status.success() {
-        eprintln!("The test alert was accepted. Look whether it arrived.");
+        eprintln!("The test alert was accepted. Check whether it arrived.");
         return Ok(());
     }
-    let hint = "everything else is in place; mend what it says, and run setup again";
+    let hint = "everything else is in place; fix what it says, and run setup again";
     Err(Stop::new(exit::UNAVAILABLE, "the test alert was not accepted", hint).into())
 }

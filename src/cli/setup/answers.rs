@@ -24,25 +24,25 @@ fn provider() -> impl TypedValueParser<Value = &'static Descriptor> {
         .try_map(|name| provider::find(&name).ok_or("there is no such provider"))
 }
 
-/// Whom `check-heartbeat` tells.
+/// Whom `check-heartbeat` alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum AlertWord {
     /// A second Telegram bot
     Telegram,
     /// Mail
     Smtp,
-    /// Nobody, or what is set already
+    /// No alerts, or those that are already set up
     None,
 }
 
-/// How the mail server is spoken to.
+/// How to connect to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum TlsWord {
     /// TLS from the first byte (port 465)
     Implicit,
     /// TLS after a greeting (port 587)
     Starttls,
-    /// None, only to this machine (port 25)
+    /// No TLS, only to this machine (port 25)
     None,
 }
 
@@ -54,19 +54,19 @@ pub(in crate::cli) struct SetupArgs {
     /// File with the bot token on its first line; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
-    /// Who answers questions
+    /// The provider that answers questions
     #[arg(long, value_parser = provider(), value_name = PROVIDER_NAMES.as_str())]
     pub(super) provider: Option<&'static Descriptor>,
     /// File with the provider's key; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) key_file: Option<PathBuf>,
-    /// Address of a server that speaks OpenAI's language
+    /// Address of an OpenAI-compatible server
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
     /// The model that answers
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
-    /// Whom to tell when the bot does not work
+    /// Whom to alert when the bot does not work
     #[arg(long, value_enum, value_name = "telegram|smtp|none")]
     pub(super) alert: Option<AlertWord>,
     /// File with the token of the second bot; - for the next line of standard input
@@ -78,7 +78,7 @@ pub(in crate::cli) struct SetupArgs {
     /// Mail server
     #[arg(long, value_name = "HOST")]
     pub(super) smtp_host: Option<String>,
-    /// How to speak to it
+    /// How to connect to it
     #[arg(long, value_enum, value_name = "implicit|starttls|none")]
     pub(super) smtp_tls: Option<TlsWord>,
     /// Its port, if not the usual one
@@ -87,31 +87,31 @@ pub(in crate::cli) struct SetupArgs {
     /// Sender of the mail
     #[arg(long, value_name = "ADDRESS")]
     pub(super) smtp_from: Option<String>,
-    /// Receiver of the mail
+    /// Recipient of the mail
     #[arg(long, value_name = "ADDRESS")]
     pub(super) smtp_to: Option<String>,
-    /// User of the mail server, if it wants one
+    /// User at the mail server, if it requires a login
     #[arg(long, value_name = "USER")]
     pub(super) smtp_user: Option<String>,
     /// File with that user's password; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) smtp_password_file: Option<PathBuf>,
-    /// Add the settings that are needed to the configuration files, without asking
+    /// Add the required settings to the configuration files without asking
     #[arg(long)]
     pub(super) write_config: bool,
-    /// Encrypt the secrets with this machine's key (systemd-creds); later runs keep it so
+    /// Encrypt the secrets with this machine's key (systemd-creds); later runs keep them encrypted
     #[arg(long)]
     pub(super) encrypt: bool,
-    /// Keep secrets that were encrypted as plain files again, which only root can read
+    /// Store encrypted secrets as plain files again, which only root can read
     #[arg(long, conflicts_with = "encrypt")]
     pub(super) plain: bool,
-    /// Where secrets are kept
+    /// Where secrets are stored
     #[arg(long, value_name = "DIR", default_value = "/etc/credstore")]
     pub(super) credentials_dir: PathBuf,
     /// Configuration of check-heartbeat
     #[arg(long, value_name = "FILE", default_value = "/etc/katana-bot/check-heartbeat.toml")]
     pub(super) alert_config: PathBuf,
-    /// Where drop-ins of units are kept, for encrypted secrets
+    /// Where drop-ins of units are stored, for encrypted secrets
     #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
     pub(super) units_dir: PathBuf,
     /// Do not start the service
@@ -121,13 +121,13 @@ pub(in crate::cli) struct SetupArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 90,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) wait_s: u64,
-    /// Ask nothing: fail with the name of what is missing
+    /// Ask nothing; fail and name what is missing
     #[arg(long)]
     pub(super) non_interactive: bool,
 }
 
 impl SetupArgs {
-    /// How secrets are to lie on disk.
+    /// How secrets should be stored on disk.
     pub(super) fn form(&self) -> Form {
         match (self.encrypt, self.plain) {
             (true, _) => Form::Encrypted,
@@ -137,7 +137,7 @@ impl SetupArgs {
     }
 }
 
-/// What may stand behind the @ of a unit here: it becomes a part of file names.
+/// What may follow the @ of a unit: it becomes part of file names.
 fn instance(text: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if ["katana-bot", "check-heartbeat"].contains(&text) {

@@ -25,12 +25,12 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// Nobody is asked when `nobody` is set or standard input is no terminal.
-    pub(super) fn new(nobody: bool) -> Self {
-        Self { is_there: !nobody && io::stdin().is_terminal() }
+    /// Nothing is asked if `non_interactive` is set or standard input is not a terminal.
+    pub(super) fn new(non_interactive: bool) -> Self {
+        Self { is_there: !non_interactive && io::stdin().is_terminal() }
     }
 
-    /// Whether somebody can be asked.
+    /// Whether there is a person to ask.
     pub(super) fn is_there(&self) -> bool {
         self.is_there
     }
@@ -86,7 +86,7 @@ fn prompt(question: &str) -> io::Result<()> {
 /// How the terminal was, while it is without echo.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Holding it, nobody else changes the terminal.
+/// While it is held, no other thread changes the terminal.
 fn before() -> MutexGuard<'static, Option<Termios>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -163,7 +163,7 @@ pub(super) fn secret(flag: &str, file: &Path) -> anyhow::Result<Secret> {
     // The path may be the secret itself, given by mistake.
     read.map_err(|e| Stop::new(exit::USAGE, format!("cannot read {flag}: {}", e.kind()), hint))?;
     checked(line.trim()).ok_or_else(|| {
-        Stop::new(exit::USAGE, format!("{flag} holds no secret on its first line"), hint).into()
+        Stop::new(exit::USAGE, format!("{flag}: the first line is not a secret"), hint).into()
     })
 }
 

@@ -15,7 +15,7 @@ use crate::config::Secret;
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::{Place, Update, UpdateEvent};
-use crate::telegram::{Client, Identity, Settings};
+use crate::telegram::{Client, Identity, TelegramSettings};
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ pub(super) fn username(identity: &Identity) -> Result<String, Stop> {
 
 /// A client for the few calls that setup makes.
 pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
-    let settings = Settings {
+    let settings = TelegramSettings {
         api_url: api_url.to_owned(),
         token: SecretString::from(token.expose()),
         poll_timeout: CALL,
@@ -41,7 +41,7 @@ pub(super) fn client(api_url: &str, token: &Secret) -> anyhow::Result<Client> {
     Ok(Client::new(&settings, std::sync::Arc::default())?)
 }
 
-/// Asks for the chat's id, or finds it. `api_url`: where the second bot lives.
+/// Asks for the chat's id, or finds it. `api_url`: the Bot API server of the second bot.
 pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Result<i64> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,7 +71,7 @@ pub(super) fn find(person: &Person, token: &Secret, api_url: &str) -> anyhow::Re
             eprintln!("This is not a chat id: a number, negative for a group.");
             continue;
         }
-        // Without a confirmed offset: whoever sets it up again finds the same messages.
+        // Without a confirmed offset, so that another setup run finds the same messages.
         match runtime.block_on(bot.poll(0, false, UserId(token.bot_id().unwrap_or_default()))) {
             Ok(batch) => {
                 let chats = chats(&batch.updates);
@@ -94,12 +94,12 @@ fn chats(updates: &[Update]) -> BTreeMap<ChatId, String> {
             UpdateEvent::Message(m) if m.place == Place::Private => (m.chat, m.from.name.clone()),
             UpdateEvent::Message(m) => (m.chat, format!("a group in which {} wrote", m.from.name)),
             UpdateEvent::Membership { chat, present: true } => {
-                (*chat, "where it was let in".to_owned())
+                (*chat, "where it was added".to_owned())
             }
             UpdateEvent::Ignored { chat: Some(chat), kind } => (*chat, kind.clone()),
             _ => continue,
         };
-        // What somebody wrote says more than that the bot was let in.
+        // A message says more than the fact that the bot was added.
         if !found.contains_key(&chat) || matches!(update.event, UpdateEvent::Message(_)) {
             found.insert(chat, style::visible(&words));
         }
@@ -107,14 +107,14 @@ fn chats(updates: &[Update]) -> BTreeMap<ChatId, String> {
     found
 }
 
-/// `None`: somebody wants to look again.
+/// `None`: the user wants to look again.
 fn choose(person: &Person, chats: &BTreeMap<ChatId, String>) -> anyhow::Result<Option<i64>> {
     let chats: Vec<_> = chats.iter().collect();
     for (at, (id, words)) in chats.iter().enumerate() {
         eprintln!("  {}  {words} ({})", at + 1, id.0);
     }
     loop {
-        // Telegram may keep some back when it is asked twice within seconds.
+        // Telegram may hold some back if it is queried twice within seconds.
         let question = "Which one? Enter for 1, 0 to look again:";
         let line = person.line(question, "--alert-chat-id")?;
         let number = if line.is_empty() { Ok(1) } else { line.parse::<usize>() };
@@ -145,6 +145,6 @@ mod tests {
         let updates = [update(1, post), update(2, let_in), update(3, gone)];
         let found = chats(&updates);
         let words: Vec<_> = found.values().map(String::as_str).collect();
-        assert_eq!(words, ["where it was let in", "channel_post"]);
+        assert_eq!(words, ["where it was added", "channel_post"]);
     }
 }

@@ -3,10 +3,13 @@
 //! Invariants: a secret's file has mode 0600; a file is replaced by a whole one or not at all; a
 //! secret is kept in one form only, and the old form goes last, when no unit is given it any more.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use hygiene::atomic::{Kind, replace_by};
+use hygiene::ownership::folder;
 
 use super::drop_in::{DROP_IN, passed_by};
 use super::{ask, creds};
@@ -14,23 +17,24 @@ use crate::cli::exit;
 use crate::cli::stop::Stop;
 use crate::config::Secret;
 
-/// Between a file's name and the id of the process that writes a new one.
-const NEW: &str = ".new-";
+/// After a file's name, while a new one is written.
+const NEW: &str = ".new-setup";
 
-/// Where credentials lie.
+/// Where credentials are stored.
 pub(super) struct Vault {
-    /// Such as `/etc/credstore`; the encrypted ones lie in the same name with `.encrypted`.
+    /// Such as `/etc/credstore`; the encrypted ones are in the same name with `.encrypted`.
     pub(super) dir: PathBuf,
-    /// Where units' drop-ins lie, which say what units are given.
+    /// Where units' drop-ins are, which say which credentials units get.
     pub(super) units: PathBuf,
     /// The form of what is kept.
     pub(super) form: Form,
 }
 
-/// How a secret lies on disk.
+/// How a secret is stored on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Encrypted if it was, else plain: nobody's protection is taken away by a new secret.
+    /// Encrypted if it was, otherwise plain: a new secret never loses the protection of the old
+    /// one.
     AsBefore,
     /// Encrypted by systemd-creds.
     Encrypted,
@@ -55,7 +59,7 @@ impl Name {
     }
 }
 
-/// What becomes of one secret.
+/// The change to one secret.
 pub(super) struct Change {
     name: Name,
     is_sealed: bool,
@@ -147,11 +151,11 @@ impl Vault {
         units.flat_map(|unit| passed_by(&self.units, unit, name.id)).collect()
     }
 
-    /// Puts right what an earlier setup, or somebody, left: files half written, and secrets that
-    /// others can read.
-    pub(super) fn mend(&self, name: &Name) -> anyhow::Result<()> {
+    /// Repairs what an earlier setup, or a person, left: partial files, and secrets that others can
+    /// read.
+    pub(super) fn repair(&self, name: &Name) -> anyhow::Result<()> {
         for path in [self.plain(name), self.sealed(name)] {
-            clear(&path).map_err(|e| failed(&path, &e))?;
+            hygiene::atomic::remove(&new(&path)).map_err(|e| failed(&path, &e))?;
             let mode = path.metadata().map_or(0, |about| about.permissions().mode());
             if mode & 0o077 != 0 {
                 std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
@@ -162,8 +166,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Works out what becomes of a secret, and writes nothing; `None` where there is none. `given`:
-    /// a new one, or what is kept.
+    /// Plans the change to a secret, and writes nothing; `None` if there is no secret. `given`: a
+    /// new one, or the one that is kept.
     pub(super) fn change(
         &self,
         name: &Name,
@@ -198,31 +202,31 @@ impl Vault {
             _ => Some(format!("{}\n", secret.expose()).into_bytes()),
         };
         let new = new.map(|bytes| (self.path(name, is_sealed), bytes));
-        // Somebody's own that no unit is given stays, unless it says the same.
+        // A file of the user's own that no unit gets stays, unless it holds the same secret.
         let is_spare = new.is_some()
             || was_sealed == Some(!is_sealed)
             || self.open(name, !is_sealed)?.is_some_and(|there| there == secret);
         if let Some(path) = other.as_ref().filter(|_| !is_spare) {
-            eprintln!("{} is not used, and holds something else.", path.display());
+            eprintln!("{} is not used, and holds a different secret.", path.display());
         }
         Ok(Some(Change { new, old: other.filter(|_| is_spare), ..unchanged }))
     }
 
-    /// Whether a plain form would reach the units: a drop-in of somebody else may pass the other.
+    /// Whether a plain form would reach the units: the user's own drop-in may pass the other.
     fn is_ours(&self, name: &Name, is_sealed: bool) -> Result<(), Stop> {
         let mut theirs = self.passed_by(name).into_iter();
         let theirs = theirs.find(|file| !is_sealed && !file.ends_with(DROP_IN));
         let Some(file) = theirs else { return Ok(()) };
         let text = format!("{} passes the encrypted {}", file.display(), name.id);
-        let hint = "take that line out, so that the plain one counts, or run setup with --encrypt; \
-                    nothing was changed";
+        let hint = "remove that line, so that the plain one counts, or run setup with --encrypt; \
+        nothing was changed";
         Err(Stop::new(exit::CONFIG, text, hint))
     }
 
     fn locked(&self, name: &Name) -> Stop {
         let text = format!("systemd-creds cannot decrypt {}", self.sealed(name).display());
-        let hint = "it belongs to another machine, or is damaged: give the secret again, or remove \
-                    the file; nothing was changed";
+        let hint = "it belongs to another machine, or is damaged: enter the secret again, or \
+        remove the file; nothing was changed";
         Stop::new(exit::UNAVAILABLE, text, hint)
     }
 
@@ -246,8 +250,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     replace(path, bytes, 0o600, 0o700, None).map_err(|e| failed(path, &e))
 }
 
-/// Replaces a file that is no secret: owner, group and mode stay, and of a link what it leads to is
-/// replaced. A new one can be read by everybody.
+/// Replaces a file that is not secret: owner, group and mode stay, and for a link, its target is
+/// replaced. Everyone can read a new file.
 pub(super) fn edit(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = match path.symlink_metadata() {
         Ok(_) => path.canonicalize()?,
@@ -271,54 +275,20 @@ fn replace(
     owner: Option<(u32, u32)>,
 ) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(folder_mode).create(folder(path))?;
-    clear(path)?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!("{NEW}{}", std::process::id()));
-    let new = PathBuf::from(new);
-    let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        let made = file.metadata()?;
-        if let Some((uid, gid)) = owner.filter(|owner| *owner != (made.uid(), made.gid())) {
-            fchown(&file, Some(uid), Some(gid))?;
-        }
-        // Whatever umask this shell has: the bot must be able to read its configuration.
-        file.set_permissions(PermissionsExt::from_mode(mode))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    written().inspect_err(|_| drop(std::fs::remove_file(&new)))
+    // Whatever umask this shell has: the bot must be able to read its configuration.
+    replace_by(&new(path), path, bytes, Kind { mode, owner, is_durable: true })
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Removes what a setup that was killed left beside a file.
-fn clear(path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let start = format!("{name}{NEW}");
-    let entries = match std::fs::read_dir(folder(path)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix(&start));
-        if id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())) {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+/// The name of what becomes the file at `path`.
+fn new(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(NEW);
+    name.into()
 }
 
 /// Removes a file, if it is there.
 pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, &e).into()),
-        _ => Ok(()),
-    }
+    Ok(hygiene::atomic::remove(path).map_err(|e| failed(path, &e))?)
 }
 
 /// What stopped us at this file.

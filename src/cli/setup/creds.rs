@@ -23,11 +23,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) fn seal(id: &str, secret: &Secret) -> anyhow::Result<Vec<u8>> {
     let hint = "it needs systemd 250 or newer, and root; --plain keeps plain files";
     let stop = |why: String| Stop::new(exit::UNAVAILABLE, why, hint);
-    // No state of the firmware: an update of it, or of Secure Boot, would take the secrets away.
+    // Not bound to firmware state: an update of it, or of Secure Boot, would make the secrets
+    // unreadable.
     let arguments = ["encrypt", "--tpm2-pcrs=", &format!("--name={id}"), "-", "-"];
     let output = run(PROGRAM, &arguments, secret.expose().as_bytes(), LIMIT)
         .map_err(|e| stop(format!("cannot run systemd-creds: {}", e.kind())))?
-        .ok_or_else(|| stop("cannot encrypt a credential: systemd-creds does not end".into()))?;
+        .ok_or_else(|| stop("cannot encrypt a credential: systemd-creds timed out".into()))?;
     if output.status.success() && !output.stdout.is_empty() {
         return Ok(output.stdout);
     }
@@ -65,7 +66,8 @@ async fn run(
     let stdin = child.stdin.take();
     let ended = async {
         if let Some(mut stdin) = stdin {
-            // Whoever does not read says why, and how it ends tells.
+            // A program that does not read its input says why on standard error and by its exit
+            // status.
             let _ = stdin.write_all(input).await;
         }
         child.wait_with_output().await

@@ -20,12 +20,12 @@ struct Edit {
 }
 
 impl Edit {
-    /// Whether nobody has changed the file since it was read: what was shown is what is written.
+    /// Whether the file is unchanged since it was read: what was shown is what is written.
     fn is_as_shown(&self) -> anyhow::Result<()> {
         if read(&self.file)? == self.old {
             return Ok(());
         }
-        let why = format!("{} was changed by somebody else meanwhile", self.file.display());
+        let why = format!("someone else has changed {} in the meantime", self.file.display());
         Err(Stop::new(exit::TEMPFAIL, why, "it was left as it is; run setup again").into())
     }
 }
@@ -34,8 +34,7 @@ impl Edit {
 pub(super) struct Edits(Vec<Edit>);
 
 impl Edits {
-    /// Works out the new texts, and asks whether they may be written. What may not be written is
-    /// told.
+    /// Prepares the new texts, and asks whether they may be written. If not, says what to add.
     pub(super) fn prepare(
         args: &SetupArgs,
         person: &Person,
@@ -50,7 +49,7 @@ impl Edits {
             [] => text.clone(),
             wanted => crate::config::with_keys(&text, wanted)?,
         };
-        // Nobody has to be asked for a file that is not there yet.
+        // A file that does not exist yet needs no confirmation.
         let config = |old, new| Edit { file: target.config.clone(), old, new };
         let mut made = None;
         if is_new {
@@ -75,14 +74,17 @@ impl Edits {
             told.extend(fresh.map(|line| format!("  {line}\n")));
         }
         if !person.is_there() {
-            let hint = format!("--write-config allows to add these lines, or add them:\n{told}");
+            let hint = format!(
+                "with --write-config, setup adds these lines; or add them \
+            yourself:\n{told}"
+            );
             return Err(Stop::new(exit::USAGE, "--write-config is missing", hint.trim_end()).into());
         }
         eprint!("To be added to {told}");
         match person.line("Add them? [Y/n]", "--write-config")?.to_lowercase().as_str() {
             "" | "y" | "yes" => Ok(Self::of(made, edits)),
             _ => {
-                eprintln!("They are left to you.");
+                eprintln!("Nothing was written; add them yourself.");
                 Ok(Self::of(made, Vec::new()))
             }
         }

@@ -1,4 +1,4 @@
-//! The first configuration of one of several bots: a port of its own.
+//! The first configuration of one of several bots, with its own port.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -16,12 +16,12 @@ pub(super) fn config(target: &Target) -> String {
     };
     format!(
         "# {}. All keys, each with a comment: katana-bot.toml(5).\n\n\
-         [web]\n# Each bot on a machine needs a port of its own.\nlisten = \"{listen}\"\n",
+         [web]\n# Each bot on a machine needs its own port.\nlisten = \"{listen}\"\n",
         target.unit
     )
 }
 
-/// A port that nobody listens on and no configuration beside this one names.
+/// A port that no program listens on and no other configuration in the folder names.
 fn free_port(folder: &Path) -> Option<u16> {
     let others = std::fs::read_dir(folder).ok().into_iter().flatten().flatten();
     let texts: Vec<_> =

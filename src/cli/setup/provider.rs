@@ -1,4 +1,4 @@
-//! Who answers: the provider, its key, its address and model.
+//! The provider that answers, its key, its address and model.
 
 use super::answers::SetupArgs;
 use super::ask::{self, Person};
@@ -139,7 +139,7 @@ fn ask(
     }
 }
 
-/// The key; a server of one's own may need none.
+/// The key; the user's own server may need none.
 fn key(
     args: &SetupArgs,
     person: &Person,
@@ -151,7 +151,7 @@ fn key(
     const FLAG: &str = "--key-file";
     let name = target.name(id);
     let no_key = || {
-        let hint = "the provider's site makes one; it is one word";
+        let hint = "create one on the provider's site; it is one word";
         Stop::new(exit::CONFIG, "this is not a key", hint)
     };
     // It travels in a header of HTTP.

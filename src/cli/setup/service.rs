@@ -1,4 +1,4 @@
-//! The unit: its drop-in, its start, and whether it got ready.
+//! The unit: its drop-in, its start, and whether it became ready.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,19 +20,19 @@ use crate::store::Store;
 /// Time between looks at a unit that starts.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Longest time for an order to systemd: generators may take their time, and a start may wait.
+/// Longest time for a command to systemd: generators may be slow, and a start may wait.
 const ORDER: Duration = Duration::from_secs(60);
 
-/// What became of the service.
+/// The outcome for the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Started {
     /// It runs and Telegram has answered.
     Ready,
-    /// Nobody asked for it, or there is no systemd.
+    /// A start was not requested, or there is no systemd.
     No,
 }
 
-/// Writes the drop-in of a unit, or takes it away; says whether that changed anything.
+/// Writes the drop-in of a unit, or removes it; returns whether that changed anything.
 pub(super) fn drop_in(
     args: &SetupArgs,
     unit: &str,
@@ -49,29 +49,29 @@ pub(super) fn drop_in(
     };
     done.map_err(|e| credential_store::failed(&file, &e))?;
     if let (None, Some(folder)) = (&wanted, file.parent()) {
-        // It stays when somebody has other drop-ins there.
+        // It stays if there are other drop-ins in it.
         let _ = std::fs::remove_dir(folder);
     }
     Ok(true)
 }
 
-/// Lets systemd read its units again: it reads drop-ins only when told to. `must`: the old forms of
-/// secrets go after it.
+/// Lets systemd reload its units: it reads drop-ins only on request. `must`: the old forms of
+/// secrets are removed afterwards.
 pub(super) fn reload(args: &SetupArgs, must: bool, runtime: &Runtime) -> anyhow::Result<()> {
     if !Path::new(BOOTED).exists() {
         return Ok(());
     }
     match runtime.block_on(order(&["daemon-reload"])) {
         None if must || !args.no_start => {
-            let hint = "`systemctl daemon-reload` says why; mend that, and run setup again";
-            let text = "systemd cannot read its units again";
+            let hint = "`systemctl daemon-reload` says why; fix that, and run setup again";
+            let text = "systemd cannot reload its units";
             Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
         }
         _ => Ok(()),
     }
 }
 
-/// An order to systemd; `None` when it was not carried out.
+/// A command to systemd; `None` if it failed.
 async fn order(words: &[&str]) -> Option<String> {
     within(ORDER, "systemctl", words).await
 }
@@ -87,7 +87,7 @@ pub(super) fn start(
 ) -> anyhow::Result<Started> {
     let is_booted = Path::new(BOOTED).exists();
     if !is_booted && !args.no_start {
-        eprintln!("systemd does not run this machine: start `katana-bot run` your own way.");
+        eprintln!("systemd does not run this machine: start `katana-bot run` in your own way.");
     }
     if !is_booted || args.no_start {
         return Ok(Started::No);
@@ -126,32 +126,33 @@ fn refused(unit: &str, what: &str) -> Stop {
     Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)
 }
 
-/// It has ended by itself: with what it said last.
+/// It has exited by itself: the error has its last log lines.
 async fn ended(unit: &str) -> Stop {
     let lines = ["-q", "-n", "2", "-o", "cat", "-u", unit, "-t", "katana-bot"];
     let said = tool("journalctl", &lines).await.unwrap_or_default();
     match style::visible(said.trim()) {
-        said if said.is_empty() => refused(unit, "ends as soon as it is started"),
-        said => refused(unit, &format!("ends as soon as it is started: {said}")),
+        said if said.is_empty() => refused(unit, "exits as soon as it is started"),
+        said => refused(unit, &format!("exits as soon as it is started: {said}")),
     }
 }
 
 async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<Started> {
     let refused = |what: &str| refused(unit, what);
     order(&["enable", unit]).await.ok_or_else(|| refused("cannot be enabled"))?;
-    // One that was started too often would be refused.
+    // systemd would refuse a unit that was started too often.
     let _ = order(&["reset-failed", unit]).await;
     open_port(unit).await;
-    // One that waits for its next start would go on waiting, and its last words be an old story.
+    // A unit that waits for its next restart would keep waiting, and its last log lines would be
+    // old.
     let waits = is_over(unit).await;
     let before = if waits { invocation(unit).await } else { None };
     let word = if changed || waits { "restart" } else { "start" };
     order(&[word, "--no-block", unit]).await.ok_or_else(|| refused("cannot be started"))?;
-    // The package enables that of the first bot, unless somebody wants another, such as cron.
+    // The package enables that of the first bot, unless the user prefers another way, such as cron.
     if let Some(name) = &args.instance {
         let timer = format!("katana-bot-check@{name}.timer");
         if order(&["enable", "--now", &timer]).await.is_none() {
-            eprintln!("{timer} cannot be enabled: nothing looks at this bot's heartbeat.");
+            eprintln!("{timer} cannot be enabled: nothing checks this bot's heartbeat.");
         }
     }
     eprintln!("Starting {unit} …");

@@ -30,7 +30,7 @@ pub(super) fn page(found: &Findings, style: Style) -> String {
     page
 }
 
-/// One line that says it all.
+/// The summary, in one line.
 fn headline(found: &Findings, style: Style) -> String {
     let (overall, mark) = (found.overall, found.overall.mark());
     let said = found.answer.as_ref().ok();
@@ -48,11 +48,9 @@ fn headline(found: &Findings, style: Style) -> String {
             (None, Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
             (Some(said), _) if said["report"]["stale"] == true => {
                 let age = said["report"]["age_s"].as_f64().map(s).unwrap_or_default();
-                format!(
-                    "answers, but does not judge itself any more: its last verdict is {age} old"
-                )
+                format!("answers, but no longer judges itself: its last verdict is {age} old")
             }
-            _ => format!("does not work as it should: {}", found.judgement.text),
+            _ => format!("does not work correctly: {}", found.judgement.text),
         },
         Overall::Starting => "starting".to_owned(),
         Overall::Ok => "running, all is well".to_owned(),
@@ -67,7 +65,8 @@ fn headline(found: &Findings, style: Style) -> String {
     format!("{sign} katana-bot {}{ready}\n", style.coloured(mark, &visible(&story)))
 }
 
-/// From the endpoint when it answers, because only it says since when; else from the heartbeat.
+/// From the endpoint if it answers, because only the endpoint says since when; otherwise from the
+/// heartbeat.
 fn findings(found: &Findings) -> Vec<Finding> {
     let mut list: Vec<Finding> = match &found.answer {
         Ok(said) => said["findings"].as_array().into_iter().flatten().map(of_json).collect(),
@@ -121,7 +120,7 @@ fn block(finding: &Finding, style: Style) -> String {
     block
 }
 
-/// What there is to know, as name and value.
+/// All details, as name and value.
 fn figures(found: &Findings) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), visible(&value)));
@@ -248,7 +247,7 @@ fn machine(system: &Value) -> Option<String> {
         words.push(format!("disk {}", share(all - free, all)));
     }
     if let Some(rss) = number("rss_bytes") {
-        words.push(format!("the process has {:.0} MiB", rss / 1_048_576.0));
+        words.push(format!("the process uses {:.0} MiB", rss / 1_048_576.0));
     }
     (!words.is_empty()).then(|| words.join(", "))
 }

@@ -154,7 +154,7 @@ async fn somebody_ignored_stays_silent_but_can_still_be_approved() {
 async fn people_are_removed_but_never_the_last_owner_nor_the_configured() {
     let house = House::lived_in(Rules::default()).await;
     for (args, says) in
-        [("", "/remove ID"), ("42", "nobody"), ("@nobody", "nobody"), ("1", "last owner")]
+        [("", "/remove ID"), ("42", "no one"), ("@unknown", "no one"), ("1", "last owner")]
     {
         let outcome = house.ask(OWNER, &format!("/remove {args}")).await;
         assert!(text(&outcome).contains(says) && outcome.effects.is_empty(), "{args}");

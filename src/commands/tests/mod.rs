@@ -29,7 +29,7 @@ struct House {
 }
 
 impl House {
-    /// A bot nobody owns.
+    /// A bot without an owner.
     fn new(access: Rules) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
@@ -94,7 +94,7 @@ impl House {
         self.press_in(ChatId(from.0), from, data).await
     }
 
-    /// A stranger writes something that is no command.
+    /// A stranger writes something that is not a command.
     async fn knock(&self, from: &Person) -> Outcome {
         let outcome = self.context.stranger(from, ChatId(from.id.0), Place::Private).await.unwrap();
         self.context.store.apply(outcome.effects.clone()).await.unwrap();

@@ -66,7 +66,7 @@ async fn forget_deletes_only_what_its_person_said() {
     let asked = house.ask(MEMBER, "/forget").await;
     let buttons = asked.replies[0].reply.buttons[0].clone();
     assert!(asked.effects.is_empty() && text(&asked).contains("1 question"));
-    assert!(toast(&house.press(OWNER, &buttons[0].data).await).contains("somebody else"));
+    assert!(toast(&house.press(OWNER, &buttons[0].data).await).contains("someone else"));
     assert!(toast(&house.press(MEMBER, &buttons[1].data).await).contains("Nothing"));
     assert_eq!(house.context.store.turns_of(MEMBER).await.unwrap(), 1);
     assert_eq!(toast(&house.press(MEMBER, &buttons[0].data).await), "Deleted.");

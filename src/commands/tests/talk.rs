@@ -46,7 +46,7 @@ async fn somebody_removed_may_still_be_forgotten() {
 async fn unknown_words_are_met_with_a_guess() {
     let house = House::lived_in(Rules::default()).await;
     assert!(text(&house.ask(MEMBER, "/hlep").await).contains("Did you mean /help?"));
-    assert!(text(&house.ask(MEMBER, "/userz").await).contains("/help shows"), "owners' only");
+    assert!(text(&house.ask(MEMBER, "/userz").await).contains("/help lists"), "owners' only");
     assert!(text(&house.ask(OWNER, "/userz").await).contains("Did you mean /users?"));
     assert!(text(&house.ask(MEMBER, "/__a__b").await).contains("\\_\\_a\\_\\_b"));
     assert!(text(&house.ask(MEMBER, "/help nwe").await).contains("Did you mean /new?"));
@@ -111,7 +111,7 @@ async fn status_tells_the_owner_alone_what_is_wrong() {
     use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;
-    assert!(text(&fine).contains("Nothing is wrong that I know of"), "{}", text(&fine));
+    assert!(text(&fine).contains("I know of no problem"), "{}", text(&fine));
     house.context.vitals.verdict.store(Arc::new(Verdict::of(vec![Finding {
         kind: Kind::ProviderFailing,
         severity: Severity::Degraded,
@@ -119,7 +119,7 @@ async fn status_tells_the_owner_alone_what_is_wrong() {
         since_ms: house.clock.now_ms() - 120_000,
     }])));
     let told = house.ask(OWNER, "/status").await;
-    let line = "**Trouble** for 2 min: the last 4 questions failed (`provider_failing`";
+    let line = "**Problem** for 2 min: the last 4 questions failed (`provider_failing`";
     assert!(text(&told).contains(line), "{}", text(&told));
     let member = house.ask(MEMBER, "/status").await;
     assert!(!text(&member).contains("Trouble"), "{}", text(&member));

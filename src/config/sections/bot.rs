@@ -37,7 +37,8 @@ section! {
 
         /// Telegram user ids of owners, who approve people and pause the bot.
         owners: Vec<i64> = ids(false)
-            .when("When owners are managed by configuration rather than by `/claim`; `/whoami` tells a person's id.")
+            .when("When owners are managed by configuration rather than by `/claim`; `/whoami` \
+            shows a person's id.")
             .live(Part::Access),
 
         /// Telegram user ids of people who may chat without being approved.

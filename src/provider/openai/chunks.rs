@@ -105,7 +105,7 @@ impl Dialect for Chunks {
             return Err(error_body.in_stream(&self.scrubber));
         }
         if !chunk.is_object() {
-            return Err(ProviderError::Garbage { what: "an event that is no completion" });
+            return Err(ProviderError::Garbage { what: "an event that is not a completion" });
         }
         if let Some(model) = chunk.get("model").and_then(Value::as_str) {
             self.model.get_or_insert_with(|| model.to_owned());

@@ -3,25 +3,29 @@
 //! Invariants: nothing half written ever has the final name; one process at a time writes; what a
 //! killed one left behind is removed by the next one; nothing of another user is written to.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use hygiene::atomic::New;
+use hygiene::ownership::{at, in_real_folder};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::ownership;
-use super::paths::{sibling, sync_folder};
+use super::paths::sibling;
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 
 /// An empty file of mode 0600, locked; removed when dropped before it was published.
 pub(super) struct AtomicFile {
-    path: PathBuf,
-    file: File,
-    is_published: bool,
+    new: New,
+    logs: Logs,
 }
+
+/// What SQLite may leave beside a file.
+struct Logs(PathBuf);
 
 impl AtomicFile {
     /// Takes the name `path` for a file that is to become `to`. `state` is the state file, if its
@@ -31,28 +35,15 @@ impl AtomicFile {
         to: &Path,
         state: Option<&Path>,
     ) -> Result<Self, BackupError> {
-        let fail = |source| BackupError::Write { path: to.to_owned(), source };
-        let path = ownership::in_real_folder(&path).map_err(fail)?;
-        // Others who want the name may come in between, but not forever.
-        for _ in 0..100 {
-            if let Some(about) = ownership::there(&path).map_err(fail)? {
-                ownership::check(&path, &about, state)?;
-                clear(&path, to)?;
-            }
-            let mut options = OpenOptions::new();
-            let options = options.create_new(true).read(true).write(true);
-            let file = match ownership::open(&path, options) {
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-                opened => opened.map_err(fail)?,
-            };
-            lock(&file, to)?;
-            // Whoever cleared the name before the file was locked has it now.
-            if ownership::is_at(&file, &path).map_err(fail)? {
-                remove_logs(&path);
-                return Ok(Self { path, file, is_published: false });
-            }
+        let fail = |source| failed(to, source);
+        let path = in_real_folder(&path).map_err(fail)?;
+        if let Some(about) = at(&path).map_err(fail)? {
+            ownership::check(&path, &about, state)?;
         }
-        Err(BackupError::Busy { path: to.to_owned() })
+        let new = New::begin(&path).map_err(fail)?;
+        let logs = Logs(path);
+        logs.remove();
+        Ok(Self { new, logs })
     }
 
     /// Fills it with the database behind `from`, as it is at one moment, also while others write
@@ -67,13 +58,13 @@ impl AtomicFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let mut into = Connection::open_with_flags(&self.path, flags).map_err(fail)?;
+        let mut into = Connection::open_with_flags(self.new.path(), flags).map_err(fail)?;
         self.still_there(to)?;
         // What is half written after a crash is thrown away; `publish` waits for the disk.
         into.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
         into.pragma_update(None, "journal_mode", "MEMORY").map_err(fail)?;
         // All in one step: it reads one snapshot, which hinders no writer. In several steps, each
-        // write of another process would make it begin anew.
+        // write of another process would make it start over.
         let step = Backup::new(from, &mut into).and_then(|copy| copy.step(-1));
         match step {
             Ok(StepResult::Done) => {}
@@ -90,11 +81,11 @@ impl AtomicFile {
 
     /// The copy says of itself that it has a write-ahead log. It has none, and must be readable
     /// where none can be made (sqlite.org/fileformat2.html, 1.3.3). Not SQLite's own pragma: that
-    /// needs another connection, which would obey a journal that somebody put there.
+    /// needs another connection, which would obey a journal that someone put there.
     fn without_log(&self) -> io::Result<()> {
         let mut versions = [0; 2];
-        match self.file.read_exact_at(&mut versions, 18) {
-            Ok(()) if versions == [2, 2] => self.file.write_all_at(&[1, 1], 18),
+        match self.file().read_exact_at(&mut versions, 18) {
+            Ok(()) if versions == [2, 2] => self.file().write_all_at(&[1, 1], 18),
             Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(e),
             _ => Ok(()),
         }
@@ -102,68 +93,52 @@ impl AtomicFile {
 
     /// Who may write to the folder may have exchanged the file.
     fn still_there(&self, to: &Path) -> Result<(), BackupError> {
-        match ownership::is_at(&self.file, &self.path) {
+        match self.new.is_in_place() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::obstacle(&self.path, "it was exchanged meanwhile").into()),
-            Err(source) => Err(BackupError::Write { path: to.to_owned(), source }),
+            Ok(false) => {
+                Err(StoreError::obstacle(self.new.path(), "it was exchanged meanwhile").into())
+            }
+            Err(source) => Err(failed(to, source)),
         }
     }
 
     /// A connection that reads what was filled in.
     pub(super) fn read(&self) -> Result<Connection, BackupError> {
-        reading(&self.path)
+        reading(self.new.path())
     }
 
     /// Gives it its name, replacing what has it; returns when that is on disk.
-    pub(super) fn publish(mut self, to: &Path) -> Result<(), BackupError> {
-        let fail = |source| BackupError::Write { path: to.to_owned(), source };
-        self.file.sync_all().map_err(fail)?;
+    pub(super) fn publish(self, to: &Path) -> Result<(), BackupError> {
         self.still_there(to)?;
-        std::fs::rename(&self.path, to).map_err(fail)?;
-        self.is_published = true;
-        sync_folder(to).map_err(fail)
+        let Self { new, logs } = self;
+        drop(logs);
+        new.publish(to, true).map_err(|source| failed(to, source))
     }
 
-    /// Another handle of the same file.
+    /// The file itself.
     pub(super) fn file(&self) -> &File {
-        &self.file
+        self.new.file()
     }
 }
 
-impl Drop for AtomicFile {
-    fn drop(&mut self) {
-        if !self.is_published {
-            let _ = std::fs::remove_file(&self.path);
-            remove_logs(&self.path);
+impl Logs {
+    fn remove(&self) {
+        for suffix in ["-journal", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(sibling(&self.0, suffix));
         }
     }
 }
 
-/// Removes what a killed process left under the name.
-fn clear(path: &Path, to: &Path) -> Result<(), BackupError> {
-    let fail = |source| BackupError::Write { path: to.to_owned(), source };
-    let stale = match ownership::open(path, OpenOptions::new().read(true)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(fail)?,
-    };
-    lock(&stale, to)?;
-    // Whoever held the lock may have renamed the file meanwhile: it is theirs then.
-    if ownership::is_at(&stale, path).map_err(fail)? {
-        std::fs::remove_file(path).map_err(fail)?;
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.remove();
     }
-    Ok(())
 }
 
-fn lock(file: &File, to: &Path) -> Result<(), BackupError> {
-    file.try_lock().map_err(|e| match e {
-        TryLockError::WouldBlock => BackupError::Busy { path: to.to_owned() },
-        TryLockError::Error(source) => BackupError::Write { path: to.to_owned(), source },
-    })
-}
-
-fn remove_logs(path: &Path) {
-    for suffix in ["-journal", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(sibling(path, suffix));
+fn failed(to: &Path, source: io::Error) -> BackupError {
+    match source.kind() {
+        io::ErrorKind::WouldBlock => BackupError::Busy { path: to.to_owned() },
+        _ => BackupError::Write { path: to.to_owned(), source },
     }
 }
 
@@ -188,7 +163,7 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
     opened.map_err(|e| BackupError::of_sqlite(path, e))
 }
 
-/// Opening a pipe would wait for somebody to write to it.
+/// Opening a pipe would wait for a writer.
 pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
     let unreadable = |source| BackupError::Read { path: path.to_owned(), source };
     let about = std::fs::metadata(path).map_err(unreadable)?;
@@ -202,8 +177,9 @@ pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// SQLite reads a file with a short last page as if nothing were amiss. Its header tells how long
-/// it has to be (sqlite.org/fileformat2.html, 1.3). What is no database is for SQLite to name.
+/// SQLite reads a file with a short last page as if nothing were amiss. Its header says how long it
+/// has to be (sqlite.org/fileformat2.html, 1.3). SQLite itself rejects a file that is not a
+/// database.
 fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
     let mut header = [0; 100];
     match file.read_exact_at(&mut header, 0) {
@@ -226,13 +202,13 @@ fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
     match size == wanted {
         true => Ok(()),
         false => {
-            let why = format!("it has {size} bytes, and its header tells of {wanted}");
+            let why = format!("it has {size} bytes, but its header says {wanted}");
             Err(BackupError::damaged(path, why))
         }
     }
 }
 
-/// The URI of a file that nobody writes to (sqlite.org/uri.html).
+/// The URI of a file that no process writes to (sqlite.org/uri.html).
 fn immutable(path: &Path) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();

@@ -28,7 +28,7 @@ pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, Back
     let atomic_file = AtomicFile::take(sibling(to, ".partial"), to, None)?;
     atomic_file.fill(&conn, state, to)?;
     let contents = contents::examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
-    // Somebody may have taken the name meanwhile.
+    // Another process may have taken the name meanwhile.
     refuse(state, to, overwrite)?;
     target(to)?;
     atomic_file.publish(to)?;

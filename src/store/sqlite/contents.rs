@@ -73,7 +73,7 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
     }
 }
 
-/// Tables with their columns, and indexes. What somebody added is no matter.
+/// Tables with their columns, and indexes. Additions by others do not matter.
 fn columns(conn: &Connection) -> rusqlite::Result<BTreeSet<(String, Option<String>)>> {
     let mut rows = conn.prepare(
         "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c

@@ -6,10 +6,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use hygiene::ownership::{at, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::paths::{folder, sibling};
+use super::paths::sibling;
 use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
@@ -32,7 +33,8 @@ pub(super) struct Opened {
 pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
     let fail = |source| StoreError::open(path, source);
     let folder = folder(path);
-    // Conversations, and the claim code of a bot without an owner: nobody else's business.
+    // Conversations, and the claim code of a bot without an owner: readable only for the bot's
+    // user.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
     if let Ok(file) = path.canonicalize() {
         return Ok(file);
@@ -45,12 +47,12 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = sibling(path, ".lock");
     let fail = |source| StoreError::open(&name, source);
-    if let Some(about) = ownership::there(&name).map_err(fail)? {
+    if let Some(about) = at(&name).map_err(fail)? {
         ownership::check(&name, &about, Some(path))?;
     }
     let mut options = OpenOptions::new();
-    let file =
-        ownership::open(&name, options.create(true).truncate(false).write(true)).map_err(fail)?;
+    let file = hygiene::ownership::open(&name, options.create(true).truncate(false).write(true))
+        .map_err(fail)?;
     // It may have been exchanged meanwhile.
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
@@ -142,7 +144,8 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
 /// Remembers for the next start that the file must be checked whole.
 pub(super) fn mark_suspect(path: &Path) {
     let mut options = OpenOptions::new();
-    let _ = ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
+    let _ =
+        hygiene::ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {

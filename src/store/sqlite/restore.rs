@@ -9,9 +9,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hygiene::atomic::sync_folder;
+use hygiene::ownership::{at, folder, give};
+
 use super::atomic_file::{AtomicFile, reading, refuse_special};
 use super::contents::{CheckLevel, examine};
-use super::paths::{folder, sibling, sync_folder};
+use super::paths::sibling;
 use super::{open, ownership};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
@@ -39,7 +42,7 @@ pub fn restore(
     let owner = owner(&path)?;
     let lock = open::lock(&path)?;
     let fail = |source| BackupError::Write { path: path.clone(), source };
-    ownership::give(&lock, owner).map_err(fail)?;
+    give(&lock, owner).map_err(fail)?;
     let backup = reading(from)?;
     let atomic_file = AtomicFile::take(sibling(&path, ".restoring"), &path, Some(&path))?;
     atomic_file.fill(&backup, from, &path)?;
@@ -50,7 +53,7 @@ pub fn restore(
         return Err(BackupError::OtherBot { path: from.to_owned(), bot, found });
     }
     atomic_file.file().sync_all().map_err(fail)?;
-    ownership::give(atomic_file.file(), owner).map_err(fail)?;
+    give(atomic_file.file(), owner).map_err(fail)?;
     let kept = keep_old(&path, clock.now_ms()).map_err(fail)?;
     atomic_file.publish(&path)?;
     let _ = std::fs::remove_file(sibling(&path, ".suspect"));
@@ -61,7 +64,7 @@ pub fn restore(
 fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
     let about = match std::fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => {
-            let why = "it is no regular file";
+            let why = "it is not a regular file";
             return Err(StoreError::obstacle(path, why));
         }
         Ok(about) => Some(about),
@@ -102,7 +105,7 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
 /// Undoes a restore that was cut between the removal of the old log and the new file: the state is
 /// still the old file, and its log has only the kept name. For the daemon, which holds the lock.
 pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
-    let Some(state) = ownership::there(path)? else { return Ok(()) };
+    let Some(state) = at(path)? else { return Ok(()) };
     let start = format!("{}{KEPT}", path.file_name().unwrap_or_default().to_string_lossy());
     let mut found = false;
     for entry in std::fs::read_dir(folder(path))? {
@@ -111,7 +114,7 @@ pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
             continue;
         }
         // Links are not followed; a file that went away meanwhile is none of ours.
-        let Some(about) = ownership::there(&entry.path())? else { continue };
+        let Some(about) = at(&entry.path())? else { continue };
         if (about.dev(), about.ino()) != (state.dev(), state.ino()) {
             continue;
         }

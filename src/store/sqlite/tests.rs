@@ -153,7 +153,7 @@ fn a_second_process_is_refused() {
 async fn a_damaged_file_is_set_aside_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("katana.db");
-    std::fs::write(&path, b"this is not a database, but somebody's letter to the editor......")
+    std::fs::write(&path, b"this is not a database, but someone's letter to the editor.......")
         .unwrap();
     let store = open_in(&dir, 1);
     let aside = store.set_aside().unwrap().to_owned();
@@ -195,7 +195,7 @@ async fn people_are_offered_codes_approved_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(&dir, 1);
     let Opening::Claimable(code) = store.opening("AAAA-BBBB".into()).await.unwrap() else {
-        panic!("nobody owns the bot yet")
+        panic!("the bot has no owner yet")
     };
     assert_eq!(code, "AAAA-BBBB");
     assert_eq!(

@@ -25,7 +25,7 @@ type NotCommitted = (StoreErrorKind, String);
 trait Job: Send {
     /// Does the work inside the running transaction; says whether it may stay.
     fn run(&mut self, tx: &Connection) -> bool;
-    /// Tells the caller, once the fate of the commit is known.
+    /// Answers the caller, once the outcome of the commit is known.
     fn answer(self: Box<Self>, commit: Result<(), NotCommitted>);
 }
 

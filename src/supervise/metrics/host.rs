@@ -18,7 +18,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let mut events = Family::counter(
         "katana_finding_events_total",
         &["finding"],
-        "How often something happened that is a finding for a while.",
+        "Events that open a finding for a while.",
     );
     let happened = vitals.events();
     for kind in Kind::ALL {
@@ -33,7 +33,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let mut status = Family::gauge(
         "katana_status",
         &["status"],
-        "The verdict: 1 for the status that holds, 0 for the others.",
+        "The verdict: 1 for the current status, 0 for the others.",
     );
     for one in [Status::Ok, Status::Degraded, Status::Failing] {
         status = status.with_flag(&[one.name()], verdict.status == one);
@@ -41,7 +41,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let mut phase = Family::gauge(
         "katana_phase",
         &["phase"],
-        "Where the process is in its life: 1 for the phase that holds, 0 for the others.",
+        "The phase of the process: 1 for the current one, 0 for the others.",
     );
     for one in Phase::ALL {
         phase = phase.with_flag(&[one.name()], report.phase == one);
@@ -56,14 +56,14 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         Family::gauge(
             "katana_ready",
             &[],
-            "Whether a question asked now would be answered, as the last report sees it.",
+            "Whether a question asked now would be answered, according to the last report.",
         )
         .with_flag(&[], report.is_ready()),
         phase,
         Family::gauge(
             "katana_verdict_timestamp_seconds",
             &[],
-            "When the verdict was formed last, Unix time; 0 before the first.",
+            "When the verdict was last formed, Unix time; 0 before the first.",
         )
         .with(&[], report.reading.wall_ms as f64 / 1000.0),
         silent,
@@ -76,7 +76,7 @@ fn loops(vitals: &Vitals) -> [Family; 2] {
     let mut silent = Family::gauge(
         "katana_loop_silent_seconds",
         &["loop"],
-        "Time since a loop turned; 0 while it does not run.",
+        "Time since a loop last turned; 0 while it does not run.",
     );
     let mut running =
         Family::gauge("katana_loop_running", &["loop"], "Whether a loop runs (1) or not (0).");
@@ -108,7 +108,11 @@ pub(super) fn system(system: &System) -> Vec<Family> {
             "Files and sockets that the process has open.",
             system.open_files as f64,
         ),
-        gauge("process_max_fds", "How many it may have open.", system.open_files_max as f64),
+        gauge(
+            "process_max_fds",
+            "Files and sockets that the process may have open.",
+            system.open_files_max as f64,
+        ),
         gauge("process_threads", "Threads of the process.", system.threads as f64),
         gauge(
             "process_start_time_seconds",
@@ -118,17 +122,17 @@ pub(super) fn system(system: &System) -> Vec<Family> {
         Family::gauge(
             "katana_system_cpu_ratio",
             &[],
-            "Share of all processors that was busy since the sample before.",
+            "Share of all processors that was busy since the previous sample.",
         )
         .with_some(&[], system.cpu_ratio),
         gauge(
             "katana_system_memory_total_bytes",
-            "Memory of the machine, or of the control group when it is limited.",
+            "Memory of the machine, or of the control group if it has a limit.",
             system.memory_total_bytes as f64,
         ),
         gauge(
             "katana_system_memory_used_bytes",
-            "What of it is in use and cannot be reclaimed.",
+            "Memory in use that cannot be reclaimed.",
             system.memory_used_bytes as f64,
         ),
         gauge(
@@ -138,22 +142,22 @@ pub(super) fn system(system: &System) -> Vec<Family> {
         ),
         gauge(
             "katana_system_disk_free_bytes",
-            "What of it the process may still fill.",
+            "Space that the process may still use.",
             system.disk_free_bytes as f64,
         ),
         counter(
             "katana_system_network_received_bytes_total",
-            "Bytes received over all interfaces but the loopback, since boot.",
+            "Bytes received over all interfaces except the loopback, since boot.",
             system.network_received_bytes as f64,
         ),
         counter(
             "katana_system_network_sent_bytes_total",
-            "Bytes sent over all interfaces but the loopback, since boot.",
+            "Bytes sent over all interfaces except the loopback, since boot.",
             system.network_sent_bytes as f64,
         ),
         gauge(
             "katana_system_processes",
-            "Processes on the machine, as far as this one may see them.",
+            "Processes on the machine, as far as this process can see them.",
             system.processes as f64,
         ),
     ]

@@ -1,46 +1,11 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
 use super::known::{Names, observed, tallied};
+use crate::model::class::{AnswerClass, TelegramClass};
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Depth, Report};
-
-/// Classes of failed calls to Telegram, as its edge names them.
-const TELEGRAM_CLASSES: &[&str] = &[
-    "connect",
-    "timeout",
-    "cut",
-    "undecodable",
-    "bad_request",
-    "unauthorized",
-    "forbidden",
-    "not_found",
-    "conflict",
-    "rate_limited",
-    "server",
-    "refused",
-];
-
-/// Classes of questions that failed, as the provider's edge and the answering name them.
-const PROVIDER_CLASSES: &[&str] = &[
-    "auth",
-    "rate_limit",
-    "quota",
-    "too_long",
-    "not_found",
-    "bad_request",
-    "server",
-    "overloaded",
-    "unreachable",
-    "timeout",
-    "first_token_timeout",
-    "garbage",
-    "cut",
-    "filtered",
-    "config",
-    "empty",
-];
 
 /// Pieces of an answer that nothing uses, as the provider's edge names them.
 const PROVIDER_EVENTS: &[&str] = &["event", "delta", "content", "tool_call"];
@@ -61,7 +26,12 @@ fn count(name: &'static str, help: &'static str, count: u64) -> Family {
     Family::counter(name, &[], help).with_count(&[], count)
 }
 
+fn telegram_classes() -> Vec<&'static str> {
+    TelegramClass::ALL.iter().map(|class| class.as_str()).collect()
+}
+
 fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
+    let telegram = telegram_classes();
     let polled_s = vitals.polling.read().worked_at_ms.map_or(0.0, |ms| ms as f64 / 1000.0);
     let failures = Family::counter(
         "katana_poll_failures_total",
@@ -76,10 +46,10 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         )
         .with(&[], polled_s),
         count("katana_polls_completed_total", "Polls that Telegram answered.", vitals.polls.get()),
-        tallied(failures, vitals, "poll_failed", TELEGRAM_CLASSES),
+        tallied(failures, vitals, "poll_failed", &telegram),
         count(
             "katana_telegram_conflicts_total",
-            "Polls answered with 409: somebody else takes this bot's updates.",
+            "Polls answered with 409: another program takes this bot's updates.",
             vitals.conflicts.get(),
         ),
         count(
@@ -90,16 +60,16 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         Family::gauge(
             "katana_telegram_pending_updates",
             &[],
-            "Updates that wait at Telegram, when it was asked last.",
+            "Updates that wait at Telegram, as of the last query.",
         )
         .with_some(&[], report.reading.pending.map(|n| n as f64)),
         Family::gauge(
             "katana_backlog_full",
             &[],
-            "Whether polling pauses because too many updates wait (1) or not (0).",
+            "Whether polling is paused because too many updates wait (1) or not (0).",
         )
         .with_flag(&[], report.reading.backlog_full),
-        Family::gauge("katana_paused", &[], "Whether the owner paused answering (1) or not (0).")
+        Family::gauge("katana_paused", &[], "Whether an owner paused answering (1) or not (0).")
             .with_flag(&[], report.reading.paused),
     ]
 }
@@ -119,7 +89,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
     let done = Family::counter(
         "katana_updates_done_total",
         &["outcome"],
-        "Updates that somebody waited for, by what they became.",
+        "Updates that someone waited for, by outcome.",
     );
     vec![
         count(
@@ -138,7 +108,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
         Family::gauge(
             "katana_update_last_done_timestamp_seconds",
             &[],
-            "When an update was last done, Unix time; 0 before the first.",
+            "When an update was last finished, Unix time; 0 before the first.",
         )
         .with(&[], done_ms as f64 / 1000.0),
     ]
@@ -165,6 +135,7 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         let (name, outcome) = parted(label);
         commands = commands.with_count(&[&name, &outcome], *count);
     }
+    let classes: Vec<_> = AnswerClass::ALL.iter().map(|class| class.as_str()).collect();
     let failed = Family::counter(
         "katana_question_failures_total",
         &["class"],
@@ -180,12 +151,13 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
-        tallied(failed, vitals, "answer_failed", PROVIDER_CLASSES),
+        tallied(failed, vitals, "answer_failed", &classes),
         tallied(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
     ]
 }
 
 fn parts(vitals: &Vitals) -> Vec<Family> {
+    let telegram = telegram_classes();
     let refused = Family::counter(
         "katana_parts_refused_total",
         &["class"],
@@ -204,8 +176,13 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         )
         .with_count(&["sent"], vitals.sent.get())
         .with_count(&["dropped"], vitals.dropped.get()),
-        tallied(refused, vitals, "send_refused", TELEGRAM_CLASSES),
-        tallied(in_doubt, vitals, "send_doubtful", &["timeout", "cut"]),
+        tallied(refused, vitals, "send_refused", &telegram),
+        tallied(
+            in_doubt,
+            vitals,
+            "send_doubtful",
+            &[TelegramClass::Timeout.as_str(), TelegramClass::Cut.as_str()],
+        ),
         count(
             "katana_chats_shut_out_total",
             "Chats that the bot can no longer write to: it was blocked or removed.",
@@ -214,7 +191,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         Family::counter(
             "katana_reconciliations_total",
             &["outcome"],
-            "Parts of unknown fate, by what the reconciler found.",
+            "Parts in doubt, by what the reconciler found.",
         )
         .with_count(&["arrived"], vitals.reconciled_arrived.get())
         .with_count(&["lost"], vitals.reconciled_lost.get())
@@ -287,7 +264,7 @@ fn consecutive(vitals: &Vitals) -> Family {
     Family::gauge(
         "katana_consecutive_failures",
         &["dependency"],
-        "Failed calls of a dependency since one worked.",
+        "Failed calls of a dependency since the last successful one.",
     )
     .with_count(&["telegram_poll"], failures(&vitals.polling))
     .with_count(&["telegram_send"], failures(&vitals.sending))

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// What becomes of one character.
+/// The replacement of one character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CharAction {
     /// It stays.
@@ -69,8 +69,8 @@ pub(super) fn settle_marks(text: String) -> String {
     settled
 }
 
-/// Whether a text shows nothing: Telegram answers "text must be non-empty" to such a message.
-/// Wider than Telegram's own list (`strip_empty_characters`), since nobody misses such a message.
+/// Whether a text shows nothing: Telegram answers "text must be non-empty" to such a message. Wider
+/// than Telegram's own list (`strip_empty_characters`), since no one misses such a message.
 pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
 }

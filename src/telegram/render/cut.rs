@@ -38,9 +38,8 @@ const ORDER: [(Border, usize); 13] = [
     (Border::Word, 0),
 ];
 
-/// The best place to cut `text` between `start` and `hard`, both in bytes: after `start`, at
-/// `hard` at the latest, and on a character. `in_code` tells whether a place is inside a code
-/// block.
+/// The best place to cut `text` between `start` and `hard`, both in bytes: after `start`, at `hard`
+/// at the latest, and on a character. `in_code` says whether a place is inside a code block.
 pub(super) fn best(
     text: &str,
     start: usize,

@@ -91,7 +91,7 @@ fn check_pairs(entities: &[Entity]) -> Result<(), String> {
     Ok(())
 }
 
-/// Every character that is no whitespace, with the formatting it has: what a cut must not change.
+/// Every character that is not whitespace, with the formatting it has: what a cut must not change.
 pub(super) fn formatted_chars(message: &Rich) -> Vec<(char, Vec<EntityKind>)> {
     let mut unit = 0;
     let mut chars = Vec::new();

@@ -114,7 +114,7 @@ def the_journal_is_useful(stage):
     for words in ["ready: Telegram answered the first poll", "message received"]:
         assert words in by_unit and words in by_name, words
     warnings = stage.journal("-u katana-bot -p warning")
-    assert "nobody owns this bot yet" in warnings and "message received" not in warnings
+    assert "this bot has no owner yet" in warnings and "message received" not in warnings
     chat = stage.journal(f"-u katana-bot CHAT_ID={OWNER} -o json").splitlines()
     entries = [json.loads(line) for line in chat]
     received = [e for e in entries if e["MESSAGE"].startswith("message received")]

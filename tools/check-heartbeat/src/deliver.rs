@@ -20,16 +20,19 @@ pub type Job = (Box<dyn Channel>, Vec<Notification>);
 /// A channel's answer to one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The channel's name.
     pub channel: String,
-    /// The kind of the notification.
     pub kind: Kind,
     /// The id of its incident.
     pub incident: String,
-    /// Whether it was accepted, or why not.
     pub result: Result<(), Failure>,
     /// What people should know although the channel accepted.
     pub remarks: Vec<String>,
+}
+
+impl Outcome {
+    pub fn accepted(&self) -> bool {
+        self.result.is_ok()
+    }
 }
 
 /// An answer on its way to the disk.

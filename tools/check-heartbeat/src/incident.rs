@@ -1,7 +1,7 @@
 //! One incident: its subject, its start and its end, and what each channel has accepted about it.
 //!
-//! What is serialised here lies on disk between two runs, also across upgrades: the names of the
-//! fields in the file are those of version 0.2, and unknown ones are ignored.
+//! What is serialised here lies on disk between two runs, also across upgrades: the names in the
+//! file are those of version 0.2, and unknown ones are ignored.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ const MAX_DETAILS: usize = 24;
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
 
-/// How many equal checks in a row it takes to begin or end an incident.
+/// How many equal checks in a row it takes to begin or end an incident; at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Debounce {
-    /// Bad checks that begin one; at least 1.
+    /// Bad checks that begin one.
     pub failures: u32,
-    /// Good checks that end one; at least 1.
+    /// Good checks that end one.
     pub goods: u32,
 }
 
@@ -49,24 +49,19 @@ pub struct ChannelList {
 }
 
 /// What a check found about one subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observation {
-    /// All is well, with a one-line reason.
+pub(crate) enum Observation {
+    /// All is well, and why.
     Good(String),
-    /// Something is wrong.
     Bad(Bad),
     /// The check cannot know.
     Unknown,
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
-    /// How bad.
+pub(crate) struct Bad {
     pub level: Level,
-    /// What, in one line.
+    /// In one line.
     pub summary: String,
-    /// More of it, line by line.
     pub details: Vec<String>,
     /// The installation, when the heartbeat names it.
     pub environment: Option<String>,
@@ -74,44 +69,39 @@ pub struct Bad {
 
 /// A watch as a whole, or one finding of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
-    /// The name of the watch.
+pub(crate) struct Subject {
     pub watch: String,
-    /// The name of the finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
 }
 
 /// From the first bad check to the first good one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Its stable id: lower-case letters, digits and `-`.
+pub(crate) struct Incident {
+    /// Lower-case letters, digits and `-`.
     pub id: String,
-    /// What it is about.
     #[serde(flatten)]
     pub subject: Subject,
-    /// The worst level so far.
+    /// The worst one so far.
     pub level: Level,
-    /// The installation, when the heartbeat names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// What was wrong at first.
     pub summary: String,
-    /// More of that, line by line.
     pub details: Vec<String>,
     /// What was wrong at the latest check.
     pub latest: String,
-    /// Its first bad check.
+    /// The first bad check.
     pub started: Timestamp,
-    /// Its latest check of any kind.
+    /// The latest check of any kind.
     pub checked: Timestamp,
-    /// How it ended; `None` while it goes on.
+    /// `None` while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
     /// Whether `progress` names its channels, even if there are none.
     #[serde(default)]
     pub assigned: bool,
-    /// What each channel has accepted. A channel that has accepted everything is removed.
+    /// By channel. One that has accepted everything is removed.
     #[serde(rename = "told")]
     pub progress: BTreeMap<String, Progress>,
     /// Whether the check of this run was bad.
@@ -121,10 +111,10 @@ pub struct Incident {
 
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
-    /// Its first good check.
+pub(crate) struct End {
+    /// The first good check.
     pub at: Timestamp,
-    /// Milliseconds from its start.
+    /// From the start.
     pub duration_ms: u64,
     /// What the good check found.
     pub summary: String,
@@ -132,7 +122,7 @@ pub struct End {
 
 /// What one channel has accepted about one incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// When it last accepted a notification; `None` when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
@@ -144,12 +134,10 @@ pub struct Progress {
     pub attempt: Option<Attempt>,
 }
 
-/// A notification being sent.
+/// A notification being sent, by its kind and its number within the incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Its kind.
+pub(crate) struct Attempt {
     pub kind: Kind,
-    /// Its number within the incident.
     pub number: u32,
 }
 
@@ -166,25 +154,18 @@ impl Progress {
 }
 
 impl Incident {
-    /// A new one that no channel knows of. `revision` is the log's.
-    pub(crate) fn new(
-        subject: &Subject,
-        bad: Bad,
-        started: Timestamp,
-        now: &Timestamp,
-        revision: u64,
-    ) -> Self {
-        let details = bad.details.iter().take(MAX_DETAILS).map(|d| one_line(d));
+    /// A new one that no channel knows of. `id` must be unique.
+    pub fn new(id: String, subject: Subject, bad: Bad, started: Timestamp, now: Timestamp) -> Self {
         Self {
-            id: id(subject, &started, revision),
-            subject: subject.clone(),
+            id,
+            subject,
             level: bad.level,
             environment: bad.environment,
             summary: one_line(&bad.summary),
-            details: details.collect(),
+            details: bad.details.iter().take(MAX_DETAILS).map(|d| one_line(d)).collect(),
             latest: one_line(&bad.summary),
             started,
-            checked: now.clone(),
+            checked: now,
             end: None,
             assigned: false,
             progress: BTreeMap::new(),
@@ -192,9 +173,14 @@ impl Incident {
         }
     }
 
+    pub fn finish(&mut self, at: Timestamp, summary: &str) {
+        let duration_ms = self.started.elapsed_ms(&at);
+        self.end = Some(End { at, duration_ms, summary: one_line(summary) });
+    }
+
     /// Decides which channels it concerns: while it goes on all of them, once it is over those that
     /// it concerned by then. In the mode `First` only the channel that accepted, once one did.
-    pub(crate) fn assign(&mut self, channels: &ChannelList) {
+    pub fn assign(&mut self, channels: &ChannelList) {
         if channels.complete {
             self.progress.retain(|name, _| channels.names.contains(name));
         }
@@ -209,18 +195,7 @@ impl Incident {
     }
 }
 
-/// An id that no other incident has: subject, time and time since boot of its start. The revision
-/// of the log tells apart what a clock that was set back could make equal.
-fn id(subject: &Subject, started: &Timestamp, revision: u64) -> String {
-    let name = format!("{}-{}", subject.watch, subject.finding.as_deref().unwrap_or_default());
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
-    let name = name.get(..40).unwrap_or(&name).trim_matches('-');
-    let boot = started.boot_ms.unwrap_or_default() / 10;
-    format!("{name}-{:x}-{boot:x}-{revision:x}", started.time_ms.max(0))
-}
-
 /// Without control characters, and not too long.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_LINE).collect()
+    hygiene::line::one_line(text, MAX_LINE)
 }

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::incident::{Bad, ChannelList, Debounce, End, Incident, Observation, Subject, one_line};
+use crate::incident::{ChannelList, Debounce, Incident, Observation, Subject, one_line};
 
-/// Most incidents that are kept. Past that, the oldest that are over are only counted.
-pub const MAX_INCIDENTS: usize = 200;
+/// Most incidents that are kept. Past that, the oldest that are over are dropped.
+const MAX_INCIDENTS: usize = 200;
 
 /// Most subjects that are counted towards an incident at the same time.
 const MAX_STREAKS: usize = 500;
@@ -32,120 +32,62 @@ struct Streak {
 /// A channel that refused for a reason that stays until someone changes something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Backoff {
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
 }
 
 /// All that is remembered between two runs. The names in the file are those of version 0.2.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct IncidentLog {
     /// Counts up each time that it is saved.
-    #[serde(default)]
     pub revision: u64,
-    #[serde(default)]
     streaks: Vec<Streak>,
-    /// Incidents in the order of their beginning.
-    #[serde(default)]
-    pub incidents: Vec<Incident>,
-    /// For each channel, how many incidents it will never be sent because there were too many.
-    #[serde(default)]
-    pub dropped: BTreeMap<String, u32>,
-    #[serde(default, rename = "pauses")]
+    /// In the order of their beginning.
+    pub(crate) incidents: Vec<Incident>,
+    #[serde(rename = "pauses")]
     pub(crate) backoffs: BTreeMap<String, Backoff>,
 }
 
 impl IncidentLog {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.streaks.is_empty() && self.incidents.is_empty() && self.dropped.is_empty()
+        self.streaks.is_empty() && self.incidents.is_empty()
     }
 
     /// Takes in what a check found about one subject.
-    pub fn observe(
+    pub(crate) fn observe(
         &mut self,
-        subject: &Subject,
+        subject: Subject,
         observation: Observation,
         now: &Timestamp,
         debounce: Debounce,
     ) {
-        let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == *subject);
+        let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == subject);
         if let Some(open) = open {
             self.incidents[open].checked = now.clone();
         }
         match (observation, open) {
             (Observation::Unknown, _) => {}
             (Observation::Bad(bad), Some(open)) => {
-                self.forget_streak(subject);
+                self.forget_streak(&subject);
                 let incident = &mut self.incidents[open];
                 incident.level = incident.level.min(bad.level);
                 incident.latest = one_line(&bad.summary);
                 incident.bad_now = true;
             }
             (Observation::Bad(bad), None) => {
-                if let Some(first) = self.count(subject, now, debounce.failures) {
-                    self.begin(subject, bad, first, now);
+                if let Some(first) = self.count(&subject, now, debounce.failures) {
+                    let id = id(&subject, &first, self.revision);
+                    self.incidents.push(Incident::new(id, subject, bad, first, now.clone()));
                 }
             }
             (Observation::Good(summary), Some(open)) => {
-                if let Some(at) = self.count(subject, now, debounce.goods) {
-                    let incident = &mut self.incidents[open];
-                    let duration_ms = incident.started.elapsed_ms(&at);
-                    incident.end = Some(End { at, duration_ms, summary: one_line(&summary) });
+                if let Some(first) = self.count(&subject, now, debounce.goods) {
+                    self.incidents[open].finish(first, &summary);
                 }
             }
-            (Observation::Good(_), None) => self.forget_streak(subject),
+            (Observation::Good(_), None) => self.forget_streak(&subject),
         }
-    }
-
-    /// The findings of a watch that have an incident or are on the way to one.
-    pub fn findings(&self, watch: &str) -> BTreeSet<String> {
-        let open = self.incidents.iter().filter(|i| i.end.is_none()).map(|i| &i.subject);
-        let subjects = open.chain(self.streaks.iter().map(|s| &s.subject));
-        subjects.filter(|s| s.watch == watch).filter_map(|s| s.finding.clone()).collect()
-    }
-
-    /// Closes the incidents that no check has looked at for a week.
-    pub fn close_unwatched(&mut self, now: &Timestamp) {
-        for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
-            if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
-                let at = incident.checked.clone();
-                let duration_ms = incident.started.elapsed_ms(&at);
-                incident.end =
-                    Some(End { at, duration_ms, summary: "no longer watched".to_owned() });
-            }
-        }
-    }
-
-    /// Decides which channels each incident concerns, and drops what no channel still has to get.
-    pub fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) {
-        self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
-        for incident in &mut self.incidents {
-            incident.assign(channels);
-        }
-        if channels.complete {
-            self.dropped.retain(|name, _| channels.names.contains(name));
-            self.backoffs.retain(|name, _| channels.names.contains(name));
-            self.drop_finished();
-        }
-        while self.incidents.len() > MAX_INCIDENTS && self.drop_oldest() {}
-    }
-
-    /// Drops the incidents of which every channel has accepted everything.
-    pub(crate) fn drop_finished(&mut self) {
-        self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.progress.is_empty());
-    }
-
-    /// Drops the oldest incident that is over, preferably one that no channel knows of.
-    fn drop_oldest(&mut self) -> bool {
-        let unknown = |i: &Incident| i.progress.values().all(|p| p.last.is_none());
-        let mut over = (0..self.incidents.len()).filter(|&at| self.incidents[at].end.is_some());
-        let oldest = over.clone().find(|&at| unknown(&self.incidents[at])).or_else(|| over.next());
-        let Some(oldest) = oldest else { return false };
-        for (name, progress) in self.incidents.remove(oldest).progress {
-            if progress.last.is_none() {
-                *self.dropped.entry(name).or_default() += 1;
-            }
-        }
-        true
     }
 
     /// Counts one more check of the same kind. The time of the first one when there are enough.
@@ -170,7 +112,52 @@ impl IncidentLog {
         self.streaks.retain(|s| s.subject != *subject);
     }
 
-    fn begin(&mut self, subject: &Subject, bad: Bad, started: Timestamp, now: &Timestamp) {
-        self.incidents.push(Incident::new(subject, bad, started, now, self.revision));
+    /// The findings of a watch that have an incident or are on the way to one.
+    pub(crate) fn findings(&self, watch: &str) -> BTreeSet<String> {
+        let open = self.incidents.iter().filter(|i| i.end.is_none()).map(|i| &i.subject);
+        let subjects = open.chain(self.streaks.iter().map(|s| &s.subject));
+        subjects.filter(|s| s.watch == watch).filter_map(|s| s.finding.clone()).collect()
     }
+
+    /// Closes the incidents that no check has looked at for a week.
+    pub(crate) fn close_unwatched(&mut self, now: &Timestamp) {
+        for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
+            if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
+                incident.finish(incident.checked.clone(), "no longer watched");
+            }
+        }
+    }
+
+    /// Decides which channels each incident concerns, and drops what no channel still has to get.
+    /// Returns the ids of incidents that are dropped because there are too many.
+    pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) -> Vec<String> {
+        self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
+        self.incidents.iter_mut().for_each(|incident| incident.assign(channels));
+        if channels.complete {
+            self.backoffs.retain(|name, _| channels.names.contains(name));
+            self.drop_finished();
+        }
+        let mut dropped = Vec::new();
+        while self.incidents.len() > MAX_INCIDENTS {
+            let Some(oldest) = self.incidents.iter().position(|i| i.end.is_some()) else { break };
+            dropped.push(self.incidents.remove(oldest).id);
+        }
+        dropped
+    }
+
+    /// Drops the incidents of which every channel has accepted everything.
+    pub(crate) fn drop_finished(&mut self) {
+        self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.progress.is_empty());
+    }
+}
+
+/// An id that no other incident has: subject, time and time since boot of its start. The revision
+/// of the log tells apart what a clock that was set back could make equal.
+fn id(subject: &Subject, started: &Timestamp, revision: u64) -> String {
+    let name = format!("{}-{}", subject.watch, subject.finding.as_deref().unwrap_or_default());
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    let name = name.get(..40).unwrap_or(&name).trim_matches('-');
+    let boot = started.boot_ms.unwrap_or_default() / 10;
+    format!("{name}-{:x}-{boot:x}-{revision:x}", started.time_ms.max(0))
 }

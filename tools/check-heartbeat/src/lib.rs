@@ -8,6 +8,8 @@
 //!       └─ deliver ─▶ channel/…                recorded when accepted
 //! ```
 
+#![allow(missing_docs, reason = "a library for the program and its tests alone")]
+
 pub mod channel;
 pub mod cli;
 pub mod clock;

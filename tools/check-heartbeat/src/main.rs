@@ -1,21 +1,12 @@
 //! The program `check-heartbeat`.
 
-use check_heartbeat::{cli, report, run};
+use check_heartbeat::{cli::Args, report, run};
+use clap::Parser;
 use clap::error::ErrorKind;
 
 fn main() {
-    let status = match cli::plain(std::env::args_os().skip(1)) {
-        Some(args) => run::run(&args),
-        None => by_clap(),
-    };
-    // Ends the threads of channels that had no answer in time, too.
-    std::process::exit(i32::from(status));
-}
-
-/// The same for arguments that need a closer look.
-fn by_clap() -> u8 {
-    match cli::command().try_get_matches() {
-        Ok(matches) => run::run(&cli::args(&matches)),
+    let status = match Args::try_parse() {
+        Ok(args) => run::run(&args),
         Err(error) => {
             // Nothing is left to do when standard output or standard error is gone.
             let _ = error.print();
@@ -26,5 +17,7 @@ fn by_clap() -> u8 {
                 _ => report::EXIT_USAGE,
             }
         }
-    }
+    };
+    // Ends the threads of channels that had no answer in time, too.
+    std::process::exit(i32::from(status));
 }

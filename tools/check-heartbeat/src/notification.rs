@@ -3,12 +3,13 @@
 //! The pair of incident and number identifies it: when it is sent again after a crash it carries the
 //! same pair, so that a receiver can recognise it.
 
-use heartbeat::{rfc3339, span};
+use heartbeat::rfc3339;
+use hygiene::duration;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An incident began.
@@ -17,27 +18,14 @@ pub enum Kind {
     Reminder,
     /// It is over, and this channel had accepted its beginning.
     Recovered,
-    /// One or more incidents were over before this channel accepted their beginning.
+    /// It was over before this channel accepted its beginning.
     Late,
     /// Nothing: someone tries the channels.
     Test,
 }
 
-impl Kind {
-    /// The word in JSON: `down`, `reminder`, `recovered`, `late` or `test`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Reminder => "reminder",
-            Self::Recovered => "recovered",
-            Self::Late => "late",
-            Self::Test => "test",
-        }
-    }
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// How bad it is; the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Someone has to do something.
@@ -46,28 +34,15 @@ pub enum Level {
     Warning,
 }
 
-impl Level {
-    /// The word in JSON: `critical` or `warning`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-/// One event of one incident.
+/// One event of one incident. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The incident's stable id: small letters, digits and `-`.
+    /// Its stable id: lower-case letters, digits and `-`.
     pub incident: String,
     /// 1, 2, … within the incident, for one channel.
     pub number: u32,
-    /// What happened.
     pub kind: Kind,
-    /// How bad it is.
     pub level: Level,
-    /// The name of what is watched.
     pub watch: String,
     /// The finding of a degraded program that the incident is about; `None` when it is about the
     /// program as a whole.
@@ -78,31 +53,22 @@ pub struct Notification {
     pub environment: Option<String>,
     /// What happened, in one line.
     pub summary: String,
-    /// More of it, line by line.
     pub details: Vec<String>,
-    /// When the incident began, in milliseconds since 1970.
     pub started_ms: i64,
-    /// When it was over, in milliseconds since 1970; `None` while it goes on.
+    /// `None` while it goes on.
     pub ended_ms: Option<i64>,
     /// How long it has gone on, in seconds; `None` when it has only just begun. Measured by the time
     /// since boot, so it can differ from the distance of the two times when the clock was set.
     pub duration_s: Option<u64>,
-    /// When the event happened, in milliseconds since 1970; not when it was sent.
+    /// When the event happened, not when it was sent.
     pub at_ms: i64,
 }
 
 impl Notification {
-    /// What it is about: `katana-bot, disk on host1 (production)`.
-    fn about(&self) -> String {
-        let finding = self.finding.as_ref().map(|f| format!(", {f}")).unwrap_or_default();
-        let environment = self.environment.as_ref().filter(|e| !e.is_empty());
-        let environment = environment.map(|e| format!(" ({e})")).unwrap_or_default();
-        format!("{}{finding} on {}{environment}", self.watch, self.host)
-    }
-
-    /// What happened, in one or two words in capitals: `DOWN`, `WARNING`, `STILL DOWN`, …
-    pub fn headline(&self) -> &'static str {
-        match (self.kind, self.level) {
+    /// One line for a mail's subject: `DOWN: katana-bot, disk on host1 (production)`. Without the
+    /// summary, so that a mail program threads what belongs together.
+    pub fn subject(&self) -> String {
+        let headline = match (self.kind, self.level) {
             (Kind::Down, Level::Critical) => "DOWN",
             (Kind::Down, Level::Warning) => "WARNING",
             (Kind::Reminder, Level::Critical) => "STILL DOWN",
@@ -111,47 +77,38 @@ impl Notification {
             (Kind::Late, Level::Critical) => "WAS DOWN",
             (Kind::Late, Level::Warning) => "WAS A WARNING",
             (Kind::Test, _) => "TEST",
-        }
-    }
-
-    /// One line for a mail's subject: `DOWN: katana-bot on host1 (production)`. Without the summary,
-    /// so that a mail program threads what belongs together.
-    pub fn subject(&self) -> String {
-        format!("{}: {}", self.headline(), self.about())
+        };
+        let finding = self.finding.as_ref().map(|f| format!(", {f}")).unwrap_or_default();
+        let environment = self.environment.as_ref().map(|e| format!(" ({e})")).unwrap_or_default();
+        format!("{headline}: {}{finding} on {}{environment}", self.watch, self.host)
     }
 
     /// All of it as text for people: what, why, since when, until when, where.
     pub fn text(&self) -> String {
-        let mut text = format!("{}\n\n{}\n", self.subject(), self.summary);
-        for detail in &self.details {
-            text.push_str(detail);
-            text.push('\n');
-        }
-        text.push('\n');
+        let mut lines = vec![self.subject(), String::new(), self.summary.clone()];
+        lines.extend(self.details.iter().cloned());
+        lines.push(String::new());
         if self.kind == Kind::Test {
-            text.push_str(&format!("Sent: {}\n", clock(self.at_ms)));
+            lines.push(format!("Sent: {}", clock(self.at_ms)));
         } else {
-            text.push_str(&format!("Start: {}\n", clock(self.started_ms)));
-            if let Some(ended_ms) = self.ended_ms {
-                text.push_str(&format!("End: {}\n", clock(ended_ms)));
-            }
-            if let Some(duration_s) = self.duration_s {
-                let label = if self.ended_ms.is_some() { "Duration" } else { "So far" };
-                text.push_str(&format!("{label}: {}\n", span(duration_s.saturating_mul(1000))));
-            }
+            lines.push(format!("Start: {}", clock(self.started_ms)));
+            lines.extend(self.ended_ms.map(|ended_ms| format!("End: {}", clock(ended_ms))));
+            let label = if self.ended_ms.is_some() { "Duration" } else { "So far" };
+            let lasted = self.duration_s.map(|s| duration::in_words(s.saturating_mul(1000)));
+            lines.extend(lasted.map(|lasted| format!("{label}: {lasted}")));
         }
-        text.push_str(&format!("Host: {}\n", self.host));
-        text.push_str(&format!("Incident: {}, notice {}\n", self.incident, self.number));
-        text
+        lines.push(format!("Host: {}", self.host));
+        lines.push(format!("Incident: {}, notice {}\n", self.incident, self.number));
+        lines.join("\n")
     }
 
-    /// All of it for programs, as one line of JSON. Times are in RFC 3339; what is unknown is null.
-    pub fn to_json(&self) -> String {
+    /// All of it for programs. Times are in RFC 3339; what does not apply is null.
+    pub fn json(&self) -> Value {
         json!({
             "incident": self.incident,
             "number": self.number,
-            "kind": self.kind.word(),
-            "level": self.level.word(),
+            "kind": self.kind,
+            "level": self.level,
             "watch": self.watch,
             "finding": self.finding,
             "host": self.host,
@@ -164,7 +121,6 @@ impl Notification {
             "duration_s": self.duration_s,
             "at": rfc3339::format(self.at_ms),
         })
-        .to_string()
     }
 }
 

@@ -58,9 +58,9 @@ pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
 
 /// The name of this machine.
 pub fn host(config: &Config) -> String {
-    let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = config.host.clone().unwrap_or_else(|| kernel().trim().to_owned());
-    if host.is_empty() { "unknown-host".to_owned() } else { host }
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let names = [config.host.as_str(), kernel.trim(), "unknown-host"];
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned()
 }
 
 /// Sends what the channels have not accepted yet.
@@ -97,14 +97,10 @@ pub fn notify(
         }
     };
     let reminder_ms = u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0);
-    let mut notifier = Notifier {
-        state,
-        origin: Origin { host: host(config), reminder_ms },
-        alert_on: config.alert_on,
-        watches_known: config.watches_known,
-        deadline,
-    };
-    notifier.notify(checked, open, &list, &Timestamp::from(now), &mut done);
+    let origin = Origin { host: host(config), reminder_ms, now: Timestamp::from(now) };
+    let (alert_on, watches_known) = (config.alert_on, config.watches_known);
+    let notifier = Notifier { state, origin, alert_on, watches_known, deadline };
+    notifier.notify(checked, open, &list, &mut done);
     done
 }
 
@@ -120,7 +116,7 @@ pub fn clear_backoff(args: &Args, channels: &[String]) -> Vec<String> {
     };
     let (mut log, _) = state.load();
     let before = log.clone();
-    channels.iter().for_each(|name| log.clear_backoff(name));
+    log.backoffs.retain(|name, _| !channels.contains(name));
     if log != before {
         state.save(&mut log);
     }
@@ -145,20 +141,22 @@ pub struct Notifier {
 impl Notifier {
     /// Takes in what was found, and sends what the channels have not accepted yet.
     pub fn notify(
-        &mut self,
+        mut self,
         checked: &[Checked],
         open: Vec<Box<dyn Channel>>,
         list: &ChannelList,
-        now: &Timestamp,
         done: &mut Done,
     ) {
+        let now = &self.origin.now;
         let (mut log, mut unsaved) = self.state.as_mut().map(StateDir::load).unwrap_or_default();
         let before = log.clone();
         if self.watches_known {
             checked.iter().for_each(|one| one.enter(&mut log, self.alert_on, now));
             log.close_unwatched(now);
         }
-        log.tidy(list, now);
+        for id in log.tidy(list, now) {
+            done.remarks.push(format!("too many incidents wait; {id} was dropped"));
+        }
         for (name, left_ms) in log.backing_off(now) {
             let left = duration::in_words(left_ms);
             done.remarks.push(format!(
@@ -167,20 +165,18 @@ impl Notifier {
             ));
         }
         unsaved |= log != before;
-        let mut state = self.state.take();
         // Without a folder nothing better can be done than to go on.
-        let mut save = |log: &mut _| state.as_mut().is_none_or(|state| state.save(log));
+        let mut save = |log: &mut _| self.state.as_mut().is_none_or(|state| state.save(log));
         // In the mode "first", each channel gets what those before it did not accept.
         let mut groups: Vec<Vec<_>> = match list.mode {
             Mode::All => vec![open],
             Mode::First => open.into_iter().map(|channel| vec![channel]).collect(),
         };
         groups.push(Vec::new());
-        let mut left = groups.len();
-        for group in groups {
+        for left in (0..groups.len()).rev() {
             let mut jobs: Vec<Job> = Vec::new();
-            for channel in group {
-                let pending = log.pending(channel.name(), &self.origin, now);
+            for channel in groups.remove(0) {
+                let pending = log.pending(channel.name(), &self.origin);
                 pending.iter().for_each(|one| log.attempt(channel.name(), one));
                 unsaved |= !pending.is_empty();
                 jobs.push((channel, pending));
@@ -188,7 +184,6 @@ impl Notifier {
             if std::mem::take(&mut unsaved) {
                 save(&mut log);
             }
-            left -= 1;
             let time = self.deadline.saturating_duration_since(Instant::now());
             let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
             let mut record = |notification: &Notification, outcome: &Outcome| {
@@ -201,6 +196,6 @@ impl Notifier {
             };
             done.outcomes.extend(deliver(jobs, until, &mut record));
         }
-        done.remarks.extend(state.iter().flat_map(StateDir::remarks));
+        done.remarks.extend(self.state.iter().flat_map(StateDir::remarks));
     }
 }

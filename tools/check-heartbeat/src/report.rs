@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
-use heartbeat::{State, span};
+use heartbeat::State;
+use hygiene::duration;
 use serde_json::{Value, json};
 
+use crate::channel::Failure;
 use crate::cli::Args;
 use crate::config::Problem;
 use crate::deliver::Outcome;
@@ -23,11 +25,10 @@ pub const EXIT_UNKNOWN: u8 = 3;
 /// What was done about what was found.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// What came of each notice that was offered.
     pub outcomes: Vec<Outcome>,
     /// What else went wrong: lock, state, pings.
     pub remarks: Vec<String>,
-    /// Whether another run was at work, so that nobody was told.
+    /// Whether another run was at work, so that nothing was sent.
     pub busy: bool,
 }
 
@@ -59,12 +60,7 @@ pub fn status(args: &Args, state: State, problems: bool) -> u8 {
     }
 }
 
-/// The exit status of a run that found out nothing: nobody knows whether all is well.
-pub fn status_of_nothing(args: &Args) -> u8 {
-    if args.nagios { EXIT_UNKNOWN } else { 1 }
-}
-
-/// Says that the run had to be ended; to Nagios, when it was told nothing before.
+/// Says that the run was ended; to Nagios, when it has no line yet.
 pub fn late(nagios: bool) {
     let line = "the check was ended after 49 s: a file or a disk gives no answer (look for processes \
                 in state D, and for errors of a disk or a network file system in the kernel's log)";
@@ -77,11 +73,12 @@ pub fn found(args: &Args, checked: &[Checked]) {
         return out(&nagios(checked));
     }
     for one in checked {
-        match one.judgement.state {
-            State::Critical => err(&format!("CRITICAL: {}", one.line())),
-            State::Warning if !args.quiet && !args.json => out(&format!("WARNING: {}", one.line())),
-            State::Ok if !args.quiet && !args.json => out(&format!("OK: {}", one.line())),
-            _ => {}
+        let state = one.judgement.state;
+        let line = format!("{}: {}", state.word().to_uppercase(), one.line());
+        match state {
+            State::Critical => err(&line),
+            _ if args.quiet || args.json => {}
+            _ => out(&line),
         }
     }
 }
@@ -89,16 +86,12 @@ pub fn found(args: &Args, checked: &[Checked]) {
 /// One line with performance data, as the Nagios plugin guidelines want it.
 fn nagios(checked: &[Checked]) -> String {
     let state = worst(checked);
-    let word = state.word().to_uppercase();
+    let shown = checked.iter().filter(|c| checked.len() == 1 || c.judgement.state > State::Ok);
     // The bar begins the performance data.
-    let line = |c: &Checked| c.line().replace('|', "/");
-    let text = match checked {
-        [one] => line(one),
-        _ if state == State::Ok => format!("{} heartbeats are good", checked.len()),
-        _ => {
-            let bad = checked.iter().filter(|c| c.judgement.state > State::Ok);
-            bad.map(line).collect::<Vec<_>>().join("; ")
-        }
+    let lines: Vec<String> = shown.map(|c| c.line().replace('|', "/")).collect();
+    let text = match lines.is_empty() {
+        true => format!("{} heartbeats are good", checked.len()),
+        false => lines.join("; "),
     };
     let data = checked.iter().filter_map(|c| {
         let age = c.judgement.age_ms? / 1000;
@@ -110,100 +103,83 @@ fn nagios(checked: &[Checked]) -> String {
         Some(format!("{label}={age}s;{limit};{limit};0"))
     });
     let data = data.collect::<Vec<_>>().join(" ");
-    format!("HEARTBEAT {word} - {text} | {data}").trim_end_matches([' ', '|']).to_owned()
+    let line = format!("HEARTBEAT {} - {text} | {data}", state.word().to_uppercase());
+    line.trim_end_matches([' ', '|']).to_owned()
 }
 
-/// Says what was done about it. What failed goes to standard error in any case.
+/// Prints what was done about it. What failed goes to standard error in any case.
 pub fn done(args: &Args, done: &Done) {
-    // A Nagios plugin has said its line; what follows would become a part of it.
-    let fine = args.verbose && !args.json && !args.nagios;
-    for remark in &done.remarks {
-        err(remark);
+    // A Nagios plugin has printed its line; what follows would become a part of it.
+    let verbose = args.verbose && !args.json && !args.nagios;
+    done.remarks.iter().for_each(|remark| err(remark));
+    if done.busy && verbose {
+        out("another check is at work on the same state directory: this one sends nothing");
     }
-    if done.busy && fine {
-        out("another check is at work on the same state directory: this one tells nobody");
-    }
-    for outcome in &done.outcomes {
-        let (channel, kind) = (&outcome.channel, outcome.kind.word());
-        match &outcome.result {
-            Ok(()) if fine => out(&format!("told by {channel}: {kind} [{}]", outcome.incident)),
-            Ok(()) => {}
-            Err(failure) => err(&format!("channel {channel}: {}", words(failure))),
-        }
-        for remark in &outcome.remarks {
-            err(&format!("channel {channel}: {remark}"));
+    for Outcome { channel, kind, incident, .. } in done.outcomes.iter().filter(|o| o.accepted()) {
+        if verbose {
+            let kind = json!(kind);
+            let kind = kind.as_str().unwrap_or_default();
+            out(&format!("sent through {channel}: {kind} [{incident}]"));
         }
     }
+    failures(&done.outcomes);
 }
 
-fn words(failure: &crate::channel::Failure) -> String {
-    match &failure.hint {
-        Some(hint) => format!("{} ({hint})", failure.message),
-        None => failure.message.clone(),
-    }
-}
-
-/// Says for each channel what came of the test.
+/// Prints the answer of each channel to the test.
 pub fn tested(args: &Args, outcomes: &[Outcome]) {
-    for outcome in outcomes {
-        let channel = &outcome.channel;
-        match &outcome.result {
-            Ok(()) if args.json => {}
-            Ok(()) => out(&format!("channel {channel}: accepted")),
-            Err(failure) => err(&format!("channel {channel}: {}", words(failure))),
-        }
-        for remark in &outcome.remarks {
-            err(&format!("channel {channel}: {remark}"));
+    for outcome in outcomes.iter().filter(|outcome| outcome.accepted() && !args.json) {
+        out(&format!("channel {}: accepted", outcome.channel));
+    }
+    failures(outcomes);
+}
+
+fn failures(outcomes: &[Outcome]) {
+    for Outcome { channel, result, remarks, .. } in outcomes {
+        let failure = result.as_ref().err().map(ToString::to_string);
+        for line in failure.iter().chain(remarks) {
+            err(&format!("channel {channel}: {line}"));
         }
     }
 }
 
-/// Says what is wrong with the configuration.
+/// Prints what is wrong with the configuration.
 pub fn problems(problems: &[Problem]) {
-    for problem in problems {
-        err(&format!("configuration: {problem}"));
-    }
+    problems.iter().for_each(|problem| err(&format!("configuration: {problem}")));
 }
 
 /// All of it for programs, in one line.
 pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) -> String {
+    let problem = |p: &Problem| json!({ "key": p.key, "message": p.message, "hint": p.hint });
     json!({
         "state": worst(checked).word(),
         "exit": exit,
         "watches": checked.iter().map(watch).collect::<Vec<_>>(),
-        "told": outcomes(&done.outcomes),
+        "told": done.outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "busy": done.busy,
         "remarks": done.remarks,
-        "problems": problems
-            .iter()
-            .map(|p| json!({ "key": p.key, "message": p.message, "hint": p.hint }))
-            .collect::<Vec<_>>(),
+        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
     })
     .to_string()
 }
 
-/// What came of each notice, for programs.
-fn outcomes(outcomes: &[Outcome]) -> Vec<Value> {
-    let one = |o: &Outcome| {
-        json!({
-            "channel": o.channel,
-            "kind": o.kind.word(),
-            "incident": if o.kind == Kind::Test { Value::Null } else { json!(o.incident) },
-            "accepted": o.result.is_ok(),
-            "message": o.result.as_ref().err().map(|f| f.message.clone()),
-            "hint": o.result.as_ref().err().and_then(|f| f.hint.clone()),
-            "remarks": o.remarks,
-        })
-    };
-    outcomes.iter().map(one).collect()
+fn outcome(outcome: &Outcome) -> Value {
+    let Outcome { channel, kind, incident, result, remarks } = outcome;
+    let failure: Option<&Failure> = result.as_ref().err();
+    json!({
+        "channel": channel,
+        "kind": kind,
+        "incident": (*kind != Kind::Test).then_some(incident),
+        "accepted": outcome.accepted(),
+        "message": failure.map(|f| &f.message),
+        "hint": failure.and_then(|f| f.hint.as_ref()),
+        "remarks": remarks,
+    })
 }
 
 fn watch(checked: &Checked) -> Value {
     let (watch, judgement) = (&checked.watch, &checked.judgement);
+    let finding = |f: &heartbeat::Finding| json!({ "name": f.name, "severity": f.severity.word(), "text": f.text });
     let heartbeat = judgement.heartbeat.as_ref().map(|beat| {
-        let finding = |f: &heartbeat::Finding| {
-            json!({ "name": f.name, "severity": f.severity.word(), "text": f.text })
-        };
         json!({
             "time": heartbeat::rfc3339::format(beat.time_ms),
             "verdict": beat.verdict.word(),
@@ -222,7 +198,7 @@ fn watch(checked: &Checked) -> Value {
         "reason": judgement.reason.word(),
         "text": judgement.text,
         "age_ms": judgement.age_ms,
-        "age": judgement.age_ms.map(span),
+        "age": judgement.age_ms.map(duration::in_words),
         "heartbeat": heartbeat,
     })
 }

@@ -39,7 +39,7 @@ const LAST_LINE: Duration = Duration::from_millis(500);
 /// Does one run and returns its exit status.
 pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
-    let known = Arc::new(AtomicU8::new(report::status_of_nothing(args)));
+    let known = Arc::new(AtomicU8::new(if args.nagios { report::EXIT_UNKNOWN } else { 1 }));
     let (nagios, status) = (args.nagios, Arc::clone(&known));
     alarm(LATE, move || {
         let status = status.load(Ordering::Relaxed);
@@ -74,20 +74,14 @@ pub fn run(args: &Args) -> u8 {
 
 /// What to check: the one file that was named, else what is configured, else the packaged file.
 fn watches(args: &Args, config: &Config) -> Vec<Watch> {
-    let default = |file: &Path| Watch {
-        name: Watch::name_for(file),
-        file: file.to_owned(),
-        threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
-        stopped_ok: false,
-        ping_url: config.ping_url.clone(),
-        debounce: config.debounce,
-    };
     let mut watches = match &args.file {
         Some(file) => {
             let known = config.watches.iter().find(|w| w.file == *file).cloned();
-            vec![known.unwrap_or_else(|| default(file))]
+            vec![known.unwrap_or_else(|| config.watch_of(file))]
         }
-        None if config.watches.is_empty() => vec![default(Path::new(heartbeat::DEFAULT_PATH))],
+        None if config.watches.is_empty() => {
+            vec![config.watch_of(Path::new(heartbeat::DEFAULT_PATH))]
+        }
         None => config.watches.clone(),
     };
     if let Some(threshold) = args.threshold {
@@ -159,7 +153,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let count = jobs.len();
     let outcomes = deliver(jobs, begun + CHANNELS, &mut |_, _| true);
     report::tested(args, &outcomes);
-    let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
+    let works = outcomes.iter().filter(|o| o.accepted()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);

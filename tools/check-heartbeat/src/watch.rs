@@ -5,8 +5,10 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
+use serde::Deserialize;
 
 use crate::clock::Timestamp;
+use crate::config::{checks, line, threshold, url};
 use crate::incident::{Bad, Debounce, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
@@ -15,25 +17,45 @@ use crate::time_limit::start;
 /// How long a file that does not lie in memory may take to be read.
 const READING: Duration = Duration::from_secs(10);
 
-/// A file to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file to watch, as a `[[watch]]` of the configuration describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Watch {
     /// Its name in lines, notifications and incidents.
+    #[serde(deserialize_with = "line")]
     pub name: String,
-    /// The heartbeat file.
     pub file: PathBuf,
-    /// The age past which a beat is stale.
+    /// The oldest heartbeat that is fresh.
+    #[serde(deserialize_with = "threshold")]
     pub threshold: Duration,
     /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
     /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
+    /// Consecutive bad checks that begin an incident, and good ones that end it.
+    #[serde(deserialize_with = "checks")]
+    pub failures_needed: u32,
+    #[serde(deserialize_with = "checks")]
+    pub good_checks_needed: u32,
     /// Fetched after each good check.
+    #[serde(deserialize_with = "url")]
     pub ping_url: Option<String>,
-    /// How many equal checks begin or end an incident.
-    pub debounce: Debounce,
 }
 
-/// What is an incident, beyond a heartbeat that is missing, stale or senseless.
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            file: heartbeat::DEFAULT_PATH.into(),
+            threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
+            stopped_ok: false,
+            failures_needed: 1,
+            good_checks_needed: 1,
+            ping_url: None,
+        }
+    }
+}
+
+/// What is an incident, beyond a heartbeat that is missing, stale or nonsense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlertOn {
     /// A program that says that it fails.
@@ -45,9 +67,7 @@ pub struct AlertOn {
 /// A watch and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What was checked.
     pub watch: Watch,
-    /// What was found.
     pub judgement: Judgement,
 }
 
@@ -120,12 +140,13 @@ impl Checked {
 
     /// Takes what was found into the log.
     pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
-        let debounce = self.watch.debounce;
-        log.observe(&self.subject(None), self.observation(alert_on), now, debounce);
+        let debounce =
+            Debounce { failures: self.watch.failures_needed, goods: self.watch.good_checks_needed };
+        log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
         for (name, bad) in self.degraded(alert_on) {
             gone.remove(&name);
-            log.observe(&self.subject(Some(name)), Observation::Bad(bad), now, debounce);
+            log.observe(self.subject(Some(name)), Observation::Bad(bad), now, debounce);
         }
         for name in gone {
             // The alert about the whole speaks for its findings, and a dead program reports none.
@@ -134,7 +155,7 @@ impl Checked {
                 true => Observation::Unknown,
                 false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
             };
-            log.observe(&self.subject(Some(name)), observation, now, debounce);
+            log.observe(self.subject(Some(name)), observation, now, debounce);
         }
     }
 

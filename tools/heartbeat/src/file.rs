@@ -4,10 +4,12 @@
 //! a fixed name, so that a writer killed in the middle leaves nothing that adds up.
 
 use std::fmt;
-use std::fs::{OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use hygiene::atomic::{self, Kind};
 
 use crate::{Heartbeat, MAX_BYTES};
 
@@ -54,34 +56,17 @@ impl std::error::Error for ReadError {}
 
 /// The name of the temporary file that [`write()`] uses, beside `path`.
 pub fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    name.into()
+    atomic::beside(path)
 }
 
-/// Replaces the file: a temporary one in the same folder is written, made readable for everybody
-/// (0644), and renamed. It is not synced to disk: after a power cut the beat is of an earlier boot
-/// anyway.
+/// Replaces the file as a whole by one that everybody can read (0644). It is not synced to disk:
+/// after a power cut the beat is of an earlier boot anyway.
+///
+/// # Errors
+/// Those of the file system; `WouldBlock` while another process writes it.
 pub fn write(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
-    let temporary = temporary(path);
-    // Created anew, so that a link laid in its place is never followed.
-    match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let written = fill(&temporary, heartbeat).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // The first error counts; the next write tries to remove it again.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn fill(temporary: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(temporary)?;
-    // The mode above is cut by the umask.
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.write_all(heartbeat.render().as_bytes())
+    let kind = Kind { mode: 0o644, owner: None, is_durable: false };
+    atomic::replace(path, heartbeat.render().as_bytes(), kind)
 }
 
 /// Whether the file lies in memory: a boot empties its folder, and no disk can hold a reader up.
@@ -112,6 +97,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::format::tests::sample;
 
@@ -129,26 +116,6 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_link_in_the_temporary_place_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, victim) = (folder.path().join("heartbeat"), folder.path().join("victim"));
-        std::fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, temporary(&path)).unwrap();
-        write(&path, &sample()).unwrap();
-        assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
-    }
-
-    #[test]
-    fn a_failed_write_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("heartbeat");
-        std::fs::create_dir_all(path.join("full")).unwrap();
-        assert!(write(&path, &sample()).is_err());
-        assert!(!temporary(&path).exists());
-        assert!(write(&folder.path().join("no/such/folder"), &sample()).is_err());
     }
 
     #[test]

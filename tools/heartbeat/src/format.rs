@@ -206,18 +206,12 @@ fn time(line: &str) -> Option<i64> {
 
 /// The start of something unexpected, fit for one line of an error.
 fn excerpt(text: &str) -> String {
-    let mut short: String = one_line(text).chars().take(40).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+    hygiene::line::one_line(text, 41)
 }
 
-/// Without control characters, at most [`MAX_TEXT`] characters, and without blanks at the ends.
+/// One line of at most [`MAX_TEXT`] characters.
 fn one_line(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let cut: String = visible.take(MAX_TEXT).collect();
-    cut.trim().to_owned()
+    hygiene::line::one_line(text, MAX_TEXT)
 }
 
 /// A name without blanks; never empty.
@@ -276,7 +270,7 @@ pub(crate) mod tests {
         assert_eq!(read.verdict, Verdict::Failing);
         assert_eq!(read.version, "1 verdict: ok");
         assert_eq!(read.findings[0].name, "a_b_c");
-        assert_eq!(read.findings[0].text, "x  verdict: ok");
+        assert_eq!(read.findings[0].text, "x verdict: ok");
         assert_eq!(read.ages[0].0, "unnamed");
     }
 

@@ -35,10 +35,16 @@ pub fn beside(path: &Path) -> PathBuf {
 /// Those of the file system; `WouldBlock` while another process writes. The old file is still there
 /// then, as it was.
 pub fn replace(path: &Path, bytes: &[u8], kind: Kind) -> io::Result<()> {
-    let new = New::begin(&beside(path))?;
-    if let Some(owner) = kind.owner {
-        ownership::give(new.file(), owner)?;
-    }
+    replace_by(&beside(path), path, bytes, kind)
+}
+
+/// The same with another name for the new file, where people may have a file of the usual one.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_by(new: &Path, path: &Path, bytes: &[u8], kind: Kind) -> io::Result<()> {
+    let new = New::begin(new)?;
+    ownership::give(new.file(), kind.owner)?;
     new.file().set_permissions(Permissions::from_mode(kind.mode))?;
     (&new.file).write_all(bytes)?;
     new.publish(path, kind.is_durable)
@@ -102,6 +108,9 @@ impl New {
     pub fn publish(mut self, to: &Path, is_durable: bool) -> io::Result<()> {
         if is_durable {
             self.file.sync_all()?;
+        }
+        if !self.is_in_place()? {
+            return Err(io::Error::other("it was exchanged meanwhile"));
         }
         std::fs::rename(&self.path, to)?;
         self.is_published = true;

@@ -117,11 +117,13 @@ pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok(at(path)?.is_some_and(|about| (about.dev(), about.ino()) == (ours.dev(), ours.ino())))
 }
 
-/// Gives an open file of ours to a user and a group; a process that may not keeps it.
+/// Gives an open file of ours to a user and a group, if they are named; a process that may not keeps
+/// it.
 ///
 /// # Errors
 /// Those of fchown(2), apart from a lack of rights.
-pub fn give(file: &File, owner: (u32, u32)) -> io::Result<()> {
+pub fn give(file: &File, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let Some(owner) = owner else { return Ok(()) };
     let about = file.metadata()?;
     if (about.uid(), about.gid()) == owner {
         return Ok(());

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use heartbeat::rfc3339;
 use hygiene::line::one_line_end;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
 use crate::config::Problem;
@@ -33,6 +33,22 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Where programs are when `PATH` is not set, as under some crons.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What of the notification's JSON is passed as `KATANA_ALERT_…` as well; empty for null.
+const VARIABLES: [&str; 12] = [
+    "kind",
+    "level",
+    "watch",
+    "subject",
+    "incident",
+    "number",
+    "started",
+    "ended",
+    "duration_s",
+    "finding",
+    "host",
+    "environment",
+];
 
 /// One table with `type = "command"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,11 +76,9 @@ impl Command {
         let program = settings.program.as_str();
         let hint = "write a path such as /usr/local/bin/page-me, or a name to be found in PATH, \
                     and its arguments into args; no shell reads them";
-        if program.trim().is_empty() || program.contains('\0') {
-            return Err(Problem::new("program", "is not a program", hint));
-        }
-        if program.contains(' ') && !program.contains('/') {
-            return Err(Problem::new("program", "holds arguments", hint));
+        let arguments = program.contains(' ') && !program.contains('/');
+        if program.trim().is_empty() || program.contains('\0') || arguments {
+            return Err(Problem::new("program", "is not a program alone", hint));
         }
         if settings.args.iter().any(|arg| arg.contains('\0')) {
             return Err(Problem::new("args", "hold a NUL character", hint));
@@ -84,9 +98,16 @@ impl Command {
     fn spawn(&self, notification: &Notification) -> Result<Child, Failure> {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
-        for (name, value) in variables(notification) {
+        let json = notification.json();
+        let values = VARIABLES.iter().map(|key| match &json[*key] {
+            Value::Null => (*key, String::new()),
+            Value::String(text) => (*key, text.clone()),
+            value => (*key, value.to_string()),
+        });
+        for (key, value) in values.chain([("text", notification.text())]) {
             // A NUL would keep the program from starting at all.
-            command.env(format!("KATANA_ALERT_{name}"), value.replace('\0', ""));
+            let name = format!("KATANA_ALERT_{}", key.to_ascii_uppercase());
+            command.env(name, value.replace('\0', ""));
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).spawn().map_err(|error| {
@@ -114,7 +135,7 @@ impl Channel for Command {
         let mut child = self.spawn(notification)?;
         // Each on a thread: a program may write before it reads, or never read at all.
         if let Some(mut stdin) = child.stdin.take() {
-            let input = notification.to_json();
+            let input = notification.json().to_string();
             drop(start(move || stdin.write_all(input.as_bytes())));
         }
         let out = child.stdout.take().map(Tail::of);
@@ -153,26 +174,6 @@ impl Channel for Command {
             }
         }
     }
-}
-
-/// The notification as `KATANA_ALERT_…`. What does not apply is empty.
-fn variables(notification: &Notification) -> [(&'static str, String); 13] {
-    let Notification { kind, level, started_ms, ended_ms, duration_s, .. } = notification;
-    [
-        ("KIND", kind.word().to_owned()),
-        ("LEVEL", level.word().to_owned()),
-        ("WATCH", notification.watch.clone()),
-        ("SUBJECT", notification.subject()),
-        ("TEXT", notification.text()),
-        ("INCIDENT", notification.incident.clone()),
-        ("NUMBER", notification.number.to_string()),
-        ("STARTED", rfc3339::format(*started_ms)),
-        ("ENDED", ended_ms.map(rfc3339::format).unwrap_or_default()),
-        ("DURATION_S", duration_s.map(|s| s.to_string()).unwrap_or_default()),
-        ("FINDING", notification.finding.clone().unwrap_or_default()),
-        ("HOST", notification.host.clone()),
-        ("ENVIRONMENT", notification.environment.clone().unwrap_or_default()),
-    ]
 }
 
 /// The end of one stream, read on a thread of its own.

@@ -21,7 +21,7 @@ pub use http::ping;
 pub use secret::Environment;
 pub use telegram::telegram_from_env;
 
-use crate::config::{Problem, time_of};
+use crate::config::{Problem, Time};
 use crate::notification::Notification;
 
 /// How long one attempt may take when the configuration does not say.
@@ -147,7 +147,8 @@ fn name(name: Option<&str>, default: &str) -> Result<String, Problem> {
 fn timeout(value: Option<&Value>) -> Result<Duration, Problem> {
     let Some(value) = value else { return Ok(ATTEMPT) };
     let fits = |time: &Duration| (SHORTEST_ATTEMPT..=LONGEST_ATTEMPT).contains(time);
-    time_of(value).filter(fits).ok_or_else(|| {
+    let time = value.clone().try_into::<Time>().ok().map(|time| time.0);
+    time.filter(fits).ok_or_else(|| {
         let hint = "write a time from 100ms to 45s, such as \"15s\"";
         Problem::new("timeout", "is not a time for one attempt", hint)
     })

@@ -44,20 +44,13 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// A token or a password.
-#[derive(Clone)]
+/// A token or a password. It cannot be printed by accident.
 pub(super) struct Secret(String);
 
 impl Secret {
     /// The text itself, for the one call that sends it.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }
 
@@ -90,23 +83,18 @@ impl Sources<'_> {
         let file_variable = format!("{}_FILE", self.variable);
         let usual = credentials.as_ref().map(|folder| folder.join(self.usual_credential));
         let usual = usual.filter(|path| !matches!(path.try_exists(), Ok(false)));
-        let (key, text, hint) = if let (key, Some(path)) = self.file {
-            let hint = "it is the path of a file with the secret alone on one line, readable by \
-                        the user that runs check-heartbeat";
-            (key, read(Path::new(path)), hint)
+        let (key, text) = if let (key, Some(path)) = self.file {
+            (key, read(Path::new(path)))
         } else if let (key, Some(name)) = self.credential {
             let path = credentials.filter(|_| is_file_name(name)).map(|folder| folder.join(name));
-            let text = path.map_or(Err("was not passed by systemd".to_owned()), |path| read(&path));
-            (key, text, "name a credential that the unit loads with LoadCredential=")
+            let missing = "was not passed by systemd (LoadCredential=)".to_owned();
+            (key, path.ok_or(missing).and_then(|path| read(&path)))
         } else if let Some(path) = usual {
-            let hint = "give the credential the secret alone, on one line";
-            (self.usual_credential, read(&path), hint)
+            (self.usual_credential, read(&path))
         } else if let Some(path) = env.variable(&file_variable) {
-            let hint = "the variable holds the path of a file with the secret alone on one line";
-            (file_variable.as_str(), read(Path::new(path)), hint)
+            (file_variable.as_str(), read(Path::new(path)))
         } else if let Some(text) = env.variable(self.variable) {
-            let hint = "give the variable the secret alone, without quotes or line ends";
-            (self.variable, Ok(text.to_owned()), hint)
+            (self.variable, Ok(text.to_owned()))
         } else {
             return Ok(None);
         };
@@ -115,7 +103,8 @@ impl Sources<'_> {
             text if text.chars().any(char::is_control) => Err("has more than one line".to_owned()),
             text => Ok(Some(Secret(text.to_owned()))),
         });
-        text.map_err(|why| Problem::new(key, why, hint))
+        let hint = "it must be the secret alone on one line, readable by the user of the check; ";
+        text.map_err(|why| Problem::new(key, why, format!("{hint}{}", self.hint())))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Alerts by mail: a message that threads, handed to one server that is trusted to deliver it.
 //!
 //! Invariants: a login or a message crosses an unencrypted connection only to this machine, or when
-//! the table allows it by name; one delivery ends by its deadline, however slowly the server is.
+//! the table allows it by name; one delivery ends by its deadline, however slow the server is.
 
 mod dialogue;
 mod letter;
@@ -23,36 +23,31 @@ use crate::notification::Notification;
 pub use settings::Settings;
 
 /// How the connection is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Tls {
     /// From the first byte (RFC 8314, section 3.3).
     Implicit,
     /// After `STARTTLS`, which the server must offer (RFC 3207).
     Starttls,
-    /// Not at all.
     None,
-}
-
-/// The server, and who we are there.
-struct Server {
-    host: String,
-    port: u16,
-    tls: Tls,
-    /// Trusted instead of the system's authorities.
-    authorities: Option<RootCertStore>,
-    login: Option<Credentials>,
-    /// The name for `EHLO`; the host's name when the table has none.
-    hello: Option<String>,
 }
 
 /// A mailbox that writes to others through one server.
 pub(super) struct Smtp {
     name: String,
     timeout: Duration,
-    server: Server,
+    host: String,
+    port: u16,
+    tls: Tls,
+    /// Trusted instead of the system's authorities.
+    authorities: Option<RootCertStore>,
+    login: Option<Credentials>,
+    /// The password, to be struck out.
+    secret: Option<Secret>,
+    /// The name for `EHLO`, if not that of this machine.
+    hello: Option<String>,
     from: Mailbox,
     to: Vec<Mailbox>,
-    secret: Option<Secret>,
     remarks: Mutex<Vec<String>>,
 }
 
@@ -64,7 +59,7 @@ impl Channel for Smtp {
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
         let sent = attempt_end(self.timeout, deadline).and_then(|end| {
             let letter = letter::write(notification, &self.name, &self.from, &self.to)?;
-            self.server.hand_over(self, &notification.host, &letter, end)
+            self.send(&notification.host, &letter, end)
         });
         // Servers repeat what they were sent.
         let redactor = Redactor::new(self.secret.iter().map(Secret::expose));

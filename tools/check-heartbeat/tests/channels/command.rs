@@ -32,7 +32,7 @@ fn the_notice_comes_as_json_and_as_variables() {
     let recovered = notice(3, Kind::Recovered);
     channel.deliver(&recovered, later()).expect("accepted");
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect(name);
-    assert_eq!(read("json").trim_end(), recovered.to_json());
+    assert_eq!(read("json").trim_end(), recovered.json().to_string());
     let env = read("env");
     let all: std::collections::BTreeMap<&str, &str> =
         env.split('\0').filter_map(|pair| pair.split_once('=')).collect();

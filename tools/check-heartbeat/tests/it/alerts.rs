@@ -245,7 +245,7 @@ fn a_second_run_tells_nobody() {
     assert_eq!(first.wait().unwrap().code(), Some(1));
     place.good();
     let third = place.run(&["--verbose"]);
-    assert!(third.out.contains("told by slow: recovered"), "{third:?}");
+    assert!(third.out.contains("sent through slow: recovered"), "{third:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use check_heartbeat::config::{Config, DEFAULT_REMINDER, KEYS, WATCH_KEYS};
+use check_heartbeat::config::{Config, DEFAULT_REMINDER};
 
 fn packaged() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/check-heartbeat.toml");
@@ -30,9 +30,10 @@ fn uncommented_it_is_sound_and_shows_the_defaults() {
     assert_eq!(config.problems, []);
     let default = Config::default();
     assert_eq!(config.reminder, DEFAULT_REMINDER);
-    assert_eq!((config.debounce, config.mode), (default.debounce, default.mode));
+    assert_eq!(config.mode, default.mode);
     assert_eq!(config.alert_on, default.alert_on);
-    assert_eq!(config.watches.len(), 1);
+    let [watch] = &config.watches[..] else { panic!("{:?}", config.watches) };
+    assert_eq!((watch.failures_needed, watch.good_checks_needed), (1, 1));
     assert_eq!(config.watches[0].threshold.as_secs(), heartbeat::DEFAULT_THRESHOLD_S);
     let names: Vec<&str> = config.channels.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["telegram", "mail", "page"]);
@@ -47,18 +48,21 @@ fn it_names_every_key() {
     let keys = |text: &str| -> BTreeSet<String> {
         text.lines().filter_map(|l| Some(l.split_once(" = ")?.0.to_owned())).collect()
     };
-    let known = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
-    let mut named = keys(top);
-    named.extend(["watch".to_owned(), "channel".to_owned()]);
-    assert_eq!(named, known(KEYS));
-    assert_eq!(keys(watch), known(WATCH_KEYS));
-    for section in sections {
-        // The reader of a channel names all of its keys when it meets one that it does not know.
-        let odd = Config::parse(&format!("[[channel]]\n{section}unheard_of = 1\n"));
+    // The reader of a table names all of its keys when it meets one that it does not know.
+    let known = |table: &str| {
+        let odd = Config::parse(&format!("{table}unheard_of = 1\n"));
         let [problem] = &odd.problems[..] else { panic!("{:?}", odd.problems) };
         let words = problem.message.split('`').skip(1).step_by(2);
-        let mut wanted: BTreeSet<String> = words.map(str::to_owned).collect();
-        assert!(wanted.remove("unheard_of"), "{problem}");
+        let mut known: BTreeSet<String> = words.map(str::to_owned).collect();
+        assert!(known.remove("unheard_of"), "{problem}");
+        known
+    };
+    let mut named = keys(top);
+    named.extend(["watch".to_owned(), "channel".to_owned()]);
+    assert_eq!(named, known(""));
+    assert_eq!(keys(watch), known("[[watch]]\n"));
+    for section in sections {
+        let mut wanted = known(&format!("[[channel]]\n{section}"));
         // These are known only to be refused with a hint.
         wanted.retain(|key| key != "token" && key != "password");
         let mut named = keys(section);

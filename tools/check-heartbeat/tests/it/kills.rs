@@ -69,13 +69,6 @@ fn judge(place: &Place, name: &str, seed: u64) {
         match numbers.insert((incident.clone(), number), kind.clone()) {
             // A receiver throws the second one away.
             Some(before) => assert_eq!(before, kind, "seed {seed}: one number, two notices"),
-            None if kind == "late" => {
-                for line in notice["details"].as_array().unwrap() {
-                    let id = line.as_str().unwrap().rsplit_once('[').unwrap().1;
-                    let id = id.trim_end_matches(']').to_owned();
-                    told.entry(id).or_default().push(kind.clone());
-                }
-            }
             None => told.entry(incident).or_default().push(kind),
         }
     }

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod command_line;
+mod configuration;
 mod disks;
 mod example;
 mod kills;
@@ -14,4 +15,5 @@ mod outage;
 mod place;
 mod simulation;
 mod states;
+mod upgrade;
 mod world;

@@ -110,12 +110,6 @@ fn heard(world: &World, name: &str) -> Heard {
     Heard { notices, doubled }
 }
 
-/// Ids of the incidents that a LATE tells the end of.
-fn covered(notice: &Notification) -> Vec<String> {
-    let id = |line: &String| Some(line.rsplit_once('[')?.1.strip_suffix(']')?.to_owned());
-    notice.details.iter().filter_map(id).collect()
-}
-
 /// For each incident: how often its beginning, and how often its end was told.
 fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
     let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -133,10 +127,8 @@ fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
                 tally.entry(id.clone()).or_default().1 += 1;
             }
             Kind::Late => {
-                for id in covered(notice) {
-                    open.remove(&id);
-                    tally.entry(id).or_default().1 += 1;
-                }
+                open.remove(id);
+                tally.entry(id.clone()).or_default().1 += 1;
             }
             Kind::Test => panic!("nobody asked for a test"),
         }
@@ -149,16 +141,8 @@ fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
 fn repeats(notices: &[Notification]) -> usize {
     let (mut known, mut again) = (BTreeSet::new(), 0);
     for notice in notices {
-        match notice.kind {
-            Kind::Late => {
-                let ids = covered(notice);
-                again += usize::from(ids.iter().any(|id| known.contains(id)));
-                known.extend(ids);
-            }
-            _ => {
-                known.insert(notice.incident.clone());
-            }
-        }
+        let is_new = known.insert(notice.incident.clone());
+        again += usize::from(notice.kind == Kind::Late && !is_new);
     }
     again
 }
@@ -272,9 +256,7 @@ fn tally_first(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
                 assert_eq!(entry.0, 1, "RECOVERED without DOWN: {notice:?}");
                 entry.1 += 1;
             }
-            Kind::Late => covered(notice).into_iter().for_each(|id| {
-                tally.entry(id).or_default().1 += 1;
-            }),
+            Kind::Late => tally.entry(notice.incident.clone()).or_default().1 += 1,
             Kind::Reminder | Kind::Test => {}
         }
     }

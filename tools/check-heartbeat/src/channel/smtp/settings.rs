@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
-use super::{Server, Smtp, Tls};
+use super::{Smtp, Tls};
 use crate::channel::http::is_loopback;
 use crate::channel::secret::{Secret, Sources};
 use crate::channel::{Environment, name, timeout};
@@ -64,14 +64,12 @@ impl Smtp {
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
             remarks: Mutex::default(),
-            server: Server {
-                host: host("host", &settings.host)?,
-                port,
-                tls,
-                authorities: settings.ca_file.as_deref().map(authorities).transpose()?,
-                login,
-                hello: settings.hello.as_deref().map(|text| host("hello", text)).transpose()?,
-            },
+            host: host("host", &settings.host)?,
+            port,
+            tls,
+            authorities: settings.ca_file.as_deref().map(authorities).transpose()?,
+            login,
+            hello: settings.hello.as_deref().map(|text| host("hello", text)).transpose()?,
         })
     }
 }
