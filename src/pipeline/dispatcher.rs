@@ -138,7 +138,7 @@ impl Dispatcher {
         let cursor = self.cursor;
         let base = self.base.clone();
         let read = || async {
-            // A disk that refuses is a turn as well: a restart would not mend it.
+            // A disk that refuses counts as progress too: a restart would not fix it.
             base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             base.store.new_updates(cursor, limits::CLAIM_BATCH).await
         };

@@ -189,7 +189,7 @@ impl Signals {
 }
 
 impl StageBase {
-    /// A damaged file, or a writer that is gone, does not mend itself: the next start sets the file
+    /// A damaged file, or a writer that is gone, does not recover by itself: the next start sets the file
     /// aside.
     fn store_failed(&self, e: &StoreError) {
         self.vitals.failed(&self.vitals.store, e.class());

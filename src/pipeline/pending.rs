@@ -32,7 +32,7 @@ impl Pending {
         }
     }
 
-    /// Asks now and then (`getWebhookInfo` tells it while polling, too) until the process drains.
+    /// Asks now and then (`getWebhookInfo` works while polling, too) until the process drains.
     pub async fn run(self) {
         let drain = self.base.tasks.drain().clone();
         let (mut waited, mut taken) = (false, 0);

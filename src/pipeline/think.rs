@@ -276,7 +276,7 @@ impl Worker {
             }
             Answered::Failed { reply, class } => {
                 parts.base.vitals.answers_failed.add_one();
-                parts.base.vitals.increment("answer_failed", class);
+                parts.base.vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])

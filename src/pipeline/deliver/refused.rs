@@ -89,7 +89,7 @@ impl Delivery {
             .await?;
         let rest = || inner.base.store.drop_due(chat, DeliveryReason::ShutOut);
         let rest = inner.base.retry_until_stored("drop parts of a chat", rest).await?;
-        // People may leave: that is counted, and is nobody's fault to mend.
+        // People may leave: that is counted, and is not a fault to fix.
         inner.base.vitals.dropped.add(1 + rest as u64);
         inner.base.vitals.shut_out.add(1 + rest as u64);
         inner.base.vitals.increment("reply", "shut_out");
