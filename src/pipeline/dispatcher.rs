@@ -260,6 +260,7 @@ impl Dispatcher {
         lane.running = Some(Running { from, question, cancel: cancel.clone() });
         self.running += 1;
         let worker = think::Worker {
+            behind_held: !lane.held.is_empty(),
             parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
             cancel,

@@ -35,6 +35,8 @@ pub(super) struct Worker {
     pub(super) cancel: CancellationToken,
     /// For a `/cancel`: how many questions it stopped.
     pub(super) stopped: usize,
+    /// An earlier update of the chat waits for `/resume`, so a question waits behind it.
+    pub(super) behind_held: bool,
 }
 
 /// How far a worker came.
@@ -159,11 +161,16 @@ impl Worker {
                     Ok(_) if self.cancel.is_cancelled() => {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
-                    Ok(_) if parts.signals.paused.load(Ordering::SeqCst) => return Ok(None),
+                    Ok(_) if self.has_to_wait() => return Ok(None),
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
             }
         }))
+    }
+
+    /// Whether questions wait for `/resume`.
+    fn has_to_wait(&self) -> bool {
+        self.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
     }
 
     fn heard(&self, queued: &Queued, message: &Incoming, kind: &str, length: usize) {
@@ -225,7 +232,7 @@ impl Worker {
         match then {
             FollowUp::ClosePress(words) => notice = Some(words),
             FollowUp::Retry(seq) => {
-                if self.parts.signals.paused.load(Ordering::SeqCst) {
+                if self.has_to_wait() {
                     return Ok(None);
                 }
                 let kept = self.parts.base.store.kept_update(seq).await?;
