@@ -14,7 +14,7 @@ pub(super) enum AnswerError {
 }
 
 impl AnswerError {
-    /// Whether it lies in the question, so that others are answered all the same.
+    /// Whether the question is the cause, so that other questions are still answered.
     pub(super) fn is_askers(&self) -> bool {
         matches!(self, Self::Provider(e) if e.blame() == Blame::User)
     }
@@ -31,13 +31,13 @@ impl AnswerError {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Provider(e) => chain(e),
-            Self::FirstTokenLate => "no first words in time".into(),
-            Self::Late => "the answer did not end in time".into(),
+            Self::FirstTokenLate => "the first words did not arrive in time".into(),
+            Self::Late => "the answer was not complete in time".into(),
             Self::Empty => "the answer is empty".into(),
         }
     }
 
-    /// What the chat is told: short, honest, without the provider's own words.
+    /// What the chat sees: short, honest, without the provider's own text.
     pub(super) fn reply(&self) -> Reply {
         let words = match self.class() {
             AnswerClass::FirstTokenTimeout | AnswerClass::Timeout => {
@@ -55,7 +55,7 @@ impl AnswerError {
             | AnswerClass::NotFound
             | AnswerClass::BadRequest
             | AnswerClass::Config => {
-                "I cannot use the model right now; whoever runs this bot has to look at it."
+                "I cannot use the model right now; the operator of this bot has to fix that."
             }
             AnswerClass::Filtered => "The provider's filter refused this question.",
             AnswerClass::Server

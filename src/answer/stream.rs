@@ -89,3 +89,45 @@ pub(super) async fn collect(
         first = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::{self, BoxStream};
+
+    use super::*;
+    use crate::model::conversation::ToolCall;
+
+    /// Each event after so many milliseconds.
+    fn paced(events: Vec<(u64, Event)>) -> BoxStream<'static, Result<Event, ProviderError>> {
+        let paced = stream::iter(events).then(|(ms, event)| async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Ok(event)
+        });
+        paced.boxed()
+    }
+
+    async fn collected(events: Vec<(u64, Event)>, vitals: &Vitals) -> Collected {
+        let (words, _seen) = watch::channel(String::new());
+        let first = Duration::from_millis(300);
+        let bounds = Bounds { first, whole: Duration::from_secs(20), bytes: 1000 };
+        collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
+    }
+
+    #[tokio::test]
+    async fn a_model_that_thinks_is_alive_and_its_thoughts_are_not_shown() {
+        let vitals = Vitals::default();
+        let events = vec![
+            (0, Event::Reasoning("hm".into())),
+            (600, Event::Text("Hi".into())),
+            (0, Event::Unknown("delta")),
+            (0, Event::ToolCall(ToolCall::default())),
+            (0, Event::Done(Finished::default())),
+        ];
+        let whole = collected(events, &vitals).await;
+        assert!(matches!(whole, Collected::Whole { text, .. } if text == "Hi"));
+        let counted = [("delta".to_owned(), 1), ("tool_call".to_owned(), 1)];
+        assert_eq!(vitals.tallied("provider_event_unused"), counted);
+        let late = collected(vec![(600, Event::Text("Hi".into()))], &vitals).await;
+        assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
+    }
+}

@@ -16,7 +16,7 @@ pub(super) async fn open_access(store: &Store, loaded: &Loaded) -> anyhow::Resul
     let Opening::Claimable(code) = store.opening(fresh).await? else { return Ok(None) };
     tracing::warn!(
         message_id = JournalEvent::OwnerWanted.id(),
-        "nobody owns this bot yet; send it this message to become the owner: /claim {code}"
+        "this bot has no owner yet; send it this message to become the owner: /claim {code}"
     );
     Ok(Some(code))
 }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use super::endpoint;
 use crate::config::{Key, Sources, find, keys};
 
-/// Where systemd looks for credentials that are named without a path (systemd.exec(5)).
+/// Where systemd looks for credentials without a path (systemd.exec(5)).
 pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
 
-/// The key that no bot is without.
+/// The key that every bot needs.
 const TOKEN: &str = "telegram.token";
 
-/// What the daemon would be given. Outside of its unit there are no credentials. Root sees those of
-/// the running daemon, decrypted, else the store of them; a token in the environment is a wish to
-/// look at another bot.
+/// What the daemon would get. Outside its unit there are no credentials. Root sees those of the
+/// running daemon, decrypted, otherwise those in the credential store; a token in the environment
+/// selects another bot.
 pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let mut sources = endpoint::sources(file);
     let variables: Vec<String> = find(TOKEN).into_iter().flat_map(Key::variables).collect();
@@ -27,7 +27,7 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     let passed = PathBuf::from(format!("/run/credentials/{unit}.service"));
     let store = PathBuf::from(CREDENTIAL_STORE);
     let is_passed = std::fs::File::open(passed.join("telegram-token")).is_ok();
-    // In the store, the names that are looked for are those of the first bot; never another's.
+    // The names in the store are those of the first bot; never use them for another bot.
     let dir = match (is_passed, unit.as_str()) {
         (true, _) => Some(passed),
         (false, "katana-bot") => Some(store.clone()),

@@ -3,7 +3,7 @@
 use super::exit;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// What to do when there is nothing that TLS could trust.
+/// What to do when TLS has no trusted certificates.
 pub(super) const CA_CERTIFICATES: &str =
     "TLS needs the machine's CA certificates: apt install ca-certificates";
 
@@ -26,7 +26,7 @@ impl Stop {
 pub(super) fn of_store(e: &StoreError) -> u8 {
     match e.kind() {
         StoreErrorKind::InUse => exit::TEMPFAIL,
-        StoreErrorKind::Schema => exit::CONFIG,
+        StoreErrorKind::Schema | StoreErrorKind::WrongFile => exit::CONFIG,
         _ => exit::UNAVAILABLE,
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// Prints to standard output; a closed pipe is no error of ours.
+/// Prints to standard output; a closed pipe is not our error.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());

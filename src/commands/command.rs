@@ -1,4 +1,4 @@
-//! What a command is, and how one is found by what somebody typed.
+//! What a command is, and how one is found by a typed word.
 
 use futures_util::future::BoxFuture;
 
@@ -59,7 +59,7 @@ pub enum Places {
 }
 
 impl Who {
-    /// Whether somebody with this role may.
+    /// Whether a person with this role may use it.
     pub fn lets(self, role: Role) -> bool {
         match self {
             Self::Anyone => true,

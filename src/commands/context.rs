@@ -58,7 +58,7 @@ pub struct About {
     pub started_ms: i64,
 }
 
-/// One command, as somebody wrote it.
+/// One command, as a person wrote it.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandRequest<'a> {
     /// The update it came with.
@@ -99,7 +99,7 @@ pub struct Outcome {
     pub then: FollowUp,
 }
 
-/// A reply and where it goes: usually the same chat, but somebody who was approved hears of it in
+/// A reply and where it goes: usually the same chat, but a person who was approved hears of it in
 /// their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingReply {
@@ -157,7 +157,7 @@ impl CommandContext {
         self.about.store(Arc::new(about));
     }
 
-    /// What to say to a message that is no text; `kind` as the Bot API names it.
+    /// What to say to a message that is not text; `kind` as the Bot API names it.
     pub fn unsupported(&self, kind: &str) -> Reply {
         Reply::plain(wording::unsupported(kind))
     }
@@ -185,7 +185,7 @@ impl Outcome {
         self
     }
 
-    /// The same with one more reply, to somebody else.
+    /// The same with one more reply, to another chat.
     #[must_use]
     pub(super) fn telling(mut self, to: ChatId, reply: Reply) -> Self {
         self.replies.push(OutgoingReply { to, reply });

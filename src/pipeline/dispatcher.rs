@@ -259,12 +259,14 @@ impl Dispatcher {
         let stopped = lane.stopped.remove(&queued.seq).unwrap_or(0);
         lane.running = Some(Running { from, question, cancel: cancel.clone() });
         self.running += 1;
+        let behind_held = !lane.held.is_empty();
         let worker = think::Worker {
             behind_held: !lane.held.is_empty(),
             parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
             cancel,
             stopped,
+            behind_held,
         };
         let ended = self.ended.0.clone();
         self.base.tasks.spawn("worker", async move {
@@ -309,9 +311,9 @@ impl Dispatcher {
 
     fn release(&mut self, chat: Option<ChatId>) {
         if let Some(lane) = self.send_queue.get_mut(&chat) {
-            for old in std::mem::take(&mut lane.held).into_iter().rev() {
-                lane.queue.push_front(old);
-            }
+            // A question may be held only after those before it were released.
+            lane.queue.extend(std::mem::take(&mut lane.held));
+            lane.queue.make_contiguous().sort_by_key(|queued| queued.seq);
         }
     }
 

@@ -264,7 +264,7 @@ impl Ids {
         }
     }
 
-    /// Ids in `range` that nobody is known to have, in order.
+    /// Ids in `range` that no known message has, in order.
     pub(super) fn free(&self, range: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
         let (from, to) = range.into_inner();
         let above = (self.highest + 1).max(from)..=to;

@@ -40,7 +40,7 @@ pub(super) enum Found {
     Nothing,
     /// The part, with this id.
     Part(MessageId),
-    /// An answer that nobody expects.
+    /// An unexpected answer.
     Unclear,
     /// No usable answer; ask again later.
     NoAnswer,

@@ -100,7 +100,7 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, ProviderError> {
     Ok(header)
 }
 
-/// Knows what must not be told: the key, and the password in the base url.
+/// Knows what must not be shown: the key, and the password in the base url.
 pub(super) fn redactor(key: Option<&SecretString>, url: &Url) -> Redactor {
     Redactor::new(key.map(ExposeSecret::expose_secret).into_iter().chain(url.password()))
 }

@@ -28,11 +28,11 @@ use crate::model::conversation::ChatRequest;
 /// Gemini's compatible address.
 const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
 
-/// OpenAI, and every server that speaks its language.
+/// OpenAI, and every compatible server.
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "openai",
     title: "OpenAI",
-    summary: "OpenAI, or with --base-url any server that speaks its language",
+    summary: "OpenAI, or with --base-url any compatible server",
     kind: Kind::Service(Service {
         credential: "openai-api-key",
         key_variables: &["OPENAI_API_KEY"],

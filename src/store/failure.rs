@@ -23,6 +23,8 @@ pub enum StoreErrorKind {
     Open,
     /// Something that must not be touched lies under the name of one of our files.
     Obstacle,
+    /// The file is not the state of a bot.
+    WrongFile,
     /// Another process works on the state.
     InUse,
     /// The state was written by a newer Katana, or its migrations were changed.
@@ -95,6 +97,9 @@ impl StoreError {
             StoreErrorKind::Obstacle => {
                 "nothing was written; see what it is and who put it there (ls -l), then remove it"
             }
+            StoreErrorKind::WrongFile => {
+                "nothing was changed; name another file with store.path (KATANA_STORE_PATH), or move this one away"
+            }
             StoreErrorKind::InUse => {
                 "stop the other process first, or give this one its own file with store.path (KATANA_STORE_PATH)"
             }
@@ -122,14 +127,17 @@ impl StoreError {
 impl Classify for StoreError {
     fn retry_policy(&self) -> RetryPolicy {
         match self.kind {
-            StoreErrorKind::Closed | StoreErrorKind::Row => RetryPolicy::Never,
+            StoreErrorKind::WrongFile | StoreErrorKind::Closed | StoreErrorKind::Row => {
+                RetryPolicy::Never
+            }
             _ => RetryPolicy::Backoff,
         }
     }
 
     fn blame(&self) -> Blame {
         match self.kind {
-            StoreErrorKind::InUse
+            StoreErrorKind::WrongFile
+            | StoreErrorKind::InUse
             | StoreErrorKind::Schema
             | StoreErrorKind::Row
             | StoreErrorKind::Closed => Blame::Us,
@@ -140,6 +148,7 @@ impl Classify for StoreError {
     fn class(&self) -> &'static str {
         match self.kind {
             StoreErrorKind::Open | StoreErrorKind::Obstacle => "open",
+            StoreErrorKind::WrongFile => "wrong_file",
             StoreErrorKind::InUse => "in_use",
             StoreErrorKind::Schema => "schema",
             StoreErrorKind::Copy => "keep",

@@ -5,6 +5,8 @@
 //! database: what stands behind them is [`Backend`], and SQL is spoken only there.
 
 mod backup_failure;
+#[cfg(test)]
+mod contract;
 mod failure;
 mod history;
 mod parts;

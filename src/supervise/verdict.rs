@@ -22,7 +22,7 @@ const WORK_MIN: u64 = 20;
 /// Commits that fail in a row before it is a finding.
 const STORE_FAILURES: u32 = 2;
 
-/// Commits that fail for longer than this are no accident either, however few they are.
+/// Commits that fail for longer than this are a finding too, however few they are.
 const STORE_FAILING: Duration = Duration::from_secs(10);
 
 /// A step of the time of day that matters.

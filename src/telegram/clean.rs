@@ -6,7 +6,7 @@
 
 use hygiene::Redactor;
 
-use super::Outgoing;
+use super::outgoing::Outgoing;
 use super::render;
 use crate::model::reply::Button;
 use crate::model::text::{Entity, EntityKind};

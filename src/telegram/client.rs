@@ -18,13 +18,12 @@ use tokio::sync::watch;
 use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
+use super::outgoing::{MenuScope, Outgoing};
 use super::{answers, convert, params};
 use crate::model::class::TelegramClass;
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
-use crate::model::reply::Button;
-use crate::model::text::Entity;
 use crate::observe::vitals::{Timing, Vitals};
 
 pub use inspect::{Identity, Webhook, server_time};
@@ -75,17 +74,6 @@ impl Renewals {
     }
 }
 
-/// Whose command menu (Bot API `BotCommandScope`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MenuScope {
-    /// Of all private chats.
-    Private,
-    /// Of all groups.
-    Groups,
-    /// Of one chat; it goes before the others.
-    Chat(ChatId),
-}
-
 /// Parameters of a method that takes none.
 const NOTHING: Option<()> = None;
 
@@ -111,23 +99,6 @@ pub struct Batch {
     pub next_offset: Option<i64>,
     /// Elements that were not updates at all, without even an id.
     pub nonsense: usize,
-}
-
-/// A message to be sent or compared.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// Where to.
-    pub chat: ChatId,
-    /// Forum topic.
-    pub thread: Option<i64>,
-    /// Text, at most 4,096 UTF-16 units.
-    pub text: &'a str,
-    /// Formatting.
-    pub entities: &'a [Entity],
-    /// Rows of buttons.
-    pub buttons: &'a [Vec<Button>],
-    /// The message it answers.
-    pub reply_to: Option<MessageId>,
 }
 
 impl Lines {

@@ -9,12 +9,11 @@ mod client;
 mod connection;
 mod convert;
 mod failure;
+mod outgoing;
 pub mod pace;
 mod params;
 pub mod render;
 
-pub use client::{
-    Batch, Client, Identity, Me, MenuScope, Outgoing, Renewals, TelegramSettings, Webhook,
-    server_time,
-};
+pub use client::{Batch, Client, Identity, Me, Renewals, TelegramSettings, Webhook, server_time};
 pub use failure::{Conflict, TelegramError};
+pub use outgoing::{MenuScope, Outgoing};

@@ -15,8 +15,8 @@ use frankenstein::types::{
     MessageEntityType, ReplyMarkup, ReplyParameters,
 };
 
-use super::client::{MenuScope, Outgoing};
 use super::failure::TelegramError;
+use super::outgoing::{MenuScope, Outgoing};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::model::reply::Button;

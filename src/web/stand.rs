@@ -13,7 +13,7 @@ use super::parts::Parts;
 use super::view::View;
 use crate::model::limits;
 
-/// What every answer carries: it is of this moment, for whoever asked, and nothing to be embedded.
+/// Headers of every answer: it is of this moment, only for this client, and must not be embedded.
 const HEADERS: &[(&str, &str)] = &[
     ("cache-control", "no-store"),
     (

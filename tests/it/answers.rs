@@ -36,11 +36,24 @@ async fn the_note_below_a_cut_answer_is_for_people_only() {
     for (stage, reason) in [(openai().await, "length"), (anthropic().await, "max_tokens")] {
         stage.sim.model().fault_next(ModelFault::FinishReason(reason.to_owned()));
         let shown = stage.ask(5, "one").await;
-        assert!(shown.ends_with("(The answer reached its length limit and is cut.)"), "{shown}");
+        assert!(shown.ends_with("(The answer reached its length limit and was cut.)"), "{shown}");
         stage.ask(5, "two").await;
         let asked = stage.sim.model().requests().pop().expect("a request");
         let sent = serde_json::to_string(&asked.params).expect("JSON");
         assert!(sent.contains("echo: one") && !sent.contains("limit"), "{sent}");
+        stage.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_may_think_for_longer_than_its_first_words_may_take() {
+    for stage in [openai().await, anthropic().await] {
+        let half = Duration::from_millis(500);
+        stage.sim.model().set_pace(half, half);
+        stage.sim.model().fault_next(ModelFault::Thinks(3));
+        assert_eq!(stage.ask(5, "one").await, "echo: one");
+        let unused = stage.app().shared().vitals.tallied("provider_event_unused");
+        assert_eq!(unused, [("event".to_owned(), 1)]);
         stage.end().await;
     }
 }

@@ -133,7 +133,11 @@ async fn a_state_directory_that_cannot_be_written_is_said() {
 async fn a_corrupt_state_file_is_set_aside_and_said() {
     let mut stage = Stage::new().await;
     let path = stage.dir.path().join("katana.db");
-    let garbage = [b"SQLite format 3\0".as_slice(), &[0xAB; 20_000]].concat();
+    stage.start().await;
+    assert!(stage.stop().await);
+    // What says that it is a database is gone; the lock file still says whose it is.
+    let mut garbage = std::fs::read(&path).expect("a file");
+    garbage[..4096].fill(0);
     std::fs::write(&path, &garbage).expect("a file");
     let mut daemon = Daemon::start(&stage);
     daemon.says(READY).await;
@@ -145,6 +149,40 @@ async fn a_corrupt_state_file_is_set_aside_and_said() {
     let mut names = files.map(|f| f.expect("a file").path());
     let aside = names.find(|p| p.to_string_lossy().contains("katana.db.corrupt-"));
     assert_eq!(std::fs::read(aside.expect("it is kept")).expect("it can be read"), garbage);
+    stage.start().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_something_else_is_refused_and_untouched() {
+    let mut stage = Stage::new().await;
+    let (letter, link) = (stage.dir.path().join("letter.txt"), stage.dir.path().join("link"));
+    std::fs::write(&letter, "Dear editor, this is not a database.").expect("a file");
+    std::os::unix::fs::symlink(&letter, &link).expect("a link");
+    let fifo = stage.dir.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
+    assert!(made.success());
+    let before = || {
+        let entries = std::fs::read_dir(stage.dir.path()).expect("the folder").flatten();
+        entries.map(|e| e.file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let there = before();
+    for (path, why) in [
+        (&letter, "it is not the state file of a katana-bot"),
+        (&link, "it is not the state file of a katana-bot"),
+        (&fifo, "it is not a regular file"),
+        (&stage.dir.path().to_owned(), "it is not a regular file"),
+    ] {
+        let path = path.display().to_string();
+        let mut settings = stage.settings().to_vec();
+        settings.push(("KATANA_STORE_PATH".into(), path.clone()));
+        let out = process::command(&settings).arg("run").output().expect("it runs");
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(78), "{path}: {said}");
+        assert!(said.contains(why) && said.contains("store.path"), "{path}: {said}");
+    }
+    assert_eq!(before(), there, "nothing is written beside it");
+    assert_eq!(std::fs::read(&letter).expect("a file"), b"Dear editor, this is not a database.");
     stage.start().await;
     stage.end().await;
 }

@@ -252,7 +252,7 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     of_schema_one(&path, bot(&stage));
     let conn = Connection::open(&path).expect("it opens");
     let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider, at_ms,
-                 duration_ms) VALUES (1, 5, 5, '', hex(zeroblob(2500000)), 'echo', 1, 1)";
+                 duration_ms) VALUES (1, 5, 5, '', hex(zeroblob(1000000)), 'echo', 1, 1)";
     conn.execute(sql, []).expect(sql);
     drop(conn);
     // Room to open the file, and not for another one.

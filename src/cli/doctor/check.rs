@@ -2,16 +2,16 @@
 
 use crate::cli::style::Mark;
 
-/// What one look found.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Check {
-    /// What was looked at.
+    /// What was checked.
     pub(super) name: &'static str,
     pub(super) mark: Mark,
     pub(super) text: String,
     /// What to do, a line each.
     pub(super) advice: Vec<String>,
-    /// Whether the configuration has to be mended, rather than the world.
+    /// Whether the configuration has to be fixed, rather than something outside it.
     pub(super) is_config: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The calls to Telegram that setup makes, and the chat that alerts go to: somebody writes there,
+//! The calls to Telegram that setup makes, and the chat that alerts go to: the user writes there,
 //! and the second bot sees it.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ const CALL: Duration = Duration::from_secs(20);
 /// The bot's name, fit to be printed. Every bot has one.
 pub(super) fn username(identity: &Identity) -> Result<String, Stop> {
     let name = style::visible(identity.username.trim());
-    let hint = "something that is not Telegram answers: look at telegram.api_url and the proxy";
+    let hint = "a server other than Telegram answers: check telegram.api_url and the proxy";
     let none = || Stop::new(exit::UNAVAILABLE, "the answer to getMe names no bot", hint);
     Some(name).filter(|name| !name.is_empty()).ok_or_else(none)
 }

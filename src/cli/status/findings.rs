@@ -18,7 +18,7 @@ pub(super) struct Findings {
     pub(super) overall: Overall,
 }
 
-/// How it is, in one word.
+/// The state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overall {
     Starting,
@@ -54,7 +54,7 @@ impl Overall {
         }
     }
 
-    /// What a process that has just begun is, unless it is worse.
+    /// The state of a process that has just started, unless it is worse.
     pub(super) fn max_starting(self) -> Self {
         if self == Self::Ok { Self::Starting } else { self }
     }

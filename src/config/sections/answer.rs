@@ -18,27 +18,26 @@ the question. Be brief and concrete; people read you on a telephone. Use Markdow
 you do not know something, say so instead of guessing.";
 
 section! {
-    /// The section `[answer]`: who answers, how, and how patiently.
+    /// The section `[answer]`: who answers, how, and with which timeouts.
     pub struct Answer in "answer", checked by check {
         /// Who answers; `auto` and the names of servers are resolved already.
         provider: &'static Descriptor = provider()
             .alias(&["AI_PROVIDER"])
-            .when("To choose when several keys are set, or to name a server of your own.")
+            .when("To choose when several keys are set, or to use your own server.")
             .live(Part::Answers),
 
         /// What the model reads before every conversation.
         system_prompt: String = prose(PROMPT)
             .when("To give the bot its task, tone and limits.").live(Part::Answers),
 
-        /// How many earlier exchanges go along with a question; 0 makes every question stand alone.
+        /// How many earlier exchanges are sent along with a question; 0 sends none.
         max_history_turns: u32 = count(0..=1000, 10)
             .alias(&["MAX_HISTORY_TURNS"])
             .when("Lower it to save tokens, raise it for long conversations.").live(Part::Answers),
 
-        /// How many tokens these exchanges may have together, as estimated; older ones are left
-        /// out.
+        /// How many tokens these exchanges may have in total (estimated); older ones are left out.
         max_history_tokens: u32 = count(0..=1_000_000, 4000)
-            .when("To fit the model's context, above all with small local models.")
+            .when("To fit the model's context, especially with small local models.")
             .live(Part::Answers),
 
         /// How many tokens an answer may have.

@@ -32,7 +32,7 @@ section! {
         /// Who may talk to the bot: `closed` means only people who were approved or are listed
         /// here, `open` means everyone.
         access: Access = rule::choice(Access::Closed)
-            .when("Set `open` only for a bot that is meant for the public: every stranger then costs provider tokens.")
+            .when("Set `open` only for a public bot: every stranger then costs provider tokens.")
             .live(Part::Access),
 
         /// Telegram user ids of owners, who approve people and pause the bot.
@@ -43,11 +43,11 @@ section! {
 
         /// Telegram user ids of people who may chat without being approved.
         allow_users: Vec<i64> = ids(false)
-            .when("When the people are known beforehand.").live(Part::Access),
+            .when("When the people are known in advance.").live(Part::Access),
 
         /// Chat ids, such as those of groups, where everyone may address the bot.
         allow_chats: Vec<i64> = ids(true)
-            .when("To let the bot into a group; ids of groups are below zero.").live(Part::Access),
+            .when("To allow the bot in a group; group ids are negative.").live(Part::Access),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::provider::{Descriptor, Kind};
 section! {
     /// The section `[knowledge]`: the folder of pages that answers may quote.
     pub struct Knowledge in "knowledge", checked by check {
-        /// A folder of text and Markdown files which answers may quote with their source. Without
+        /// A folder of text and Markdown files that answers may quote with their source. Without
         /// it, nothing is looked up, except that the provider `offline` then quotes its built-in
         /// pages about Katana.
         dir: Option<PathBuf> = optional_path()

@@ -7,8 +7,8 @@ use crate::config::section::section;
 section! {
     /// The section `[lifecycle]`: how the bot stops.
     pub struct Lifecycle in "lifecycle" {
-        /// How long running answers may finish when the bot is asked to stop, in seconds. What is
-        /// not finished is done after the next start.
+        /// The grace period for running answers when the bot shuts down, in seconds. Unfinished
+        /// ones are answered after the next start.
         grace_s: u64 = whole(0..=600, 20)
             .when("Keep it below the unit's `TimeoutStopSec`.").live(Part::Stop),
     }

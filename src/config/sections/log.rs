@@ -36,21 +36,21 @@ choice! {
 section! {
     /// The section `[log]`: what is logged, and in which form.
     pub struct Log in "log" {
-        /// How much is logged, in any case of letters; `warning` means `warn`. `RUST_LOG` may
+        /// How much is logged, in upper or lower case; `warning` means `warn`. `RUST_LOG` may
         /// refine it.
         level: Level = rule::choice(Level::Info)
-            .alias(&["LOG_LEVEL"]).when("Set `debug` while something is investigated.")
+            .alias(&["LOG_LEVEL"]).when("Set `debug` while you investigate a problem.")
             .live(Part::Log),
 
         /// The form of the log: `journal` writes structured entries to systemd's journal, `text`
-        /// writes lines to standard error, `auto` takes the journal when it is connected.
+        /// writes lines to standard error, `auto` uses the journal if it is connected.
         format: Format = rule::choice(Format::Auto)
             .when("Set `text` when another program collects standard error.")
             .restart("the log is open"),
 
-        /// Whether the level `debug` also logs what people wrote and were answered.
+        /// Whether the level `debug` also logs questions and answers.
         prompts: bool = flag(false)
-            .when("Only for a short time, while an answer is investigated: these are private conversations.")
+            .when("Only briefly, while you investigate an answer: these are private conversations.")
             .live(Part::Answers),
     }
 }

@@ -24,12 +24,12 @@ section! {
 
         /// Days until a conversation is forgotten; 0 keeps it forever.
         keep_history_days: u64 = whole(0..=36_500, 90)
-            .when("To follow your rules on personal data.").live(Part::Stages),
+            .when("To comply with your rules on personal data.").live(Part::Stages),
 
         /// Days until finished updates and sent replies are removed; at least 2, because Telegram
         /// may deliver an update again for 24 hours.
         keep_done_days: u64 = whole(2..=3650, 7)
-            .when("Raise it to look further back when something is investigated.")
+            .when("Raise it to look further back when you investigate a problem.")
             .live(Part::Stages),
     }
 }

@@ -12,7 +12,7 @@ use crate::config::section::section;
 pub const ANOTHER_BOT: &str = "the state file belongs to one bot";
 
 section! {
-    /// The section `[telegram]`: the Bot API, and how patiently it is spoken to.
+    /// The section `[telegram]`: the Bot API, and its timeouts.
     pub struct Telegram in "telegram", checked by check {
         /// The bot token from @BotFather. It must be given.
         token: Secret = secret("telegram-token")
@@ -25,23 +25,25 @@ section! {
         /// How long Telegram may hold a poll open while nothing happens, in seconds; Telegram
         /// itself allows 50.
         poll_timeout_s: u64 = whole(1..=50, 50)
-            .when("When a proxy on the way cuts quiet connections earlier.").live(Part::Client),
+            .when("When a proxy closes idle connections earlier.").live(Part::Client),
 
-        /// How long a whole poll may take before its connection is given up, in seconds; it must be
+        /// How long a whole poll may take before its connection is dropped, in seconds; must be
         /// longer than `poll_timeout_s`.
         poll_deadline_s: u64 = whole(1..=300, 60)
-            .when("Together with `poll_timeout_s`, or over a very slow line.").live(Part::Client),
+            .when("Together with `poll_timeout_s`, or on a very slow \
+            connection.").live(Part::Client),
 
         /// How long any other call to Telegram may take, in seconds.
-        send_timeout_s: u64 = whole(1..=300, 30).when("Over a very slow line.").live(Part::Client),
+        send_timeout_s: u64 = whole(1..=300, 30).when("On a very slow \
+        connection.").live(Part::Client),
 
-        /// The longest pause between polls that fail, in seconds; pauses grow up to it.
+        /// The longest backoff between failed polls, in seconds.
         poll_backoff_max_s: u64 = whole(1..=300, 30)
             .when("Lower it when a local server restarts often.").live(Part::Stages),
 
         /// Whether people see an answer while it is being written (private chats only).
         previews: bool = flag(true)
-            .when("Turn it off to save calls, or when the server does not know drafts.")
+            .when("Turn it off to save calls, or when the server does not support drafts.")
             .live(Part::Stages),
     }
 }

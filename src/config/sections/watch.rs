@@ -22,32 +22,33 @@ section! {
             .when("When the checker looks elsewhere, or to keep the file off a disk.")
             .restart("the checker looks for it in one place"),
 
-        /// Seconds between two verdicts; with each one the heartbeat is written again.
+        /// Seconds between two verdicts; each one rewrites the heartbeat.
         every_s: u64 = whole(1..=60, 5)
             .when("Raise it to write less often to a slow disk.")
-            .restart("the supervisor has its rhythm from the start"),
+            .restart("the supervisor sets its interval at startup"),
 
-        /// Seconds between two looks at processors, memory and network; the disk is looked at every
+        /// Seconds between two samples of processors, memory and network; the disk is sampled every
         /// 10 seconds.
         system_every_s: u64 = whole(1..=3600, 60)
-            .when("Lower it while something is investigated.")
-            .restart("the supervisor has its rhythm from the start"),
+            .when("Lower it while you investigate a problem.")
+            .restart("the supervisor sets its interval at startup"),
 
         /// Finding `poll_stalled`: seconds without a completed poll, after which the bot counts as
-        /// deaf. Not less than `telegram.poll_deadline_s`.
+        /// stalled. Not less than `telegram.poll_deadline_s`.
         poll_stalled_s: u64 = whole(1..=3600, 75)
             .when("Together with `telegram.poll_deadline_s`.").live(Part::Watch),
 
         /// Finding `poll_failing`: seconds for which every poll failed.
         poll_failing_s: u64 = whole(1..=3600, 30)
-            .when("Raise it behind a line that fails often and briefly.").live(Part::Watch),
+            .when("Raise it if the connection often fails briefly.").live(Part::Watch),
 
-        /// Finding `conflict`: seconds for which Telegram answers that someone else takes this
-        /// bot's updates. After a restart one such answer is normal.
+        /// Finding `conflict`: seconds for which Telegram answers that another program takes this
+        /// bot's updates. One such answer after a restart is normal.
         conflict_s: u64 = whole(0..=3600, 60).live(Part::Watch),
 
         /// Finding `inbox_old`: age of the oldest update that waits for its answer, in seconds. By
-        /// default not less than `answer.timeout_s`. Not judged while the owner has paused the bot.
+        /// default not less than `answer.timeout_s`. Not evaluated while an owner has paused the
+        /// bot.
         inbox_age_s: u64 = whole(1..=86_400, 120)
             .when("Raise it for a slow model or long floods.").live(Part::Watch),
 
@@ -56,9 +57,9 @@ section! {
             .when("Raise it when Telegram's limits (429) hold messages back for long and that is fine.")
             .live(Part::Watch),
 
-        /// Finding `provider_failing`: questions to the provider that fail one after the other.
+        /// Finding `provider_failing`: questions to the provider that fail in a row.
         provider_failures: u32 = count(1..=1000, 3)
-            .when("Raise it for a provider that fails often and briefly.").live(Part::Watch),
+            .when("Raise it if the provider often fails briefly.").live(Part::Watch),
 
         /// Finding `provider_slow`: average duration of a question to the provider in the last 5
         /// minutes, in seconds.
@@ -70,22 +71,23 @@ section! {
         response_s: f64 = number(0.01..=3600.0, 2.0)
             .when("Raise it when many chats share Telegram's limits.").live(Part::Watch),
 
-        /// Finding `error_ratio`: share of the work of the last 5 minutes that failed; judged from
-        /// 20 pieces of work on.
+        /// Finding `error_ratio`: share of the work of the last 5 minutes that failed; evaluated
+        /// from 20 pieces of work on.
         error_ratio: f64 = number(0.001..=1.0, 0.05).live(Part::Watch),
 
         /// Finding `disk_full`: share of the disk of the state directory that is used.
         disk_ratio: f64 = number(0.01..=1.0, 0.90)
-            .when("Raise it on a large disk that is meant to be nearly full.").live(Part::Watch),
+            .when("Raise it on a large disk that is nearly full on purpose.").live(Part::Watch),
 
         /// Finding `memory_high`: share of the machine's memory that is used, or of the control
-        /// group's when that is limited.
+        /// group's if it has a limit.
         memory_ratio: f64 = number(0.01..=1.0, 0.80)
-            .when("Raise it on a machine that is meant to be nearly full.").live(Part::Watch),
+            .when("Raise it on a machine that is nearly full on purpose.").live(Part::Watch),
 
-        /// Finding `cpu_high`: share of the machine's processors that is busy, for several looks.
+        /// Finding `cpu_high`: share of the machine's processors that is busy, in several samples
+        /// in a row.
         cpu_ratio: f64 = number(0.01..=1.0, 0.80)
-            .when("Raise it to 1 on a machine with other work that may take all.")
+            .when("Raise it to 1 on a machine where other work may use all processors.")
             .live(Part::Watch),
 
         /// Finding `store_slow`: average duration of a commit in the last 5 minutes, in
@@ -95,13 +97,13 @@ section! {
         /// Finding `rss_high`: memory of the process in MiB; 0 turns it off.
         rss_warn_mb: u64 = whole(0..=1_048_576, 256).live(Part::Watch),
 
-        /// Memory of the process in MiB from which on it finishes its work and exits, so that
-        /// systemd starts it again; 0 turns it off.
+        /// Memory of the process in MiB above which it finishes its work and exits, so that systemd
+        /// restarts it; 0 turns it off.
         rss_stop_mb: u64 = whole(0..=1_048_576, 512)
-            .when("Turn it off where nothing restarts the bot.").live(Part::Watch),
+            .when("Turn it off if nothing restarts the bot.").live(Part::Watch),
 
         /// How long `delivery_refused`, `possible_duplicate`, `update_given_up` and `unclean_start`
-        /// stay after they happened last, in seconds.
+        /// stay open after they last happened, in seconds.
         event_s: u64 = whole(1..=604_800, 600).live(Part::Watch),
 
         /// Stretches (above 1) or shortens (below 1) how long a condition must hold before its
@@ -109,8 +111,9 @@ section! {
         patience: f64 = number(0.0..=100.0, 1.0)
             .when("Raise it when findings come and go.").live(Part::Watch),
 
-        /// How long a stage may work on one turn, in seconds, on top of what it waits for on
-        /// purpose. After that the finding `stage_stalled` opens and systemd's watchdog gets no more pings.
+        /// How long a stage may work without progress, in seconds, in addition to what it waits for
+        /// on purpose. After that the finding `stage_stalled` opens and systemd's watchdog gets no
+        /// more pings.
         stall_s: u64 = whole(1..=3600, 40).when("Raise it on a very slow disk.").live(Part::Watch),
     }
 }

@@ -22,22 +22,22 @@ const PORT: u16 = 8080;
 section! {
     /// The section `[web]`: the small HTTP endpoint for health, metrics and status.
     pub struct Web in "web", checked by check {
-        /// Address and port of the HTTP endpoint: health, metrics, status. `off` means none. When
-        /// another program has the default port and this key is not set, the bot goes on without
-        /// the endpoint and says so in the log; an address that was asked for and cannot be had
-        /// stops the start. The variables `HOST` and `PORT`, which hosting platforms set, reach it
-        /// too: `PORT` alone listens on all addresses (0.0.0.0), `HOST` alone on port 8080. On an
-        /// address that other machines can reach, only `/health` and `/ready` answer without
-        /// `web.admin_token`.
+        /// Address and port of the HTTP endpoint: health, metrics, status. `off` means none. If
+        /// another program uses the default port and this key is not set, the bot runs without the
+        /// endpoint and logs that; if a configured address is not available, the bot does not
+        /// start. The variables `HOST` and `PORT`, which hosting platforms set, work too: `PORT`
+        /// alone listens on all addresses (0.0.0.0), `HOST` alone on port 8080. On an address that
+        /// other machines can reach, only `/health` and `/ready` answer without `web.admin_token`.
         listen: Option<SocketAddr> = rule::listen("127.0.0.1:8080")
-            .when("To let another machine or a platform ask; set `web.admin_token` then.")
+            .when("To give another machine or a platform access; also set `web.admin_token`.")
             .restart("the address is bound before anything is answered"),
 
-        /// Opens everything on the HTTP endpoint to anyone who sends it as `Authorization: Bearer …`:
-        /// at least 16 characters, such as those of `openssl rand -hex 24`. Without it `POST
-        /// /bot/restart` is off.
+        /// Gives full access to the HTTP endpoint to anyone who sends it as
+        /// `Authorization: Bearer …`. At least 16 characters, for example from
+        /// `openssl rand -hex 24`. Without it, `POST /bot/restart` is off.
         admin_token: Option<Secret> = optional_secret("admin-token")
-            .when("To restart the intake over HTTP, or to ask from another machine for more than health.")
+            .when("To restart the intake over HTTP, or to read more than the health from another \
+            machine.")
             .live(Part::Watch),
     }
 }

@@ -124,17 +124,17 @@ fn all_parts_in_doubt_are_found_or_surely_lost_within_a_minute_of_edits() {
     let (nearly, mixed) = (shuffled(5), shuffled(20));
     let in_runs = two_workers(&mut dice);
     let some: Vec<_> = (0..CHATS).filter(|r| r % 9 == 4).collect();
-    let nobody = |_| None;
+    let no_one = |_| None;
     type Others<'a> = &'a dyn Fn(usize) -> Option<bool>;
     let table: [(&str, &[usize], &[usize], Others<'_>, usize); 10] = [
-        ("in order", &in_order, &[], &nobody, CHATS),
-        ("nearly in order", &nearly, &[], &nobody, 3 * CHATS),
-        ("mixed", &mixed, &[], &nobody, A_MINUTE),
-        ("in runs", &in_runs, &[], &nobody, A_MINUTE),
-        ("one lost", &nearly, &[50], &nobody, 3 * CHATS),
-        ("some lost", &nearly, &some, &nobody, A_MINUTE),
-        ("the last lost", &nearly, &in_order[120..], &nobody, 4 * CHATS),
-        ("none arrived", &in_order, &in_order, &nobody, 3 * CHATS),
+        ("in order", &in_order, &[], &no_one, CHATS),
+        ("nearly in order", &nearly, &[], &no_one, 3 * CHATS),
+        ("mixed", &mixed, &[], &no_one, A_MINUTE),
+        ("in runs", &in_runs, &[], &no_one, A_MINUTE),
+        ("one lost", &nearly, &[50], &no_one, 3 * CHATS),
+        ("some lost", &nearly, &some, &no_one, A_MINUTE),
+        ("the last lost", &nearly, &in_order[120..], &no_one, 4 * CHATS),
+        ("none arrived", &in_order, &in_order, &no_one, 3 * CHATS),
         ("others heard", &nearly, &[], &|r| (r % 2 == 0).then_some(true), A_MINUTE),
         ("others unheard", &nearly, &[], &|r| (r % 19 == 7).then_some(false), A_MINUTE),
     ];

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::blocking::run_blocking;
 use super::open::{self, Opened};
-use super::{ownership, pre_migration_backup, restore, writer};
+use super::{identity, ownership, pre_migration_backup, restore, writer};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::observe::histogram::{self, Histogram};
@@ -53,10 +53,15 @@ impl Sqlite {
         bot: BotId,
         clock: Clock,
     ) -> Result<Self, StoreError> {
+        ownership::refuse_strange_link(path)?;
         let path = &open::real(path)?;
+        ownership::refuse_strange_journal(path)?;
+        // Before anything is written, also beside it.
+        identity::check(path)?;
         let lock = open::lock(path)?;
         restore::undo_cut(path).map_err(|source| StoreError::open(path, source))?;
         let opened = open::open(path, clock.now_ms())?;
+        identity::leave_mark(&lock).map_err(|source| StoreError::open(path, source))?;
         pre_migration_backup::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
     }
@@ -72,6 +77,7 @@ impl Sqlite {
         if let Err(source) = std::fs::metadata(path) {
             return Err(StoreError::open(path, source));
         }
+        identity::check(path)?;
         let conn = open::connect(path)?;
         let opened = Opened { conn, set_aside: None, pre_migration_backup: None };
         Self::start(path, bot, clock, opened, None)
@@ -126,7 +132,6 @@ impl Sqlite {
     }
 
     /// As [`Store::close`](crate::store::Store::close).
-    #[expect(clippy::disallowed_methods, reason = "joining must not block the runtime")]
     pub(in crate::store) async fn close(&self) {
         // The readers go first: only the last connection to close folds the log into the file, and
         // one that cannot write would leave it, with what was deleted still in it.
@@ -188,7 +193,6 @@ impl Sqlite {
     }
 
     /// Reads what may be long, beside the runtime.
-    #[expect(clippy::disallowed_methods, reason = "queries must not block the runtime")]
     pub(super) async fn read<F, T>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::columns::{State, is_open};
-use super::{history, outbox};
+use super::history;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -150,7 +150,23 @@ fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), Store
          WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NULL",
     )?
     .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
-    outbox::drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
+    drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
+}
+
+/// Drops what is due to a person: in their own chat, and what answers them in another.
+fn drop_due_to(
+    tx: &Connection,
+    bot: i64,
+    user: UserId,
+    reason: DeliveryReason,
+) -> Result<(), StoreError> {
+    let mut drop = tx.prepare_cached(concat!(
+        "UPDATE outbox SET state = ?3, reason = ?4, text = '', extra = ''
+         WHERE bot_id = ?1 AND (sender_id = ?2 OR chat_id = ?2) AND state = ?5 AND ",
+        is_open!()
+    ))?;
+    drop.execute(params![bot, user.0, State::Dropped, reason.as_str(), State::Due])?;
+    Ok(())
 }
 
 fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), StoreError> {

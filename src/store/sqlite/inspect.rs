@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{open, ownership, schema};
+use super::{identity, open, ownership, schema};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::Inspection;
 
@@ -15,6 +15,7 @@ pub fn inspect(path: &Path, check_bytes: u64) -> Result<Inspection, StoreError> 
     ownership::refuse_strange_link(path)?;
     let about = std::fs::metadata(path).map_err(|source| StoreError::open(path, source))?;
     let bytes = about.len();
+    identity::check(path)?;
     let is_checked = bytes <= check_bytes;
     match look(path, is_checked) {
         Ok((schema, damage)) => Ok(Inspection { bytes, schema, is_checked, damage }),

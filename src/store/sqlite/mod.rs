@@ -12,7 +12,9 @@ mod contents;
 mod db;
 mod effects;
 mod failure;
+mod finish;
 mod history;
+mod identity;
 mod inbox;
 mod inspect;
 mod open;
@@ -29,6 +31,8 @@ mod writer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
 
 pub(super) use db::Sqlite;
 pub use passages::PassageIndex;

@@ -51,8 +51,8 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
         ownership::check(&name, &about, Some(path))?;
     }
     let mut options = OpenOptions::new();
-    let file = hygiene::ownership::open(&name, options.create(true).truncate(false).write(true))
-        .map_err(fail)?;
+    let options = options.create(true).truncate(false).read(true).write(true);
+    let file = hygiene::ownership::open(&name, options).map_err(fail)?;
     // It may have been exchanged meanwhile.
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
@@ -82,7 +82,7 @@ pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
 }
 
 fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>), StoreError> {
-    let fresh = !path.exists();
+    let fresh = std::fs::metadata(path).map_or(true, |about| about.len() == 0);
     let mut conn = connect(path)?;
     let suspect = sibling(path, ".suspect");
     let small = std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECK_BYTES);
@@ -93,6 +93,10 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
             return Err(StoreError::new(StoreErrorKind::Corrupt, what).because(verdict));
         }
         let _ = std::fs::remove_file(suspect);
+    }
+    if fresh {
+        // Into the file itself, before there is a log.
+        conn.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     }
     conn.pragma_update(None, "journal_mode", "WAL")?;
     let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };

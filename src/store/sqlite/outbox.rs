@@ -1,23 +1,16 @@
 //! The outbox: parts of replies on their way to Telegram.
 //!
-//! Invariants: an update is done in the commit that stores its replies; a part is *sending* on
-//! disk before the request that sends it is written.
+//! Invariant: a part is *sending* on disk before the request that sends it is written.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::{State, is_open};
 use super::db::Sqlite;
-use super::{effects, history};
-use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
 use crate::store::failure::StoreError;
 use crate::store::parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartState,
 };
-use crate::store::updates::Finish;
 
 /// Columns in the order that [`open_part`] reads them; [`is_open`] makes the index fit.
 macro_rules! open_parts {
@@ -32,20 +25,6 @@ macro_rules! open_parts {
 }
 
 impl Sqlite {
-    pub(in crate::store) async fn finish(
-        &self,
-        finish: Finish,
-    ) -> Result<Vec<OpenPart>, StoreError> {
-        let (bot, now) = (self.bot(), self.now_ms());
-        let fold = Arc::clone(&self.fold);
-        self.write(move |tx| {
-            // Set within the transaction, so that it is this one's commit that is folded.
-            fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
-            store(tx, bot, now, finish)
-        })
-        .await
-    }
-
     pub(in crate::store) async fn mark_sending(
         &self,
         id: PartId,
@@ -53,27 +32,6 @@ impl Sqlite {
     ) -> Result<bool, StoreError> {
         let now = self.now_ms();
         self.write(move |tx| mark(tx, now, id, id_before)).await
-    }
-
-    pub(in crate::store) async fn record_delivery(
-        &self,
-        records: Vec<DeliveryRecord>,
-        effects: Vec<Effect>,
-    ) -> Result<(), StoreError> {
-        let (bot, now) = (self.bot(), self.now_ms());
-        let fold = Arc::clone(&self.fold);
-        self.write(move |tx| {
-            fold.fetch_or(effects::deletes(&effects), Ordering::SeqCst);
-            for row in &records {
-                record_one(tx, row)?;
-            }
-            effects::apply(tx, bot, now, &effects)
-        })
-        .await
-    }
-
-    pub(in crate::store) async fn apply(&self, effects: Vec<Effect>) -> Result<(), StoreError> {
-        self.record_delivery(Vec::new(), effects).await
     }
 
     pub(in crate::store) async fn record_delivery_and_mark(
@@ -181,36 +139,15 @@ impl Sqlite {
     }
 }
 
-/// Marks an update done and stores what it led to.
-fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
-    let mut done = tx.prepare_cached(
-        "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = CASE WHEN ?4 THEN body ELSE '' END
-         WHERE seq = ?1 AND done_ms IS NULL RETURNING chat_id, sender_id",
-    )?;
-    let done = done
-        .query_row(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body], |r| {
-            Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? })
-        })
-        .optional()?;
-    // Done before: storing its replies again would send them twice.
-    let Some(asked) = done else { return Ok(Vec::new()) };
-    effects::apply(tx, bot, now, &finish.effects)?;
-    if let Some(turn) = &finish.turn {
-        history::insert(tx, bot, now, turn)?;
-    }
-    let mut first = finish.first_attempt;
-    let parts = finish.parts.into_iter();
-    parts.map(|part| insert(tx, bot, now, &asked, part, first.take())).collect()
-}
-
 /// The update that parts answer.
-struct Asked {
-    seq: InboxSeq,
-    chat: Option<i64>,
-    sender: Option<i64>,
+pub(super) struct Asked {
+    pub(super) seq: InboxSeq,
+    pub(super) chat: Option<i64>,
+    pub(super) sender: Option<i64>,
 }
 
-fn insert(
+/// Stores a part that answers an update.
+pub(super) fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
@@ -262,7 +199,8 @@ fn mark(tx: &Connection, now: i64, id: PartId, id_before: MessageId) -> Result<b
     Ok(rows == 1)
 }
 
-fn record_one(tx: &Connection, row: &DeliveryRecord) -> Result<(), StoreError> {
+/// Stores what became of a part.
+pub(super) fn record_one(tx: &Connection, row: &DeliveryRecord) -> Result<(), StoreError> {
     match &row.outcome {
         DeliveryOutcome::Sent(message) => {
             settle(tx, row.id, State::Sent, Some(*message), None)?;
@@ -315,22 +253,6 @@ fn drop_due(
         is_open!()
     ))?;
     Ok(drop.execute(params![bot, chat.0, State::Dropped, reason.as_str(), State::Due])?)
-}
-
-/// Drops what is due to a person: in their own chat, and what answers them in another.
-pub(super) fn drop_due_to(
-    tx: &Connection,
-    bot: i64,
-    user: UserId,
-    reason: DeliveryReason,
-) -> Result<(), StoreError> {
-    let mut drop = tx.prepare_cached(concat!(
-        "UPDATE outbox SET state = ?3, reason = ?4, text = '', extra = ''
-         WHERE bot_id = ?1 AND (sender_id = ?2 OR chat_id = ?2) AND state = ?5 AND ",
-        is_open!()
-    ))?;
-    drop.execute(params![bot, user.0, State::Dropped, reason.as_str(), State::Due])?;
-    Ok(())
 }
 
 fn open_part(row: &Row<'_>) -> rusqlite::Result<OpenPart> {

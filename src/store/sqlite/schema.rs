@@ -21,6 +21,9 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
     Ok(())
 }
 
+/// "Katn", in the header of every state file since schema 3.
+pub(super) const APPLICATION_ID: i32 = 0x4b61_746e;
+
 /// Where applied migrations are recorded.
 pub(super) const HISTORY: &str = "refinery_schema_history";
 
@@ -59,10 +62,16 @@ pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
 /// An empty database in memory, as it looked at this version.
 pub(super) fn example(version: u32) -> Result<Connection, StoreError> {
     let mut conn = Connection::open_in_memory()?;
+    migrate_to(&mut conn, version)?;
+    Ok(conn)
+}
+
+/// Brings an empty database to an older version.
+pub(super) fn migrate_to(conn: &mut Connection, version: u32) -> Result<(), StoreError> {
     let target = refinery::Target::Version(i32::try_from(version).unwrap_or(i32::MAX));
     let runner = embedded::migrations::runner().set_target(target);
-    runner.run(&mut conn).map_err(|e| failure::schema(Path::new(":memory:"), e))?;
-    Ok(conn)
+    runner.run(conn).map_err(|e| failure::schema(Path::new(":memory:"), e))?;
+    Ok(())
 }
 
 /// The version that this program brings a file to.

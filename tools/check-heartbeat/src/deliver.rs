@@ -35,13 +35,8 @@ impl Outcome {
     }
 }
 
-/// An answer on its way to the disk.
-struct Answer {
-    notification: Notification,
-    outcome: Outcome,
-    /// Gets whether the answer was saved, so that the thread may go on.
-    saved: SyncSender<bool>,
-}
+/// An answer on its way to the disk, and where to say whether it was saved.
+type Answer = (Notification, Outcome, SyncSender<bool>);
 
 /// Sends everything. `record` saves each answer, in the order in which they come; where it returns
 /// `false`, that channel is sent nothing more. Nor is a channel that failed.
@@ -62,8 +57,9 @@ pub fn deliver(
     }
     drop(answers);
     let (until, mut outcomes) = (deadline + GRACE, Vec::new());
-    while let Ok(answer) = inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        let Answer { notification, outcome, saved } = answer;
+    while let Ok((notification, outcome, saved)) =
+        inbox.recv_timeout(until.saturating_duration_since(Instant::now()))
+    {
         silent.retain(|(channel, _)| *channel != outcome.channel);
         // The thread may have ended.
         let _ = saved.send(record(&notification, &outcome));
@@ -83,17 +79,17 @@ fn send_all(
     answers: &Sender<Answer>,
 ) {
     for notification in notifications {
-        let result = channel.deliver(&notification, deadline);
-        let accepted = result.is_ok();
-        let outcome = Outcome {
-            channel: channel.name().to_owned(),
-            kind: notification.kind,
-            incident: notification.incident.clone(),
-            result,
-            remarks: channel.remarks(),
+        let answer = channel.deliver(&notification, deadline);
+        let accepted = answer.is_ok();
+        let (result, remarks) = match answer {
+            Ok(remarks) => (Ok(()), remarks),
+            Err(failure) => (Err(failure), Vec::new()),
         };
+        let (channel, kind) = (channel.name().to_owned(), notification.kind);
+        let incident = notification.incident.clone();
+        let outcome = Outcome { channel, kind, incident, result, remarks };
         let (saved, go_on) = mpsc::sync_channel(1);
-        let sent = answers.send(Answer { notification, outcome, saved });
+        let sent = answers.send((notification, outcome, saved));
         if sent.is_err() || !go_on.recv().unwrap_or(false) || !accepted {
             return;
         }

@@ -15,10 +15,8 @@ use crate::watch::Checked;
 
 /// Exit status for wrong arguments (sysexits(3), `EX_USAGE`).
 pub const EXIT_USAGE: u8 = 64;
-
 /// Exit status for mistakes in the configuration (sysexits(3), `EX_CONFIG`).
 pub const EXIT_CONFIG: u8 = 78;
-
 /// Exit status of a Nagios plugin that could not do all of its work.
 pub const EXIT_UNKNOWN: u8 = 3;
 
@@ -115,12 +113,10 @@ pub fn done(args: &Args, done: &Done) {
     if done.busy && verbose {
         out("another check is at work on the same state directory: this one sends nothing");
     }
-    for Outcome { channel, kind, incident, .. } in done.outcomes.iter().filter(|o| o.accepted()) {
-        if verbose {
-            let kind = json!(kind);
-            let kind = kind.as_str().unwrap_or_default();
-            out(&format!("sent through {channel}: {kind} [{incident}]"));
-        }
+    for outcome in done.outcomes.iter().filter(|outcome| outcome.accepted() && verbose) {
+        let kind = json!(outcome.kind).to_string().replace('"', "");
+        let incident = &outcome.incident;
+        out(&format!("sent through {}: {kind} [{incident}]", outcome.channel));
     }
     failures(&done.outcomes);
 }

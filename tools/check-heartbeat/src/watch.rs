@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use serde::Deserialize;
 
-use crate::clock::Timestamp;
 use crate::config::{checks, line, threshold, url};
-use crate::incident::{Bad, Debounce, Observation, Subject};
+use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
 use crate::time_limit::start;
@@ -127,21 +126,15 @@ impl Checked {
         let (watch, judgement) = (&self.watch, &self.judgement);
         let who = judgement.heartbeat.as_ref().and_then(environment);
         let who = who.map(|e| format!(" ({e})")).unwrap_or_default();
-        match judgement.state {
-            State::Ok | State::Warning => format!("{}{who}: {}", watch.name, judgement.text),
-            State::Critical if watch.name == watch.file.display().to_string() => {
-                format!("{}{who}: {}", watch.name, judgement.text)
-            }
-            State::Critical => {
-                format!("{}{who}: {} [{}]", watch.name, judgement.text, watch.file.display())
-            }
-        }
+        let file = watch.file.display().to_string();
+        let named = judgement.state == State::Critical && watch.name != file;
+        let file = if named { format!(" [{file}]") } else { String::new() };
+        format!("{}{who}: {}{file}", watch.name, judgement.text)
     }
 
     /// Takes what was found into the log.
-    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
-        let debounce =
-            Debounce { failures: self.watch.failures_needed, goods: self.watch.good_checks_needed };
+    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Now) {
+        let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
         log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
         for (name, bad) in self.degraded(alert_on) {
@@ -150,8 +143,7 @@ impl Checked {
         }
         for name in gone {
             // The alert about the whole speaks for its findings, and a dead program reports none.
-            let unknown = self.judgement.state == State::Critical || self.is_unknown();
-            let observation = match unknown {
+            let observation = match self.judgement.state == State::Critical || self.is_unknown() {
                 true => Observation::Unknown,
                 false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
             };
@@ -207,12 +199,11 @@ impl Checked {
 
     /// What is worst: the first failing finding of a failing program, else the reason.
     fn worst(&self) -> &str {
-        let beat = self.judgement.heartbeat.as_ref();
-        let failing = beat.filter(|_| self.judgement.reason == Reason::Failing);
-        let named = failing.and_then(|beat| {
-            beat.findings.iter().find(|finding| finding.severity == Severity::Failing)
-        });
-        named.map_or(self.judgement.reason.word(), |finding| finding.name.as_str())
+        let reason = self.judgement.reason;
+        let beat = self.judgement.heartbeat.iter().filter(|_| reason == Reason::Failing);
+        let mut failing =
+            beat.flat_map(|beat| &beat.findings).filter(|f| f.severity == Severity::Failing);
+        failing.next().map_or(reason.word(), |finding| finding.name.as_str())
     }
 
     /// More of it, for people.

@@ -1,7 +1,7 @@
 //! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
 //!
-//! Only the standard library and our own `hygiene` are used, so that the checker stays small and the
-//! daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
+//! Apart from the standard library, only `serde` and our own `hygiene` are used, so that the checker
+//! stays small and the daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
 //! one `key: value` a line. Nothing here panics on any content of a file.
 //!
 //! ```text

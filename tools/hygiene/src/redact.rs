@@ -64,6 +64,8 @@ struct Known {
     sieve: Vec<u64>,
     /// Where these four glyphs stand: form and index of the first, sorted by the glyphs.
     seeds: Vec<(u32, u32, u32)>,
+    /// Glyphs of the longest form.
+    longest: usize,
 }
 
 impl Redactor {
@@ -88,7 +90,7 @@ impl Redactor {
     /// The text with [`MARK`] in place of every secret; borrowed when there is none.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let known = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        if known.may_be_in(text) { known.redact(text) } else { Cow::Borrowed(text) }
+        known.redact(text)
     }
 
     /// As [`Redactor::redact`], for a text that is owned already.
@@ -116,7 +118,8 @@ impl fmt::Debug for Redactor {
 impl Known {
     fn new(secrets: Vec<String>) -> Self {
         let forms: Vec<Form> = secrets.iter().flat_map(|secret| forms::of(secret)).collect();
-        let mut known = Self { secrets, forms, sieve: vec![0; 1024], seeds: Vec::new() };
+        let longest = forms.iter().map(|form| form.glyphs.len()).max().unwrap_or(0);
+        let mut known = Self { secrets, forms, sieve: vec![0; 1024], seeds: Vec::new(), longest };
         for (which, form) in known.forms.iter().enumerate() {
             for (at, four) in form.glyphs.windows(SEED).enumerate() {
                 let key = four.iter().fold(0, |key, glyph| key << 8 | u32::from(*glyph));
@@ -130,39 +133,36 @@ impl Known {
         known
     }
 
-    /// False when no secret can be in the text. Most texts end here.
-    fn may_be_in(&self, text: &str) -> bool {
-        let mut key = 0;
-        !self.seeds.is_empty()
-            && glyphs(text).any(|glyph| {
-                key = key << 8 | u32::from(glyph.byte);
-                self.in_sieve(key)
-            })
-    }
-
     fn in_sieve(&self, key: u32) -> bool {
         let (word, bit) = place(key);
-        self.sieve[word] & bit != 0
+        self.sieve.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
     fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let read: Vec<Glyph> = glyphs(text).collect();
         let mut clean = String::new();
-        let (mut kept, mut at) = (0, 0);
-        while at + SEED <= read.len() {
-            let Some(length) = self.longest(text, &read, at) else {
-                at += 1;
+        let mut kept = 0;
+        // The last four glyphs, and a ring of where they begin.
+        let (mut key, mut starts, mut count) = (0, [0; SEED], 0);
+        let mut read = glyphs(text, 0);
+        while let Some(glyph) = read.next() {
+            key = key << 8 | u32::from(glyph.byte);
+            starts[count % SEED] = glyph.start;
+            count += 1;
+            if !self.in_sieve(key) {
                 continue;
-            };
-            let start = text.floor_char_boundary(read[at].start);
-            let end = text.ceil_char_boundary(read[at + length - 1].end);
+            }
+            let start = starts[count % SEED];
+            let Some(end) = self.end_of_secret(text, start, key) else { continue };
+            let start = text.floor_char_boundary(start).max(kept);
+            let end = text.ceil_char_boundary(end);
             let end = end + closing_mark(&text[start..end], &text[end..]);
             // Two runs that touch are one secret.
             if start > kept || !clean.ends_with(MARK) {
-                clean.push_str(&text[kept.min(start)..start]);
+                clean.push_str(&text[kept..start]);
                 clean.push_str(MARK);
             }
-            (kept, at) = (end, at + length);
+            (kept, key) = (end, 0);
+            read = glyphs(text, end);
         }
         if kept == 0 {
             return Cow::Borrowed(text);
@@ -171,21 +171,25 @@ impl Known {
         Cow::Owned(clean)
     }
 
-    /// How many glyphs from `at` on have to go, if any.
-    fn longest(&self, text: &str, read: &[Glyph], at: usize) -> Option<usize> {
-        let key = read[at..at + SEED].iter().fold(0, |key, glyph| key << 8 | u32::from(glyph.byte));
-        if !self.in_sieve(key) {
-            return None;
-        }
+    /// Where the run ends that begins at `start` with these four glyphs, if it has to go.
+    fn end_of_secret(&self, text: &str, start: usize, key: u32) -> Option<usize> {
         let first = self.seeds.partition_point(|seed| seed.0 < key);
         let same = self.seeds[first..].iter().take_while(|seed| seed.0 == key);
-        same.filter_map(|(_, form, from)| {
+        let mut read: Vec<Glyph> = Vec::new();
+        let mut longest = None;
+        for (_, form, from) in same {
+            if read.is_empty() {
+                // One more than can match tells whether the text goes on.
+                read = glyphs(text, start).take(self.longest + 1).collect();
+            }
             let (form, from) = (&self.forms[*form as usize], *from as usize);
-            let same = read[at..].iter().zip(&form.glyphs[from..]);
+            let same = read.iter().zip(&form.glyphs[from..]);
             let length = same.take_while(|(read, glyph)| read.byte == **glyph).count();
-            gives_away(text, read, at, form, from, length).then_some(length)
-        })
-        .max()
+            if gives_away(text, &read, form, from, length) {
+                longest = longest.max(Some(length));
+            }
+        }
+        longest.map(|length| read[length - 1].end)
     }
 }
 
@@ -195,16 +199,10 @@ fn closing_mark(secret: &str, after: &str) -> usize {
     if secret.contains(&after[..length]) { length } else { 0 }
 }
 
-/// Whether these glyphs of a text, which are those of a form from `from` on, tell too much.
-fn gives_away(
-    text: &str,
-    read: &[Glyph],
-    at: usize,
-    form: &Form,
-    from: usize,
-    length: usize,
-) -> bool {
-    let (before, after) = (&text[..read[at].start], &text[read[at + length - 1].end..]);
+/// Whether the first glyphs of `read`, which are those of a form from `from` on, tell too much.
+fn gives_away(text: &str, read: &[Glyph], form: &Form, from: usize, length: usize) -> bool {
+    let before = &text[..text.floor_char_boundary(read[0].start)];
+    let after = &text[text.ceil_char_boundary(read[length - 1].end)..];
     if length == form.glyphs.len() {
         let touches = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let alone = !touches(before.chars().next_back()) && !touches(after.chars().next());
@@ -216,7 +214,7 @@ fn gives_away(
     let random = form.random(from..from + length);
     let needed = if is_mask_before(before) || is_mask_after(after) {
         RUN_AT_MASK
-    } else if at + length == read.len() {
+    } else if length == read.len() {
         RUN_AT_END
     } else {
         RUN

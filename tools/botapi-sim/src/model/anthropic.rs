@@ -86,6 +86,14 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
         Event::now(event(&block)),
         Event::now(event(&json!({"type": "ping"}))),
     ];
+    for number in 0..script.thoughts() {
+        let delta = json!({"type": "content_block_delta", "index": 0,
+            "delta": {"type": "thinking_delta", "thinking": "hm "}});
+        events.push(Event::token(event(&delta)));
+        if number == 0 {
+            events.push(Event::now(event(&json!({"type": "something_new"}))));
+        }
+    }
     let wrong_after = script.wrong_after().unwrap_or(usize::MAX);
     for piece in script.pieces.iter().take(wrong_after) {
         let delta = json!({"type": "content_block_delta", "index": 0,

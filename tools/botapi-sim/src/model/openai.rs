@@ -101,6 +101,13 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
     let role = json!([{"index": 0, "delta": {"role": "assistant", "content": null},
         "finish_reason": null}]);
     let mut events = vec![Event::now(line(&chunk(script, &role)))];
+    for number in 0..script.thoughts() {
+        let delta = json!([{"index": 0, "delta": {"reasoning_content": "hm "}}]);
+        events.push(Event::token(line(&chunk(script, &delta))));
+        if number == 0 {
+            events.push(Event::now(line(&json!({"object": "something.new"}))));
+        }
+    }
     let wrong_after = script.wrong_after().unwrap_or(usize::MAX);
     for piece in script.pieces.iter().take(wrong_after) {
         let delta = json!([{"index": 0, "delta": {"content": content(script, piece)},

@@ -122,6 +122,8 @@ pub enum ModelFault {
     StallAfter(usize),
     /// Another finish reason (stop reason) than usual.
     FinishReason(String),
+    /// So many thoughts come before the answer, and one event of a kind that nobody documented.
+    Thinks(usize),
     /// The content is a list of parts instead of a string (OpenAI).
     ContentAsList,
     /// No answer at all, the connection stays open.
@@ -218,6 +220,14 @@ impl Script {
                 | ModelFault::StallAfter(count),
             ) => Some(count),
             _ => None,
+        }
+    }
+
+    /// How many thoughts come before the answer.
+    pub(crate) fn thoughts(&self) -> usize {
+        match self.fault {
+            Some(ModelFault::Thinks(count)) => count,
+            _ => 0,
         }
     }
 

@@ -83,21 +83,20 @@ impl Sources<'_> {
         let file_variable = format!("{}_FILE", self.variable);
         let usual = credentials.as_ref().map(|folder| folder.join(self.usual_credential));
         let usual = usual.filter(|path| !matches!(path.try_exists(), Ok(false)));
-        let (key, text) = if let (key, Some(path)) = self.file {
-            (key, read(Path::new(path)))
-        } else if let (key, Some(name)) = self.credential {
+        let ((file_key, file), (credential_key, named)) = (self.file, self.credential);
+        let passed = |name| {
             let path = credentials.filter(|_| is_file_name(name)).map(|folder| folder.join(name));
-            let missing = "was not passed by systemd (LoadCredential=)".to_owned();
-            (key, path.ok_or(missing).and_then(|path| read(&path)))
-        } else if let Some(path) = usual {
-            (self.usual_credential, read(&path))
-        } else if let Some(path) = env.variable(&file_variable) {
-            (file_variable.as_str(), read(Path::new(path)))
-        } else if let Some(text) = env.variable(self.variable) {
-            (self.variable, Ok(text.to_owned()))
-        } else {
-            return Ok(None);
+            let missing = || "was not passed by systemd (LoadCredential=)".to_owned();
+            path.ok_or_else(missing).and_then(|path| read(&path))
         };
+        let file_of = |name: &str| env.variable(name).map(|path| read(Path::new(path)));
+        let found = file
+            .map(|path| (file_key, read(Path::new(path))))
+            .or_else(|| named.map(|name| (credential_key, passed(name))))
+            .or_else(|| usual.map(|path| (self.usual_credential, read(&path))))
+            .or_else(|| file_of(&file_variable).map(|text| (file_variable.as_str(), text)))
+            .or_else(|| Some((self.variable, Ok(env.variable(self.variable)?.to_owned()))));
+        let Some((key, text)) = found else { return Ok(None) };
         let text = text.and_then(|text| match text.trim() {
             "" => Err("is empty".to_owned()),
             text if text.chars().any(char::is_control) => Err("has more than one line".to_owned()),

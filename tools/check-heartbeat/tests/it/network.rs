@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use botapi_sim::{Options, Sim};
-use check_heartbeat::channel::{Channel, Failure};
+use check_heartbeat::channel::{Accepted, Channel};
 use check_heartbeat::deliver::{Job, deliver};
 use check_heartbeat::notification::{Kind, Level, Notification};
 
@@ -123,12 +123,12 @@ impl Channel for Peer {
         self.name
     }
 
-    fn deliver(&self, _: &Notification, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, _: &Notification, _: Instant) -> Accepted {
         if let Some(hang) = &self.hang {
             // Ends only when the sender is dropped.
             let _ = hang.lock().unwrap().recv();
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

@@ -68,12 +68,12 @@ pub(super) fn of(secret: &str) -> Vec<Form> {
             continue;
         }
         let read = |glyph: super::Glyph| (glyph.byte, is_random[glyph.start]);
-        forms.push(Form::new(glyphs(whole).map(read), CHAR, is_short));
+        forms.push(Form::new(glyphs(whole, 0).map(read), CHAR, is_short));
         for alphabet in [STANDARD, URL_SAFE] {
             for shift in 0..3 {
                 let (text, is_random) = base64(whole.as_bytes(), &is_random, shift, alphabet);
                 let read = |glyph: super::Glyph| (glyph.byte, is_random[glyph.start]);
-                let form = Form::new(glyphs(&text).map(read), BASE64, false);
+                let form = Form::new(glyphs(&text, 0).map(read), BASE64, false);
                 let long = form.glyphs.len() >= SHORTEST_BASE64;
                 let known = forms.iter().any(|other: &Form| other.glyphs == form.glyphs);
                 if long && !known {

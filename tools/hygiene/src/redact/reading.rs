@@ -8,9 +8,9 @@ pub(super) struct Glyph {
     pub(super) end: usize,
 }
 
-/// Reads a text. Characters beyond ASCII give one glyph for each byte of UTF-8.
-pub(super) fn glyphs(text: &str) -> Glyphs<'_> {
-    Glyphs { text, at: 0, wide: 0 }
+/// Reads a text from a byte on. Characters beyond ASCII give one glyph for each byte of UTF-8.
+pub(super) fn glyphs(text: &str, from: usize) -> Glyphs<'_> {
+    Glyphs { text, at: from, wide: text.ceil_char_boundary(from) - from }
 }
 
 /// See [`glyphs`].
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> String {
-        String::from_utf8(glyphs(text).map(|glyph| glyph.byte).collect()).unwrap()
+        String::from_utf8(glyphs(text, 0).map(|glyph| glyph.byte).collect()).unwrap()
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn glyphs_cover_what_they_stand_for() {
-        let all: Vec<Glyph> = glyphs("x%41ä").collect();
+        let all: Vec<Glyph> = glyphs("x%41ä", 0).collect();
         let covers: Vec<(u8, usize, usize)> =
             all.iter().map(|g| (g.byte, g.start, g.end)).collect();
         assert_eq!(covers, [(b'x', 0, 1), (b'A', 1, 4), (0xc3, 4, 5), (0xa4, 5, 6)]);

@@ -178,7 +178,7 @@ fn a_text_without_secrets_costs_little() {
     for _ in 0..100 {
         assert!(!redactor.finds(&text));
     }
-    // Some 15 µs each when compiled for speed; the bound only refuses another order of growth.
+    // Some 7 µs each when compiled for speed; the bound only refuses another order of growth.
     assert!(begun.elapsed().as_millis() < 2_000, "{:?} for 400 kB", begun.elapsed());
 }
 

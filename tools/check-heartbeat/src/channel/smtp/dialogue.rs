@@ -17,7 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use super::wire::Wire;
 use super::{Smtp, Tls};
 use crate::channel::http::{io_words, tls_error, tls_failure};
-use crate::channel::{Failure, quote};
+use crate::channel::{Accepted, Failure, quote};
 
 /// What the dialogue does at the moment, in words.
 const GREETING: &str = "waiting for its greeting";
@@ -25,7 +25,6 @@ const ENCRYPTING: &str = "turning on encryption";
 const LOGGING_IN: &str = "logging in";
 const ADDRESSING: &str = "naming the recipients";
 const SENDING: &str = "sending the message";
-
 /// Hints for refusals.
 const NO_STARTTLS: &str = "use the submission port of the server (587), or tls = \"implicit\" with \
      port 465; if it offered STARTTLS before, someone on the way may be removing it";
@@ -47,12 +46,7 @@ struct Dialogue<'a> {
 impl Smtp {
     /// Hands one message over by `end`. Returns remarks about recipients that were refused while
     /// others were not. `host`: the name of this machine.
-    pub(super) fn send(
-        &self,
-        host: &str,
-        letter: &[u8],
-        end: Instant,
-    ) -> Result<Vec<String>, Failure> {
+    pub(super) fn send(&self, host: &str, letter: &[u8], end: Instant) -> Accepted {
         let hello = hello(self.hello.as_deref().unwrap_or(host));
         let mut dialogue = self.greet(&hello, end)?;
         dialogue.stage = ADDRESSING;
@@ -219,7 +213,7 @@ impl Dialogue<'_> {
 
     /// Names all recipients. As long as one is accepted, the mail goes to those; the others are
     /// returned as remarks.
-    fn name_recipients(&mut self) -> Result<Vec<String>, Failure> {
+    fn name_recipients(&mut self) -> Accepted {
         let Smtp { host, to, .. } = self.mail;
         let (mut refused, mut all_permanent) = (Vec::new(), true);
         for address in to.iter().map(|to| &to.email) {

@@ -1,12 +1,10 @@
 //! The table of a mail channel, with the words for each mistake in it.
 
-use std::sync::Mutex;
-
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
 
 use super::{Smtp, Tls};
@@ -63,7 +61,6 @@ impl Smtp {
             secret,
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
-            remarks: Mutex::default(),
             host: host("host", &settings.host)?,
             port,
             tls,
@@ -127,14 +124,12 @@ fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, 
 
 /// A host's name or address, as a certificate and `EHLO` can hold it.
 fn host(key: &str, text: &str) -> Result<String, Problem> {
-    let inner = text.trim_start_matches('[').trim_end_matches(']');
-    let fit = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_name = (1..=253).contains(&text.len()) && text.chars().all(fit);
-    if !is_name && inner.parse::<std::net::IpAddr>().is_err() {
+    let text = text.trim_start_matches('[').trim_end_matches(']');
+    if ServerName::try_from(text).is_err() {
         let hint = "write a name such as mail.example.org, without scheme or port";
         return Err(Problem::new(key, "is not a host's name", hint));
     }
-    Ok(inner.to_owned())
+    Ok(text.to_owned())
 }
 
 fn recipients(to: &Recipients) -> Result<Vec<Mailbox>, Problem> {

@@ -1,0 +1,327 @@
+//! What every backend of the store must do, tested through the public verbs alone.
+//!
+//! Invariants: a test gets its stores from a [`Place`] and knows nothing else of the backend; what
+//! only one backend can show (damage, locks, logs) is tested beside it.
+
+use crate::model::access::Role as Access;
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message, Usage};
+use crate::model::effect::Effect;
+use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
+use crate::model::message::{Body, Incoming, Person, Place as Kind, Update, UpdateEvent};
+use crate::model::text::Rich;
+use crate::observe::clock::Clock;
+use crate::store::*;
+
+/// Where one test keeps its state: opened again, it is the same state.
+pub trait Place {
+    /// Opens the state for a bot.
+    fn open(&self, bot: BotId, clock: Clock) -> Store;
+}
+
+/// Runs every test of the contract against the places that `$place` makes.
+macro_rules! contract {
+    ($place:expr) => {
+        $crate::store::contract::contract!(
+            $place,
+            updates_survive_and_are_stored_once,
+            another_token_never_meets_the_old_offset,
+            update_done_only_with_its_replies,
+            settled_parts_are_gone_and_due_ones_come_back,
+            people_are_offered_codes_approved_and_removed,
+            old_rows_are_swept_and_open_ones_stay,
+            topics_do_not_read_each_other_and_turns_stay_whole,
+            forgetting_finds_a_person_everywhere,
+            a_group_that_moves_takes_its_conversations_along,
+            what_is_set_for_a_chat_stays
+        );
+    };
+    ($place:expr, $($name:ident),*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $crate::store::contract::$name(&$place).await;
+            }
+        )*
+    };
+}
+pub(super) use contract;
+
+const BOT: BotId = BotId(1);
+
+fn open(place: &impl Place) -> Store {
+    place.open(BOT, Clock::manual(1_000_000))
+}
+
+pub fn text(id: i64, chat: i64) -> Update {
+    said(id, chat, chat)
+}
+
+fn said(id: i64, chat: i64, user: i64) -> Update {
+    let event = UpdateEvent::Message(Incoming {
+        chat: ChatId(chat),
+        place: Kind::Private,
+        from: Person { id: UserId(user), name: "Ann".into(), username: None },
+        message_id: MessageId(id),
+        date_s: 1,
+        thread: None,
+        reply_to_bot: false,
+        body: Body::Text(format!("text {id}")),
+    });
+    Update { id: UpdateId(id), event }
+}
+
+fn part(chat: i64, text: &str) -> NewPart {
+    NewPart { chat: ChatId(chat), rich: Rich::plain(text), extra: PartExtra::default() }
+}
+
+fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
+    Finish {
+        seq,
+        outcome: UpdateOutcome::Answered,
+        keep_body: false,
+        effects: Vec::new(),
+        turn: None,
+        parts,
+        first_attempt: None,
+    }
+}
+
+fn topic(chat: i64, topic: i64) -> ConversationId {
+    ConversationId { chat: ChatId(chat), topic }
+}
+
+/// Accepts update `id` of a person and finishes it with a turn and a part.
+async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
+    store.accept(vec![said(id, conversation.chat.0, user)], Some(id + 1)).await.unwrap();
+    let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
+    let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
+    let turn = NewTurn {
+        conversation,
+        sender: UserId(user),
+        messages: vec![
+            Message::user(format!("question {id}")),
+            Message::assistant(format!("answer {id}")),
+        ],
+        answer: AnswerMetadata { usage, ..AnswerMetadata::default() },
+    };
+    let parts = vec![part(conversation.chat.0, "answer")];
+    store.finish(Finish { turn: Some(turn), ..finish(seq, parts) }).await.unwrap();
+}
+
+/// The numbers of the turns that a conversation remembers.
+async fn remembered(store: &Store, conversation: ConversationId, turns: usize) -> Vec<i64> {
+    let messages = store.history(conversation, turns).await.unwrap();
+    let number = |pair: &[Message]| {
+        let id = (1..100).find(|id| pair[0] == Message::user(format!("question {id}"))).unwrap();
+        assert_eq!(pair[1], Message::assistant(format!("answer {id}")));
+        id
+    };
+    messages.chunks(2).map(number).collect()
+}
+
+pub async fn updates_survive_and_are_stored_once(place: &impl Place) {
+    let store = open(place);
+    let first = store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
+    assert_eq!(first, Accepted { stored: 2, repeated: 0 });
+    let second = store.accept(vec![text(2, 6), text(3, 5)], Some(4)).await.unwrap();
+    assert_eq!(second, Accepted { stored: 1, repeated: 1 });
+    let pushed = store.accept(vec![text(4, 6)], None).await.unwrap();
+    assert_eq!(pushed, Accepted { stored: 1, repeated: 0 }, "from a source without an offset");
+    store.close().await;
+    drop(store);
+
+    let store = open(place);
+    assert_eq!(store.next_offset().await.unwrap(), 4);
+    let queued = store.new_updates(InboxSeq(0), 10).await.unwrap();
+    assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).await.unwrap();
+    assert_eq!(of_five.len(), 2);
+}
+
+pub async fn another_token_never_meets_the_old_offset(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    store.close().await;
+    drop(store);
+    let store = place.open(BotId(2), Clock::manual(1_000_000));
+    assert_eq!(store.next_offset().await.unwrap(), 0);
+    assert!(store.new_updates(InboxSeq(0), 10).await.unwrap().is_empty());
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    assert_eq!(store.new_updates(InboxSeq(0), 10).await.unwrap().len(), 1);
+}
+
+pub async fn update_done_only_with_its_replies(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
+    let mut both = finish(seq, vec![part(5, "one"), part(5, "two")]);
+    both.first_attempt = Some(MessageId(77));
+    let parts = store.finish(both.clone()).await.unwrap();
+    assert_eq!(parts.len(), 2);
+    assert!(matches!(parts[0].state, PartState::Sending { id_before: MessageId(77), .. }));
+    assert_eq!(parts[1].state, PartState::Due);
+    assert!(store.new_updates(InboxSeq(0), 1).await.unwrap().is_empty());
+    assert_eq!(store.parts_in_doubt().await.unwrap(), parts[..1]);
+    assert_eq!(store.due_parts(ChatId(5), 10).await.unwrap(), parts[1..]);
+    assert_eq!(store.open_chats().await.unwrap(), [ChatId(5)]);
+    assert!(store.finish(both).await.unwrap().is_empty(), "finishing twice must not send twice");
+    assert_eq!(store.outbox_depth().await.unwrap().0, 2);
+}
+
+pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    let parts = vec![part(5, "a"), part(5, "b"), part(5, "c")];
+    let stored = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
+    store.mark_sending(stored[0].id, MessageId(9)).await.unwrap();
+    let rows = vec![
+        DeliveryRecord { id: stored[0].id, outcome: DeliveryOutcome::Sent(MessageId(10)) },
+        DeliveryRecord {
+            id: stored[1].id,
+            outcome: DeliveryOutcome::Dropped(DeliveryReason::ShutOut),
+        },
+        DeliveryRecord {
+            id: stored[2].id,
+            outcome: DeliveryOutcome::Retry { due_ms: 5, reason: DeliveryReason::Failed("429") },
+        },
+    ];
+    store.record_delivery(rows, Vec::new()).await.unwrap();
+    let open = store.due_parts(ChatId(5), 10).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
+    assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(10))]);
+}
+
+pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
+    let store = open(place);
+    let Opening::Claimable(code) = store.opening("AAAA-BBBB".into()).await.unwrap() else {
+        panic!("the bot has no owner yet")
+    };
+    assert_eq!(code, "AAAA-BBBB");
+    assert_eq!(
+        store.opening("CCCC-DDDD".into()).await.unwrap(),
+        Opening::Claimable("AAAA-BBBB".into())
+    );
+    let ann = Person { id: UserId(1), name: "Ann".into(), username: Some("ann".into()) };
+    let bob = Person { id: UserId(2), name: "Bob".into(), username: None };
+    let offer = Effect::OfferCode { person: bob, code: "EEEE-FFFF".into(), at_ms: 1_000_000 };
+    store.apply(vec![Effect::Claim(ann), offer]).await.unwrap();
+    assert_eq!(store.opening("x".into()).await.unwrap(), Opening::Owned);
+    let bob = store.user_by_code("EEEE-FFFF").await.unwrap().unwrap();
+    assert_eq!(bob.role, Access::Stranger);
+    store.apply(vec![Effect::Approve(UserId(2))]).await.unwrap();
+    assert_eq!(store.user(UserId(2)).await.unwrap().unwrap().role, Access::Member);
+    assert!(store.user_by_code("EEEE-FFFF").await.unwrap().is_none(), "a code is good once");
+    store.apply(vec![Effect::Remove(UserId(2))]).await.unwrap();
+    assert!(store.user(UserId(2)).await.unwrap().is_none());
+    assert_eq!(store.users().await.unwrap()[0].role, Access::Owner);
+}
+
+pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
+    let clock = Clock::manual(1_000_000);
+    let store = place.open(BOT, clock.clone());
+    store.accept(vec![text(1, 5), text(2, 5)], Some(3)).await.unwrap();
+    let parts = store.finish(finish(InboxSeq(1), vec![part(5, "a")])).await.unwrap();
+    let sent = DeliveryRecord { id: parts[0].id, outcome: DeliveryOutcome::Sent(MessageId(4)) };
+    store.record_delivery(vec![sent], Vec::new()).await.unwrap();
+    clock.advance(8 * 24 * 3600 * 1000);
+    let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
+    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 });
+    assert_eq!(store.inbox_depth().await.unwrap().0, 1);
+    turn(&store, 3, topic(5, 0), 5).await;
+    clock.advance(80 * 24 * 3600 * 1000);
+    turn(&store, 4, topic(5, 0), 5).await;
+    clock.advance(15 * 24 * 3600 * 1000);
+    let swept = store.sweep(Keep { history_days: 90, done_days: 90 }).await.unwrap();
+    assert_eq!(swept.messages, 2, "a turn goes as a whole");
+    assert_eq!(remembered(&store, topic(5, 0), 10).await, [4]);
+    assert_eq!(store.totals().await.unwrap().turns, 1);
+}
+
+pub async fn topics_do_not_read_each_other_and_turns_stay_whole(place: &impl Place) {
+    let store = open(place);
+    let (outside, inside) = (topic(-5, 0), topic(-5, 7));
+    for id in 1..=4 {
+        turn(&store, id, outside, 1).await;
+    }
+    turn(&store, 5, inside, 1).await;
+    assert_eq!(remembered(&store, outside, 10).await, [1, 2, 3, 4]);
+    assert_eq!(remembered(&store, outside, 2).await, [3, 4]);
+    assert_eq!(remembered(&store, outside, 0).await, [0; 0]);
+    assert_eq!(remembered(&store, inside, 10).await, [5]);
+    assert_eq!(remembered(&store, topic(-6, 7), 10).await, [0; 0]);
+    store.apply(vec![Effect::StartAfresh(outside)]).await.unwrap();
+    assert_eq!(remembered(&store, outside, 10).await, [0; 0]);
+    assert_eq!(remembered(&store, inside, 10).await, [5]);
+    turn(&store, 6, outside, 1).await;
+    store.close().await;
+    drop(store);
+    let store = open(place);
+    assert_eq!(remembered(&store, outside, 10).await, [6]);
+    let totals = Totals { turns: 6, chats: 1, input_tokens: 60, output_tokens: 6 };
+    assert_eq!(store.totals().await.unwrap(), totals);
+    assert_eq!(store.turns_of(UserId(1)).await.unwrap(), 6);
+}
+
+pub async fn forgetting_finds_a_person_everywhere(place: &impl Place) {
+    let store = open(place);
+    turn(&store, 1, topic(-5, 0), 8).await;
+    turn(&store, 2, topic(-5, 0), 9).await;
+    turn(&store, 3, topic(9, 0), 9).await;
+    // A question that is kept for another try, and one that waits.
+    store.accept(vec![said(4, -5, 9), said(5, -5, 9), said(6, -5, 8)], Some(7)).await.unwrap();
+    let kept = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
+    store.finish(Finish { keep_body: true, ..finish(kept, Vec::new()) }).await.unwrap();
+    assert!(store.kept_update(kept).await.unwrap().is_some());
+    store.apply(vec![Effect::Forget(UserId(9))]).await.unwrap();
+    assert!(store.kept_update(kept).await.unwrap().is_none());
+    let waiting = store.new_updates(InboxSeq(0), 10).await.unwrap();
+    assert_eq!(waiting.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [6]);
+    assert_eq!(remembered(&store, topic(-5, 0), 10).await, [1]);
+    assert_eq!(store.turns_of(UserId(9)).await.unwrap(), 0);
+    assert_eq!(store.turns_of(UserId(8)).await.unwrap(), 1);
+    // What answers the person in the group is dropped, too; what answers another stays.
+    assert_eq!(store.due_parts(ChatId(-5), 10).await.unwrap().len(), 1);
+    assert!(store.due_parts(ChatId(9), 10).await.unwrap().is_empty());
+    // The next turn does not take a number that /new has passed.
+    turn(&store, 7, topic(-5, 0), 9).await;
+    assert_eq!(remembered(&store, topic(-5, 0), 10).await, [1, 7]);
+}
+
+pub async fn a_group_that_moves_takes_its_conversations_along(place: &impl Place) {
+    let store = open(place);
+    turn(&store, 1, topic(-5, 0), 1).await;
+    turn(&store, 2, topic(-5, 3), 1).await;
+    store.apply(vec![Effect::StartAfresh(topic(-5, 0))]).await.unwrap();
+    turn(&store, 3, topic(-5, 0), 1).await;
+    let moved = Effect::MoveChat { from: ChatId(-5), to: ChatId(-1005) };
+    store.apply(vec![moved]).await.unwrap();
+    assert_eq!(remembered(&store, topic(-1005, 0), 10).await, [3]);
+    assert_eq!(remembered(&store, topic(-1005, 3), 10).await, [2]);
+    assert_eq!(remembered(&store, topic(-5, 0), 10).await, [0; 0]);
+    assert_eq!(store.due_parts(ChatId(-1005), 10).await.unwrap().len(), 3);
+    assert_eq!(store.chat(ChatId(-5)).await.unwrap().moved_to, Some(ChatId(-1005)));
+}
+
+pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
+    let store = open(place);
+    let chat = ChatId(-5);
+    assert_eq!(store.chat(chat).await.unwrap(), ChatState::default());
+    let model = Some("m".to_owned());
+    store
+        .apply(vec![
+            Effect::AllowChat { chat, allowed: true },
+            Effect::SetModel { chat, model: model.clone() },
+            Effect::Presence { chat, present: false },
+            Effect::Pause(true),
+        ])
+        .await
+        .unwrap();
+    store.close().await;
+    drop(store);
+    let store = open(place);
+    let wanted = ChatState { allowed: true, absent: true, model, moved_to: None };
+    assert_eq!(store.chat(chat).await.unwrap(), wanted);
+    assert!(store.settings().await.unwrap().paused);
+    assert_eq!(store.drop_due(chat, DeliveryReason::ShutOut).await.unwrap(), 0);
+}

@@ -1,0 +1,75 @@
+//! What thinking and sending led to, with the effects of it.
+//!
+//! Invariant: an update is done in the commit that stores its replies.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::db::Sqlite;
+use super::outbox::{self, Asked};
+use super::{effects, history};
+use crate::model::effect::Effect;
+use crate::store::failure::StoreError;
+use crate::store::parts::{DeliveryRecord, OpenPart};
+use crate::store::updates::Finish;
+
+impl Sqlite {
+    pub(in crate::store) async fn finish(
+        &self,
+        finish: Finish,
+    ) -> Result<Vec<OpenPart>, StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
+        let fold = Arc::clone(&self.fold);
+        self.write(move |tx| {
+            // Set within the transaction, so that it is this one's commit that is folded.
+            fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
+            store(tx, bot, now, finish)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn record_delivery(
+        &self,
+        records: Vec<DeliveryRecord>,
+        effects: Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
+        let fold = Arc::clone(&self.fold);
+        self.write(move |tx| {
+            fold.fetch_or(effects::deletes(&effects), Ordering::SeqCst);
+            for row in &records {
+                outbox::record_one(tx, row)?;
+            }
+            effects::apply(tx, bot, now, &effects)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn apply(&self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        self.record_delivery(Vec::new(), effects).await
+    }
+}
+
+/// Marks an update done and stores what it led to.
+fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
+    let mut done = tx.prepare_cached(
+        "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = CASE WHEN ?4 THEN body ELSE '' END
+         WHERE seq = ?1 AND done_ms IS NULL RETURNING chat_id, sender_id",
+    )?;
+    let done = done
+        .query_row(params![finish.seq.0, now, finish.outcome.as_str(), finish.keep_body], |r| {
+            Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? })
+        })
+        .optional()?;
+    // Done before: storing its replies again would send them twice.
+    let Some(asked) = done else { return Ok(Vec::new()) };
+    effects::apply(tx, bot, now, &finish.effects)?;
+    if let Some(turn) = &finish.turn {
+        history::insert(tx, bot, now, turn)?;
+    }
+    let mut first = finish.first_attempt;
+    let parts = finish.parts.into_iter();
+    parts.map(|part| outbox::insert(tx, bot, now, &asked, part, first.take())).collect()
+}
