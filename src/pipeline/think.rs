@@ -25,7 +25,6 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
-use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -238,7 +237,7 @@ impl Worker {
                 let kept = self.parts.base.store.kept_update(seq).await?;
                 match kept.as_ref().map(|k| route(&k.update, &self.parts.me.username)) {
                     Some(Route::Question { message, text }) => {
-                        self.close_press(&press.callback_id, Some("Trying again…".into()));
+                        self.parts.close_press(&press.callback_id, Some("Trying again…".into()));
                         let mut again = self.answer(&Source { seq, message }, &text).await?;
                         // The question itself stays kept until it is answered, not this press.
                         again.keep_body = false;
@@ -329,7 +328,7 @@ impl Worker {
         self.take_effect(&thought.effects);
         self.delivery.take(slot, stored);
         if let Some((id, notice)) = thought.press {
-            self.close_press(&id, notice);
+            self.parts.close_press(&id, notice);
         }
         Worked::Done
     }
@@ -367,40 +366,12 @@ impl Worker {
                         user_id = person.id.0,
                         "the bot has an owner"
                     );
-                    self.publish_for(ChatId(person.id.0));
+                    self.parts.publish_for(ChatId(person.id.0));
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
                 Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
                 _ => {}
             }
         }
-    }
-
-    /// A new owner sees the owner's commands in the menu. Convenience only: tried once.
-    fn publish_for(&self, owner: ChatId) {
-        let parts = Arc::clone(&self.parts);
-        self.parts.base.tasks.spawn("publish", async move {
-            let menu = commands::published(commands::Scope::Owner);
-            tokio::select! {
-                done = parts.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
-                    tracing::warn!(error = %e, "cannot publish the command menu");
-                },
-                () = parts.base.tasks.halt().cancelled() => {}
-            }
-        });
-    }
-
-    /// Ends the waiting sign on a button. Nothing depends on it, so it is not kept on disk.
-    fn close_press(&self, id: &str, notice: Option<String>) {
-        let (parts, id) = (Arc::clone(&self.parts), id.to_owned());
-        self.parts.base.tasks.spawn("answer-press", async move {
-            let call = parts.client.answer_press(&id, notice.as_deref());
-            tokio::select! {
-                done = call => if let Err(e) = done {
-                    tracing::debug!(error = %e, "cannot answer a button");
-                },
-                () = parts.base.tasks.halt().cancelled() => {}
-            }
-        });
     }
 }
