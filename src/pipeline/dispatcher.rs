@@ -261,7 +261,6 @@ impl Dispatcher {
         self.running += 1;
         let behind_held = !lane.held.is_empty();
         let worker = think::Worker {
-            behind_held: !lane.held.is_empty(),
             parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
             cancel,
