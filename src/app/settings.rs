@@ -114,7 +114,10 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     let (files, passages) = knowledge.size();
     tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
     for path in knowledge.left_out() {
-        tracing::warn!(path = %path.display(), "left out: too large, not UTF-8, or one too many");
+        tracing::warn!(
+            path = %path.display(),
+            "left out: too large, not UTF-8, one too many, or a link out of the folder"
+        );
     }
     Ok(Some(Arc::new(knowledge)))
 }
