@@ -115,7 +115,10 @@ fn block(finding: &Finding, style: Style) -> String {
     let name = style.coloured(mark, &visible(&finding.name));
     let mut block = format!("  {} {name}{lasts}: {}\n", style.sign(mark), visible(&finding.text));
     if let Some(kind) = Kind::named(&finding.name) {
-        block.push_str(&format!("      {}\n", style.faint(&format!("do: {}", kind.facts().first_step))));
+        block.push_str(&format!(
+            "      {}\n",
+            style.faint(&format!("do: {}", kind.facts().first_step))
+        ));
     }
     block
 }
