@@ -146,7 +146,7 @@ async fn too_many_requests_on_polls_is_obeyed() {
     assert_eq!(stage.texts(5, 2).await, ["echo: one", "echo: two"]);
     let waited = begun.elapsed();
     assert!(waited > Duration::from_millis(1900), "polled again after {waited:?}");
-    assert_eq!(stage.app().shared().vitals.rate_limited.get(), 1);
+    assert_eq!(stage.app().pipeline().base.vitals.rate_limited.get(), 1);
     stage.end().await;
 }
 

@@ -114,7 +114,7 @@ async fn polls_that_work_and_bring_nothing_are_told() {
     stage.start().await;
     let app = stage.app.take().expect("the bot runs");
     // A stored offset, as a bot has one that was at work.
-    let store = app.shared().store.clone();
+    let store = app.pipeline().base.store.clone();
     store.accept(Vec::new(), Some(9_000)).await.expect("an offset");
     let before = server.afresh.load(Ordering::SeqCst);
     let stuck = || {
