@@ -36,8 +36,8 @@ pub(super) fn rules(config: &Config) -> Rules {
     }
 }
 
-pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::Settings {
-    pipeline::Settings {
+pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::StageSettings {
+    pipeline::StageSettings {
         backlog_max: u64::from(config.pipeline.backlog_max),
         poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
         previews: config.telegram.previews,

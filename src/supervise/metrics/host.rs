@@ -23,7 +23,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let happened = vitals.events();
     for kind in Kind::ALL {
         let open = verdict.findings.iter().find(|f| f.kind == kind);
-        for severity in kind.severities() {
+        for severity in kind.facts().severities {
             let holds = open.is_some_and(|f| f.severity == *severity);
             findings = findings.with_flag(&[kind.name(), severity.name()], holds);
         }

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
@@ -33,7 +33,7 @@ const MAX_ENTRIES: usize = 50;
 const INHERITED: [&str; 3] = ["failures_needed", "good_checks_needed", "ping_url"];
 
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Such as `watch[1].threshold`; empty when it is about the file as a whole.
     pub key: String,
@@ -268,8 +268,8 @@ where
 // How single values are read. Each error says what is wrong, then `; write …`.
 
 /// A number of seconds, or text such as `"2m"`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Time(pub Duration);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -310,10 +310,6 @@ pub(crate) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, 
 pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let fits = |count: &u32| (1..=MAX_CHECKS).contains(count);
     fitting(from, fits, "is out of range; write a number of checks from 1 to 1000")
-}
-
-pub(crate) fn threshold<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    Time::deserialize(from).map(|time| time.0)
 }
 
 fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

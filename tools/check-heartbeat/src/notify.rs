@@ -10,33 +10,27 @@ use crate::cli::Args;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
 use crate::incident::{ChannelList, Mode};
-use crate::notification::Notification;
 use crate::pending::Origin;
 use crate::report::Done;
 use crate::state_dir::{self, StateDir};
 use crate::watch::Checked;
 
-/// The channels of the configuration.
-pub struct Channels {
-    /// Those that can be used now.
-    pub open: Vec<Box<dyn Channel>>,
-    /// All of them.
-    pub list: ChannelList,
-}
-
 /// Opens the channels of the configuration; without any, the one that the environment describes.
-/// Adds what is wrong with the others to `problems`.
-pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
+/// Returns those that can be used and the list of all, and adds what is wrong to `problems`.
+pub fn open_channels(
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> (Vec<Box<dyn Channel>>, ChannelList) {
     let env = Environment::of_process();
-    let mut list = ChannelList { mode: config.mode, complete: config.complete, names: Vec::new() };
+    let names = config.channels.iter().map(|entry| entry.name.clone()).collect();
+    let mut list = ChannelList { mode: config.mode, complete: config.complete, names };
     let mut open = Vec::new();
-    for (index, entry) in config.channels.iter().enumerate() {
-        list.names.push(entry.name.clone());
+    for (number, entry) in (1..).zip(&config.channels) {
         match entry.settings.as_ref().map(|settings| settings.open(&env)) {
             None => {}
             Some(Ok(channel)) => open.push(channel),
             Some(Err(problem)) => {
-                let key = format!("channel[{}].{}", index + 1, problem.key);
+                let key = format!("channel[{number}].{}", problem.key);
                 problems.push(Problem { key, ..problem });
             }
         }
@@ -52,7 +46,7 @@ pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
             problems.push(problem);
         }
     }
-    Channels { open, list }
+    (open, list)
 }
 
 /// The name of this machine.
@@ -72,7 +66,7 @@ pub fn notify(
     problems: &mut Vec<Problem>,
 ) -> Done {
     let mut done = Done::default();
-    let Channels { open, list } = open_channels(config, problems);
+    let (open, list) = open_channels(config, problems);
     // Without a channel, now or later, there is nothing to remember.
     if list.names.is_empty() && list.complete {
         return done;
@@ -146,11 +140,11 @@ impl Notifier<'_> {
         for id in log.tidy(list, now) {
             done.remarks.push(format!("too many incidents wait; {id} was dropped"));
         }
-        for (name, left_ms) in log.backing_off(now) {
-            let left = duration::in_words(left_ms);
+        for name in log.backoffs.keys().filter(|name| log.backoff_left_ms(name, now) > 0) {
+            let left = duration::in_words(log.backoff_left_ms(name, now));
             done.remarks.push(format!(
-                "the channel {name} refused for a lasting reason; what waits for it is tried again \
-                 in {left}, or at once after --test-alert has worked"
+                "the channel {name} refused for a lasting reason; it is tried again in {left}, or at \
+                 once after --test-alert has worked"
             ));
         }
         unsaved |= log != before;
@@ -173,10 +167,10 @@ impl Notifier<'_> {
             }
             let time = self.deadline.saturating_duration_since(Instant::now());
             let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
-            let mut record = |notification: &Notification, outcome: &Outcome| {
-                match &outcome.result {
-                    Ok(()) => log.accepted(&outcome.channel, notification, list.mode, now),
-                    Err(failure) => log.refused(&outcome.channel, failure.permanent, now),
+            let mut record = |Outcome { channel, notification, result }: &Outcome| {
+                match result {
+                    Ok(_) => log.accepted(channel, notification, list.mode, now),
+                    Err(failure) => log.refused(channel, failure.permanent, now),
                 }
                 // After what cannot be recorded nothing more is sent, or it would come each minute.
                 self.state.save(&mut log)

@@ -82,18 +82,8 @@ impl IncidentLog {
         }
     }
 
-    /// The channels that are left alone for a while although something waits for them, each with
-    /// the milliseconds until it is tried again.
-    pub(crate) fn backing_off(&self, now: &Now) -> Vec<(String, u64)> {
-        let waits = |name: &str| {
-            let waits = |i: &Incident, p: &Progress| p.last.is_none() || i.end.is_some();
-            self.incidents.iter().any(|i| i.progress.get(name).is_some_and(|p| waits(i, p)))
-        };
-        let left = self.backoffs.keys().map(|name| (name.clone(), self.backoff_left_ms(name, now)));
-        left.filter(|(name, left)| *left > 0 && waits(name)).collect()
-    }
-
-    fn backoff_left_ms(&self, channel: &str, now: &Now) -> u64 {
+    /// How long the channel is still left alone.
+    pub(crate) fn backoff_left_ms(&self, channel: &str, now: &Now) -> u64 {
         let since = self.backoffs.get(channel).map(|backoff| backoff.since.elapsed_ms(now));
         since.map_or(0, |since| BACKOFF_MS.saturating_sub(since))
     }

@@ -81,7 +81,7 @@ fn watches(args: &Args, config: &Config) -> Vec<Watch> {
         watches.push(config.watch_of(args.file.as_deref().unwrap_or(packaged)));
     }
     if let Some(threshold) = args.threshold {
-        watches.iter_mut().for_each(|watch| watch.threshold = threshold);
+        watches.iter_mut().for_each(|watch| watch.threshold.0 = threshold);
     }
     watches
 }
@@ -114,12 +114,10 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
     // A ping ends by its deadline; the margin is for what the network stack may add.
     let until = deadline + Duration::from_secs(1);
     for (watch, answer) in pings {
-        match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => done.remarks.push(format!("ping_url of {watch}: {failure}")),
-            Err(_) => {
-                done.remarks.push(format!("ping_url of {watch}: there was no answer in time"))
-            }
+        let answer = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let late = Err(Failure::transient("there was no answer in time"));
+        if let Err(failure) = answer.unwrap_or(late) {
+            done.remarks.push(format!("ping_url of {watch}: {failure}"));
         }
     }
 }
@@ -127,7 +125,7 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
 /// Sends a test through every channel, whatever the mode, and prints each answer.
 fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let mut problems = config.problems.clone();
-    let channels = open_channels(&config, &mut problems);
+    let (channels, _) = open_channels(&config, &mut problems);
     let now = Now::read();
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),
@@ -140,11 +138,11 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
         started_ms: now.time_ms,
         ..Notification::default()
     };
-    let jobs: Vec<Job> = channels.open.into_iter().map(|c| (c, vec![test.clone()])).collect();
+    let jobs: Vec<Job> = channels.into_iter().map(|c| (c, vec![test.clone()])).collect();
     let count = jobs.len();
-    let outcomes = deliver(jobs, begun + CHANNELS, &mut |_, _| true);
+    let outcomes = deliver(jobs, begun + CHANNELS, &mut |_| true);
     report::tested(args, &outcomes);
-    let works = outcomes.iter().filter(|o| o.accepted()).map(|o| o.channel.clone());
+    let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);

@@ -120,8 +120,8 @@ impl StateDir {
         log.revision += 1;
         let Ok(text) = serde_json::to_vec(log) else { return false };
         while let Some(folder) = self.folders.get(self.usable) {
-            // Only in the first folder is no file as good as an empty log: in memory it must hide
-            // what still lies in the first.
+            // Only in the first folder does a missing file mean the same as an empty log: in memory
+            // it must hide what still lies in the first.
             let text = (self.usable > 0 || !log.is_empty()).then(|| text.clone());
             match in_time(folder, move |folder| write(folder, text.as_deref())) {
                 Ok(()) => {

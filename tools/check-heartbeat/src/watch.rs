@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use serde::Deserialize;
 
-use crate::config::{checks, line, threshold, url};
+use crate::config::{Time, checks, line, url};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
@@ -25,8 +25,7 @@ pub struct Watch {
     pub name: String,
     pub file: PathBuf,
     /// The oldest heartbeat that is fresh.
-    #[serde(deserialize_with = "threshold")]
-    pub threshold: Duration,
+    pub threshold: Time,
     /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
     /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
@@ -45,7 +44,7 @@ impl Default for Watch {
         Self {
             name: String::new(),
             file: heartbeat::DEFAULT_PATH.into(),
-            threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
+            threshold: Time(Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S)),
             stopped_ok: false,
             failures_needed: 1,
             good_checks_needed: 1,
@@ -107,7 +106,7 @@ impl Watch {
     }
 
     fn judge(&self, content: Result<&[u8], &ReadError>, now: &Now) -> Checked {
-        let mut judgement = heartbeat::judge(content, now, self.threshold);
+        let mut judgement = heartbeat::judge(content, now, self.threshold.0);
         if self.stopped_ok && judgement.reason == Reason::StoppedLong {
             judgement.state = State::Ok;
             judgement.text.push_str(", as it may be");

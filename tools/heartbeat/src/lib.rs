@@ -27,6 +27,8 @@ pub mod rfc3339;
 pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
 pub use hygiene::duration::in_words as span;
+use serde::Serialize;
+
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;
 
@@ -106,7 +108,8 @@ impl Verdict {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Needs a look.
     Degraded,
@@ -130,7 +133,7 @@ impl Severity {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its name, without blanks: also metric label and heading in the runbook.
     pub name: String,

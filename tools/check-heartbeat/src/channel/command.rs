@@ -49,8 +49,7 @@ pub struct Settings {
 pub(super) struct Command {
     name: String,
     timeout: Duration,
-    program: String,
-    args: Vec<String>,
+    settings: Settings,
     env: Vec<(&'static str, String)>,
 }
 
@@ -73,15 +72,14 @@ impl Command {
         Ok(Self {
             name: name(settings.name.as_deref(), "command")?,
             timeout: timeout(settings.timeout.as_ref())?,
-            program: program.to_owned(),
-            args: settings.args.clone(),
+            settings: settings.clone(),
             env: kept,
         })
     }
 
     fn spawn(&self, notification: &Notification) -> Result<Child, Failure> {
-        let mut command = std::process::Command::new(&self.program);
-        command.args(&self.args).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
+        let mut command = std::process::Command::new(&self.settings.program);
+        command.args(&self.settings.args).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
         let json = notification.json();
         let values = VARIABLES.split(' ').map(|key| match &json[key] {
             Value::Null => (key, String::new()),
@@ -96,7 +94,7 @@ impl Command {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).spawn().map_err(|error| {
             let why = super::http::io_words(&error);
-            let message = format!("cannot start {}: {why}", quote(&self.program));
+            let message = format!("cannot start {}: {why}", quote(&self.settings.program));
             match error.kind() {
                 ErrorKind::NotFound => Failure::permanent(message)
                     .hint("check the path; a script also needs the interpreter of its first line"),
@@ -136,7 +134,7 @@ impl Channel for Command {
         }
         let said = [err, out].into_iter().flatten().map(Tail::text).find(|said| !said.is_empty());
         let said = said.unwrap_or_else(|| "it said nothing".to_owned());
-        let shown = quote(&self.program);
+        let shown = quote(&self.settings.program);
         Err(match status.map(|status| (status.code(), status.signal().unwrap_or_default())) {
             Some((Some(code), _)) => {
                 Failure::transient(format!("{shown} ended with status {code}: {said}"))

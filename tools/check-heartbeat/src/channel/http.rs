@@ -81,8 +81,8 @@ pub(super) fn answer(response: Response<Body>) -> Answer {
     Answer { status, body }
 }
 
-/// Fetches `url`, the dead-man switch: whoever knows the address can fake a ping, so only its scheme
-/// and host are shown. Any 2xx is a success; the body is not read.
+/// Fetches `url`, the dead-man switch: anyone who knows the address can fake a ping, so only its
+/// scheme and host are shown. Any 2xx is a success; the body is not read.
 ///
 /// # Errors
 /// When there was no such answer by `deadline`, or within 15 s.

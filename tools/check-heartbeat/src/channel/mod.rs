@@ -101,9 +101,9 @@ impl Failure {
         Self { permanent: true, ..Self::transient(message) }
     }
 
-    /// The same with what to do about it.
+    /// The same with what to do about it; nothing when that is empty.
     fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(hint.into()).filter(|hint| !hint.is_empty()), ..self }
     }
 
     /// The same without secrets.

@@ -171,15 +171,15 @@ fn chat(value: &toml::Value) -> Option<Value> {
 }
 
 fn is_token(text: &str) -> bool {
-    let Some((id, tail)) = text.split_once(':') else { return false };
-    let fit = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    let id_fits = (1..=19).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
-    id_fits && tail.len() >= 8 && tail.bytes().all(fit)
+    let (id, tail) = text.split_once(':').unwrap_or_default();
+    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    id.parse::<u64>().is_ok() && tail.len() >= 8 && tail.chars().all(fit)
 }
 
 /// The address of a Bot API server, without a slash at its end.
 fn base(url: &str, allow_plaintext: bool) -> Result<(String, Origin), Problem> {
-    let hint = "write the address without the token, such as https://api.telegram.org";
+    let hint = "write the address without the token, such as https://api.telegram.org; http needs \
+                allow_plaintext = true, for a network that is yours alone";
     let problem = |why: &str| Problem::new("api_url", why, hint);
     let origin = Origin::of(url).map_err(problem)?;
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -187,11 +187,7 @@ fn base(url: &str, allow_plaintext: bool) -> Result<(String, Origin), Problem> {
         return Err(problem("must hold no token, password, query or fragment"));
     }
     if !origin.tls && !origin.loopback && !allow_plaintext {
-        return Err(Problem::new(
-            "api_url",
-            "would send the token unencrypted",
-            "use https, or set allow_plaintext = true if the network between is yours alone",
-        ));
+        return Err(problem("would send the token unencrypted"));
     }
     Ok((url.trim_end_matches('/').to_owned(), origin))
 }

@@ -159,7 +159,7 @@ fn a_channel_that_never_answers_holds_nobody_up() {
     let begun = Instant::now();
     let deadline = begun + Duration::from_millis(200);
     let mut marked = Vec::new();
-    let outcomes = deliver(jobs, deadline, &mut |_, outcome| {
+    let outcomes = deliver(jobs, deadline, &mut |outcome| {
         marked.push((outcome.channel.clone(), outcome.result.is_ok()));
         true
     });
