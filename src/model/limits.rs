@@ -120,7 +120,7 @@ pub const RETENTION_BATCH: usize = 500;
 pub const OFFSET_LIFE_MS: i64 = 6 * 24 * 3600 * 1000;
 
 /// Parts of one chat held in memory; the rest of a long queue waits on disk.
-pub const LANE_PARTS: usize = 32;
+pub const QUEUED_PARTS: usize = 32;
 
 /// Sends on their way at once. Telegram's own limits keep it far below; it bounds what a crash can
 /// leave in doubt when they are switched off.

@@ -348,15 +348,15 @@ impl Deliver {
                     inner.base.tasks.spawn("catch-up", async move { this.catch_up().await });
                 }
                 Next::Load(chat) => {
-                    match inner.base.store.due_parts(chat, limits::LANE_PARTS).await {
-                        Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
+                    match inner.base.store.due_parts(chat, limits::QUEUED_PARTS).await {
+                        Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::QUEUED_PARTS),
                         Err(e) => {
                             tracing::error!(
                                 error = chain(&e),
                                 "cannot read the outbox; trying again"
                             );
                             let mut send_queue = self.0.send_queue();
-                            send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+                            send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
                             send_queue.fill(chat);
                             return Some(Instant::now() + limits::SEND_BACKOFF);
                         }

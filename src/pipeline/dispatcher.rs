@@ -1,4 +1,4 @@
-//! Chats: gives each chat's updates, in order, to one worker at a time.
+//! Dispatcher: gives each chat's updates, in order, to one worker at a time.
 //!
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its chat without waiting in its queue.
@@ -34,7 +34,7 @@ pub struct Dispatcher {
     delivery: Delivery,
     /// Everything up to here has been looked at.
     cursor: InboxSeq,
-    send_queue: HashMap<Option<ChatId>, ChatQueue>,
+    chats: HashMap<Option<ChatId>, ChatQueue>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     running: usize,
 }
@@ -86,7 +86,7 @@ impl Dispatcher {
             parts: Arc::new(think::ThinkParts::new(pipeline)),
             delivery,
             cursor: InboxSeq(0),
-            send_queue: HashMap::new(),
+            chats: HashMap::new(),
             ended: mpsc::unbounded_channel(),
             running: 0,
         }
@@ -103,7 +103,7 @@ impl Dispatcher {
             if self.step().await > 0 {
                 // More may wait; workers that ended meanwhile come first.
                 while let Ok(ended) = self.ended.1.try_recv() {
-                    self.record_delivery(ended).await;
+                    self.worker_ended(ended).await;
                 }
                 continue;
             }
@@ -113,9 +113,9 @@ impl Dispatcher {
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
                 () = signals.resumed.notified() => self.resume().await,
                 Some(ended) = self.ended.1.recv() => {
-                    self.record_delivery(ended).await;
+                    self.worker_ended(ended).await;
                     while let Ok(ended) = self.ended.1.try_recv() {
-                        self.record_delivery(ended).await;
+                        self.worker_ended(ended).await;
                     }
                 }
             }
@@ -160,37 +160,37 @@ impl Dispatcher {
     }
 
     fn place(&mut self, queued: Queued) {
-        let lane = self.send_queue.entry(queued.update.chat()).or_default();
+        let chat_queue = self.chats.entry(queued.update.chat()).or_default();
         if is_cancel(&queued, &self.username)
             && let Some(from) = queued.update.from().map(|p| p.id)
         {
             let mut stopped = 0;
             let theirs =
                 |r: &&Running| r.question && r.from == Some(from) && !r.cancel.is_cancelled();
-            if let Some(running) = lane.running.as_ref().filter(theirs) {
+            if let Some(running) = chat_queue.running.as_ref().filter(theirs) {
                 running.cancel.cancel();
                 stopped += 1;
             }
-            let since = lane.cancelled.get(&from).copied().unwrap_or_default();
+            let since = chat_queue.cancelled.get(&from).copied().unwrap_or_default();
             let asks = |q: &&Queued| q.seq > since && asker(q, &self.username) == Some(from);
-            stopped += lane.queue.iter().chain(&lane.held).filter(asks).count();
-            stopped += lane.unread.remove(&from).unwrap_or(0);
-            lane.cancelled.insert(from, queued.seq);
-            lane.stopped.insert(queued.seq, stopped);
+            stopped += chat_queue.queue.iter().chain(&chat_queue.held).filter(asks).count();
+            stopped += chat_queue.unread.remove(&from).unwrap_or(0);
+            chat_queue.cancelled.insert(from, queued.seq);
+            chat_queue.stopped.insert(queued.seq, stopped);
             // Held questions are finished in order, as cancelled ones.
-            let held = std::mem::take(&mut lane.held);
+            let held = std::mem::take(&mut chat_queue.held);
             for old in held.into_iter().rev() {
-                lane.queue.push_front(old);
+                chat_queue.queue.push_front(old);
             }
         }
-        if lane.on_disk || lane.queue.len() >= limits::CHAT_QUEUE {
-            lane.on_disk = true;
+        if chat_queue.on_disk || chat_queue.queue.len() >= limits::CHAT_QUEUE {
+            chat_queue.on_disk = true;
             if let Some(from) = asker(&queued, &self.username) {
-                *lane.unread.entry(from).or_default() += 1;
+                *chat_queue.unread.entry(from).or_default() += 1;
             }
         } else {
-            lane.last = queued.seq;
-            lane.queue.push_back(queued);
+            chat_queue.last = queued.seq;
+            chat_queue.queue.push_back(queued);
         }
     }
 
@@ -199,27 +199,30 @@ impl Dispatcher {
         if self.base.tasks.drain().is_cancelled() {
             return;
         }
-        let Some(lane) = self.send_queue.get_mut(&chat) else { return };
-        if lane.running.is_some() {
+        let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
+        if chat_queue.running.is_some() {
             return;
         }
-        if lane.queue.is_empty() && lane.on_disk {
-            match self.base.store.new_updates_of(chat, lane.last, limits::CHAT_QUEUE).await {
+        if chat_queue.queue.is_empty() && chat_queue.on_disk {
+            match self.base.store.new_updates_of(chat, chat_queue.last, limits::CHAT_QUEUE).await {
                 Ok(more) => {
                     // What lies beyond the cursor will be placed when the cursor gets there.
                     let cursor = self.cursor;
-                    lane.on_disk = more.len() >= limits::CHAT_QUEUE;
+                    chat_queue.on_disk = more.len() >= limits::CHAT_QUEUE;
                     for queued in more.into_iter().filter(|q| q.seq <= cursor) {
                         let from = asker(&queued, &self.username);
                         if let Some(from) = from
-                            && lane.cancelled.get(&from).is_none_or(|until| queued.seq > *until)
-                            && let Some(n) = lane.unread.get_mut(&from)
+                            && chat_queue
+                                .cancelled
+                                .get(&from)
+                                .is_none_or(|until| queued.seq > *until)
+                            && let Some(n) = chat_queue.unread.get_mut(&from)
                         {
                             *n = n.saturating_sub(1);
                         }
-                        lane.queue.push_back(queued);
+                        chat_queue.queue.push_back(queued);
                     }
-                    lane.last = lane.queue.back().map_or(lane.last, |q| q.seq);
+                    chat_queue.last = chat_queue.queue.back().map_or(chat_queue.last, |q| q.seq);
                 }
                 Err(e) => {
                     tracing::error!(
@@ -240,9 +243,9 @@ impl Dispatcher {
                 }
             }
         }
-        let Some(queued) = lane.queue.pop_front() else {
-            if !lane.on_disk && lane.held.is_empty() {
-                self.send_queue.remove(&chat);
+        let Some(queued) = chat_queue.queue.pop_front() else {
+            if !chat_queue.on_disk && chat_queue.held.is_empty() {
+                self.chats.remove(&chat);
             }
             return;
         };
@@ -251,15 +254,15 @@ impl Dispatcher {
             || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
         let cancel = CancellationToken::new();
         let dead = from
-            .and_then(|user| lane.cancelled.get(&user))
+            .and_then(|user| chat_queue.cancelled.get(&user))
             .is_some_and(|until| queued.seq < *until);
         if dead {
             cancel.cancel();
         }
-        let stopped = lane.stopped.remove(&queued.seq).unwrap_or(0);
-        lane.running = Some(Running { from, question, cancel: cancel.clone() });
+        let stopped = chat_queue.stopped.remove(&queued.seq).unwrap_or(0);
+        chat_queue.running = Some(Running { from, question, cancel: cancel.clone() });
         self.running += 1;
-        let behind_held = !lane.held.is_empty();
+        let behind_held = !chat_queue.held.is_empty();
         let worker = think::Worker {
             parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
@@ -288,7 +291,7 @@ impl Dispatcher {
         });
     }
 
-    async fn record_delivery(&mut self, ended: Ended) {
+    async fn worker_ended(&mut self, ended: Ended) {
         self.running -= 1;
         if ended.done {
             let before = self.signals.backlog.fetch_sub(1, Ordering::Relaxed);
@@ -297,9 +300,9 @@ impl Dispatcher {
                 self.signals.inbox_drained.notify_one();
             }
         }
-        if let Some(lane) = self.send_queue.get_mut(&ended.chat) {
-            lane.running = None;
-            lane.held.extend(ended.held);
+        if let Some(chat_queue) = self.chats.get_mut(&ended.chat) {
+            chat_queue.running = None;
+            chat_queue.held.extend(ended.held);
         }
         if !self.signals.paused.load(Ordering::SeqCst) {
             // `/resume` may have come between the worker's look and this.
@@ -309,15 +312,15 @@ impl Dispatcher {
     }
 
     fn release(&mut self, chat: Option<ChatId>) {
-        if let Some(lane) = self.send_queue.get_mut(&chat) {
+        if let Some(chat_queue) = self.chats.get_mut(&chat) {
             // A question may be held only after those before it were released.
-            lane.queue.extend(std::mem::take(&mut lane.held));
-            lane.queue.make_contiguous().sort_by_key(|queued| queued.seq);
+            chat_queue.queue.extend(std::mem::take(&mut chat_queue.held));
+            chat_queue.queue.make_contiguous().sort_by_key(|queued| queued.seq);
         }
     }
 
     async fn resume(&mut self) {
-        let chats: Vec<_> = self.send_queue.keys().copied().collect();
+        let chats: Vec<_> = self.chats.keys().copied().collect();
         for chat in chats {
             self.release(chat);
             self.start(chat).await;

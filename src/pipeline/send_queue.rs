@@ -38,7 +38,7 @@ pub(super) struct SendQueue {
 #[derive(Default)]
 struct ChatQueue {
     /// Parts in memory, in order.
-    queue: VecDeque<OpenPart>,
+    parts: VecDeque<OpenPart>,
     /// One part is on its way.
     busy: bool,
     /// Due parts wait on disk that are not in memory. They are read when nothing of the chat is
@@ -119,39 +119,39 @@ impl SendQueue {
 
     /// Parts that were asked for by [`Next::Load`]; fewer than `limit` means there are no more.
     pub(super) fn loaded(&mut self, chat: ChatId, parts: Vec<OpenPart>, limit: usize) {
-        let lane = self.map.entry(chat).or_default();
-        if !std::mem::take(&mut lane.loading) {
+        let queue = self.map.entry(chat).or_default();
+        if !std::mem::take(&mut queue.loading) {
             // The chat moved while they were read; they wait under its new id.
             return;
         }
         // Once more: what was committed between the two may have been read.
-        lane.epoch += 1;
+        queue.epoch += 1;
         // Not cleared here: more may have been committed after the reading.
-        lane.on_disk |= parts.len() >= limit;
-        lane.queue.extend(parts);
+        queue.on_disk |= parts.len() >= limit;
+        queue.parts.extend(parts);
         self.ready.push_front(chat);
     }
 
     /// A commit is about to store due parts of `chat`. What is answered has to be given to
     /// [`SendQueue::offer`] afterwards, with the parts or without.
     pub(super) fn expect(&mut self, chat: ChatId) -> u64 {
-        let lane = self.map.entry(chat).or_default();
-        lane.expected += 1;
-        lane.epoch
+        let queue = self.map.entry(chat).or_default();
+        queue.expected += 1;
+        queue.epoch
     }
 
     /// Parts that were just committed as due. They stay in memory, unless the order or the disk
     /// demands that they are read from there. Answers whether something may leave now.
     pub(super) fn offer(&mut self, chat: ChatId, epoch: u64, parts: Vec<OpenPart>) -> bool {
-        let lane = self.map.entry(chat).or_default();
-        lane.expected = lane.expected.saturating_sub(1);
-        let fits = lane.queue.len() + parts.len() <= limits::LANE_PARTS;
-        if lane.epoch == epoch && !lane.on_disk && fits {
-            lane.queue.extend(parts);
+        let queue = self.map.entry(chat).or_default();
+        queue.expected = queue.expected.saturating_sub(1);
+        let fits = queue.parts.len() + parts.len() <= limits::QUEUED_PARTS;
+        if queue.epoch == epoch && !queue.on_disk && fits {
+            queue.parts.extend(parts);
         } else {
-            lane.on_disk |= !parts.is_empty();
+            queue.on_disk |= !parts.is_empty();
         }
-        if lane.busy || lane.loading {
+        if queue.busy || queue.loading {
             return false;
         }
         self.ready.push_back(chat);
@@ -170,8 +170,8 @@ impl SendQueue {
         if !self.ready.is_empty() {
             return None;
         }
-        let lane = self.map.get_mut(&chat)?;
-        if lane.queue.front()?.state != PartState::Due {
+        let queue = self.map.get_mut(&chat)?;
+        if queue.parts.front()?.state != PartState::Due {
             return None;
         }
         let id_before = message_ids.begin(chat)?;
@@ -179,8 +179,8 @@ impl SendQueue {
             message_ids.end(chat);
             return None;
         }
-        lane.not_before = None;
-        let part = lane.queue.pop_front()?;
+        queue.not_before = None;
+        let part = queue.parts.pop_front()?;
         Some((Box::new(part), id_before))
     }
 
@@ -199,9 +199,9 @@ impl SendQueue {
         if self.in_flight >= limits::SENDS_AT_ONCE || !self.ready.is_empty() {
             return None;
         }
-        let lane = self.map.entry(chat).or_default();
-        let waits = lane.not_before.is_some_and(|at| at > now);
-        if lane.busy || lane.loading || lane.on_disk || !lane.queue.is_empty() || waits {
+        let queue = self.map.entry(chat).or_default();
+        let waits = queue.not_before.is_some_and(|at| at > now);
+        if queue.busy || queue.loading || queue.on_disk || !queue.parts.is_empty() || waits {
             return None;
         }
         let id_before = message_ids.begin(chat)?;
@@ -209,7 +209,7 @@ impl SendQueue {
             message_ids.end(chat);
             return None;
         }
-        lane.busy = true;
+        queue.busy = true;
         self.in_flight += 1;
         Some(id_before)
     }
@@ -261,21 +261,21 @@ impl SendQueue {
     }
 
     fn look(&mut self, chat: ChatId, message_ids: &mut MessageIdTracker, now: Instant) -> Look {
-        let Some(lane) = self.map.get_mut(&chat) else { return Look::Nothing };
-        if lane.busy || lane.loading {
+        let Some(queue) = self.map.get_mut(&chat) else { return Look::Nothing };
+        if queue.busy || queue.loading {
             return Look::Nothing;
         }
-        if let Some(at) = lane.not_before.filter(|at| *at > now) {
+        if let Some(at) = queue.not_before.filter(|at| *at > now) {
             return Look::Later(at);
         }
-        let Some(head) = lane.queue.front() else {
-            if lane.on_disk {
-                lane.on_disk = false;
-                lane.loading = true;
-                lane.epoch += 1;
+        let Some(head) = queue.parts.front() else {
+            if queue.on_disk {
+                queue.on_disk = false;
+                queue.loading = true;
+                queue.epoch += 1;
                 return Look::Load;
             }
-            if lane.expected == 0 {
+            if queue.expected == 0 {
                 self.map.remove(&chat);
             }
             return Look::Nothing;
@@ -297,8 +297,8 @@ impl SendQueue {
                 };
             }
         }
-        lane.busy = true;
-        match lane.queue.pop_front() {
+        queue.busy = true;
+        match queue.parts.pop_front() {
             Some(part) => Look::Go(Next::Send(Box::new(part), id_before)),
             None => Look::Nothing,
         }
@@ -313,9 +313,9 @@ impl SendQueue {
         now: Instant,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let lane = self.map.entry(chat).or_default();
-        lane.busy = false;
-        self.ready.extend(lane.goes_on_in.take());
+        let queue = self.map.entry(chat).or_default();
+        queue.busy = false;
+        self.ready.extend(queue.goes_on_in.take());
         match &after {
             NextAction::InDoubt(part) => {
                 let PartState::Sending { id_before, .. } = part.state else { return };
@@ -329,37 +329,37 @@ impl SendQueue {
             | NextAction::ShutOut => message_ids.resolved(chat),
         }
         match after {
-            NextAction::Continue => lane.not_before = None,
+            NextAction::Continue => queue.not_before = None,
             NextAction::Retry(mut part, at) => {
                 part.state = PartState::Due;
-                lane.queue.push_front(*part);
-                lane.not_before = Some(at);
+                queue.parts.push_front(*part);
+                queue.not_before = Some(at);
             }
             NextAction::InDoubt(part)
             | NextAction::Search(part)
             | NextAction::SearchLater(part) => {
-                lane.not_before = None;
-                lane.queue.push_front(*part);
+                queue.not_before = None;
+                queue.parts.push_front(*part);
             }
             NextAction::Resend(mut part) => {
                 part.state = PartState::Due;
                 // A server that never gives a usable answer is not asked ever faster.
                 if part.attempts > 1 {
                     let longest = limits::SEND_BACKOFF_MAX;
-                    lane.not_before =
+                    queue.not_before =
                         Some(now + backoff(part.attempts, self.reconcile_after, longest));
                 }
-                lane.queue.push_front(*part);
+                queue.parts.push_front(*part);
             }
             NextAction::ShutOut => {
-                lane.queue.clear();
+                queue.parts.clear();
                 // What was stored since then is still there.
-                lane.on_disk = true;
-                lane.epoch += 1;
+                queue.on_disk = true;
+                queue.epoch += 1;
             }
         }
-        if lane.queue.is_empty() && !lane.on_disk {
-            if lane.not_before.is_none() && lane.expected == 0 {
+        if queue.parts.is_empty() && !queue.on_disk {
+            if queue.not_before.is_none() && queue.expected == 0 {
                 self.map.remove(&chat);
             }
         } else {
@@ -371,7 +371,7 @@ impl SendQueue {
     pub(super) fn moved(&mut self, from: ChatId, to: ChatId) {
         let mut on_its_way = false;
         if let Some(old) = self.map.get_mut(&from) {
-            old.queue.retain(|p| p.state != PartState::Due);
+            old.parts.retain(|p| p.state != PartState::Due);
             old.on_disk = true;
             old.loading = false;
             old.epoch += 1;
@@ -412,9 +412,9 @@ mod tests {
             "nothing overtakes them"
         );
         send_queue.fill(chat);
-        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
         assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
-        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+        send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
         assert!(matches!(send_queue.next(&mut message_ids, now), Next::Sleep(None)));
     }
 }

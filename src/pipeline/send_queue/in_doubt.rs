@@ -26,7 +26,7 @@ impl SendQueue {
         for part in parts {
             let PartState::Sending { id_before, .. } = part.state else { continue };
             message_ids.in_doubt(part.chat, id_before, now, settled_at);
-            self.map.entry(part.chat).or_default().queue.push_back(part);
+            self.map.entry(part.chat).or_default().parts.push_back(part);
         }
     }
 
@@ -41,9 +41,9 @@ impl SendQueue {
             Reconcile::CatchUp => return Ok(Next::CatchUp),
             Reconcile::Step(chat, step) => (chat, step),
         };
-        let head = self.map.get_mut(&chat).filter(|lane| !lane.busy);
-        let head = head.filter(|l| l.queue.front().is_some_and(|p| p.state != PartState::Due));
-        let Some(lane) = head else {
+        let head = self.map.get_mut(&chat).filter(|queue| !queue.busy);
+        let head = head.filter(|q| q.parts.front().is_some_and(|p| p.state != PartState::Due));
+        let Some(queue) = head else {
             // The part is gone, and with it what was to be found out.
             message_ids.resolved(chat);
             return Err(Some(now));
@@ -51,8 +51,8 @@ impl SendQueue {
         if let Step::Ask(ids) = &step {
             self.pacer.take_edits(ids.len(), now).map_err(Some)?;
         }
-        let Some(part) = lane.queue.pop_front().map(Box::new) else { return Err(None) };
-        lane.busy = true;
+        let Some(part) = queue.parts.pop_front().map(Box::new) else { return Err(None) };
+        queue.busy = true;
         self.in_flight += 1;
         message_ids.started(chat, &step, now);
         Ok(match step {
