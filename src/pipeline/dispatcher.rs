@@ -203,46 +203,10 @@ impl Dispatcher {
         if chat_queue.running.is_some() {
             return;
         }
-        if chat_queue.queue.is_empty() && chat_queue.on_disk {
-            match self.base.store.new_updates_of(chat, chat_queue.last, limits::CHAT_QUEUE).await {
-                Ok(more) => {
-                    // What lies beyond the cursor will be placed when the cursor gets there.
-                    let cursor = self.cursor;
-                    chat_queue.on_disk = more.len() >= limits::CHAT_QUEUE;
-                    for queued in more.into_iter().filter(|q| q.seq <= cursor) {
-                        let from = asker(&queued, &self.username);
-                        if let Some(from) = from
-                            && chat_queue
-                                .cancelled
-                                .get(&from)
-                                .is_none_or(|until| queued.seq > *until)
-                            && let Some(n) = chat_queue.unread.get_mut(&from)
-                        {
-                            *n = n.saturating_sub(1);
-                        }
-                        chat_queue.queue.push_back(queued);
-                    }
-                    chat_queue.last = chat_queue.queue.back().map_or(chat_queue.last, |q| q.seq);
-                }
-                Err(e) => {
-                    tracing::error!(
-                        error = chain(&e),
-                        "cannot read the inbox of a chat; trying again"
-                    );
-                    let halt = self.base.tasks.halt().clone();
-                    let ended = self.ended.0.clone();
-                    self.running += 1;
-                    self.base.tasks.spawn("inbox-retry", async move {
-                        tokio::select! {
-                            () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
-                            () = halt.cancelled() => {}
-                        }
-                        let _ = ended.send(Ended { chat, held: None, done: false });
-                    });
-                    return;
-                }
-            }
+        if chat_queue.queue.is_empty() && chat_queue.on_disk && !self.read_more(chat).await {
+            return;
         }
+        let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
         let Some(queued) = chat_queue.queue.pop_front() else {
             if !chat_queue.on_disk && chat_queue.held.is_empty() {
                 self.chats.remove(&chat);
@@ -270,6 +234,51 @@ impl Dispatcher {
             stopped,
             behind_held,
         };
+        self.launch(chat, worker, queued);
+    }
+
+    /// Takes updates of a chat that are only on disk into its queue. Answers whether they could be
+    /// read; if not, the chat's next worker is started later.
+    async fn read_more(&mut self, chat: Option<ChatId>) -> bool {
+        let Some(chat_queue) = self.chats.get_mut(&chat) else { return true };
+        let last = chat_queue.last;
+        let more = match self.base.store.new_updates_of(chat, last, limits::CHAT_QUEUE).await {
+            Ok(more) => more,
+            Err(e) => {
+                tracing::error!(error = chain(&e), "cannot read the inbox of a chat; trying again");
+                let halt = self.base.tasks.halt().clone();
+                let ended = self.ended.0.clone();
+                self.running += 1;
+                self.base.tasks.spawn("inbox-retry", async move {
+                    tokio::select! {
+                        () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
+                        () = halt.cancelled() => {}
+                    }
+                    let _ = ended.send(Ended { chat, held: None, done: false });
+                });
+                return false;
+            }
+        };
+        // What lies beyond the cursor will be placed when the cursor gets there.
+        let cursor = self.cursor;
+        chat_queue.on_disk = more.len() >= limits::CHAT_QUEUE;
+        for queued in more.into_iter().filter(|q| q.seq <= cursor) {
+            let is_cancelled =
+                |from| chat_queue.cancelled.get(&from).is_some_and(|until| queued.seq <= *until);
+            if let Some(from) = asker(&queued, &self.username)
+                && !is_cancelled(from)
+                && let Some(n) = chat_queue.unread.get_mut(&from)
+            {
+                *n = n.saturating_sub(1);
+            }
+            chat_queue.queue.push_back(queued);
+        }
+        chat_queue.last = chat_queue.queue.back().map_or(chat_queue.last, |q| q.seq);
+        true
+    }
+
+    /// Starts a worker; its end is heard in [`Dispatcher::run`].
+    fn launch(&self, chat: Option<ChatId>, worker: think::Worker, queued: Queued) {
         let ended = self.ended.0.clone();
         self.base.tasks.spawn("worker", async move {
             let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;

@@ -4,16 +4,15 @@
 //! Telegram allots ids in order, per [`Counter`]. A part that was sent has an id above everything
 //! known before its attempt. Ids that are known to be another message's need not be asked about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::RangeInclusive;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::known_ids::Ids;
 use super::search::{Search, Step, View};
 use crate::model::ids::{ChatId, Counter, MessageId};
-use crate::model::limits;
 
 /// Counters remembered at most; groups that were quiet longest go first.
 const COUNTERS: usize = 10_000;
@@ -60,17 +59,6 @@ struct Known {
     /// Sends on their way.
     in_flight: usize,
     search: Search,
-}
-
-/// The ids of one counter: all up to the highest known one are taken, except for the gaps.
-#[derive(Debug, Default)]
-pub(super) struct Ids {
-    /// First to last id of each gap, keyed by the first.
-    gaps: BTreeMap<i64, i64>,
-    /// The highest id known.
-    pub(super) highest: i64,
-    /// Gaps below this id are not remembered.
-    pub(super) complete_from: i64,
 }
 
 /// What the reconciler does next.
@@ -222,91 +210,11 @@ impl MessageIdTracker {
     }
 }
 
-impl Ids {
-    /// This id is another message's.
-    pub(super) fn take(&mut self, id: i64) {
-        if id > self.highest {
-            if self.highest == 0 {
-                self.complete_from = id;
-            } else if id > self.highest + 1 {
-                self.gaps.insert(self.highest + 1, id - 1);
-            }
-            self.highest = id;
-            if self.gaps.len() > limits::ID_GAPS
-                && let Some((_, last)) = self.gaps.pop_first()
-            {
-                self.complete_from = last + 1;
-            }
-            return;
-        }
-        let Some((first, last)) = self.gaps.range(..=id).next_back().map(|(f, l)| (*f, *l)) else {
-            return;
-        };
-        if id > last {
-            return;
-        }
-        self.gaps.remove(&first);
-        if first < id {
-            self.gaps.insert(first, id - 1);
-        }
-        if id < last {
-            self.gaps.insert(id + 1, last);
-        }
-    }
-
-    /// This id was the highest known one before an attempt. What is above it and not known to be
-    /// taken is a gap.
-    fn remember_from(&mut self, id: i64) {
-        self.take(id);
-        if id < self.complete_from {
-            self.gaps.insert(id + 1, self.complete_from - 1);
-            self.complete_from = id;
-        }
-    }
-
-    /// Ids in `range` that no known message has, in order.
-    pub(super) fn free(&self, range: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
-        let (from, to) = range.into_inner();
-        let above = (self.highest + 1).max(from)..=to;
-        let before = self.gaps.range(..from).next_back();
-        let gaps = before.into_iter().chain(self.gaps.range(from..=to.max(from)));
-        gaps.flat_map(move |(first, last)| (*first).max(from)..=(*last).min(to)).chain(above)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const CHAT: ChatId = ChatId(7);
-
-    #[test]
-    fn only_ids_that_nobody_has_are_free() {
-        let mut ids = Ids::default();
-        for id in [10, 13, 12, 20] {
-            ids.take(id);
-        }
-        assert_eq!(ids.free(1..=22).collect::<Vec<_>>(), [11, 14, 15, 16, 17, 18, 19, 21, 22]);
-        assert_eq!(ids.free(15..=16).collect::<Vec<_>>(), [15, 16]);
-        ids.take(16);
-        ids.take(11);
-        assert_eq!(ids.free(10..=18).collect::<Vec<_>>(), [14, 15, 17, 18]);
-        assert_eq!(ids.complete_from, 10);
-        ids.remember_from(7);
-        assert_eq!(ids.free(1..=14).collect::<Vec<_>>(), [8, 9, 14]);
-        ids.remember_from(30);
-        assert_eq!(ids.free(28..=32).collect::<Vec<_>>(), [28, 29, 31, 32]);
-    }
-
-    #[test]
-    fn gaps_are_bounded_and_what_is_forgotten_is_known() {
-        let mut ids = Ids::default();
-        let far = i64::try_from(limits::ID_GAPS).unwrap() * 2 + 11;
-        (1..=far).step_by(2).for_each(|id| ids.take(id));
-        assert!(ids.gaps.len() <= limits::ID_GAPS);
-        let first = *ids.gaps.first_key_value().unwrap().0;
-        assert_eq!(ids.complete_from, first - 1, "everything from here on is known");
-    }
 
     #[test]
     fn while_the_stand_is_unknown_one_attempt_at_a_time() {

@@ -11,6 +11,7 @@
 mod deliver;
 mod dispatcher;
 mod ingress;
+mod known_ids;
 mod message_ids;
 mod parts;
 mod pending;

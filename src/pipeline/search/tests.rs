@@ -126,7 +126,8 @@ fn all_parts_in_doubt_are_found_or_surely_lost_within_a_minute_of_edits() {
     let some: Vec<_> = (0..CHATS).filter(|r| r % 9 == 4).collect();
     let no_one = |_| None;
     type Others<'a> = &'a dyn Fn(usize) -> Option<bool>;
-    let table: [(&str, &[usize], &[usize], Others<'_>, usize); 10] = [
+    type Row<'a> = (&'a str, &'a [usize], &'a [usize], Others<'a>, usize);
+    let table: [Row<'_>; 10] = [
         ("in order", &in_order, &[], &no_one, CHATS),
         ("nearly in order", &nearly, &[], &no_one, 3 * CHATS),
         ("mixed", &mixed, &[], &no_one, A_MINUTE),
