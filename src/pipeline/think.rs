@@ -15,7 +15,7 @@ use super::parts::parts_of;
 use super::preview;
 use super::route::{Route, route};
 use crate::answer::{Answered, Question};
-use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
+use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
