@@ -36,7 +36,8 @@ use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{
-    self, Deliver, Delivery, Dispatcher, Poll, Polling, Retention, Shared, UpdateSource,
+    Deliver, Delivery, Dispatcher, Pending, Pipeline, Poll, Polling, Retention, StageBase,
+    UpdateSource,
 };
 use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
@@ -59,7 +60,7 @@ impl Default for Tuning {
 
 /// A running bot.
 pub struct App {
-    shared: Arc<Shared>,
+    pipeline: Arc<Pipeline>,
     polling: watch::Receiver<Polling>,
     reloader: Arc<Reloader>,
     claim_code: Option<String>,
@@ -150,11 +151,11 @@ impl Prepared {
         let watching = Watching::start(vitals, store, report_hub, reloader, endpoint, &tasks);
         let (reloader, main) = (self.reloader(), tasks.clone());
         match self.connect(tasks).await {
-            Ok(Some((shared, claim_code))) => {
-                watching.name(&shared.me.username);
+            Ok(Some((pipeline, claim_code))) => {
+                watching.name(&pipeline.me.username);
                 Ok(Some(App {
-                    polling: shared.polling.subscribe(),
-                    shared,
+                    polling: pipeline.polling.subscribe(),
+                    pipeline,
                     reloader,
                     claim_code,
                     watching,
@@ -171,7 +172,10 @@ impl Prepared {
         }
     }
 
-    async fn connect(self, tasks: Tasks) -> anyhow::Result<Option<(Arc<Shared>, Option<String>)>> {
+    async fn connect(
+        self,
+        tasks: Tasks,
+    ) -> anyhow::Result<Option<(Arc<Pipeline>, Option<String>)>> {
         let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
         let reloader = self.reloader();
         let hold = reloader.hold().await;
@@ -204,22 +208,14 @@ impl Prepared {
                 started_ms: clock.now_ms(),
             },
         );
-        let shared = Shared::new(
-            self.store,
-            self.client,
-            me,
-            vitals,
-            clock,
-            tasks,
-            context,
-            self.answerer,
-            settings::stages(config, self.tuning.reconcile_after),
-        )
-        .await?;
-        let shared = Arc::new(shared);
-        launch(&shared, &reloader, &self.report_hub).await?;
+        let settings = settings::stages(config, self.tuning.reconcile_after);
+        let base = StageBase { store: self.store, vitals, clock, tasks };
+        let telegram = (self.client, me);
+        let pipeline = Pipeline::new(base, telegram, context, self.answerer, settings).await?;
+        let pipeline = Arc::new(pipeline);
+        launch(&pipeline, &reloader, &self.report_hub).await?;
         drop(hold);
-        Ok(Some((shared, claim_code)))
+        Ok(Some((pipeline, claim_code)))
     }
 
     /// `getMe`, until it is answered.
@@ -269,7 +265,7 @@ impl Prepared {
 impl App {
     /// Waits until Telegram has answered the first poll; from then on the bot is at work.
     pub async fn ready(&mut self) {
-        // The sender lives in `shared`, so this cannot fail while the app exists.
+        // The sender lives in `pipeline`, so this cannot fail while the app exists.
         let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
         self.report_hub().enter(Phase::Running);
     }
@@ -289,9 +285,9 @@ impl App {
         self.claim_code.as_deref()
     }
 
-    /// What the stages share, for tests and figures.
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// The parts of the stages, for tests and figures.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
     }
 
     /// Reads the configuration again, see [`Reloader::reload`].
@@ -312,47 +308,47 @@ impl App {
     /// Stops: nothing new is taken, running work gets `grace`, the rest stays on disk. Answers
     /// whether everything ended in time.
     pub async fn stop(self, grace: Duration) -> bool {
-        let gentle = self.shared.tasks.end(grace).await;
+        let gentle = self.pipeline.base.tasks.end(grace).await;
         // Who looks after the store ends before it.
-        self.watching.end(self.shared.tasks.failed().is_none()).await;
-        self.shared.store.close().await;
+        self.watching.end(self.pipeline.base.tasks.failed().is_none()).await;
+        self.pipeline.base.store.close().await;
         gentle
     }
 }
 
 async fn launch(
-    shared: &Arc<Shared>,
+    pipeline: &Arc<Pipeline>,
     reloader: &Arc<Reloader>,
     report_hub: &ReportHub,
 ) -> anyhow::Result<()> {
     let rates = settings::rates(&reloader.loaded().config);
-    let delivery = Delivery::new(Arc::clone(shared), rates);
-    let chats = Dispatcher::new(Arc::clone(shared), delivery.clone());
+    let delivery = Delivery::new(pipeline, rates);
+    let chats = Dispatcher::new(pipeline, delivery.clone());
     let owners = Arc::new(Notify::new());
     reloader.runs(reload::Running {
-        shared: Arc::clone(shared),
+        pipeline: Arc::clone(pipeline),
         delivery: delivery.clone(),
         owners: Arc::clone(&owners),
     });
-    let tasks = shared.tasks.clone();
-    looping(shared, Loop::Deliver, Deliver::new(delivery.clone()).await?.run());
-    looping(shared, Loop::Dispatcher, async move {
+    let tasks = pipeline.base.tasks.clone();
+    looping(pipeline, Loop::Deliver, Deliver::new(delivery.clone()).await?.run());
+    looping(pipeline, Loop::Dispatcher, async move {
         chats.run().await;
         delivery.close();
     });
-    looping(shared, Loop::Intake, Poll::new(Arc::clone(shared)).run());
-    tasks.spawn("retention", Retention::new(Arc::clone(shared)).run());
-    tasks.spawn("pending", pipeline::pending(Arc::clone(shared)));
-    tasks.spawn("menus", menus::menus(Arc::clone(shared), owners));
+    looping(pipeline, Loop::Intake, Poll::new(pipeline).run());
+    tasks.spawn("retention", Retention::new(pipeline).run());
+    tasks.spawn("pending", Pending::new(pipeline).run());
+    tasks.spawn("menus", menus::menus(Arc::clone(pipeline), owners));
     let drain = tasks.drain().clone();
     tasks.spawn("restarts", restart::restarts(report_hub.clone(), Arc::clone(reloader), drain));
     Ok(())
 }
 
 /// Starts a loop that the watchdog looks at until it ends.
-fn looping(shared: &Shared, which: Loop, run: impl Future<Output = ()> + Send + 'static) {
-    let vitals = Arc::clone(&shared.vitals);
-    shared.tasks.spawn(which.name(), async move {
+fn looping(pipeline: &Pipeline, which: Loop, run: impl Future<Output = ()> + Send + 'static) {
+    let vitals = Arc::clone(&pipeline.base.vitals);
+    pipeline.base.tasks.spawn(which.name(), async move {
         run.await;
         vitals.end(which);
     });

@@ -1,6 +1,5 @@
 //! The command line: what an operator can ask of the binary.
 
-mod advice;
 mod backup;
 mod check;
 mod doctor;

@@ -1,6 +1,6 @@
 //! The documentation says what the program does.
 //!
-//! `KATANA_TEST_WRITE=1` writes the generated parts anew instead of comparing them.
+//! `KATANA_TEST_WRITE=1` writes the generated parts instead of comparing them.
 
 #![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
 
@@ -125,11 +125,9 @@ fn every_finding_has_its_page_in_the_runbook() {
         }
     }
     let stale = told.difference(&known);
-    complaints.extend(
-        stale.map(|name| {
-            format!("docs/runbook.md: \"## {name}\" is no finding; remove or rename it")
-        }),
-    );
+    complaints.extend(stale.map(|name| {
+        format!("docs/runbook.md: \"## {name}\" is not a finding; remove or rename it")
+    }));
     none(complaints, "findings");
 }
 

@@ -82,7 +82,7 @@ impl Stage {
     }
 
     async fn left(&self) -> u64 {
-        let store = &self.app.shared().store;
+        let store = &self.app.pipeline().base.store;
         let depth = |(count, _)| count;
         let inbox = store.inbox_depth().await.map_or(1, depth);
         inbox + store.outbox_depth().await.map_or(1, depth)

@@ -9,17 +9,17 @@ use crate::commands::{self, Scope};
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
-use crate::pipeline::Shared;
+use crate::pipeline::Pipeline;
 use crate::telegram::{MenuScope, TelegramError};
 
 /// Publishes the menus, and once more whenever the owners `changed`, until the process drains.
-pub(super) async fn menus(shared: Arc<Shared>, changed: Arc<Notify>) {
-    let drain = shared.tasks.drain().clone();
+pub(super) async fn menus(pipeline: Arc<Pipeline>, changed: Arc<Notify>) {
+    let drain = pipeline.base.tasks.drain().clone();
     let mut shown = Vec::new();
     loop {
         tokio::select! {
             () = drain.cancelled() => return,
-            () = publish(&shared, &mut shown) => {}
+            () = publish(&pipeline, &mut shown) => {}
         }
         tokio::select! {
             () = drain.cancelled() => return,
@@ -29,15 +29,15 @@ pub(super) async fn menus(shared: Arc<Shared>, changed: Arc<Notify>) {
 }
 
 /// `shown`: whose private chats show the owner's menu.
-async fn publish(shared: &Shared, shown: &mut Vec<UserId>) {
-    let owners = match shared.context.all_owners().await {
+async fn publish(pipeline: &Pipeline, shown: &mut Vec<UserId>) {
+    let owners = match pipeline.context.all_owners().await {
         Ok(owners) => owners,
         Err(e) => {
             tracing::warn!(error = chain(&e), "cannot read who owns the bot");
             return;
         }
     };
-    let client = &shared.client;
+    let client = &pipeline.client;
     for (scope, of) in [(MenuScope::Private, Scope::Private), (MenuScope::Groups, Scope::Group)] {
         let menu = commands::published(of);
         retry_until_published(scope, || client.publish(scope, &menu)).await;

@@ -22,7 +22,7 @@ use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
-use crate::pipeline::{Delivery, Shared};
+use crate::pipeline::{Delivery, Pipeline};
 use crate::provider::Provider;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
@@ -56,7 +56,7 @@ pub struct Reloader {
 
 /// What exists only once Telegram has said who the bot is.
 pub(super) struct Running {
-    pub(super) shared: Arc<Shared>,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) delivery: Delivery,
     /// The owners changed.
     pub(super) owners: Arc<Notify>,
@@ -221,7 +221,7 @@ impl Reloader {
         else {
             return;
         };
-        if let Err(e) = open_access(&running.shared.store, &self.loaded()).await {
+        if let Err(e) = open_access(&running.pipeline.base.store, &self.loaded()).await {
             tracing::error!(error = chain(e.as_ref()), "cannot offer a claim code");
         }
     }
@@ -253,16 +253,20 @@ impl Running {
     fn take(&self, fresh: &Fresh, answerer: &Answerer, reconcile_after: Duration) {
         let config = &fresh.loaded.config;
         if fresh.touches(Part::Access) {
-            self.shared.context.set_access(settings::rules(config));
+            self.pipeline.context.set_access(settings::rules(config));
             self.owners.notify_one();
         }
         if fresh.touches(Part::Answers) {
             let (provider, model) = answerer.provider();
-            let about = (*self.shared.context.about()).clone();
-            self.shared.context.set_about(About { provider: provider.to_owned(), model, ..about });
+            let about = (*self.pipeline.context.about()).clone();
+            self.pipeline.context.set_about(About {
+                provider: provider.to_owned(),
+                model,
+                ..about
+            });
         }
         if fresh.touches(Part::Stages) {
-            self.shared.set_settings(settings::stages(config, reconcile_after));
+            self.pipeline.set_settings(settings::stages(config, reconcile_after));
         }
         if fresh.touches(Part::Pace) {
             self.delivery.set_rates(settings::rates(config));

@@ -36,8 +36,8 @@ pub(super) fn rules(config: &Config) -> Rules {
     }
 }
 
-pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::Settings {
-    pipeline::Settings {
+pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::StageSettings {
+    pipeline::StageSettings {
         backlog_max: u64::from(config.pipeline.backlog_max),
         poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
         previews: config.telegram.previews,
@@ -114,7 +114,10 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     let (files, passages) = knowledge.size();
     tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
     for path in knowledge.left_out() {
-        tracing::warn!(path = %path.display(), "left out: too large, not UTF-8, or one too many");
+        tracing::warn!(
+            path = %path.display(),
+            "left out: too large, not UTF-8, one too many, or a link out of the folder"
+        );
     }
     Ok(Some(Arc::new(knowledge)))
 }

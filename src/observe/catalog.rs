@@ -142,40 +142,8 @@ impl JournalEvent {
             Self::StoppedAtOnce => "12eeb040101a4d90ac34aed3b7c12201",
             Self::StoppedByFailure => "27ee94922a5b4ce29406084504e07e87",
             Self::FindingEnded => "e7f862f807854aadbab56464c1ecc5db",
-            Self::Opened(kind) => opened(kind),
+            Self::Opened(kind) => kind.facts().message_id,
         }
-    }
-}
-
-fn opened(kind: Kind) -> &'static str {
-    match kind {
-        Kind::CrashLoop => "e7f5345930934f78adf3f5a13f0513e0",
-        Kind::StageStalled => "4ddef5f578e146508ebacf86870da1cc",
-        Kind::TokenRefused => "109ded6eaa2c4ee4a0d3328dd57852a9",
-        Kind::Conflict => "63d6dba41ab546258a5575f0f4312ee1",
-        Kind::PollStalled => "8e7ca1b7e3dc4259b2ca91fff483d486",
-        Kind::PollFailing => "a7947dc76cdd4a74ab19caf227968a80",
-        Kind::UpdatesStuck => "1457f911c2cf4f11951a91d1128e53d4",
-        Kind::StoreFailing => "df67dfd76c344360b3fa0929b0f06c42",
-        Kind::StoreCorrupt => "3a80395b56a245b3b55c05bb016ba67a",
-        Kind::DiskFull => "233b7f61a6fe4c538f32983413ca6adb",
-        Kind::BacklogFull => "a44c7423d5c14531808815a4ebd4398f",
-        Kind::InboxOld => "5c063331217046819028157c7b300bbe",
-        Kind::OutboxOld => "dd141d80633e4bfcac80d4c7c57f3af5",
-        Kind::ProviderFailing => "a4c4ef55e3bb4b1ba1935ac0e92c16b6",
-        Kind::ProviderSlow => "a804456995df472a92355213598025fc",
-        Kind::DeliveryRefused => "966904245bb345ae994899b848916b20",
-        Kind::PossibleDuplicate => "5cb552696c244cc497c17815d3a22761",
-        Kind::UpdateGivenUp => "7f02a3bf137e4d6da12bdd8bc7cd3156",
-        Kind::ErrorRatio => "6cd4232d44644dd79cdc83257195d7f3",
-        Kind::ResponseSlow => "c2ffe5ab6c1046c2b3e9d3b7d52ec788",
-        Kind::StoreSlow => "0ca68d7f39ce4ba0953648ad7fe14e5b",
-        Kind::MemoryHigh => "404a445e95564f4a87837e4e9864defa",
-        Kind::RssHigh => "609cbc165b494e57aeb8c93591e13834",
-        Kind::CpuHigh => "7d333df614ee49dd8a8bfa6061fbf004",
-        Kind::ClockJumped => "2236af9f3e5546b18b66a1897f8d5791",
-        Kind::UncleanStart => "c2c0a0dd517a4e05ac4c8ec2e75524ed",
-        Kind::ConfigRejected => "721c0983d7d6455183986c107edd626f",
     }
 }
 

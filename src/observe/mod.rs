@@ -15,5 +15,6 @@ pub mod clock;
 pub mod dependency;
 pub mod finding;
 pub mod histogram;
+mod kind;
 pub mod liveness;
 pub mod vitals;

@@ -10,12 +10,14 @@ mod refused;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::Shared;
+use super::message_ids::MessageIds;
 use super::parts::outgoing;
 use super::send_queue::{Next, NextAction, SendQueue};
+use super::{Pipeline, StageBase, StageSettings};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
@@ -23,15 +25,18 @@ use crate::model::limits;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Timing;
 use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
-use crate::telegram::TelegramError;
 use crate::telegram::pace::{Pacer, Rates};
+use crate::telegram::{Client, TelegramError};
 
 /// Where finished work is handed over. Cheap to clone.
 #[derive(Clone)]
 pub struct Delivery(Arc<Inner>);
 
 struct Inner {
-    shared: Arc<Shared>,
+    base: StageBase,
+    client: Client,
+    settings: Arc<ArcSwap<StageSettings>>,
+    message_ids: MessageIds,
     send_queue: Mutex<SendQueue>,
     wake: Notify,
     closing: AtomicBool,
@@ -66,10 +71,13 @@ impl Slot {
 
 impl Delivery {
     /// Nothing is on its way yet. `rates`: none for servers without limits.
-    pub fn new(shared: Arc<Shared>, rates: Option<Rates>) -> Self {
-        let send_queue = SendQueue::new(Pacer::new(rates), shared.settings().reconcile_after);
+    pub fn new(pipeline: &Pipeline, rates: Option<Rates>) -> Self {
+        let send_queue = SendQueue::new(Pacer::new(rates), pipeline.settings().reconcile_after);
         Self(Arc::new(Inner {
-            shared,
+            base: pipeline.base.clone(),
+            client: pipeline.client.clone(),
+            settings: Arc::clone(&pipeline.settings),
+            message_ids: pipeline.message_ids.clone(),
             send_queue: Mutex::new(send_queue),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
@@ -96,7 +104,7 @@ impl Delivery {
     /// [`Delivery::take`], whatever the outcome of the commit.
     pub(super) fn reserve(&self, chat: ChatId) -> Slot {
         let mut send_queue = self.send_queue();
-        let id_before = send_queue.reserve(chat, &mut self.0.shared.message_ids(), Instant::now());
+        let id_before = send_queue.reserve(chat, &mut self.0.message_ids.lock(), Instant::now());
         let place = match id_before {
             Some(id_before) => Place::Leaving(id_before),
             None => Place::Queued(send_queue.expect(chat)),
@@ -112,9 +120,9 @@ impl Delivery {
                 if matches!(parts.first(), Some(p) if p.state != PartState::Due) {
                     let (this, part) = (self.clone(), Box::new(parts.remove(0)));
                     let sends = async move { this.send_on(part, id_before, true).await };
-                    self.0.shared.tasks.spawn("send", sends);
+                    self.0.base.tasks.spawn("send", sends);
                 } else {
-                    self.0.shared.message_ids().end(chat);
+                    self.0.message_ids.lock().end(chat);
                     self.done(chat, NextAction::Continue);
                 }
             }
@@ -143,20 +151,20 @@ impl Delivery {
 
     fn done(&self, chat: ChatId, after: NextAction) {
         let now = Instant::now();
-        self.send_queue().done(chat, after, &mut self.0.shared.message_ids(), now);
+        self.send_queue().done(chat, after, &mut self.0.message_ids.lock(), now);
         self.0.wake.notify_one();
     }
 
     /// Sends a part, and then what follows in its chat for as long as that may leave at once.
     /// `marked`: the part is *sending* on disk already.
     async fn send_on(&self, part: Box<OpenPart>, id_before: MessageId, marked: bool) {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         if !marked {
-            let mark = || shared.store.mark_sending(part.id, id_before);
-            match shared.retry_until_stored("mark a part as sending", mark).await {
+            let mark = || inner.base.store.mark_sending(part.id, id_before);
+            match inner.base.retry_until_stored("mark a part as sending", mark).await {
                 Some(true) => {}
                 Some(false) => {
-                    shared.message_ids().end(part.chat);
+                    inner.message_ids.lock().end(part.chat);
                     return self.done(part.chat, NextAction::Continue);
                 }
                 None => return,
@@ -175,26 +183,26 @@ impl Delivery {
         mut part: Box<OpenPart>,
         id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let (chat, begun) = (part.chat, Instant::now());
-        part.state = PartState::Sending { id_before, at_ms: shared.clock.now_ms() };
+        part.state = PartState::Sending { id_before, at_ms: inner.base.clock.now_ms() };
         let sent = tokio::select! {
-            sent = shared.client.send(outgoing(&part)) => sent,
+            sent = inner.client.send(outgoing(&part)) => sent,
             // The part stays *sending*; the next start asks the reconciler.
-            () = shared.tasks.halt().cancelled() => return None,
+            () = inner.base.tasks.halt().cancelled() => return None,
         };
         match &sent {
             Ok(id) => {
-                shared.vitals.worked(&shared.vitals.sending);
-                shared.message_ids().sent(chat, *id, begun);
+                inner.base.vitals.worked(&inner.base.vitals.sending);
+                inner.message_ids.lock().sent(chat, *id, begun);
             }
-            Err(e) => shared.vitals.failed(&shared.vitals.sending, e.class()),
+            Err(e) => inner.base.vitals.failed(&inner.base.vitals.sending, e.class()),
         }
-        shared.message_ids().end(chat);
+        inner.message_ids.lock().end(chat);
         let after = match sent {
             Ok(id) => {
                 let next =
-                    self.send_queue().follow(chat, &mut shared.message_ids(), Instant::now());
+                    self.send_queue().follow(chat, &mut inner.message_ids.lock(), Instant::now());
                 if let Some((next, id_before)) = next {
                     return self.arrived_before(&part, id, next, id_before).await;
                 }
@@ -202,7 +210,7 @@ impl Delivery {
             }
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
             Err(e) if e.in_doubt() => {
-                shared.vitals.increment("send_doubtful", e.class());
+                inner.base.vitals.increment("send_doubtful", e.class());
                 tracing::warn!(
                     chat_id = chat.0,
                     error = %e,
@@ -226,12 +234,12 @@ impl Delivery {
         next: Box<OpenPart>,
         id_before: MessageId,
     ) -> Option<(Box<OpenPart>, MessageId)> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         self.note_arrival(part);
         let row = DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(id) };
-        let store = || shared.store.record_delivery_and_mark(row.clone(), next.id, id_before);
-        if !shared.retry_until_stored("settle a part", store).await? {
-            shared.message_ids().end(next.chat);
+        let store = || inner.base.store.record_delivery_and_mark(row.clone(), next.id, id_before);
+        if !inner.base.retry_until_stored("settle a part", store).await? {
+            inner.message_ids.lock().end(next.chat);
             self.done(next.chat, NextAction::Continue);
             return None;
         }
@@ -245,11 +253,11 @@ impl Delivery {
     }
 
     fn note_arrival(&self, part: &OpenPart) {
-        let shared = &self.0.shared;
-        shared.vitals.sent.add_one();
-        let waited_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
+        let inner = &*self.0;
+        inner.base.vitals.sent.add_one();
+        let waited_ms = inner.base.clock.now_ms().saturating_sub(part.created_ms);
         let kind = if part.extra.answer { "question" } else { "command" };
-        shared.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
+        inner.base.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
     }
 
     /// Stores the outcome of a part. `None`: the process halts; the reconciler will look.
@@ -259,10 +267,10 @@ impl Delivery {
         outcome: DeliveryOutcome,
         effects: Vec<Effect>,
     ) -> Option<()> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let row = DeliveryRecord { id: part.id, outcome };
-        let store = || shared.store.record_delivery(vec![row.clone()], effects.clone());
-        shared.retry_until_stored("settle a part", store).await
+        let store = || inner.base.store.record_delivery(vec![row.clone()], effects.clone());
+        inner.base.retry_until_stored("settle a part", store).await
     }
 }
 
@@ -281,9 +289,9 @@ impl Deliver {
     /// Sends until the [`Delivery`] is closed and empty, or the process halts.
     pub async fn run(self) {
         let inner = Arc::clone(&self.0.0);
-        let halt = inner.shared.tasks.halt().clone();
+        let halt = inner.base.tasks.halt().clone();
         loop {
-            inner.shared.vitals.tick(Loop::Deliver, limits::IDLE_TURN);
+            inner.base.vitals.tick(Loop::Deliver, limits::IDLE_TURN);
             let woken = inner.wake.notified();
             let until = self.step().await;
             if inner.closing.load(Ordering::SeqCst) && self.0.send_queue().is_idle() {
@@ -300,14 +308,14 @@ impl Deliver {
 
     /// What earlier processes left.
     async fn load(&self) -> Result<(), crate::store::StoreError> {
-        let store = &self.0.0.shared.store;
+        let store = &self.0.0.base.store;
         let (in_doubt, chats) = (store.parts_in_doubt().await?, store.open_chats().await?);
         if !in_doubt.is_empty() {
             tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
         }
-        let (now, now_ms) = (Instant::now(), self.0.0.shared.clock.now_ms());
+        let (now, now_ms) = (Instant::now(), self.0.0.base.clock.now_ms());
         let mut send_queue = self.0.send_queue();
-        send_queue.left_behind(in_doubt, &mut self.0.0.shared.message_ids(), now, now_ms);
+        send_queue.left_behind(in_doubt, &mut self.0.0.message_ids.lock(), now, now_ms);
         for chat in chats {
             send_queue.fill(chat);
         }
@@ -316,36 +324,44 @@ impl Deliver {
 
     /// Starts everything that may leave now; answers when there may be more.
     pub async fn step(&self) -> Option<Instant> {
-        let shared = &self.0.0.shared;
+        let inner = &*self.0.0;
         loop {
-            let next = self.0.send_queue().next(&mut shared.message_ids(), Instant::now());
+            let next = self.0.send_queue().next(&mut inner.message_ids.lock(), Instant::now());
             let this = self.0.clone();
             match next {
-                Next::Send(part, id_before) => shared.tasks.spawn("send", async move {
+                Next::Send(part, id_before) => inner.base.tasks.spawn("send", async move {
                     this.send_on(part, id_before, false).await;
                 }),
                 Next::Ask(part, ids) => {
-                    shared.tasks.spawn("reconcile", async move { this.look_for(part, ids).await });
+                    inner
+                        .base
+                        .tasks
+                        .spawn("reconcile", async move { this.look_for(part, ids).await });
                 }
-                Next::Conclude(part, verdict) => shared.tasks.spawn("reconcile", async move {
+                Next::Conclude(part, verdict) => inner.base.tasks.spawn("reconcile", async move {
                     let chat = part.chat;
                     if let Some(after) = this.conclude(part, verdict).await {
                         this.done(chat, after);
                     }
                 }),
                 Next::CatchUp => {
-                    shared.tasks.spawn("catch-up", async move { this.catch_up().await });
+                    inner.base.tasks.spawn("catch-up", async move { this.catch_up().await });
                 }
-                Next::Load(chat) => match shared.store.due_parts(chat, limits::LANE_PARTS).await {
-                    Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
-                    Err(e) => {
-                        tracing::error!(error = chain(&e), "cannot read the outbox; trying again");
-                        let mut send_queue = self.0.send_queue();
-                        send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
-                        send_queue.fill(chat);
-                        return Some(Instant::now() + limits::SEND_BACKOFF);
+                Next::Load(chat) => {
+                    match inner.base.store.due_parts(chat, limits::LANE_PARTS).await {
+                        Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::LANE_PARTS),
+                        Err(e) => {
+                            tracing::error!(
+                                error = chain(&e),
+                                "cannot read the outbox; trying again"
+                            );
+                            let mut send_queue = self.0.send_queue();
+                            send_queue.loaded(chat, Vec::new(), limits::LANE_PARTS);
+                            send_queue.fill(chat);
+                            return Some(Instant::now() + limits::SEND_BACKOFF);
+                        }
                     }
-                },
+                }
                 Next::Sleep(until) => return until,
             }
         }

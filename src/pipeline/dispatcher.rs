@@ -8,13 +8,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::Delivery;
 use super::route::{Route, route};
-use super::{Shared, think};
+use super::{Pipeline, Signals, StageBase, StageSettings, think};
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
@@ -23,7 +24,13 @@ use crate::store::Queued;
 
 /// The stage that hands out work.
 pub struct Dispatcher {
-    shared: Arc<Shared>,
+    base: StageBase,
+    /// The bot's, without `@`.
+    username: String,
+    signals: Arc<Signals>,
+    settings: Arc<ArcSwap<StageSettings>>,
+    /// For the workers.
+    parts: Arc<think::ThinkParts>,
     delivery: Delivery,
     /// Everything up to here has been looked at.
     cursor: InboxSeq,
@@ -70,9 +77,13 @@ impl Dispatcher {
         clippy::disallowed_methods,
         reason = "at most one entry for each worker, and a worker must not wait to end"
     )]
-    pub fn new(shared: Arc<Shared>, delivery: Delivery) -> Self {
+    pub fn new(pipeline: &Pipeline, delivery: Delivery) -> Self {
         Self {
-            shared,
+            base: pipeline.base.clone(),
+            username: pipeline.me.username.clone(),
+            signals: Arc::clone(&pipeline.signals),
+            settings: Arc::clone(&pipeline.settings),
+            parts: Arc::new(think::ThinkParts::new(pipeline)),
             delivery,
             cursor: InboxSeq(0),
             send_queue: HashMap::new(),
@@ -83,12 +94,12 @@ impl Dispatcher {
 
     /// Hands out work until the process drains, then waits for the workers.
     pub async fn run(mut self) {
-        let (drain, halt) = (self.shared.tasks.drain().clone(), self.shared.tasks.halt().clone());
-        let shared = Arc::clone(&self.shared);
+        let (drain, halt) = (self.base.tasks.drain().clone(), self.base.tasks.halt().clone());
+        let (base, signals) = (self.base.clone(), Arc::clone(&self.signals));
         while !drain.is_cancelled() {
-            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
+            base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             // Registered before the table is looked at, so that no wake-up is missed.
-            let filled = shared.inbox_filled.notified();
+            let filled = signals.inbox_filled.notified();
             if self.step().await > 0 {
                 // More may wait; workers that ended meanwhile come first.
                 while let Ok(ended) = self.ended.1.try_recv() {
@@ -100,7 +111,7 @@ impl Dispatcher {
                 () = drain.cancelled() => break,
                 () = filled => {}
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
-                () = shared.resumed.notified() => self.resume().await,
+                () = signals.resumed.notified() => self.resume().await,
                 Some(ended) = self.ended.1.recv() => {
                     self.record_delivery(ended).await;
                     while let Ok(ended) = self.ended.1.try_recv() {
@@ -110,7 +121,7 @@ impl Dispatcher {
             }
         }
         while self.running > 0 {
-            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
+            base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = tokio::time::sleep(limits::IDLE_TURN) => {}
@@ -125,13 +136,13 @@ impl Dispatcher {
     /// Takes new updates from the inbox and starts workers; answers how many updates there were.
     pub async fn step(&mut self) -> usize {
         let cursor = self.cursor;
-        let shared = Arc::clone(&self.shared);
+        let base = self.base.clone();
         let read = || async {
             // A disk that refuses counts as progress too: a restart would not fix it.
-            shared.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
-            shared.store.new_updates(cursor, limits::CLAIM_BATCH).await
+            base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
+            base.store.new_updates(cursor, limits::CLAIM_BATCH).await
         };
-        let Some(batch) = self.shared.retry_until_stored("read the inbox", read).await else {
+        let Some(batch) = self.base.retry_until_stored("read the inbox", read).await else {
             return 0;
         };
         let count = batch.len();
@@ -150,7 +161,7 @@ impl Dispatcher {
 
     fn place(&mut self, queued: Queued) {
         let lane = self.send_queue.entry(queued.update.chat()).or_default();
-        if is_cancel(&queued, &self.shared.me.username)
+        if is_cancel(&queued, &self.username)
             && let Some(from) = queued.update.from().map(|p| p.id)
         {
             let mut stopped = 0;
@@ -161,8 +172,7 @@ impl Dispatcher {
                 stopped += 1;
             }
             let since = lane.cancelled.get(&from).copied().unwrap_or_default();
-            let asks =
-                |q: &&Queued| q.seq > since && asker(q, &self.shared.me.username) == Some(from);
+            let asks = |q: &&Queued| q.seq > since && asker(q, &self.username) == Some(from);
             stopped += lane.queue.iter().chain(&lane.held).filter(asks).count();
             stopped += lane.unread.remove(&from).unwrap_or(0);
             lane.cancelled.insert(from, queued.seq);
@@ -175,7 +185,7 @@ impl Dispatcher {
         }
         if lane.on_disk || lane.queue.len() >= limits::CHAT_QUEUE {
             lane.on_disk = true;
-            if let Some(from) = asker(&queued, &self.shared.me.username) {
+            if let Some(from) = asker(&queued, &self.username) {
                 *lane.unread.entry(from).or_default() += 1;
             }
         } else {
@@ -186,7 +196,7 @@ impl Dispatcher {
 
     /// Starts the next worker of a chat, if there is work and no worker.
     async fn start(&mut self, chat: Option<ChatId>) {
-        if self.shared.tasks.drain().is_cancelled() {
+        if self.base.tasks.drain().is_cancelled() {
             return;
         }
         let Some(lane) = self.send_queue.get_mut(&chat) else { return };
@@ -194,13 +204,13 @@ impl Dispatcher {
             return;
         }
         if lane.queue.is_empty() && lane.on_disk {
-            match self.shared.store.new_updates_of(chat, lane.last, limits::CHAT_QUEUE).await {
+            match self.base.store.new_updates_of(chat, lane.last, limits::CHAT_QUEUE).await {
                 Ok(more) => {
                     // What lies beyond the cursor will be placed when the cursor gets there.
                     let cursor = self.cursor;
                     lane.on_disk = more.len() >= limits::CHAT_QUEUE;
                     for queued in more.into_iter().filter(|q| q.seq <= cursor) {
-                        let from = asker(&queued, &self.shared.me.username);
+                        let from = asker(&queued, &self.username);
                         if let Some(from) = from
                             && lane.cancelled.get(&from).is_none_or(|until| queued.seq > *until)
                             && let Some(n) = lane.unread.get_mut(&from)
@@ -216,13 +226,13 @@ impl Dispatcher {
                         error = chain(&e),
                         "cannot read the inbox of a chat; trying again"
                     );
-                    let wake = Arc::clone(&self.shared);
+                    let halt = self.base.tasks.halt().clone();
                     let ended = self.ended.0.clone();
                     self.running += 1;
-                    self.shared.tasks.spawn("inbox-retry", async move {
+                    self.base.tasks.spawn("inbox-retry", async move {
                         tokio::select! {
                             () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
-                            () = wake.tasks.halt().cancelled() => {}
+                            () = halt.cancelled() => {}
                         }
                         let _ = ended.send(Ended { chat, held: None, done: false });
                     });
@@ -237,9 +247,8 @@ impl Dispatcher {
             return;
         };
         let from = queued.update.from().map(|p| p.id);
-        let question =
-            matches!(route(&queued.update, &self.shared.me.username), Route::Question { .. })
-                || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
+        let question = matches!(route(&queued.update, &self.username), Route::Question { .. })
+            || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
         let cancel = CancellationToken::new();
         let dead = from
             .and_then(|user| lane.cancelled.get(&user))
@@ -252,14 +261,14 @@ impl Dispatcher {
         self.running += 1;
         let behind_held = !lane.held.is_empty();
         let worker = think::Worker {
-            shared: Arc::clone(&self.shared),
+            parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
             cancel,
             stopped,
             behind_held,
         };
         let ended = self.ended.0.clone();
-        self.shared.tasks.spawn("worker", async move {
+        self.base.tasks.spawn("worker", async move {
             let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;
             let outcome = match worked {
                 Ok(outcome) => outcome,
@@ -282,17 +291,17 @@ impl Dispatcher {
     async fn record_delivery(&mut self, ended: Ended) {
         self.running -= 1;
         if ended.done {
-            let before = self.shared.backlog.fetch_sub(1, Ordering::Relaxed);
-            let max = i64::try_from(self.shared.settings().backlog_max).unwrap_or(i64::MAX);
+            let before = self.signals.backlog.fetch_sub(1, Ordering::Relaxed);
+            let max = i64::try_from(self.settings.load().backlog_max).unwrap_or(i64::MAX);
             if before >= max {
-                self.shared.inbox_drained.notify_one();
+                self.signals.inbox_drained.notify_one();
             }
         }
         if let Some(lane) = self.send_queue.get_mut(&ended.chat) {
             lane.running = None;
             lane.held.extend(ended.held);
         }
-        if !self.shared.paused.load(Ordering::SeqCst) {
+        if !self.signals.paused.load(Ordering::SeqCst) {
             // `/resume` may have come between the worker's look and this.
             self.release(ended.chat);
         }

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use super::Shared;
+use super::message_ids::MessageIds;
+use super::{Pipeline, Signals, StageBase, StageSettings};
 use crate::model::message::{Update, UpdateEvent};
 use crate::observe::vitals::Timing;
 use crate::store::{Accepted, StoreError};
@@ -22,12 +24,20 @@ pub trait UpdateSource: Send {
 
 /// Takes updates in.
 pub(super) struct Ingress {
-    shared: Arc<Shared>,
+    base: StageBase,
+    signals: Arc<Signals>,
+    settings: Arc<ArcSwap<StageSettings>>,
+    message_ids: MessageIds,
 }
 
 impl Ingress {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(pipeline: &Pipeline) -> Self {
+        Self {
+            base: pipeline.base.clone(),
+            signals: Arc::clone(&pipeline.signals),
+            settings: Arc::clone(&pipeline.settings),
+            message_ids: pipeline.message_ids.clone(),
+        }
     }
 
     /// Stores updates, each decoded alone at the edge, and the offset after them if the source has
@@ -40,51 +50,56 @@ impl Ingress {
         updates: Vec<Update>,
         next_offset: Option<i64>,
     ) -> Result<Accepted, StoreError> {
-        let shared = &self.shared;
+        let vitals = &self.base.vitals;
         self.note_lag(&updates);
         let heard: Vec<_> =
             updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
-        let accepted = shared.store.accept(updates, next_offset).await?;
-        let mut message_ids = shared.message_ids();
+        let accepted = self.base.store.accept(updates, next_offset).await?;
+        let mut message_ids = self.message_ids.lock();
         for (chat, id) in heard {
             message_ids.heard(chat, id);
         }
         drop(message_ids);
-        shared.vitals.updates.add(accepted.stored);
-        shared.vitals.updates_repeated.add(accepted.repeated);
+        vitals.updates.add(accepted.stored);
+        vitals.updates_repeated.add(accepted.repeated);
         let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
-        shared.backlog.fetch_add(stored, Ordering::Relaxed);
-        shared.inbox_filled.notify_one();
+        self.signals.backlog.fetch_add(stored, Ordering::Relaxed);
+        self.signals.inbox_filled.notify_one();
         Ok(accepted)
     }
 
     /// Telegram had no more updates than were accepted.
     pub(super) fn caught_up(&self) {
-        self.shared.message_ids().caught_up(Instant::now());
+        self.message_ids.lock().caught_up(Instant::now());
     }
 
     /// Whether so much waits that no more should be taken in.
     pub(super) async fn is_full(&self) -> bool {
-        if !self.shared.is_full() {
+        if !self.seems_full() {
             return false;
         }
         // Counted again: what /forget removed was done without a worker that could count it down.
-        if let Ok((waiting, _)) = self.shared.store.inbox_depth().await {
+        if let Ok((waiting, _)) = self.base.store.inbox_depth().await {
             let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-            self.shared.backlog.store(waiting, Ordering::Relaxed);
+            self.signals.backlog.store(waiting, Ordering::Relaxed);
         }
-        self.shared.is_full()
+        self.seems_full()
+    }
+
+    /// The same by the last count.
+    pub(super) fn seems_full(&self) -> bool {
+        self.signals.is_full(self.settings.load().backlog_max)
     }
 
     fn note_lag(&self, updates: &[Update]) {
-        let now_s = self.shared.clock.now_ms() as f64 / 1e3;
+        let now_s = self.base.clock.now_ms() as f64 / 1e3;
         for update in updates {
             if let UpdateEvent::Message(message) = &update.event
                 && message.date_s > 0
             {
                 // Two clocks are compared here; ours may be a little behind.
                 let lag_s = (now_s - message.date_s as f64).max(0.0);
-                self.shared.vitals.observe(Timing::InboundLag, "", "", lag_s);
+                self.base.vitals.observe(Timing::InboundLag, "", "", lag_s);
             }
         }
     }

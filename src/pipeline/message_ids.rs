@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +20,25 @@ const COUNTERS: usize = 10_000;
 
 /// Between two questions whether everything that people wrote has arrived.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
+
+/// The tracker, for the stages that use it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct MessageIds(Arc<Mutex<MessageIdTracker>>);
+
+impl MessageIds {
+    /// A tracker that knows these ids, in any order.
+    pub(super) fn knowing(mut ids: Vec<(ChatId, MessageId)>) -> Self {
+        // In the order in which Telegram allotted them: what lies between is a gap.
+        ids.sort_unstable_by_key(|(_, id)| *id);
+        let mut tracker = MessageIdTracker::default();
+        ids.into_iter().for_each(|(chat, id)| tracker.heard(chat, id));
+        Self(Arc::new(Mutex::new(tracker)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, MessageIdTracker> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What is known of all counters.
 #[derive(Debug, Default)]

@@ -23,12 +23,14 @@ mod search;
 mod send_queue;
 mod think;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
+use self::message_ids::MessageIds;
 use crate::answer::Answerer;
 use crate::commands::CommandContext;
 use crate::lifecycle::Tasks;
@@ -42,46 +44,59 @@ use crate::telegram::{Client, Me};
 pub use deliver::{Deliver, Delivery};
 pub use dispatcher::Dispatcher;
 pub use ingress::UpdateSource;
-pub use pending::pending;
+pub use pending::Pending;
 pub use poll::Poll;
 pub use retention::Retention;
 
-/// What all stages share.
-pub struct Shared {
+/// What every stage works with. Cheap to clone.
+#[derive(Clone)]
+pub struct StageBase {
     /// The state.
     pub store: Store,
-    /// The Bot API.
-    pub client: Client,
-    /// Who the bot is.
-    pub me: Me,
     /// Counts.
     pub vitals: Arc<Vitals>,
     /// Time of day.
     pub clock: Clock,
     /// Starts tasks.
     pub tasks: Tasks,
+}
+
+/// The parts that stages are made of. Each stage takes the ones it needs, by name, and sees no
+/// others.
+pub struct Pipeline {
+    /// What every stage works with.
+    pub base: StageBase,
+    /// The Bot API.
+    pub client: Client,
+    /// Who the bot is.
+    pub me: Me,
     /// Commands and access.
-    pub context: CommandContext,
-    /// Answers to questions.
-    pub answerer: Arc<Answerer>,
-    settings: RwLock<Settings>,
+    pub context: Arc<CommandContext>,
+    /// How polling goes.
+    pub polling: watch::Sender<Polling>,
+    /// What stages tell each other.
+    pub signals: Arc<Signals>,
+    answerer: Arc<Answerer>,
+    settings: Arc<ArcSwap<StageSettings>>,
+    message_ids: MessageIds,
+}
+
+/// What stages tell each other.
+#[derive(Debug)]
+pub struct Signals {
     /// Questions wait on disk.
     pub paused: AtomicBool,
     /// Updates in the inbox that are not done.
     pub backlog: AtomicI64,
-    /// How polling goes.
-    pub polling: watch::Sender<Polling>,
     inbox_filled: Notify,
     inbox_drained: Notify,
     resumed: Notify,
-    message_ids: Mutex<message_ids::MessageIdTracker>,
-    drafts_unknown: AtomicBool,
     forget_offset: AtomicBool,
 }
 
 /// Plain settings of the stages.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct StageSettings {
     /// Polling pauses while more updates than this wait.
     pub backlog_max: u64,
     /// Longest pause after a failed poll.
@@ -114,84 +129,68 @@ pub enum Polling {
     Full,
 }
 
-impl Shared {
-    /// Puts together what the stages share.
+impl Pipeline {
+    /// Puts the parts together and reads what they need from the state.
     ///
     /// # Errors
     /// When the state cannot be read.
-    #[expect(clippy::too_many_arguments, reason = "the composition root names each part once")]
     pub async fn new(
-        store: Store,
-        client: Client,
-        me: Me,
-        vitals: Arc<Vitals>,
-        clock: Clock,
-        tasks: Tasks,
+        base: StageBase,
+        (client, me): (Client, Me),
         context: CommandContext,
         answerer: Arc<Answerer>,
-        settings: Settings,
+        settings: StageSettings,
     ) -> Result<Self, StoreError> {
-        let paused = store.settings().await?.paused;
-        vitals.paused.store(paused, Ordering::Relaxed);
-        let backlog = store.inbox_depth().await?.0;
-        let mut message_ids = message_ids::MessageIdTracker::default();
-        let mut known = store.recent_message_ids(limits::REMEMBERED_IDS).await?;
-        known.extend(store.recent_sent_ids(limits::REMEMBERED_IDS).await?);
-        // In the order in which Telegram allotted them: what lies between is a gap.
-        known.sort_unstable_by_key(|(_, id)| *id);
-        for (chat, id) in known {
-            message_ids.heard(chat, id);
-        }
+        let paused = base.store.settings().await?.paused;
+        base.vitals.paused.store(paused, Ordering::Relaxed);
+        let backlog = base.store.inbox_depth().await?.0;
+        let mut known = base.store.recent_message_ids(limits::REMEMBERED_IDS).await?;
+        known.extend(base.store.recent_sent_ids(limits::REMEMBERED_IDS).await?);
         Ok(Self {
-            store,
+            base,
             client,
             me,
-            vitals,
-            clock,
-            tasks,
-            context,
-            answerer,
-            settings: RwLock::new(settings),
-            paused: AtomicBool::new(paused),
-            backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+            context: Arc::new(context),
             polling: watch::Sender::new(Polling::default()),
-            inbox_filled: Notify::new(),
-            inbox_drained: Notify::new(),
-            resumed: Notify::new(),
-            message_ids: Mutex::new(message_ids),
-            drafts_unknown: AtomicBool::new(false),
-            forget_offset: AtomicBool::new(false),
+            signals: Arc::new(Signals {
+                paused: AtomicBool::new(paused),
+                backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+                inbox_filled: Notify::new(),
+                inbox_drained: Notify::new(),
+                resumed: Notify::new(),
+                forget_offset: AtomicBool::new(false),
+            }),
+            answerer,
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            message_ids: MessageIds::knowing(known),
         })
     }
 
     /// The settings in effect now.
-    pub fn settings(&self) -> Settings {
-        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn settings(&self) -> StageSettings {
+        **self.settings.load()
     }
 
     /// Other settings from now on.
-    pub fn set_settings(&self, settings: Settings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    pub fn set_settings(&self, settings: StageSettings) {
+        self.settings.store(Arc::new(settings));
         // The update source looks again whether the inbox is full.
-        self.inbox_drained.notify_one();
+        self.signals.inbox_drained.notify_one();
     }
+}
 
-    fn message_ids(&self) -> MutexGuard<'_, message_ids::MessageIdTracker> {
-        self.message_ids.lock().unwrap_or_else(PoisonError::into_inner)
+impl Signals {
+    /// Whether `max` or more updates wait in the inbox. Never while paused: the `/resume` that
+    /// ends it comes by the same way.
+    fn is_full(&self, max: u64) -> bool {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        !self.paused.load(Ordering::SeqCst) && self.backlog.load(Ordering::Relaxed) >= max
     }
+}
 
-    /// Whether more waits in the inbox than may. Never while paused: the `/resume` that ends it
-    /// comes by the same way.
-    fn is_full(&self) -> bool {
-        if self.paused.load(Ordering::SeqCst) {
-            return false;
-        }
-        let max = i64::try_from(self.settings().backlog_max).unwrap_or(i64::MAX);
-        self.backlog.load(Ordering::Relaxed) >= max
-    }
-
-    /// A damaged file, or a writer that is gone, does not recover by itself: the next start sets
-    /// the file aside.
+impl StageBase {
+    /// A damaged file, or a writer that is gone, does not recover by itself: the next start sets the file
+    /// aside.
     fn store_failed(&self, e: &StoreError) {
         self.vitals.failed(&self.vitals.store, e.class());
         let gone = e.kind() == StoreErrorKind::Closed && !self.tasks.drain().is_cancelled();

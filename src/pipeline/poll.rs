@@ -7,20 +7,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::ingress::{Ingress, UpdateSource};
-use super::{Polling, Shared};
+use super::{Pipeline, Polling, Signals, StageBase, StageSettings};
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
+use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::liveness::Loop;
-use crate::telegram::{Batch, Conflict, Renewals, TelegramError};
+use crate::telegram::{Batch, Client, Conflict, Renewals, TelegramError};
 
 /// Updates from `getUpdates`.
 pub struct Poll {
-    shared: Arc<Shared>,
+    base: StageBase,
+    client: Client,
+    /// The bot's own id.
+    me: UserId,
     ingress: Ingress,
+    signals: Arc<Signals>,
+    settings: Arc<ArcSwap<StageSettings>>,
+    polling: watch::Sender<Polling>,
     failures: u32,
     /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
     /// for messages: so everybody learns at once that polling works.
@@ -47,7 +56,7 @@ pub enum Step {
 
 impl UpdateSource for Poll {
     async fn run(mut self) {
-        let drain = self.shared.tasks.drain().clone();
+        let drain = self.base.tasks.drain().clone();
         loop {
             let step = tokio::select! {
                 () = drain.cancelled() => return,
@@ -56,7 +65,7 @@ impl UpdateSource for Poll {
             match step {
                 Step::Took(_) | Step::Renewed => {}
                 Step::Failed(pause) => {
-                    self.shared.vitals.tick(Loop::Intake, pause);
+                    self.base.vitals.tick(Loop::Intake, pause);
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
@@ -64,9 +73,9 @@ impl UpdateSource for Poll {
                     }
                 }
                 Step::Full => {
-                    let drained = self.shared.inbox_drained.notified();
+                    let drained = self.signals.inbox_drained.notified();
                     // Looked at again after registering, so that no wake-up is missed.
-                    if self.shared.is_full() {
+                    if self.ingress.seems_full() {
                         tokio::select! {
                             () = drain.cancelled() => return,
                             () = drained => {}
@@ -81,29 +90,40 @@ impl UpdateSource for Poll {
 
 impl Poll {
     /// A source that continues at the stored offset.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        let renewals = shared.client.renewals();
-        let (started, ingress) = (Instant::now(), Ingress::new(Arc::clone(&shared)));
-        Self { shared, ingress, failures: 0, answered: false, renewals, started, conflicts: 0 }
+    pub fn new(pipeline: &Pipeline) -> Self {
+        Self {
+            base: pipeline.base.clone(),
+            client: pipeline.client.clone(),
+            me: pipeline.me.id,
+            ingress: Ingress::new(pipeline),
+            signals: Arc::clone(&pipeline.signals),
+            settings: Arc::clone(&pipeline.settings),
+            polling: pipeline.polling.clone(),
+            failures: 0,
+            answered: false,
+            renewals: pipeline.client.renewals(),
+            started: Instant::now(),
+            conflicts: 0,
+        }
     }
 
     /// One poll and its commit. Dropping the future in between loses nothing: Telegram gives the
     /// same updates again.
     pub async fn step(&mut self) -> Step {
-        let within = self.shared.client.poll_deadline();
-        self.shared.vitals.tick(Loop::Intake, within);
+        let within = self.client.poll_deadline();
+        self.base.vitals.tick(Loop::Intake, within);
         if self.ingress.is_full().await {
             self.tell(Polling::Full);
             return Step::Full;
         }
-        let offset = match self.shared.store.next_offset().await {
-            Ok(_) if self.shared.forget_offset.swap(false, Ordering::Relaxed) => 0,
+        let offset = match self.base.store.next_offset().await {
+            Ok(_) if self.signals.forget_offset.swap(false, Ordering::Relaxed) => 0,
             Ok(offset) => offset,
             Err(e) => return self.store_failed(&e),
         };
         let (patient, asked) = (self.answered, Instant::now());
         let polled = tokio::select! {
-            polled = self.shared.client.poll(offset, patient, self.shared.me.id) => polled,
+            polled = self.client.poll(offset, patient, self.me) => polled,
             // What the old connection would have brought comes again by the new one.
             () = self.renewals.next() => {
                 self.begin_anew();
@@ -132,10 +152,10 @@ impl Poll {
     }
 
     async fn accept(&mut self, batch: Batch) -> Step {
-        self.shared.vitals.tick(Loop::Intake, Duration::ZERO);
-        self.shared.vitals.polls.add_one();
+        self.base.vitals.tick(Loop::Intake, Duration::ZERO);
+        self.base.vitals.polls.add_one();
         if batch.nonsense > 0 {
-            self.shared.vitals.increment("skipped", "no_update_id");
+            self.base.vitals.increment("skipped", "no_update_id");
             tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
         }
         let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
@@ -143,7 +163,7 @@ impl Poll {
             // What has no id cannot be confirmed either, and comes again at once.
             if batch.nonsense > 0 {
                 self.failures += 1;
-                self.shared.vitals.failed(&self.shared.vitals.polling, "undecodable");
+                self.base.vitals.failed(&self.base.vitals.polling, "undecodable");
                 self.tell(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
@@ -168,8 +188,8 @@ impl Poll {
             tracing::info!(failures = self.failures, "polling works again");
         }
         // Only now: a poll whose updates could not be stored brought nothing.
-        self.shared.vitals.worked(&self.shared.vitals.polling);
-        self.shared.vitals.accept_failing.store(false, Ordering::Relaxed);
+        self.base.vitals.worked(&self.base.vitals.polling);
+        self.base.vitals.accept_failing.store(false, Ordering::Relaxed);
         self.failures = 0;
         self.answered = true;
         self.tell(Polling::Listening);
@@ -177,9 +197,9 @@ impl Poll {
 
     fn store_failed(&mut self, e: &crate::store::StoreError) -> Step {
         self.failures += 1;
-        self.shared.store_failed(e);
-        self.shared.vitals.accept_failing.store(true, Ordering::Relaxed);
-        self.shared.vitals.failed(&self.shared.vitals.polling, e.class());
+        self.base.store_failed(e);
+        self.base.vitals.accept_failing.store(true, Ordering::Relaxed);
+        self.base.vitals.failed(&self.base.vitals.polling, e.class());
         tracing::error!(error = chain(e), class = e.class(), "cannot store updates: {}", e.hint());
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
         self.tell(Polling::Failing);
@@ -188,9 +208,9 @@ impl Poll {
 
     async fn poll_failed(&mut self, e: &TelegramError) -> Step {
         self.failures += 1;
-        self.shared.vitals.polls_failed.add_one();
-        self.shared.vitals.failed(&self.shared.vitals.polling, e.class());
-        self.shared.vitals.increment("poll_failed", e.class());
+        self.base.vitals.polls_failed.add_one();
+        self.base.vitals.failed(&self.base.vitals.polling, e.class());
+        self.base.vitals.increment("poll_failed", e.class());
         if let Some(cause) = e.conflict() {
             return self.conflict(cause).await;
         }
@@ -205,7 +225,7 @@ impl Poll {
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
         }
         self.tell(Polling::Failing);
-        let longest = self.shared.settings().poll_backoff_max;
+        let longest = self.settings.load().poll_backoff_max;
         let pause = match e.retry_policy() {
             RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
@@ -222,7 +242,7 @@ impl Poll {
     }
 
     async fn conflict(&mut self, cause: Conflict) -> Step {
-        self.shared.vitals.conflicts.add_one();
+        self.base.vitals.conflicts.add_one();
         self.conflicts += 1;
         match cause {
             Conflict::Webhook => {
@@ -251,7 +271,7 @@ impl Poll {
     }
 
     fn tell(&self, now: Polling) {
-        self.shared.vitals.backlog_full.store(now == Polling::Full, Ordering::Relaxed);
-        self.shared.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
+        self.base.vitals.backlog_full.store(now == Polling::Full, Ordering::Relaxed);
+        self.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }

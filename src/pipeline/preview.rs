@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::Shared;
+use super::think::ThinkParts;
 use crate::model::failure::{Classify, RetryPolicy};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
@@ -17,7 +17,7 @@ use crate::telegram::{Outgoing, render};
 
 /// Shows what is written so far, the latest text winning, until the future is dropped.
 pub(super) async fn show(
-    shared: &Shared,
+    parts: &ThinkParts,
     chat: ChatId,
     place: Place,
     thread: Option<i64>,
@@ -26,13 +26,13 @@ pub(super) async fn show(
 ) -> Infallible {
     sleep(limits::PREVIEW_AFTER).await;
     loop {
-        let drafts = shared.settings().previews
+        let drafts = parts.settings.load().previews
             && place == Place::Private
-            && !shared.drafts_unknown.load(Ordering::Relaxed);
+            && !parts.drafts_unknown.load(Ordering::Relaxed);
         let text = written.borrow_and_update().clone();
         if !drafts || text.is_empty() {
-            // Nothing to show yet, or no way to show it: a typing sign shows that work continues.
-            if let Err(e) = shared.client.typing(chat, thread).await {
+            // Nothing to show yet, or no way to show it: a typing sign tells that work goes on.
+            if let Err(e) = parts.client.typing(chat, thread).await {
                 tracing::debug!(error = %e, "cannot send a chat action");
             }
             tokio::select! {
@@ -44,7 +44,7 @@ pub(super) async fn show(
             continue;
         }
         // All of it, so that a key that is still being written is seen as one.
-        let rich = render::preview(&shared.client.redactor().redact(&text));
+        let rich = render::preview(&parts.client.redactor().redact(&text));
         if !rich.text.is_empty() {
             let draft = Outgoing {
                 chat,
@@ -55,11 +55,11 @@ pub(super) async fn show(
                 reply_to: None,
             };
             // One draft per question; the id only has to differ from 0 and from other drafts.
-            match shared.client.draft(message.0.max(1), draft).await {
+            match parts.client.draft(message.0.max(1), draft).await {
                 Ok(()) => {}
                 Err(e) if e.method_unknown() => {
                     tracing::info!("the server knows no drafts; answers are shown when complete");
-                    shared.drafts_unknown.store(true, Ordering::Relaxed);
+                    parts.drafts_unknown.store(true, Ordering::Relaxed);
                 }
                 Err(e) => {
                     tracing::debug!(error = %e, "cannot show a draft");

@@ -3,26 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::sleep;
 
-use super::Shared;
+use super::{Pipeline, StageBase, StageSettings};
 use crate::model::failure::chain;
 use crate::model::limits;
 
 /// The stage that forgets.
 pub struct Retention {
-    shared: Arc<Shared>,
+    base: StageBase,
+    settings: Arc<ArcSwap<StageSettings>>,
 }
 
 impl Retention {
     /// A stage that keeps things as long as the settings say at each sweep.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub fn new(pipeline: &Pipeline) -> Self {
+        let settings = Arc::clone(&pipeline.settings);
+        Self { base: pipeline.base.clone(), settings }
     }
 
     /// Sweeps now and then until the process drains.
     pub async fn run(self) {
-        let drain = self.shared.tasks.drain().clone();
+        let drain = self.base.tasks.drain().clone();
         // Not at once: a start has better things to do.
         let mut pause = Duration::from_secs(60);
         loop {
@@ -37,7 +40,7 @@ impl Retention {
 
     /// One small batch; whether there may be more.
     pub async fn step(&self) -> bool {
-        match self.shared.store.sweep(self.shared.settings().keep).await {
+        match self.base.store.sweep(self.settings.load().keep).await {
             Ok(swept) => {
                 if swept != crate::store::Swept::default() {
                     tracing::debug!(?swept, "old rows removed");

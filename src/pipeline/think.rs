@@ -2,15 +2,18 @@
 //!
 //! Invariant: an update that did not finish changed nothing; it is thought about again.
 
+mod parts;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Slot};
 use super::parts::parts_of;
+use super::preview;
 use super::route::{Route, route};
-use super::{Shared, preview};
 use crate::answer::{Answered, Question};
 use crate::commands::{self, CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
@@ -22,17 +25,16 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
-use crate::telegram::MenuScope;
 
 /// Works on one update.
 pub(super) struct Worker {
-    pub(super) shared: Arc<Shared>,
+    pub(super) parts: Arc<ThinkParts>,
     pub(super) delivery: Delivery,
     /// Cancelled by `/cancel`.
     pub(super) cancel: CancellationToken,
     /// For a `/cancel`: how many questions it stopped.
     pub(super) stopped: usize,
-    /// Whether earlier questions of the chat wait for `/resume`: this one must not overtake them.
+    /// An earlier update of the chat waits for `/resume`, so a question waits behind it.
     pub(super) behind_held: bool,
 }
 
@@ -78,9 +80,9 @@ struct Source<'a> {
 impl Worker {
     /// Thinks and finishes.
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
-        let halt = self.shared.tasks.halt();
+        let halt = self.parts.base.tasks.halt();
         let thought = tokio::select! {
-            thought = self.shared.retry_until_stored("think about an update", || self.think(queued)) => thought,
+            thought = self.parts.base.retry_until_stored("think about an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,
         };
         let Some(thought) = thought else { return Worked::Left };
@@ -98,7 +100,7 @@ impl Worker {
                          The operator of this bot can see it in my log.";
             thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
         }
-        self.shared.vitals.happened(Kind::UpdateGivenUp);
+        self.parts.base.vitals.happened(Kind::UpdateGivenUp);
         tracing::error!(
             finding = "update_given_up",
             update_id = queued.update.id.0,
@@ -108,10 +110,10 @@ impl Worker {
     }
 
     async fn think(&self, queued: &Queued) -> Result<Option<Thought>, StoreError> {
-        let shared = &*self.shared;
-        Ok(Some(match route(&queued.update, &shared.me.username) {
+        let parts = &*self.parts;
+        Ok(Some(match route(&queued.update, &parts.me.username) {
             Route::Nothing(why) => {
-                shared.vitals.increment("ignored", why);
+                parts.base.vitals.increment("ignored", why);
                 if why.starts_with("undecodable") {
                     tracing::warn!(
                         update_id = queued.update.id.0,
@@ -143,7 +145,7 @@ impl Worker {
                 self.heard(queued, message, kind, 0);
                 match self.access(message).await? {
                     Ok(_) => {
-                        let reply = shared.context.unsupported(kind);
+                        let reply = parts.context.unsupported(kind);
                         let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
                         thought.replies.push(OutgoingReply { to: message.chat, reply });
                         thought
@@ -158,13 +160,16 @@ impl Worker {
                     Ok(_) if self.cancel.is_cancelled() => {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
-                    Ok(_) if self.behind_held || shared.paused.load(Ordering::SeqCst) => {
-                        return Ok(None);
-                    }
+                    Ok(_) if self.has_to_wait() => return Ok(None),
                     Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
                 }
             }
         }))
+    }
+
+    /// Whether questions wait for `/resume`.
+    fn has_to_wait(&self) -> bool {
+        self.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
     }
 
     fn heard(&self, queued: &Queued, message: &Incoming, kind: &str, length: usize) {
@@ -180,7 +185,7 @@ impl Worker {
 
     /// The sender's role when they may chat here, or what to do instead.
     async fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let role = context.role(&message.from.id).await?;
         if context.may_chat(message.place, message.chat, role).await? {
             return Ok(Ok(role));
@@ -196,7 +201,7 @@ impl Worker {
         word: &str,
         args: &str,
     ) -> Result<Thought, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let asked = CommandRequest {
             seq,
             chat: message.chat,
@@ -212,13 +217,13 @@ impl Worker {
             reply_to: (message.place == Place::Group).then_some(message.message_id),
         };
         let outcome = context.run(&asked).await?;
-        self.shared.vitals.commands.add_one();
+        self.parts.base.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done");
         Ok(Thought::of(UpdateOutcome::Command, outcome))
     }
 
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
-        let context = &self.shared.context;
+        let context = &self.parts.context;
         let outcome = context.press(press, context.role(&press.from.id).await?).await?;
         let then = outcome.then.clone();
         let mut thought = Thought::of(UpdateOutcome::Press, outcome);
@@ -226,13 +231,13 @@ impl Worker {
         match then {
             FollowUp::ClosePress(words) => notice = Some(words),
             FollowUp::Retry(seq) => {
-                if self.shared.paused.load(Ordering::SeqCst) {
+                if self.has_to_wait() {
                     return Ok(None);
                 }
-                let kept = self.shared.store.kept_update(seq).await?;
-                match kept.as_ref().map(|k| route(&k.update, &self.shared.me.username)) {
+                let kept = self.parts.base.store.kept_update(seq).await?;
+                match kept.as_ref().map(|k| route(&k.update, &self.parts.me.username)) {
                     Some(Route::Question { message, text }) => {
-                        self.close_press(&press.callback_id, Some("Trying again…".into()));
+                        self.parts.close_press(&press.callback_id, Some("Trying again…".into()));
                         let mut again = self.answer(&Source { seq, message }, &text).await?;
                         // The question itself stays kept until it is answered, not this press.
                         again.keep_body = false;
@@ -258,26 +263,26 @@ impl Worker {
     }
 
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
-        let shared = &self.shared;
+        let parts = &self.parts;
         let m = source.message;
         let question = Question { conversation: m.conversation(), user: m.from.id, text };
         let (words, written) = tokio::sync::watch::channel(String::new());
-        let shown = preview::show(shared, m.chat, m.place, m.thread, m.message_id, written);
+        let shown = preview::show(parts, m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
-            answered = shared.answerer.answer(question, &words, &self.cancel) => answered?,
+            answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
         };
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
             Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
             Answered::Answer { reply, turn } => {
-                shared.vitals.answers.add_one();
+                parts.base.vitals.answers.add_one();
                 thought.turn = turn;
                 reply
             }
             Answered::Failed { reply, class } => {
-                shared.vitals.answers_failed.add_one();
-                shared.vitals.increment("answer_failed", class.as_str());
+                parts.base.vitals.answers_failed.add_one();
+                parts.base.vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
                 thought.keep_body = true;
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
@@ -289,7 +294,7 @@ impl Worker {
     }
 
     async fn finish(&self, queued: &Queued, thought: Thought) -> Worked {
-        let shared = &self.shared;
+        let base = &self.parts.base;
         let here = queued.update.chat();
         let thread = match &queued.update.event {
             crate::model::message::UpdateEvent::Message(m) => m.thread,
@@ -298,7 +303,7 @@ impl Worker {
         let mut parts = Vec::new();
         for say in thought.replies {
             let thread = thread.filter(|_| Some(say.to) == here);
-            parts.extend(parts_of(say.to, say.reply, thread, shared.client.redactor()));
+            parts.extend(parts_of(say.to, say.reply, thread, self.parts.client.redactor()));
         }
         let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);
         for part in &mut parts {
@@ -314,8 +319,8 @@ impl Worker {
             parts,
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
         };
-        let commit = || shared.store.finish(finish.clone());
-        let Some(stored) = shared.retry_until_stored("finish an update", commit).await else {
+        let commit = || base.store.finish(finish.clone());
+        let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
             self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
@@ -323,14 +328,14 @@ impl Worker {
         self.take_effect(&thought.effects);
         self.delivery.take(slot, stored);
         if let Some((id, notice)) = thought.press {
-            self.close_press(&id, notice);
+            self.parts.close_press(&id, notice);
         }
         Worked::Done
     }
 
     fn note_response(&self, queued: &Queued, outcome: UpdateOutcome) {
-        let vitals = &self.shared.vitals;
-        let now_ms = self.shared.clock.now_ms();
+        let vitals = &self.parts.base.vitals;
+        let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
         let kind = match outcome {
             UpdateOutcome::Command => "command",
@@ -347,11 +352,11 @@ impl Worker {
         for effect in effects {
             match effect {
                 Effect::Pause(paused) => {
-                    self.shared.paused.store(*paused, Ordering::SeqCst);
-                    self.shared.vitals.paused.store(*paused, Ordering::Relaxed);
+                    self.parts.signals.paused.store(*paused, Ordering::SeqCst);
+                    self.parts.base.vitals.paused.store(*paused, Ordering::Relaxed);
                     tracing::info!(paused, "answering paused or resumed by the owner");
                     if !paused {
-                        self.shared.resumed.notify_one();
+                        self.parts.signals.resumed.notify_one();
                     }
                 }
                 Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
@@ -361,40 +366,12 @@ impl Worker {
                         user_id = person.id.0,
                         "the bot has an owner"
                     );
-                    self.publish_for(ChatId(person.id.0));
+                    self.parts.publish_for(ChatId(person.id.0));
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
                 Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
                 _ => {}
             }
         }
-    }
-
-    /// A new owner sees the owner's commands in the menu. Convenience only: tried once.
-    fn publish_for(&self, owner: ChatId) {
-        let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn("publish", async move {
-            let menu = commands::published(commands::Scope::Owner);
-            tokio::select! {
-                done = shared.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
-                    tracing::warn!(error = %e, "cannot publish the command menu");
-                },
-                () = shared.tasks.halt().cancelled() => {}
-            }
-        });
-    }
-
-    /// Ends the waiting sign on a button. Nothing depends on it, so it is not kept on disk.
-    fn close_press(&self, id: &str, notice: Option<String>) {
-        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
-        self.shared.tasks.spawn("answer-press", async move {
-            let call = shared.client.answer_press(&id, notice.as_deref());
-            tokio::select! {
-                done = call => if let Err(e) = done {
-                    tracing::debug!(error = %e, "cannot answer a button");
-                },
-                () = shared.tasks.halt().cancelled() => {}
-            }
-        });
     }
 }

@@ -10,8 +10,6 @@ mod descriptor;
 mod echo;
 mod error_body;
 mod failure;
-#[cfg(test)]
-mod fake;
 mod files;
 mod http;
 mod interface;
@@ -22,8 +20,6 @@ mod reach;
 mod scrub;
 mod stream;
 mod tool_calls;
-#[cfg(test)]
-mod vendors;
 
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
@@ -45,6 +41,14 @@ pub fn find(name: &str) -> Option<&'static Descriptor> {
 pub fn services() -> impl DoubleEndedIterator<Item = (&'static Descriptor, &'static Service)> {
     PROVIDERS.iter().copied().filter_map(|provider| Some((provider, provider.service()?)))
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/provider/fake.rs"]
+mod fake;
+
+#[cfg(test)]
+#[path = "../../tests/unit/provider/vendors.rs"]
+mod vendors;
 
 #[cfg(test)]
 mod tests {

@@ -11,42 +11,6 @@ use super::thresholds::Thresholds;
 use super::verdict::{Level, Seen, seen};
 use crate::observe::finding::{Finding, Kind, Verdict};
 
-/// How long, in seconds, a condition must hold before its finding opens, and be gone before it
-/// closes. Zero where one look is certain: the condition has a duration of its own, or a person
-/// must act anyway.
-fn debounce(kind: Kind) -> (u64, u64) {
-    match kind {
-        // The beat's own deadline was missed already.
-        Kind::StageStalled => (0, 10),
-        // Each is a duration that has passed, or ends with one certain event.
-        Kind::PollStalled | Kind::TokenRefused | Kind::Conflict => (0, 0),
-        // One poll that works between many that fail is not a recovery.
-        Kind::PollFailing => (0, 10),
-        Kind::StoreFailing => (0, 30),
-        // After a start or a pause old work is there for a moment, and is being done.
-        Kind::InboxOld | Kind::OutboxOld => (15, 15),
-        Kind::BacklogFull => (5, 30),
-        Kind::ProviderFailing => (0, 15),
-        // Averages of minutes are steady already.
-        Kind::ProviderSlow | Kind::ResponseSlow | Kind::StoreSlow | Kind::ErrorRatio => (0, 60),
-        // Events stay for a configured time.
-        Kind::DeliveryRefused
-        | Kind::PossibleDuplicate
-        | Kind::UpdateGivenUp
-        | Kind::StoreCorrupt
-        | Kind::UpdatesStuck
-        | Kind::UncleanStart
-        | Kind::CrashLoop
-        | Kind::ConfigRejected => (0, 0),
-        Kind::DiskFull => (10, 60),
-        // More than one sample a minute.
-        Kind::MemoryHigh | Kind::RssHigh => (90, 120),
-        Kind::CpuHigh => (150, 120),
-        // Seen in one reading only; reported for some minutes.
-        Kind::ClockJumped => (0, 300),
-    }
-}
-
 /// Remembers what is open.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
@@ -128,7 +92,7 @@ impl Judge {
             return;
         }
         let held_ms = reading.now_ms.saturating_sub(since_ms);
-        let watched = if held_ms >= self.scaled_ms(debounce(kind).0) {
+        let watched = if held_ms >= self.scaled_ms(kind.facts().opens_after_s) {
             let finding = Finding { kind, severity, text, since_ms: reading.wall_ms };
             self.opened.push(finding.clone());
             Watched::Open { finding, gone_ms: None }
@@ -139,7 +103,7 @@ impl Judge {
     }
 
     fn gone(&mut self, kind: Kind, now_ms: u64) {
-        let clear_ms = self.scaled_ms(debounce(kind).1);
+        let clear_ms = self.scaled_ms(kind.facts().closes_after_s);
         if let Some(Watched::Open { gone_ms, .. }) = self.watched.get_mut(&kind)
             && now_ms.saturating_sub(*gone_ms.get_or_insert(now_ms)) < clear_ms
         {

@@ -26,6 +26,7 @@ mod spans;
 mod split;
 mod table;
 #[cfg(test)]
+#[path = "../../tests/unit/render.rs"]
 mod testing;
 mod width;
 

@@ -104,7 +104,7 @@ impl Running {
             .lines()
             .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
-            .expect("the kernel tells sizes");
+            .expect("the kernel reports sizes");
         kib * 1024.0 / 1e6
     }
 

@@ -66,7 +66,7 @@ pub(crate) async fn paced(bot: Bot, plan: &Plan, state: &Path, figures: &mut Fig
     let (sim, state) = (telegram().await, folder(state));
     let running = bot.start(&sim, state.path(), plan.binary.as_deref());
     running.listening(&sim).await;
-    // The first message pays for connections; nobody waits for percentiles of that.
+    // The first message pays for connections; its percentiles do not matter.
     sim.say(1, "warm up");
     assert!(sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() == 1).await);
     sim.reset_counts();

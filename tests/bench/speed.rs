@@ -125,7 +125,7 @@ async fn measure(args: &Args) -> Report {
     report
 }
 
-/// Cargo's target directory: its `tmp` is told at build time.
+/// Cargo's target directory: its `tmp` is known at build time.
 fn target_dir() -> &'static Path {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     tmp.parent().unwrap_or(tmp)

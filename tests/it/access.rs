@@ -1,11 +1,11 @@
-//! Access: closed until somebody opens the door, from the chat, a button, or the machine.
+//! Access: closed until an owner opens it, from the chat, by a button, or on the machine.
 
 use botapi_sim::Message;
 
 use crate::harness::{OWNER, SOON, Stage};
 use crate::process;
 
-/// The pairing code in what a stranger was told.
+/// The pairing code in the reply to a stranger.
 fn code_in(text: &str) -> String {
     let (_, rest) = text.split_once("pairing code is ").expect("a pairing code");
     rest.chars().take(9).collect()
@@ -65,7 +65,7 @@ async fn a_stranger_gets_one_reply_with_a_code_and_then_silence() {
     assert_eq!(texts.len(), 1, "{texts:?}");
     let code = code_in(&texts[0]);
     let told = stage.texts(OWNER, 2).await;
-    assert_eq!(told.len(), 2, "the owner is told once: {told:?}");
+    assert_eq!(told.len(), 2, "the owner is notified once: {told:?}");
     assert!(told[1].contains(&code) && told[1].contains("User 5"), "{told:?}");
     stage.end().await;
 }
@@ -78,7 +78,7 @@ async fn the_owner_lets_somebody_in_with_a_button() {
     stage.texts(OWNER, 2).await;
     let knock = stage.sim.bot_messages(OWNER).swap_remove(1);
     let data = button(&knock, "Approve");
-    // Nobody else may press it, whatever their device sends.
+    // No one else may press it, whatever their device sends.
     stage.sim.press(5, knock.message_id, 5, &data);
     assert!(stage.sim.wait_until(SOON, |sim| !sim.callback_answers().is_empty()).await);
     stage.idle().await;
@@ -197,7 +197,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     assert!(stage.ask(5, "hello").await.contains("pairing code"));
     stage.texts(OWNER, 3).await;
     assert_eq!(process::run(&stage, &["users", "remove", "4711"]).await.code, Some(64));
-    // By id, before somebody ever wrote.
+    // By id, before the person ever wrote.
     assert_eq!(
         process::run(&stage, &["users", "approve", "6"]).await.stdout,
         "6 may chat now. This does not notify them; ask them to write again.\n"

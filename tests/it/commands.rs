@@ -105,7 +105,7 @@ async fn forget_deletes_for_good() {
     let asked = stage.ask(5, "/forget").await;
     assert!(asked.starts_with("I have stored 1 question of yours with my answers."), "{asked}");
     let question = stage.sim.bot_messages(5).pop().expect("the question");
-    // Somebody else's press does nothing.
+    // Another person's press does nothing.
     stage.sim.press(5, question.message_id, 6, "forget:yes:5");
     assert!(stage.sim.wait_until(SOON, |sim| sim.callback_answers().len() == 1).await);
     assert_eq!(stage.sim.callback_answers()[0]["text"], "This question is for someone else.");

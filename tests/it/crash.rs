@@ -154,7 +154,7 @@ pub fn kill(mut child: Child) {
     child.wait().expect("the bot is gone");
 }
 
-/// Stops gently, and wants a clean exit.
+/// Shuts down gracefully, and wants a clean exit.
 pub fn end(mut child: Child) {
     let pid = child.id().to_string();
     let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");

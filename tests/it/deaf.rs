@@ -5,8 +5,8 @@
 //! that fail grow to 2 s (30 s); any other call may take 2 s (30 s). The 15 s stay, so the bound is 18 s. `KATANA_REAL_TIMEOUTS=1` takes
 //! the real settings; that takes about four minutes. `KATANA_TEST_SEED` repeats a run.
 //!
-//! The longest wait is that of a message which was heard just before its connections died: nobody
-//! knows whether its answer arrived, and that is found out only when polling works again.
+//! The longest wait is that of a message which was heard just before its connections died: its
+//! answer is in doubt, and that is resolved only when polling works again.
 
 use std::time::{Duration, Instant};
 

@@ -106,7 +106,7 @@ async fn server_errors_are_tried_again_in_order() {
     stage.end().await;
 }
 
-/// One fault on a send, then what came of it: exactly one copy, and order kept.
+/// One fault on a send, then the outcome: exactly one copy, and order kept.
 async fn one_copy_after(fault: Fault) -> Stage {
     let stage = Stage::running(&[("KATANA_TELEGRAM_SEND_TIMEOUT_S", "1")]).await;
     assert_eq!(stage.ask(5, "before").await, "echo: before");
@@ -117,7 +117,7 @@ async fn one_copy_after(fault: Fault) -> Stage {
     assert_eq!(stage.texts(5, 3).await, ["echo: before", "echo: doubtful", "echo: next"]);
     stage.idle().await;
     assert_eq!(stage.sim.bot_messages(5).len(), 3);
-    assert_eq!(stage.app().shared().vitals.possible_duplicates.get(), 0);
+    assert_eq!(stage.app().pipeline().base.vitals.possible_duplicates.get(), 0);
     stage
 }
 
@@ -125,7 +125,7 @@ async fn one_copy_after(fault: Fault) -> Stage {
 async fn ambiguous_sends_are_reconciled_before_resend() {
     for fault in [Fault::AnswerLost, Fault::AnswerCut, Fault::BlackHoleAfterEffect] {
         let stage = one_copy_after(fault).await;
-        let vitals = &stage.app().shared().vitals;
+        let vitals = &stage.app().pipeline().base.vitals;
         assert_eq!((vitals.reconciled_arrived.get(), vitals.reconciled_lost.get()), (1, 0));
         stage.end().await;
     }
@@ -135,7 +135,7 @@ async fn ambiguous_sends_are_reconciled_before_resend() {
 async fn what_surely_did_not_arrive_is_sent_again_once() {
     for fault in [Fault::Reset, Fault::BlackHole, Fault::BadGateway] {
         let stage = one_copy_after(fault).await;
-        let vitals = &stage.app().shared().vitals;
+        let vitals = &stage.app().pipeline().base.vitals;
         assert_eq!((vitals.reconciled_arrived.get(), vitals.reconciled_lost.get()), (0, 1));
         stage.end().await;
     }

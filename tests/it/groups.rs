@@ -112,7 +112,7 @@ async fn a_group_that_becomes_a_supergroup_keeps_its_right_and_its_pending_repli
     stage.idle().await;
     assert_eq!(sim.bot_messages(GROUP).len(), 2, "nothing more in the old chat");
     assert_eq!(sim.bot_messages(SUPER).len(), 3);
-    assert_eq!(stage.app().shared().vitals.dropped.get(), 0);
+    assert_eq!(stage.app().pipeline().base.vitals.dropped.get(), 0);
     stage.end().await;
 }
 
@@ -143,7 +143,7 @@ async fn a_bot_that_is_kicked_drops_its_replies_there_and_works_again_when_invit
     stage.idle().await;
     assert_eq!(sim.bot_messages(GROUP).len(), 1, "only the word from before");
     // Counted right after the commit.
-    assert!(eventually(|| stage.app().shared().vitals.dropped.get() == 1).await);
+    assert!(eventually(|| stage.app().pipeline().base.vitals.dropped.get() == 1).await);
     assert_eq!(stage.ask(5, "elsewhere").await, "echo: elsewhere");
     sim.invite(GROUP, OWNER);
     sim.say_in(GROUP, 5, "@katana_sim_bot again");

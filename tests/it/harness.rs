@@ -133,13 +133,13 @@ impl Stage {
         let prepared =
             Prepared::open(&config, Redactor::default(), tuning).expect("the state opens");
         let app = prepared.start(Tasks::new()).await.expect("the bot starts");
-        let mut app = app.expect("nobody asked it to stop");
+        let mut app = app.expect("it was not asked to stop");
         tokio::time::timeout(SOON, app.ready()).await.expect("the first poll is answered");
         self.app = Some(app);
         self
     }
 
-    /// Stops the bot gently.
+    /// Shuts the bot down gracefully.
     pub async fn stop(&mut self) -> bool {
         match self.app.take() {
             Some(app) => app.stop(SOON).await,
@@ -154,7 +154,7 @@ impl Stage {
 
     /// The running bot's state.
     pub fn store(&self) -> Store {
-        self.app().shared().store.clone()
+        self.app().pipeline().base.store.clone()
     }
 
     /// Waits until polling is in this state.
@@ -184,7 +184,7 @@ impl Stage {
 
     /// How often something was counted under a label.
     pub fn tallied(&self, family: &'static str, label: &str) -> u64 {
-        let rows = self.app().shared().vitals.tallied(family);
+        let rows = self.app().pipeline().base.vitals.tallied(family);
         rows.into_iter().find(|(name, _)| name == label).map_or(0, |(_, n)| n)
     }
 
@@ -204,10 +204,10 @@ impl Stage {
         self.texts(user, before + 1).await.swap_remove(before)
     }
 
-    /// Every scenario ends here: stopped gently, with nothing left in inbox or outbox.
+    /// Every scenario ends here: shut down gracefully, with nothing left in inbox or outbox.
     pub async fn end(mut self) {
         self.idle().await;
-        assert_eq!(self.app().shared().tasks.failed(), None, "a task panicked");
+        assert_eq!(self.app().pipeline().base.tasks.failed(), None, "a task panicked");
         assert!(self.stop().await, "the bot stops within its grace");
     }
 }

@@ -1,5 +1,5 @@
 //! The real binary, killed while hundreds of messages are on their way and not acknowledged, with
-//! every chat busy and nobody writing afterwards: what was sent is found, what was not is sent.
+//! every chat busy and no new messages afterwards: what was sent is found, what was not is sent.
 //!
 //! Probes are counted, because Telegram lets a bot edit only so often.
 

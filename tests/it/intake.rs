@@ -146,7 +146,7 @@ async fn too_many_requests_on_polls_is_obeyed() {
     assert_eq!(stage.texts(5, 2).await, ["echo: one", "echo: two"]);
     let waited = begun.elapsed();
     assert!(waited > Duration::from_millis(1900), "polled again after {waited:?}");
-    assert_eq!(stage.app().shared().vitals.rate_limited.get(), 1);
+    assert_eq!(stage.app().pipeline().base.vitals.rate_limited.get(), 1);
     stage.end().await;
 }
 
@@ -182,7 +182,7 @@ async fn offset_never_passes_an_uncommitted_update() {
     let mut stage = Stage::running(&[]).await;
     assert_eq!(stage.ask(5, "before").await, "echo: before");
     stage.idle().await;
-    // Somebody else's transaction keeps the bot from committing.
+    // Another process's transaction keeps the bot from committing.
     let path = stage.dir.path().join("katana.db");
     let thief = rusqlite::Connection::open(&path).expect("the file opens");
     thief.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");

@@ -2,7 +2,8 @@
 //! percent-encoded, in base64.
 //!
 //! Servers here answer with all that they were asked, in every form. Each of these answers, and the
-//! configuration, also holds a word that is no secret; it has to be found, or nothing was searched.
+//! configuration, also holds a word that is not secret; it has to be found, or nothing was
+//! searched.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -260,8 +261,8 @@ impl Scene {
         }
     }
 
-    /// Polls meet every kind of answer. A refused token is tried again only each minute, so
-    /// somebody asks for a fresh intake.
+    /// Polls meet every kind of answer. A refused token is tried again only each minute, so a fresh
+    /// intake is requested.
     async fn polls(&self, show: &Show) {
         let said = echoes(&self.telegram, "/getUpdates");
         while said.load(Ordering::SeqCst) < kinds() {
@@ -337,7 +338,7 @@ async fn no_secret_comes_out_anywhere() {
         out.commands(&scene.stage).await;
         parrot.steps_aside();
     }
-    // Nobody listens: the URL with the token is what failed.
+    // No server listens: the URL with the token is what failed.
     let closed = {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         listener.local_addr().expect("an address")
@@ -384,7 +385,7 @@ async fn finish(
     out.add("heartbeat", std::fs::read(show.heartbeat()).expect("a heartbeat"));
     out.names(scene.stage.dir.path());
 
-    // What is no secret went the same ways, and did come out.
+    // What is not secret went the same ways, and did come out.
     for place in ["/", "/health", "/metrics", "/bot/status", "heartbeat", "print-config"] {
         out.has(place, HARMLESS);
     }

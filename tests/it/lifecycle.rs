@@ -1,4 +1,4 @@
-//! The real binary: how it starts, stops, refuses, and what it tells systemd.
+//! The real binary: how it starts, stops, refuses, and what it reports to systemd.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
@@ -119,7 +119,7 @@ async fn bad_configuration_is_told_whole_and_no_secret_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_directory_that_cannot_be_written_is_said() {
     let mut stage = Stage::new().await;
-    // Root may write anywhere, but nobody can make a folder in a file.
+    // Root may write anywhere, but not make a folder in a file.
     let file = stage.dir.path().join("file");
     std::fs::write(&file, "").expect("a file");
     stage.set("KATANA_STORE_PATH", &file.join("katana.db").display().to_string());

@@ -114,7 +114,7 @@ async fn polls_that_work_and_bring_nothing_are_told() {
     stage.start().await;
     let app = stage.app.take().expect("the bot runs");
     // A stored offset, as a bot has one that was at work.
-    let store = app.shared().store.clone();
+    let store = app.pipeline().base.store.clone();
     store.accept(Vec::new(), Some(9_000)).await.expect("an offset");
     let before = server.afresh.load(Ordering::SeqCst);
     let stuck = || {
@@ -147,7 +147,7 @@ async fn an_answer_without_end_is_cut_off_long_before_the_deadline() {
     );
     let prepared = prepared.expect("the state opens");
     let tasks = katana::lifecycle::Tasks::new();
-    let app = prepared.start(tasks).await.expect("it starts").expect("nobody stopped it");
+    let app = prepared.start(tasks).await.expect("it starts").expect("it was not stopped");
     let mut polling = app.polling();
     let failing = polling.wait_for(|now| *now == Polling::Failing);
     // A poll that is answered at once may take 15 s; 16 MiB over the loopback take far less.

@@ -105,7 +105,7 @@ async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
     assert_eq!(out.code, Some(1), "{out:?}");
     for words in [
         "running, but people are not served",
-        "x conflict: somebody else",
+        "x conflict: another program",
         "do: stop the other bot",
         "! of_a_newer_version: odd",
         "last poll  3 s ago",
@@ -222,7 +222,7 @@ async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
     assert_eq!(out.code, Some(78), "{out:?}");
     for words in [
         "store.path: this is a folder, not a file",
-        "Warnings:\nbot.access: everybody",
+        "Warnings:\nbot.access: everyone",
         "knowledge.dir: the folder has no usable page",
         "1 problem.",
     ] {

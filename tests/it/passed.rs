@@ -30,7 +30,7 @@ fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a port")
 }
 
-/// Somebody who has asked, and whom nobody has accepted yet.
+/// A connection that was made, and not accepted yet.
 fn asking(listener: &TcpListener) -> TcpStream {
     let address = listener.local_addr().expect("an address");
     let mut stream = TcpStream::connect(address).expect("connected");
@@ -39,7 +39,7 @@ fn asking(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// Nobody waits to be accepted.
+/// No connection waits to be accepted.
 fn is_empty(listener: &TcpListener) -> bool {
     listener.set_nonblocking(true).expect("it may not wait");
     listener.accept().is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock)
@@ -82,7 +82,7 @@ async fn nobody_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_bot_that_is_started_again_waits_on() {
     let mut stage = Stage::new().await;
-    // Root may write anywhere, but nobody can make a folder in a file.
+    // Root may write anywhere, but not make a folder in a file.
     let file = stage.dir.path().join("file");
     std::fs::write(&file, "").expect("a file");
     stage.set("KATANA_STORE_PATH", &file.join("katana.db").display().to_string());

@@ -29,7 +29,7 @@ async fn change(stage: &mut Stage, settings: &[(&str, &str)], keys: &[&str]) {
     }
 }
 
-/// The menu in somebody's private chat.
+/// The menu in a person's private chat.
 fn menu(stage: &Stage, chat: i64) -> Vec<Value> {
     stage.sim.commands(&json!({"type": "chat", "chat_id": chat}).to_string())
 }
@@ -65,7 +65,7 @@ async fn access_and_owners_change_with_the_menus() {
     change(&mut stage, &[("KATANA_BOT_ALLOW_CHATS", "-700")], &["bot.allow_chats"]).await;
     stage.sim.say_in(-700, 6, "@katana_sim_bot hello");
     stage.texts(-700, 1).await;
-    // Without any owner, somebody has to be able to become one.
+    // Without any owner, someone has to be able to become one.
     change(&mut stage, &[("KATANA_BOT_OWNERS", "")], &["bot.owners"]).await;
     assert!(stage.store().settings().await.expect("settings").claim_code.is_some());
     stage.end().await;
@@ -175,8 +175,8 @@ async fn the_backlog_bound_moves_both_ways() {
     for chat in 0..150 {
         stage.sim.say(5000 + chat, "hello");
     }
-    let backlog = Arc::clone(stage.app().shared());
-    let taken = || backlog.backlog.load(std::sync::atomic::Ordering::SeqCst) == 150;
+    let signals = Arc::clone(&stage.app().pipeline().signals);
+    let taken = || signals.backlog.load(std::sync::atomic::Ordering::SeqCst) == 150;
     assert!(eventually(taken).await);
     let low = ("KATANA_PIPELINE_BACKLOG_MAX", "100");
     change(&mut stage, &[low], &["pipeline.backlog_max"]).await;
@@ -205,7 +205,7 @@ async fn what_is_kept_follows_the_new_days() {
     assert_eq!(stage.ask(5, "remember").await, "echo: remember");
     stage.idle().await;
     stage.clock.advance(3 * 24 * 3600 * 1000);
-    let retention = Retention::new(Arc::clone(stage.app().shared()));
+    let retention = Retention::new(stage.app().pipeline());
     let store = stage.store();
     let kept = || async {
         store.history(ConversationId { chat: ChatId(5), topic: 0 }, 5).await.expect("history").len()
@@ -329,7 +329,7 @@ async fn no_message_is_lost_or_doubled_by_fifty_reloads() {
         assert_eq!(stage.texts(chat, EACH).await, expected, "chat {chat}");
     }
     assert_eq!(stage.sim.bot_message_count(), CHATS as u64 * EACH as u64);
-    let vitals = &stage.app().shared().vitals;
+    let vitals = &stage.app().pipeline().base.vitals;
     assert_eq!(vitals.possible_duplicates.get(), 0);
     assert_eq!(*stage.app().polling().borrow(), Polling::Listening);
     stage.end().await;
@@ -366,10 +366,10 @@ async fn a_restart_of_the_intake_loses_nothing_and_raises_no_false_alarm() {
 /// Another program polls once, and so cuts off the bot's poll with a 409.
 async fn poll_from_outside(stage: &Stage) {
     assert!(stage.sim.wait_until(SOON, botapi_sim::Sim::polling).await);
-    let before = stage.app().shared().vitals.conflicts.get();
+    let before = stage.app().pipeline().base.vitals.conflicts.get();
     let url = format!("{}/bot{}/getUpdates", stage.sim.api_url(), stage.sim.token());
     reqwest::get(url).await.expect("an answer");
-    let vitals = &stage.app().shared().vitals;
+    let vitals = &stage.app().pipeline().base.vitals;
     assert!(eventually(|| vitals.conflicts.get() > before).await, "a 409");
 }
 
@@ -400,7 +400,7 @@ async fn a_send_on_its_way_finishes_on_its_old_connection() {
     hold.release();
     assert_eq!(stage.ask(5, "the next").await, "echo: the next");
     assert_eq!(stage.sim.bot_message_count(), 2);
-    assert_eq!(stage.sim.calls("editMessageText"), 0, "nobody had to look for it");
+    assert_eq!(stage.sim.calls("editMessageText"), 0, "it did not have to be looked for");
     stage.end().await;
 }
 
@@ -422,7 +422,7 @@ async fn answers_that_hang_are_bounded_by_the_new_patience() {
     change(&mut stage, &patience, &keys).await;
     stage.sim.model().fault_next(ModelFault::Hang);
     assert!(stage.ask(5, "hello?").await.contains("took too long"));
-    let settings = stage.app().shared().settings();
+    let settings = stage.app().pipeline().settings();
     assert_eq!(settings.poll_backoff_max, Duration::from_secs(2));
     assert_eq!(settings.give_up_after, Duration::from_secs(2 * 3600));
     stage.end().await;

@@ -1,4 +1,4 @@
-//! Ends that nobody wanted, with the real binary: the next process tells of them.
+//! Unwanted ends, with the real binary: the next process reports them.
 
 use crate::harness::{Stage, eventually};
 use crate::process::Daemon;

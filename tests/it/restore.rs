@@ -69,7 +69,7 @@ async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_th
     let path = state(&stage, 1).await;
     let file = at(&stage, "copy");
     backup(&stage, &file).await;
-    // Somebody reads: the log cannot be emptied, and the last row is only there.
+    // A reader is active: the log cannot be emptied, and the last row is only there.
     let reader = Connection::open(&path).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM messages;").expect("reading");
     let writer = Connection::open(&path).expect("it opens");
@@ -148,7 +148,7 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let out = restore(&stage, &at(&stage, "none"), &[]).await;
     assert_eq!(out.code, Some(69), "{out:?}");
     // A backup of another bot, knowingly or not.
-    stage.set("KATANA_TELEGRAM_TOKEN", "77:another-token-of-somebody");
+    stage.set("KATANA_TELEGRAM_TOKEN", "77:another-token-of-another-bot");
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(78), "{out:?}");
     assert!(
@@ -390,7 +390,7 @@ async fn root_follows_no_link_and_touches_no_stranger_in_the_folder_of_the_bot()
     let Trap { stage, file, folder, .. } = &trap;
     for name in ["katana.db.lock", "katana.db.restoring", "katana.db"] {
         for kind in ["soft", "hard", "pipe", "foreign"] {
-            // The state file itself may have a second name, and tells who the bot is.
+            // The state file itself may have a second name, and shows who the bot is.
             if name == "katana.db" && matches!(kind, "hard" | "foreign") {
                 continue;
             }
@@ -430,13 +430,13 @@ async fn root_trusts_no_file_beside_the_state_of_the_bot() {
     trap.put("foreign", &journal);
     let out = process::run(stage, &["users", "list"]).await;
     assert!(out.code == Some(69) && out.stderr.contains("rollback journal"), "{out:?}");
-    std::fs::remove_file(&journal).expect("nobody else removed it");
+    std::fs::remove_file(&journal).expect("no one else removed it");
     let outgoing = folder.join("katana.db.outgoing");
     trap.put("soft", &outgoing);
     let out = process::run(stage, &["backup", "-"]).await;
     assert_eq!((out.code, out.stdout.len()), (Some(69), 0), "{}", out.stderr);
     trap.is_untouched("outgoing");
-    // What the bot's user left itself is in nobody's way.
+    // What the bot's user left itself is in no one's way.
     std::fs::remove_file(&outgoing).expect("removed");
     for name in ["katana.db.outgoing", "katana.db.restoring"] {
         std::fs::write(folder.join(name), "stale").expect("written");

@@ -1,4 +1,4 @@
-//! A secret that got into a document or into a model's words reaches nobody.
+//! A secret that got into a document or into a model's words reaches no one.
 
 use std::os::unix::fs::symlink;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use crate::process::{self, Output};
 use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
 
-pub const KEY: &str = "sk-a-key-that-nobody-may-see-0123456789";
+pub const KEY: &str = "sk-a-key-that-no-one-may-see-0123456789";
 
 /// A stage whose bot has only the places of this test.
 pub async fn bare() -> Stage {
@@ -153,7 +153,7 @@ async fn what_is_missing_or_wrong_is_named_and_nothing_is_written() {
         shows_no_secret(&out, &[&token, wrong.trim(), "no-token\n"]);
         assert!(names(&stage, "credstore").is_empty() && names(&stage, "katana-bot").is_empty());
     }
-    // Somebody has decided otherwise in the file.
+    // The file already has another value.
     std::fs::write(at(&stage, "katana-bot.toml"), other).expect("written");
     let flags = with(&["--provider", "offline", "--write-config", "--no-start"]);
     let out = scripted(&stage, &line, &flags);
@@ -198,7 +198,7 @@ async fn an_alert_channel_is_tried_at_once() {
     let again = ["--alert", "telegram", "--alert-chat-id", "5", "--no-start"];
     assert_eq!(scripted(&stage, "", &again).code, Some(0));
     assert_eq!(second.bot_messages(5).len(), 2);
-    // Nobody is there.
+    // There is no terminal.
     std::fs::remove_file(at(&stage, "check-heartbeat.toml")).expect("removed");
     let flags = ["--alert", "telegram", "--alert-chat-id", "6", "--no-start", "--write-config"];
     let out = scripted(&stage, "", &flags);
@@ -272,10 +272,10 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
         assert!(text.expect("there").contains("LoadCredentialEncrypted=smtp-alert-password:"));
     }
     assert_eq!(std::fs::read_dir(at(&stage, "credstore")).expect("a folder").count(), 0);
-    // Kept, although nobody can read it here.
+    // Kept, although it cannot be read here.
     let out = scripted(&stage, "", &["--no-start"]);
     assert!(out.code == Some(0) && sealed.exists(), "{out:?}");
-    // A secret that is given again is encrypted again: nobody asked for less.
+    // A secret that is given again is encrypted again: plain was not requested.
     std::fs::write(&sealed, "another").expect("written");
     let given = format!("{token}\n");
     let out = scripted(&stage, &given, &["--token-file", "-", "--no-start"]);

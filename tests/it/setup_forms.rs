@@ -118,7 +118,7 @@ async fn a_setup_that_is_stopped_between_the_forms_goes_on_from_what_the_unit_is
             assert_eq!(given(&stage), both(&stage), "{flag}");
         };
         stopped();
-        // Nobody wants it any more: all is as it was.
+        // It is no longer wanted: all is as it was.
         let out = scripted(&stage, "", &["--no-start"]);
         assert_eq!(out.code, Some(0), "{out:?}");
         assert_eq!((kept(&stage, other), given(&stage)), (NONE, both(&stage)), "{flag}");
@@ -144,13 +144,13 @@ async fn of_two_forms_the_one_that_the_unit_is_given_counts() {
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert_eq!((out.code, given(&stage)), (Some(0), both(&stage)), "{out:?}");
     assert_eq!(kept(&stage, "credstore"), NONE);
-    // A plain one that somebody put beside is told, and left to them.
+    // A plain one that the user put beside is reported, and left to them.
     write(&stage, &format!("credstore/{KEY_FILE}"), "sk-another-one-0123456789\n");
     let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
     assert!(out.code == Some(0) && out.stderr.contains("is not used"), "{out:?}");
     assert_eq!(secret(&stage, KEY_FILE).as_deref(), Some("sk-another-one-0123456789"));
     assert_eq!(given(&stage), both(&stage));
-    // Somebody else's drop-in would hide the plain ones.
+    // Another drop-in would hide the plain ones.
     let theirs = "units/katana-bot.service.d/encrypted-credentials.conf";
     write(&stage, theirs, "[Service]\nLoadCredentialEncrypted=telegram-token:katana-bot.x\n");
     let out = scripted(&stage, "", &["--plain", "--no-start"]);

@@ -178,7 +178,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
     write(&stage, &format!("credstore/{name}"), &line(&stage));
     write(&stage, "credstore/katana-bot.telegram-alert-token", "7:x\n");
     write(&stage, &format!("credstore/{name}.new-setup"), &line(&stage));
-    write(&stage, &format!("credstore/{name}.new-one"), "somebody's\n");
+    write(&stage, &format!("credstore/{name}.new-one"), "another user's\n");
     set_mode(&store, 0o755);
     for file in [name, "katana-bot.telegram-alert-token"] {
         set_mode(&store.join(file), 0o644);
@@ -188,7 +188,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
     assert_eq!(out.stderr.matches("now it has mode 0600").count(), 2, "{out:?}");
     assert!(secret(&stage, name).is_some());
     assert!(secret(&stage, "katana-bot.telegram-alert-token").is_some());
-    assert_eq!(mode(&store), 0o755, "the folder is somebody else's");
+    assert_eq!(mode(&store), 0o755, "the folder belongs to another user");
     assert!(!store.join(format!("{name}.new-setup")).exists());
     assert!(store.join(format!("{name}.new-one")).exists());
     let out = scripted(&stage, "", &["--no-start"]);

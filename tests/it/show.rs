@@ -145,8 +145,10 @@ impl Show {
     }
 
     async fn look_at_ready(&self, open: &[(Kind, Severity)]) -> Result<(), String> {
-        let blocking: Vec<_> =
-            open.iter().filter(|(k, s)| k.blocks_answers() || *s == Severity::Failing).collect();
+        let blocking: Vec<_> = open
+            .iter()
+            .filter(|(k, s)| k.facts().blocks_answers || *s == Severity::Failing)
+            .collect();
         let (code, said) = self.json("/ready").await?;
         let expected = if blocking.is_empty() { 200 } else { 503 };
         same("the code of /ready", &code, &expected)?;

@@ -161,7 +161,7 @@ async fn health_and_status_tell_of_the_running_bot() {
     assert!(health["last_processed_age_s"].as_f64().is_some(), "{health}");
     let status = json(endpoint.get("/bot/status").await);
     assert_eq!((&status["phase"], &status["counts"]["updates"]), (&"running".into(), &1.into()));
-    assert_eq!(status["about"]["username"], stage.app().shared().context.about().username);
+    assert_eq!(status["about"]["username"], stage.app().pipeline().context.about().username);
     assert!(status["polling"]["last_worked_age_s"].as_f64().is_some(), "{status}");
     assert!(endpoint.get("/ready").await.contains("\"ready\": true"));
     stage.end().await;
@@ -175,7 +175,7 @@ async fn a_restart_over_http_loses_nothing() {
     let token = format!("Authorization: Bearer {ADMIN}\r\n");
     for round in 0..3 {
         // A held poll is given up, and the next one gets what was said meanwhile.
-        let polls = stage.app().shared().vitals.polls.get();
+        let polls = stage.app().pipeline().base.vitals.polls.get();
         stage.sim.say(5, &format!("before {round}"));
         let answer = endpoint.ask("POST", "/bot/restart", &token).await;
         assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
@@ -184,7 +184,7 @@ async fn a_restart_over_http_loses_nothing() {
             Some(format!("echo: before {round}"))
         );
         assert_eq!(stage.ask(5, "after").await, "echo: after");
-        assert!(stage.app().shared().vitals.polls.get() > polls);
+        assert!(stage.app().pipeline().base.vitals.polls.get() > polls);
     }
     stage.end().await;
 }
@@ -262,7 +262,7 @@ fn documented() -> Vec<(String, String, Vec<String>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_documented_and_exists() {
     let stage = Stage::running(&[]).await;
-    let vitals = &stage.app().shared().vitals;
+    let vitals = &stage.app().pipeline().base.vitals;
     let mut report = Report::default();
     report.reading.system = Some(System::default());
     let timings = stage.store().timings();
@@ -311,7 +311,7 @@ async fn a_port_that_was_asked_for_and_is_taken_stops_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_usual_port_may_belong_to_something_else() {
-    // Somebody else may hold it already, which serves as well.
+    // Another program may hold it already, which serves as well.
     let _taken = std::net::TcpListener::bind("127.0.0.1:8080");
     let mut stage = Stage::new().await;
     stage.set("KATANA_WEB_LISTEN", "").start().await;

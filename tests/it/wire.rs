@@ -21,9 +21,9 @@ pub enum Line {
     Slow(Duration),
     /// They are accepted, and nothing is ever answered.
     Swallows,
-    /// Nobody accepts and the backlog is full: SYNs get no answer.
+    /// The server does not accept and the backlog is full: SYNs get no answer.
     Deaf,
-    /// Nobody listens: refused.
+    /// No server listens: refused.
     Closed,
 }
 
@@ -84,10 +84,10 @@ impl Wire {
             return;
         }
         loop {
-            // A SYN without an answer is what tells that the backlog is full.
+            // A SYN without an answer shows that the backlog is full.
             let fill = TcpStream::connect(self.address);
             match tokio::time::timeout(Duration::from_millis(300), fill).await {
-                Ok(filler) => fillers.push(filler.expect("somebody listens")),
+                Ok(filler) => fillers.push(filler.expect("the server listens")),
                 Err(_) => break,
             }
             assert!(fillers.len() < 100, "the backlog is never full");

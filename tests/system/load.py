@@ -9,7 +9,7 @@ from stage import CONFIG
 
 
 def open_to_all(stage):
-    """Strangers may write, and a flood is no finding; gives what undoes that."""
+    """Strangers may write, and a flood is not a finding; returns what undoes that."""
     good = (stage.machine.root / CONFIG.lstrip("/")).read_text()
     flood = '[bot]\naccess = "open"\n[delivery]\npace = false\n[watch]\nresponse_s = 600.0\n'
     stage.machine.put(CONFIG, good + flood)
@@ -70,7 +70,7 @@ def since(stage, before):
 
 @contextlib.contextmanager
 def asking(stage):
-    """Somebody asks the HTTP endpoint without a pause, and nobody may be refused."""
+    """A client asks the HTTP endpoint without a pause, and none may be refused."""
     asked, refused, end = [], [], threading.Event()
 
     def ask():

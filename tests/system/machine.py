@@ -1,6 +1,6 @@
 """A Debian machine to test on: made by debootstrap, booted by systemd-nspawn, thrown away.
 
-The made system is cached outside of the checkout, and made anew when it is not there. It has no
+The made system is cached outside of the checkout, and made again when it is not there. It has no
 network but its own loopback. As a program it only makes the systems:
 tests/system/machine.py RELEASE …
 """
@@ -186,7 +186,7 @@ class Machine:
         return self.say(f"systemctl show --value --property={name} '{unit}'").strip()
 
     def http(self, url, body=None, headers=()):
-        """Status and body of a request from inside; status 0 and the reason when nobody answers."""
+        """Status and body of a request from inside; status 0 and the reason when there is no answer."""
         command = ["nsenter", "-t", str(self.pid), "-n", "--", "curl", "-sS", "-m", "10"]
         command += ["-w", "\n%{http_code}", url]
         for header in headers:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The package that is updated from and gone back to, really built from an older commit.
 
-It is built once (about 3 minutes on two cores) and kept outside of the checkout. As a program it does
+It is built once (about 5 minutes on two cores) and kept outside of the checkout. As a program it does
 only that, and prints the path. With each release, COMMIT becomes the one that was released before.
 """
 
@@ -44,7 +44,7 @@ def build(kept):
     asked = subprocess.run(git + ["log", "-1", "--format=%ct", COMMIT], capture_output=True, text=True)
     if asked.returncode != 0:
         raise Unable(f"commit {COMMIT[:12]} is not in this clone (git fetch --unshallow)")
-    print(f"building the package of {COMMIT[:12]} (once; about 3 minutes)", file=sys.stderr, flush=True)
+    print(f"building the package of {COMMIT[:12]} (once; about 5 minutes)", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="katana-previous-") as folder:
         tree = pathlib.Path(folder) / "tree"
         tree.mkdir()
@@ -52,7 +52,7 @@ def build(kept):
         subprocess.run(["tar", "-x", "-C", str(tree)], input=archive, check=True)
         # Nothing of this checkout's build is reused, and nothing of it is replaced.
         own = QUICKLY | {"CARGO_TARGET_DIR": f"{folder}/target", "SOURCE_DATE_EPOCH": asked.stdout.strip()}
-        command = ["nice", "-n", "5", str(tree / "packaging/build-deb"), f"{folder}/out"]
+        command = ["chrt", "--idle", "0", str(tree / "packaging/build-deb"), f"{folder}/out"]
         built = subprocess.run(
             command, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )

@@ -43,13 +43,13 @@ class Stage:
         return f"http://127.0.0.1:{self.PORTS[name]}{path}"
 
     def says(self, text, name="bot", user=OWNER):
-        """Somebody writes to a bot."""
+        """A person writes to a bot."""
         body = {"user_id": user, "text": text}
         code, said = self.machine.http(self.sim(name, "/control/say"), body)
         assert code == 200, said
 
     def heard(self, name="bot", user=OWNER):
-        """What the bot wrote to somebody, in order."""
+        """What the bot wrote to a person, in order."""
         code, said = self.machine.http(self.sim(name, f"/control/transcript?chat_id={user}"))
         assert code == 200, said
         chat = json.loads(said).get(str(user), [])
@@ -105,7 +105,7 @@ def recovered(stage, count, within=30):
     assert "RECOVERED" in stage.alerts()[-1], stage.alerts()[-1]
     incident = stage.alerts()[-1].split("Incident: ")[1].split(",")[0]
     mails = [mail.get_content() for mail in stage.mail.all()]
-    # The first lines: a notice that had to wait also tells of the latest check.
+    # The first lines: a notice that had to wait also reports the latest check.
     told = lambda texts: [text.splitlines()[0] for text in texts if incident in text]
     by_bot, by_mail = told(stage.alerts()), told(mails)
     assert len(by_bot) == 2 and by_mail == by_bot, (by_mail, by_bot)

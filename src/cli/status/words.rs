@@ -4,8 +4,8 @@ use heartbeat::{Reason, Verdict, rfc3339, span};
 use serde_json::Value;
 
 use super::findings::{Findings, Overall, in_words};
-use crate::cli::advice;
 use crate::cli::style::{Mark, Style, columns, visible};
+use crate::observe::finding::Kind;
 
 /// A finding, wherever it was read.
 struct Finding {
@@ -114,8 +114,11 @@ fn block(finding: &Finding, style: Style) -> String {
     let lasts = finding.lasts_ms.map(|ms| format!(" for {}", span(ms))).unwrap_or_default();
     let name = style.coloured(mark, &visible(&finding.name));
     let mut block = format!("  {} {name}{lasts}: {}\n", style.sign(mark), visible(&finding.text));
-    if let Some(advice) = advice::first_step(&finding.name) {
-        block.push_str(&format!("      {}\n", style.faint(&format!("do: {advice}"))));
+    if let Some(kind) = Kind::named(&finding.name) {
+        block.push_str(&format!(
+            "      {}\n",
+            style.faint(&format!("do: {}", kind.facts().first_step))
+        ));
     }
     block
 }

@@ -15,20 +15,20 @@ use crate::telegram::TelegramError;
 impl Delivery {
     /// Asks whether a part in doubt has one of these ids.
     pub(super) async fn look_for(&self, part: Box<OpenPart>, ids: Vec<MessageId>) {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let chat = part.chat;
         let answer = tokio::select! {
-            answer = ask(&shared.client, &part, &ids) => answer,
-            () = shared.tasks.halt().cancelled() => return,
+            answer = ask(&inner.client, &part, &ids) => answer,
+            () = inner.base.tasks.halt().cancelled() => return,
         };
-        shared.vitals.probes.add(answer.asked);
-        shared.message_ids().not_at(chat, &answer.not_at);
+        inner.base.vitals.probes.add(answer.asked);
+        inner.message_ids.lock().not_at(chat, &answer.not_at);
         let after = match answer.found {
             Found::Nothing => Some(NextAction::Search(part)),
             Found::Part(id) => {
                 self.log_outcome(&part, "arrived");
-                shared.message_ids().found(chat, id);
-                shared.vitals.reconciled_arrived.add_one();
+                inner.message_ids.lock().found(chat, id);
+                inner.base.vitals.reconciled_arrived.add_one();
                 self.arrived(&part, id).await
             }
             Found::Unclear => self.conclude(part, Verdict::Unclear).await,
@@ -49,7 +49,7 @@ impl Delivery {
         part: Box<OpenPart>,
         verdict: Verdict,
     ) -> Option<NextAction> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         self.log_outcome(&part, verdict.word());
         if self.is_expired(&part) {
             let e = TelegramError::Unknown("no usable answer for too long".into());
@@ -57,12 +57,12 @@ impl Delivery {
         }
         Some(match verdict {
             Verdict::Lost => {
-                shared.vitals.reconciled_lost.add_one();
+                inner.base.vitals.reconciled_lost.add_one();
                 resend(part)
             }
             Verdict::Unclear => {
-                shared.vitals.possible_duplicates.add_one();
-                shared.vitals.happened(Kind::PossibleDuplicate);
+                inner.base.vitals.possible_duplicates.add_one();
+                inner.base.vitals.happened(Kind::PossibleDuplicate);
                 tracing::warn!(
                     finding = "possible_duplicate",
                     chat_id = part.chat.0,
@@ -75,7 +75,7 @@ impl Delivery {
     }
 
     fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
-        let probes = self.0.shared.message_ids().probes(part.chat);
+        let probes = self.0.message_ids.lock().probes(part.chat);
         let (chat_id, part) = (part.chat.0, part.id.0);
         tracing::info!(chat_id, part, fate, probes, "message looked for");
     }
@@ -83,14 +83,14 @@ impl Delivery {
     /// Asks Telegram whether it holds updates: a poll that waits for messages says nothing for a
     /// while.
     pub(super) async fn catch_up(&self) {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let begun = Instant::now();
         let pending = tokio::select! {
-            pending = shared.client.pending() => pending,
-            () = shared.tasks.halt().cancelled() => return,
+            pending = inner.client.pending() => pending,
+            () = inner.base.tasks.halt().cancelled() => return,
         };
         if matches!(pending, Ok(0)) {
-            shared.message_ids().caught_up(begun);
+            inner.message_ids.lock().caught_up(begun);
             self.0.wake.notify_one();
         }
     }

@@ -20,11 +20,11 @@ impl Delivery {
         part: Box<OpenPart>,
         e: &TelegramError,
     ) -> Option<NextAction> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let chat = part.chat;
-        shared.vitals.increment("send_refused", e.class());
+        inner.base.vitals.increment("send_refused", e.class());
         if let Some(to) = e.moved_to().filter(|to| *to != chat) {
-            let (due_ms, reason) = (shared.clock.now_ms(), DeliveryReason::Moved);
+            let (due_ms, reason) = (inner.base.clock.now_ms(), DeliveryReason::Moved);
             let again = DeliveryOutcome::Retry { due_ms, reason };
             self.record_delivery(&part, again, vec![Effect::MoveChat { from: chat, to }]).await?;
             tracing::info!(chat_id = chat.0, new_chat_id = to.0, "group has a new id");
@@ -48,7 +48,7 @@ impl Delivery {
         };
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
-        let due_ms = shared.clock.now_ms().saturating_add(wait_ms);
+        let due_ms = inner.base.clock.now_ms().saturating_add(wait_ms);
         let reason = DeliveryReason::Failed(e.class());
         self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
         let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
@@ -57,9 +57,9 @@ impl Delivery {
 
     /// Whether a part has waited for longer than it may.
     pub(super) fn is_expired(&self, part: &OpenPart) -> bool {
-        let shared = &self.0.shared;
-        let age_ms = shared.clock.now_ms().saturating_sub(part.created_ms);
-        u128::try_from(age_ms).unwrap_or(0) > shared.settings().give_up_after.as_millis()
+        let inner = &*self.0;
+        let age_ms = inner.base.clock.now_ms().saturating_sub(part.created_ms);
+        u128::try_from(age_ms).unwrap_or(0) > inner.settings.load().give_up_after.as_millis()
     }
 
     pub(super) async fn dropped(
@@ -68,8 +68,8 @@ impl Delivery {
         e: &TelegramError,
         reason: DeliveryReason,
     ) -> Option<NextAction> {
-        self.0.shared.vitals.dropped.add_one();
-        self.0.shared.vitals.happened(Kind::DeliveryRefused);
+        self.0.base.vitals.dropped.add_one();
+        self.0.base.vitals.happened(Kind::DeliveryRefused);
         tracing::error!(
             finding = "delivery_refused",
             chat_id = part.chat.0,
@@ -82,17 +82,17 @@ impl Delivery {
     }
 
     async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<NextAction> {
-        let shared = &self.0.shared;
+        let inner = &*self.0;
         let chat = part.chat;
         let absent = vec![Effect::Presence { chat, present: false }];
         self.record_delivery(part, DeliveryOutcome::Dropped(DeliveryReason::ShutOut), absent)
             .await?;
-        let rest = || shared.store.drop_due(chat, DeliveryReason::ShutOut);
-        let rest = shared.retry_until_stored("drop parts of a chat", rest).await?;
-        // People may leave: that is counted, but is not a fault to fix.
-        shared.vitals.dropped.add(1 + rest as u64);
-        shared.vitals.shut_out.add(1 + rest as u64);
-        shared.vitals.increment("reply", "shut_out");
+        let rest = || inner.base.store.drop_due(chat, DeliveryReason::ShutOut);
+        let rest = inner.base.retry_until_stored("drop parts of a chat", rest).await?;
+        // People may leave: that is counted, and is not a fault to fix.
+        inner.base.vitals.dropped.add(1 + rest as u64);
+        inner.base.vitals.shut_out.add(1 + rest as u64);
+        inner.base.vitals.increment("reply", "shut_out");
         tracing::warn!(
             finding = "delivery_refused",
             chat_id = chat.0,

@@ -132,7 +132,6 @@ impl Sqlite {
     }
 
     /// As [`Store::close`](crate::store::Store::close).
-    #[expect(clippy::disallowed_methods, reason = "joining must not block the runtime")]
     pub(in crate::store) async fn close(&self) {
         // The readers go first: only the last connection to close folds the log into the file, and
         // one that cannot write would leave it, with what was deleted still in it.
@@ -194,7 +193,6 @@ impl Sqlite {
     }
 
     /// Reads what may be long, beside the runtime.
-    #[expect(clippy::disallowed_methods, reason = "queries must not block the runtime")]
     pub(super) async fn read<F, T>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,

@@ -199,7 +199,7 @@ fn mark(tx: &Connection, now: i64, id: PartId, id_before: MessageId) -> Result<b
     Ok(rows == 1)
 }
 
-/// Stores what became of a part.
+/// Stores the outcome of a part.
 pub(super) fn record_one(tx: &Connection, row: &DeliveryRecord) -> Result<(), StoreError> {
     match &row.outcome {
         DeliveryOutcome::Sent(message) => {

@@ -23,7 +23,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     let happened = vitals.events();
     for kind in Kind::ALL {
         let open = verdict.findings.iter().find(|f| f.kind == kind);
-        for severity in kind.severities() {
+        for severity in kind.facts().severities {
             let holds = open.is_some_and(|f| f.severity == *severity);
             findings = findings.with_flag(&[kind.name(), severity.name()], holds);
         }
@@ -88,8 +88,8 @@ fn loops(vitals: &Vitals) -> [Family; 2] {
     [silent, running]
 }
 
-/// The process under the names that all Prometheus clients use, and the machine.
-pub(super) fn system(system: &System) -> Vec<Family> {
+/// The process under the names that all Prometheus clients use.
+pub(super) fn process(system: &System) -> Vec<Family> {
     let gauge = |name, help, value: f64| Family::gauge(name, &[], help).with(&[], value);
     let counter = |name, help, value: f64| Family::counter(name, &[], help).with(&[], value);
     vec![
@@ -119,6 +119,14 @@ pub(super) fn system(system: &System) -> Vec<Family> {
             "When the process was started, Unix time.",
             system.started_s,
         ),
+    ]
+}
+
+/// The machine, or the container.
+pub(super) fn machine(system: &System) -> Vec<Family> {
+    let gauge = |name, help, value: f64| Family::gauge(name, &[], help).with(&[], value);
+    let counter = |name, help, value: f64| Family::counter(name, &[], help).with(&[], value);
+    vec![
         Family::gauge(
             "katana_system_cpu_ratio",
             &[],

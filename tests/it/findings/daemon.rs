@@ -80,7 +80,7 @@ async fn stalled_stage() {
 /// A process that is too large drains and exits, so that systemd starts a fresh one.
 async fn memory_guard(running: bool) {
     const TIGHT: &str = "watch.rss_stop_mb = 1\nwatch.rss_warn_mb = 0\n";
-    // Patient, so that a busy machine is no finding meanwhile.
+    // Patient, so that a busy machine does not become a finding meanwhile.
     let often = ("KATANA_WATCH_SYSTEM_EVERY_S", "1");
     let files = Files::new(&[often, ("KATANA_WATCH_PATIENCE", "100")]).await;
     let mut daemon = if running {
@@ -97,7 +97,7 @@ async fn memory_guard(running: bool) {
     let log = daemon.log();
     assert_eq!(code, Some(70), "{log}");
     assert!(log.contains("more memory than watch.rss_stop_mb allows"), "{log}");
-    // It did not stop because somebody wanted it to, so its heartbeat does not say so.
+    // It was not asked to stop, so its heartbeat does not say so.
     let heartbeat = files.stage.config().config.watch.heartbeat_path;
     let beat = std::fs::read_to_string(heartbeat).expect("a heartbeat");
     assert!(!beat.contains("verdict: stopped"), "{beat}");

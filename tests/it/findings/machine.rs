@@ -29,7 +29,7 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Somebody else's transaction on the state file.
+/// Another process's transaction on the state file.
 fn thief(stage: &Stage) -> rusqlite::Connection {
     let path = stage.dir.path().join("katana.db");
     let thief = rusqlite::Connection::open(path).expect("the file opens");
@@ -109,7 +109,7 @@ async fn full_disk() {
     stage.end().await;
 }
 
-/// A heartbeat that cannot be written is taken away, so that the checker is told at once.
+/// A heartbeat that cannot be written is taken away, so that the checker notices at once.
 async fn heartbeat_on_a_full_disk() {
     let Some((stage, show, mount)) = on_small_disk(true).await else { return };
     let ballast = mount.fill();
@@ -121,7 +121,7 @@ async fn heartbeat_on_a_full_disk() {
     stage.end().await;
 }
 
-/// Commits that wait for somebody's lock for too long fail.
+/// Commits that wait for another process's lock for too long fail.
 async fn locked_store() {
     let (stage, show) = watched(&[]).await;
     let thief = thief(&stage);
@@ -144,7 +144,7 @@ async fn damaged_store() {
     show.shows_only(Kind::StoreCorrupt).await;
     assert_eq!(stage.texts(5, 1).await, ["echo: meanwhile"]);
     stage.idle().await;
-    // It is told for a day, or until somebody who has seen it restarts the bot.
+    // It is reported for a day, or until an operator restarts the bot.
     assert!(stage.stop().await);
     let show = begin(&mut stage).await;
     ends_well(stage, &show, 5, &["echo: meanwhile"]).await;
@@ -171,7 +171,7 @@ async fn figures() {
     stage.end().await;
 }
 
-/// The time of day jumps by a day, forth and back: that is told, and nothing else comes of it. The
+/// The time of day jumps by a day, forth and back: that is reported, and has no other effect. The
 /// heartbeat is judged by the time since boot, so it is fresh for a checker on either side.
 async fn clock_jumps() {
     const DAY_MS: i64 = 86_400_000;

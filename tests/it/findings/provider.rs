@@ -34,7 +34,7 @@ async fn asking(stage: &mut Stage, url: &str, changes: &[(&str, &str)]) -> Show 
 }
 
 /// Three questions fail, each is answered with an honest word; then one works.
-async fn fails_and_recovers<F: Future<Output = ()>>(stage: Stage, show: Show, mend: F) {
+async fn fails_and_recovers<F: Future<Output = ()>>(stage: Stage, show: Show, repair: F) {
     for i in 0..3 {
         let said = stage.ask(5, &format!("{i}")).await;
         assert!(!said.starts_with("echo"), "{said}");
@@ -42,7 +42,7 @@ async fn fails_and_recovers<F: Future<Output = ()>>(stage: Stage, show: Show, me
     show.shows_only(Kind::ProviderFailing).await;
     let (code, said) = checker(show.heartbeat(), &[]).await;
     assert!(code == Some(0) && said.contains("provider_failing"), "{code:?} {said}");
-    mend.await;
+    repair.await;
     assert_eq!(stage.ask(5, "again?").await, "echo: again?");
     show.green().await;
     stage.idle().await;

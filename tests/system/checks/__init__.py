@@ -37,7 +37,7 @@ ALL = [
     upkeep.a_backup_brings_the_state_back,
     upkeep.a_machine_where_it_never_ran_takes_the_state,
     upkeep.the_state_of_a_newer_version_is_refused,
-    many.the_socket_refuses_nobody,
+    many.the_socket_refuses_no_one,
     faults.who_asks_a_bot_that_cannot_start_is_told,
     faults.a_socket_whose_bot_has_no_token_gives_up_and_comes_back,
     upkeep.an_update_loses_nothing,

@@ -1,4 +1,4 @@
-"""Who is told, how, and how often."""
+"""Who gets alerts, how, and how often."""
 
 import email.utils
 import time
@@ -16,7 +16,7 @@ TEST_ALERT = (
 
 
 def channels(stage, alert_on='["failing"]', password="", token=""):
-    """Tells the checker of both ways to the administrator. Findings are mostly other tests' matter:
+    """Gives the checker both ways to the administrator. Findings are mostly other tests' matter:
     each kill leaves one, for ten minutes."""
     stage.machine.put(
         CHECKER,

@@ -74,7 +74,7 @@ def a_bad_configuration_is_said_once_and_at_once(stage):
     assert "status=78" in machine.run("systemctl status katana-bot").stdout
     said = stage.journal("-u katana-bot -n 20", since)
     assert "bot.acces" in said and "did you mean" in said, said
-    # The heartbeat was good a moment ago; without OnFailure= nobody would know for 15 s.
+    # The heartbeat was good a moment ago; without OnFailure= no one would know for 15 s.
     machine.until("an alert", lambda: len(stage.alerts()) > alerts, within=8)
     time.sleep(11)
     assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
@@ -112,7 +112,7 @@ def exits_in_a_loop_are_told_once(stage):
         assert "belongs to the user katana-bot runs as" in said, said
     finally:
         machine.say(f"chown katana-bot {database}*")
-    # Later restarts wait longer; who has mended the cause need not.
+    # Later restarts wait longer; a person who has fixed the cause need not.
     machine.say("systemctl restart katana-bot", timeout=60)
     recovered(stage, alerts + 2)
 
@@ -201,7 +201,7 @@ def out_of_memory_it_is_killed_and_loses_nothing(stage):
         assert "status=9/KILL" in stage.journal(since=since), said
         assert "ended without a clean stop" in said, said
         machine.until("WARNING", lambda: len(stage.alerts()) > alerts)
-        # On a slow machine, the end of it may have been told by now.
+        # On a slow machine, the end of it may have been reported by now.
         warning = stage.alerts()[alerts]
         assert "WARNING: katana-bot, unclean_start" in warning, warning
         assert "Runbook: unclean_start" in warning, warning
@@ -262,7 +262,7 @@ def a_missing_token_is_waited_for(stage):
     assert stage.state() == "inactive"
     status = machine.run("systemctl status katana-bot").stdout
     assert TOKEN_FILE in status and "was not met" in status, status
-    # It has run before: somebody misses it.
+    # It has run before: its absence is reported.
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
     down = stage.alerts()[-1]
     assert "stopped cleanly" in down and "Runbook: stopped_long" in down, down

@@ -81,7 +81,7 @@ def a_conversation_works(stage):
 
 def it_may_be_confined_to_telegram(stage):
     machine = stage.machine
-    # An address that is no loopback, and a server there that the bot would ask.
+    # An address that is not a loopback one, and a server there that the bot would ask.
     machine.network("ip", "address", "add", f"{OUTSIDE}/32", "dev", "lo")
     machine.say(f"systemd-run -q --unit=outside python3 -m http.server --bind {OUTSIDE} 8099")
     outside = f"http://{OUTSIDE}:8099/"

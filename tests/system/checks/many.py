@@ -107,7 +107,7 @@ def one_token_for_two_bots_is_explained(stage):
     machine.until("the words", lambda: words in stage.journal(both, since), within=60)
     assert stage.state() == "active", "the first bot has another token"
     machine.say("systemctl stop katana-bot@testing")
-    # Whoever was shut out works again by itself.
+    # What was shut out works again by itself.
     before = len(stage.heard("staging"))
     stage.says("/whoami", "staging")
     machine.until("an answer", lambda: len(stage.heard("staging")) > before, within=60)
@@ -115,7 +115,7 @@ def one_token_for_two_bots_is_explained(stage):
     machine.say("rm -rf /var/lib/katana-bot@testing /run/katana-bot@testing")
 
 
-def the_socket_refuses_nobody(stage):
+def the_socket_refuses_no_one(stage):
     with socket_held(stage), asking(stage):
         for _ in range(2):
             stage.machine.say("systemctl restart katana-bot", timeout=60)
@@ -140,7 +140,7 @@ def supervisor_runs_it_too(stage):
     machine.until("a restart", again)
     machine.until("it runs", lambda: "RUNNING" in status())
     machine.say("check-heartbeat --no-alert --file /var/lib/katana-run/heartbeat")
-    # It starts by itself once a mistake is mended.
+    # It starts by itself once a mistake is fixed.
     good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
     machine.put(CONFIG, good + "[bot]\nacces = 5\n")
     machine.run("supervisorctl restart katana-bot")

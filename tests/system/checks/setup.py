@@ -15,7 +15,7 @@ from stage import ADMIN, ALERTS, SETUP_BOT, quiet
 UNIT = "katana-bot@setup"
 SETTINGS = "/etc/katana-bot/setup.toml"
 STATE = "/var/lib/katana-bot@setup"
-KEY = "sk-SYSTEM-a-key-that-nobody-may-see-01"
+KEY = "sk-SYSTEM-a-key-that-no-one-may-see-01"
 REVOKED = "7000000005:SYSTEM-test-token-from-before-05"
 TOKEN_FILE = f"/etc/credstore/{UNIT}.telegram-token"
 SECRETS = [text.rpartition(":")[2] for text in (SETUP_BOT, ALERTS, KEY, REVOKED)]
@@ -37,7 +37,7 @@ def a_script_sets_a_bot_up(stage):
     is_set_up(stage, said)
     key_file = f"/etc/credstore/{UNIT}.openai-api-key"
     assert machine.say(f"stat -c %a:%U:%G {TOKEN_FILE} {key_file}").split() == ["600:root:root"] * 2
-    stage.says("Is somebody there?", "setup")
+    stage.says("Is anyone there?", "setup")
     machine.until("an answer of the model", lambda: len(stage.heard("setup")) >= 2)
     # Again: nothing is written, and nothing restarted.
     files = f"stat -c '%n %i %y' {SETTINGS} {TOKEN_FILE} {key_file}"

@@ -15,7 +15,7 @@ STATE = "/var/lib/katana-bot"
 DATABASE = f"{STATE}/katana.db"
 BACKUP = "/srv/katana-bot.db"
 
-# As docs/install.md says: what somebody has edited stays, and dpkg does not ask.
+# As docs/install.md says: edited files stay, and dpkg does not ask.
 KEEP = "-o Dpkg::Options::=--force-confold"
 
 
@@ -180,7 +180,7 @@ def a_library_that_changes_restarts_it(stage):
     machine = stage.machine
     if machine.run("command -v needrestart").returncode:
         raise Unable("needrestart is not in the image")
-    # The simulated Telegram forgets everything when it is restarted; it is no part of this.
+    # The simulated Telegram forgets everything when it is restarted; it is not part of this.
     machine.put("/etc/needrestart/conf.d/simulator.conf", "$nrconf{override_rc}{qr(^sim-)} = 0;\n")
     maps = f"/proc/{machine.show('katana-bot', 'MainPID')}/maps"
     library = machine.say(f"grep -om1 '/.*/libc\\.so\\.6' {maps}").strip()
@@ -219,7 +219,7 @@ def piuparts_finds_nothing_left(stage):
 
 
 def knows_me(stage):
-    """What the bot tells its owner about them: the role, and how much it remembers."""
+    """What the bot shows its owner about them: the role, and how much it remembers."""
     before = len(stage.heard())
     stage.says("/whoami")
     stage.machine.until("an answer", lambda: len(stage.heard()) > before)

@@ -30,7 +30,7 @@ pub(crate) fn answer(inner: &Arc<Inner>, parts: &Parts, body: &Bytes) -> Respons
         match serde_json::from_slice(body) {
             Ok(given) => given,
             Err(error) => {
-                return reply(400, &json!({"error": format!("body is no JSON: {error}")}));
+                return reply(400, &json!({"error": format!("body is not JSON: {error}")}));
             }
         }
     };

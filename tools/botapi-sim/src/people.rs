@@ -123,7 +123,7 @@ impl Sim {
         self.post(chat_id, chat_id, Draft { text, ..Draft::default() })
     }
 
-    /// A user edits a message; 0 when there is no such message or nobody asked for edits.
+    /// A user edits a message; 0 when there is no such message or edits were not requested.
     pub fn edit(&self, chat_id: i64, message_id: i64, text: &str) -> i64 {
         self.act(|state| {
             let chat = state.chats.get_mut(&chat_id)?;
@@ -201,7 +201,7 @@ impl Sim {
         })
     }
 
-    /// A message is deleted by somebody; bots are not told.
+    /// A person deletes a message; Telegram does not notify bots.
     pub fn delete_message(&self, chat_id: i64, message_id: i64) -> bool {
         self.change(|state| {
             let chat = state.chats.get_mut(&chat_id);

@@ -165,7 +165,7 @@ impl Queue {
         self.items.clear();
     }
 
-    /// Takes the one place for a waiting poll; whoever waited before is ended.
+    /// Takes the one place for a waiting poll; an earlier one is ended.
     pub(crate) fn take_turn(&mut self) -> u64 {
         self.end_waiting(Ended::OtherPoll)
     }

@@ -253,7 +253,7 @@ async fn careful(
     Ok(respond(status, "application/json", body))
 }
 
-/// Wakes whoever may care about the effect of a method.
+/// Wakes everyone who may care about the effect of a method.
 fn after(inner: &Inner, method: &str) {
     inner.changed.notify_waiters();
     if method == "setWebhook" || method == "deleteWebhook" {

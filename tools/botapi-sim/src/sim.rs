@@ -186,7 +186,7 @@ impl Sim {
         self.change(|state| state.revoked = false);
     }
 
-    /// Sets the webhook as if somebody else had (empty deletes it): polls then meet a conflict.
+    /// Sets the webhook as another program would (empty deletes it): polls then meet a conflict.
     /// Nothing is delivered to it.
     pub fn set_webhook_url(&self, url: &str) {
         self.change(|state| {

@@ -19,7 +19,7 @@ pub struct Stored {
     pub entities: Vec<Value>,
 }
 
-/// What becomes of one character: kept, turned into a space, or dropped.
+/// The fate of one character: kept, turned into a space, or dropped.
 pub(crate) fn cleaned(c: char) -> Option<char> {
     match c {
         '\n' => Some('\n'),

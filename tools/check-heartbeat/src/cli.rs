@@ -14,7 +14,7 @@ environment are enough to get alerts.";
 
 /// What was asked for. The descriptions are those of `--help` and the man page.
 #[derive(Debug, Clone, Default, Parser)]
-#[command(name = "check-heartbeat", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "check-heartbeat", version, after_help = AFTER)]
 #[command(about = "Check heartbeat files, and alert people once when one is not good")]
 pub struct Args {
     /// The heartbeat file to check [default: those of the configuration, else /run/katana-bot/heartbeat]

@@ -3,39 +3,37 @@
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
-mod values;
-
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
+use crate::cli::time;
 use crate::incident::Mode;
 use crate::watch::{AlertOn, Watch};
 
-pub(crate) use self::values::{Time, checks, line, threshold, url};
-
 /// Where the packaged configuration lies. It need not exist.
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
-
 /// Time between reminders unless configured.
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
-
+/// Least time between reminders: an alarm that comes more often is not read.
+const LEAST_REMINDER: Duration = Duration::from_secs(60);
+/// Most equal checks that can be asked for.
+const MAX_CHECKS: u32 = 1_000;
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
-
 /// Most watches, and most channels.
 const MAX_ENTRIES: usize = 50;
-
 /// What a `[[watch]]` takes from the top of the file unless it has its own.
 const INHERITED: [&str; 3] = ["failures_needed", "good_checks_needed", "ping_url"];
 
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Such as `watch[1].threshold`; empty when it is about the file as a whole.
     pub key: String,
@@ -88,20 +86,17 @@ pub struct Config {
     #[serde(deserialize_with = "line")]
     pub host: String,
     /// Time between reminders; zero for none.
-    #[serde(deserialize_with = "values::reminder")]
+    #[serde(deserialize_with = "reminder")]
     pub reminder: Duration,
     #[serde(deserialize_with = "checks")]
     failures_needed: u32,
     #[serde(deserialize_with = "checks")]
     good_checks_needed: u32,
-    #[serde(deserialize_with = "values::alert_on")]
+    #[serde(deserialize_with = "alert_on")]
     pub alert_on: AlertOn,
     pub mode: Mode,
     #[serde(deserialize_with = "url")]
     ping_url: Option<String>,
-    /// The tables as they are written.
-    watch: Option<Vec<Table>>,
-    channel: Option<Vec<Table>>,
     /// What to watch; empty when nothing is named.
     #[serde(skip)]
     pub watches: Vec<Watch>,
@@ -128,8 +123,6 @@ impl Default for Config {
             alert_on: AlertOn { failing: true, degraded: true },
             mode: Mode::All,
             ping_url: None,
-            watch: None,
-            channel: None,
             watches: Vec::new(),
             watches_known: true,
             channels: Vec::new(),
@@ -144,8 +137,14 @@ impl Config {
     /// problem in an otherwise empty configuration.
     pub fn load(named: Option<&Path>) -> Self {
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
-        match read(path) {
-            Ok(text) => Self::parse(&text),
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
+        match read {
+            Ok(length) if length as u64 == MAX_BYTES => {
+                let message = format!("{} is too large", path.display());
+                Self::unreadable(message, "name a file of less than 256 KiB")
+            }
+            Ok(_) => Self::parse(&text),
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
                 Self::default()
             }
@@ -163,7 +162,7 @@ impl Config {
 
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Self {
-        let table = match text.parse::<Table>() {
+        let mut table = match text.parse::<Table>() {
             Ok(table) => table,
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
@@ -173,34 +172,22 @@ impl Config {
                 return Self::unreadable(message, "nothing in the file counts until it is fixed");
             }
         };
-        let named = |key| table.contains_key(key);
-        let (watches_named, channels_named) = (named("watch"), named("channel"));
         let mut problems = Vec::new();
+        let watches = tables(&mut table, "watch", &mut problems);
+        let channels = tables(&mut table, "channel", &mut problems);
         let (mut config, good) = lenient::<Self>(table, "", &mut problems);
         config.problems = problems;
-        // A list that is named but missing was dropped for its mistake.
-        config.watches_known = config.watch.is_some() || !watches_named;
-        config.complete = config.channel.is_some() || !channels_named;
-        for (number, mut table) in config.entries("watch", config.watch.clone()) {
-            for key in INHERITED.iter().filter_map(|key| good.get_key_value(*key)) {
-                table.entry(key.0).or_insert(key.1.clone());
+        (config.watches_known, config.complete) = (watches.is_some(), channels.is_some());
+        for (number, mut table) in (1..).zip(watches.into_iter().flatten()) {
+            for (key, value) in good.iter().filter(|(key, _)| INHERITED.contains(&key.as_str())) {
+                table.entry(key).or_insert(value.clone());
             }
             config.add_watch(&format!("watch[{number}]."), table);
         }
-        for (number, table) in config.entries("channel", config.channel.clone()) {
+        for (number, table) in (1..).zip(channels.into_iter().flatten()) {
             config.add_channel(&format!("channel[{number}]"), table);
         }
         config
-    }
-
-    /// The tables of a list with their numbers.
-    fn entries(&mut self, key: &str, list: Option<Vec<Table>>) -> Vec<(usize, Table)> {
-        let list = list.unwrap_or_default();
-        if list.len() > MAX_ENTRIES {
-            let hint = "at most 50 count; run a second check for the rest";
-            self.problems.push(Problem::new(key, "are too many", hint));
-        }
-        (1..=MAX_ENTRIES).zip(list).collect()
     }
 
     fn add_watch(&mut self, prefix: &str, table: Table) {
@@ -249,6 +236,18 @@ impl Config {
     }
 }
 
+/// Takes the tables below a key; `None` when they cannot be read.
+fn tables(table: &mut Table, key: &str, problems: &mut Vec<Problem>) -> Option<Vec<Table>> {
+    let Some(value) = table.remove(key) else { return Some(Vec::new()) };
+    let mut tables = value.try_into::<Vec<Table>>().ok();
+    if tables.as_ref().is_none_or(|tables| tables.len() > MAX_ENTRIES) {
+        let hint = format!("write [[{key}]] above its keys; the first {MAX_ENTRIES} count");
+        problems.push(Problem::new(key, "is not a list of tables, or too long", hint));
+    }
+    tables.iter_mut().for_each(|tables| tables.truncate(MAX_ENTRIES));
+    tables
+}
+
 /// Reads the keys of a table one by one, so that a mistake costs no other. All are optional. Returns
 /// those without a mistake as well.
 fn lenient<T>(table: Table, prefix: &str, problems: &mut Vec<Problem>) -> (T, Table)
@@ -266,11 +265,62 @@ where
     (good.clone().try_into().unwrap_or_default(), good)
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(std::io::Error::other("it is too large"));
+// How single values are read. Each error says what is wrong, then `; write …`.
+
+/// A number of seconds, or text such as `"2m"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let parsed = match Value::deserialize(from)? {
+            Value::Integer(seconds) => time(&seconds.to_string()),
+            Value::String(text) => time(&text),
+            _ => time(""),
+        };
+        parsed.map(Self).map_err(|wanted| Error::custom(format!("is not a time; {wanted}")))
     }
-    Ok(text)
+}
+
+/// Reads a value that also has to fit.
+fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+    fits: impl Fn(&T) -> bool,
+    odd: &str,
+) -> Result<T, D::Error> {
+    let value = T::deserialize(from)?;
+    if fits(&value) { Ok(value) } else { Err(Error::custom(odd)) }
+}
+
+pub(crate) fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let fits = |text: &String| {
+        let length = text.trim().chars().count();
+        (1..=100).contains(&length) && !text.trim().contains(char::is_control)
+    };
+    let odd = "is not a valid name; write one line of text, at most 100 characters";
+    Ok(fitting(from, fits, odd)?.trim().to_owned())
+}
+
+pub(crate) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let fits = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    let odd = "is not an address; write one that begins with https:// or http://";
+    fitting(from, fits, odd).map(Some)
+}
+
+pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let fits = |count: &u32| (1..=MAX_CHECKS).contains(count);
+    fitting(from, fits, "is out of range; write a number of checks from 1 to 1000")
+}
+
+fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
+    fitting(from, fits, "is too short; write 1m or more, or 0 for never").map(|time| time.0)
+}
+
+fn alert_on<'de, D: Deserializer<'de>>(from: D) -> Result<AlertOn, D::Error> {
+    let known = |words: &Vec<String>| words.iter().all(|w| w == "failing" || w == "degraded");
+    let odd = "is not what is expected; write a list of \"failing\" and \"degraded\"";
+    let words = fitting(from, known, odd)?;
+    let has = |word: &str| words.iter().any(|w| w == word);
+    Ok(AlertOn { failing: has("failing"), degraded: has("degraded") })
 }

@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::channel::{Channel, Failure};
-use crate::notification::{Kind, Notification};
+use crate::channel::{Accepted, Channel, Failure};
+use crate::notification::Notification;
 
 /// How much longer than its deadline a channel may take before its thread is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
@@ -18,37 +18,22 @@ const GRACE: Duration = Duration::from_secs(1);
 pub type Job = (Box<dyn Channel>, Vec<Notification>);
 
 /// A channel's answer to one notification.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Outcome {
     pub channel: String,
-    pub kind: Kind,
-    /// The id of its incident.
-    pub incident: String,
-    pub result: Result<(), Failure>,
-    /// What people should know although the channel accepted.
-    pub remarks: Vec<String>,
+    pub notification: Notification,
+    pub result: Accepted,
 }
 
-impl Outcome {
-    pub fn accepted(&self) -> bool {
-        self.result.is_ok()
-    }
-}
-
-/// An answer on its way to the disk.
-struct Answer {
-    notification: Notification,
-    outcome: Outcome,
-    /// Gets whether the answer was saved, so that the thread may go on.
-    saved: SyncSender<bool>,
-}
+/// An answer on its way to the disk, and where to say whether it was saved.
+type Answer = (Outcome, SyncSender<bool>);
 
 /// Sends everything. `record` saves each answer, in the order in which they come; where it returns
 /// `false`, that channel is sent nothing more. Nor is a channel that failed.
 pub fn deliver(
     jobs: Vec<Job>,
     deadline: Instant,
-    record: &mut dyn FnMut(&Notification, &Outcome) -> bool,
+    record: &mut dyn FnMut(&Outcome) -> bool,
 ) -> Vec<Outcome> {
     let (answers, inbox) = mpsc::channel();
     let mut silent = Vec::new();
@@ -62,17 +47,18 @@ pub fn deliver(
     }
     drop(answers);
     let (until, mut outcomes) = (deadline + GRACE, Vec::new());
-    while let Ok(answer) = inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        let Answer { notification, outcome, saved } = answer;
+    let left = || until.saturating_duration_since(Instant::now());
+    while let Ok((outcome, saved)) = inbox.recv_timeout(left()) {
         silent.retain(|(channel, _)| *channel != outcome.channel);
         // The thread may have ended.
-        let _ = saved.send(record(&notification, &outcome));
+        let _ = saved.send(record(&outcome));
         outcomes.push(outcome);
     }
-    for (channel, Notification { kind, incident, .. }) in silent {
-        let result = Err(Failure::transient("cannot deliver: there was no answer in time"));
-        outcomes.push(Outcome { channel, kind, incident, result, remarks: Vec::new() });
-    }
+    let result = Err(Failure::transient("cannot deliver: there was no answer in time"));
+    outcomes.extend(silent.into_iter().map(|(channel, notification)| {
+        let result = result.clone();
+        Outcome { channel, notification, result }
+    }));
     outcomes
 }
 
@@ -85,15 +71,9 @@ fn send_all(
     for notification in notifications {
         let result = channel.deliver(&notification, deadline);
         let accepted = result.is_ok();
-        let outcome = Outcome {
-            channel: channel.name().to_owned(),
-            kind: notification.kind,
-            incident: notification.incident.clone(),
-            result,
-            remarks: channel.remarks(),
-        };
+        let outcome = Outcome { channel: channel.name().to_owned(), notification, result };
         let (saved, go_on) = mpsc::sync_channel(1);
-        let sent = answers.send(Answer { notification, outcome, saved });
+        let sent = answers.send((outcome, saved));
         if sent.is_err() || !go_on.recv().unwrap_or(false) || !accepted {
             return;
         }

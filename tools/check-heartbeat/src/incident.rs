@@ -5,25 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use heartbeat::Now;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::notification::{Kind, Level};
 
 /// Most lines of details that an incident keeps.
 const MAX_DETAILS: usize = 24;
-
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
-
-/// How many equal checks in a row it takes to begin or end an incident; at least 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Debounce {
-    /// Bad checks that begin one.
-    pub failures: u32,
-    /// Good checks that end one.
-    pub goods: u32,
-}
 
 /// Which channels get a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -39,13 +29,10 @@ pub enum Mode {
 /// The configured channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelList {
-    /// Their names, in the order of the configuration.
-    pub names: Vec<String>,
-    /// Which of them get a notification.
+    pub names: Vec<String>, // their names, in the order of the configuration
     pub mode: Mode,
     /// Whether these are all. Not so when a part of the configuration cannot be read: then no
-    /// channel counts as removed.
-    pub complete: bool,
+    pub complete: bool, // channel counts as removed
 }
 
 /// What a check found about one subject.
@@ -60,77 +47,54 @@ pub(crate) enum Observation {
 /// What is wrong.
 pub(crate) struct Bad {
     pub level: Level,
-    /// In one line.
-    pub summary: String,
+    pub summary: String, // in one line
     pub details: Vec<String>,
-    /// The installation, when the heartbeat names it.
-    pub environment: Option<String>,
+    pub environment: Option<String>, // the installation, when the heartbeat names it
 }
 
 /// A watch as a whole, or one finding of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subject {
     pub watch: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
 }
 
 /// From the first bad check to the first good one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Incident {
-    /// Lower-case letters, digits and `-`.
-    pub id: String,
+    pub id: String, // lower-case letters, digits and `-`
     #[serde(flatten)]
     pub subject: Subject,
-    /// The worst one so far.
-    pub level: Level,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Level, // the worst one so far
     pub environment: Option<String>,
-    /// What was wrong at first.
-    pub summary: String,
+    pub summary: String, // what was wrong at first
     pub details: Vec<String>,
-    /// What was wrong at the latest check.
-    pub latest: String,
-    /// The first bad check.
-    pub started: Timestamp,
-    /// The latest check of any kind.
-    pub checked: Timestamp,
-    /// `None` while it goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<End>,
-    /// Whether `progress` names its channels, even if there are none.
-    #[serde(default)]
-    pub assigned: bool,
+    pub latest: String,   // what was wrong at the latest check
+    pub started: Now,     // the first bad check
+    pub checked: Now,     // the latest check of any kind
+    pub end: Option<End>, // `None` while it goes on
+    pub assigned: bool,   // whether `progress` names its channels, even if there are none
     /// By channel. One that has accepted everything is removed.
     #[serde(rename = "told")]
     pub progress: BTreeMap<String, Progress>,
-    /// Whether the check of this run was bad.
     #[serde(skip)]
-    pub bad_now: bool,
+    pub bad_now: bool, // whether the check of this run was bad
 }
 
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
-    /// The first good check.
-    pub at: Timestamp,
-    /// From the start.
-    pub duration_ms: u64,
-    /// What the good check found.
-    pub summary: String,
+    pub at: Now,          // the first good check
+    pub duration_ms: u64, // from the start
+    pub summary: String,  // what the good check found
 }
 
 /// What one channel has accepted about one incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// When it last accepted a notification; `None` when it never did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Timestamp>,
-    /// The number of the latest notification that it accepted.
-    #[serde(default)]
-    pub number: u32,
+    pub last: Option<Now>, // when it last accepted a notification
+    pub number: u32,       // of the latest notification that it accepted
     /// The notification that was being sent when this was saved. It may have arrived.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
 }
 
@@ -155,7 +119,7 @@ impl Progress {
 
 impl Incident {
     /// A new one that no channel knows of. `id` must be unique.
-    pub fn new(id: String, subject: Subject, bad: Bad, started: Timestamp, now: Timestamp) -> Self {
+    pub fn new(id: String, subject: Subject, bad: Bad, started: Now, now: Now) -> Self {
         Self {
             id,
             subject,
@@ -173,7 +137,7 @@ impl Incident {
         }
     }
 
-    pub fn finish(&mut self, at: Timestamp, summary: &str) {
+    pub fn finish(&mut self, at: Now, summary: &str) {
         let duration_ms = self.started.elapsed_ms(&at);
         self.end = Some(End { at, duration_ms, summary: one_line(summary) });
     }

@@ -6,17 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use heartbeat::Now;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
-use crate::incident::{ChannelList, Debounce, Incident, Observation, Subject, one_line};
+use crate::incident::{ChannelList, Incident, Observation, Subject, one_line};
 
 /// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
-
 /// Most subjects that are counted towards an incident at the same time.
 const MAX_STREAKS: usize = 500;
-
 /// An incident whose subject was not checked for so long is closed: the watch was removed.
 const FORGOTTEN_MS: u64 = 7 * 86_400_000;
 
@@ -26,21 +24,20 @@ struct Streak {
     #[serde(flatten)]
     subject: Subject,
     count: u32,
-    first: Timestamp,
+    first: Now,
 }
 
 /// A channel that refused for a reason that stays until someone changes something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Backoff {
-    pub since: Timestamp,
+    pub since: Now,
 }
 
 /// All that is remembered between two runs. The names in the file are those of version 0.2.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IncidentLog {
-    /// Counts up each time that it is saved.
-    pub revision: u64,
+    pub revision: u64, // counts up each time that it is saved
     streaks: Vec<Streak>,
     /// In the order of their beginning.
     pub(crate) incidents: Vec<Incident>,
@@ -54,13 +51,14 @@ impl IncidentLog {
         self.streaks.is_empty() && self.incidents.is_empty()
     }
 
-    /// Takes in what a check found about one subject.
+    /// Takes in what a check found about one subject. `needed`: how many bad checks in a row begin an
+    /// incident, and how many good ones end it.
     pub(crate) fn observe(
         &mut self,
         subject: Subject,
         observation: Observation,
-        now: &Timestamp,
-        debounce: Debounce,
+        now: &Now,
+        needed: (u32, u32),
     ) {
         let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == subject);
         if let Some(open) = open {
@@ -76,13 +74,13 @@ impl IncidentLog {
                 incident.bad_now = true;
             }
             (Observation::Bad(bad), None) => {
-                if let Some(first) = self.count(&subject, now, debounce.failures) {
+                if let Some(first) = self.count(&subject, now, needed.0) {
                     let id = id(&subject, &first, self.revision);
                     self.incidents.push(Incident::new(id, subject, bad, first, now.clone()));
                 }
             }
             (Observation::Good(summary), Some(open)) => {
-                if let Some(first) = self.count(&subject, now, debounce.goods) {
+                if let Some(first) = self.count(&subject, now, needed.1) {
                     self.incidents[open].finish(first, &summary);
                 }
             }
@@ -91,7 +89,7 @@ impl IncidentLog {
     }
 
     /// Counts one more check of the same kind. The time of the first one when there are enough.
-    fn count(&mut self, subject: &Subject, now: &Timestamp, needed: u32) -> Option<Timestamp> {
+    fn count(&mut self, subject: &Subject, now: &Now, needed: u32) -> Option<Now> {
         let found = self.streaks.iter().position(|s| s.subject == *subject);
         let index = found.unwrap_or_else(|| {
             let subject = subject.clone();
@@ -120,7 +118,7 @@ impl IncidentLog {
     }
 
     /// Closes the incidents that no check has looked at for a week.
-    pub(crate) fn close_unwatched(&mut self, now: &Timestamp) {
+    pub(crate) fn close_unwatched(&mut self, now: &Now) {
         for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
             if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
                 incident.finish(incident.checked.clone(), "no longer watched");
@@ -130,7 +128,7 @@ impl IncidentLog {
 
     /// Decides which channels each incident concerns, and drops what no channel still has to get.
     /// Returns the ids of incidents that are dropped because there are too many.
-    pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Timestamp) -> Vec<String> {
+    pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Now) -> Vec<String> {
         self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
         self.incidents.iter_mut().for_each(|incident| incident.assign(channels));
         if channels.complete {
@@ -152,8 +150,8 @@ impl IncidentLog {
 }
 
 /// An id that no other incident has: subject, time and time since boot of its start. The revision
-/// of the log tells apart what a clock that was set back could make equal.
-fn id(subject: &Subject, started: &Timestamp, revision: u64) -> String {
+/// of the log distinguishes what a clock that was set back could make equal.
+fn id(subject: &Subject, started: &Now, revision: u64) -> String {
     let name = format!("{}-{}", subject.watch, subject.finding.as_deref().unwrap_or_default());
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();

@@ -12,7 +12,6 @@
 
 pub mod channel;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod deliver;
 pub mod incident;

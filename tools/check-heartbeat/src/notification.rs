@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An incident began.
@@ -21,21 +21,23 @@ pub enum Kind {
     /// It was over before this channel accepted its beginning.
     Late,
     /// Nothing: someone tries the channels.
+    #[default]
     Test,
 }
 
 /// How bad it is; the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Someone has to do something.
     Critical,
     /// Needs a look.
+    #[default]
     Warning,
 }
 
 /// One event of one incident. Times are in milliseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// Its stable id: lower-case letters, digits and `-`.
     pub incident: String,

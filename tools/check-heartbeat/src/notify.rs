@@ -7,37 +7,30 @@ use hygiene::duration;
 
 use crate::channel::{Channel, Environment, telegram_from_env};
 use crate::cli::Args;
-use crate::clock::Timestamp;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
 use crate::incident::{ChannelList, Mode};
-use crate::notification::Notification;
 use crate::pending::Origin;
 use crate::report::Done;
 use crate::state_dir::{self, StateDir};
-use crate::watch::{AlertOn, Checked};
-
-/// The channels of the configuration.
-pub struct Channels {
-    /// Those that can be used now.
-    pub open: Vec<Box<dyn Channel>>,
-    /// All of them.
-    pub list: ChannelList,
-}
+use crate::watch::Checked;
 
 /// Opens the channels of the configuration; without any, the one that the environment describes.
-/// Adds what is wrong with the others to `problems`.
-pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
+/// Returns those that can be used and the list of all, and adds what is wrong to `problems`.
+pub fn open_channels(
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> (Vec<Box<dyn Channel>>, ChannelList) {
     let env = Environment::of_process();
-    let mut list = ChannelList { mode: config.mode, complete: config.complete, names: Vec::new() };
+    let names = config.channels.iter().map(|entry| entry.name.clone()).collect();
+    let mut list = ChannelList { mode: config.mode, complete: config.complete, names };
     let mut open = Vec::new();
-    for (index, entry) in config.channels.iter().enumerate() {
-        list.names.push(entry.name.clone());
+    for (number, entry) in (1..).zip(&config.channels) {
         match entry.settings.as_ref().map(|settings| settings.open(&env)) {
             None => {}
             Some(Ok(channel)) => open.push(channel),
             Some(Err(problem)) => {
-                let key = format!("channel[{}].{}", index + 1, problem.key);
+                let key = format!("channel[{number}].{}", problem.key);
                 problems.push(Problem { key, ..problem });
             }
         }
@@ -53,7 +46,7 @@ pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
             problems.push(problem);
         }
     }
-    Channels { open, list }
+    (open, list)
 }
 
 /// The name of this machine.
@@ -73,7 +66,7 @@ pub fn notify(
     problems: &mut Vec<Problem>,
 ) -> Done {
     let mut done = Done::default();
-    let Channels { open, list } = open_channels(config, problems);
+    let (open, list) = open_channels(config, problems);
     // Without a channel, now or later, there is nothing to remember.
     if list.names.is_empty() && list.complete {
         return done;
@@ -84,23 +77,18 @@ pub fn notify(
     if good && !state_dir::exists(&folders) {
         return done;
     }
-    let state = match StateDir::open(folders) {
-        Ok(None) => {
-            done.busy = true;
-            return done;
-        }
-        Ok(state) => state,
-        Err(problem) => {
-            let then = "alerts are sent all the same, but the next run will not know it";
-            done.remarks.push(format!("{problem}; {then}"));
-            None
-        }
+    let state = StateDir::open(folders).unwrap_or_else(|problem| {
+        let then = "alerts are sent all the same, but the next run will not know it";
+        done.remarks.push(format!("{problem}; {then}"));
+        Some(StateDir::none())
+    });
+    let Some(state) = state else {
+        done.busy = true;
+        return done;
     };
     let reminder_ms = u64::try_from(config.reminder.as_millis()).ok().filter(|ms| *ms > 0);
-    let origin = Origin { host: host(config), reminder_ms, now: Timestamp::from(now) };
-    let (alert_on, watches_known) = (config.alert_on, config.watches_known);
-    let notifier = Notifier { state, origin, alert_on, watches_known, deadline };
-    notifier.notify(checked, open, &list, &mut done);
+    let origin = Origin { host: host(config), reminder_ms, now: now.clone() };
+    Notifier { config, state, origin, deadline }.notify(checked, open, &list, &mut done);
     done
 }
 
@@ -124,21 +112,15 @@ pub fn clear_backoff(args: &Args, channels: &[String]) -> Vec<String> {
 }
 
 /// What one run needs beside what the checks found.
-pub struct Notifier {
-    /// Where the log of incidents lies; `None` when nothing can be remembered.
-    pub state: Option<StateDir>,
-    /// Where notifications come from, and how often an incident is repeated.
+pub struct Notifier<'a> {
+    pub config: &'a Config,
+    pub state: StateDir,
     pub origin: Origin,
-    /// Which verdicts of a daemon are incidents.
-    pub alert_on: AlertOn,
-    /// Whether the configured watches are known. While they cannot be read, what is checked is a
-    /// guess: it is printed, but neither remembered nor sent.
-    pub watches_known: bool,
     /// When channels must be done.
     pub deadline: Instant,
 }
 
-impl Notifier {
+impl Notifier<'_> {
     /// Takes in what was found, and sends what the channels have not accepted yet.
     pub fn notify(
         mut self,
@@ -148,25 +130,24 @@ impl Notifier {
         done: &mut Done,
     ) {
         let now = &self.origin.now;
-        let (mut log, mut unsaved) = self.state.as_mut().map(StateDir::load).unwrap_or_default();
+        let (mut log, mut unsaved) = self.state.load();
         let before = log.clone();
-        if self.watches_known {
-            checked.iter().for_each(|one| one.enter(&mut log, self.alert_on, now));
+        // While the watches cannot be read, what is checked is a guess: printed and no more.
+        if self.config.watches_known {
+            checked.iter().for_each(|one| one.enter(&mut log, self.config.alert_on, now));
             log.close_unwatched(now);
         }
         for id in log.tidy(list, now) {
             done.remarks.push(format!("too many incidents wait; {id} was dropped"));
         }
-        for (name, left_ms) in log.backing_off(now) {
-            let left = duration::in_words(left_ms);
+        for name in log.backoffs.keys().filter(|name| log.backoff_left_ms(name, now) > 0) {
+            let left = duration::in_words(log.backoff_left_ms(name, now));
             done.remarks.push(format!(
-                "the channel {name} refused for a lasting reason; what waits for it is tried again \
-                 in {left}, or at once after --test-alert has worked"
+                "the channel {name} refused for a lasting reason; it is tried again in {left}, or at \
+                 once after --test-alert has worked"
             ));
         }
         unsaved |= log != before;
-        // Without a folder nothing better can be done than to go on.
-        let mut save = |log: &mut _| self.state.as_mut().is_none_or(|state| state.save(log));
         // In the mode "first", each channel gets what those before it did not accept.
         let mut groups: Vec<Vec<_>> = match list.mode {
             Mode::All => vec![open],
@@ -182,20 +163,20 @@ impl Notifier {
                 jobs.push((channel, pending));
             }
             if std::mem::take(&mut unsaved) {
-                save(&mut log);
+                self.state.save(&mut log);
             }
             let time = self.deadline.saturating_duration_since(Instant::now());
             let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
-            let mut record = |notification: &Notification, outcome: &Outcome| {
-                match &outcome.result {
-                    Ok(()) => log.accepted(&outcome.channel, notification, list.mode, now),
-                    Err(failure) => log.refused(&outcome.channel, failure.permanent, now),
+            let mut record = |Outcome { channel, notification, result }: &Outcome| {
+                match result {
+                    Ok(_) => log.accepted(channel, notification, list.mode, now),
+                    Err(failure) => log.refused(channel, failure.permanent, now),
                 }
                 // After what cannot be recorded nothing more is sent, or it would come each minute.
-                save(&mut log)
+                self.state.save(&mut log)
             };
             done.outcomes.extend(deliver(jobs, until, &mut record));
         }
-        done.remarks.extend(self.state.iter().flat_map(StateDir::remarks));
+        done.remarks.extend(self.state.remarks());
     }
 }

@@ -5,16 +5,15 @@
 //! was over before the channel accepted its DOWN is sent as one LATE. Nothing is recorded as
 //! accepted before the channel has accepted it.
 
+use heartbeat::Now;
 use hygiene::duration;
 
-use crate::clock::Timestamp;
 use crate::incident::{Attempt, Incident, Mode, Progress};
 use crate::incident_log::{Backoff, IncidentLog};
 use crate::notification::{Kind, Level, Notification, clock};
 
 /// Most notifications that one channel is sent in one run; the others wait for the next run.
 const MAX_PENDING: usize = 20;
-
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;
@@ -26,7 +25,7 @@ pub struct Origin {
     pub host: String,
     /// Milliseconds between reminders; `None` for no reminders.
     pub reminder_ms: Option<u64>,
-    pub now: Timestamp,
+    pub now: Now,
 }
 
 impl IncidentLog {
@@ -57,7 +56,7 @@ impl IncidentLog {
         channel: &str,
         notification: &Notification,
         mode: Mode,
-        now: &Timestamp,
+        now: &Now,
     ) {
         self.backoffs.remove(channel);
         if let Some(progress) = self.progress(channel, notification) {
@@ -76,25 +75,15 @@ impl IncidentLog {
     }
 
     /// Records that the channel did not accept. The notification stays pending.
-    pub(crate) fn refused(&mut self, channel: &str, permanent: bool, now: &Timestamp) {
+    pub(crate) fn refused(&mut self, channel: &str, permanent: bool, now: &Now) {
         self.backoffs.remove(channel);
         if permanent {
             self.backoffs.insert(channel.to_owned(), Backoff { since: now.clone() });
         }
     }
 
-    /// The channels that are left alone for a while although something waits for them, each with
-    /// the milliseconds until it is tried again.
-    pub(crate) fn backing_off(&self, now: &Timestamp) -> Vec<(String, u64)> {
-        let waits = |name: &str| {
-            let waits = |i: &Incident, p: &Progress| p.last.is_none() || i.end.is_some();
-            self.incidents.iter().any(|i| i.progress.get(name).is_some_and(|p| waits(i, p)))
-        };
-        let left = self.backoffs.keys().map(|name| (name.clone(), self.backoff_left_ms(name, now)));
-        left.filter(|(name, left)| *left > 0 && waits(name)).collect()
-    }
-
-    fn backoff_left_ms(&self, channel: &str, now: &Timestamp) -> u64 {
+    /// How long the channel is still left alone.
+    pub(crate) fn backoff_left_ms(&self, channel: &str, now: &Now) -> u64 {
         let since = self.backoffs.get(channel).map(|backoff| backoff.since.elapsed_ms(now));
         since.map_or(0, |since| BACKOFF_MS.saturating_sub(since))
     }

@@ -6,7 +6,6 @@ use heartbeat::State;
 use hygiene::duration;
 use serde_json::{Value, json};
 
-use crate::channel::Failure;
 use crate::cli::Args;
 use crate::config::Problem;
 use crate::deliver::Outcome;
@@ -15,10 +14,8 @@ use crate::watch::Checked;
 
 /// Exit status for wrong arguments (sysexits(3), `EX_USAGE`).
 pub const EXIT_USAGE: u8 = 64;
-
 /// Exit status for mistakes in the configuration (sysexits(3), `EX_CONFIG`).
 pub const EXIT_CONFIG: u8 = 78;
-
 /// Exit status of a Nagios plugin that could not do all of its work.
 pub const EXIT_UNKNOWN: u8 = 3;
 
@@ -32,7 +29,7 @@ pub struct Done {
     pub busy: bool,
 }
 
-/// Writes a line to standard output. A reader that went away is no reason to fail.
+/// Writes a line to standard output. A reader that went away is not a reason to fail.
 pub fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
@@ -95,7 +92,7 @@ fn nagios(checked: &[Checked]) -> String {
     };
     let data = checked.iter().filter_map(|c| {
         let age = c.judgement.age_ms? / 1000;
-        let limit = c.watch.threshold.as_secs();
+        let limit = c.watch.threshold.0.as_secs();
         let label = match checked {
             [_] => "age".to_owned(),
             _ => format!("'age {}'", c.watch.name.replace(['\'', '=', '|'], "_")),
@@ -115,29 +112,26 @@ pub fn done(args: &Args, done: &Done) {
     if done.busy && verbose {
         out("another check is at work on the same state directory: this one sends nothing");
     }
-    for Outcome { channel, kind, incident, .. } in done.outcomes.iter().filter(|o| o.accepted()) {
-        if verbose {
-            let kind = json!(kind);
-            let kind = kind.as_str().unwrap_or_default();
-            out(&format!("sent through {channel}: {kind} [{incident}]"));
-        }
-    }
-    failures(&done.outcomes);
+    answers(&done.outcomes, |Outcome { channel, notification, .. }| {
+        let kind = json!(notification.kind).to_string().replace('"', "");
+        verbose.then(|| format!("sent through {channel}: {kind} [{}]", notification.incident))
+    });
 }
 
 /// Prints the answer of each channel to the test.
 pub fn tested(args: &Args, outcomes: &[Outcome]) {
-    for outcome in outcomes.iter().filter(|outcome| outcome.accepted() && !args.json) {
-        out(&format!("channel {}: accepted", outcome.channel));
-    }
-    failures(outcomes);
+    answers(outcomes, |o| (!args.json).then(|| format!("channel {}: accepted", o.channel)));
 }
 
-fn failures(outcomes: &[Outcome]) {
-    for Outcome { channel, result, remarks, .. } in outcomes {
-        let failure = result.as_ref().err().map(ToString::to_string);
-        for line in failure.iter().chain(remarks) {
-            err(&format!("channel {channel}: {line}"));
+/// `good`: the line for a notification that was accepted, if any.
+fn answers(outcomes: &[Outcome], good: impl Fn(&Outcome) -> Option<String>) {
+    for outcome in outcomes {
+        let failure = outcome.result.as_ref().err().map(ToString::to_string);
+        if failure.is_none() {
+            good(outcome).iter().for_each(|line| out(line));
+        }
+        for line in failure.iter().chain(outcome.result.iter().flatten()) {
+            err(&format!("channel {}: {line}", outcome.channel));
         }
     }
 }
@@ -149,7 +143,6 @@ pub fn problems(problems: &[Problem]) {
 
 /// All of it for programs, in one line.
 pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) -> String {
-    let problem = |p: &Problem| json!({ "key": p.key, "message": p.message, "hint": p.hint });
     json!({
         "state": worst(checked).word(),
         "exit": exit,
@@ -157,28 +150,26 @@ pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) ->
         "told": done.outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "busy": done.busy,
         "remarks": done.remarks,
-        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+        "problems": problems,
     })
     .to_string()
 }
 
 fn outcome(outcome: &Outcome) -> Value {
-    let Outcome { channel, kind, incident, result, remarks } = outcome;
-    let failure: Option<&Failure> = result.as_ref().err();
+    let (sent, failure) = (&outcome.notification, outcome.result.as_ref().err());
     json!({
-        "channel": channel,
-        "kind": kind,
-        "incident": (*kind != Kind::Test).then_some(incident),
-        "accepted": outcome.accepted(),
+        "channel": outcome.channel,
+        "kind": sent.kind,
+        "incident": (sent.kind != Kind::Test).then_some(&sent.incident),
+        "accepted": failure.is_none(),
         "message": failure.map(|f| &f.message),
         "hint": failure.and_then(|f| f.hint.as_ref()),
-        "remarks": remarks,
+        "remarks": outcome.result.as_deref().unwrap_or_default(),
     })
 }
 
 fn watch(checked: &Checked) -> Value {
     let (watch, judgement) = (&checked.watch, &checked.judgement);
-    let finding = |f: &heartbeat::Finding| json!({ "name": f.name, "severity": f.severity.word(), "text": f.text });
     let heartbeat = judgement.heartbeat.as_ref().map(|beat| {
         json!({
             "time": heartbeat::rfc3339::format(beat.time_ms),
@@ -187,13 +178,13 @@ fn watch(checked: &Checked) -> Value {
             "environment": beat.environment,
             "pid": beat.pid,
             "sequence": beat.sequence,
-            "findings": beat.findings.iter().map(finding).collect::<Vec<_>>(),
+            "findings": beat.findings,
         })
     });
     json!({
         "name": watch.name,
         "file": watch.file.display().to_string(),
-        "threshold_s": watch.threshold.as_secs(),
+        "threshold_s": watch.threshold.0.as_secs(),
         "state": judgement.state.word(),
         "reason": judgement.reason.word(),
         "text": judgement.text,

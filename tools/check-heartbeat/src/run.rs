@@ -17,7 +17,7 @@ use crate::channel::{self, Failure};
 use crate::cli::Args;
 use crate::config::Config;
 use crate::deliver::{Job, deliver};
-use crate::notification::{Kind, Level, Notification};
+use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
 use crate::report::{self, Done};
 use crate::time_limit::{alarm, start, within};
@@ -26,13 +26,10 @@ use crate::watch::{Checked, Watch, check_all};
 /// When channels must be done, after the start of the run. A second of grace for them and one last
 /// call into a disk fit in before [`LATE`].
 const CHANNELS: Duration = Duration::from_secs(43);
-
 /// When pings must be done, after the start of the run.
 const PINGS: Duration = Duration::from_secs(20);
-
 /// When the run is ended whatever it waits for, after its start.
 const LATE: Duration = Duration::from_secs(49);
-
 /// How long a terminal or a pipe may take to accept the last line.
 const LAST_LINE: Duration = Duration::from_millis(500);
 
@@ -74,18 +71,17 @@ pub fn run(args: &Args) -> u8 {
 
 /// What to check: the one file that was named, else what is configured, else the packaged file.
 fn watches(args: &Args, config: &Config) -> Vec<Watch> {
-    let mut watches = match &args.file {
-        Some(file) => {
-            let known = config.watches.iter().find(|w| w.file == *file).cloned();
-            vec![known.unwrap_or_else(|| config.watch_of(file))]
-        }
-        None if config.watches.is_empty() => {
-            vec![config.watch_of(Path::new(heartbeat::DEFAULT_PATH))]
-        }
-        None => config.watches.clone(),
-    };
+    let packaged = Path::new(heartbeat::DEFAULT_PATH);
+    let mut watches = config.watches.clone();
+    if let Some(file) = &args.file {
+        watches.retain(|watch| watch.file == *file);
+        watches.truncate(1);
+    }
+    if watches.is_empty() {
+        watches.push(config.watch_of(args.file.as_deref().unwrap_or(packaged)));
+    }
     if let Some(threshold) = args.threshold {
-        watches.iter_mut().for_each(|watch| watch.threshold = threshold);
+        watches.iter_mut().for_each(|watch| watch.threshold.0 = threshold);
     }
     watches
 }
@@ -118,12 +114,10 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
     // A ping ends by its deadline; the margin is for what the network stack may add.
     let until = deadline + Duration::from_secs(1);
     for (watch, answer) in pings {
-        match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => done.remarks.push(format!("ping_url of {watch}: {failure}")),
-            Err(_) => {
-                done.remarks.push(format!("ping_url of {watch}: there was no answer in time"))
-            }
+        let answer = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let late = Err(Failure::transient("there was no answer in time"));
+        if let Err(failure) = answer.unwrap_or(late) {
+            done.remarks.push(format!("ping_url of {watch}: {failure}"));
         }
     }
 }
@@ -131,29 +125,24 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
 /// Sends a test through every channel, whatever the mode, and prints each answer.
 fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let mut problems = config.problems.clone();
-    let channels = open_channels(&config, &mut problems);
+    let (channels, _) = open_channels(&config, &mut problems);
     let now = Now::read();
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),
         number: 1,
-        kind: Kind::Test,
-        level: Level::Warning,
         watch: watches(args, &config).swap_remove(0).name,
-        finding: None,
         host: host(&config),
-        environment: None,
         summary: "This is a test; nothing is wrong.".to_owned(),
         details: vec!["Someone ran check-heartbeat --test-alert.".to_owned()],
-        started_ms: now.time_ms,
-        ended_ms: None,
-        duration_s: None,
         at_ms: now.time_ms,
+        started_ms: now.time_ms,
+        ..Notification::default()
     };
-    let jobs: Vec<Job> = channels.open.into_iter().map(|c| (c, vec![test.clone()])).collect();
+    let jobs: Vec<Job> = channels.into_iter().map(|c| (c, vec![test.clone()])).collect();
     let count = jobs.len();
-    let outcomes = deliver(jobs, begun + CHANNELS, &mut |_, _| true);
+    let outcomes = deliver(jobs, begun + CHANNELS, &mut |_| true);
     report::tested(args, &outcomes);
-    let works = outcomes.iter().filter(|o| o.accepted()).map(|o| o.channel.clone());
+    let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
@@ -163,10 +152,9 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
              and TELEGRAM_ALERT_CHAT_ID)",
         );
     }
-    let exit = match works.len() == count {
-        _ if !problems.is_empty() || count == 0 => report::EXIT_CONFIG,
-        true => 0,
-        false => 1,
+    let exit = match problems.is_empty() && count > 0 {
+        true => u8::from(works.len() < count),
+        false => report::EXIT_CONFIG,
     };
     if args.json {
         let done = Done { outcomes, ..Done::default() };

@@ -22,16 +22,12 @@ use crate::time_limit::within;
 
 /// How long a disk may take for one call.
 const ANSWER: Duration = Duration::from_secs(4);
-
 /// A lock held for longer belongs to a run that hangs in the kernel: runs end within 50 s.
 const HANGS: Duration = Duration::from_secs(55);
-
 /// How long a run that has the lock may take to note the time in it.
 const NOTING: Duration = Duration::from_secs(1);
-
 /// Largest log that is read, in bytes; a full one is far smaller.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
-
 const FILE: &str = "incidents.json";
 const DAMAGED: &str = "incidents.damaged";
 const LOCK: &str = "lock";
@@ -40,12 +36,9 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct StateDir {
     folders: Vec<PathBuf>,
-    /// The first folder that can be written to.
-    usable: usize,
-    /// What people should know about the folders.
-    remarks: Vec<String>,
-    /// Held until the run ends; the kernel releases it even after a kill.
-    _lock: File,
+    usable: usize,        // the first folder that can be written to
+    remarks: Vec<String>, // what people should know about the folders
+    _lock: Option<File>,  // held until the run ends; the kernel releases it even after a kill
 }
 
 /// Where incidents are remembered: the state directory, and the folder in memory.
@@ -54,20 +47,17 @@ pub fn folders(args: &Args) -> Vec<PathBuf> {
     // systemd.exec(5): several are separated by colons.
     let first = |dirs: PathBuf| dirs.to_str().and_then(|d| d.split(':').next()).map(PathBuf::from);
     let own = args.state_dir.clone().or_else(|| variable("STATE_DIRECTORY").and_then(first));
-    let own = own.or_else(|| {
-        let state = variable("XDG_STATE_HOME");
-        let state = state.or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-        state.filter(|_| ownership::own_uid() != 0).map(|state| state.join("check-heartbeat"))
-    });
+    let home = || variable("HOME").map(|home| home.join(".local/state"));
+    let state = variable("XDG_STATE_HOME").or_else(home).filter(|_| ownership::own_uid() != 0);
+    let own = own.or_else(|| Some(state?.join("check-heartbeat")));
     let own = own.unwrap_or_else(|| "/var/lib/katana-check".into());
-    let memory = in_memory(&own);
-    vec![own, memory]
+    vec![own.clone(), in_memory(&own)]
 }
 
 /// The folder in memory that stands in for this one.
 pub fn in_memory(folder: &Path) -> PathBuf {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let name: String = folder.to_string_lossy().chars().map(plain).collect();
+    let odd = |c: char| !c.is_ascii_alphanumeric();
+    let name = folder.to_string_lossy().replace(odd, "-");
     match ownership::own_uid() {
         0 => Path::new("/run/check-heartbeat").join(name),
         uid => PathBuf::from(format!("/dev/shm/check-heartbeat-{uid}{name}")),
@@ -87,16 +77,19 @@ impl StateDir {
     pub fn open(folders: Vec<PathBuf>) -> Result<Option<Self>, String> {
         let mut remarks = Vec::new();
         for (usable, folder) in folders.iter().enumerate() {
+            let path = folder.display();
             match in_time(folder, lock) {
-                Ok(Some(lock)) => return Ok(Some(Self { folders, usable, remarks, _lock: lock })),
                 Ok(None) => return Ok(None),
-                Err(error) => {
-                    let folder = folder.display();
-                    remarks.push(format!("cannot use the state directory {folder}: {error}"));
-                }
+                Ok(lock) => return Ok(Some(Self { folders, usable, remarks, _lock: lock })),
+                Err(e) => remarks.push(format!("cannot use the state directory {path}: {e}")),
             }
         }
         Err(remarks.swap_remove(0))
+    }
+
+    /// Remembers nothing.
+    pub fn none() -> Self {
+        Self { folders: Vec::new(), usable: 0, remarks: Vec::new(), _lock: None }
     }
 
     /// The newest log, and whether it has to be saved even without a change: one in memory has to
@@ -114,22 +107,21 @@ impl StateDir {
                     // A folder that gives no answer takes no log either.
                     let late = error.kind() == ErrorKind::TimedOut && self.usable == index;
                     self.usable += usize::from(late);
-                    let path = folder.join(FILE);
-                    self.remarks.push(format!("cannot read {}: {error}", path.display()));
+                    self.remarks.push(format!("cannot read {}/{FILE}: {error}", folder.display()));
                 }
             }
         }
         (newest, misplaced)
     }
 
-    /// Saves the log, so that a power cut cannot undo it. An empty log leaves no file. Whether that
-    /// worked, in the state directory or in memory.
+    /// Saves the log, so that a power cut cannot undo it. An empty log leaves no file. False when no
+    /// folder takes it; without any folder nothing better can be done than to go on.
     pub fn save(&mut self, log: &mut IncidentLog) -> bool {
         log.revision += 1;
         let Ok(text) = serde_json::to_vec(log) else { return false };
         while let Some(folder) = self.folders.get(self.usable) {
-            // Only in the first folder is no file as good as an empty log: in memory it must hide
-            // what still lies in the first.
+            // Only in the first folder does a missing file mean the same as an empty log: in memory
+            // it must hide what still lies in the first.
             let text = (self.usable > 0 || !log.is_empty()).then(|| text.clone());
             match in_time(folder, move |folder| write(folder, text.as_deref())) {
                 Ok(()) => {
@@ -139,23 +131,21 @@ impl StateDir {
                     return true;
                 }
                 Err(error) => {
-                    let path = folder.join(FILE);
-                    self.remarks.push(format!("cannot write {}: {error}", path.display()));
+                    self.remarks.push(format!("cannot write {}/{FILE}: {error}", folder.display()));
                     self.usable += 1;
                 }
             }
         }
-        false
+        self.folders.is_empty()
     }
 
     /// What people should know about the folders.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = self.remarks.clone();
-        if let Some(folder) = self.folders.get(self.usable).filter(|_| self.usable > 0) {
-            let folder = folder.display();
-            remarks.push(format!("incidents are kept in {folder} meanwhile; a reboot empties it"));
-        }
-        remarks
+        let memory = self.folders.get(self.usable).filter(|_| self.usable > 0);
+        let memory = memory.map(|folder| {
+            format!("incidents are kept in {} meanwhile; a reboot empties it", folder.display())
+        });
+        self.remarks.iter().cloned().chain(memory).collect()
     }
 }
 
@@ -229,9 +219,8 @@ fn read(folder: &Path) -> io::Result<Option<IncidentLog>> {
         Ok(file) => file.take(MAX_BYTES).read_to_end(&mut bytes)?,
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        let moved = std::fs::rename(&path, folder.join(DAMAGED)).is_ok();
-        let fate = if moved { "it is now incidents.damaged" } else { "it is left alone" };
-        Error::other(format!("it is damaged ({error}); {fate}"))
+        let moved = std::fs::rename(&path, folder.join(DAMAGED)).map(|()| DAMAGED);
+        Error::other(format!("it is damaged ({error}), and is now {}", moved.unwrap_or(FILE)))
     })
 }
 

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use serde::Deserialize;
 
-use crate::clock::Timestamp;
-use crate::config::{checks, line, threshold, url};
-use crate::incident::{Bad, Debounce, Observation, Subject};
+use crate::config::{Time, checks, line, url};
+use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
 use crate::time_limit::start;
@@ -26,8 +25,7 @@ pub struct Watch {
     pub name: String,
     pub file: PathBuf,
     /// The oldest heartbeat that is fresh.
-    #[serde(deserialize_with = "threshold")]
-    pub threshold: Duration,
+    pub threshold: Time,
     /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
     /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
@@ -46,7 +44,7 @@ impl Default for Watch {
         Self {
             name: String::new(),
             file: heartbeat::DEFAULT_PATH.into(),
-            threshold: Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S),
+            threshold: Time(Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S)),
             stopped_ok: false,
             failures_needed: 1,
             good_checks_needed: 1,
@@ -108,7 +106,7 @@ impl Watch {
     }
 
     fn judge(&self, content: Result<&[u8], &ReadError>, now: &Now) -> Checked {
-        let mut judgement = heartbeat::judge(content, now, self.threshold);
+        let mut judgement = heartbeat::judge(content, now, self.threshold.0);
         if self.stopped_ok && judgement.reason == Reason::StoppedLong {
             judgement.state = State::Ok;
             judgement.text.push_str(", as it may be");
@@ -127,21 +125,15 @@ impl Checked {
         let (watch, judgement) = (&self.watch, &self.judgement);
         let who = judgement.heartbeat.as_ref().and_then(environment);
         let who = who.map(|e| format!(" ({e})")).unwrap_or_default();
-        match judgement.state {
-            State::Ok | State::Warning => format!("{}{who}: {}", watch.name, judgement.text),
-            State::Critical if watch.name == watch.file.display().to_string() => {
-                format!("{}{who}: {}", watch.name, judgement.text)
-            }
-            State::Critical => {
-                format!("{}{who}: {} [{}]", watch.name, judgement.text, watch.file.display())
-            }
-        }
+        let file = watch.file.display().to_string();
+        let named = judgement.state == State::Critical && watch.name != file;
+        let file = if named { format!(" [{file}]") } else { String::new() };
+        format!("{}{who}: {}{file}", watch.name, judgement.text)
     }
 
     /// Takes what was found into the log.
-    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Timestamp) {
-        let debounce =
-            Debounce { failures: self.watch.failures_needed, goods: self.watch.good_checks_needed };
+    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Now) {
+        let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
         log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
         for (name, bad) in self.degraded(alert_on) {
@@ -150,8 +142,7 @@ impl Checked {
         }
         for name in gone {
             // The alert about the whole speaks for its findings, and a dead program reports none.
-            let unknown = self.judgement.state == State::Critical || self.is_unknown();
-            let observation = match unknown {
+            let observation = match self.judgement.state == State::Critical || self.is_unknown() {
                 true => Observation::Unknown,
                 false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
             };
@@ -207,12 +198,11 @@ impl Checked {
 
     /// What is worst: the first failing finding of a failing program, else the reason.
     fn worst(&self) -> &str {
-        let beat = self.judgement.heartbeat.as_ref();
-        let failing = beat.filter(|_| self.judgement.reason == Reason::Failing);
-        let named = failing.and_then(|beat| {
-            beat.findings.iter().find(|finding| finding.severity == Severity::Failing)
-        });
-        named.map_or(self.judgement.reason.word(), |finding| finding.name.as_str())
+        let reason = self.judgement.reason;
+        let beat = self.judgement.heartbeat.iter().filter(|_| reason == Reason::Failing);
+        let mut failing =
+            beat.flat_map(|beat| &beat.findings).filter(|f| f.severity == Severity::Failing);
+        failing.next().map_or(reason.word(), |finding| finding.name.as_str())
     }
 
     /// More of it, for people.

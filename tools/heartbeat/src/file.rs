@@ -75,8 +75,8 @@ pub fn in_memory(path: &Path) -> bool {
 }
 
 /// Reads a heartbeat file of any kind. Pipes and devices are refused before they are opened,
-/// because opening a device can have an effect, and once more after it: somebody may have laid a
-/// pipe there in between, and opening must not wait for its writer.
+/// because opening a device can have an effect, and once more after it: another process may have
+/// laid a pipe there in between, and opening must not wait for its writer.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Missing { volatile: in_memory(path) },

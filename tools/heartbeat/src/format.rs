@@ -279,7 +279,7 @@ pub(crate) mod tests {
         let whole = sample().render();
         let verdict = whole.find("finding").unwrap();
         for end in 0..verdict {
-            let error = Heartbeat::parse(&whole[..end]).expect_err("a part is no heartbeat");
+            let error = Heartbeat::parse(&whole[..end]).expect_err("a part is not a heartbeat");
             assert!(!error.to_string().is_empty());
         }
         for end in verdict..whole.len() {

@@ -23,7 +23,7 @@ pub enum State {
     Ok,
     /// Needs a look.
     Warning,
-    /// Somebody has to do something.
+    /// Someone has to act.
     Critical,
 }
 

@@ -1,7 +1,7 @@
 //! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
 //!
-//! Only the standard library and our own `hygiene` are used, so that the checker stays small and the
-//! daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
+//! Apart from the standard library, only `serde` and our own `hygiene` are used, so that the checker
+//! stays small and the daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
 //! one `key: value` a line. Nothing here panics on any content of a file.
 //!
 //! ```text
@@ -27,6 +27,8 @@ pub mod rfc3339;
 pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
 pub use hygiene::duration::in_words as span;
+use serde::Serialize;
+
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;
 
@@ -106,7 +108,8 @@ impl Verdict {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Needs a look.
     Degraded,
@@ -130,7 +133,7 @@ impl Severity {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its name, without blanks: also metric label and heading in the runbook.
     pub name: String,

@@ -26,7 +26,7 @@ pub fn format(time_ms: i64) -> String {
 
 /// Milliseconds since 1970 of an RFC 3339 time with any offset and any number of decimals (further
 /// ones than three are cut). `T` and `Z` may be small, and a blank may stand for `T`, as section
-/// 5.6 allows. `None` when it is no such time.
+/// 5.6 allows. `None` when it is not such a time.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.as_bytes();
     let field = |from: usize, len: usize| number(text.get(from..from + len)?);

@@ -1,7 +1,7 @@
 //! Opens what lies in a folder, and nothing outside of it.
 //!
-//! Invariants: no link, and nobody who changes the folder meanwhile, makes a path lead out of it;
-//! only regular files are opened for reading, and opening one never waits; [`Folder::walk`] comes to
+//! Invariants: no link, and no concurrent change of the folder, makes a path lead out of it; only
+//! regular files are opened for reading, and opening one never waits; [`Folder::walk`] comes to
 //! each file and folder once, whatever links lead there.
 
 use std::collections::{HashSet, VecDeque};

@@ -62,7 +62,7 @@ pub fn check_file(about: &Metadata, owners: &[u32]) -> Result<(), &'static str> 
 }
 
 /// Whether what lies in a folder can be believed: it, and the link that leads to it, belong to one
-/// of these users, and nobody else can replace what lies there.
+/// of these users, and no one else can replace what is there.
 ///
 /// # Errors
 /// Those of stat(2), or why it cannot be believed.

@@ -46,7 +46,7 @@ const RUN: u32 = 8 * CHAR;
 const RUN_AT_END: u32 = 5 * CHAR;
 /// The same beside an ellipsis or a mask of stars.
 const RUN_AT_MASK: u32 = 4 * CHAR;
-/// So many characters in a row are no coincidence even if they are words.
+/// This many consecutive characters are not a coincidence, even if they are words.
 const WORDS: u32 = 16 * CHAR;
 /// Every run that counts has at least so many glyphs; the index is by them.
 const SEED: usize = 4;
@@ -179,7 +179,7 @@ impl Known {
         let mut longest = None;
         for (_, form, from) in same {
             if read.is_empty() {
-                // One more than can match tells whether the text goes on.
+                // One more than can match shows whether the text goes on.
                 read = glyphs(text, start).take(self.longest + 1).collect();
             }
             let (form, from) = (&self.forms[*form as usize], *from as usize);

@@ -34,7 +34,7 @@ pub(crate) async fn get_updates(inner: &Inner, params: &Params) -> Outcome {
         Look::Wait { turn, from, limit, timeout } => (turn, from, limit, timeout),
     };
     let waiting = Waiting::enter(inner);
-    inner.polled.notify_waiters(); // whoever waited before learns that its turn is over
+    inner.polled.notify_waiters(); // an earlier poll learns that it is replaced
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
         let arrived = inner.polled.notified();

@@ -108,7 +108,7 @@ pub enum ModelFault {
         /// The body, as it is.
         body: String,
     },
-    /// 200 with bytes that are no JSON.
+    /// 200 with bytes that are not JSON.
     Garbage,
     /// 200 with a page of a proxy.
     Html,
@@ -122,7 +122,7 @@ pub enum ModelFault {
     StallAfter(usize),
     /// Another finish reason (stop reason) than usual.
     FinishReason(String),
-    /// So many thoughts come before the answer, and one event of a kind that nobody documented.
+    /// So many thoughts come before the answer, and one event of an undocumented kind.
     Thinks(usize),
     /// The content is a list of parts instead of a string (OpenAI).
     ContentAsList,

@@ -20,7 +20,7 @@ async fn control_says_floods_and_tells() {
     assert_eq!(status, 200);
     assert!(sent["update_id"].as_i64().unwrap() > 0);
     post("say", json!({"user_id": 7, "chat_id": -5, "text": "hi"})).await;
-    assert_eq!(post("say", json!({"text": "nobody"})).await.0, 400);
+    assert_eq!(post("say", json!({"text": "without a person"})).await.0, 400);
     assert_eq!(post("nonsense", json!({})).await.0, 404);
     post("flood", json!({"updates": 10, "chats": 2, "text": "hi"})).await;
     bot.send(7, "answer").await;

@@ -186,7 +186,7 @@ async fn drafts_are_private_and_numbered() {
     assert_eq!(bot.refused("sendMessageDraft", draft(7, 0, "x")).await.0, 400);
     assert_eq!(bot.refused("sendMessageDraft", draft(-5, 1, "x")).await.0, 400);
     assert_eq!(bot.refused("sendMessageDraft", draft(7, 1, &"x".repeat(4097))).await.0, 400);
-    assert!(bot.sim.bot_messages(7).is_empty(), "a draft is no message");
+    assert!(bot.sim.bot_messages(7).is_empty(), "a draft is not a message");
     bot.sim.set_faults(botapi_sim::Faults::none().without_drafts());
     let refused = bot.refused("sendMessageDraft", draft(7, 1, "x")).await;
     assert_eq!(refused, (404, "Not Found".to_owned()));

@@ -16,39 +16,23 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
+use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
 use crate::time_limit::start;
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;
-
 /// How long to wait for the last output of a program that has ended: something that it left behind
 /// may hold the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
 /// Longest pause between two looks at a running program.
 const LOOK: Duration = Duration::from_millis(20);
-
 /// Where programs are when `PATH` is not set, as under some crons.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// What of the notification's JSON is passed as `KATANA_ALERT_…` as well; empty for null.
-const VARIABLES: [&str; 12] = [
-    "kind",
-    "level",
-    "watch",
-    "subject",
-    "incident",
-    "number",
-    "started",
-    "ended",
-    "duration_s",
-    "finding",
-    "host",
-    "environment",
-];
+const VARIABLES: &str =
+    "kind level watch subject incident number started ended duration_s finding host environment";
 
 /// One table with `type = "command"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,8 +49,7 @@ pub struct Settings {
 pub(super) struct Command {
     name: String,
     timeout: Duration,
-    program: String,
-    args: Vec<String>,
+    settings: Settings,
     env: Vec<(&'static str, String)>,
 }
 
@@ -89,20 +72,19 @@ impl Command {
         Ok(Self {
             name: name(settings.name.as_deref(), "command")?,
             timeout: timeout(settings.timeout.as_ref())?,
-            program: program.to_owned(),
-            args: settings.args.clone(),
+            settings: settings.clone(),
             env: kept,
         })
     }
 
     fn spawn(&self, notification: &Notification) -> Result<Child, Failure> {
-        let mut command = std::process::Command::new(&self.program);
-        command.args(&self.args).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
+        let mut command = std::process::Command::new(&self.settings.program);
+        command.args(&self.settings.args).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
         let json = notification.json();
-        let values = VARIABLES.iter().map(|key| match &json[*key] {
-            Value::Null => (*key, String::new()),
-            Value::String(text) => (*key, text.clone()),
-            value => (*key, value.to_string()),
+        let values = VARIABLES.split(' ').map(|key| match &json[key] {
+            Value::Null => (key, String::new()),
+            Value::String(text) => (key, text.clone()),
+            value => (key, value.to_string()),
         });
         for (key, value) in values.chain([("text", notification.text())]) {
             // A NUL would keep the program from starting at all.
@@ -112,7 +94,7 @@ impl Command {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).spawn().map_err(|error| {
             let why = super::http::io_words(&error);
-            let message = format!("cannot start {}: {why}", quote(&self.program));
+            let message = format!("cannot start {}: {why}", quote(&self.settings.program));
             match error.kind() {
                 ErrorKind::NotFound => Failure::permanent(message)
                     .hint("check the path; a script also needs the interpreter of its first line"),
@@ -129,7 +111,7 @@ impl Channel for Command {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
         let end = attempt_end(self.timeout, deadline)?;
         let begun = Instant::now();
         let mut child = self.spawn(notification)?;
@@ -140,39 +122,32 @@ impl Channel for Command {
         }
         let out = child.stdout.take().map(Tail::of);
         let err = child.stderr.take().map(Tail::of);
-        let status = wait(&mut child, end);
-        if !matches!(status, Ok(Some(_))) {
+        let status = wait(&mut child, end).unwrap_or(None);
+        if status.is_none() {
             // Fails when the whole group has ended meanwhile, which is what was wanted.
             let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
             // One that hangs in the kernel cannot be waited for; init collects it later.
             let _ = wait(&mut child, Instant::now() + LAST_WORDS);
         }
-        let said = || {
-            let ends = [err, out].into_iter().flatten().map(Tail::text);
-            ends.into_iter().find(|text| !text.is_empty())
-        };
-        let shown = quote(&self.program);
-        match status {
-            Ok(Some(status)) if status.success() => Ok(()),
-            Ok(Some(status)) => {
-                let how = match (status.code(), status.signal()) {
-                    (Some(code), _) => format!("ended with status {code}"),
-                    (None, Some(signal)) => format!("was ended by signal {signal}"),
-                    (None, None) => "ended in an unknown way".to_owned(),
-                };
-                let said = said().unwrap_or_else(|| "it said nothing".to_owned());
-                Err(Failure::transient(format!("{shown} {how}: {said}")))
-            }
-            Ok(None) => {
-                let ms = begun.elapsed().as_millis();
-                let said = said().map(|said| format!(": {said}")).unwrap_or_default();
-                Err(Failure::transient(format!("{shown} was killed after {ms} ms{said}"))
-                    .hint("it must end by itself; raise timeout if it needs longer"))
-            }
-            Err(error) => {
-                Err(Failure::transient(format!("cannot wait for {shown}: {}", error.kind())))
-            }
+        if status.is_some_and(|status| status.success()) {
+            return Ok(Vec::new());
         }
+        let said = [err, out].into_iter().flatten().map(Tail::text).find(|said| !said.is_empty());
+        let said = said.unwrap_or_else(|| "it said nothing".to_owned());
+        let shown = quote(&self.settings.program);
+        Err(match status.map(|status| (status.code(), status.signal().unwrap_or_default())) {
+            Some((Some(code), _)) => {
+                Failure::transient(format!("{shown} ended with status {code}: {said}"))
+            }
+            Some((None, signal)) => {
+                Failure::transient(format!("{shown} was ended by signal {signal}: {said}"))
+            }
+            None => {
+                let ms = begun.elapsed().as_millis();
+                Failure::transient(format!("{shown} was killed after {ms} ms: {said}"))
+                    .hint("it must end by itself; raise timeout if it needs longer")
+            }
+        })
     }
 }
 

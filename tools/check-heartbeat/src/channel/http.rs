@@ -15,14 +15,11 @@ use super::{ATTEMPT, Failure, attempt_end, quote};
 /// How much of an answer is read, in bytes. Telegram repeats the message with its entities.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
-/// The part of an address that may be shown, such as `https://api.telegram.org`.
+/// What is known of an address.
 pub(super) struct Origin {
-    /// Scheme, host, and the port if one was written.
-    pub shown: String,
-    /// Whether the call is encrypted.
+    pub shown: String, // the part that may be shown: scheme, host, and the port if one was written
     pub tls: bool,
-    /// Whether the host is this machine.
-    pub loopback: bool,
+    pub loopback: bool, // whether the host is this machine
 }
 
 impl Origin {
@@ -84,8 +81,8 @@ pub(super) fn answer(response: Response<Body>) -> Answer {
     Answer { status, body }
 }
 
-/// Fetches `url`, the dead-man switch: whoever knows the address can fake a ping, so only its scheme
-/// and host are shown. Any 2xx is a success; the body is not read.
+/// Fetches `url`, the dead-man switch: anyone who knows the address can fake a ping, so only its
+/// scheme and host are shown. Any 2xx is a success; the body is not read.
 ///
 /// # Errors
 /// When there was no such answer by `deadline`, or within 15 s.
@@ -120,7 +117,6 @@ pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
             None => Failure::transient(format!("cannot reach {host}: {}", io_words(error))),
         },
         ureq::Error::Rustls(error) => tls_failure(error, host),
-        ureq::Error::Tls(_) => Failure::transient(format!("cannot speak TLS with {host}")),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
             Failure::transient(format!("cannot reach {host} through the proxy"))
                 .hint("check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY")
@@ -128,8 +124,7 @@ pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
             Failure::permanent(format!("cannot call {host}: the address is not valid"))
         }
-        ureq::Error::ConnectionFailed => Failure::transient(format!("cannot connect to {host}")),
-        _ => Failure::transient(format!("cannot understand the answer of {host}")),
+        _ => Failure::transient(format!("cannot talk to {host}")),
     }
 }
 

@@ -26,13 +26,10 @@ use crate::notification::Notification;
 
 /// How long one attempt may take when the configuration does not say.
 const ATTEMPT: Duration = Duration::from_secs(15);
-
 /// The shortest attempt that may be configured: below it, even a good network fails.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(100);
-
 /// The longest attempt that may be configured: a whole run must end within 50 s.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(45);
-
 /// Longest quotation of another program in a message, in characters.
 const QUOTE: usize = 400;
 
@@ -70,19 +67,17 @@ pub trait Channel: Send {
     /// The name in output and in the state on disk; unique by configuration.
     fn name(&self) -> &str;
 
-    /// Hands the notification over. Returns by `deadline`, give or take a tenth of a second.
+    /// Hands the notification over. Returns by `deadline`, give or take a tenth of a second, with
+    /// what people should know although it was accepted, such as one refused recipient among several.
     ///
     /// # Errors
     /// Why the other side did not accept it, or may not have: an attempt that ran out of time after
     /// everything was written may have arrived. A notification can come twice, but is never lost.
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure>;
-
-    /// What people should know about the last delivery although it succeeded, such as one refused
-    /// recipient among several. Taken: a second call returns nothing.
-    fn remarks(&self) -> Vec<String> {
-        Vec::new()
-    }
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted;
 }
+
+/// Remarks about a notification that was accepted, or why it was not.
+pub type Accepted = Result<Vec<String>, Failure>;
 
 /// Why a notification was not accepted. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +101,9 @@ impl Failure {
         Self { permanent: true, ..Self::transient(message) }
     }
 
-    /// The same with what to do about it.
+    /// The same with what to do about it; nothing when that is empty.
     fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(hint.into()).filter(|hint| !hint.is_empty()), ..self }
     }
 
     /// The same without secrets.

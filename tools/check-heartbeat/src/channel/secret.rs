@@ -1,10 +1,9 @@
 //! Secrets of the channels: from a file, from systemd's credentials, or from the environment.
 //!
-//! Invariants: `Debug` shows nothing of a secret. A problem names the key or the variable and not
+//! Invariants: nothing here can be printed by accident. A problem names the key or the variable and not
 //! the path, because the secret itself may have been written where its file name belongs.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +12,7 @@ use crate::config::Problem;
 /// Largest file that is read for a secret, in bytes.
 const SECRET_BYTES: u64 = 16 * 1024;
 
-/// Environment variables, read once. An empty variable counts as not set.
-#[derive(Clone, Default)]
+/// Environment variables, read once. An empty variable counts as not set. It cannot be printed.
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
@@ -37,13 +35,6 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     }
 }
 
-/// Names only: the values may be secret.
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 /// A token or a password. It cannot be printed by accident.
 pub(super) struct Secret(String);
 
@@ -56,9 +47,8 @@ impl Secret {
 
 /// Where one secret is looked for, in this order.
 pub(super) struct Sources<'a> {
-    /// The key of the table that names a file, and its value.
+    /// The keys of the table that name a file and a credential, and their values.
     pub file: (&'static str, Option<&'a str>),
-    /// The key of the table that names a credential, and its value.
     pub credential: (&'static str, Option<&'a str>),
     /// The credential that is tried when the table names none; it may be absent.
     pub usual_credential: &'static str,
@@ -71,8 +61,9 @@ impl Sources<'_> {
     pub fn hint(&self) -> String {
         let Self { usual_credential, variable, file: (file_key, _), .. } = self;
         format!(
-            "put it into a file and name that with {file_key}, or into the systemd credential \
-             {usual_credential}, or into the variable {variable}"
+            "put it alone on one line of a file that the user of the check can read and name that \
+             with {file_key}, or into the systemd credential {usual_credential}, or into the \
+             variable {variable}"
         )
     }
 
@@ -83,33 +74,28 @@ impl Sources<'_> {
         let file_variable = format!("{}_FILE", self.variable);
         let usual = credentials.as_ref().map(|folder| folder.join(self.usual_credential));
         let usual = usual.filter(|path| !matches!(path.try_exists(), Ok(false)));
-        let (key, text) = if let (key, Some(path)) = self.file {
-            (key, read(Path::new(path)))
-        } else if let (key, Some(name)) = self.credential {
-            let path = credentials.filter(|_| is_file_name(name)).map(|folder| folder.join(name));
-            let missing = "was not passed by systemd (LoadCredential=)".to_owned();
-            (key, path.ok_or(missing).and_then(|path| read(&path)))
-        } else if let Some(path) = usual {
-            (self.usual_credential, read(&path))
-        } else if let Some(path) = env.variable(&file_variable) {
-            (file_variable.as_str(), read(Path::new(path)))
-        } else if let Some(text) = env.variable(self.variable) {
-            (self.variable, Ok(text.to_owned()))
-        } else {
-            return Ok(None);
+        let ((file_key, file), (credential_key, named)) = (self.file, self.credential);
+        let passed = |name: &str| {
+            let folder = credentials.filter(|_| Path::new(name).file_name() == Some(name.as_ref()));
+            let path = folder.map(|folder| folder.join(name));
+            let missing = || "was not passed by systemd (LoadCredential=)".to_owned();
+            path.ok_or_else(missing).and_then(|path| read(&path))
         };
+        let file_of = |name: &str| env.variable(name).map(|path| read(Path::new(path)));
+        let found = file
+            .map(|path| (file_key, read(Path::new(path))))
+            .or_else(|| named.map(|name| (credential_key, passed(name))))
+            .or_else(|| usual.map(|path| (self.usual_credential, read(&path))))
+            .or_else(|| file_of(&file_variable).map(|text| (file_variable.as_str(), text)))
+            .or_else(|| Some((self.variable, Ok(env.variable(self.variable)?.to_owned()))));
+        let Some((key, text)) = found else { return Ok(None) };
         let text = text.and_then(|text| match text.trim() {
             "" => Err("is empty".to_owned()),
             text if text.chars().any(char::is_control) => Err("has more than one line".to_owned()),
             text => Ok(Some(Secret(text.to_owned()))),
         });
-        let hint = "it must be the secret alone on one line, readable by the user of the check; ";
-        text.map_err(|why| Problem::new(key, why, format!("{hint}{}", self.hint())))
+        text.map_err(|why| Problem::new(key, why, self.hint()))
     }
-}
-
-fn is_file_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains('/')
 }
 
 fn read(path: &Path) -> Result<String, String> {

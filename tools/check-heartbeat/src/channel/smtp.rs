@@ -4,20 +4,20 @@
 //! the table allows it by name; one delivery ends by its deadline, however slow the server is.
 
 mod dialogue;
-mod letter;
 mod settings;
 mod wire;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hygiene::Redactor;
-use lettre::message::Mailbox;
+use lettre::Message;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
 
 use super::secret::Secret;
-use super::{Channel, Failure, attempt_end};
+use super::{Accepted, Channel, Failure, attempt_end, quote};
 use crate::notification::Notification;
 
 pub use settings::Settings;
@@ -39,16 +39,12 @@ pub(super) struct Smtp {
     host: String,
     port: u16,
     tls: Tls,
-    /// Trusted instead of the system's authorities.
-    authorities: Option<RootCertStore>,
+    authorities: Option<RootCertStore>, // trusted instead of the system's authorities
     login: Option<Credentials>,
-    /// The password, to be struck out.
-    secret: Option<Secret>,
-    /// The name for `EHLO`, if not that of this machine.
-    hello: Option<String>,
+    secret: Option<Secret>, // the password, to be struck out
+    hello: Option<String>,  // the name for `EHLO`, if not that of this machine
     from: Mailbox,
     to: Vec<Mailbox>,
-    remarks: Mutex<Vec<String>>,
 }
 
 impl Channel for Smtp {
@@ -56,20 +52,55 @@ impl Channel for Smtp {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
-        let sent = attempt_end(self.timeout, deadline).and_then(|end| {
-            let letter = letter::write(notification, &self.name, &self.from, &self.to)?;
-            self.send(&notification.host, &letter, end)
-        });
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
+        let sent = attempt_end(self.timeout, deadline)
+            .and_then(|end| self.send(&notification.host, &self.letter(notification)?, end));
         // Servers repeat what they were sent.
         let redactor = Redactor::new(self.secret.iter().map(Secret::expose));
         let refused = sent.map_err(|failure| failure.redacted(&redactor))?;
-        let remarks = refused.into_iter().map(|remark| redactor.clean(remark)).collect();
-        *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
-        Ok(())
+        Ok(refused.into_iter().map(|remark| redactor.clean(remark)).collect())
+    }
+}
+
+impl Smtp {
+    /// The mail (RFC 5322), dots not yet doubled. A repeat has the same Message-ID, and all mails of
+    /// an incident hang below its first. The Date is now, not when it happened: a mail that waited
+    /// would else be filed where no one looks.
+    fn letter(&self, notification: &Notification) -> Result<Vec<u8>, Failure> {
+        let id = |number| self.message_id(notification, number);
+        let mut mail = Message::builder()
+            .from(self.from.clone())
+            .subject(quote(&notification.subject()))
+            .date_now()
+            .message_id(Some(id(notification.number)));
+        for mailbox in &self.to {
+            mail = mail.to(mailbox.clone());
+        }
+        if notification.number > 1 {
+            let first = id(1);
+            mail = mail.in_reply_to(first.clone()).references(first);
+        }
+        // RFC 3834: no automatic answers, from holiday programs and the like.
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        mail = mail.raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(notification.text());
+        let mail = mail
+            .singlepart(text)
+            .map_err(|error| Failure::permanent(format!("cannot write the mail: {error}")))?;
+        Ok(mail.formatted())
     }
 
-    fn remarks(&self) -> Vec<String> {
-        std::mem::take(&mut *self.remarks.lock().unwrap_or_else(PoisonError::into_inner))
+    /// In the sender's domain, because filters doubt a host that is not known; with the host, because
+    /// two can number alike; with the channel, because each counts for itself.
+    fn message_id(&self, notification: &Notification, number: u32) -> String {
+        let parts = [&self.name, &notification.host, &notification.incident];
+        let [channel, host, incident] = parts.map(|part| atom(part));
+        format!("<katana.{channel}.{host}.{incident}.{number}@{}>", self.from.email.domain())
     }
+}
+
+/// Characters that may stand in a Message-ID without quotes (RFC 5322, section 3.2.3), dots apart.
+fn atom(text: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
+    if text.is_empty() { "-".to_owned() } else { text.chars().take(100).map(fit).collect() }
 }

@@ -12,19 +12,17 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, Origin};
 use super::secret::{Secret, Sources};
-use super::{Channel, Environment, Failure, attempt_end, name, quote, timeout};
+use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
+use super::{attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
 
 /// Longest text of a message, in UTF-16 units (Bot API, `sendMessage`).
 const TEXT_UNITS: usize = 4_096;
-
-/// Most requests for one notification: after a pause that Telegram asked for, or to a moved group.
-const TRIES: usize = 4;
-
+/// Most repeats of a request: after a pause that Telegram asked for, or to a moved group.
+const TRIES: usize = 3;
 /// Left for the request itself after a pause that Telegram asked for.
 const ROOM: Duration = Duration::from_secs(1);
-
 const API_URL: &str = "https://api.telegram.org";
 
 /// One table with `type = "telegram"`.
@@ -40,8 +38,7 @@ pub struct Settings {
     api_url: Option<String>,
     #[serde(default)]
     allow_plaintext: bool,
-    /// Known only to be refused with a good hint.
-    token: Option<serde::de::IgnoredAny>,
+    token: Option<serde::de::IgnoredAny>, // known only to be refused with a good hint
 }
 
 /// The channel that the environment alone describes: `TELEGRAM_ALERT_CHAT_ID` with a token from the
@@ -49,19 +46,16 @@ pub struct Settings {
 /// and perhaps `TELEGRAM_ALERT_API_URL`. `None` without any of the variables; the credential alone
 /// does not ask for a channel.
 pub fn telegram_from_env(env: &Environment) -> Option<Result<Box<dyn Channel>, Problem>> {
-    let wanted =
-        ["TELEGRAM_ALERT_BOT_TOKEN", "TELEGRAM_ALERT_BOT_TOKEN_FILE", "TELEGRAM_ALERT_CHAT_ID"];
-    wanted.iter().find(|name| env.variable(name).is_some())?;
-    let opened = Telegram::open(&Settings::default(), env);
-    Some(opened.map(|channel| -> Box<dyn Channel> { Box::new(channel) }))
+    let names = ["BOT_TOKEN", "BOT_TOKEN_FILE", "CHAT_ID"].map(|n| format!("TELEGRAM_ALERT_{n}"));
+    let is_wanted = names.iter().any(|name| env.variable(name).is_some());
+    is_wanted.then(|| ChannelConfig::Telegram(Settings::default()).open(env))
 }
 
 /// A bot that writes to one chat.
 pub(super) struct Telegram {
     name: String,
     timeout: Duration,
-    /// A number or `@name`.
-    chat: Value,
+    chat: Value, // a number or `@name`
     thread: Option<i64>,
     origin: Origin,
     api_url: String,
@@ -84,11 +78,10 @@ impl Telegram {
         let from_env = || env.variable("TELEGRAM_ALERT_CHAT_ID").map(toml::Value::from);
         let chat_id = settings.chat_id.clone().or_else(from_env);
         let what = if chat_id.is_none() { "is missing" } else { "is not a valid chat" };
-        let chat = chat_id.as_ref().and_then(chat).ok_or_else(|| {
-            let hint = "a number such as 123456789 or -1001234567890, or @name of a public channel; \
-                        or set TELEGRAM_ALERT_CHAT_ID";
-            Problem::new("chat_id", what, hint)
-        })?;
+        let hint = "write a number such as -1001234567890, or @name of a public channel; or set \
+                    TELEGRAM_ALERT_CHAT_ID";
+        let odd = || Problem::new("chat_id", what, hint);
+        let chat = chat_id.as_ref().and_then(chat).ok_or_else(odd)?;
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
         if !is_token(token.expose()) {
@@ -110,11 +103,12 @@ impl Telegram {
         })
     }
 
-    /// Sends one request and reads its answer.
-    fn attempt(&self, chat: &Value, text: &str, end: Instant) -> Result<Verdict, Failure> {
+    fn send(&self, notification: &Notification, deadline: Instant) -> Accepted {
+        // Telegram takes blanks from the ends, which would move the bold part.
+        let text = fit(notification.text().trim());
         let bold = text.lines().next().unwrap_or_default().encode_utf16().count();
         let mut message = json!({
-            "chat_id": chat,
+            "chat_id": self.chat,
             "text": text,
             "entities": [{"type": "bold", "offset": 0, "length": bold}],
             "link_preview_options": {"is_disabled": true},
@@ -123,36 +117,29 @@ impl Telegram {
             message["message_thread_id"] = json!(thread);
         }
         let url = format!("{}/bot{}/sendMessage", self.api_url, self.token.expose());
-        let request = http::agent(&self.origin, end).post(url);
-        let request = request.header("content-type", "application/json");
-        let answer = request.send(message.to_string());
-        let answer = answer.map_err(|error| http::explain(&error, &self.origin))?;
-        Ok(judge(&http::answer(answer), &self.origin))
-    }
-
-    fn send(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
-        // Telegram takes blanks from the ends, which would move the bold part.
-        let text = fit(notification.text().trim());
-        let mut chat = self.chat.clone();
-        let mut last = Failure::transient("cannot send: no attempt was made");
-        for _ in 0..TRIES {
+        let mut tries = 0..TRIES;
+        loop {
             let end = attempt_end(self.timeout, deadline)?;
-            match self.attempt(&chat, &text, end)? {
-                Verdict::Accepted => return Ok(()),
-                Verdict::Refused(failure) => return Err(failure),
-                Verdict::Moved(id, failure) => (chat, last) = (json!(id), failure),
-                Verdict::Wait(pause, failure) => {
+            let request = http::agent(&self.origin, end).post(&url);
+            let request = request.header("content-type", "application/json");
+            let answer = request.send(message.to_string());
+            let answer = answer.map_err(|error| http::explain(&error, &self.origin))?;
+            let (verdict, failure) = judge(&http::answer(answer), &self.origin);
+            match verdict {
+                Verdict::Accepted => return Ok(Vec::new()),
+                _ if tries.next().is_none() => return Err(failure),
+                Verdict::Refused => return Err(failure),
+                Verdict::Moved(id) => message["chat_id"] = json!(id),
+                Verdict::Wait(pause) => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    if pause.checked_add(ROOM).is_none_or(|needed| needed > left) {
+                    if pause.saturating_add(ROOM) > left {
                         return Err(failure);
                     }
                     // Telegram named this pause; asking earlier would make it longer.
                     thread::sleep(pause);
-                    last = failure;
                 }
             }
         }
-        Err(last)
     }
 }
 
@@ -161,7 +148,7 @@ impl Channel for Telegram {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, deadline: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
         let sent = self.send(notification, deadline);
         // Servers repeat what they were sent.
         sent.map_err(|failure| failure.redacted(&Redactor::new([self.token.expose()])))
@@ -184,15 +171,15 @@ fn chat(value: &toml::Value) -> Option<Value> {
 }
 
 fn is_token(text: &str) -> bool {
-    let Some((id, tail)) = text.split_once(':') else { return false };
-    let fit = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    let id_fits = (1..=19).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
-    id_fits && tail.len() >= 8 && tail.bytes().all(fit)
+    let (id, tail) = text.split_once(':').unwrap_or_default();
+    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    id.parse::<u64>().is_ok() && tail.len() >= 8 && tail.chars().all(fit)
 }
 
 /// The address of a Bot API server, without a slash at its end.
 fn base(url: &str, allow_plaintext: bool) -> Result<(String, Origin), Problem> {
-    let hint = "write the address without the token, such as https://api.telegram.org";
+    let hint = "write the address without the token, such as https://api.telegram.org; http needs \
+                allow_plaintext = true, for a network that is yours alone";
     let problem = |why: &str| Problem::new("api_url", why, hint);
     let origin = Origin::of(url).map_err(problem)?;
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -200,11 +187,7 @@ fn base(url: &str, allow_plaintext: bool) -> Result<(String, Origin), Problem> {
         return Err(problem("must hold no token, password, query or fragment"));
     }
     if !origin.tls && !origin.loopback && !allow_plaintext {
-        return Err(Problem::new(
-            "api_url",
-            "would send the token unencrypted",
-            "use https, or set allow_plaintext = true if the network between is yours alone",
-        ));
+        return Err(problem("would send the token unencrypted"));
     }
     Ok((url.trim_end_matches('/').to_owned(), origin))
 }
@@ -225,60 +208,49 @@ fn fit(text: &str) -> String {
 /// What an answer means.
 enum Verdict {
     Accepted,
-    Refused(Failure),
+    Refused,
     /// Try again after this pause.
-    Wait(Duration, Failure),
+    Wait(Duration),
     /// The group has a new id.
-    Moved(i64, Failure),
+    Moved(i64),
 }
 
-fn judge(answer: &Answer, origin: &Origin) -> Verdict {
+/// What an answer means, and how it reads as a failure.
+fn judge(answer: &Answer, origin: &Origin) -> (Verdict, Failure) {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said = body["description"].as_str().map(quote).filter(|said| !said.is_empty());
+    let of_telegram = said.is_some();
+    let said = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
+    let failure = Failure::transient(format!("cannot send through {}: {said}", origin.shown));
     // An answer that broke off after these words still says that the message is there. A page of
     // a proxy or a captive portal with 200 does not.
     let began = answer.body.trim_ascii_start().starts_with(b"{\"ok\":true");
     if answer.status == 200 && (began || body["ok"] == json!(true)) {
-        return Verdict::Accepted;
+        return (Verdict::Accepted, failure);
     }
-    let said = body["description"].as_str().map(quote).filter(|said| !said.is_empty());
-    let of_telegram = said.is_some();
-    let said = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
-    let message = format!("cannot send through {}: {said}", origin.shown);
     let parameters = &body["parameters"];
     if let Some(id) = parameters["migrate_to_chat_id"].as_i64() {
         let hint = format!("the group has a new id: set chat_id = {id}");
-        return Verdict::Moved(id, Failure::permanent(message).hint(hint));
+        return (Verdict::Moved(id), Failure { permanent: true, ..failure.hint(hint) });
     }
-    match (answer.status, parameters["retry_after"].as_u64()) {
-        (429, pause) => {
-            let hint = "Telegram asks to wait; the notification stays on disk and is sent later";
-            let failure = Failure::transient(message).hint(hint);
-            match pause {
-                Some(seconds) => Verdict::Wait(Duration::from_secs(seconds), failure),
-                None => Verdict::Refused(failure),
-            }
-        }
-        (400..500, _) if of_telegram => {
-            Verdict::Refused(Failure::permanent(message).hint(hint(answer.status, &said)))
-        }
-        (500..600, _) => Verdict::Refused(Failure::transient(message)),
-        _ => {
-            let hint = "this is not a Bot API server; check api_url and the proxy";
-            Verdict::Refused(Failure::transient(message).hint(hint))
-        }
+    if answer.status == 429 {
+        let pause = parameters["retry_after"].as_u64().map(Duration::from_secs);
+        let hint = "Telegram asks to wait; the notification stays on disk and is sent later";
+        return (pause.map_or(Verdict::Refused, Verdict::Wait), failure.hint(hint));
     }
-}
-
-fn hint(status: u16, said: &str) -> &'static str {
-    match status {
-        401 | 404 => {
-            "the token is not valid, or was revoked: take the token of the second bot from @BotFather"
-        }
-        403 => "the bot may not write there: unblock it, press Start, or add it to the group again",
-        _ if said.contains("thread") => "thread_id is not a topic of this group",
-        _ if said.contains("chat not found") => {
-            "check chat_id; a person must have pressed Start, and a group must have the bot in it"
-        }
-        _ => "check chat_id and thread_id",
-    }
+    let permanent = of_telegram && (400..500).contains(&answer.status);
+    let failure = match answer.status {
+        500..600 => failure,
+        _ if !permanent => failure.hint("not a Bot API server; check api_url and the proxy"),
+        401 | 404 => failure.hint(
+            "the token is not valid, or was revoked: take the second bot's token from @BotFather",
+        ),
+        403 => failure
+            .hint("the bot may not write there: unblock it, press Start, or add it to the group"),
+        _ if said.contains("thread") => failure.hint("thread_id is not a topic of this group"),
+        _ => failure.hint(
+            "check chat_id; a person must have pressed Start, and a group must have the bot in it",
+        ),
+    };
+    (Verdict::Refused, Failure { permanent, ..failure })
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use botapi_sim::Fault;
-use check_heartbeat::channel::{ChannelConfig, Environment, Failure, ping};
+use check_heartbeat::channel::{Failure, ping};
 
 use crate::peers::{Peer, closed_port, request};
 use crate::postbox::{Postbox, Setup};
@@ -15,7 +15,7 @@ use crate::telegram::{self, TOKEN, Telegram};
 use crate::{fails, later, open, within};
 
 const PASSWORD: &str = "p@ss/w\"ord+with:every%thing";
-const PING: &str = "0aa1-ping-id-that-nobody-may-know";
+const PING: &str = "0aa1-ping-id-that-no-one-may-know";
 const LONG: Duration = Duration::from_secs(5);
 
 /// Whether the secret stands in the text in any form. Written the other way round than the code
@@ -144,7 +144,7 @@ fn secrets_reach_no_failure_of_mail() {
     let channel = |port: u16, more: &str| {
         let table = format!(
             "type = 'smtp'\nhost = '127.0.0.1'\nport = {port}\nuser = 'watch'\n\
-             from = 'a@example.org'\nto = 'nobody@example.org'\ntimeout = '2s'\n{more}"
+             from = 'a@example.org'\nto = 'unknown@example.org'\ntimeout = '2s'\n{more}"
         );
         open(&table, &[("SMTP_ALERT_PASSWORD", PASSWORD)]).expect("opens")
     };
@@ -215,17 +215,6 @@ fn the_address_of_the_ping_reaches_no_failure() {
     for url in [format!("https:///{PING}"), PING.to_owned(), format!("https://a b/{PING}")] {
         assert_clean(&ping(&url, later()).expect_err("fails"));
     }
-}
-
-#[test]
-fn debugging_a_channel_shows_nothing() {
-    let env: Environment = [("TELEGRAM_ALERT_BOT_TOKEN", TOKEN), ("SMTP_ALERT_PASSWORD", PASSWORD)]
-        .into_iter()
-        .collect();
-    let config: ChannelConfig = toml::from_str("type = 'telegram'\nchat_id = 1").expect("a table");
-    let said = format!("{env:?} {config:?}");
-    assert!(said.contains("TELEGRAM_ALERT_BOT_TOKEN"));
-    assert!(!holds(&said, TOKEN) && !holds(&said, PASSWORD));
 }
 
 fn url(port: u16) -> String {

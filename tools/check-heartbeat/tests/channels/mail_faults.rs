@@ -27,8 +27,12 @@ fn channel(port: u16, more: &str) -> Box<dyn Channel> {
 fn refusals_are_told_apart() {
     let Some(postbox) = Postbox::start(Setup::default()) else { return };
     for (more, permanent, said) in [
-        ("to = ['nobody@example.org', 'nobody2@example.org']", true, "nobody2@example.org (550 "),
-        ("to = ['nobody@example.org', 'later@example.org']", false, "later@example.org (451 "),
+        (
+            "to = ['unknown@example.org', 'unknown2@example.org']",
+            true,
+            "unknown2@example.org (550 ",
+        ),
+        ("to = ['unknown@example.org', 'later@example.org']", false, "later@example.org (451 "),
         ("from = 'stranger@example.org'", true, "refused the sender: 553 "),
     ] {
         let channel = channel(postbox.port, &format!("tls = 'none'\n{more}"));

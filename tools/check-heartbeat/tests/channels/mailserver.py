@@ -2,7 +2,7 @@
 
 Prints "PORT n" when it listens, and ends when its standard input closes.
 
-Recipients beginning with "nobody" are refused for good, those beginning with "later" for now.
+Recipients beginning with "unknown" are refused for good, those beginning with "later" for now.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 class Post(Mailbox):
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody"):
+        if address.startswith("unknown"):
             return "550 5.1.1 <%s>: no such person here" % address
         if address.startswith("later"):
             return "451 4.7.1 <%s>: greylisted, try again later" % address

@@ -113,7 +113,7 @@ pub fn request(connection: &mut impl Read) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// A port that nobody listens on.
+/// A port that no program listens on.
 pub fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address").port()
 }

@@ -58,10 +58,10 @@ fn it_never_outlives_its_deadline() {
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         assert!(!failure.permanent && !format!("{failure:?}").contains("secret"), "{failure:?}");
     }
-    let nobody = format!("http://127.0.0.1:{}/secret", closed_port());
-    let failure = ping(&nobody, later()).expect_err("nobody listens");
+    let closed = format!("http://127.0.0.1:{}/secret", closed_port());
+    let failure = ping(&closed, later()).expect_err("no server listens");
     assert!(!failure.permanent && !format!("{failure:?}").contains("secret"), "{failure:?}");
-    assert!(ping(&nobody, within(Duration::ZERO)).is_err());
+    assert!(ping(&closed, within(Duration::ZERO)).is_err());
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn install() -> Result<PathBuf, String> {
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", AIOSMTPD];
     run(Command::new(fresh.join("bin/python")).args(pip))?;
     match std::fs::rename(&fresh, &place) {
-        // Somebody else was faster, which serves as well.
+        // Another process was faster, which serves as well.
         Err(_) if place.join("bin/python").exists() => Ok(place),
         Err(error) => Err(error.to_string()),
         Ok(()) => Ok(place),

@@ -18,7 +18,7 @@ use crate::postbox::authority;
 use crate::telegram::channel;
 use crate::{later, notice, passes};
 
-/// The variable that tells the other process where the server is.
+/// The variable by which the other process finds the server.
 const PORT: &str = "KATANA_TEST_TLS_PORT";
 
 /// A server on HTTPS that accepts everything, in Telegram's words.

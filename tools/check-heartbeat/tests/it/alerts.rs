@@ -1,4 +1,4 @@
-//! What people are told, through channels that are real programs.
+//! What people get, through channels that are real programs.
 
 use crate::world::skipped;
 use std::time::{Duration, Instant};
@@ -130,7 +130,7 @@ fn findings_are_incidents_of_their_own_unless_the_whole_is_down() {
     assert!(seen.contains(&(Some("recovered"), None)));
     assert!(seen.contains(&(Some("recovered"), Some("disk"))));
     assert!(told[3]["details"].to_string().contains("poll_stalled (failing): no poll"), "{told:?}");
-    // Each names the heading of the runbook that tells most.
+    // Each names the heading of the runbook that explains most.
     for (notice, heading) in [(0, "cpu"), (1, "disk"), (3, "poll_stalled")] {
         let read_on = format!("Runbook: {heading}\"");
         assert!(told[notice]["details"].to_string().contains(&read_on), "{told:?}");
@@ -160,7 +160,7 @@ fn a_clean_stop_and_start_is_no_news() {
     assert_eq!(place.run(&[]).status, 0);
     place.beat(Verdict::Failing, 1, &[]);
     place.run(&[]);
-    assert_eq!(place.kinds("a"), ["down"], "a stop is no recovery");
+    assert_eq!(place.kinds("a"), ["down"], "a stop is not a recovery");
 }
 
 #[test]
@@ -289,8 +289,8 @@ fn a_typo_in_the_configuration_raises_no_false_alarm() {
     let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
     let config = config.replace("[[channel]]", "threshold = \"10m\"\n[[channel]]");
     place.stale();
-    // While it cannot be read, the packaged file is looked at, which is not there, and the named one
-    // with a threshold that nobody wanted.
+    // While it cannot be read, the packaged file is looked at, which is not there, and the named
+    // one with an unwanted threshold.
     for (broken, args) in [
         (format!("{config}\nreminder = \n"), &[][..]),
         (format!("{config}\nreminder = \n"), &["--file", place.heartbeat.to_str().unwrap()]),
@@ -339,7 +339,7 @@ fn a_channel_that_was_mended_and_tried_is_told_at_once() {
     place.stale();
     place.check(&[]);
     assert!(!log.exists(), "it cannot be run yet");
-    // Mended; but it refused for good, so it is left alone for a while, and that is said.
+    // Fixed; but it refused permanently, so it is left alone for a while, and that is said.
     mode(0o755);
     let held = place.check(&[]);
     assert!(held.err.contains("pager refused for a lasting reason"), "{}", held.err);

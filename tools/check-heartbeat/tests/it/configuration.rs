@@ -22,10 +22,10 @@ fn everything_can_be_written() {
     );
     assert_eq!(config.problems, []);
     let [bot, other] = &config.watches[..] else { panic!("{:?}", config.watches) };
-    assert_eq!((bot.name.as_str(), bot.threshold.as_secs()), ("katana-bot", 120));
+    assert_eq!((bot.name.as_str(), bot.threshold.0.as_secs()), ("katana-bot", 120));
     assert_eq!((bot.failures_needed, bot.good_checks_needed), (2, 1));
     assert_eq!((other.failures_needed, other.good_checks_needed), (2, 3));
-    assert_eq!((other.threshold.as_secs(), other.stopped_ok), (300, true));
+    assert_eq!((other.threshold.0.as_secs(), other.stopped_ok), (300, true));
     assert_eq!(other.ping_url.as_deref(), Some("https://ping.example/1"));
     assert_eq!(config.channels[0].name, "page");
     assert!(config.channels[0].settings.is_some());

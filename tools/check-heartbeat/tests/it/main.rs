@@ -2,7 +2,7 @@
 //! can be set.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic wherever it stands")]
-#![allow(clippy::print_stdout, reason = "seeds and skips are told")]
+#![allow(clippy::print_stdout, reason = "seeds and skips are printed")]
 
 mod alerts;
 mod command_line;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use botapi_sim::{Options, Sim};
-use check_heartbeat::channel::{Channel, Failure};
+use check_heartbeat::channel::{Accepted, Channel};
 use check_heartbeat::deliver::{Job, deliver};
 use check_heartbeat::notification::{Kind, Level, Notification};
 
@@ -123,12 +123,12 @@ impl Channel for Peer {
         self.name
     }
 
-    fn deliver(&self, _: &Notification, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, _: &Notification, _: Instant) -> Accepted {
         if let Some(hang) = &self.hang {
             // Ends only when the sender is dropped.
             let _ = hang.lock().unwrap().recv();
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -159,7 +159,7 @@ fn a_channel_that_never_answers_holds_nobody_up() {
     let begun = Instant::now();
     let deadline = begun + Duration::from_millis(200);
     let mut marked = Vec::new();
-    let outcomes = deliver(jobs, deadline, &mut |_, outcome| {
+    let outcomes = deliver(jobs, deadline, &mut |outcome| {
         marked.push((outcome.channel.clone(), outcome.result.is_ok()));
         true
     });

@@ -42,7 +42,7 @@ impl Place {
     }
 
     /// A table of a channel that appends what it accepts to a file, and refuses while another file
-    /// lies beside it. What ends early, because the checker was killed, is no notice.
+    /// lies beside it. What ends early, because the checker was killed, is not a notice.
     pub fn command_channel(&self, name: &str) -> String {
         let (told, down) = (self.path(&format!("{name}.told")), self.path(&format!("{name}.down")));
         let script = format!(
@@ -139,8 +139,8 @@ pub fn beat(verdict: Verdict, age_s: u64, findings: &[(&str, Severity, &str)]) -
     };
     Heartbeat {
         time_ms: now.time_ms - i64::try_from(age_s).unwrap() * 1000,
-        boot_id: now.boot_id.expect("Linux tells the boot id"),
-        boot_ms: now.boot_ms.expect("Linux tells the uptime").checked_sub(age_s * 1000).expect(
+        boot_id: now.boot_id.expect("Linux reports the boot id"),
+        boot_ms: now.boot_ms.expect("Linux reports the uptime").checked_sub(age_s * 1000).expect(
             "the machine that runs the tests was booted longer ago than the oldest beat in them",
         ),
         sequence: 7,

@@ -110,7 +110,7 @@ fn heard(world: &World, name: &str) -> Heard {
     Heard { notices, doubled }
 }
 
-/// For each incident: how often its beginning, and how often its end was told.
+/// For each incident: how often its beginning, and how often its end was reported.
 fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
     let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut open = BTreeSet::new();
@@ -130,7 +130,7 @@ fn tally(notices: &[Notification]) -> BTreeMap<String, (usize, usize)> {
                 open.remove(id);
                 tally.entry(id.clone()).or_default().1 += 1;
             }
-            Kind::Test => panic!("nobody asked for a test"),
+            Kind::Test => panic!("a test was not requested"),
         }
     }
     assert!(open.is_empty(), "never told that it is over: {open:?}");
@@ -158,7 +158,7 @@ fn each_channel_hears_of_each_incident_once() {
     for seed in seeds() {
         let (world, truth) = play(seed, Mode::All, &["mail", "phone", "page"]);
         kills += truth.kills;
-        assert!(!world.remembers(), "seed {seed}: all is told and over");
+        assert!(!world.remembers(), "seed {seed}: all is reported and over");
         assert!(truth.over.len() > 20, "seed {seed}: enough happened");
         for name in ["mail", "phone", "page"] {
             let heard = heard(&world, name);
@@ -169,7 +169,7 @@ fn each_channel_hears_of_each_incident_once() {
                 assert!(*begins <= 1, "seed {seed}, {name}, {id}: {begins} DOWN");
                 assert!(*ends >= 1, "seed {seed}, {name}, {id}: its end was lost");
             }
-            // Only what was accepted in the moment of a kill can be told in another way again.
+            // Only what was accepted in the moment of a kill can be reported in another way again.
             let again = repeats(&heard.notices);
             assert!(again <= truth.kills, "seed {seed}, {name}: {again} repeats");
             repeated += again + heard.doubled;

@@ -1,4 +1,4 @@
-//! Each state of a heartbeat, as the real program tells it.
+//! Each state of a heartbeat, as the real program reports it.
 
 use heartbeat::{Now, Severity, Verdict, rfc3339};
 
@@ -25,7 +25,7 @@ fn a_fresh_heartbeat_is_ok() {
     place.beat(Verdict::Ok, 5, &[]);
     ok(&place.check(&[]), "heartbeat is 5 s old");
     ok(&place.check(&["--threshold", "2m"]), "(testing)");
-    assert!(!place.path("state").exists(), "nothing is written when nobody is to be told");
+    assert!(!place.path("state").exists(), "nothing is written when there is no one to alert");
 }
 
 #[test]

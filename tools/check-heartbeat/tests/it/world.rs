@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use check_heartbeat::channel::{Channel, Failure};
-use check_heartbeat::clock::Timestamp;
+use check_heartbeat::channel::{Accepted, Channel, Failure};
+use check_heartbeat::config::Config;
 use check_heartbeat::incident::{ChannelList, Mode};
 use check_heartbeat::notification::Notification;
 use check_heartbeat::notify::Notifier;
 use check_heartbeat::pending::Origin;
 use check_heartbeat::report::Done;
 use check_heartbeat::state_dir::StateDir;
-use check_heartbeat::watch::{AlertOn, Checked, Watch};
+use check_heartbeat::watch::{Checked, Watch};
 use heartbeat::{Heartbeat, Now, Verdict};
 
 /// When in a delivery the checker is killed.
@@ -44,7 +44,7 @@ struct Recorder {
     shared: Arc<Mutex<Shared>>,
 }
 
-fn refused(message: &str) -> Result<(), Failure> {
+fn refused(message: &str) -> Accepted {
     Err(Failure { message: message.to_owned(), hint: None, permanent: false })
 }
 
@@ -53,7 +53,7 @@ impl Channel for Recorder {
         &self.name
     }
 
-    fn deliver(&self, notification: &Notification, _: Instant) -> Result<(), Failure> {
+    fn deliver(&self, notification: &Notification, _: Instant) -> Accepted {
         let mut shared = self.shared.lock().unwrap();
         if shared.snapshot.is_some() {
             return refused("the checker is dead");
@@ -77,7 +77,7 @@ impl Channel for Recorder {
         if dies == Some(Kill::After) {
             shared.snapshot = Some(std::fs::read(&self.log).ok());
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -199,15 +199,15 @@ impl World {
         let state = lock(&self.state());
         // What another run would find while this one is at work.
         assert!(matches!(StateDir::open(vec![self.state()]), Ok(None)));
+        let config = Config::default();
         let notifier = Notifier {
-            state: Some(state),
+            config: &config,
+            state,
             origin: Origin {
                 host: "h".to_owned(),
                 reminder_ms: Some(4 * 3_600_000),
-                now: Timestamp::from(&self.now),
+                now: self.now.clone(),
             },
-            alert_on: AlertOn { failing: true, degraded: true },
-            watches_known: true,
             deadline: Instant::now() + Duration::from_secs(40),
         };
         let open = self.names.iter().map(|name| -> Box<dyn Channel> {

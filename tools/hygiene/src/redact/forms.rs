@@ -31,7 +31,7 @@ const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// One way to write a secret, as the reader of a text sees it.
 pub(super) struct Form {
     pub(super) glyphs: Vec<u8>,
-    /// What a glyph tells of the secret.
+    /// What a glyph reveals of the secret.
     pub(super) weight: u32,
     /// Glyphs before each index, and before the end, that no text holds by chance.
     random: Vec<u32>,

@@ -57,7 +57,7 @@ fn words_that_keys_are_made_of_stay() {
 #[test]
 fn parts_of_the_random_part_are_struck_out() {
     for (secret, first) in [(ANTHROPIC, 13), (LITELLM, 11), (TOKEN, 11)] {
-        // Marks that Markdown takes away are no characters of the key.
+        // Marks that Markdown removes are not characters of the key.
         let glyphs: Vec<char> = secret[first..].chars().filter(|c| *c != '_').collect();
         for length in [8, 9, 10, 11] {
             for part in glyphs.windows(length) {

@@ -3,7 +3,7 @@
 //! Invariant: only the codes that the standard asks for count as a yes.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind};
+use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use super::wire::Wire;
 use super::{Smtp, Tls};
 use crate::channel::http::{io_words, tls_error, tls_failure};
-use crate::channel::{Failure, quote};
+use crate::channel::{Accepted, Failure, quote};
 
 /// What the dialogue does at the moment, in words.
 const GREETING: &str = "waiting for its greeting";
@@ -25,17 +25,6 @@ const ENCRYPTING: &str = "turning on encryption";
 const LOGGING_IN: &str = "logging in";
 const ADDRESSING: &str = "naming the recipients";
 const SENDING: &str = "sending the message";
-
-/// Hints for refusals.
-const NO_STARTTLS: &str = "use the submission port of the server (587), or tls = \"implicit\" with \
-     port 465; if it offered STARTTLS before, someone on the way may be removing it";
-const NO_LOGIN: &str =
-    "use the submission port of the server, or leave user out if it needs no login";
-const WRONG_LOGIN: &str = "check user and password; providers with two-step login want a password \
-     made for this one program";
-const WRONG_SENDER: &str = "from must be an address that this user may send as";
-const WRONG_RECIPIENTS: &str =
-    "check the addresses in to, and whether this server relays for this host or user";
 
 /// A dialogue that has begun.
 struct Dialogue<'a> {
@@ -47,21 +36,16 @@ struct Dialogue<'a> {
 impl Smtp {
     /// Hands one message over by `end`. Returns remarks about recipients that were refused while
     /// others were not. `host`: the name of this machine.
-    pub(super) fn send(
-        &self,
-        host: &str,
-        letter: &[u8],
-        end: Instant,
-    ) -> Result<Vec<String>, Failure> {
+    pub(super) fn send(&self, host: &str, letter: &[u8], end: Instant) -> Accepted {
         let hello = hello(self.hello.as_deref().unwrap_or(host));
         let mut dialogue = self.greet(&hello, end)?;
         dialogue.stage = ADDRESSING;
         let from = Mail::new(Some(self.from.email.clone()), Vec::new());
-        dialogue.expect(from, 250, "refused the sender", WRONG_SENDER)?;
+        dialogue.expect(from, 250, "refused the sender")?;
         let refused = dialogue.name_recipients()?;
         dialogue.stage = SENDING;
-        dialogue.expect(Data, 354, "refused the message", "")?;
-        dialogue.expect(stuffed(letter), 250, "refused the message", "")?;
+        dialogue.expect(Data, 354, "refused the message")?;
+        dialogue.expect(stuffed(letter), 250, "refused the message")?;
         // The message is accepted; how the farewell goes does not matter.
         let _ = dialogue.wire.send(Quit.to_string().as_bytes());
         Ok(refused)
@@ -69,23 +53,25 @@ impl Smtp {
 
     /// Connects, encrypts and logs in, as far as the table wants it.
     fn greet(&self, hello: &ClientId, end: Instant) -> Result<Dialogue<'_>, Failure> {
-        let failed = |error: io::Error| self.explain(&error, GREETING);
+        let failed = |error: Error| self.explain(&error, GREETING);
         let mut wire = Wire::connect(&self.host, self.port, end).map_err(failed)?;
         if self.tls == Tls::Implicit {
             wire = wire.encrypt(&self.host, self.tls_config()?).map_err(failed)?;
         }
-        let greeting = wire.reply().map_err(failed)?;
-        self.check(greeting, 220, "greets with a refusal", "")?;
         let mut dialogue = Dialogue { mail: self, wire, stage: GREETING };
+        dialogue.expect("", 220, "greets with a refusal")?;
         let mut info = dialogue.ehlo(hello)?;
         if self.tls == Tls::Starttls {
             dialogue.stage = ENCRYPTING;
             if !info.supports_feature(Extension::StartTls) {
                 let (host, port) = (&self.host, self.port);
                 let what = format!("{host} port {port} does not offer STARTTLS; nothing was sent");
-                return Err(Failure::permanent(what).hint(NO_STARTTLS));
+                return Err(Failure::permanent(what).hint(
+                    "use the server's submission port (587), or tls = \"implicit\" with port 465; if \
+                     it offered STARTTLS before, someone on the way may be removing it",
+                ));
             }
-            dialogue.expect(Starttls, 220, "refused STARTTLS", "")?;
+            dialogue.expect(Starttls, 220, "refused STARTTLS")?;
             let encrypted = dialogue.wire.encrypt(&self.host, self.tls_config()?);
             dialogue.wire = encrypted.map_err(|error| self.explain(&error, ENCRYPTING))?;
             info = dialogue.ehlo(hello)?;
@@ -108,63 +94,40 @@ impl Smtp {
         })
     }
 
-    /// The reply, when it has the code that the standard asks for here.
-    fn check(
-        &self,
-        reply: Response,
-        code: u16,
-        refusal: &str,
-        hint: &str,
-    ) -> Result<Response, Failure> {
-        if reply.has_code(code) {
-            return Ok(reply);
-        }
-        let host = &self.host;
-        let failure = match refuses(&reply) {
-            Some(permanent) => {
-                let message = format!("{host} {refusal}: {}", said(&reply));
-                Failure { permanent, ..Failure::transient(message) }
-            }
-            None => {
-                let got = reply.code();
-                let message = format!("cannot follow {host}: it answered {got} instead of {code}");
-                Failure::transient(message)
-            }
-        };
-        Err(if hint.is_empty() { failure } else { failure.hint(hint) })
-    }
-
     /// Why a call failed in this stage.
-    fn explain(&self, error: &io::Error, stage: &str) -> Failure {
+    fn explain(&self, error: &Error, stage: &str) -> Failure {
         let Self { host, port, .. } = self;
         if let Some(tls) = tls_error(error) {
-            let plain = matches!(tls, rustls::Error::InvalidMessage(_));
-            let hint = "this port begins without encryption: set tls = \"starttls\"";
             let failure = tls_failure(tls, host);
-            return if plain { failure.hint(hint) } else { failure };
-        }
-        let failure = |what: &str| Failure::transient(format!("{host} port {port} {what}"));
-        match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                let failure = failure(&format!("took too long, {stage}"));
-                match stage {
-                    GREETING if self.tls != Tls::Implicit && *port == 465 => {
-                        failure.hint("port 465 usually begins encrypted: set tls = \"implicit\"")
-                    }
-                    SENDING => failure
-                        .hint("the mail may have arrived; the repeat has the same Message-ID"),
-                    _ => failure,
+            return match tls {
+                rustls::Error::InvalidMessage(_) => {
+                    failure.hint("this port begins without encryption: set tls = \"starttls\"")
                 }
-            }
-            ErrorKind::InvalidData => failure(&format!("cannot be understood: {error}")),
-            // The standard library has no kind of its own for this.
-            _ if error.to_string().starts_with("failed to lookup address") => {
-                failure("cannot be found")
-                    .hint("check the name, and that this machine can resolve names")
-            }
-            _ => failure(&format!("cannot be reached: {}", io_words(error)))
-                .hint("check host and port, and that the mail server runs"),
+                _ => failure,
+            };
         }
+        let late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        // The standard library has no kind of its own for a name that is not found.
+        let (what, hint) = match (error.kind(), error.to_string()) {
+            _ if late => (format!("took too long, {stage}"), ""),
+            (ErrorKind::InvalidData, why) => (format!("cannot be understood: {why}"), ""),
+            (_, why) if why.starts_with("failed to lookup address") => {
+                let hint = "check the name, and that this machine can resolve names";
+                ("cannot be found".to_owned(), hint)
+            }
+            _ => {
+                let hint = "check host and port, and that the mail server runs";
+                (format!("cannot be reached: {}", io_words(error)), hint)
+            }
+        };
+        let hint = match stage {
+            GREETING if late && self.tls != Tls::Implicit && *port == 465 => {
+                "port 465 usually begins encrypted: set tls = \"implicit\""
+            }
+            SENDING if late => "the mail may have arrived; the repeat has the same Message-ID",
+            _ => hint,
+        };
+        Failure::transient(format!("{host} port {port} {what}")).hint(hint)
     }
 }
 
@@ -175,25 +138,37 @@ impl Dialogue<'_> {
         reply.map_err(|error| self.mail.explain(&error, self.stage))
     }
 
-    fn expect(
-        &mut self,
-        command: impl Display,
-        code: u16,
-        refusal: &str,
-        hint: &str,
-    ) -> Result<Response, Failure> {
-        let reply = self.say(command)?;
-        self.mail.check(reply, code, refusal, hint)
+    fn expect(&mut self, say: impl Display, code: u16, refusal: &str) -> Result<Response, Failure> {
+        let reply = self.say(say)?;
+        self.check(reply, code, refusal)
     }
 
-    fn cannot_follow<E>(&self) -> impl Fn(E) -> Failure + use<E> {
-        let message = format!("cannot follow {}", self.mail.host);
-        move |_| Failure::transient(message.clone())
+    /// The reply, when it has the code that the standard asks for here.
+    fn check(&self, reply: Response, code: u16, refusal: &str) -> Result<Response, Failure> {
+        if reply.has_code(code) {
+            return Ok(reply);
+        }
+        let Some(permanent) = refuses(&reply) else { return Err(self.odd()) };
+        let hint = match refusal {
+            "refused the login" => {
+                "check user and password; providers with two-step login want a password made for \
+                 this one program"
+            }
+            "refused the sender" => "from must be an address that this user may send as",
+            _ => "",
+        };
+        let message = format!("{} {refusal}: {}", self.mail.host, said(&reply));
+        Err(Failure { permanent, ..Failure::transient(message) }.hint(hint))
+    }
+
+    fn odd(&self) -> Failure {
+        let (host, stage) = (&self.mail.host, self.stage);
+        Failure::transient(format!("cannot follow {host}, {stage}: this is not what SMTP asks for"))
     }
 
     fn ehlo(&mut self, hello: &ClientId) -> Result<ServerInfo, Failure> {
-        let reply = self.expect(Ehlo::new(hello.clone()), 250, "refused EHLO", "")?;
-        ServerInfo::from_response(&reply).map_err(self.cannot_follow())
+        let reply = self.expect(Ehlo::new(hello.clone()), 250, "refused EHLO")?;
+        ServerInfo::from_response(&reply).map_err(|_| self.odd())
     }
 
     fn log_in(&mut self, info: &ServerInfo) -> Result<(), Failure> {
@@ -203,23 +178,23 @@ impl Dialogue<'_> {
         let mechanism = offered.ok_or_else(|| {
             let host = &self.mail.host;
             Failure::permanent(format!("{host} offers no login by AUTH PLAIN or AUTH LOGIN"))
-                .hint(NO_LOGIN)
+                .hint("use the server's submission port, or leave user out if it needs no login")
         })?;
-        let first = Auth::new(mechanism, login.clone(), None).map_err(self.cannot_follow())?;
+        let first = Auth::new(mechanism, login.clone(), None).map_err(|_| self.odd())?;
         let mut reply = self.say(first)?;
         // LOGIN asks for the user, then for the password.
         for _ in 0..2 {
             if reply.has_code(334) {
                 let next = Auth::new_from_response(mechanism, login.clone(), &reply);
-                reply = self.say(next.map_err(self.cannot_follow())?)?;
+                reply = self.say(next.map_err(|_| self.odd())?)?;
             }
         }
-        self.mail.check(reply, 235, "refused the login", WRONG_LOGIN).map(drop)
+        self.check(reply, 235, "refused the login").map(drop)
     }
 
     /// Names all recipients. As long as one is accepted, the mail goes to those; the others are
     /// returned as remarks.
-    fn name_recipients(&mut self) -> Result<Vec<String>, Failure> {
+    fn name_recipients(&mut self) -> Accepted {
         let Smtp { host, to, .. } = self.mail;
         let (mut refused, mut all_permanent) = (Vec::new(), true);
         for address in to.iter().map(|to| &to.email) {
@@ -228,15 +203,17 @@ impl Dialogue<'_> {
                 all_permanent &= permanent;
                 refused.push(format!("{address} ({})", said(&reply)));
             } else if !reply.has_code(251) {
-                self.mail.check(reply, 250, "", "")?;
+                self.check(reply, 250, "")?;
             }
         }
         if refused.len() < to.len() {
             return Ok(refused.iter().map(|one| format!("{host} refused {one}")).collect());
         }
         let message = format!("{host} refused every recipient: {}", refused.join(", "));
-        let failure = Failure::transient(message).hint(WRONG_RECIPIENTS);
-        Err(Failure { permanent: all_permanent, ..failure })
+        let failure = Failure { permanent: all_permanent, ..Failure::transient(message) };
+        let hint =
+            "check the addresses in to, and whether this server relays for this host or user";
+        Err(failure.hint(hint))
     }
 }
 

@@ -1,12 +1,10 @@
 //! The table of a mail channel, with the words for each mistake in it.
 
-use std::sync::Mutex;
-
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
 
 use super::{Smtp, Tls};
@@ -34,18 +32,10 @@ pub struct Settings {
     password_file: Option<String>,
     password_credential: Option<String>,
     from: String,
-    to: Recipients,
+    to: toml::Value, // one address or several
     hello: Option<String>,
     /// Known only to be refused with a good hint.
     password: Option<serde::de::IgnoredAny>,
-}
-
-/// One address or several.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Recipients {
-    One(String),
-    Many(Vec<String>),
 }
 
 impl Smtp {
@@ -63,7 +53,6 @@ impl Smtp {
             secret,
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
-            remarks: Mutex::default(),
             host: host("host", &settings.host)?,
             port,
             tls,
@@ -127,20 +116,18 @@ fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, 
 
 /// A host's name or address, as a certificate and `EHLO` can hold it.
 fn host(key: &str, text: &str) -> Result<String, Problem> {
-    let inner = text.trim_start_matches('[').trim_end_matches(']');
-    let fit = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_name = (1..=253).contains(&text.len()) && text.chars().all(fit);
-    if !is_name && inner.parse::<std::net::IpAddr>().is_err() {
+    let text = text.trim_start_matches('[').trim_end_matches(']');
+    if ServerName::try_from(text).is_err() {
         let hint = "write a name such as mail.example.org, without scheme or port";
         return Err(Problem::new(key, "is not a host's name", hint));
     }
-    Ok(inner.to_owned())
+    Ok(text.to_owned())
 }
 
-fn recipients(to: &Recipients) -> Result<Vec<Mailbox>, Problem> {
-    let list = match to {
-        Recipients::One(one) => std::slice::from_ref(one),
-        Recipients::Many(many) => many.as_slice(),
+fn recipients(to: &toml::Value) -> Result<Vec<Mailbox>, Problem> {
+    let list: Vec<String> = match to.as_str() {
+        Some(one) => vec![one.to_owned()],
+        None => to.clone().try_into().unwrap_or_default(),
     };
     if !(1..=RECIPIENTS).contains(&list.len()) {
         let hint = format!("write 1 to {RECIPIENTS} addresses");
@@ -166,14 +153,20 @@ fn mailbox(key: &str, text: &str) -> Result<Mailbox, Problem> {
 
 /// The authorities of a file in PEM.
 fn authorities(path: &str) -> Result<RootCertStore, Problem> {
-    let hint = "the path of a file with the authority's certificate in PEM";
-    let pem = std::fs::read(path).map_err(|error| {
-        Problem::new("ca_file", format!("cannot be read ({})", error.kind()), hint)
-    })?;
+    let problem = |why: String| {
+        Problem::new(
+            "ca_file",
+            why,
+            "write the path of a file with the authority's certificate in PEM",
+        )
+    };
+    let pem = std::fs::read(path);
+    let pem = pem.map_err(|error| problem(format!("cannot be read ({})", error.kind())))?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
     if roots.is_empty() {
-        return Err(Problem::new("ca_file", "holds no certificate in PEM", hint));
+        Err(problem("holds no certificate in PEM".to_owned()))
+    } else {
+        Ok(roots)
     }
-    Ok(roots)
 }

@@ -129,6 +129,19 @@ async fn openai_answers_in_every_spelling() {
         ("Hi|cut", ok(&[hi, r#"{"choices":[{"delta":{"cont"#])),
         ("Hi|server", ok(&[hi, r#"{"error":{"message":"CUDA out of memory","code":500}}"#])),
         ("Hi|filtered", ok(&[hi, r#"{"error":{"code":"content_filter"}}"#])),
+    ];
+    for (expected, bytes) in table {
+        let shown = String::from_utf8_lossy(&bytes).into_owned();
+        let server = Fake::answering(bytes).await;
+        assert_eq!(told(openai(&server).answer(ask())).await, expected, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn openai_answers_in_every_framing() {
+    let hi = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    let stop = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+    let table: Vec<(&str, Vec<u8>)> = vec![
         (
             "Hi|End",
             response(

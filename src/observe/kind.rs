@@ -1,0 +1,285 @@
+//! Every finding, with all that is fixed about it: one entry, read by the verdict, the journal, the
+//! metrics, `status` and the tests.
+//!
+//! Invariant: names and message ids are public, so they never change and are never used again.
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something works badly; people are served.
+    Degraded,
+    /// People are not served.
+    Failing,
+}
+
+/// What is fixed about a finding.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Metric label, heading in the runbook, name of the alert.
+    pub name: &'static str,
+    /// Message id of the journal entry that reports it (sd-id128(3)).
+    pub message_id: &'static str,
+    /// Every severity that it may have, the worst first.
+    pub severities: &'static [Severity],
+    /// Whether a question that is asked now may stay without an answer, however bad it is: what
+    /// `/ready` looks at, besides everything that is failing.
+    pub blocks_answers: bool,
+    /// How long, in seconds, the condition must hold before the finding opens. Zero where one look
+    /// is certain: the condition has a duration of its own, or a person must act anyway.
+    pub opens_after_s: u64,
+    /// How long, in seconds, the condition must be gone before the finding closes.
+    pub closes_after_s: u64,
+    /// What to do first, in one line; the runbook has the rest.
+    pub first_step: &'static str,
+}
+
+impl Severity {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+impl Facts {
+    const fn new(
+        name: &'static str,
+        message_id: &'static str,
+        severities: &'static [Severity],
+        blocks_answers: bool,
+    ) -> Self {
+        let (opens_after_s, closes_after_s, first_step) = (0, 0, "");
+        Self {
+            name,
+            message_id,
+            severities,
+            blocks_answers,
+            opens_after_s,
+            closes_after_s,
+            first_step,
+        }
+    }
+
+    const fn debounce(mut self, opens_after_s: u64, closes_after_s: u64) -> Self {
+        (self.opens_after_s, self.closes_after_s) = (opens_after_s, closes_after_s);
+        self
+    }
+
+    const fn blocks_answers(mut self, blocks: bool) -> Self {
+        self.blocks_answers = blocks;
+        self
+    }
+
+    const fn first_step(mut self, line: &'static str) -> Self {
+        self.first_step = line;
+        self
+    }
+}
+
+const fn failing(name: &'static str, message_id: &'static str) -> Facts {
+    Facts::new(name, message_id, &[Severity::Failing], true)
+}
+
+const fn degraded(name: &'static str, message_id: &'static str) -> Facts {
+    Facts::new(name, message_id, &[Severity::Degraded], false)
+}
+
+const fn failing_or_degraded(name: &'static str, message_id: &'static str) -> Facts {
+    Facts::new(name, message_id, &[Severity::Failing, Severity::Degraded], true)
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $facts:expr;)*) => {
+        /// What can be wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order in which people should read them.
+            pub const ALL: [Self; [$(Kind::$kind),*].len()] = [$(Self::$kind),*];
+
+            /// What is fixed about it.
+            pub fn facts(self) -> &'static Facts {
+                match self {
+                    $(Self::$kind => const { &$facts },)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The process ends and is started again and again.
+    CrashLoop = failing("crash_loop", "e7f5345930934f78adf3f5a13f0513e0")
+        .first_step("see why it exits: `journalctl -u katana-bot -p err -n 50`");
+
+    /// A loop of the process does not turn.
+    StageStalled = failing("stage_stalled", "4ddef5f578e146508ebacf86870da1cc")
+        // The tick's own deadline was missed already.
+        .debounce(0, 10)
+        .first_step("wait a minute: the watchdog restarts it; then keep the log");
+
+    /// Telegram does not accept the token.
+    TokenRefused = failing("token_refused", "109ded6eaa2c4ee4a0d3328dd57852a9")
+        .first_step("get a new token from @BotFather, store it, restart the bot");
+
+    /// Another program takes this bot's updates.
+    Conflict = failing("conflict", "63d6dba41ab546258a5575f0f4312ee1")
+        .first_step("stop the other bot that uses this token, or delete the webhook");
+
+    /// No poll was completed for too long.
+    PollStalled = failing("poll_stalled", "8e7ca1b7e3dc4259b2ca91fff483d486")
+        .first_step("try `curl -sS https://api.telegram.org` on this machine");
+
+    /// Polls are answered with errors, or not at all.
+    PollFailing = failing("poll_failing", "a7947dc76cdd4a74ab19caf227968a80")
+        // One poll that works between many that fail is not a recovery.
+        .debounce(0, 10)
+        .first_step("check network, DNS and proxy; see the class of the error");
+
+    /// Telegram holds updates that polls do not bring.
+    UpdatesStuck = failing("updates_stuck", "1457f911c2cf4f11951a91d1128e53d4")
+        .first_step("`systemctl restart katana-bot`; then `katana-bot doctor`");
+
+    /// Commits fail.
+    StoreFailing = failing("store_failing", "df67dfd76c344360b3fa0929b0f06c42")
+        .debounce(0, 30)
+        .first_step("check the disk: `df -h`, `dmesg`, and who owns the state directory");
+
+    /// The state file was damaged and set aside.
+    StoreCorrupt = degraded("store_corrupt", "3a80395b56a245b3b55c05bb016ba67a")
+        .first_step("check the disk, then restore a backup");
+
+    /// The disk of the state directory is nearly full.
+    DiskFull = degraded("disk_full", "233b7f61a6fe4c538f32983413ca6adb")
+        .debounce(10, 60)
+        .first_step("free some space on the disk of the state directory");
+
+    /// So many updates wait that polling pauses.
+    BacklogFull = degraded("backlog_full", "a44c7423d5c14531808815a4ebd4398f")
+        .debounce(5, 30)
+        .blocks_answers(true)
+        .first_step("find out what is slow: provider, Telegram's limits, disk");
+
+    /// An update waits for too long.
+    InboxOld = failing_or_degraded("inbox_old", "5c063331217046819028157c7b300bbe")
+        // After a start or a pause old work is there for a moment, and is being done.
+        .debounce(15, 15)
+        // One chat may wait while the others are served.
+        .blocks_answers(false)
+        .first_step("look for other findings, then for one very slow question");
+
+    /// A reply waits for too long.
+    OutboxOld = failing_or_degraded("outbox_old", "dd141d80633e4bfcac80d4c7c57f3af5")
+        .debounce(15, 15)
+        // One chat may wait while the others are served.
+        .blocks_answers(false)
+        .first_step("look for 429 and network errors in the log");
+
+    /// The provider fails.
+    ProviderFailing = degraded("provider_failing", "a4c4ef55e3bb4b1ba1935ac0e92c16b6")
+        .debounce(0, 15)
+        .blocks_answers(true)
+        .first_step("see the error class; check key, credit and model of the provider");
+
+    /// The provider takes long.
+    ProviderSlow = degraded("provider_slow", "a804456995df472a92355213598025fc")
+        // Averages of minutes are steady already.
+        .debounce(0, 60)
+        .first_step("see the provider's status page, or choose a faster model");
+
+    /// Telegram refused a reply for good.
+    DeliveryRefused = degraded("delivery_refused", "966904245bb345ae994899b848916b20")
+        .first_step("see the log line with the reason");
+
+    /// A reply may have been sent twice.
+    PossibleDuplicate = degraded("possible_duplicate", "5cb552696c244cc497c17815d3a22761")
+        .first_step("nothing, unless it happens often");
+
+    /// An update could not be handled and was finished without an answer.
+    UpdateGivenUp = degraded("update_given_up", "7f02a3bf137e4d6da12bdd8bc7cd3156")
+        .first_step("keep the log and report it");
+
+    /// Too large a share of the work fails.
+    ErrorRatio = degraded("error_ratio", "6cd4232d44644dd79cdc83257195d7f3")
+        .debounce(0, 60)
+        .first_step("see what fails: `journalctl -u katana-bot -p warning`");
+
+    /// People wait too long for a reply.
+    ResponseSlow = degraded("response_slow", "c2ffe5ab6c1046c2b3e9d3b7d52ec788")
+        .debounce(0, 60)
+        .first_step("see disk and processors: `iostat`, `top`");
+
+    /// Commits take long.
+    StoreSlow = degraded("store_slow", "0ca68d7f39ce4ba0953648ad7fe14e5b")
+        .debounce(0, 60)
+        .blocks_answers(true)
+        .first_step("see what else uses the disk: `iostat -x 5`");
+
+    /// The machine's memory is nearly used up.
+    MemoryHigh = degraded("memory_high", "404a445e95564f4a87837e4e9864defa")
+        // More than one sample a minute.
+        .debounce(90, 120)
+        .first_step("see what uses the memory: `top -o %MEM`");
+
+    /// The process itself uses more memory than it should.
+    RssHigh = degraded("rss_high", "609cbc165b494e57aeb8c93591e13834")
+        .debounce(90, 120)
+        .first_step("nothing: above the higher threshold it restarts itself; report it if it recurs");
+
+    /// The machine's processors are busy.
+    CpuHigh = degraded("cpu_high", "7d333df614ee49dd8a8bfa6061fbf004")
+        .debounce(150, 120)
+        .first_step("see what uses the processors: `top`");
+
+    /// The time of day jumped.
+    ClockJumped = degraded("clock_jumped", "2236af9f3e5546b18b66a1897f8d5791")
+        // Seen in one reading only; reported for some minutes.
+        .debounce(0, 300)
+        .first_step("check time synchronisation: `timedatectl`");
+
+    /// The process before this one ended without a clean stop.
+    UncleanStart = degraded("unclean_start", "c2c0a0dd517a4e05ac4c8ec2e75524ed")
+        .first_step("see why the last process ended: `journalctl -u katana-bot -p err`");
+
+    /// A new configuration was not taken over.
+    ConfigRejected = degraded("config_rejected", "721c0983d7d6455183986c107edd626f")
+        .first_step("run `katana-bot check-config`, fix what it names, reload again");
+}
+
+impl Kind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// How bad it is at worst.
+    pub fn severity(self) -> Severity {
+        self.facts().severities[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_complete_and_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|k| k.name()).collect();
+        assert_eq!(names.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert!(!kind.facts().first_step.is_empty(), "{kind:?}");
+            assert_eq!(Kind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(Kind::named("of_a_newer_version"), None);
+    }
+}
