@@ -23,7 +23,7 @@ const KATANA: &str = "\
 69 | Something required is not available, such as the state folder or CA certificates; for doctor: there is a problem outside the configuration; for backup and restore: a file is damaged, or cannot be read or written.
 70 | A bug, or the program used more memory than watch.rss_stop_mb allows. systemd restarts it.
 75 | Try again later: another process uses the state file (stop the bot before restore), or a second signal cut the shutdown short.
-78 | The configuration is invalid, the knowledge folder cannot be read, or the state file is from a newer version; for restore: the backup is from a newer version, or from another bot.
+78 | The configuration is invalid, the knowledge folder cannot be read, store.path names a file that is not a state file, or the state file is from a newer version; for restore: the backup is from a newer version, or from another bot.
 # SIGNALS
 SIGTERM, SIGINT | Shut down gracefully: accept no new updates, give running answers lifecycle.grace_s seconds, exit. Nothing is lost. A second signal stops at once, with status 75.
 SIGHUP | Reload configuration and secrets. Keys that need a restart are named in the log; an invalid file leaves the running configuration in place.

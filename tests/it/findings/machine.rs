@@ -136,6 +136,9 @@ async fn damaged_store() {
     let mut stage = Stage::new().await;
     scaled(&mut stage, &[]);
     let path = stage.dir.path().join("katana.db");
+    // A first run leaves its mark: only a state file is set aside.
+    stage.start().await;
+    assert!(stage.stop().await);
     let garbage = [b"SQLite format 3\0".as_slice(), &[0xAB; 20_000]].concat();
     std::fs::write(&path, garbage).expect("a file");
     stage.sim.say(5, "meanwhile");
