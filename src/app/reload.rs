@@ -157,7 +157,7 @@ impl Reloader {
         let (sources, old, redactor) = (sources.clone(), self.loaded(), self.redactor.clone());
         // Files may be many, or on a slow disk.
         let read = tokio::task::spawn_blocking(move || read(&sources, &old, &redactor)).await;
-        let fresh = read.context("the reading broke off").and_then(|fresh| fresh);
+        let fresh = read.context("reading was interrupted").and_then(|fresh| fresh);
         let fresh = fresh.and_then(|fresh| {
             if fresh.touches(Part::Client) {
                 self.client.renew(&settings::telegram(&fresh.loaded.config, &self.redactor))?;
@@ -242,7 +242,7 @@ impl Reloader {
         // The supervisor makes a finding of it, until a good one is taken.
         tracing::error!(
             message_id = JournalEvent::ReloadRefused.id(),
-            "the new configuration is not taken, the old one stays in effect: {reason}"
+            "the new configuration is refused, the old one stays in effect: {reason}"
         );
         self.report_hub.set_config_rejected(Some(reason.clone()));
         Reloaded::Rejected(reason)

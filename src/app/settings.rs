@@ -116,7 +116,7 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     for path in knowledge.left_out() {
         tracing::warn!(
             path = %path.display(),
-            "left out: too large, not UTF-8, one too many, or a link out of the folder"
+            "skipped: too large, not UTF-8, one too many, or a link out of the folder"
         );
     }
     Ok(Some(Arc::new(knowledge)))

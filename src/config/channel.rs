@@ -37,7 +37,7 @@ pub fn with_channel(file: &Path, text: &str, channel: &str) -> Result<String, Pr
             return Ok(new);
         }
     }
-    let why = "it is not written in a way that can be added to";
+    let why = "it has a layout that cannot be extended";
     Err(problem(file, why, format!("add the channel by hand:\n{}", channel.trim_end())))
 }
 
@@ -60,7 +60,7 @@ fn problem(file: &Path, why: &str, hint: String) -> Problems {
 fn parsed(file: &Path, text: &str) -> Result<Table, Problems> {
     text.parse().map_err(|e: toml::de::Error| {
         let line = line(text, e.span().map_or(0, |span| span.start));
-        let hint = "fix it first: until then none of it is used, and no alert is sent";
+        let hint = "fix it first: until then it is ignored as a whole, and no alert is sent";
         problem(file, &format!("cannot read line {line} as TOML"), hint.to_owned())
     })
 }

@@ -32,11 +32,7 @@ pub fn with_keys(text: &str, wanted: &[(&str, &str)]) -> Result<String, Problems
     let same = before.is_some() && done.parse::<toml::Table>().is_ok_and(|table| table == after);
     if problems.0.is_empty() && !same {
         let hint = "set the keys by hand, then run `katana-bot check-config`";
-        problems.0.push(Problem::new(
-            "file",
-            "it is not written in a way that can be edited",
-            hint,
-        ));
+        problems.0.push(Problem::new("file", "it has a layout that cannot be edited", hint));
     }
     if problems.0.is_empty() { Ok(done) } else { Err(problems) }
 }

@@ -82,7 +82,7 @@ impl<'a> Resolved<'a> {
                 if matches!(value, Value::Text(value) if value.contains(text.expose())) {
                     let message =
                         format!("the value contains the secret {} ({origin})", secret.key.path());
-                    self.problems.push(key.path(), message, "take the secret out of it");
+                    self.problems.push(key.path(), message, "remove the secret from it");
                 }
             }
         }

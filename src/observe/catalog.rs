@@ -45,9 +45,9 @@ pub enum JournalEvent {
     MemoryExceeded,
     /// A fault of Katana; the process drains.
     TaskPanicked,
-    /// Everything ended within the grace time.
+    /// Everything ended within the grace period.
     Stopped,
-    /// Some work did not end within the grace time.
+    /// Some work did not end within the grace period.
     GraceExceeded,
     /// A second signal did not wait for running work.
     StoppedAtOnce,

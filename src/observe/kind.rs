@@ -141,7 +141,7 @@ kinds! {
         .debounce(0, 10)
         .first_step("check network, DNS and proxy; see the class of the error");
 
-    /// Telegram holds updates that polls do not bring.
+    /// Telegram holds updates that polls do not return.
     UpdatesStuck = failing("updates_stuck", "1457f911c2cf4f11951a91d1128e53d4")
         .first_step("`systemctl restart katana-bot`; then `katana-bot doctor`");
 
@@ -246,7 +246,7 @@ kinds! {
     UncleanStart = degraded("unclean_start", "c2c0a0dd517a4e05ac4c8ec2e75524ed")
         .first_step("see why the last process ended: `journalctl -u katana-bot -p err`");
 
-    /// A new configuration was not taken over.
+    /// A new configuration was not accepted.
     ConfigRejected = degraded("config_rejected", "721c0983d7d6455183986c107edd626f")
         .first_step("run `katana-bot check-config`, fix what it names, reload again");
 }

@@ -66,7 +66,7 @@ pub struct Vitals {
     pub paused: AtomicBool,
     /// The last batch of updates could not be stored.
     pub accept_failing: AtomicBool,
-    /// Telegram holds updates that polls do not bring.
+    /// Telegram holds updates that polls do not return.
     pub updates_stuck: AtomicBool,
     /// So much waits that polling pauses.
     pub backlog_full: AtomicBool,

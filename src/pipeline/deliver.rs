@@ -238,7 +238,7 @@ impl Delivery {
         self.note_arrival(part);
         let row = DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(id) };
         let store = || inner.base.store.record_delivery_and_mark(row.clone(), next.id, id_before);
-        if !inner.base.retry_until_stored("settle a part", store).await? {
+        if !inner.base.retry_until_stored("record a delivery", store).await? {
             inner.message_ids.lock().end(next.chat);
             self.done(next.chat, NextAction::Continue);
             return None;
@@ -270,7 +270,7 @@ impl Delivery {
         let inner = &*self.0;
         let row = DeliveryRecord { id: part.id, outcome };
         let store = || inner.base.store.record_delivery(vec![row.clone()], effects.clone());
-        inner.base.retry_until_stored("settle a part", store).await
+        inner.base.retry_until_stored("record a delivery", store).await
     }
 }
 
@@ -311,7 +311,7 @@ impl Deliver {
         let store = &self.0.0.base.store;
         let (in_doubt, chats) = (store.parts_in_doubt().await?, store.open_chats().await?);
         if !in_doubt.is_empty() {
-            tracing::info!(parts = in_doubt.len(), "messages of unknown fate from an earlier run");
+            tracing::info!(parts = in_doubt.len(), "messages in doubt from an earlier run");
         }
         let (now, now_ms) = (Instant::now(), self.0.0.base.clock.now_ms());
         let mut send_queue = self.0.send_queue();

@@ -71,7 +71,7 @@ impl Pending {
         if stuck && !before {
             tracing::error!(
                 pending = count,
-                "Telegram holds updates that polls do not bring; polling once without an offset"
+                "Telegram holds updates that polls do not return; polling once without an offset"
             );
             // What was taken before is known and not stored again.
             self.signals.forget_offset.store(true, Ordering::Relaxed);

@@ -82,7 +82,7 @@ impl Worker {
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
         let halt = self.parts.base.tasks.halt();
         let thought = tokio::select! {
-            thought = self.parts.base.retry_until_stored("think about an update", || self.think(queued)) => thought,
+            thought = self.parts.base.retry_until_stored("handle an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,
         };
         let Some(thought) = thought else { return Worked::Left };
@@ -354,7 +354,7 @@ impl Worker {
                 Effect::Pause(paused) => {
                     self.parts.signals.paused.store(*paused, Ordering::SeqCst);
                     self.parts.base.vitals.paused.store(*paused, Ordering::Relaxed);
-                    tracing::info!(paused, "answering paused or resumed by the owner");
+                    tracing::info!(paused, "an owner paused or resumed answering");
                     if !paused {
                         self.parts.signals.resumed.notify_one();
                     }

@@ -94,7 +94,7 @@ pub(super) fn present(key: Option<&SecretString>) -> Option<&str> {
 pub(super) fn secret_header(value: &str) -> Result<HeaderValue, ProviderError> {
     let mut header = HeaderValue::from_str(value).map_err(|_| ProviderError::Unusable {
         setting: "the api key",
-        problem: "it holds characters that no key has",
+        problem: "it has characters that no key may have",
     })?;
     header.set_sensitive(true);
     Ok(header)

@@ -228,7 +228,7 @@ mod tests {
         let error = OpenAi::new(settings).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot use the api key: it holds characters that no key has"
+            "cannot use the api key: it has characters that no key may have"
         );
     }
 }

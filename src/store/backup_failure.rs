@@ -10,7 +10,7 @@ use crate::model::ids::BotId;
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The name is taken.
-    #[error("there is a file {path} already")]
+    #[error("{path} already exists")]
     Exists {
         /// Which file.
         path: PathBuf,
@@ -71,7 +71,7 @@ pub enum BackupError {
     },
     /// It comes from a later version.
     #[error(
-        "cannot use {path}: it is of a newer version (schema {version}, this one knows {newest})"
+        "cannot use {path}: it is from a newer version (schema {version}, this one knows {newest})"
     )]
     Newer {
         /// Which file.
@@ -82,7 +82,7 @@ pub enum BackupError {
         newest: u32,
     },
     /// It holds nothing of the bot that is configured here.
-    #[error("cannot use {path}: it holds nothing of bot {bot}, only of {}", list(found))]
+    #[error("cannot use {path}: it has no data of bot {bot}, only of {}", list(found))]
     OtherBot {
         /// Which file.
         path: PathBuf,
@@ -133,12 +133,12 @@ impl BackupError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "name another file, or replace this one with --force",
-            Self::Place { .. } => "name a file of its own, best on another disk",
+            Self::Place { .. } => "name a different file, preferably on another disk",
             Self::Special { hint, .. } => hint,
-            Self::Busy { .. } => "wait for it to end, or name another file",
+            Self::Busy { .. } => "wait until it has finished, or name another file",
             Self::Read { .. } => "check the name, and who may read it",
             Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "make room on that disk; a copy of the whole state file has to fit"
+                "free some space on that disk; a copy of the whole state file has to fit"
             }
             Self::Write { .. } => "check that the folder exists, who may write there, and the disk",
             Self::Damaged { .. } => {

@@ -98,7 +98,8 @@ impl StoreError {
                 "nothing was written; see what it is and who put it there (ls -l), then remove it"
             }
             StoreErrorKind::WrongFile => {
-                "nothing was changed; name another file with store.path (KATANA_STORE_PATH), or move this one away"
+                "nothing was changed; name another file with store.path (KATANA_STORE_PATH), or \
+                move this file away"
             }
             StoreErrorKind::InUse => {
                 "stop the other process first, or give this one its own file with store.path (KATANA_STORE_PATH)"
@@ -106,7 +107,7 @@ impl StoreError {
             StoreErrorKind::Schema => {
                 "install the version that wrote the file, or restore a backup made before the upgrade"
             }
-            StoreErrorKind::Full => "make room on the disk that holds the state file",
+            StoreErrorKind::Full => "free some space on the disk that holds the state file",
             StoreErrorKind::Copy
             | StoreErrorKind::Busy
             | StoreErrorKind::Corrupt

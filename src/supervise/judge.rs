@@ -212,7 +212,7 @@ mod tests {
     fn a_clock_jump_is_told_for_some_minutes() {
         let mut judge = Judge::default();
         let verdict = judge.judge(&Reading { clock_jump_ms: -90_000, ..healthy(100) });
-        assert_eq!(verdict.findings[0].text, "the time of day went back by 1 min 30 s");
+        assert_eq!(verdict.findings[0].text, "the time of day jumped back by 1 min 30 s");
         for s in [105, 200, 404] {
             assert_eq!(judge.judge(&healthy(s)).findings, verdict.findings, "{s}");
         }

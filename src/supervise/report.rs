@@ -154,7 +154,7 @@ pub struct Reading {
     pub outbox_chats: u64,
     /// Updates that wait at Telegram (`getWebhookInfo`), when it was asked.
     pub pending: Option<u64>,
-    /// Telegram holds updates that polls do not bring.
+    /// Telegram holds updates that polls do not return.
     pub updates_stuck: bool,
     /// Polling pauses because too much waits.
     pub backlog_full: bool,

@@ -350,7 +350,7 @@ fn texts_have_figures() {
         (Reading { inbox, ..healthy() }, "the oldest of 120 waiting updates is 6 min old"),
         (
             Reading { clock_jump_ms: 7_200_000, ..healthy() },
-            "the time of day went forward by 2 h, or the machine was suspended",
+            "the time of day jumped forward by 2 h, or the machine was suspended",
         ),
         (
             recent(|r| (r.done, r.failed) = (93, 7)),

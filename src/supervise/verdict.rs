@@ -114,7 +114,7 @@ fn stage_stalled(r: &Reading) -> Option<Seen> {
     let name = late.looping.name();
     raise(
         Kind::StageStalled,
-        format!("the {name} loop has not turned for {silent}; it is {over} late"),
+        format!("the {name} loop has made no progress for {silent}; it is {over} late"),
     )
 }
 
@@ -170,7 +170,7 @@ fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let text = match class {
         "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
         "busy" | "corrupt" | "disk_full" | "io" | "open" | "row" | "closed" => {
-            format!("what polls brought could not be stored for {lasted} ({class})")
+            format!("received updates could not be stored for {lasted} ({class})")
         }
         "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),
         _ => format!("Telegram has answered polls with errors for {lasted} ({class})"),
@@ -278,9 +278,9 @@ fn clock_jumped(r: &Reading) -> Option<Seen> {
     }
     let far = span(far);
     let text = if r.clock_jump_ms > 0 {
-        format!("the time of day went forward by {far}, or the machine was suspended")
+        format!("the time of day jumped forward by {far}, or the machine was suspended")
     } else {
-        format!("the time of day went back by {far}")
+        format!("the time of day jumped back by {far}")
     };
     raise(Kind::ClockJumped, text)
 }

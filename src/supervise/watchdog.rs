@@ -56,7 +56,7 @@ pub async fn watchdog(
                 stage = overdue.looping.name(),
                 silent_ms = overdue.silent_ms,
                 late_ms = overdue.late_ms,
-                "a stage does not turn any more; telling the watchdog"
+                "a stage is stalled; reporting it to the watchdog"
             );
             say(Bark::Trigger);
         }

@@ -15,7 +15,7 @@ pub fn words(report: &Report) -> String {
         Phase::Running if report.reading.paused => "paused by the owner",
         Phase::Running if report.reading.backlog_full => "catching up",
         Phase::Running => "answering",
-        Phase::Draining => "stopping: running answers get their grace time",
+        Phase::Draining => "stopping: running answers get their grace period",
     };
     match (report.verdict.status, worst) {
         (Status::Ok, _) | (_, None) => doing.to_owned(),

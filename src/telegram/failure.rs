@@ -25,7 +25,7 @@ pub enum TelegramError {
     #[error("no usable answer from the Bot API: {0}")]
     Unknown(String),
     /// Telegram did it, but its answer cannot be read.
-    #[error("the Bot API did it, but its answer cannot be read")]
+    #[error("the Bot API accepted the call, but its answer cannot be read")]
     Undecodable,
     /// Telegram refused.
     #[error("the Bot API refused: {code} {description}")]

@@ -243,7 +243,10 @@ async fn a_full_disk_is_named_and_leaves_nothing() {
     let file = folder.join("copy").display().to_string();
     let out = process::run(&stage, &["backup", &file]).await;
     assert_eq!(out.code, Some(69), "{out:?}");
-    assert!(out.stderr.contains("cannot write ") && out.stderr.contains("make room"), "{out:?}");
+    assert!(
+        out.stderr.contains("cannot write ") && out.stderr.contains("free some space"),
+        "{out:?}"
+    );
     let left = std::fs::read_dir(&folder).expect("a folder").count();
     assert_eq!(left, 0, "nothing is left");
     drop(mount);

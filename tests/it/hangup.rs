@@ -114,7 +114,7 @@ async fn a_bad_file_leaves_the_bot_as_it_is() {
     daemon.says(READY).await;
     files.write("bot.access = \"opne\"\ntelegram.token = \"4711:misplaced-secret-AAAAAAAA\"\n");
     daemon.signal("HUP");
-    daemon.says("the new configuration is not taken, the old one stays in effect").await;
+    daemon.says("the new configuration is refused, the old one stays in effect").await;
     let log = daemon.log();
     for key in ["key=\"bot.access\"", "key=\"telegram.token\""] {
         assert!(log.lines().any(|l| l.contains("problem in the new") && l.contains(key)), "{log}");

@@ -62,7 +62,7 @@ fn lines(dir: &Path, words: &str) -> usize {
 /// Parts in doubt, as the last start found them.
 fn in_doubt(dir: &Path) -> Option<usize> {
     let text = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
-    let line = text.lines().rev().find(|l| l.contains("messages of unknown fate"))?;
+    let line = text.lines().rev().find(|l| l.contains("messages in doubt"))?;
     let digits: String = line
         .split("parts=")
         .nth(1)?

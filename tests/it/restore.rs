@@ -134,7 +134,7 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
         ),
         ("another database", &other[..], 69, "not a state file of katana-bot"),
         ("edited", &edited[..], 69, "not a state file of katana-bot"),
-        ("an index is gone", &lacking[..], 69, "inbox_new is not there as schema"),
+        ("an index is gone", &lacking[..], 69, "inbox_new does not match schema"),
         ("newer", &newer[..], 78, "newer version (schema 900"),
     ] {
         std::fs::write(&bad, bytes).expect("written");
@@ -152,7 +152,7 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let out = restore(&stage, &file, &[]).await;
     assert_eq!(out.code, Some(78), "{out:?}");
     assert!(
-        out.stderr.contains("nothing of bot 77, only of bot ")
+        out.stderr.contains("no data of bot 77, only of bot ")
             && !out.stderr.contains("another-token")
     );
     assert!(std::fs::read(&path).expect("it can be read") == old);
@@ -264,7 +264,9 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     stage.set("KATANA_STORE_PATH", &path.display().to_string());
     let mut daemon = Daemon::start(&stage);
     assert_eq!(daemon.ended().await.code(), Some(69), "{}", daemon.log());
-    assert!(daemon.log().contains("cannot keep a copy") && daemon.log().contains("make room"));
+    assert!(
+        daemon.log().contains("cannot keep a copy") && daemon.log().contains("free some space")
+    );
     std::fs::remove_file(ballast).expect("room again");
     assert_eq!(good(&path).schema, 1);
     let mut daemon = Daemon::start(&stage);

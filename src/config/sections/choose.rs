@@ -132,8 +132,8 @@ fn model(resolved: &mut Resolved<'_>, provider: &Descriptor, server: Option<&Ser
     if resolved.is_default(&path) && server.is_some_and(|server| server.model.is_none()) {
         resolved.problems.push(
             path.as_str(),
-            "this server's model cannot be guessed",
-            format!("set {path} to the name under which the server offers its model"),
+            "there is no default model for this server",
+            format!("set {path} to the name of a model that the server offers"),
         );
     }
 }

@@ -10,8 +10,8 @@ pub(super) fn warn_if_plain(resolved: &mut Resolved<'_>, path: &str) {
     if !url.tls && !url.is_loopback() {
         resolved.warn(
             path,
-            "keys and messages go to another machine unencrypted",
-            "use an https:// address, unless the network between is yours alone",
+            "keys and messages are sent to another machine unencrypted",
+            "use an https:// address, unless the network between is private",
         );
     }
 }

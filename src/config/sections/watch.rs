@@ -179,7 +179,7 @@ fn refuse_contradictions(resolved: &mut Resolved<'_>) {
         && stop_mb > 0
         && warn_mb >= stop_mb
     {
-        let message = "the process would be stopped before it is warned about";
+        let message = "the process would stop before the warning";
         let hint = format!("write less than rss_stop_mb, which is {stop_mb}, or 0 for no warning");
         resolved.problems.push(warn, message, hint);
     }

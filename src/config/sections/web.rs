@@ -50,7 +50,7 @@ fn check(resolved: &mut Resolved<'_>) {
         resolved.problems.push(
             TOKEN,
             format!("the {} has fewer than {TOKEN_CHARS} characters", resolved.origin(TOKEN)),
-            "make one with `openssl rand -hex 24`",
+            "create one with `openssl rand -hex 24`",
         );
     }
     let address: Option<SocketAddr> = resolved.get("web.listen");
@@ -104,7 +104,7 @@ fn platform(resolved: &mut Resolved<'_>) {
             resolved.warn(
                 PATH,
                 "the variable HOST is set, is not an address, and is not used",
-                "unset HOST, or set web.listen to what you want",
+                "unset HOST, or set web.listen to the address that you want",
             );
             return;
         }

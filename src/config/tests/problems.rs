@@ -20,7 +20,7 @@ fn each_mistake_is_one_problem_with_its_key() {
         ("KATANA_TELEGRAM_API_URL", "ftp://x", "telegram.api_url: the value must begin with"),
         ("KATANA_TELEGRAM_API_URL", "https://u:p@x", "telegram.api_url: the value must not"),
         ("KATANA_WATCH_POLL_STALLED_S", "59", "watch.poll_stalled_s: a poll that is still in time"),
-        ("KATANA_WATCH_RSS_WARN_MB", "512", "watch.rss_warn_mb: the process would be stopped"),
+        ("KATANA_WATCH_RSS_WARN_MB", "512", "watch.rss_warn_mb: the process would stop"),
         ("KATANA_WATCH_DISK_RATIO", "90", "watch.disk_ratio: the value is too large: 90"),
         (
             "KATANA_WATCH_HEARTBEAT_PATH",
@@ -62,7 +62,7 @@ fn each_mistake_is_one_problem_with_its_key() {
         ("AI_PROVIDER", "openai", "openai.api_key: there is no API key, and api.openai.com needs"),
         ("AI_PROVIDER", "anthropic", "anthropic.api_key: there is no API key"),
         ("AI_PROVIDER", "openrouter", "openai.api_key: there is no API key, and openrouter.ai"),
-        ("AI_PROVIDER", "vllm", "openai.model: this server's model cannot be guessed"),
+        ("AI_PROVIDER", "vllm", "openai.model: there is no default model for this server"),
         (
             "KATANA_TELEGRAM_TOKEN_FILE",
             "/no/such",

@@ -95,9 +95,12 @@ impl AtomicFile {
     fn still_there(&self, to: &Path) -> Result<(), BackupError> {
         match self.new.is_in_place() {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                Err(StoreError::obstacle(self.new.path(), "it was exchanged meanwhile").into())
-            }
+            Ok(false) => Err(StoreError::obstacle(
+                self.new.path(),
+                "another process replaced it in the \
+                meantime",
+            )
+            .into()),
             Err(source) => Err(failed(to, source)),
         }
     }
@@ -170,7 +173,7 @@ pub(super) fn refuse_special(path: &Path) -> Result<(), BackupError> {
     if about.is_dir() {
         return Err(unreadable(io::ErrorKind::IsADirectory.into()));
     }
-    let hint = "write what comes out of a pipe to a file first, and name that";
+    let hint = "write the output of the pipe to a file first, and name that file";
     match about.is_file() {
         true => Ok(()),
         false => Err(BackupError::Special { path: path.to_owned(), hint }),

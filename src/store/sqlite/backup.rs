@@ -84,9 +84,7 @@ fn target(to: &Path) -> Result<PathBuf, BackupError> {
         Ok(about) if about.is_file() && to.is_symlink() => {
             to.canonicalize().map_err(|source| BackupError::Write { path, source })
         }
-        Err(_) if to.is_symlink() => {
-            Err(BackupError::Place { path, why: "it is a link that leads nowhere" })
-        }
+        Err(_) if to.is_symlink() => Err(BackupError::Place { path, why: "it is a dangling link" }),
         _ => Ok(path),
     }
 }
@@ -95,13 +93,13 @@ fn target(to: &Path) -> Result<PathBuf, BackupError> {
 fn refuse(state: &Path, to: &Path, overwrite: bool) -> Result<(), BackupError> {
     let path = to.to_owned();
     if to.is_dir() {
-        return Err(BackupError::Place { path, why: "there is a folder of this name" });
+        return Err(BackupError::Place { path, why: "it is a folder" });
     }
     let real = |path: &Path| path.canonicalize().ok();
     for suffix in ["", "-wal", "-shm", ".lock", ".suspect"] {
         let ours = sibling(state, suffix);
         if ours.exists() && real(&ours) == real(to) {
-            return Err(BackupError::Place { path, why: "the running bot has this file" });
+            return Err(BackupError::Place { path, why: "the running bot uses this file" });
         }
     }
     // A log beside it would be taken for a part of the backup.

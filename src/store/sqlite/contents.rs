@@ -67,7 +67,7 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
     match wanted.difference(&columns(conn).map_err(fail)?).next() {
         None => Ok(()),
         Some((name, _)) => {
-            let why = format!("{name} is not there as schema {version} has it");
+            let why = format!("{name} does not match schema {version}");
             Err(BackupError::damaged(named, why))
         }
     }

@@ -38,15 +38,14 @@ pub(super) fn schema(path: &Path, e: refinery::Error) -> StoreError {
         }
         cause = inner.source();
     }
-    let what = format!("cannot bring the state file {} to this version", path.display());
+    let what = format!("cannot migrate the state file {} to this version", path.display());
     StoreError::new(kind, what).because(e)
 }
 
 /// No copy could be made before a migration.
 pub(super) fn copy(path: &Path, e: BackupError) -> StoreError {
     let shown = path.display();
-    let what =
-        format!("cannot keep a copy of the state file {shown} before bringing it to this version");
+    let what = format!("cannot keep a copy of the state file {shown} before migrating it");
     let kind = if e.is_damage() { StoreErrorKind::Corrupt } else { StoreErrorKind::Copy };
     let hint = e.hint();
     StoreError::new(kind, what).because(e).with_hint(hint)

@@ -53,7 +53,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     let options = options.create(true).truncate(false).read(true).write(true);
     let file = hygiene::ownership::open(&name, options).map_err(fail)?;
-    // It may have been exchanged meanwhile.
+    // It may have been replaced meanwhile.
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -54,7 +54,7 @@ def a_reload_changes_what_it_says(stage):
     since = stage.cursor()
     machine.put(CONFIG, good + "[log]\nlevel = 5\n")
     machine.run("systemctl reload katana-bot")
-    refused = "the new configuration is not taken"
+    refused = "the new configuration is refused"
     machine.until("a refused reload", lambda: refused in stage.journal(since=since))
     machine.put(CONFIG, good)
     machine.say("systemctl reload katana-bot")
@@ -142,7 +142,7 @@ def on_a_full_disk_nothing_is_lost(stage):
         machine.until("its own finding", lambda: "finding: disk_full degraded" in beat())
         assert "finding: store_failing failing" in beat(), beat()
         said = stage.journal("-u katana-bot -p err", since)
-        assert "cannot store updates: make room on the disk" in said, said
+        assert "cannot store updates: free some space on the disk" in said, said
         # Telegram still has what could not be stored.
         state = json.loads(machine.http(stage.sim("bot", "/control/state"))[1])
         assert state["pending"] > 0, state

@@ -110,7 +110,7 @@ impl New {
             self.file.sync_all()?;
         }
         if !self.is_in_place()? {
-            return Err(io::Error::other("it was exchanged meanwhile"));
+            return Err(io::Error::other("another process replaced it in the meantime"));
         }
         std::fs::rename(&self.path, to)?;
         self.is_published = true;
