@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
+use hygiene::line::one_line;
 use serde::Deserialize;
 
 use crate::config::{Time, checks, line, url};
@@ -13,6 +14,8 @@ use crate::incident_log::IncidentLog;
 use crate::notification::Level;
 use crate::time_limit::start;
 
+/// Longest line that an incident keeps, in characters.
+const MAX_LINE: usize = 500;
 /// How long a file that does not lie in memory may take to be read.
 const READING: Duration = Duration::from_secs(10);
 
@@ -167,7 +170,7 @@ impl Checked {
         match judgement.state {
             _ if self.is_unknown() => Observation::Unknown,
             State::Critical if counts => {
-                Observation::Bad(self.bad(Level::Critical, self.worst(), judgement.text.clone()))
+                Observation::Bad(self.bad(Level::Critical, self.worst(), &judgement.text))
             }
             _ => Observation::Good(judgement.text.clone()),
         }
@@ -182,7 +185,7 @@ impl Checked {
         }
         let bad = |name: &str, text: &str| {
             let summary = if text.is_empty() { name } else { text };
-            (name.to_owned(), self.bad(Level::Warning, name, summary.to_owned()))
+            (name.to_owned(), self.bad(Level::Warning, name, summary))
         };
         match &beat.findings[..] {
             [] => vec![bad("degraded", &judgement.text)],
@@ -191,9 +194,11 @@ impl Checked {
     }
 
     /// `topic`: the heading of the runbook that helps.
-    fn bad(&self, level: Level, topic: &str, summary: String) -> Bad {
+    fn bad(&self, level: Level, topic: &str, summary: &str) -> Bad {
         let environment = self.judgement.heartbeat.as_ref().and_then(environment);
-        Bad { level, summary, details: self.details(topic), environment }
+        // What lies on disk is bounded.
+        let details = self.details(topic).iter().map(|line| one_line(line, MAX_LINE)).collect();
+        Bad { level, environment, summary: one_line(summary, MAX_LINE), details }
     }
 
     /// What is worst: the first failing finding of a failing program, else the reason.
