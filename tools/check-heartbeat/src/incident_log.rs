@@ -148,7 +148,7 @@ impl IncidentLog {
 }
 
 /// An id that no other incident has: subject, time and time since boot of its start. The revision
-/// of the log tells apart what a clock that was set back could make equal.
+/// of the log distinguishes what a clock that was set back could make equal.
 fn id(subject: &Subject, started: &Now, revision: u64) -> String {
     let name = format!("{}-{}", subject.watch, subject.finding.as_deref().unwrap_or_default());
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

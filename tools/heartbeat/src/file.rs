@@ -75,7 +75,7 @@ pub fn in_memory(path: &Path) -> bool {
 }
 
 /// Reads a heartbeat file of any kind. Pipes and devices are refused before they are opened,
-/// because opening a device can have an effect, and once more after it: somebody may have laid a
+/// because opening a device can have an effect, and once more after it: another user may have put a
 /// pipe there in between, and opening must not wait for its writer.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let refused = |error: io::Error| match error.kind() {

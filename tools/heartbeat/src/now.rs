@@ -15,9 +15,9 @@ const DRIFT_MS: u64 = 5_000;
 pub struct Now {
     /// Milliseconds since 1970, by the wall clock.
     pub time_ms: i64,
-    /// The kernel's random id of this boot; `None` where the kernel tells none.
+    /// The kernel's random id of this boot; `None` where the kernel has none.
     pub boot_id: Option<String>,
-    /// Milliseconds since boot, suspend included; `None` where the kernel tells none.
+    /// Milliseconds since boot, suspend included; `None` where the kernel has none.
     pub boot_ms: Option<u64>,
 }
 

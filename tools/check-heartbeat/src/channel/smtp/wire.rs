@@ -81,7 +81,7 @@ impl Wire {
     }
 
     /// Encrypts what follows. What was received but not read yet came before the encryption, from
-    /// whoever could write into the connection, and is refused.
+    /// anyone who could write into the connection, and is refused.
     pub fn encrypt(self, host: &str, config: ClientConfig) -> io::Result<Self> {
         if !self.stream.buffer().is_empty() {
             let message = "the server sent more than one reply before the encryption";
