@@ -10,11 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::{Kind, Level};
 
-/// Most lines of details that an incident keeps.
-const MAX_DETAILS: usize = 24;
-/// Longest line that an incident keeps, in characters.
-const MAX_LINE: usize = 500;
-
 /// Which channels get a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,10 +24,11 @@ pub enum Mode {
 /// The configured channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelList {
-    pub names: Vec<String>, // their names, in the order of the configuration
+    pub names: Vec<String>, // in the order of the configuration
     pub mode: Mode,
     /// Whether these are all. Not so when a part of the configuration cannot be read: then no
-    pub complete: bool, // channel counts as removed
+    /// channel counts as removed.
+    pub complete: bool,
 }
 
 /// What a check found about one subject.
@@ -45,11 +41,12 @@ pub(crate) enum Observation {
 }
 
 /// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bad {
     pub level: Level,
-    pub summary: String, // in one line
-    pub details: Vec<String>,
     pub environment: Option<String>, // the installation, when the heartbeat names it
+    pub summary: String,             // in one line
+    pub details: Vec<String>,
 }
 
 /// A watch as a whole, or one finding of it.
@@ -65,10 +62,8 @@ pub(crate) struct Incident {
     pub id: String, // lower-case letters, digits and `-`
     #[serde(flatten)]
     pub subject: Subject,
-    pub level: Level, // the worst one so far
-    pub environment: Option<String>,
-    pub summary: String, // what was wrong at first
-    pub details: Vec<String>,
+    #[serde(flatten)]
+    pub bad: Bad, // what was wrong at first, with the worst level so far
     pub latest: String,   // what was wrong at the latest check
     pub started: Now,     // the first bad check
     pub checked: Now,     // the latest check of any kind
@@ -119,27 +114,15 @@ impl Progress {
 
 impl Incident {
     /// A new one that no channel knows of. `id` must be unique.
-    pub fn new(id: String, subject: Subject, bad: Bad, started: Now, now: Now) -> Self {
-        Self {
-            id,
-            subject,
-            level: bad.level,
-            environment: bad.environment,
-            summary: one_line(&bad.summary),
-            details: bad.details.iter().take(MAX_DETAILS).map(|d| one_line(d)).collect(),
-            latest: one_line(&bad.summary),
-            started,
-            checked: now,
-            end: None,
-            assigned: false,
-            progress: BTreeMap::new(),
-            bad_now: true,
-        }
+    pub fn new(id: String, subject: Subject, bad: Bad, started: Now, checked: Now) -> Self {
+        let (latest, end, progress) = (bad.summary.clone(), None, BTreeMap::new());
+        let (assigned, bad_now) = (false, true);
+        Self { id, subject, bad, latest, started, checked, end, assigned, progress, bad_now }
     }
 
     pub fn finish(&mut self, at: Now, summary: &str) {
         let duration_ms = self.started.elapsed_ms(&at);
-        self.end = Some(End { at, duration_ms, summary: one_line(summary) });
+        self.end = Some(End { at, duration_ms, summary: summary.to_owned() });
     }
 
     /// Decides which channels it concerns: while it goes on all of them, once it is over those that
@@ -157,9 +140,4 @@ impl Incident {
         }
         self.assigned |= channels.complete || !channels.names.is_empty();
     }
-}
-
-/// Without control characters, and not too long.
-pub(crate) fn one_line(text: &str) -> String {
-    hygiene::line::one_line(text, MAX_LINE)
 }

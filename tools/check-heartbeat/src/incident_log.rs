@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use heartbeat::Now;
 use serde::{Deserialize, Serialize};
 
-use crate::incident::{ChannelList, Incident, Observation, Subject, one_line};
+use crate::incident::{ChannelList, Incident, Observation, Subject};
 
 /// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
@@ -69,8 +69,8 @@ impl IncidentLog {
             (Observation::Bad(bad), Some(open)) => {
                 self.forget_streak(&subject);
                 let incident = &mut self.incidents[open];
-                incident.level = incident.level.min(bad.level);
-                incident.latest = one_line(&bad.summary);
+                incident.bad.level = incident.bad.level.min(bad.level);
+                incident.latest = bad.summary;
                 incident.bad_now = true;
             }
             (Observation::Bad(bad), None) => {
@@ -100,9 +100,6 @@ impl IncidentLog {
         if self.streaks[index].count >= needed {
             return Some(self.streaks.remove(index).first);
         }
-        if self.streaks.len() > MAX_STREAKS {
-            self.streaks.remove(0);
-        }
         None
     }
 
@@ -130,6 +127,7 @@ impl IncidentLog {
     /// Returns the ids of incidents that are dropped because there are too many.
     pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Now) -> Vec<String> {
         self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
+        self.streaks.truncate(MAX_STREAKS);
         self.incidents.iter_mut().for_each(|incident| incident.assign(channels));
         if channels.complete {
             self.backoffs.retain(|name, _| channels.names.contains(name));

@@ -120,7 +120,7 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         ended_ms = Some(end.at.seen_from_ms(now));
         duration_ms = end.duration_ms;
     }
-    let (mut summary, mut details) = (incident.summary.clone(), incident.details.clone());
+    let (mut summary, mut details) = (incident.bad.summary.clone(), incident.bad.details.clone());
     match (kind, &incident.end) {
         (Kind::Recovered, Some(end)) => {
             details = vec![format!("It was: {summary}")];
@@ -131,7 +131,7 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
             summary.clone_from(&incident.latest);
         }
         (Kind::Late, _) => {
-            let critical = incident.level == Level::Critical;
+            let critical = incident.bad.level == Level::Critical;
             let was = if critical { "was down" } else { "had a warning" };
             let (from, to) = (clock(started_ms), clock(ended_ms.unwrap_or(started_ms)));
             let lasted = duration::in_words(duration_ms);
@@ -146,11 +146,11 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         incident: incident.id.clone(),
         number,
         kind,
-        level: incident.level,
+        level: incident.bad.level,
         watch: incident.subject.watch.clone(),
         finding: incident.subject.finding.clone(),
         host: origin.host.clone(),
-        environment: incident.environment.clone(),
+        environment: incident.bad.environment.clone(),
         summary,
         details,
         started_ms,

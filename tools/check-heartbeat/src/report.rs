@@ -85,11 +85,10 @@ fn nagios(checked: &[Checked]) -> String {
     let state = worst(checked);
     let shown = checked.iter().filter(|c| checked.len() == 1 || c.judgement.state > State::Ok);
     // The bar begins the performance data.
-    let lines: Vec<String> = shown.map(|c| c.line().replace('|', "/")).collect();
-    let text = match lines.is_empty() {
-        true => format!("{} heartbeats are good", checked.len()),
-        false => lines.join("; "),
-    };
+    let mut lines: Vec<String> = shown.map(|c| c.line().replace('|', "/")).collect();
+    if lines.is_empty() {
+        lines.push(format!("{} heartbeats are good", checked.len()));
+    }
     let data = checked.iter().filter_map(|c| {
         let age = c.judgement.age_ms? / 1000;
         let limit = c.watch.threshold.0.as_secs();
@@ -100,7 +99,7 @@ fn nagios(checked: &[Checked]) -> String {
         Some(format!("{label}={age}s;{limit};{limit};0"))
     });
     let data = data.collect::<Vec<_>>().join(" ");
-    let line = format!("HEARTBEAT {} - {text} | {data}", state.word().to_uppercase());
+    let line = format!("HEARTBEAT {} - {} | {data}", state.word().to_uppercase(), lines.join("; "));
     line.trim_end_matches([' ', '|']).to_owned()
 }
 

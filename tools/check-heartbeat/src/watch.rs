@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
+use hygiene::line::one_line;
 use serde::Deserialize;
 
 use crate::config::{Time, checks, line, url};
@@ -13,6 +14,8 @@ use crate::incident_log::IncidentLog;
 use crate::notification::Level;
 use crate::time_limit::start;
 
+/// Longest line that an incident keeps, in characters.
+const MAX_LINE: usize = 500;
 /// How long a file that does not lie in memory may take to be read.
 const READING: Duration = Duration::from_secs(10);
 
@@ -74,8 +77,7 @@ pub struct Checked {
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     let started = watches.iter().map(|watch| {
         let (own, then) = (watch.clone(), now.clone());
-        let on_disk = !heartbeat::in_memory(&watch.file);
-        (watch, on_disk.then(|| start(move || own.check(&then))))
+        (!heartbeat::in_memory(&watch.file)).then(|| start(move || own.check(&then)))
     });
     let started: Vec<_> = started.collect();
     let until = Instant::now() + READING;
@@ -87,16 +89,16 @@ pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
             watch.judge(Err(&ReadError::Refused(error)), now)
         })
     };
-    started.into_iter().map(collect).collect()
+    watches.iter().zip(started).map(collect).collect()
 }
 
 impl Watch {
     /// The name for a file that has none.
     pub fn name_for(file: &Path) -> String {
-        if file == Path::new(heartbeat::DEFAULT_PATH) {
-            return "katana-bot".to_owned();
+        match file.to_string_lossy().as_ref() {
+            heartbeat::DEFAULT_PATH => "katana-bot".to_owned(),
+            path => path.to_owned(),
         }
-        file.display().to_string()
     }
 
     /// Reads and judges the file.
@@ -167,7 +169,7 @@ impl Checked {
         match judgement.state {
             _ if self.is_unknown() => Observation::Unknown,
             State::Critical if counts => {
-                Observation::Bad(self.bad(Level::Critical, self.worst(), judgement.text.clone()))
+                Observation::Bad(self.bad(Level::Critical, self.worst(), &judgement.text))
             }
             _ => Observation::Good(judgement.text.clone()),
         }
@@ -176,24 +178,26 @@ impl Checked {
     /// The findings of a degraded program, each an incident of its own.
     fn degraded(&self, alert_on: AlertOn) -> Vec<(String, Bad)> {
         let judgement = &self.judgement;
-        let Some(beat) = &judgement.heartbeat else { return Vec::new() };
-        if judgement.reason != Reason::Degraded || !alert_on.degraded {
-            return Vec::new();
-        }
         let bad = |name: &str, text: &str| {
             let summary = if text.is_empty() { name } else { text };
-            (name.to_owned(), self.bad(Level::Warning, name, summary.to_owned()))
+            (name.to_owned(), self.bad(Level::Warning, name, summary))
         };
-        match &beat.findings[..] {
-            [] => vec![bad("degraded", &judgement.text)],
-            findings => findings.iter().map(|f| bad(&f.name, &f.text)).collect(),
+        match &judgement.heartbeat {
+            Some(beat) if judgement.reason == Reason::Degraded && alert_on.degraded => {
+                let findings = beat.findings.iter().map(|f| bad(&f.name, &f.text));
+                let unnamed = beat.findings.is_empty().then(|| bad("degraded", &judgement.text));
+                findings.chain(unnamed).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
     /// `topic`: the heading of the runbook that helps.
-    fn bad(&self, level: Level, topic: &str, summary: String) -> Bad {
+    fn bad(&self, level: Level, topic: &str, summary: &str) -> Bad {
         let environment = self.judgement.heartbeat.as_ref().and_then(environment);
-        Bad { level, summary, details: self.details(topic), environment }
+        // What lies on disk is bounded.
+        let details = self.details(topic).iter().map(|line| one_line(line, MAX_LINE)).collect();
+        Bad { level, environment, summary: one_line(summary, MAX_LINE), details }
     }
 
     /// What is worst: the first failing finding of a failing program, else the reason.
@@ -207,30 +211,30 @@ impl Checked {
 
     /// More of it, for people.
     fn details(&self, topic: &str) -> Vec<String> {
-        let judgement = &self.judgement;
+        let (judgement, unit) = (&self.judgement, unit(&self.watch.file));
         let mut details = Vec::new();
         if let Some(beat) = &judgement.heartbeat {
-            if judgement.reason == Reason::Failing {
-                let mut findings: Vec<_> = beat.findings.iter().collect();
-                findings.sort_by_key(|f| f.severity != Severity::Failing);
-                let line = |f: &&heartbeat::Finding| {
-                    format!("Finding: {} ({}): {}", f.name, f.severity.word(), f.text)
-                };
-                details.extend(findings.iter().take(16).map(line));
-            }
+            let mut findings: Vec<_> = beat.findings.iter().collect();
+            findings.retain(|_| judgement.reason == Reason::Failing);
+            findings.sort_by_key(|f| f.severity != Severity::Failing);
+            details.extend(
+                findings
+                    .iter()
+                    .take(16)
+                    .map(|f| format!("Finding: {} ({}): {}", f.name, f.severity.word(), f.text)),
+            );
             details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
         }
         details.push(format!("File: {}", self.watch.file.display()));
         // Only Katana's own heartbeat, or its place, says that this is Katana.
-        let unit = unit(&self.watch.file);
-        if self.judgement.heartbeat.is_some() || unit.is_some() {
+        if judgement.heartbeat.is_some() || unit.is_some() {
             let unit = unit.unwrap_or("katana-bot");
-            let which = unit.split_once('@').map_or(String::new(), |(_, instance)| {
-                format!(" --config /etc/katana-bot/{instance}.toml")
-            });
+            let instance = unit.split_once('@');
+            let which = instance.map(|(_, name)| format!(" --config /etc/katana-bot/{name}.toml"));
             details.push(format!(
                 "Do: systemctl status {unit}; journalctl -u {unit} -p warning -n 30; \
-                 katana-bot status{which}. Runbook: {topic}"
+                 katana-bot status{}. Runbook: {topic}",
+                which.unwrap_or_default()
             ));
         }
         details

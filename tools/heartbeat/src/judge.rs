@@ -19,7 +19,7 @@ const MAX_REASONS: usize = 400;
 /// How good it is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Nothing to tell.
+    /// Nothing to report.
     Ok,
     /// Needs a look.
     Warning,

@@ -44,12 +44,6 @@ pub(super) fn is_loopback(host: &str) -> bool {
     address || host == "localhost" || host.ends_with(".localhost")
 }
 
-/// The status of an answer, and the beginning of its body.
-pub(super) struct Answer {
-    pub status: u16,
-    pub body: Vec<u8>,
-}
-
 /// A client for one call to `origin` that ends by `end`. Proxies are taken from the usual
 /// variables (`HTTPS_PROXY`, `NO_PROXY`, …), never for this machine itself.
 pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
@@ -72,13 +66,12 @@ pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
         .new_agent()
 }
 
-/// Reads what there is of the answer. A body that breaks off is kept as far as it came: the status
-/// says already whether the call was accepted.
-pub(super) fn answer(response: Response<Body>) -> Answer {
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
+/// The status of an answer, and the beginning of its body. A body that breaks off is kept as far as
+/// it came: the status says already whether the call was accepted.
+pub(super) fn answer(response: Response<Body>) -> (u16, Vec<u8>) {
+    let (status, mut body) = (response.status().as_u16(), Vec::new());
     let _ = response.into_body().into_reader().take(ANSWER_BYTES).read_to_end(&mut body);
-    Answer { status, body }
+    (status, body)
 }
 
 /// Fetches `url`, the dead-man switch: anyone who knows the address can fake a ping, so only its
@@ -146,16 +139,16 @@ pub(super) fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
 /// Why TLS failed, and what may help.
 pub(super) fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
     let words = quote(&error.to_string());
-    match error {
+    Failure::transient(match error {
         rustls::Error::InvalidCertificate(_) => {
-            Failure::transient(format!("cannot trust the certificate of {host}: {words}")).hint(
-                "check the host name and this machine's clock; a private authority must be in the \
-                 system's store (update-ca-certificates), or for mail in ca_file",
-            )
+            let hint = "check the host name and this machine's clock; a private authority must be in \
+                        the system's store (update-ca-certificates), or for mail in ca_file";
+            let message = format!("cannot trust the certificate of {host}: {words}");
+            return Failure::transient(message).hint(hint);
         }
         rustls::Error::InvalidMessage(_) => {
-            Failure::transient(format!("cannot speak TLS with {host}: it answers without TLS"))
+            format!("cannot speak TLS with {host}: it answers without TLS")
         }
-        _ => Failure::transient(format!("cannot speak TLS with {host}: {words}")),
-    }
+        _ => format!("cannot speak TLS with {host}: {words}"),
+    })
 }

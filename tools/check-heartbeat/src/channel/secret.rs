@@ -4,6 +4,8 @@
 //! the path, because the secret itself may have been written where its file name belongs.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +20,9 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// The environment of this process. Variables that are not UTF-8 are left out.
     pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
-            .collect()
+        let text =
+            |(n, v): (OsString, OsString)| Some((n.into_string().ok()?, v.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
     }
 
     /// The variable, unless it is empty.
@@ -99,12 +101,11 @@ impl Sources<'_> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let refused = |error: std::io::Error| format!("cannot be read ({})", error.kind());
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(refused)?;
-    file.take(SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if bytes.len() as u64 > SECRET_BYTES {
-        return Err("is too large for a secret".to_owned());
+    let mut text = String::new();
+    let file = File::open(path);
+    match file.and_then(|file| file.take(SECRET_BYTES).read_to_string(&mut text)) {
+        Ok(length) if length as u64 == SECRET_BYTES => Err("is too large for a secret".to_owned()),
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("cannot be read ({})", error.kind())),
     }
-    String::from_utf8(bytes).map_err(|_| "is not text in UTF-8".to_owned())
 }

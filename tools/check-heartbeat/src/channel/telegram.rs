@@ -10,7 +10,7 @@ use hygiene::Redactor;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{self, Answer, Origin};
+use super::http::{self, Origin};
 use super::secret::{Secret, Sources};
 use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
 use super::{attempt_end, name, quote, timeout};
@@ -124,7 +124,7 @@ impl Telegram {
             let request = request.header("content-type", "application/json");
             let answer = request.send(message.to_string());
             let answer = answer.map_err(|error| http::explain(&error, &self.origin))?;
-            let (verdict, failure) = judge(&http::answer(answer), &self.origin);
+            let (verdict, failure) = judge(http::answer(answer), &self.origin);
             match verdict {
                 Verdict::Accepted => return Ok(Vec::new()),
                 _ if tries.next().is_none() => return Err(failure),
@@ -157,13 +157,9 @@ impl Channel for Telegram {
 
 /// A chat by number, or a public channel or group by `@name`; `None` when it is neither.
 fn chat(value: &toml::Value) -> Option<Value> {
-    let number = |id: i64| (id != 0).then(|| json!(id));
-    let text = match value {
-        toml::Value::Integer(id) => return number(*id),
-        value => value.as_str()?.trim(),
-    };
-    if let Ok(id) = text.parse() {
-        return number(id);
+    let text = value.as_str().unwrap_or_default().trim();
+    if let Some(id) = value.as_integer().or_else(|| text.parse().ok()) {
+        return (id != 0).then(|| json!(id));
     }
     let fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name = text.strip_prefix('@')?;
@@ -216,16 +212,16 @@ enum Verdict {
 }
 
 /// What an answer means, and how it reads as a failure.
-fn judge(answer: &Answer, origin: &Origin) -> (Verdict, Failure) {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let said = body["description"].as_str().map(quote).filter(|said| !said.is_empty());
-    let of_telegram = said.is_some();
-    let said = said.unwrap_or_else(|| format!("HTTP status {}", answer.status));
-    let failure = Failure::transient(format!("cannot send through {}: {said}", origin.shown));
+fn judge((status, body): (u16, Vec<u8>), origin: &Origin) -> (Verdict, Failure) {
     // An answer that broke off after these words still says that the message is there. A page of
     // a proxy or a captive portal with 200 does not.
-    let began = answer.body.trim_ascii_start().starts_with(b"{\"ok\":true");
-    if answer.status == 200 && (began || body["ok"] == json!(true)) {
+    let began = body.trim_ascii_start().starts_with(b"{\"ok\":true");
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let said = body["description"].as_str().map(quote).filter(|said| !said.is_empty());
+    let of_telegram = said.is_some();
+    let said = said.unwrap_or_else(|| format!("HTTP status {}", status));
+    let failure = Failure::transient(format!("cannot send through {}: {said}", origin.shown));
+    if status == 200 && (began || body["ok"] == json!(true)) {
         return (Verdict::Accepted, failure);
     }
     let parameters = &body["parameters"];
@@ -233,13 +229,13 @@ fn judge(answer: &Answer, origin: &Origin) -> (Verdict, Failure) {
         let hint = format!("the group has a new id: set chat_id = {id}");
         return (Verdict::Moved(id), Failure { permanent: true, ..failure.hint(hint) });
     }
-    if answer.status == 429 {
+    if status == 429 {
         let pause = parameters["retry_after"].as_u64().map(Duration::from_secs);
         let hint = "Telegram asks to wait; the notification stays on disk and is sent later";
         return (pause.map_or(Verdict::Refused, Verdict::Wait), failure.hint(hint));
     }
-    let permanent = of_telegram && (400..500).contains(&answer.status);
-    let failure = match answer.status {
+    let permanent = of_telegram && (400..500).contains(&status);
+    let failure = match status {
         500..600 => failure,
         _ if !permanent => failure.hint("not a Bot API server; check api_url and the proxy"),
         401 | 404 => failure.hint(
