@@ -31,7 +31,7 @@ pub(super) async fn show(
             && !parts.drafts_unknown.load(Ordering::Relaxed);
         let text = written.borrow_and_update().clone();
         if !drafts || text.is_empty() {
-            // Nothing to show yet, or no way to show it: a typing sign tells that work goes on.
+            // Nothing to show yet, or no way to show it: a typing sign shows that work goes on.
             if let Err(e) = parts.client.typing(chat, thread).await {
                 tracing::debug!(error = %e, "cannot send a chat action");
             }

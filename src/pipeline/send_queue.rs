@@ -146,7 +146,8 @@ impl SendQueue {
         let queue = self.map.entry(chat).or_default();
         queue.expected = queue.expected.saturating_sub(1);
         let fits = queue.parts.len() + parts.len() <= limits::QUEUED_PARTS;
-        if queue.epoch == epoch && !queue.on_disk && fits {
+        // Parts that are being read from disk are older, and come first.
+        if queue.epoch == epoch && !queue.on_disk && !queue.loading && fits {
             queue.parts.extend(parts);
         } else {
             queue.on_disk |= !parts.is_empty();
@@ -396,25 +397,4 @@ enum Look {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_stored_while_the_disk_is_read_is_read_next() {
-        let chat = ChatId(5);
-        let mut message_ids = MessageIdTracker::default();
-        let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
-        let now = Instant::now();
-        send_queue.fill(chat);
-        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
-        assert!(
-            send_queue.reserve(chat, &mut message_ids, now).is_none(),
-            "nothing overtakes them"
-        );
-        send_queue.fill(chat);
-        send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
-        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
-        send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
-        assert!(matches!(send_queue.next(&mut message_ids, now), Next::Sleep(None)));
-    }
-}
+mod tests;

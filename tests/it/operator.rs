@@ -168,6 +168,9 @@ async fn the_doctor_tells_what_is_wrong_inside_and_outside() {
 
     let token = stage.sim.token().to_owned();
     stage.set("KATANA_TELEGRAM_TOKEN", &token);
+    // A first run leaves its mark: only a state file can be damaged, another file is refused.
+    stage.start().await;
+    assert!(stage.stop().await);
     let db = stage.dir.path().join("katana.db");
     std::fs::write(&db, [b"SQLite format 3\0".as_slice(), &[0xAB; 20_000]].concat()).expect("ok");
     std::fs::set_permissions(&db, PermissionsExt::from_mode(0o600)).expect("changed");

@@ -79,6 +79,6 @@ mod tests {
         let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
         let error = StoreError::from(full);
         assert_eq!((error.class(), error.is_corruption()), ("disk_full", false));
-        assert!(error.hint().starts_with("make room"), "{}", error.hint());
+        assert!(error.hint().starts_with("free some space"), "{}", error.hint());
     }
 }

@@ -1,0 +1,61 @@
+use super::*;
+use crate::model::ids::PartId;
+use crate::store::PartExtra;
+
+#[test]
+fn what_is_stored_while_the_disk_is_read_is_read_next() {
+    let chat = ChatId(5);
+    let mut message_ids = MessageIdTracker::default();
+    let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
+    let now = Instant::now();
+    send_queue.fill(chat);
+    assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+    assert!(send_queue.reserve(chat, &mut message_ids, now).is_none(), "nothing overtakes them");
+    send_queue.fill(chat);
+    send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
+    assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+    send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
+    assert!(matches!(send_queue.next(&mut message_ids, now), Next::Sleep(None)));
+}
+
+/// A part of this chat, the `id`th that was stored, due now.
+fn due(chat: ChatId, id: i64) -> OpenPart {
+    OpenPart {
+        id: PartId(id),
+        chat,
+        text: format!("part {id}"),
+        extra: PartExtra::default(),
+        state: PartState::Due,
+        attempts: 0,
+        due_ms: 0,
+        created_ms: 0,
+    }
+}
+
+#[test]
+fn a_part_stored_while_older_ones_are_read_does_not_overtake_them() {
+    let (chat, now) = (ChatId(5), Instant::now());
+    let mut message_ids = MessageIdTracker::default();
+    let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
+    send_queue.fill(chat);
+    assert!(matches!(send_queue.next(&mut message_ids, now), Next::Load(..)));
+    // The commit begins and ends between the reading and its answer.
+    let epoch = send_queue.expect(chat);
+    send_queue.offer(chat, epoch, vec![due(chat, 3)]);
+    send_queue.loaded(chat, vec![due(chat, 1), due(chat, 2)], limits::QUEUED_PARTS);
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        match send_queue.next(&mut message_ids, now) {
+            Next::Send(part, _) => {
+                left.push(part.id.0);
+                message_ids.end(chat);
+                send_queue.done(chat, NextAction::Continue, &mut message_ids, now);
+            }
+            Next::Load(_) => {
+                send_queue.loaded(chat, vec![due(chat, 3)], limits::QUEUED_PARTS);
+            }
+            next => panic!("{next:?} after {left:?}"),
+        }
+    }
+    assert_eq!(left, [1, 2, 3]);
+}
