@@ -1,3 +1,5 @@
+//! The send queue, without a network: the order in which parts leave.
+
 use super::*;
 use crate::model::ids::PartId;
 use crate::store::PartExtra;
