@@ -114,7 +114,7 @@ async fn fill(run: &mut Run, shape: Shape) {
         _ => {
             let held = || holds.iter().map(botapi_sim::HoldGuard::held).sum::<usize>();
             let all = async {
-                // Looked at again and again: that a request is held is no event of the simulator.
+                // Looked at again and again: a held request does not wake the wait.
                 while held() < CHATS as usize {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
