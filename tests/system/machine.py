@@ -74,7 +74,7 @@ class Machine:
         self.log = self.folder / "console"
         self.process = None
         self.pid = None
-        self.group = None
+        self.groups = []
 
     def __enter__(self):
         subprocess.run(["cp", "-a", "--reflink=auto", self.kept, self.root], check=True)
@@ -101,13 +101,19 @@ class Machine:
     def alone(self):
         """Starts a command in a control group of its own: systemd-nspawn names those of its machine
         after the one that it runs in, and two machines must not share them."""
+        top = pathlib.Path("/sys/fs/cgroup")
+        # systemd follows processes in its own hierarchy, in the unified one, or in both.
+        places = {"name=systemd": top / "systemd", "": top / "unified" if (top / "unified").is_dir() else top}
         for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            top = pathlib.Path("/sys/fs/cgroup") / ("systemd" if controllers else "")
-            if controllers == "name=systemd" or not controllers and not (top / "systemd").is_dir():
-                self.group = top / path.lstrip("/") / self.folder.name
-                self.group.mkdir()
-                return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self.group)]
+            place = places.get(controllers)
+            if place and (place / "cgroup.procs").is_file():
+                group = place / path.lstrip("/") / self.folder.name
+                group.mkdir()
+                self.groups.append(group)
+        if self.groups:
+            enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit; shift; done; shift; exec "$@"'
+            return ["sh", "-c", enter, "sh", *map(str, self.groups), "--"]
         raise Unable("there is no control group of systemd's on this machine")
 
     def wait_for_boot(self):
@@ -134,8 +140,8 @@ class Machine:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait(30)
-        if self.group:
-            for group in sorted(self.group.rglob("*/"), reverse=True) + [self.group]:
+        for own in self.groups:
+            for group in sorted(own.rglob("*/"), reverse=True) + [own]:
                 with contextlib.suppress(OSError):
                     group.rmdir()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -128,7 +128,7 @@ def the_journal_is_useful(stage):
     for subject in ["Katana is ready", "The bot has no owner yet", "The owner of the bot changed"]:
         assert f"Subject: {subject}" in explained, explained
     version = stage.machine.say("katana-bot --version").split()[1]
-    assert f"Version {version} of the Telegram bot begins" in explained, explained
+    assert f"Version {version} of the Telegram bot starts" in explained, explained
     assert received and all(e["PRIORITY"] == "6" and e["UPDATE_ID"] for e in received), chat
 
 
