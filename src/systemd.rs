@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_manager_that_does_not_read_holds_up_nobody() {
+    fn a_service_manager_that_does_not_read_blocks_no_one() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("notify");
         let manager = UnixDatagram::bind(&path).expect("a socket");

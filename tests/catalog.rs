@@ -215,7 +215,7 @@ fn the_logging_page_lists_every_message_id() {
     let is_id = |w: &&str| w.len() == 32 && w.chars().all(|c| c.is_ascii_hexdigit());
     let stale = before.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_id);
     let stale: Vec<_> = stale.filter(|id| !known.contains(id)).collect();
-    assert!(stale.is_empty(), "{name} names ids that are none: {stale:?}");
+    assert!(stale.is_empty(), "{name} names ids that do not exist: {stale:?}");
 }
 
 #[test]

@@ -204,6 +204,37 @@ fn links_lead_somewhere() {
     none(complaints, "links");
 }
 
+#[test]
+fn files_that_the_design_names_exist() {
+    let ours: Vec<String> = files(&["src", "tests", "tools", "packaging", "examples", "docs"])
+        .into_iter()
+        .map(|file| format!("/{}", file.path))
+        .collect();
+    let mut complaints = Vec::new();
+    for page in files(&["docs/architecture.md", "docs/extending.md", "docs/decisions"]) {
+        for (n, line) in page.text.lines().enumerate() {
+            for name in line.split('`').skip(1).step_by(2).filter(|name| is_path(name)) {
+                // `provider/http.rs` and `http.rs` are `src/provider/http.rs`; `web/` is a folder.
+                let folder = format!("/{}/", name.trim_end_matches('/'));
+                let found = file(name).exists()
+                    || ours.iter().any(|o| o.contains(&folder) || o.ends_with(&format!("/{name}")));
+                if !found {
+                    complaints.push(format!("{}: no file {name}", source::at(&page.path, n)));
+                }
+            }
+        }
+    }
+    none(complaints, "files named in the design");
+}
+
+/// Whether a piece of code in a page is the name of a file or folder of ours, not a route of the
+/// endpoint, a file of the system, or a place to fill in such as `src/provider/NAME.rs`.
+fn is_path(code: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_./-".contains(c);
+    let ours = code.contains('/') || [".rs", ".py", ".toml"].iter().any(|end| code.ends_with(end));
+    ours && !code.starts_with('/') && code.chars().all(plain)
+}
+
 fn follow(from: &str, link: &str) -> Result<(), &'static str> {
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
     let folder = Path::new(from).parent().unwrap_or(Path::new(""));

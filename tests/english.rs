@@ -1,7 +1,8 @@
 //! The project's English is the usual one: this refuses the dialect that it once had.
 //!
 //! A newcomer searches with the words that everyone uses, and a reader in trouble should not have to
-//! decode a sentence. Each word here was in use once; the reason says what to write instead.
+//! decode a sentence. Each word here was in use once; the reason says what to write instead. Names count too:
+//! `_` ends a word.
 
 #[allow(dead_code, reason = "tests/tidy.rs needs the rest")]
 mod source;
@@ -67,29 +68,44 @@ const AFTER: &[&str] = &["longer", "more", "one"];
 const ALLOWED: &[(&str, &str, &str)] =
     &[("tests/system/checks/first.py", "nobody", "the name of a user of every Unix")];
 
-/// The words of a line in small letters, with the byte at which each begins.
-fn split(line: &str) -> Vec<(usize, String)> {
-    let mut words: Vec<(usize, String)> = Vec::new();
-    let mut inside = false;
-    for (byte, c) in line.char_indices() {
-        let part = c.is_alphanumeric() || c == '_';
-        if part && !inside {
-            words.push((byte, String::new()));
-        }
-        if part && let Some((_, word)) = words.last_mut() {
-            word.extend(c.to_lowercase());
-        }
-        inside = part;
+/// Folders whose names are still read whole, until they are renamed (`nobody_is_nameless` passes there).
+/// Each has a name that `every_exception_is_needed` finds; take the folder out with its last one.
+const NAMES_UNREAD: &[&str] = &[
+    "src/commands/",
+    "src/pipeline/",
+    "src/store/",
+    "src/supervise/",
+    "src/telegram/",
+    "src/web/",
+    "tools/check-heartbeat/",
+];
+
+/// Whether the words of names count in this file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Read,
+    Unread,
+}
+
+impl Names {
+    fn of(path: &str) -> Self {
+        let unread = NAMES_UNREAD.iter().any(|folder| path.starts_with(folder));
+        if unread { Self::Unread } else { Self::Read }
     }
-    words
+}
+
+/// The words of a line in small letters.
+fn split(line: &str, names: Names) -> Vec<String> {
+    let inside = |c: char| c.is_alphanumeric() || c == '_' && names == Names::Unread;
+    line.split(|c| !inside(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// What is wrong with a line, given the one after it: phrases do not end with a line.
-fn wrong(line: &str, next: &str) -> Vec<(String, &'static str)> {
-    let mut words = split(line);
+fn wrong(line: &str, next: &str, names: Names) -> Vec<(String, &'static str)> {
+    let mut words = split(line, names);
     let here = words.len();
-    words.extend(split(next).into_iter().take(2));
-    let word = |at: usize| words.get(at).map_or("", |(_, word)| word.as_str());
+    words.extend(split(next, names).into_iter().take(2));
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
     let mut found = Vec::new();
     for at in 0..here {
         if let Some((_, instead)) = WORDS.iter().find(|(bad, _)| *bad == word(at)) {
@@ -112,8 +128,9 @@ fn the_english_is_the_usual_one() {
     let mut complaints = Vec::new();
     for file in files(TREES).into_iter().filter(|file| file.path != ITSELF) {
         let lines: Vec<&str> = file.text.lines().collect();
+        let names = Names::of(&file.path);
         for (n, line) in lines.iter().enumerate() {
-            for (bad, instead) in wrong(line, lines.get(n + 1).unwrap_or(&"")) {
+            for (bad, instead) in wrong(line, lines.get(n + 1).unwrap_or(&""), names) {
                 let allowed =
                     ALLOWED.iter().any(|(path, word, _)| *path == file.path && *word == bad);
                 if !allowed {
@@ -128,12 +145,17 @@ fn the_english_is_the_usual_one() {
 #[test]
 fn every_exception_is_needed() {
     for (path, word, reason) in ALLOWED {
-        let used =
-            read(path).lines().any(|line| wrong(line, "").iter().any(|(bad, _)| bad == word));
+        let found = |line| wrong(line, "", Names::of(path));
+        let used = read(path).lines().any(|line| found(line).iter().any(|(bad, _)| bad == word));
         assert!(
             used && !reason.is_empty(),
             "{path} does not say \"{word}\"; take it out of ALLOWED"
         );
+    }
+    for folder in NAMES_UNREAD {
+        let bad = |line| !wrong(line, "", Names::Read).is_empty();
+        let used = files(&[folder]).iter().any(|file| file.text.lines().any(bad));
+        assert!(used, "{folder} has no name left to change; take it out of NAMES_UNREAD");
     }
 }
 
@@ -146,18 +168,22 @@ fn what_is_refused_and_what_is_not() {
         ("Telegram is told", ""),
         ("what became of it", ""),
         ("names are no numbers", ""),
+        ("fn nobody_is_nameless()", ""),
+        ("an_outage_is_told_once", ""),
+        ("const DRIFT_IS_NO_JUMP", ""),
     ] {
-        assert!(!wrong(line, next).is_empty(), "{line} {next}");
+        assert!(!wrong(line, next, Names::Read).is_empty(), "{line} {next}");
     }
     for line in [
         "there is no such file",
         "There are no people",
         "it is no longer there",
         "is nothing",
-        "fn nobody_is_nameless()",
+        "fn it_is_no_longer_there()",
         "a remedy, amend, render",
         "what it is to be: no one",
     ] {
-        assert_eq!(wrong(line, ""), [], "{line}");
+        assert_eq!(wrong(line, "", Names::Read), [], "{line}");
     }
+    assert_eq!(wrong("fn nobody_is_nameless()", "", Names::Unread), []);
 }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_to_leave_and_the_size_comes_true() {
+    fn a_lower_limit_takes_no_permit_away_and_takes_effect() {
         let concurrency = ConcurrencyLimit::new(3);
         let mut permits: Vec<_> =
             (0..3).filter_map(|_| concurrency.enter().now_or_never()).collect();

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exit_code_says_where_to_mend() {
+    fn the_exit_code_shows_what_to_fix() {
         let good = Check::good("a", "fine");
         let note = Check::note("b", "odd", "look");
         let bad = Check::bad("c", "gone", "call");

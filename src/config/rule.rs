@@ -157,7 +157,7 @@ pub(super) fn secret(credential: &'static str) -> Rule<Secret> {
     Rule { key, field: PhantomData }
 }
 
-/// A default as the environment would have it; an empty one is none.
+/// A default as the environment would have it; an empty one is unset.
 fn of_text<T>(kind: Kind, default: &str) -> Rule<T> {
     let value = match default {
         "" => Value::Unset,

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_tells_bots_apart_and_no_more() {
+    fn the_mask_distinguishes_bots_and_shows_nothing_else() {
         assert_eq!(Secret::new(TOKEN).masked_token(), "123…:…XYZ");
         assert_eq!(Secret::new("42:abcdefgh").masked_token(), "42…:…");
         assert_eq!(Secret::new("sk-something-else").masked_token(), "***");

@@ -52,7 +52,7 @@ pub const ID_GAPS: usize = 1024;
 pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 
 /// Largest answer of the Bot API that is read, in bytes. Telegram cuts a batch of updates near 4 MiB
-/// (tdlib/telegram-bot-api); a server that sends more is none.
+/// (tdlib/telegram-bot-api); a server that sends more is not one.
 pub const API_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Longest time for a poll that does not wait for updates.

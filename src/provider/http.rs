@@ -85,7 +85,7 @@ pub(super) fn headers() -> HeaderMap {
     headers
 }
 
-/// A key without the newline that files end with; an empty one is none.
+/// A key without the newline that files end with; an empty one counts as absent.
 pub(super) fn present(key: Option<&SecretString>) -> Option<&str> {
     key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty())
 }

@@ -71,7 +71,7 @@ async fn a_stranger_gets_one_reply_with_a_code_and_then_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_lets_somebody_in_with_a_button() {
+async fn the_owner_lets_someone_in_with_a_button() {
     let stage = closed().await;
     stage.sim.user(5, "Ann", Some("ann"));
     stage.sim.say(5, "hello");
@@ -98,7 +98,7 @@ async fn the_owner_lets_somebody_in_with_a_button() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_ignored_hears_nothing_more() {
+async fn an_ignored_person_hears_nothing_more() {
     let stage = closed().await;
     stage.sim.say(5, "hello");
     stage.texts(OWNER, 2).await;
@@ -113,7 +113,7 @@ async fn somebody_ignored_hears_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_lets_somebody_in_and_out_with_commands() {
+async fn the_owner_lets_someone_in_and_out_with_commands() {
     let stage = closed().await;
     stage.sim.user(5, "Ann", Some("ann"));
     let code = code_in(&stage.ask(5, "hello").await);

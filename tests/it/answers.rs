@@ -173,7 +173,7 @@ async fn whatever_anthropic_does_becomes_an_honest_reply_and_another_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_who_asked_may_try_again_in_a_group_and_nobody_in_another_chat() {
+async fn only_the_asker_may_try_again_in_a_group_and_no_one_in_another_chat() {
     let mut stage = Stage::new().await;
     stage.openai().set("KATANA_BOT_ALLOW_CHATS", "-700").start().await;
     stage.sim.model().fault_next(ModelFault::status(401, "{}"));

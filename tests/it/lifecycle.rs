@@ -99,7 +99,7 @@ async fn a_second_process_on_the_same_file_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_configuration_is_told_whole_and_no_secret_with_it() {
+async fn every_problem_of_a_configuration_is_reported_and_no_secret() {
     let mut stage = Stage::new().await;
     stage
         .set("KATANA_TELEGRAM_TOKEN", "this-is-NOT-a-token-but-secret")
@@ -117,7 +117,7 @@ async fn bad_configuration_is_told_whole_and_no_secret_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_directory_that_cannot_be_written_is_said() {
+async fn a_state_directory_that_cannot_be_written_is_reported() {
     let mut stage = Stage::new().await;
     // Root may write anywhere, but not make a folder in a file.
     let file = stage.dir.path().join("file");
@@ -188,7 +188,7 @@ async fn a_file_of_something_else_is_refused_and_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told_ready_only_after_the_first_poll_was_answered() {
+async fn ready_is_reported_only_after_the_first_poll_was_answered() {
     let mut stage = Stage::new().await;
     let path = stage.dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");

@@ -86,7 +86,7 @@ async fn the_status_says_since_when_a_killed_bot_is_gone_without_any_configurati
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_tells_findings_from_the_heartbeat_with_what_to_do() {
+async fn the_status_shows_findings_from_the_heartbeat_with_what_to_do() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_WEB_LISTEN", "off");
     let file = stage.dir.path().join("heartbeat");
@@ -145,7 +145,7 @@ async fn the_doctor_finds_a_running_bot_in_good_health() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_tells_what_is_wrong_inside_and_outside() {
+async fn the_doctor_reports_what_is_wrong_inside_and_outside() {
     let mut stage = Stage::new().await;
     let secret = stage.dir.path().join("token");
     std::fs::write(&secret, stage.sim.token()).expect("written");
@@ -217,7 +217,7 @@ async fn the_doctor_names_a_webhook_and_an_unreachable_server_without_their_addr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_config_looks_at_the_disk_and_tells_warnings_beside_problems() {
+async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
     let mut stage = Stage::new().await;
     let folder = stage.dir.path().display().to_string();
     stage.set("KATANA_STORE_PATH", &folder).set("KATANA_KNOWLEDGE_DIR", &folder);

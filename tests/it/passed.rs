@@ -46,7 +46,7 @@ fn is_empty(listener: &TcpListener) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_a_bot_that_cannot_start_is_told() {
+async fn clients_that_wait_for_a_bot_that_cannot_start_get_a_503() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ACCESS", "opne");
     for (args, code) in [(&["run"][..], 78), (&["run", "--such-a-flag"], 64)] {
@@ -69,7 +69,7 @@ async fn who_waits_for_a_bot_that_cannot_start_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_waited_for() {
+async fn without_waiting_clients_the_exit_is_immediate() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ACCESS", "opne");
     let listener = listener();
@@ -80,7 +80,7 @@ async fn nobody_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_a_bot_that_is_started_again_waits_on() {
+async fn clients_that_wait_for_a_bot_that_is_restarted_keep_waiting() {
     let mut stage = Stage::new().await;
     // Root may write anywhere, but not make a folder in a file.
     let file = stage.dir.path().join("file");

@@ -29,7 +29,7 @@ async fn a_process_that_dies_again_and_again_is_failing_although_each_one_is_wel
         assert!(by(&daemon, if looping { "verdict: failing" } else { "verdict: degraded" }));
     }
 
-    // A clean stop is none of them, and does not make the others forgotten.
+    // A clean stop does not count, and does not erase the others.
     daemon.signal("TERM");
     assert_eq!(daemon.ended().await.code(), Some(0));
     assert!(beat().contains("verdict: stopped"), "{}", beat());

@@ -329,7 +329,7 @@ async fn a_restore_that_was_cut_is_undone_by_the_next_start() {
 }
 
 /// Another user's folder, where root works. `None` when the tests do not run as root.
-fn folder_of_nobody(stage: &mut Stage) -> Option<std::path::PathBuf> {
+fn folder_of_another_user(stage: &mut Stage) -> Option<std::path::PathBuf> {
     let folder = at(stage, "state");
     std::fs::create_dir(&folder).expect("a folder");
     if chown(&folder, Some(65_534), Some(65_534)).is_err() {
@@ -355,7 +355,7 @@ impl Trap {
         state(&stage, 1).await;
         let file = at(&stage, "copy");
         backup(&stage, &file).await;
-        let folder = folder_of_nobody(&mut stage)?;
+        let folder = folder_of_another_user(&mut stage)?;
         let secret = at(&stage, "secret");
         std::fs::write(&secret, "of root").expect("written");
         Some(Self { stage, file, folder, secret })

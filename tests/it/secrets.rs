@@ -65,7 +65,7 @@ async fn a_document_that_leads_to_a_secret_is_not_quoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_in_a_models_words_reaches_nobody() {
+async fn a_key_in_a_models_words_reaches_no_one() {
     let mut stage = stage().await;
     stage.openai().set("OPENAI_API_KEY", KEY).start().await;
     let (start, end) = KEY.split_at(21);

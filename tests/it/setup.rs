@@ -385,7 +385,7 @@ async fn a_person_who_gives_up_changes_nothing_and_gets_the_terminal_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_starts_the_service_waits_for_it_and_tells_the_claim_code() {
+async fn it_starts_the_service_waits_for_it_and_shows_the_claim_code() {
     if !can_boot() {
         return;
     }

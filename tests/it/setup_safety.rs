@@ -129,7 +129,7 @@ async fn a_checkers_file_is_added_to_only_if_it_stays_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_wrote_during_the_question_stays() {
+async fn what_someone_else_wrote_during_the_question_stays() {
     let stage = bare().await;
     let more = ["--no-start", "--provider", "offline"];
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &more)) else { return };
@@ -196,7 +196,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_configuration_is_told_before_telegram_is_asked() {
+async fn a_bad_configuration_is_reported_before_telegram_is_asked() {
     let stage = bare().await;
     for (config, words) in [
         ("[broken\n", "cannot read this line as TOML"),

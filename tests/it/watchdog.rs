@@ -46,7 +46,7 @@ async fn watchdog_starves_when_a_stage_stalls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_does_not_mend_somebody_elses_outage() {
+async fn an_outage_elsewhere_does_not_starve_the_watchdog() {
     let mut stage = Stage::new().await;
     let mut ear = Ear::listening(&mut stage);
     stage

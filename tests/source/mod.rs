@@ -255,7 +255,7 @@ fn char_end(text: &str, open: usize, out: &mut [u8]) -> usize {
 }
 
 #[test]
-fn words_are_told_from_code() {
+fn comments_and_literals_are_blanked() {
     let code = blank(
         "let a = \"x // y\"; // tokio::spawn\nlet c = '\\''; let l: &'static str = r#\"\"q\"\"#; f('\"');",
     );

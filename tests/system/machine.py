@@ -78,7 +78,7 @@ class Machine:
 
     def __enter__(self):
         subprocess.run(["cp", "-a", "--reflink=auto", self.kept, self.root], check=True)
-        # Policies of the machine that made the image are none of this one's.
+        # This machine does not use the policies of the machine that made the image.
         (self.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no"]

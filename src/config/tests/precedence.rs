@@ -151,7 +151,7 @@ fn the_database_finds_its_place() {
 }
 
 #[test]
-fn a_slow_model_is_no_old_inbox() {
+fn a_slow_model_does_not_make_the_inbox_old() {
     let age = |env: &[(&str, &str)]| with(env).expect("valid").config.watch.inbox_age_s;
     let slow = ("KATANA_ANSWER_TIMEOUT_S", "600");
     assert_eq!((age(&[]), age(&[slow])), (120, 600));

@@ -51,7 +51,7 @@ def alerts_reach_a_second_bot_and_a_mailbox(stage):
     machine.say("systemctl daemon-reload && systemctl restart katana-bot-check.timer")
 
 
-def an_outage_is_told_once_and_its_end_once(stage):
+def an_outage_sends_one_alert_and_its_end_one(stage):
     machine = stage.machine
     quiet(stage)
     alerts, mails = len(stage.alerts()), len(stage.mail.all())
@@ -75,7 +75,7 @@ def an_outage_is_told_once_and_its_end_once(stage):
     assert PASSWORD not in machine.say("journalctl -q --no-pager")
 
 
-def cron_and_timer_tell_nothing_twice(stage):
+def cron_and_timer_report_nothing_twice(stage):
     machine = stage.machine
     quiet(stage)
     examples = "/usr/share/doc/katana-bot/examples"

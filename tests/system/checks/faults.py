@@ -62,7 +62,7 @@ def a_reload_changes_what_it_says(stage):
     assert machine.show("katana-bot", "MainPID") == pid
 
 
-def a_bad_configuration_is_said_once_and_at_once(stage):
+def a_bad_configuration_is_reported_once_and_at_once(stage):
     machine = stage.machine
     quiet(stage)
     alerts, since = len(stage.alerts()), stage.cursor()
@@ -87,7 +87,7 @@ def a_bad_configuration_is_said_once_and_at_once(stage):
     recovered(stage, alerts + 2)
 
 
-def exits_in_a_loop_are_told_once(stage):
+def exits_in_a_loop_send_one_alert(stage):
     machine = stage.machine
     quiet(stage)
     alerts, database, since = len(stage.alerts()), f"{STATE}/katana.db", stage.cursor()
@@ -293,7 +293,7 @@ def a_wrong_token_is_named(stage):
     recovered(stage, alerts + 2)
 
 
-def who_asks_a_bot_that_cannot_start_is_told(stage):
+def clients_of_a_bot_that_cannot_start_get_a_503(stage):
     machine = stage.machine
     quiet(stage)
     alerts, health = len(stage.alerts()), "http://127.0.0.1:8080/health"

@@ -56,7 +56,7 @@ def units_are_clean_here(stage):
         assert longest == ("1min" if version >= 254 else ""), (version, longest)
 
 
-def with_a_token_it_starts_and_says_how_it_is(stage):
+def with_a_token_it_starts_and_reports_its_state(stage):
     machine = stage.machine
     machine.put(TOKEN_FILE, BOT + "\n", 0o600)
     machine.put(CONFIG, f'[telegram]\napi_url = "{stage.sim("bot")}"\n')
@@ -132,7 +132,7 @@ def the_journal_is_useful(stage):
     assert received and all(e["PRIORITY"] == "6" and e["UPDATE_ID"] for e in received), chat
 
 
-def secrets_are_not_to_be_seen(stage):
+def secrets_are_not_visible(stage):
     machine = stage.machine
     secret = BOT.split(":")[1]
     pid = machine.show("katana-bot", "MainPID")
@@ -146,7 +146,7 @@ def secrets_are_not_to_be_seen(stage):
             assert done.returncode != 0 and "Permission denied" in done.stderr, (user, path)
 
 
-def anybody_may_check_the_heartbeat(stage):
+def anyone_may_check_the_heartbeat(stage):
     # With a private /proc as the bot has: nspawn shows others a boot id of its own.
     alike = "systemd-run --pipe --wait --quiet --uid=nobody -p ProtectProc=invisible"
     said = stage.machine.say(f"{alike} check-heartbeat --no-alert")

@@ -53,7 +53,7 @@ def a_script_sets_a_bot_up(stage):
     machine.say("rm /srv/answers")
 
 
-def a_start_that_fails_is_said_at_once(stage):
+def a_failed_start_is_reported_at_once(stage):
     machine = stage.machine
     # The port that is asked for is the first bot's.
     machine.put(SETTINGS, f'[telegram]\napi_url = "{stage.sim("setup")}"\n[web]\nlisten = "127.0.0.1:8080"\n')

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_apart() {
+    fn reasons_for_an_unreadable_file_are_distinguished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heartbeat");
         assert!(matches!(read(&path), Err(ReadError::Missing { volatile: false })));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_takes_the_files_place_blocks_nobody() {
+    fn a_pipe_that_takes_the_files_place_blocks_no_one() {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         let path = place("heartbeat");

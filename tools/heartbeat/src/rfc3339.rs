@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time() {
+    fn invalid_times_are_refused() {
         for text in [
             "",
             "2026-11-21",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Bot;
 
 #[tokio::test]
-async fn control_says_floods_and_tells() {
+async fn control_sends_floods_and_reports() {
     let bot = Bot::start().await;
     let base = format!("{}/control", bot.sim.api_url());
     let post = async |path: &str, body: Value| {

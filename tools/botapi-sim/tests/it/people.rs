@@ -48,7 +48,7 @@ async fn messages_edits_and_contents() {
 }
 
 #[tokio::test]
-async fn a_group_that_moves_tells_both_chats() {
+async fn a_group_that_moves_is_announced_in_both_chats() {
     let bot = Bot::start().await;
     bot.sim.migrate(-5, -1_000_000_000_006);
     let updates = updates(&bot).await;
