@@ -22,7 +22,7 @@ use crate::deliver::{Job, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
 use crate::report::{self, Done};
-use crate::time_limit::{start, within};
+use crate::time_limit::{by, start, within};
 use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run. A second of grace for them and one last
@@ -116,9 +116,8 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
     // A ping ends by its deadline; the margin is for what the network stack may add.
     let until = deadline + Duration::from_secs(1);
     for (watch, answer) in pings {
-        let answer = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let late = Err(Failure::transient("there was no answer in time"));
-        if let Err(failure) = answer.unwrap_or(late) {
+        let late = || Err(Failure::transient("there was no answer in time"));
+        if let Err(failure) = by(until, &answer).unwrap_or_else(late) {
             done.remarks.push(format!("ping_url of {watch}: {failure}"));
         }
     }

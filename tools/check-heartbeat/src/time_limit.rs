@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Starts the work; its result arrives at the receiver. Where no thread can be started the receiver
 /// is closed, so that its caller sees the same as when the work gives no result.
@@ -19,10 +19,15 @@ pub fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
     result
 }
 
+/// The result, if it arrives by `end`.
+pub fn by<T>(end: Instant, result: &Receiver<T>) -> Option<T> {
+    result.recv_timeout(end.saturating_duration_since(Instant::now())).ok()
+}
+
 /// Does the work; `None` when it gives no result within `limit`.
 pub fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    start(work).recv_timeout(limit).ok()
+    by(Instant::now() + limit, &start(work))
 }

@@ -12,7 +12,7 @@ use crate::config::{Time, checks, line, url};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
-use crate::time_limit::start;
+use crate::time_limit::{by, start};
 
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
@@ -76,21 +76,20 @@ pub struct Checked {
 /// Reads and judges the files. Those that lie on a disk are read at the same time: one that gives no
 /// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
-    let started = watches.iter().map(|watch| {
+    let begin = |watch: &Watch| {
         let (own, then) = (watch.clone(), now.clone());
         (!heartbeat::in_memory(&watch.file)).then(|| start(move || own.check(&then)))
-    });
-    let started: Vec<_> = started.collect();
+    };
+    let begun: Vec<_> = watches.iter().map(begin).collect();
     let until = Instant::now() + READING;
-    let collect = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| {
-        let Some(answer) = answer else { return watch.check(now) };
-        let left = until.saturating_duration_since(Instant::now());
-        answer.recv_timeout(left).unwrap_or_else(|_| {
+    let finish = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| match answer {
+        None => watch.check(now),
+        Some(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
             watch.judge(Err(&ReadError::Refused(error)), now)
-        })
+        }),
     };
-    watches.iter().zip(started).map(collect).collect()
+    watches.iter().zip(begun).map(finish).collect()
 }
 
 impl Watch {

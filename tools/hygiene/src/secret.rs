@@ -14,6 +14,9 @@ use crate::text;
 
 /// Largest file that is read for a secret, in bytes.
 const SECRET_BYTES: u64 = 16 * 1024;
+/// Fewest characters after the colon of a bot token. Real ones have 35; local Bot API servers and
+/// simulators are content with less.
+const TOKEN_TAIL: usize = 8;
 
 /// Environment variables, as a value, so that tests never touch those of their process.
 #[derive(Clone, Default)]
@@ -94,6 +97,14 @@ pub fn find(
     }
     let mut set = variables.iter().filter_map(|name| Some((*name, env.variable(name)?)));
     set.next().map(|(name, text)| (Place::Variable(name.to_owned()), Ok(text.to_owned())))
+}
+
+/// Whether this has the form of a bot token, `digits:characters` (Bot API, "Authorizing your bot").
+pub fn is_bot_token(text: &str) -> bool {
+    let (digits, tail) = text.split_once(':').unwrap_or_default();
+    let id = digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<i64>().is_ok();
+    let fit = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    id && tail.len() >= TOKEN_TAIL && tail.bytes().all(fit)
 }
 
 /// Reads the file of a secret.

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
-use crate::time_limit::start;
+use crate::time_limit::{by, start};
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;
@@ -114,9 +114,8 @@ impl Channel for Command {
         let events = follow(child, notification.json().to_string());
         let (mut is_over, mut status, mut said) = (false, None, [Vec::new(), Vec::new()]);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
             // One that writes without a pause must not outlive its time.
-            let event = if left.is_zero() { None } else { events.recv_timeout(left).ok() };
+            let event = if Instant::now() < until { by(until, &events) } else { None };
             match event {
                 Some(Event::Wrote(stream, bytes)) => keep_end(&mut said[stream], &bytes),
                 Some(Event::Ended(_)) if is_over => {}

@@ -21,9 +21,12 @@ impl Secret {
 
 /// Where one secret is looked for, in this order.
 pub(super) struct Sources<'a> {
-    /// The keys of the table that name a file and a credential, and their values.
-    pub file: (&'static str, Option<&'a str>),
-    pub credential: (&'static str, Option<&'a str>),
+    /// What it is, and the key under which it may not stand in the table itself.
+    pub what: &'static str,
+    pub is_written: bool,
+    /// The values of the keys with `_file` and `_credential`.
+    pub file: Option<&'a str>,
+    pub credential: Option<&'a str>,
     /// The credential that is tried when the table names none; it may be absent.
     pub usual_credential: &'static str,
     /// The variable; with `_FILE` appended, the variable that names a file.
@@ -33,16 +36,20 @@ pub(super) struct Sources<'a> {
 impl Sources<'_> {
     /// All of them, in words.
     pub fn hint(&self) -> String {
-        let Self { usual_credential, variable, file: (file_key, _), .. } = self;
+        let Self { usual_credential, variable, what, .. } = self;
         format!(
             "put it alone on one line of a file that the user of the check can read and name that \
-             with {file_key}, or into the systemd credential {usual_credential}, or into the \
+             with {what}_file, or into the systemd credential {usual_credential}, or into the \
              variable {variable}"
         )
     }
 
     /// The first one that is there.
     pub fn find(&self, env: &Environment) -> Result<Option<Secret>, Problem> {
+        if self.is_written {
+            let why = "does not belong into the configuration file";
+            return Err(Problem::new(self.what, why, self.hint()));
+        }
         // systemd.exec(5), "CREDENTIALS".
         let folder = env.variable("CREDENTIALS_DIRECTORY").map(Path::new);
         let passed = |name: &str| {
@@ -51,8 +58,8 @@ impl Sources<'_> {
             folder.ok_or_else(missing).and_then(|folder| secret::read(&folder.join(name)))
         };
         let (key, text) = match (self.file, self.credential) {
-            ((key, Some(path)), _) => (key.to_owned(), secret::read(Path::new(path))),
-            (_, (key, Some(name))) => (key.to_owned(), passed(name)),
+            (Some(path), _) => (format!("{}_file", self.what), secret::read(Path::new(path))),
+            (_, Some(name)) => (format!("{}_credential", self.what), passed(name)),
             _ => match secret::find(env, folder, &[self.usual_credential], &[self.variable]) {
                 Some((Place::Credential(n) | Place::File(n) | Place::Variable(n), text)) => {
                     (n, text)

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hygiene::Redactor;
+use hygiene::secret::is_bot_token;
 use hygiene::url::{self, BaseUrl, Origin};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -66,15 +67,13 @@ impl Telegram {
     /// Checks the table and finds the token.
     pub fn open(settings: &Settings, env: &Environment) -> Result<Self, Problem> {
         let sources = Sources {
-            file: ("token_file", settings.token_file.as_deref()),
-            credential: ("token_credential", settings.token_credential.as_deref()),
+            what: "token",
+            is_written: settings.token.is_some(),
+            file: settings.token_file.as_deref(),
+            credential: settings.token_credential.as_deref(),
             usual_credential: "telegram-alert-token",
             variable: "TELEGRAM_ALERT_BOT_TOKEN",
         };
-        if settings.token.is_some() {
-            let why = "does not belong into the configuration file";
-            return Err(Problem::new("token", why, sources.hint()));
-        }
         let from_env = || env.variable("TELEGRAM_ALERT_CHAT_ID").map(toml::Value::from);
         let chat_id = settings.chat_id.clone().or_else(from_env);
         let what = if chat_id.is_none() { "is missing" } else { "is not a valid chat" };
@@ -84,7 +83,7 @@ impl Telegram {
         let chat = chat_id.as_ref().and_then(chat).ok_or_else(odd)?;
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
-        if !is_token(token.expose()) {
+        if !is_bot_token(token.expose()) {
             let why = "is not a bot token of the form digits:characters";
             let hint = "copy the whole line that @BotFather shows for the second bot";
             return Err(Problem::new("token", why, hint));
@@ -162,12 +161,6 @@ fn chat(value: &toml::Value) -> Option<Value> {
     let fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name = text.strip_prefix('@')?;
     ((4..=32).contains(&name.len()) && name.chars().all(fit)).then(|| json!(text))
-}
-
-fn is_token(text: &str) -> bool {
-    let (id, tail) = text.split_once(':').unwrap_or_default();
-    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    id.parse::<u64>().is_ok() && tail.len() >= 8 && tail.chars().all(fit)
 }
 
 /// The address of a Bot API server.

@@ -91,17 +91,15 @@ fn tls(settings: &Settings) -> Result<(Tls, u16), Problem> {
 
 fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, Secret)>, Problem> {
     let sources = Sources {
-        file: ("password_file", settings.password_file.as_deref()),
-        credential: ("password_credential", settings.password_credential.as_deref()),
+        what: "password",
+        is_written: settings.password.is_some(),
+        file: settings.password_file.as_deref(),
+        credential: settings.password_credential.as_deref(),
         usual_credential: "smtp-alert-password",
         variable: "SMTP_ALERT_PASSWORD",
     };
-    if settings.password.is_some() {
-        let why = "does not belong into the configuration file";
-        return Err(Problem::new("password", why, sources.hint()));
-    }
     match &settings.user {
-        None if sources.file.1.is_some() || sources.credential.1.is_some() => {
+        None if [sources.file, sources.credential].iter().any(Option::is_some) => {
             let hint = "write the user that the password belongs to, often the whole address";
             Err(Problem::new("user", "is missing beside a password", hint))
         }
