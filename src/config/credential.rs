@@ -4,9 +4,8 @@
 //! Invariant: a problem names the credential or the variable and nothing else. Not even the path
 //! of a file, because someone may have put the secret itself where its file name belongs.
 
-use std::path::Path;
+use hygiene::secret::{self, Place};
 
-use super::disk;
 use super::key::Key;
 use super::kind::from_text;
 use super::problem::Problems;
@@ -16,9 +15,6 @@ use super::value::Value;
 /// Before the name of a credential in the machine's store, which all services share. The packaged
 /// unit passes it without; in the store itself it has it.
 pub const STORED: &str = "katana-bot.";
-
-/// Largest file that is read for a secret, in bytes.
-const SECRET_BYTES: u64 = 16 * 1024;
 
 /// The right places for this secret, to follow "and" or to stand alone.
 pub(super) fn places(key: &Key) -> String {
@@ -36,17 +32,10 @@ pub(super) fn find(
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
-    if let (Some(dir), Some(name)) = (&sources.credentials_dir, key.credential()) {
-        for path in [dir.join(format!("{STORED}{name}")), dir.join(name)] {
-            // A credential that was not passed is simply not there.
-            if !matches!(path.try_exists(), Ok(false)) {
-                let origin = Origin::Credential(name.to_owned());
-                return checked(key, disk::read(&path, SECRET_BYTES), origin, problems);
-            }
-        }
-    }
-    let variables: Vec<String> = key.variables().collect();
-    find_in(key, &variables, sources, problems)
+    let name = key.credential().unwrap_or_default();
+    let stored = format!("{STORED}{name}");
+    let names = if name.is_empty() { Vec::new() } else { vec![stored.as_str(), name] };
+    look(key, &names, &key.variables().collect::<Vec<_>>(), sources, problems)
 }
 
 /// Looks for the secret of this key in the given variables only.
@@ -56,20 +45,25 @@ pub(super) fn find_in(
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
+    look(key, &[], variables, sources, problems)
+}
+
+fn look(
+    key: &Key,
+    names: &[&str],
+    variables: &[impl AsRef<str>],
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(Value, Origin)> {
     let variables: Vec<&str> = variables.iter().map(AsRef::as_ref).collect();
-    for variable in &variables {
-        let file_variable = format!("{variable}_FILE");
-        if let Some(path) = sources.variable(&file_variable) {
-            let origin = Origin::SecretFile(file_variable);
-            return checked(key, disk::read(Path::new(path), SECRET_BYTES), origin, problems);
-        }
-    }
-    for variable in variables {
-        if let Some(text) = sources.variable(variable) {
-            return checked(key, Ok(text.to_owned()), Origin::Env(variable.to_owned()), problems);
-        }
-    }
-    None
+    let folder = sources.credentials_dir.as_deref();
+    let (place, text) = secret::find(&sources.env, folder, names, &variables)?;
+    let origin = match place {
+        Place::Credential(_) => Origin::Credential(key.credential().unwrap_or_default().to_owned()),
+        Place::File(variable) => Origin::SecretFile(variable),
+        Place::Variable(variable) => Origin::Env(variable),
+    };
+    checked(key, text, origin, problems)
 }
 
 fn checked(

@@ -34,7 +34,7 @@ pub(super) fn find_in(
     let (name, text) = variables
         .iter()
         .map(AsRef::as_ref)
-        .find_map(|name| sources.variable(name).map(|text| (name, text)))?;
+        .find_map(|name| sources.env.variable(name).map(|text| (name, text)))?;
     let origin = Origin::Env(name.to_owned());
     match from_text(key.kind, text) {
         Ok(value) => Some((value, origin)),
@@ -60,7 +60,7 @@ pub(super) fn refuse_unknown(
     for name in sources.env.keys().filter(|name| name.starts_with("KATANA_")) {
         let other = OTHERS.contains(&name.as_str())
             || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        if other || known.contains(name) || sources.variable(name).is_none() {
+        if other || known.contains(name) || sources.env.variable(name).is_none() {
             continue;
         }
         let like = table::variables_like(declared, name);

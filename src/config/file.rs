@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::credential;
 use super::key::{Key, find_in, nearest_key};
 use super::kind::{expected, from_toml};
 use super::nearest::nearest;
@@ -16,7 +17,6 @@ use super::problem::Problems;
 use super::source::Origin;
 use super::table::{self, EXPECTED};
 use super::value::Value;
-use super::{credential, disk};
 
 /// Largest file that is read, in bytes; a full configuration has fewer than twenty thousand.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -40,7 +40,7 @@ pub(super) struct Parsed<'a> {
 pub(super) fn open(paths: &[PathBuf], problems: &mut Problems) -> Vec<Text> {
     let mut texts = Vec::new();
     for path in paths {
-        match disk::read(path, FILE_BYTES) {
+        match hygiene::text::read(path, FILE_BYTES) {
             Ok(text) => texts.push(Text { path: path.clone(), text }),
             Err(why) => problems.push(
                 path.display().to_string(),

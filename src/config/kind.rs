@@ -3,12 +3,13 @@
 //!
 //! Invariant: a refusal repeats numbers only, never a text, for a text may be a misplaced secret.
 
+use hygiene::url;
 use toml::de::DeValue;
 
+use super::listen;
 use super::nearest::nearest;
 use super::secret::Secret;
 use super::value::Value;
-use super::{listen, url};
 
 /// Longest value of one line, in characters: model names and paths are far shorter.
 const WORD_CHARS: usize = 1000;

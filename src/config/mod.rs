@@ -12,7 +12,6 @@
 
 mod channel;
 mod credential;
-mod disk;
 mod edit;
 mod environment;
 mod file;
@@ -32,7 +31,6 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
-mod url;
 mod value;
 
 pub use channel::{channel_alone, with_channel};

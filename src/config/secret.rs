@@ -7,10 +7,6 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Fewest characters after the colon of a bot token. Real ones have 35; local Bot API servers and
-/// simulators are content with less.
-const TOKEN_TAIL: usize = 8;
-
 /// Fewest characters of the tail before its end may be shown in a mask.
 const MASKABLE_TAIL: usize = 20;
 
@@ -29,13 +25,9 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// Whether this has the form of a bot token, `digits:characters` (Bot API, "Authorizing your
-    /// bot").
+    /// Whether this has the form of a bot token.
     pub fn is_token(&self) -> bool {
-        let Some((digits, tail)) = self.expose().split_once(':') else { return false };
-        let id = digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<i64>().is_ok();
-        let tail_ok = tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        id && tail_ok && tail.len() >= TOKEN_TAIL
+        hygiene::secret::is_bot_token(self.expose())
     }
 
     /// The bot's user id, which Telegram writes before the colon of its token. `None` when this

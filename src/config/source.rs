@@ -1,8 +1,9 @@
 //! Where settings come from, and where each one did come from.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use hygiene::secret::Environment;
 
 /// The file that is read when no other one is named.
 pub const DEFAULT_FILE: &str = "/etc/katana-bot/katana-bot.toml";
@@ -12,12 +13,12 @@ pub const FILE_VARIABLE: &str = "KATANA_CONFIG";
 
 /// Everything that [`super::Config::load`] may look at. Plain values, so that tests never touch
 /// the environment of their process.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The configuration files; each must exist, and a later one wins over those before it.
     pub files: Vec<PathBuf>,
     /// The environment.
-    pub env: BTreeMap<String, String>,
+    pub env: Environment,
     /// systemd's `$CREDENTIALS_DIRECTORY` (systemd.exec(5), "Credentials").
     pub credentials_dir: Option<PathBuf>,
 }
@@ -26,9 +27,7 @@ impl Sources {
     /// What this process was given. The file is `explicit`, else the one that `KATANA_CONFIG`
     /// names, else [`DEFAULT_FILE`] if there is one.
     pub fn from_process(explicit: Option<PathBuf>) -> Self {
-        let text = |s: std::ffi::OsString| s.to_string_lossy().into_owned();
-        let env: BTreeMap<String, String> =
-            std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let env = Environment::of_process();
         let path = |name: &str| env.get(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let default = || {
             // A file that cannot be looked at is not absent: reading it will say why.
@@ -46,29 +45,12 @@ impl Sources {
     pub fn from_env<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let env = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { env, ..Self::default() }
+        Self { env: pairs.into_iter().collect(), ..Self::default() }
     }
 
     /// The file that people know this configuration by, if it has one: the first.
     pub fn file(&self) -> Option<&Path> {
         self.files.first().map(PathBuf::as_path)
-    }
-
-    /// A variable that is set to more than blanks.
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        self.env.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
-    }
-}
-
-impl fmt::Debug for Sources {
-    /// Names of variables only: any value may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources")
-            .field("files", &self.files)
-            .field("env", &self.env.keys().collect::<Vec<_>>())
-            .field("credentials_dir", &self.credentials_dir)
-            .finish()
     }
 }
 
@@ -104,24 +86,5 @@ impl fmt::Display for Origin {
             Self::SecretFile(name) => write!(f, "file named by {name}"),
             Self::Derived(why) => f.write_str(why),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_show_names_and_not_values() {
-        let sources = Sources::from_env([("TELEGRAM_TOKEN", "42:abcdefghijkl")]);
-        let shown = format!("{sources:?}");
-        assert!(shown.contains("TELEGRAM_TOKEN") && !shown.contains("abcdefgh"), "{shown}");
-    }
-
-    #[test]
-    fn blank_variables_count_as_unset() {
-        let sources = Sources::from_env([("A", ""), ("B", " \n"), ("C", "c")]);
-        assert_eq!((sources.variable("A"), sources.variable("B")), (None, None));
-        assert_eq!(sources.variable("C"), Some("c"));
     }
 }

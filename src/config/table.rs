@@ -69,7 +69,7 @@ pub(super) fn in_environment(keys: &[Key], sources: &Sources) -> BTreeSet<(&'sta
     let mut names = BTreeSet::new();
     for table in tables(keys) {
         for variable in sources.env.keys().filter(|name| !fixed.contains(*name)) {
-            let set = sources.variable(variable).is_some();
+            let set = sources.env.variable(variable).is_some();
             if let Some((name, _)) = reading(keys, table, variable).filter(|_| set)
                 && fits(keys, table, &name)
             {

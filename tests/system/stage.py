@@ -90,12 +90,11 @@ class Stage:
         return set(self.machine.run(find).stdout.split("\n"))
 
 
-def quiet(stage):
-    """Waits until the checker has nothing to say: no incident is open."""
-    open_ = "find /var/lib/katana-check* -name incidents.json | grep -q ."
+def quiet(stage, folder="katana-check", within=40):
+    """Waits until the checker with this state has nothing to report: no incident is open."""
+    open_ = f"test -e /var/lib/{folder}/incidents.json"
     stage.is_active()
-    # Each instance is looked at by its own timer, once a minute.
-    stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within=90)
+    stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within)
 
 
 def recovered(stage, count, within=30):

@@ -62,20 +62,6 @@ impl Overall {
 
 impl Findings {
     pub(super) fn json(&self) -> Value {
-        let beat = self.judgement.heartbeat.as_ref().map(|beat| {
-            json!({
-                "time": heartbeat::rfc3339::format(beat.time_ms),
-                "pid": beat.pid,
-                "version": beat.version,
-                "environment": beat.environment,
-                "verdict": beat.verdict.word(),
-                "sequence": beat.sequence,
-                "findings": beat.findings.iter().map(|f| json!({
-                    "name": f.name, "severity": f.severity.word(), "text": f.text,
-                })).collect::<Vec<_>>(),
-                "ages_ms": beat.ages.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            })
-        });
         json!({
             "state": self.overall.word(),
             "good": self.overall.mark() != Mark::Bad,
@@ -85,7 +71,7 @@ impl Findings {
                 "reason": self.judgement.reason.word(),
                 "text": self.judgement.text,
                 "age_ms": self.judgement.age_ms,
-                "beat": beat,
+                "beat": self.judgement.heartbeat,
             },
             "endpoint": {
                 "address": self.endpoint,

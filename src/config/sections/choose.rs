@@ -3,11 +3,13 @@
 //! Many servers speak one vendor's language, so a word such as `ollama` means: provider openai, with
 //! that server's usual address and model unless others are set.
 
+use hygiene::url;
+
 use super::provider::paths;
 use crate::config::resolved::Resolved;
 use crate::config::source::Origin;
 use crate::config::value::Value;
-use crate::config::{credential, environment, url};
+use crate::config::{credential, environment};
 use crate::provider::{Descriptor, Kind, PROVIDERS, Server, find, services};
 
 /// The word for the provider that can work.
@@ -77,7 +79,9 @@ fn own_key(resolved: &mut Resolved<'_>, word: &str) -> Option<Known> {
 
 fn is_same_host(one: &str, other: &str) -> bool {
     match (url::parse(one), url::parse(other)) {
-        (Ok(one), Ok(other)) => one.host == other.host && one.tls == other.tls,
+        (Ok(one), Ok(other)) => {
+            one.origin.host == other.origin.host && one.origin.tls == other.origin.tls
+        }
         _ => false,
     }
 }

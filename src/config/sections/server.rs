@@ -1,13 +1,15 @@
 //! Checks that every server's address and key share.
 
 use crate::config::resolved::Resolved;
-use crate::config::{credential, url};
+use hygiene::url;
+
+use crate::config::credential;
 use crate::provider::services;
 
 /// Warns of an address that sends secrets and messages unencrypted to another machine.
 pub(super) fn warn_if_plain(resolved: &mut Resolved<'_>, path: &str) {
     let Ok(url) = url::parse(&resolved.get::<String>(path)) else { return };
-    if !url.tls && !url.is_loopback() {
+    if !url.origin.tls && !url.origin.is_loopback() {
         resolved.warn(
             path,
             "keys and messages are sent to another machine unencrypted",
@@ -19,13 +21,13 @@ pub(super) fn warn_if_plain(resolved: &mut Resolved<'_>, path: &str) {
 /// Asks for the key of a service that cannot work without one.
 pub(super) fn require_key(resolved: &mut Resolved<'_>, url_path: &str, key_path: &str) {
     let Ok(url) = url::parse(&resolved.get::<String>(url_path)) else { return };
-    if resolved.is_meant(key_path) || !needs_key(&url.host) {
+    if resolved.is_meant(key_path) || !needs_key(&url.origin.host) {
         return;
     }
     let places = credential::places(resolved.key(key_path));
     resolved.problems.push(
         key_path,
-        format!("there is no API key, and {} needs one", url.host),
+        format!("there is no API key, and {} needs one", url.origin.host),
         format!("{places}; or choose another answer.provider"),
     );
 }
@@ -36,6 +38,6 @@ fn needs_key(host: &str) -> bool {
         let others = service.servers.iter().filter(|server| server.needs_key);
         std::iter::once(service.base_url)
             .chain(others.map(|server| server.base_url))
-            .any(|base_url| url::parse(base_url).is_ok_and(|url| url.host == host))
+            .any(|base_url| url::parse(base_url).is_ok_and(|url| url.origin.host == host))
     })
 }

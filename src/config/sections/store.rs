@@ -55,9 +55,10 @@ fn check(resolved: &mut Resolved<'_>) {
 /// The usual file, and the variable that it follows from.
 fn default_path(sources: &Sources) -> Option<(PathBuf, &'static str)> {
     let absolute =
-        |name| sources.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        |name| sources.env.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     // systemd joins several state directories with colons (systemd.exec(5)); the first is ours.
-    if let Some(dir) = sources.variable("STATE_DIRECTORY").and_then(|all| all.split(':').next()) {
+    if let Some(dir) = sources.env.variable("STATE_DIRECTORY").and_then(|all| all.split(':').next())
+    {
         return Some((PathBuf::from(dir).join(FILE), "STATE_DIRECTORY"));
     }
     // A relative XDG path is invalid and to be ignored (XDG Base Directory Specification).

@@ -141,7 +141,7 @@ fn check(resolved: &mut Resolved<'_>) {
 /// The usual file, and where its folder comes from.
 fn default_path(sources: &Sources, database: &Path) -> (PathBuf, &'static str) {
     // systemd joins several runtime directories with colons (systemd.exec(5)); the first is ours.
-    match sources.variable("RUNTIME_DIRECTORY").and_then(|all| all.split(':').next()) {
+    match sources.env.variable("RUNTIME_DIRECTORY").and_then(|all| all.split(':').next()) {
         Some(dir) => (PathBuf::from(dir).join(FILE), "from $RUNTIME_DIRECTORY"),
         None => (database.with_file_name(FILE), "beside store.path"),
     }

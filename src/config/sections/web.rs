@@ -71,10 +71,10 @@ fn check(resolved: &mut Resolved<'_>) {
 fn platform(resolved: &mut Resolved<'_>) {
     let sources = resolved.sources;
     const PATH: &str = "web.listen";
-    if sources.variable(&resolved.key(PATH).variable()).is_some() {
+    if sources.env.variable(&resolved.key(PATH).variable()).is_some() {
         return;
     }
-    let (host, port) = (sources.variable("HOST"), sources.variable("PORT"));
+    let (host, port) = (sources.env.variable("HOST"), sources.env.variable("PORT"));
     let port_number = port.map(|port| port.trim().parse::<u16>());
     if matches!(port_number, Some(Err(_))) {
         resolved.problems.push(

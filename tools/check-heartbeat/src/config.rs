@@ -92,8 +92,7 @@ pub struct Config {
     failures_needed: u32,
     #[serde(deserialize_with = "checks")]
     good_checks_needed: u32,
-    #[serde(deserialize_with = "alert_on")]
-    pub alert_on: AlertOn,
+    pub alert_on: Vec<AlertOn>,
     pub mode: Mode,
     #[serde(deserialize_with = "url")]
     ping_url: Option<String>,
@@ -120,7 +119,7 @@ impl Default for Config {
             reminder: DEFAULT_REMINDER,
             failures_needed: 1,
             good_checks_needed: 1,
-            alert_on: AlertOn { failing: true, degraded: true },
+            alert_on: vec![AlertOn::Failing, AlertOn::Degraded],
             mode: Mode::All,
             ping_url: None,
             watches: Vec::new(),
@@ -315,12 +314,4 @@ pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error
 fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
     fitting(from, fits, "is too short; write 1m or more, or 0 for never").map(|time| time.0)
-}
-
-fn alert_on<'de, D: Deserializer<'de>>(from: D) -> Result<AlertOn, D::Error> {
-    let known = |words: &Vec<String>| words.iter().all(|w| w == "failing" || w == "degraded");
-    let odd = "is not what is expected; write a list of \"failing\" and \"degraded\"";
-    let words = fitting(from, known, odd)?;
-    let has = |word: &str| words.iter().any(|w| w == word);
-    Ok(AlertOn { failing: has("failing"), degraded: has("degraded") })
 }

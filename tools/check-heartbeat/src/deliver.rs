@@ -5,11 +5,11 @@
 //! not answered by the deadline is abandoned with its thread; its notifications stay pending.
 
 use std::sync::mpsc::{self, Sender, SyncSender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Accepted, Channel, Failure};
 use crate::notification::Notification;
+use crate::time_limit::{by, start};
 
 /// How much longer than its deadline a channel may take before its thread is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
@@ -42,13 +42,11 @@ pub fn deliver(
         silent.push((channel.name().to_owned(), first.clone()));
         let answers = answers.clone();
         // Where no thread can be started, the channel counts as silent.
-        let work = move || send_all(&*channel, notifications, deadline, &answers);
-        drop(thread::Builder::new().spawn(work));
+        drop(start(move || send_all(&*channel, notifications, deadline, &answers)));
     }
     drop(answers);
-    let (until, mut outcomes) = (deadline + GRACE, Vec::new());
-    let left = || until.saturating_duration_since(Instant::now());
-    while let Ok((outcome, saved)) = inbox.recv_timeout(left()) {
+    let mut outcomes = Vec::new();
+    while let Some((outcome, saved)) = by(deadline + GRACE, &inbox) {
         silent.retain(|(channel, _)| *channel != outcome.channel);
         // The thread may have ended.
         let _ = saved.send(record(&outcome));

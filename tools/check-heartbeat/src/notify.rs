@@ -24,26 +24,21 @@ pub fn open_channels(
     let env = Environment::of_process();
     let names = config.channels.iter().map(|entry| entry.name.clone()).collect();
     let mut list = ChannelList { mode: config.mode, complete: config.complete, names };
-    let mut open = Vec::new();
-    for (number, entry) in (1..).zip(&config.channels) {
-        match entry.settings.as_ref().map(|settings| settings.open(&env)) {
-            None => {}
-            Some(Ok(channel)) => open.push(channel),
-            Some(Err(problem)) => {
-                let key = format!("channel[{number}].{}", problem.key);
-                problems.push(Problem { key, ..problem });
-            }
-        }
+    let tables = (1..).zip(&config.channels).filter_map(|(number, entry)| {
+        Some((format!("channel[{number}]."), entry.settings.as_ref()?.open(&env)))
+    });
+    let mut opened: Vec<_> = tables.collect();
+    if config.channels.is_empty()
+        && let Some(channel) = telegram_from_env(&env)
+    {
+        list.names.push("telegram".to_owned());
+        opened.push((String::new(), channel));
     }
-    match telegram_from_env(&env).filter(|_| config.channels.is_empty()) {
-        None => {}
-        Some(Ok(channel)) => {
-            list.names.push(channel.name().to_owned());
-            open.push(channel);
-        }
-        Some(Err(problem)) => {
-            list.complete = false;
-            problems.push(problem);
+    let mut open = Vec::new();
+    for (prefix, channel) in opened {
+        match channel {
+            Ok(channel) => open.push(channel),
+            Err(problem) => problems.push(Problem { key: prefix + &problem.key, ..problem }),
         }
     }
     (open, list)
@@ -134,7 +129,7 @@ impl Notifier<'_> {
         let before = log.clone();
         // While the watches cannot be read, what is checked is a guess: printed and no more.
         if self.config.watches_known {
-            checked.iter().for_each(|one| one.enter(&mut log, self.config.alert_on, now));
+            checked.iter().for_each(|one| one.enter(&mut log, &self.config.alert_on, now));
             log.close_unwatched(now);
         }
         for id in log.tidy(list, now) {

@@ -169,17 +169,6 @@ fn outcome(outcome: &Outcome) -> Value {
 
 fn watch(checked: &Checked) -> Value {
     let (watch, judgement) = (&checked.watch, &checked.judgement);
-    let heartbeat = judgement.heartbeat.as_ref().map(|beat| {
-        json!({
-            "time": heartbeat::rfc3339::format(beat.time_ms),
-            "verdict": beat.verdict.word(),
-            "version": beat.version,
-            "environment": beat.environment,
-            "pid": beat.pid,
-            "sequence": beat.sequence,
-            "findings": beat.findings,
-        })
-    });
     json!({
         "name": watch.name,
         "file": watch.file.display().to_string(),
@@ -189,6 +178,6 @@ fn watch(checked: &Checked) -> Value {
         "text": judgement.text,
         "age_ms": judgement.age_ms,
         "age": judgement.age_ms.map(duration::in_words),
-        "heartbeat": heartbeat,
+        "heartbeat": judgement.heartbeat,
     })
 }

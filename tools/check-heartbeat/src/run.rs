@@ -5,10 +5,12 @@
 //! into a disk has a limit of its own, and what hangs all the same is ended at [`LATE`] with the exit
 //! status that is known by then.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Now, State};
@@ -20,7 +22,7 @@ use crate::deliver::{Job, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
 use crate::report::{self, Done};
-use crate::time_limit::{alarm, start, within};
+use crate::time_limit::{by, start, within};
 use crate::watch::{Checked, Watch, check_all};
 
 /// When channels must be done, after the start of the run. A second of grace for them and one last
@@ -38,12 +40,13 @@ pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
     let known = Arc::new(AtomicU8::new(if args.nagios { report::EXIT_UNKNOWN } else { 1 }));
     let (nagios, status) = (args.nagios, Arc::clone(&known));
-    alarm(LATE, move || {
+    drop(start(move || {
+        thread::sleep(LATE);
         let status = status.load(Ordering::Relaxed);
         // Standard error may be what hangs.
         within(LAST_LINE, move || report::late(nagios && status == report::EXIT_UNKNOWN));
-        std::process::exit(i32::from(status));
-    });
+        std::process::exit(i32::from(status))
+    }));
     let config = Config::load(args.config.as_deref());
     if args.test_alert {
         return test_alert(args, config, begun);
@@ -92,21 +95,20 @@ type Ping = (String, Receiver<Result<(), Failure>>);
 /// Starts the pings of all watches that are OK. A warning is not OK: the service that counts on the
 /// ping also alarms for a daemon that stays degraded.
 fn start_pings(checked: &[Checked], deadline: Instant) -> Vec<Ping> {
-    let mut pings = Vec::new();
-    let mut urls: Vec<&String> = Vec::new();
+    // One address for several watches stands for all of them: silent while one is not OK.
+    let mut urls: BTreeMap<&str, (&Watch, bool)> = BTreeMap::new();
     for one in checked {
-        let Some(url) = &one.watch.ping_url else { continue };
-        // One address for several watches stands for all of them: silent while one is not OK.
-        let mut shared = checked.iter().filter(|c| c.watch.ping_url.as_ref() == Some(url));
-        let bad = shared.any(|c| c.judgement.state != State::Ok);
-        if !bad && !urls.contains(&url) {
-            urls.push(url);
-            let url = url.clone();
-            let answer = start(move || channel::ping(&url, deadline));
-            pings.push((one.watch.name.clone(), answer));
+        if let Some(url) = &one.watch.ping_url {
+            let (_, good) = urls.entry(url).or_insert((&one.watch, true));
+            *good &= one.judgement.state == State::Ok;
         }
     }
-    pings
+    let good = urls.into_iter().filter(|(_, (_, good))| *good);
+    let ping = |(url, (watch, _)): (&str, (&Watch, bool))| {
+        let url = url.to_owned();
+        (watch.name.clone(), start(move || channel::ping(&url, deadline)))
+    };
+    good.map(ping).collect()
 }
 
 /// Waits for the answers, and notes what failed.
@@ -114,9 +116,8 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
     // A ping ends by its deadline; the margin is for what the network stack may add.
     let until = deadline + Duration::from_secs(1);
     for (watch, answer) in pings {
-        let answer = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let late = Err(Failure::transient("there was no answer in time"));
-        if let Err(failure) = answer.unwrap_or(late) {
+        let late = || Err(Failure::transient("there was no answer in time"));
+        if let Err(failure) = by(until, &answer).unwrap_or_else(late) {
             done.remarks.push(format!("ping_url of {watch}: {failure}"));
         }
     }

@@ -5,10 +5,7 @@
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
-
-/// Enough for a thread that sleeps and then prints one line, in bytes.
-const SMALL_STACK: usize = 128 * 1024;
+use std::time::{Duration, Instant};
 
 /// Starts the work; its result arrives at the receiver. Where no thread can be started the receiver
 /// is closed, so that its caller sees the same as when the work gives no result.
@@ -22,19 +19,15 @@ pub fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
     result
 }
 
+/// The result, if it arrives by `end`.
+pub fn by<T>(end: Instant, result: &Receiver<T>) -> Option<T> {
+    result.recv_timeout(end.saturating_duration_since(Instant::now())).ok()
+}
+
 /// Does the work; `None` when it gives no result within `limit`.
 pub fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    start(work).recv_timeout(limit).ok()
-}
-
-/// Runs `late` after this time, unless the process has ended by then.
-pub fn alarm(after: Duration, late: impl FnOnce() + Send + 'static) {
-    let wait = move || {
-        thread::sleep(after);
-        late();
-    };
-    drop(thread::Builder::new().stack_size(SMALL_STACK).spawn(wait));
+    by(Instant::now() + limit, &start(work))
 }

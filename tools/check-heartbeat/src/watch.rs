@@ -12,7 +12,7 @@ use crate::config::{Time, checks, line, url};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
-use crate::time_limit::start;
+use crate::time_limit::{by, start};
 
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
@@ -57,12 +57,13 @@ impl Default for Watch {
 }
 
 /// What is an incident, beyond a heartbeat that is missing, stale or nonsense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AlertOn {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertOn {
     /// A program that says that it fails.
-    pub failing: bool,
+    Failing,
     /// The findings of a program that says that it is degraded.
-    pub degraded: bool,
+    Degraded,
 }
 
 /// A watch and what was found.
@@ -75,21 +76,20 @@ pub struct Checked {
 /// Reads and judges the files. Those that lie on a disk are read at the same time: one that gives no
 /// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
-    let started = watches.iter().map(|watch| {
+    let begin = |watch: &Watch| {
         let (own, then) = (watch.clone(), now.clone());
         (!heartbeat::in_memory(&watch.file)).then(|| start(move || own.check(&then)))
-    });
-    let started: Vec<_> = started.collect();
+    };
+    let begun: Vec<_> = watches.iter().map(begin).collect();
     let until = Instant::now() + READING;
-    let collect = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| {
-        let Some(answer) = answer else { return watch.check(now) };
-        let left = until.saturating_duration_since(Instant::now());
-        answer.recv_timeout(left).unwrap_or_else(|_| {
+    let finish = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| match answer {
+        None => watch.check(now),
+        Some(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
             watch.judge(Err(&ReadError::Refused(error)), now)
-        })
+        }),
     };
-    watches.iter().zip(started).map(collect).collect()
+    watches.iter().zip(begun).map(finish).collect()
 }
 
 impl Watch {
@@ -134,7 +134,7 @@ impl Checked {
     }
 
     /// Takes what was found into the log.
-    pub fn enter(&self, log: &mut IncidentLog, alert_on: AlertOn, now: &Now) {
+    pub fn enter(&self, log: &mut IncidentLog, alert_on: &[AlertOn], now: &Now) {
         let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
         log.observe(self.subject(None), self.observation(alert_on), now, debounce);
         let mut gone = log.findings(&self.watch.name);
@@ -163,9 +163,9 @@ impl Checked {
     }
 
     /// The program as a whole.
-    fn observation(&self, alert_on: AlertOn) -> Observation {
+    fn observation(&self, alert_on: &[AlertOn]) -> Observation {
         let judgement = &self.judgement;
-        let counts = judgement.reason != Reason::Failing || alert_on.failing;
+        let counts = judgement.reason != Reason::Failing || alert_on.contains(&AlertOn::Failing);
         match judgement.state {
             _ if self.is_unknown() => Observation::Unknown,
             State::Critical if counts => {
@@ -176,14 +176,15 @@ impl Checked {
     }
 
     /// The findings of a degraded program, each an incident of its own.
-    fn degraded(&self, alert_on: AlertOn) -> Vec<(String, Bad)> {
+    fn degraded(&self, alert_on: &[AlertOn]) -> Vec<(String, Bad)> {
         let judgement = &self.judgement;
         let bad = |name: &str, text: &str| {
             let summary = if text.is_empty() { name } else { text };
             (name.to_owned(), self.bad(Level::Warning, name, summary))
         };
+        let on = alert_on.contains(&AlertOn::Degraded);
         match &judgement.heartbeat {
-            Some(beat) if judgement.reason == Reason::Degraded && alert_on.degraded => {
+            Some(beat) if judgement.reason == Reason::Degraded && on => {
                 let findings = beat.findings.iter().map(|f| bad(&f.name, &f.text));
                 let unnamed = beat.findings.is_empty().then(|| bad("degraded", &judgement.text));
                 findings.chain(unnamed).collect()

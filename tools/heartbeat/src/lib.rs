@@ -27,7 +27,7 @@ pub mod rfc3339;
 pub use file::{ReadError, in_memory, read, temporary, write};
 pub use format::ParseError;
 pub use hygiene::duration::in_words as span;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use now::Now;
@@ -50,14 +50,18 @@ pub const MAX_ENTRIES: usize = 64;
 /// Longest text of a value in characters; longer ones are cut when written.
 pub const MAX_TEXT: usize = 300;
 
-/// One beat: that the writer lives, and what it thinks of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One beat: that the writer lives, and what it thinks of itself. As JSON it is for people's own
+/// programs; the file has a format of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Heartbeat {
     /// When it was formed, in milliseconds since 1970, by the wall clock.
+    #[serde(rename = "time", serialize_with = "as_time")]
     pub time_ms: i64,
     /// The kernel's random id of this boot; empty when unknown.
+    #[serde(skip)]
     pub boot_id: String,
     /// Milliseconds since boot, suspend included (`CLOCK_BOOTTIME`, `/proc/uptime`).
+    #[serde(skip)]
     pub boot_ms: u64,
     /// Counts up from the writer's start.
     pub sequence: u64,
@@ -72,11 +76,21 @@ pub struct Heartbeat {
     /// Why the verdict is not ok.
     pub findings: Vec<Finding>,
     /// Name and age in milliseconds of what the verdict was formed from, such as `poll`.
+    #[serde(rename = "ages_ms", serialize_with = "as_map")]
     pub ages: Vec<(String, u64)>,
 }
 
+fn as_time<S: Serializer>(time_ms: &i64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&rfc3339::format(*time_ms))
+}
+
+fn as_map<S: Serializer>(ages: &[(String, u64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(ages.iter().map(|(name, age)| (name, age)))
+}
+
 /// What a daemon thinks of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All is well.
     Ok,

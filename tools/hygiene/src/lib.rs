@@ -8,6 +8,9 @@
 //! | [`beneath`] | opens what lies in a folder, and nothing outside |
 //! | [`duration`] | durations in words |
 //! | [`line`] | foreign text on one line |
+//! | [`text`] | small files, read with a bound |
+//! | [`url`] | addresses, and what of them may be shown |
+//! | [`secret`] | where secrets come from |
 //!
 //! Plain functions and values: no configuration, no logging, no runtime. The only dependency is
 //! `rustix`, which both programs have anyway.
@@ -18,5 +21,8 @@ pub mod duration;
 pub mod line;
 pub mod ownership;
 pub mod redact;
+pub mod secret;
+pub mod text;
+pub mod url;
 
 pub use redact::{MARK, Redactor};

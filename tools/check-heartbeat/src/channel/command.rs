@@ -6,9 +6,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use hygiene::line::one_line_end;
@@ -19,15 +17,13 @@ use serde_json::Value;
 use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
 use crate::config::Problem;
 use crate::notification::Notification;
-use crate::time_limit::start;
+use crate::time_limit::{by, start};
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;
 /// How long to wait for the last output of a program that has ended: something that it left behind
 /// may hold the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// Longest pause between two looks at a running program.
-const LOOK: Duration = Duration::from_millis(20);
 /// Where programs are when `PATH` is not set, as under some crons.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What of the notification's JSON is passed as `KATANA_ALERT_…` as well; empty for null.
@@ -112,28 +108,33 @@ impl Channel for Command {
     }
 
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
-        let end = attempt_end(self.timeout, deadline)?;
-        let begun = Instant::now();
-        let mut child = self.spawn(notification)?;
-        // Each on a thread: a program may write before it reads, or never read at all.
-        if let Some(mut stdin) = child.stdin.take() {
-            let input = notification.json().to_string();
-            drop(start(move || stdin.write_all(input.as_bytes())));
+        let (mut until, begun) = (attempt_end(self.timeout, deadline)?, Instant::now());
+        let child = self.spawn(notification)?;
+        let group = Pid::from_child(&child);
+        let events = follow(child, notification.json().to_string());
+        let (mut is_over, mut status, mut said) = (false, None, [Vec::new(), Vec::new()]);
+        loop {
+            // One that writes without a pause must not outlive its time.
+            let event = if Instant::now() < until { by(until, &events) } else { None };
+            match event {
+                Some(Event::Wrote(stream, bytes)) => keep_end(&mut said[stream], &bytes),
+                Some(Event::Ended(_)) if is_over => {}
+                Some(Event::Ended(ended)) if ended.success() => return Ok(Vec::new()),
+                None if is_over => break,
+                ended => {
+                    if let Some(Event::Ended(ended)) = ended {
+                        status = Some(ended);
+                    } else {
+                        // Fails when the whole group has ended meanwhile, which is what was wanted.
+                        let _ = kill_process_group(group, Signal::KILL);
+                    }
+                    (is_over, until) = (true, Instant::now() + LAST_WORDS);
+                }
+            }
         }
-        let out = child.stdout.take().map(Tail::of);
-        let err = child.stderr.take().map(Tail::of);
-        let status = wait(&mut child, end).unwrap_or(None);
-        if status.is_none() {
-            // Fails when the whole group has ended meanwhile, which is what was wanted.
-            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
-            // One that hangs in the kernel cannot be waited for; init collects it later.
-            let _ = wait(&mut child, Instant::now() + LAST_WORDS);
-        }
-        if status.is_some_and(|status| status.success()) {
-            return Ok(Vec::new());
-        }
-        let said = [err, out].into_iter().flatten().map(Tail::text).find(|said| !said.is_empty());
-        let said = said.unwrap_or_else(|| "it said nothing".to_owned());
+        let said = said.map(|bytes| one_line_end(&String::from_utf8_lossy(&bytes), QUOTE));
+        let said = said.iter().find(|said| !said.is_empty());
+        let said = said.map_or("it said nothing", String::as_str);
         let shown = quote(&self.settings.program);
         Err(match status.map(|status| (status.code(), status.signal().unwrap_or_default())) {
             Some((Some(code), _)) => {
@@ -151,46 +152,36 @@ impl Channel for Command {
     }
 }
 
-/// The end of one stream, read on a thread of its own.
-struct Tail {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    ended: Receiver<()>,
+/// What a running program does.
+enum Event {
+    /// It wrote this to standard error (0) or standard output (1).
+    Wrote(usize, Vec<u8>),
+    Ended(ExitStatus),
 }
 
-impl Tail {
-    fn of(mut stream: impl Read + Send + 'static) -> Self {
-        let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let shared = Arc::clone(&bytes);
-        let ended = start(move || {
-            let mut buffer = [0; 8 * 1024];
-            while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                bytes.extend_from_slice(&buffer[..count]);
-                let over = bytes.len().saturating_sub(OUTPUT_BYTES);
-                bytes.drain(..over);
-            }
-        });
-        Self { bytes, ended }
+/// Gives a program its input and reports what it does, each on a thread: it may write before it
+/// reads, or never read at all, and the standard library cannot wait for it with a limit.
+fn follow(mut child: Child, input: String) -> Receiver<Event> {
+    let (events, inbox) = sync_channel(4);
+    if let Some(mut stdin) = child.stdin.take() {
+        drop(start(move || stdin.write_all(input.as_bytes())));
     }
-
-    /// It as one line.
-    fn text(self) -> String {
-        let _ = self.ended.recv_timeout(LAST_WORDS);
-        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        one_line_end(&String::from_utf8_lossy(&bytes), QUOTE)
+    let err = child.stderr.take().map(|err| Box::new(err) as Box<dyn Read + Send>);
+    let out = child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>);
+    for (stream, mut source) in [err, out].into_iter().flatten().enumerate() {
+        let (events, mut buffer) = (events.clone(), [0; 8 * 1024]);
+        drop(start(move || {
+            while let Ok(count @ 1..) = source.read(&mut buffer)
+                && events.send(Event::Wrote(stream, buffer[..count].to_vec())).is_ok()
+            {}
+        }));
     }
+    drop(start(move || child.wait().map(|status| events.send(Event::Ended(status)))));
+    inbox
 }
 
-/// Waits for the program to end; `None` when it still runs at `end`. The standard library has no
-/// wait with a limit, so this looks again and again, first quickly.
-fn wait(child: &mut Child, end: Instant) -> std::io::Result<Option<ExitStatus>> {
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match child.try_wait()? {
-            None if !left.is_zero() => thread::sleep(pause.min(left)),
-            status => return Ok(status),
-        }
-        pause = LOOK.min(pause * 2);
-    }
+/// Adds to what was said before, of which only the end is kept.
+fn keep_end(said: &mut Vec<u8>, bytes: &[u8]) {
+    said.extend_from_slice(bytes);
+    said.drain(..said.len().saturating_sub(OUTPUT_BYTES));
 }

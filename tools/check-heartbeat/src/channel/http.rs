@@ -6,7 +6,8 @@
 use std::io::Read;
 use std::time::Instant;
 
-use ureq::http::{Response, Uri};
+use hygiene::url::Origin;
+use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
@@ -15,39 +16,10 @@ use super::{ATTEMPT, Failure, attempt_end, quote};
 /// How much of an answer is read, in bytes. Telegram repeats the message with its entities.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
-/// What is known of an address.
-pub(super) struct Origin {
-    pub shown: String, // the part that may be shown: scheme, host, and the port if one was written
-    pub tls: bool,
-    pub loopback: bool, // whether the host is this machine
-}
-
-impl Origin {
-    /// Of a whole address; the error says what is wrong without repeating it.
-    pub fn of(url: &str) -> Result<Self, &'static str> {
-        let uri: Uri = url.parse().map_err(|_| "is not an address such as https://host/path")?;
-        let scheme = match uri.scheme_str() {
-            Some(scheme @ ("https" | "http")) => scheme,
-            _ => return Err("must begin with https:// or http://"),
-        };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or("has no host")?;
-        let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-        let shown = format!("{scheme}://{host}{port}");
-        Ok(Self { shown, tls: scheme == "https", loopback: is_loopback(host) })
-    }
-}
-
-/// Whether a host, by name or address, is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    let address = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    address || host == "localhost" || host.ends_with(".localhost")
-}
-
 /// A client for one call to `origin` that ends by `end`. Proxies are taken from the usual
 /// variables (`HTTPS_PROXY`, `NO_PROXY`, …), never for this machine itself.
 pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
-    let proxy = if origin.loopback { None } else { Proxy::try_from_env() };
+    let proxy = if origin.is_loopback() { None } else { Proxy::try_from_env() };
     if origin.tls || proxy.is_some() {
         // An error means that the process has one already, which serves as well.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -103,12 +75,8 @@ pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
     let host = &origin.shown;
     match error {
         ureq::Error::Timeout(_) => Failure::transient(format!("no answer from {host} in time")),
-        ureq::Error::HostNotFound => Failure::transient(format!("cannot find the host of {host}"))
-            .hint("check the name, and that this machine can resolve names"),
-        ureq::Error::Io(error) => match tls_error(error) {
-            Some(tls) => tls_failure(tls, host),
-            None => Failure::transient(format!("cannot reach {host}: {}", io_words(error))),
-        },
+        ureq::Error::HostNotFound => not_found(host),
+        ureq::Error::Io(error) => io_failure(error, host),
         ureq::Error::Rustls(error) => tls_failure(error, host),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
             Failure::transient(format!("cannot reach {host} through the proxy"))
@@ -119,6 +87,22 @@ pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
         }
         _ => Failure::transient(format!("cannot talk to {host}")),
     }
+}
+
+/// Why a connection to a server failed.
+pub(super) fn io_failure(error: &std::io::Error, host: &str) -> Failure {
+    match tls_error(error) {
+        Some(tls) => tls_failure(tls, host),
+        // The standard library has no kind of its own for a name that is not found.
+        None if error.to_string().starts_with("failed to lookup address") => not_found(host),
+        None => Failure::transient(format!("cannot reach {host}: {}", io_words(error)))
+            .hint("check host and port, and that the server runs"),
+    }
+}
+
+fn not_found(host: &str) -> Failure {
+    Failure::transient(format!("cannot find the host of {host}"))
+        .hint("check the name, and that this machine can resolve names")
 }
 
 /// The words of an input or output error. Only those of the system itself are repeated.
@@ -137,7 +121,7 @@ pub(super) fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
 }
 
 /// Why TLS failed, and what may help.
-pub(super) fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
+fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
     let words = quote(&error.to_string());
     Failure::transient(match error {
         rustls::Error::InvalidCertificate(_) => {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use toml::Value;
 
 pub use http::ping;
-pub use secret::Environment;
+pub use hygiene::secret::Environment;
 pub use telegram::telegram_from_env;
 
 use crate::config::{Problem, Time};

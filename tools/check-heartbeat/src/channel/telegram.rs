@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hygiene::Redactor;
+use hygiene::secret::is_bot_token;
+use hygiene::url::{self, BaseUrl, Origin};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{self, Origin};
+use super::http;
 use super::secret::{Secret, Sources};
 use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
 use super::{attempt_end, name, quote, timeout};
@@ -57,8 +59,7 @@ pub(super) struct Telegram {
     timeout: Duration,
     chat: Value, // a number or `@name`
     thread: Option<i64>,
-    origin: Origin,
-    api_url: String,
+    api: BaseUrl,
     token: Secret,
 }
 
@@ -66,15 +67,13 @@ impl Telegram {
     /// Checks the table and finds the token.
     pub fn open(settings: &Settings, env: &Environment) -> Result<Self, Problem> {
         let sources = Sources {
-            file: ("token_file", settings.token_file.as_deref()),
-            credential: ("token_credential", settings.token_credential.as_deref()),
+            what: "token",
+            is_written: settings.token.is_some(),
+            file: settings.token_file.as_deref(),
+            credential: settings.token_credential.as_deref(),
             usual_credential: "telegram-alert-token",
             variable: "TELEGRAM_ALERT_BOT_TOKEN",
         };
-        if settings.token.is_some() {
-            let why = "does not belong into the configuration file";
-            return Err(Problem::new("token", why, sources.hint()));
-        }
         let from_env = || env.variable("TELEGRAM_ALERT_CHAT_ID").map(toml::Value::from);
         let chat_id = settings.chat_id.clone().or_else(from_env);
         let what = if chat_id.is_none() { "is missing" } else { "is not a valid chat" };
@@ -84,21 +83,19 @@ impl Telegram {
         let chat = chat_id.as_ref().and_then(chat).ok_or_else(odd)?;
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
-        if !is_token(token.expose()) {
+        if !is_bot_token(token.expose()) {
             let why = "is not a bot token of the form digits:characters";
             let hint = "copy the whole line that @BotFather shows for the second bot";
             return Err(Problem::new("token", why, hint));
         }
         let api_url =
             settings.api_url.as_deref().or_else(|| env.variable("TELEGRAM_ALERT_API_URL"));
-        let (api_url, origin) = base(api_url.unwrap_or(API_URL), settings.allow_plaintext)?;
         Ok(Self {
             name: name(settings.name.as_deref(), "telegram")?,
             timeout: timeout(settings.timeout.as_ref())?,
             chat,
             thread: settings.thread_id,
-            origin,
-            api_url,
+            api: base(api_url.unwrap_or(API_URL), settings.allow_plaintext)?,
             token,
         })
     }
@@ -116,15 +113,15 @@ impl Telegram {
         if let Some(thread) = self.thread {
             message["message_thread_id"] = json!(thread);
         }
-        let url = format!("{}/bot{}/sendMessage", self.api_url, self.token.expose());
+        let url = format!("{}/bot{}/sendMessage", self.api.text, self.token.expose());
         let mut tries = 0..TRIES;
         loop {
             let end = attempt_end(self.timeout, deadline)?;
-            let request = http::agent(&self.origin, end).post(&url);
+            let request = http::agent(&self.api.origin, end).post(&url);
             let request = request.header("content-type", "application/json");
             let answer = request.send(message.to_string());
-            let answer = answer.map_err(|error| http::explain(&error, &self.origin))?;
-            let (verdict, failure) = judge(http::answer(answer), &self.origin);
+            let answer = answer.map_err(|error| http::explain(&error, &self.api.origin))?;
+            let (verdict, failure) = judge(http::answer(answer), &self.api.origin);
             match verdict {
                 Verdict::Accepted => return Ok(Vec::new()),
                 _ if tries.next().is_none() => return Err(failure),
@@ -166,26 +163,16 @@ fn chat(value: &toml::Value) -> Option<Value> {
     ((4..=32).contains(&name.len()) && name.chars().all(fit)).then(|| json!(text))
 }
 
-fn is_token(text: &str) -> bool {
-    let (id, tail) = text.split_once(':').unwrap_or_default();
-    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    id.parse::<u64>().is_ok() && tail.len() >= 8 && tail.chars().all(fit)
-}
-
-/// The address of a Bot API server, without a slash at its end.
-fn base(url: &str, allow_plaintext: bool) -> Result<(String, Origin), Problem> {
+/// The address of a Bot API server.
+fn base(text: &str, allow_plaintext: bool) -> Result<BaseUrl, Problem> {
     let hint = "write the address without the token, such as https://api.telegram.org; http needs \
                 allow_plaintext = true, for a network that is yours alone";
     let problem = |why: &str| Problem::new("api_url", why, hint);
-    let origin = Origin::of(url).map_err(problem)?;
-    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
-    if url.contains(['?', '#', '@']) || path.contains("/bot") {
-        return Err(problem("must hold no token, password, query or fragment"));
+    let base = url::parse(text).map_err(problem)?;
+    match base.origin.tls || base.origin.is_loopback() || allow_plaintext {
+        true => Ok(base),
+        false => Err(problem("would send the token unencrypted")),
     }
-    if !origin.tls && !origin.loopback && !allow_plaintext {
-        return Err(problem("would send the token unencrypted"));
-    }
-    Ok((url.trim_end_matches('/').to_owned(), origin))
 }
 
 /// At most 4,096 UTF-16 units, cut between characters, with an ellipsis where something is missing.

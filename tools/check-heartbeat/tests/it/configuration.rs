@@ -2,6 +2,7 @@
 
 use check_heartbeat::config::{Config, DEFAULT_REMINDER};
 use check_heartbeat::incident::Mode;
+use check_heartbeat::watch::AlertOn;
 
 #[test]
 fn an_empty_file_is_all_defaults() {
@@ -29,7 +30,7 @@ fn everything_can_be_written() {
     assert_eq!(other.ping_url.as_deref(), Some("https://ping.example/1"));
     assert_eq!(config.channels[0].name, "page");
     assert!(config.channels[0].settings.is_some());
-    assert_eq!((config.mode, config.alert_on.degraded), (Mode::First, false));
+    assert_eq!((config.mode, config.alert_on), (Mode::First, vec![AlertOn::Failing]));
     assert_eq!((config.host.as_str(), config.reminder.as_secs()), ("h", 0));
 }
 

@@ -16,7 +16,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::wire::Wire;
 use super::{Smtp, Tls};
-use crate::channel::http::{io_words, tls_error, tls_failure};
+use crate::channel::http::{io_failure, tls_error};
 use crate::channel::{Accepted, Failure, quote};
 
 /// What the dialogue does at the moment, in words.
@@ -96,38 +96,29 @@ impl Smtp {
 
     /// Why a call failed in this stage.
     fn explain(&self, error: &Error, stage: &str) -> Failure {
-        let Self { host, port, .. } = self;
-        if let Some(tls) = tls_error(error) {
-            let failure = tls_failure(tls, host);
-            return match tls {
-                rustls::Error::InvalidMessage(_) => {
-                    failure.hint("this port begins without encryption: set tls = \"starttls\"")
-                }
-                _ => failure,
-            };
+        let server = format!("{} port {}", self.host, self.port);
+        let failure = match (error.kind(), tls_error(error)) {
+            (ErrorKind::InvalidData, None) => {
+                Failure::transient(format!("cannot understand {server}: {error}"))
+            }
+            (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => {
+                let failure = Failure::transient(format!("{server} took too long, {stage}"));
+                return failure.hint(match stage {
+                    GREETING if self.tls != Tls::Implicit && self.port == 465 => {
+                        "port 465 usually begins encrypted: set tls = \"implicit\""
+                    }
+                    SENDING => "the mail may have arrived; the repeat has the same Message-ID",
+                    _ => "",
+                });
+            }
+            _ => io_failure(error, &server),
+        };
+        match tls_error(error) {
+            Some(rustls::Error::InvalidMessage(_)) => {
+                failure.hint("this port begins without encryption: set tls = \"starttls\"")
+            }
+            _ => failure,
         }
-        let late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        // The standard library has no kind of its own for a name that is not found.
-        let (what, hint) = match (error.kind(), error.to_string()) {
-            _ if late => (format!("took too long, {stage}"), ""),
-            (ErrorKind::InvalidData, why) => (format!("cannot be understood: {why}"), ""),
-            (_, why) if why.starts_with("failed to lookup address") => {
-                let hint = "check the name, and that this machine can resolve names";
-                ("cannot be found".to_owned(), hint)
-            }
-            _ => {
-                let hint = "check host and port, and that the mail server runs";
-                (format!("cannot be reached: {}", io_words(error)), hint)
-            }
-        };
-        let hint = match stage {
-            GREETING if late && self.tls != Tls::Implicit && *port == 465 => {
-                "port 465 usually begins encrypted: set tls = \"implicit\""
-            }
-            SENDING if late => "the mail may have arrived; the repeat has the same Message-ID",
-            _ => hint,
-        };
-        Failure::transient(format!("{host} port {port} {what}")).hint(hint)
     }
 }
 

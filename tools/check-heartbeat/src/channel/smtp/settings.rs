@@ -1,5 +1,9 @@
 //! The table of a mail channel, with the words for each mistake in it.
 
+use std::path::Path;
+
+use hygiene::text;
+use hygiene::url::is_loopback;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
@@ -8,13 +12,14 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
 
 use super::{Smtp, Tls};
-use crate::channel::http::is_loopback;
 use crate::channel::secret::{Secret, Sources};
 use crate::channel::{Environment, name, timeout};
 use crate::config::Problem;
 
 /// Most recipients of one channel. More people are what a mailing list is for.
 const RECIPIENTS: usize = 50;
+/// Largest `ca_file`, in bytes; the bundle of a whole system has a quarter of it.
+const CA_BYTES: u64 = 1024 * 1024;
 
 /// One table with `type = "smtp"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -86,17 +91,15 @@ fn tls(settings: &Settings) -> Result<(Tls, u16), Problem> {
 
 fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, Secret)>, Problem> {
     let sources = Sources {
-        file: ("password_file", settings.password_file.as_deref()),
-        credential: ("password_credential", settings.password_credential.as_deref()),
+        what: "password",
+        is_written: settings.password.is_some(),
+        file: settings.password_file.as_deref(),
+        credential: settings.password_credential.as_deref(),
         usual_credential: "smtp-alert-password",
         variable: "SMTP_ALERT_PASSWORD",
     };
-    if settings.password.is_some() {
-        let why = "does not belong into the configuration file";
-        return Err(Problem::new("password", why, sources.hint()));
-    }
     match &settings.user {
-        None if sources.file.1.is_some() || sources.credential.1.is_some() => {
+        None if [sources.file, sources.credential].iter().any(Option::is_some) => {
             let hint = "write the user that the password belongs to, often the whole address";
             Err(Problem::new("user", "is missing beside a password", hint))
         }
@@ -153,20 +156,13 @@ fn mailbox(key: &str, text: &str) -> Result<Mailbox, Problem> {
 
 /// The authorities of a file in PEM.
 fn authorities(path: &str) -> Result<RootCertStore, Problem> {
-    let problem = |why: String| {
-        Problem::new(
-            "ca_file",
-            why,
-            "write the path of a file with the authority's certificate in PEM",
-        )
-    };
-    let pem = std::fs::read(path);
-    let pem = pem.map_err(|error| problem(format!("cannot be read ({})", error.kind())))?;
+    let hint = "write the path of a file with the authority's certificate in PEM";
+    let problem = |why: String| Problem::new("ca_file", why, hint);
+    let pem = text::read(Path::new(path), CA_BYTES).map_err(problem)?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-    if roots.is_empty() {
-        Err(problem("holds no certificate in PEM".to_owned()))
-    } else {
-        Ok(roots)
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem.as_bytes()).flatten());
+    match roots.is_empty() {
+        true => Err(problem("holds no certificate in PEM".to_owned())),
+        false => Ok(roots),
     }
 }

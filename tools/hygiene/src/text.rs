@@ -1,4 +1,4 @@
-//! Small files, read whole and with a bound, for the configuration and for secrets.
+//! Small files of text, read whole and with a bound, for configurations and secrets.
 //!
 //! Invariant: an error says why, and neither which file nor what stands in it.
 
@@ -7,14 +7,17 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// open(2); the same number on every architecture that Katana is built for.
-const O_NONBLOCK: i32 = 0o4000;
+use rustix::fs::OFlags;
 
-/// Reads a text of at most `most` bytes. The error continues a sentence about the file.
-pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
+/// Reads a text of at most `most` bytes.
+///
+/// # Errors
+/// Why it cannot be read, to continue a sentence about the file.
+pub fn read(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
     // Opening a pipe that no process writes to would wait forever.
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path);
     let read = file.and_then(|file| match file.metadata()?.file_type() {
         kind if kind.is_file() => file.take(most + 1).read_to_end(&mut bytes),
         kind if kind.is_dir() => Err(ErrorKind::IsADirectory.into()),
