@@ -74,7 +74,12 @@ fn pairs() -> Vec<(JournalEvent, Text)> {
     let mut texts: BTreeMap<String, Text> =
         texts().into_iter().map(|text| (text.id.clone(), text)).collect();
     let pair = |entry: JournalEvent| {
-        (entry, texts.remove(entry.id()).unwrap_or_else(|| panic!("{}", entry.name())))
+        (
+            entry,
+            texts
+                .remove(entry.id())
+                .unwrap_or_else(|| panic!("{CATALOG}: no text for {}", entry.name())),
+        )
     };
     JournalEvent::all().map(pair).collect()
 }

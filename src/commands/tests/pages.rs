@@ -16,7 +16,11 @@ fn every_command_has_its_section() {
     for command in table() {
         let named =
             |line: &&str| line.starts_with("## ") && line.contains(&format!("/{}", command.name));
-        assert!(page.lines().any(|line| named(&line)), "{}", command.name);
+        assert!(
+            page.lines().any(|line| named(&line)),
+            "examples/knowledge/commands.md: no heading \"## /{}: …\"",
+            command.name
+        );
     }
 }
 
