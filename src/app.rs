@@ -243,7 +243,7 @@ impl Prepared {
             tracing::error!(
                 message_id = e.token_refused().then(|| JournalEvent::TokenNotAccepted.id()),
                 error = chain(&e),
-                class = e.class(),
+                class = e.class().as_str(),
                 attempt,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "{}",

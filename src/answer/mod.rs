@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::class::AnswerClass;
+use crate::model::class::{AnswerClass, CallOutcome};
 use crate::model::conversation::{
     AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
 };
@@ -27,6 +27,7 @@ use crate::model::failure::chain;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::observe::label::{Label, TokenKind};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::Provider;
 use crate::store::{NewTurn, Store, StoreError};
@@ -290,20 +291,20 @@ impl AnswerEngine {
             Collected::Cancelled => return,
             Collected::Whole { finished, first_after, .. } => {
                 vitals.worked(&vitals.provider);
-                vitals.observe(Timing::FirstWords, model, "", first_after.as_secs_f64());
+                vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
                 if let Some(usage) = finished.usage {
                     let (input, output) = (usage.input_tokens, usage.output_tokens);
-                    vitals.observe(Timing::Tokens, model, "input", input as f64);
-                    vitals.observe(Timing::Tokens, model, "output", output as f64);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Input, input as f64);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Output, output as f64);
                 }
-                "ok"
+                CallOutcome::Ok
             }
             Collected::Failed(trouble) => {
                 // A question that the provider will not answer says nothing about its health.
                 if !trouble.is_askers() {
-                    vitals.failed(&vitals.provider, trouble.class().as_str());
+                    vitals.failed(&vitals.provider, trouble.class());
                 }
-                trouble.class().as_str()
+                CallOutcome::Failed(trouble.class().into())
             }
         };
         vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());

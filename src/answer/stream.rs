@@ -126,7 +126,7 @@ mod tests {
         let whole = collected(events, &vitals).await;
         assert!(matches!(whole, Collected::Whole { text, .. } if text == "Hi"));
         let counted = [("delta".to_owned(), 1), ("tool_call".to_owned(), 1)];
-        assert_eq!(vitals.tallied("provider_event_unused"), counted);
+        assert_eq!(vitals.counters("provider_event_unused"), counted);
         let late = collected(vec![(600, Event::Text("Hi".into()))], &vitals).await;
         assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
     }

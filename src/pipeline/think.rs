@@ -21,8 +21,10 @@ use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
+use crate::model::work::WorkKind;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
+use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
 
@@ -338,13 +340,13 @@ impl Worker {
         let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
         let kind = match outcome {
-            UpdateOutcome::Command => "command",
-            UpdateOutcome::Answered | UpdateOutcome::Failed => "question",
+            UpdateOutcome::Command => WorkKind::Command,
+            UpdateOutcome::Answered | UpdateOutcome::Failed => WorkKind::Question,
             _ => return,
         };
         vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
-        vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
+        vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
     }
 
     /// What has to change in memory once the effects are on disk.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::health::finding;
 use super::view::{View, seconds, time};
+use crate::model::class::FailureClass;
 use crate::observe::dependency::DependencyState;
 use crate::observe::liveness::Loop;
 use crate::supervise::{Depth, System};
@@ -73,7 +74,7 @@ fn streak(view: &View<'_>, run: &DependencyState) -> Value {
         "last_worked_age_s": view.worked_age_s(run),
         "failures": run.failures,
         "failing_for_s": failing,
-        "class": run.class,
+        "class": run.class.map(FailureClass::as_str),
     })
 }
 
