@@ -9,7 +9,7 @@ use super::wording;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
-use crate::model::message::{Person, Place};
+use crate::model::message::{ContentKind, Person, Place};
 use crate::model::reply::Reply;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
@@ -157,8 +157,8 @@ impl CommandContext {
         self.about.store(Arc::new(about));
     }
 
-    /// What to say to a message that is not text; `kind` as the Bot API names it.
-    pub fn unsupported(&self, kind: &str) -> Reply {
+    /// What to say to a message that is not text.
+    pub fn unsupported(&self, kind: ContentKind) -> Reply {
         Reply::plain(wording::unsupported(kind))
     }
 }

@@ -144,7 +144,7 @@ impl Worker {
                 self.command(queued.seq, message, &word, &args).await?
             }
             Route::Unsupported { message, kind } => {
-                self.heard(queued, message, kind, 0);
+                self.heard(queued, message, kind.as_str(), 0);
                 match self.access(message).await? {
                     Ok(_) => {
                         let reply = parts.context.unsupported(kind);

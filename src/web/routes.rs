@@ -15,6 +15,7 @@ use super::answer::{json_as, json_of, refusal, whole};
 use super::guard::Guard;
 use super::parts::Parts;
 use super::stand::{self, Stand};
+use super::view::Health;
 use super::{accept, health, page, status};
 use crate::model::limits;
 use crate::supervise::exposition;
@@ -54,8 +55,8 @@ async fn root(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
 async fn healthy(State(stand): Shared, headers: HeaderMap) -> Response<Body> {
     let view = stand.view();
     let code = match view.health() {
-        "unhealthy" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::OK,
+        Health::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        Health::Healthy | Health::Degraded | Health::Unknown => StatusCode::OK,
     };
     let full = stand.guard.sees_all(&headers);
     json_as("application/health+json", code, &health::json(&view, full))

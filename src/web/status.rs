@@ -16,7 +16,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
     let findings: Vec<Value> = view.findings().iter().map(|f| finding(f, true)).collect();
     json!({
         "status": report.verdict.status.name(),
-        "health": view.health(),
+        "health": view.health().as_str(),
         "phase": report.phase.name(),
         "ready": view.obstacles(true).is_empty(),
         "reasons": view.obstacles(true),
