@@ -204,6 +204,7 @@ impl Prepared {
                 version: env!("CARGO_PKG_VERSION"),
                 environment: config.bot.environment.clone(),
                 provider: provider.to_owned(),
+                answers_from: settings::answer_source(config),
                 model,
                 started_ms: clock.now_ms(),
             },

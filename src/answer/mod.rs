@@ -57,7 +57,9 @@ pub struct AnswerSettings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
-    /// Knows what neither a question to a provider nor an answer may hold.
+    /// Knows what no passage for a provider and no answer may hold. What people write and the
+    /// history go to the provider as they are: answers were redacted before they were stored, and a
+    /// question is its writer's to send.
     pub redactor: Redactor,
 }
 
@@ -188,8 +190,8 @@ impl AnswerEngine {
         self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed(trouble) => {
-                Answered::Failed { reply: trouble.reply(), class: trouble.class() }
+            Collected::Failed(error) => {
+                Answered::Failed { reply: error.reply(), class: error.class() }
             }
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
@@ -299,12 +301,12 @@ impl AnswerEngine {
                 }
                 CallOutcome::Ok
             }
-            Collected::Failed(trouble) => {
+            Collected::Failed(error) => {
                 // A question that the provider will not answer says nothing about its health.
-                if !trouble.is_askers() {
-                    vitals.failed(&vitals.provider, trouble.class());
+                if !error.is_askers() {
+                    vitals.failed(&vitals.provider, error.class());
                 }
-                CallOutcome::Failed(trouble.class().into())
+                CallOutcome::Failed(error.class().into())
             }
         };
         vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
@@ -332,16 +334,16 @@ impl AnswerEngine {
             Collected::Cancelled => {
                 tracing::info!(chat_id, provider, duration_ms, outcome = "cancelled", "cancelled");
             }
-            Collected::Failed(trouble) => tracing::warn!(
+            Collected::Failed(error) => tracing::warn!(
                 finding = "provider_failing",
                 chat_id,
                 provider,
                 model = self.provider.model(),
                 duration_ms,
-                outcome = trouble.class().as_str(),
+                outcome = error.class().as_str(),
                 prompt_length = length,
                 prompt_hash = hash,
-                error = trouble.words(),
+                error = error.words(),
                 "provider failed"
             ),
         }

@@ -227,7 +227,7 @@ impl Worker {
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
         let context = &self.parts.context;
         let outcome = context.press(press, context.role(&press.from.id).await?).await?;
-        let then = outcome.then.clone();
+        let then = outcome.follow_up.clone();
         let mut thought = Thought::of(UpdateOutcome::Press, outcome);
         let mut notice = None;
         match then {
