@@ -136,8 +136,8 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
     }
 }
 
-/// Whether the process that wrote the beat is gone: it is not in the process list, and its endpoint
-/// is `refused`, or its beat is old. Only reported if process 1 is visible, because a mount option
+/// Whether the process that wrote the heartbeat is gone: it is not in the process list, and its endpoint
+/// is `refused`, or its heartbeat is old. Only reported if process 1 is visible, because a mount option
 /// can hide the processes of others (proc(5), `hidepid`).
 fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
     let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();

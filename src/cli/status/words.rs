@@ -147,7 +147,7 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
 fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
     let Some(beat) = &found.judgement.heartbeat else { return };
     row("version", format!("{}, {}, process {}", beat.version, beat.environment, beat.pid));
-    // Ages are those of the moment when the beat was formed; they have grown since.
+    // Ages are those of the moment when the heartbeat was formed; they have grown since.
     let older = found.judgement.age_ms.unwrap_or(0);
     let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
     for name in ["poll", "send", "answer", "commit"] {

@@ -50,7 +50,7 @@ pub const MAX_ENTRIES: usize = 64;
 /// Longest text of a value in characters; longer ones are cut when written.
 pub const MAX_TEXT: usize = 300;
 
-/// One beat: that the writer lives, and what it thinks of itself.
+/// One heartbeat: that the writer lives, and what it thinks of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
     /// When it was formed, in milliseconds since 1970, by the wall clock.
