@@ -52,7 +52,7 @@ pub(super) async fn collect(
             piece = timeout_at(begun + limit, pieces.next()) => piece,
         };
         let unused = |kind| vitals.increment("provider_event_unused", kind);
-        // What says nothing of an answer is no sign that one begins: a proxy can send it for ever.
+        // Other events do not begin an answer: a server can send them without end.
         if let Ok(Some(Ok(Event::Text(_) | Event::Reasoning(_) | Event::ToolCall(_)))) = &piece {
             first = false;
         }

@@ -133,12 +133,12 @@ async fn end(
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are accepted");
     let stop = app.stop(grace);
     tokio::pin!(stop);
-    let mut patience = tokio::time::interval(EXTENSION / 2);
+    let mut extensions = tokio::time::interval(EXTENSION / 2);
     let gentle = loop {
         tokio::select! {
             gentle = &mut stop => break gentle,
             // The grace may be longer than the unit's `TimeoutStopSec`.
-            _ = patience.tick() => systemd::extend(EXTENSION),
+            _ = extensions.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
                 return Ok(second_signal());
             },

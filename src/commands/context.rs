@@ -60,7 +60,7 @@ pub struct About {
     pub started_ms: i64,
 }
 
-/// What a provider answers with, as people are told it.
+/// What a provider answers with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AnswerSource {
     /// A language model, of which there may be several.

@@ -1,4 +1,4 @@
-//! What the bot works on, as durations are told apart.
+//! What the bot works on; durations are measured for each kind.
 
 /// Kinds of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
