@@ -204,6 +204,7 @@ impl Prepared {
                 version: env!("CARGO_PKG_VERSION"),
                 environment: config.bot.environment.clone(),
                 provider: provider.to_owned(),
+                answers_from: settings::answer_source(config),
                 model,
                 started_ms: clock.now_ms(),
             },
@@ -243,7 +244,7 @@ impl Prepared {
             tracing::error!(
                 message_id = e.token_refused().then(|| JournalEvent::TokenNotAccepted.id()),
                 error = chain(&e),
-                class = e.class(),
+                class = e.class().as_str(),
                 attempt,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "{}",

@@ -11,8 +11,9 @@
 //! commits. Crash, restart, shutdown and overload are one case: the row is still there.
 //!
 //! Read in this order: [`model`] (the words), [`observe`] (what the parts report), [`store`],
-//! [`telegram`] and [`provider`] (the edges), [`knowledge`] (what documents say), [`commands`] and [`answer`] (thinking), [`pipeline`]
-//! (movement), [`supervise`] and [`web`] (watching and showing), [`app`] (where the parts meet).
+//! [`telegram`] and [`provider`] (the edges), [`knowledge`] (what documents say), [`commands`] and
+//! [`answer`] (thinking), [`pipeline`] (movement), [`supervise`] and [`web`] (watching and showing),
+//! [`app`] (where the parts meet).
 
 #![cfg_attr(
     test,

@@ -1,10 +1,10 @@
-//! Room for so many answers at once; how many may change while answers are being written.
+//! How many answers are written at once; the limit may change while they are.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Lets in so many at once.
+/// Hands out so many permits at once.
 pub(super) struct ConcurrencyLimit {
     permits: Semaphore,
     plan: Mutex<Plan>,
@@ -12,31 +12,31 @@ pub(super) struct ConcurrencyLimit {
 
 struct Plan {
     size: usize,
-    /// Seats that go when those who sit there leave.
+    /// Permits that are not handed out again once they are returned.
     surplus: usize,
 }
 
-/// A seat, free again when dropped.
+/// A permit, returned when dropped.
 pub(super) struct Permit<'a> {
     concurrency: &'a ConcurrencyLimit,
     permit: Option<SemaphorePermit<'a>>,
 }
 
 impl ConcurrencyLimit {
-    /// At least one finds room.
+    /// At least one permit.
     pub(super) fn new(size: usize) -> Self {
         let size = size.max(1);
         Self { permits: Semaphore::new(size), plan: Mutex::new(Plan { size, surplus: 0 }) }
     }
 
-    /// Waits for a seat, in the order of asking.
+    /// Waits for a permit, in the order of asking.
     pub(super) async fn enter(&self) -> Permit<'_> {
         // The semaphore is never closed.
         Permit { concurrency: self, permit: self.permits.acquire().await.ok() }
     }
 
-    /// So many from now on. No one has to leave: when there are fewer seats, some are taken away as
-    /// they become free.
+    /// So many from now on. No answer is stopped: when there are fewer permits, some are taken away
+    /// as they are returned.
     pub(super) fn resize(&self, size: usize) {
         let size = size.max(1);
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    /// How many more find room at once.
+    /// How many more permits there are now.
     fn free(concurrency: &ConcurrencyLimit) -> usize {
         let mut permits = Vec::new();
         while let Some(permit) = concurrency.enter().now_or_never() {
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(free(&concurrency), 0);
         permits.pop();
         permits.pop();
-        assert_eq!(free(&concurrency), 0, "two seats are gone, one is taken");
+        assert_eq!(free(&concurrency), 0, "two permits are gone, one is out");
         permits.pop();
         assert_eq!(free(&concurrency), 1);
         concurrency.resize(4);
@@ -96,7 +96,7 @@ mod tests {
         let permits: Vec<_> = (0..4).filter_map(|_| concurrency.enter().now_or_never()).collect();
         concurrency.resize(2);
         concurrency.resize(5);
-        assert_eq!(free(&concurrency), 1, "four sit there, five may");
+        assert_eq!(free(&concurrency), 1, "four are out, five may be");
         drop(permits);
         assert_eq!(free(&concurrency), 5);
     }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::class::AnswerClass;
+use crate::model::class::{AnswerClass, CallOutcome};
 use crate::model::conversation::{
     AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
 };
@@ -27,6 +27,7 @@ use crate::model::failure::chain;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::observe::label::{Label, TokenKind};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::Provider;
 use crate::store::{NewTurn, Store, StoreError};
@@ -56,7 +57,9 @@ pub struct AnswerSettings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
-    /// Knows what neither a question to a provider nor an answer may hold.
+    /// Knows what no passage for a provider and no answer may hold. What people write and the
+    /// history go to the provider as they are: answers were redacted before they were stored, and a
+    /// question is its writer's to send.
     pub redactor: Redactor,
 }
 
@@ -187,8 +190,8 @@ impl AnswerEngine {
         self.note(&collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed(trouble) => {
-                Answered::Failed { reply: trouble.reply(), class: trouble.class() }
+            Collected::Failed(error) => {
+                Answered::Failed { reply: error.reply(), class: error.class() }
             }
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
@@ -290,20 +293,20 @@ impl AnswerEngine {
             Collected::Cancelled => return,
             Collected::Whole { finished, first_after, .. } => {
                 vitals.worked(&vitals.provider);
-                vitals.observe(Timing::FirstWords, model, "", first_after.as_secs_f64());
+                vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
                 if let Some(usage) = finished.usage {
                     let (input, output) = (usage.input_tokens, usage.output_tokens);
-                    vitals.observe(Timing::Tokens, model, "input", input as f64);
-                    vitals.observe(Timing::Tokens, model, "output", output as f64);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Input, input as f64);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Output, output as f64);
                 }
-                "ok"
+                CallOutcome::Ok
             }
-            Collected::Failed(trouble) => {
+            Collected::Failed(error) => {
                 // A question that the provider will not answer says nothing about its health.
-                if !trouble.is_askers() {
-                    vitals.failed(&vitals.provider, trouble.class().as_str());
+                if !error.is_askers() {
+                    vitals.failed(&vitals.provider, error.class());
                 }
-                trouble.class().as_str()
+                CallOutcome::Failed(error.class().into())
             }
         };
         vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
@@ -331,16 +334,16 @@ impl AnswerEngine {
             Collected::Cancelled => {
                 tracing::info!(chat_id, provider, duration_ms, outcome = "cancelled", "cancelled");
             }
-            Collected::Failed(trouble) => tracing::warn!(
+            Collected::Failed(error) => tracing::warn!(
                 finding = "provider_failing",
                 chat_id,
                 provider,
                 model = self.provider.model(),
                 duration_ms,
-                outcome = trouble.class().as_str(),
+                outcome = error.class().as_str(),
                 prompt_length = length,
                 prompt_hash = hash,
-                error = trouble.words(),
+                error = error.words(),
                 "provider failed"
             ),
         }

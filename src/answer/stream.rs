@@ -14,7 +14,7 @@ use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
 pub(super) struct Bounds {
-    /// Until the first sign of life: words, or reasoning that is not shown.
+    /// Until the first sign of an answer: words, reasoning that is not shown, or a tool call.
     pub(super) first: Duration,
     /// Until the end.
     pub(super) whole: Duration,
@@ -52,6 +52,10 @@ pub(super) async fn collect(
             piece = timeout_at(begun + limit, pieces.next()) => piece,
         };
         let unused = |kind| vitals.increment("provider_event_unused", kind);
+        // Other events do not begin an answer: a server can send them without end.
+        if let Ok(Some(Ok(Event::Text(_) | Event::Reasoning(_) | Event::ToolCall(_)))) = &piece {
+            first = false;
+        }
         match piece {
             Err(_) if first => return Collected::Failed(AnswerError::FirstTokenLate),
             Err(_) => return Collected::Failed(AnswerError::Late),
@@ -86,7 +90,6 @@ pub(super) async fn collect(
                 return Collected::Whole { text, finished, first_after };
             }
         }
-        first = false;
     }
 }
 
@@ -126,8 +129,16 @@ mod tests {
         let whole = collected(events, &vitals).await;
         assert!(matches!(whole, Collected::Whole { text, .. } if text == "Hi"));
         let counted = [("delta".to_owned(), 1), ("tool_call".to_owned(), 1)];
-        assert_eq!(vitals.tallied("provider_event_unused"), counted);
+        assert_eq!(vitals.counters("provider_event_unused"), counted);
         let late = collected(vec![(600, Event::Text("Hi".into()))], &vitals).await;
+        assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
+    }
+
+    #[tokio::test]
+    async fn unknown_events_do_not_hold_off_the_bound_of_the_first_words() {
+        let mut events = vec![(100, Event::Unknown("event")); 5];
+        events.push((0, Event::Text("Hi".into())));
+        let late = collected(events, &Vitals::default()).await;
         assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
     }
 }

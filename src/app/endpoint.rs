@@ -20,7 +20,7 @@ use crate::web::{About, Parts, Web, WebError};
 /// The endpoint, bound and not yet answering, and who it says it is.
 pub(super) struct Endpoint {
     web: Option<Web>,
-    plate: EndpointInfo,
+    info: EndpointInfo,
 }
 
 /// What may change while it answers. Cheap to clone.
@@ -50,13 +50,13 @@ impl Endpoint {
             }
             bound => bound?,
         };
-        let plate = EndpointInfo {
+        let info = EndpointInfo {
             about: Arc::default(),
             admin_token: Arc::default(),
             answerer: Arc::clone(answerer),
         };
-        plate.follow(config);
-        Ok(Self { web, plate })
+        info.follow(config);
+        Ok(Self { web, info })
     }
 
     /// Where it listens.
@@ -64,8 +64,8 @@ impl Endpoint {
         self.web.as_ref().map(Web::address)
     }
 
-    pub(super) fn nameplate(&self) -> EndpointInfo {
-        self.plate.clone()
+    pub(super) fn info(&self) -> EndpointInfo {
+        self.info.clone()
     }
 
     /// Answers until `end`.
@@ -83,8 +83,8 @@ impl Endpoint {
         let parts = Parts {
             report_hub: report_hub.clone(),
             vitals: Arc::clone(vitals),
-            about: self.plate.about,
-            admin_token: self.plate.admin_token,
+            about: self.info.about,
+            admin_token: self.info.admin_token,
             report_every: settings.every,
             commands: commands::table().iter().map(|command| command.name).collect(),
             redactor: settings.redactor.clone(),

@@ -70,7 +70,7 @@ struct Fresh {
     parts: Vec<Part>,
     needs_restart: Vec<(String, &'static str)>,
     /// `None`: answers go on as before.
-    mind: Option<AnswerEngine>,
+    engine: Option<AnswerEngine>,
 }
 
 /// Who answers, and from what.
@@ -178,12 +178,12 @@ impl Reloader {
 
     /// Puts a configuration into effect. Nothing in here can fail.
     fn take(&self, mut fresh: Fresh) -> Reloaded {
-        let mind = fresh.mind.take();
+        let engine = fresh.engine.take();
         let config = &fresh.loaded.config;
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(AnswerEngine { provider, knowledge }) = mind {
+        if let Some(AnswerEngine { provider, knowledge }) = engine {
             self.answerer.renew(provider, knowledge, settings::answering(config, &self.redactor));
         }
         if let Some(running) = self.running.get() {
@@ -261,6 +261,7 @@ impl Running {
             let about = (*self.pipeline.context.about()).clone();
             self.pipeline.context.set_about(About {
                 provider: provider.to_owned(),
+                answers_from: settings::answer_source(config),
                 model,
                 ..about
             });
@@ -299,12 +300,12 @@ fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<
             }
         }
     }
-    let mut fresh = Fresh { loaded, changed, parts, needs_restart, mind: None };
+    let mut fresh = Fresh { loaded, changed, parts, needs_restart, engine: None };
     // The files in the folder may have changed without any key.
     if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
         let knowledge = settings::knowledge(&fresh.loaded.config)?;
         let provider = settings::provider(&fresh.loaded.config, knowledge.as_deref())?;
-        fresh.mind = Some(AnswerEngine { provider, knowledge });
+        fresh.engine = Some(AnswerEngine { provider, knowledge });
     }
     Ok(fresh)
 }

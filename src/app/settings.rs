@@ -6,7 +6,7 @@ use std::time::Duration;
 use hygiene::Redactor;
 use secrecy::SecretString;
 
-use crate::commands::Rules;
+use crate::commands::{AnswerSource, Rules};
 use crate::config::{self, Config, ProviderSection};
 use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
@@ -71,6 +71,15 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         timeout: Duration::from_secs(config.answer.timeout_s),
         log_prompts: config.log.prompts,
         redactor: redactor.clone(),
+    }
+}
+
+/// What the configured provider answers with.
+pub(super) fn answer_source(config: &Config) -> AnswerSource {
+    match config.answer.provider.kind {
+        Kind::Service(_) => AnswerSource::Model,
+        Kind::Documents => AnswerSource::Documents,
+        Kind::Echo => AnswerSource::Echo,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::Loaded;
 use crate::lifecycle::Tasks;
 use crate::observe::vitals::Vitals;
 use crate::store::Store;
-use crate::supervise::{self, Bark, Phase, ReportHub, Supervisor};
+use crate::supervise::{self, Phase, ReportHub, Supervisor, WatchdogSignal};
 use crate::systemd;
 
 /// Between two looks at the status line; systemd need not hear every figure.
@@ -28,7 +28,7 @@ pub(super) struct Watching {
     tasks: Tasks,
     report_hub: ReportHub,
     clean: Arc<AtomicBool>,
-    plate: Option<EndpointInfo>,
+    info: Option<EndpointInfo>,
     address: Option<SocketAddr>,
 }
 
@@ -46,27 +46,27 @@ impl Watching {
         vitals.set_stall(settings::stall(&reloader.loaded().config));
         let tasks = Tasks::new();
         let clean = Arc::new(AtomicBool::new(false));
-        let plate = endpoint.as_ref().map(Endpoint::nameplate);
+        let info = endpoint.as_ref().map(Endpoint::info);
         let this = Self {
             tasks: tasks.clone(),
             report_hub: report_hub.clone(),
             clean: Arc::clone(&clean),
-            plate: plate.clone(),
+            info: info.clone(),
             address: endpoint.as_ref().and_then(Endpoint::address),
         };
         let end = tasks.drain().clone();
         tasks.spawn("phase", phase(report_hub.clone(), main.clone(), end.clone()));
         tasks.spawn("probe", supervise::probe(store.clone(), Arc::clone(vitals), end.clone()));
         if let Some(whole) = systemd::watchdog() {
-            let say = |bark| match bark {
-                Bark::Ping => systemd::ping(),
-                Bark::Trigger => systemd::trigger(),
+            let notify = |signal| match signal {
+                WatchdogSignal::Ping => systemd::ping(),
+                WatchdogSignal::Trigger => systemd::trigger(),
             };
-            let watchdog = supervise::watchdog(Arc::clone(vitals), whole / 2, end.clone(), say);
+            let watchdog = supervise::watchdog(Arc::clone(vitals), whole / 2, end.clone(), notify);
             tasks.spawn("watchdog", watchdog);
         }
         let loaded = reloader.watch();
-        let follower = follow(loaded, Arc::clone(vitals), report_hub.clone(), plate, end.clone());
+        let follower = follow(loaded, Arc::clone(vitals), report_hub.clone(), info, end.clone());
         tasks.spawn("follow", follower);
         if let Some(endpoint) = endpoint {
             endpoint.start(vitals, store, report_hub, &settings, &tasks, end.clone());
@@ -83,15 +83,15 @@ impl Watching {
         this
     }
 
-    /// The board that everything hangs on.
+    /// Where reports are published.
     pub(super) fn report_hub(&self) -> &ReportHub {
         &self.report_hub
     }
 
     /// Telegram told the bot's name.
     pub(super) fn name(&self, username: &str) {
-        if let Some(plate) = &self.plate {
-            plate.name(username);
+        if let Some(info) = &self.info {
+            info.name(username);
         }
     }
 
@@ -121,7 +121,7 @@ async fn follow(
     mut loaded: watch::Receiver<Arc<Loaded>>,
     vitals: Arc<Vitals>,
     report_hub: ReportHub,
-    plate: Option<EndpointInfo>,
+    info: Option<EndpointInfo>,
     end: CancellationToken,
 ) {
     loop {
@@ -131,8 +131,8 @@ async fn follow(
         }
         let loaded = Arc::clone(&loaded.borrow_and_update());
         vitals.set_stall(settings::stall(&loaded.config));
-        if let Some(plate) = &plate {
-            plate.follow(&loaded.config);
+        if let Some(info) = &info {
+            info.follow(&loaded.config);
         }
         report_hub.set_thresholds(settings::thresholds(&loaded.config));
     }

@@ -20,6 +20,8 @@ use self::findings::{Findings, Overall};
 use super::endpoint;
 use super::style::{Mark, Style, say};
 use crate::config::{Config, Loaded};
+use crate::observe::finding::Status;
+use crate::supervise::Phase;
 
 /// If a process is gone and its heartbeat is older than this, it is not just being replaced.
 const GONE_AFTER_MS: u64 = 15_000;
@@ -99,21 +101,25 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     }
 }
 
+/// What `/bot/status` calls it; a status that this version does not know is taken for the worst.
+fn by_verdict(status: &Value) -> Overall {
+    match status.as_str().and_then(Status::named).unwrap_or(Status::Failing) {
+        Status::Ok => Overall::Ok,
+        Status::Degraded => Overall::Degraded,
+        Status::Failing => Overall::Failing,
+    }
+}
+
 fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
-    let by_verdict = |word: &str| match word {
-        "ok" => Overall::Ok,
-        "degraded" => Overall::Degraded,
-        _ => Overall::Failing,
-    };
     if let Ok(said) = answer {
         if said["report"]["stale"] == true {
             return Overall::Stale;
         }
         // Its heartbeat may be missing or old; people are alerted then, so this must say it too.
-        return match (by_verdict(said["status"].as_str().unwrap_or_default()), judgement.reason) {
+        return match (by_verdict(&said["status"]), judgement.reason) {
             (_, Reason::Stale) => Overall::Stale,
             (Overall::Ok, _) if judgement.state == State::Critical => Overall::Degraded,
-            (verdict, _) if said["phase"] == "starting" => verdict.max_starting(),
+            (verdict, _) if said["phase"] == Phase::Starting.name() => verdict.max_starting(),
             (verdict, _) => verdict,
         };
     }
@@ -130,8 +136,8 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
     }
 }
 
-/// Whether the process that wrote the beat is gone: it is not in the process list, and its endpoint
-/// is `refused`, or its beat is old. Only reported if process 1 is visible, because a mount option
+/// Whether the process that wrote the heartbeat is gone: it is not in the process list, and its endpoint
+/// is `refused`, or its heartbeat is old. Only reported if process 1 is visible, because a mount option
 /// can hide the processes of others (proc(5), `hidepid`).
 fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
     let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();

@@ -9,7 +9,7 @@ use super::wording;
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
-use crate::model::message::{Person, Place};
+use crate::model::message::{ContentKind, Person, Place};
 use crate::model::reply::Reply;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
@@ -50,12 +50,26 @@ pub struct About {
     pub version: &'static str,
     /// `production`, `staging`, … as configured.
     pub environment: String,
-    /// Who answers: `openai`, `anthropic`, `offline`, `echo`.
+    /// Who answers: the name of a provider in the registry.
     pub provider: String,
+    /// What it answers with.
+    pub answers_from: AnswerSource,
     /// The configured model; empty where the provider has none.
     pub model: String,
     /// When this process started, Unix milliseconds.
     pub started_ms: i64,
+}
+
+/// What a provider answers with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerSource {
+    /// A language model, of which there may be several.
+    #[default]
+    Model,
+    /// Quotes from documents.
+    Documents,
+    /// Nothing but the question.
+    Echo,
 }
 
 /// One command, as a person wrote it.
@@ -96,7 +110,7 @@ pub struct Outcome {
     /// What to remember, in the same commit.
     pub effects: Vec<Effect>,
     /// What the pipeline does after the commit.
-    pub then: FollowUp,
+    pub follow_up: FollowUp,
 }
 
 /// A reply and where it goes: usually the same chat, but a person who was approved hears of it in
@@ -125,7 +139,7 @@ pub enum FollowUp {
 }
 
 impl CommandContext {
-    /// Puts the desk together.
+    /// The context of a bot that runs with this configuration.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -157,8 +171,8 @@ impl CommandContext {
         self.about.store(Arc::new(about));
     }
 
-    /// What to say to a message that is not text; `kind` as the Bot API names it.
-    pub fn unsupported(&self, kind: &str) -> Reply {
+    /// What to say to a message that is not text.
+    pub fn unsupported(&self, kind: ContentKind) -> Reply {
         Reply::plain(wording::unsupported(kind))
     }
 }
@@ -192,10 +206,10 @@ impl Outcome {
         self
     }
 
-    /// The same, followed by `then`.
+    /// The same with a follow-up.
     #[must_use]
-    pub(super) fn then(mut self, then: FollowUp) -> Self {
-        self.then = then;
+    pub(super) fn followed_by(mut self, follow_up: FollowUp) -> Self {
+        self.follow_up = follow_up;
         self
     }
 }

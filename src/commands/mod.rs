@@ -25,6 +25,8 @@ mod wording;
 
 pub use access::fresh_code;
 pub use command::{Command, Places, Who};
-pub use context::{About, CommandContext, CommandRequest, FollowUp, Outcome, OutgoingReply, Rules};
+pub use context::{
+    About, AnswerSource, CommandContext, CommandRequest, FollowUp, Outcome, OutgoingReply, Rules,
+};
 pub use parse::{Parsed, is_command};
 pub use table::{Scope, published, table};

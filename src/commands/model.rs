@@ -1,6 +1,6 @@
 //! /model: which model answers in this chat.
 
-use super::{CommandContext, CommandRequest, Outcome};
+use super::{AnswerSource, CommandContext, CommandRequest, Outcome};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
@@ -15,7 +15,7 @@ pub(super) async fn model(
 ) -> Result<Outcome, StoreError> {
     let about = context.about();
     let provider = about.provider.as_str();
-    if matches!(provider, "offline" | "echo") {
+    if about.answers_from != AnswerSource::Model {
         return Ok(asked.say(format!(
             "There is no model to choose: my answers come from `{provider}`, without a language \
              model."

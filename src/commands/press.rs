@@ -48,7 +48,7 @@ impl CommandContext {
         };
         let text = format!("{} may chat with me now.", wording::person(&user.person));
         let outcome = let_in(in_chat(press, text), &user);
-        Ok(outcome.then(FollowUp::ClosePress("Approved.".to_owned())))
+        Ok(outcome.followed_by(FollowUp::ClosePress("Approved.".to_owned())))
     }
 
     async fn press_ignore(&self, code: &str) -> Result<Outcome, StoreError> {
@@ -93,7 +93,7 @@ impl CommandContext {
             {
                 toast("Only the person who asked can try again.")
             }
-            Some((seq, _)) => Outcome::default().then(FollowUp::Retry(seq)),
+            Some((seq, _)) => Outcome::default().followed_by(FollowUp::Retry(seq)),
         })
     }
 }
@@ -109,14 +109,14 @@ fn press_forget(press: &Press, rest: &str) -> Outcome {
     match answer {
         "yes" => in_chat(press, privacy::FORGOTTEN.to_owned())
             .with(Effect::Forget(press.from.id))
-            .then(FollowUp::ClosePress("Deleted.".to_owned())),
+            .followed_by(FollowUp::ClosePress("Deleted.".to_owned())),
         "no" => toast("Nothing was deleted."),
         _ => toast("This button no longer works."),
     }
 }
 
 fn toast(text: &str) -> Outcome {
-    Outcome::default().then(FollowUp::ClosePress(text.to_owned()))
+    Outcome::default().followed_by(FollowUp::ClosePress(text.to_owned()))
 }
 
 /// A reply where the button was pressed.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::command::{Command, Who, find, nearest};
-use super::context::{CommandContext, CommandRequest, Outcome};
+use super::context::{AnswerSource, CommandContext, CommandRequest, Outcome};
 use super::wording;
 use crate::model::access::Role;
 use crate::model::conversation::ConversationId;
@@ -16,10 +16,12 @@ pub(super) async fn start(
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let settings = context.store.settings().await?;
-    let source = match context.about().provider.as_str() {
-        "offline" => "I look up the answer in my documents and name the source.",
-        "echo" => "I am being tested and repeat what you write.",
-        _ => "A language model writes my answers, and it can be wrong: check what matters.",
+    let source = match context.about().answers_from {
+        AnswerSource::Documents => "I look up the answer in my documents and name the source.",
+        AnswerSource::Echo => "I am being tested and repeat what you write.",
+        AnswerSource::Model => {
+            "A language model writes my answers, and it can be wrong: check what matters."
+        }
     };
     let mut text = match asked.place {
         Place::Private => format!("Hello, I am Katana. Ask me anything in plain words. {source}\n"),

@@ -6,7 +6,7 @@
 use hygiene::duration::in_words;
 use hygiene::line::one_line;
 
-use crate::model::message::Person;
+use crate::model::message::{ContentKind, Person};
 
 /// Characters of a name that are shown: enough to recognise a person.
 const NAME: usize = 48;
@@ -70,19 +70,22 @@ pub(super) fn number(n: u64) -> String {
     grouped
 }
 
-/// What to say to a message of a kind that the bot cannot read (Bot API names).
-pub(super) fn unsupported(kind: &str) -> String {
+/// What to say to a message of a kind that the bot cannot read.
+pub(super) fn unsupported(kind: ContentKind) -> String {
     let what = match kind {
-        "photo" => "pictures",
-        "voice" | "audio" => "voice messages or audio",
-        "video" | "video_note" | "animation" => "videos",
-        "sticker" => "stickers",
-        "document" => "files",
-        "location" | "venue" | "live_location" => "places on a map",
-        "contact" => "contacts",
-        "poll" => "polls",
-        "dice" | "game" => "games",
-        _ => "messages of this kind",
+        ContentKind::Photo => "pictures",
+        ContentKind::Voice | ContentKind::Audio => "voice messages or audio",
+        ContentKind::Video | ContentKind::VideoNote | ContentKind::Animation => "videos",
+        ContentKind::Sticker => "stickers",
+        ContentKind::Document => "files",
+        ContentKind::Location | ContentKind::Venue => "places on a map",
+        ContentKind::Contact => "contacts",
+        ContentKind::Poll => "polls",
+        ContentKind::Dice | ContentKind::Game => "games",
+        ContentKind::Story
+        | ContentKind::Checklist
+        | ContentKind::PaidMedia
+        | ContentKind::RichMessage => "messages of this kind",
     };
     format!("Sorry, I cannot read {what}, only text. Please write what you would like to know.")
 }

@@ -1,11 +1,14 @@
-//! Classes of failures: the words of the metrics' labels `class` and `outcome`.
+//! Classes of failures: the words of the metrics' labels `class` and `outcome`, of the field `class`
+//! in logs and of `class` in `/bot/status`.
 //!
 //! Invariant: dashboards and alerts name these words, so they never change their meaning.
+
+use std::fmt;
 
 macro_rules! classes {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $class:ident = $word:literal,)* }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$doc])* $class,)*
         }
@@ -91,3 +94,96 @@ classes!(
         Empty = "empty",
     }
 );
+
+classes!(
+    /// How a call of the store failed.
+    StoreClass {
+        /// The folder or file cannot be used.
+        Open = "open",
+        /// The file is not the state of a bot.
+        WrongFile = "wrong_file",
+        /// Another process works on the state.
+        InUse = "in_use",
+        /// The state cannot be brought to this version.
+        Schema = "schema",
+        /// The copy before a migration cannot be made.
+        Copy = "keep",
+        /// The disk has no room.
+        DiskFull = "disk_full",
+        /// Another program kept the state locked.
+        Busy = "busy",
+        /// The state is damaged.
+        Corrupt = "corrupt",
+        /// Reading, writing or committing failed for another reason.
+        Io = "io",
+        /// A row does not hold what it should.
+        Row = "row",
+        /// The store was closed.
+        Closed = "closed",
+    }
+);
+
+/// How a call of any edge failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureClass {
+    /// A call of the Bot API.
+    Telegram(TelegramClass),
+    /// A question to a provider.
+    Answer(AnswerClass),
+    /// A call of the store.
+    Store(StoreClass),
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallOutcome {
+    /// It worked.
+    Ok,
+    /// It failed.
+    Failed(FailureClass),
+}
+
+impl FailureClass {
+    /// The word for logs, metric labels and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Telegram(class) => class.as_str(),
+            Self::Answer(class) => class.as_str(),
+            Self::Store(class) => class.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl CallOutcome {
+    /// The word for metric labels: `ok` or the class of the failure.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed(class) => class.as_str(),
+        }
+    }
+}
+
+impl From<TelegramClass> for FailureClass {
+    fn from(class: TelegramClass) -> Self {
+        Self::Telegram(class)
+    }
+}
+
+impl From<AnswerClass> for FailureClass {
+    fn from(class: AnswerClass) -> Self {
+        Self::Answer(class)
+    }
+}
+
+impl From<StoreClass> for FailureClass {
+    fn from(class: StoreClass) -> Self {
+        Self::Store(class)
+    }
+}

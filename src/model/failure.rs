@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::class::FailureClass;
+
 /// Whether trying again makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryPolicy {
@@ -38,8 +40,8 @@ pub trait Classify: std::error::Error {
     fn retry_policy(&self) -> RetryPolicy;
     /// Who has to act.
     fn blame(&self) -> Blame;
-    /// A short stable word for logs and metric labels, such as `timeout`.
-    fn class(&self) -> &'static str;
+    /// What kind of failure it is, for logs, metric labels and the verdict.
+    fn class(&self) -> FailureClass;
 }
 
 /// The pause before try number `attempt` (from 1): doubling from `base` up to `max`, with jitter

@@ -22,7 +22,7 @@ pub const REPLY_PARTS: usize = 40;
 pub const POLL_BATCH: u32 = 100;
 
 /// Different labels kept in one `Vitals`, so that a hostile sender cannot grow it.
-pub const TALLY_LABELS: usize = 200;
+pub const METRIC_LABELS: usize = 200;
 
 /// Writes that share one commit at most: enough to amortise an fsync, small enough to stay quick.
 pub const COMMIT_BATCH: usize = 512;

@@ -39,7 +39,10 @@ pub enum UpdateEvent {
     },
     /// Kept only to be counted: nothing is answered.
     Ignored {
-        /// What it was, as the Bot API names it: `edited_message`, `channel_post`, …
+        /// What it was: the Bot API's own name of it (`edited_message`, `channel_post`, …), or a
+        /// word of ours (`service_message`). It is text, because Telegram adds kinds of updates
+        /// that this version does not know and that should be counted by their names; nothing is
+        /// decided by it.
         kind: String,
         /// Where, if the update says.
         chat: Option<ChatId>,
@@ -81,8 +84,34 @@ pub enum Place {
 pub enum Body {
     /// Text.
     Text(String),
-    /// Something the bot cannot read, as the Bot API names it: `photo`, `voice`, …
-    Unsupported(String),
+    /// Something the bot cannot read.
+    Unsupported(ContentKind),
+}
+
+/// Kinds of content that are distinguished when they cannot be read, in the order in which they are
+/// looked for. Written as the Bot API names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are those of the Bot API's fields of Message")]
+pub enum ContentKind {
+    Photo,
+    Voice,
+    Video,
+    VideoNote,
+    Audio,
+    Document,
+    Sticker,
+    Animation,
+    Location,
+    Venue,
+    Contact,
+    Poll,
+    Dice,
+    Game,
+    Story,
+    Checklist,
+    PaidMedia,
+    RichMessage,
 }
 
 /// A person, as Telegram describes them with each update.
@@ -111,6 +140,54 @@ pub struct Press {
     pub message_id: MessageId,
     /// The button's data.
     pub data: String,
+}
+
+impl ContentKind {
+    /// All of them, in the order in which they are looked for.
+    pub const ALL: &[Self] = &[
+        Self::Photo,
+        Self::Voice,
+        Self::Video,
+        Self::VideoNote,
+        Self::Audio,
+        Self::Document,
+        Self::Sticker,
+        Self::Animation,
+        Self::Location,
+        Self::Venue,
+        Self::Contact,
+        Self::Poll,
+        Self::Dice,
+        Self::Game,
+        Self::Story,
+        Self::Checklist,
+        Self::PaidMedia,
+        Self::RichMessage,
+    ];
+
+    /// The name of its field in the Bot API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Photo => "photo",
+            Self::Voice => "voice",
+            Self::Video => "video",
+            Self::VideoNote => "video_note",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+            Self::Animation => "animation",
+            Self::Location => "location",
+            Self::Venue => "venue",
+            Self::Contact => "contact",
+            Self::Poll => "poll",
+            Self::Dice => "dice",
+            Self::Game => "game",
+            Self::Story => "story",
+            Self::Checklist => "checklist",
+            Self::PaidMedia => "paid_media",
+            Self::RichMessage => "rich_message",
+        }
+    }
 }
 
 impl Incoming {
@@ -146,6 +223,21 @@ impl Update {
         match &self.event {
             UpdateEvent::Message(m) => Some(m.message_id),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_stored_under_the_bot_apis_names() {
+        for kind in ContentKind::ALL {
+            let json = format!("{{\"Unsupported\":\"{}\"}}", kind.as_str());
+            let body = Body::Unsupported(*kind);
+            assert_eq!(serde_json::to_string(&body).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Body>(&json).unwrap(), body);
         }
     }
 }

@@ -27,3 +27,4 @@ pub mod limits;
 pub mod message;
 pub mod reply;
 pub mod text;
+pub mod work;

@@ -36,6 +36,14 @@ impl Finding {
 }
 
 impl Status {
+    /// All of them, best first.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Degraded, Self::Failing];
+
+    /// The status of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

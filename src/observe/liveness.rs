@@ -1,6 +1,6 @@
-//! Beats: a loop says that it turned, and by when it will turn again.
+//! Liveness ticks: a loop says that it turned, and by when it will turn again.
 //!
-//! A beat says *alive*, not *healthy*: a poll that Telegram refused is a turn as well. The watchdog
+//! A tick says *alive*, not *healthy*: a poll that Telegram refused is a turn as well. The watchdog
 //! looks at nothing else.
 
 use std::sync::atomic::{AtomicU64, Ordering};

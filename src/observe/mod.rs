@@ -16,5 +16,6 @@ pub mod dependency;
 pub mod finding;
 pub mod histogram;
 mod kind;
+pub mod label;
 pub mod liveness;
 pub mod vitals;

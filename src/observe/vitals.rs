@@ -1,5 +1,5 @@
-//! What the stages report: beats, counts, durations and streaks. Who reads them is not the stages'
-//! business.
+//! What the stages report: liveness ticks, counters, durations and the health of dependencies. Who
+//! reads them is not the stages' business.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -12,7 +12,9 @@ use super::clock::Clock;
 use super::dependency::DependencyHealth;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
+use super::label::Label;
 use super::liveness::{Liveness, Loop, Overdue};
+use crate::model::class::FailureClass;
 use crate::model::limits;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
@@ -77,7 +79,7 @@ pub struct Vitals {
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
-    timings: Mutex<BTreeMap<(Timing, String, String), Histogram>>,
+    timings: Mutex<BTreeMap<(Timing, Label, Label), Histogram>>,
     events: Mutex<BTreeMap<Kind, Event>>,
 }
 
@@ -100,7 +102,7 @@ pub enum Timing {
     /// `question`, nothing.
     Response,
     /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
-    /// a answer) or `question`, nothing.
+    /// an answer) or `question`, nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,
@@ -116,7 +118,7 @@ pub struct Event {
 }
 
 /// One series of a family: its two labels and how it stands.
-pub type Series = (String, String, Buckets);
+pub type Series = (Label, Label, Buckets);
 
 impl Count {
     /// One more.
@@ -233,39 +235,45 @@ impl Vitals {
     }
 
     /// A call of this dependency worked.
-    pub fn worked(&self, streak: &DependencyHealth) {
-        streak.worked(self.now_ms(), self.wall_ms());
+    pub fn worked(&self, dependency: &DependencyHealth) {
+        dependency.worked(self.now_ms(), self.wall_ms());
     }
 
     /// A call of this dependency failed.
-    pub fn failed(&self, streak: &DependencyHealth, class: &'static str) {
-        streak.failed(self.now_ms(), class);
+    pub fn failed(&self, dependency: &DependencyHealth, class: impl Into<FailureClass>) {
+        dependency.failed(self.now_ms(), class.into());
     }
 
     /// Counts something with a name of its own, such as an ignored kind of update. The number of
     /// different names is bounded; what exceeds it is counted as `other`.
     pub fn increment(&self, family: &'static str, label: &str) {
         let mut map = lock(&self.labelled);
-        let full = map.len() >= limits::TALLY_LABELS;
+        let full = map.len() >= limits::METRIC_LABELS;
         let key = (family, label.to_owned());
         let key = if full && !map.contains_key(&key) { (family, "other".to_owned()) } else { key };
         *map.entry(key).or_default() += 1;
     }
 
-    /// Everything tallied in one family, by label.
-    pub fn tallied(&self, family: &'static str) -> Vec<(String, u64)> {
+    /// All counters of one family, by label.
+    pub fn counters(&self, family: &'static str) -> Vec<(String, u64)> {
         let map = lock(&self.labelled);
         map.iter().filter(|((f, _), _)| *f == family).map(|((_, l), n)| (l.clone(), *n)).collect()
     }
 
     /// One observation, in the family's unit. The number of series is bounded like the labels of
     /// [`Vitals::increment`].
-    pub fn observe(&self, timing: Timing, first: &str, second: &str, value: f64) {
+    pub fn observe(
+        &self,
+        timing: Timing,
+        first: impl Into<Label>,
+        second: impl Into<Label>,
+        value: f64,
+    ) {
         let mut map = lock(&self.timings);
-        let full = map.len() >= limits::TALLY_LABELS;
-        let key = (timing, first.to_owned(), second.to_owned());
+        let full = map.len() >= limits::METRIC_LABELS;
+        let key = (timing, first.into(), second.into());
         let key = if full && !map.contains_key(&key) {
-            (timing, "other".to_owned(), "other".to_owned())
+            (timing, Label::Other, Label::Other)
         } else {
             key
         };
@@ -303,18 +311,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::class::CallOutcome;
 
     #[test]
     fn labels_are_bounded() {
         let vitals = Vitals::default();
-        for i in 0..limits::TALLY_LABELS * 2 {
+        for i in 0..limits::METRIC_LABELS * 2 {
             vitals.increment("ignored", &format!("kind{i}"));
-            vitals.observe(Timing::ApiCall, &format!("method{i}"), "ok", 0.1);
+            vitals.observe(Timing::ApiCall, format!("method{i}").as_str(), CallOutcome::Ok, 0.1);
         }
-        let rows = vitals.tallied("ignored");
-        assert!(rows.len() <= limits::TALLY_LABELS + 1);
-        assert_eq!(rows.iter().map(|(_, n)| n).sum::<u64>(), limits::TALLY_LABELS as u64 * 2);
-        assert!(vitals.observed(Timing::ApiCall).len() <= limits::TALLY_LABELS + 1);
+        let rows = vitals.counters("ignored");
+        assert!(rows.len() <= limits::METRIC_LABELS + 1);
+        assert_eq!(rows.iter().map(|(_, n)| n).sum::<u64>(), limits::METRIC_LABELS as u64 * 2);
+        assert!(vitals.observed(Timing::ApiCall).len() <= limits::METRIC_LABELS + 1);
     }
 
     #[test]

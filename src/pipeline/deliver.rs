@@ -22,6 +22,8 @@ use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
+use crate::model::work::WorkKind;
+use crate::observe::label::Label;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Timing;
 use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
@@ -210,7 +212,7 @@ impl Delivery {
             }
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
             Err(e) if e.in_doubt() => {
-                inner.base.vitals.increment("send_doubtful", e.class());
+                inner.base.vitals.increment("send_doubtful", e.class().as_str());
                 tracing::warn!(
                     chat_id = chat.0,
                     error = %e,
@@ -256,8 +258,8 @@ impl Delivery {
         let inner = &*self.0;
         inner.base.vitals.sent.add_one();
         let waited_ms = inner.base.clock.now_ms().saturating_sub(part.created_ms);
-        let kind = if part.extra.answer { "question" } else { "command" };
-        inner.base.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
+        let kind = if part.extra.answer { WorkKind::Question } else { WorkKind::Command };
+        inner.base.vitals.observe(Timing::Delivery, kind, Label::None, waited_ms as f64 / 1e3);
     }
 
     /// Stores the outcome of a part. `None`: the process halts; the reconciler will look.

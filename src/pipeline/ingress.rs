@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::message_ids::MessageIds;
 use super::{Pipeline, Signals, StageBase, StageSettings};
 use crate::model::message::{Update, UpdateEvent};
+use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
 use crate::store::{Accepted, StoreError};
 
@@ -99,7 +100,7 @@ impl Ingress {
             {
                 // Two clocks are compared here; ours may be a little behind.
                 let lag_s = (now_s - message.date_s as f64).max(0.0);
-                self.base.vitals.observe(Timing::InboundLag, "", "", lag_s);
+                self.base.vitals.observe(Timing::InboundLag, Label::None, Label::None, lag_s);
             }
         }
     }

@@ -219,7 +219,7 @@ impl StageBase {
                     self.store_failed(&e);
                     tracing::error!(
                         error = chain(&e),
-                        class = e.class(),
+                        class = e.class().as_str(),
                         attempt,
                         "cannot {what}: {}",
                         e.hint()

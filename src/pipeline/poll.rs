@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ingress::{Ingress, UpdateSource};
 use super::{Pipeline, Polling, Signals, StageBase, StageSettings};
+use crate::model::class::TelegramClass;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::UserId;
 use crate::model::limits;
@@ -163,7 +164,7 @@ impl Poll {
             // What has no id cannot be confirmed either, and comes again at once.
             if batch.nonsense > 0 {
                 self.failures += 1;
-                self.base.vitals.failed(&self.base.vitals.polling, "undecodable");
+                self.base.vitals.failed(&self.base.vitals.polling, TelegramClass::Undecodable);
                 self.tell(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
@@ -200,7 +201,12 @@ impl Poll {
         self.base.store_failed(e);
         self.base.vitals.accept_failing.store(true, Ordering::Relaxed);
         self.base.vitals.failed(&self.base.vitals.polling, e.class());
-        tracing::error!(error = chain(e), class = e.class(), "cannot store updates: {}", e.hint());
+        tracing::error!(
+            error = chain(e),
+            class = e.class().as_str(),
+            "cannot store updates: {}",
+            e.hint()
+        );
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
         self.tell(Polling::Failing);
         Step::Failed(backoff(self.failures, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX))
@@ -210,7 +216,7 @@ impl Poll {
         self.failures += 1;
         self.base.vitals.polls_failed.add_one();
         self.base.vitals.failed(&self.base.vitals.polling, e.class());
-        self.base.vitals.increment("poll_failed", e.class());
+        self.base.vitals.increment("poll_failed", e.class().as_str());
         if let Some(cause) = e.conflict() {
             return self.conflict(cause).await;
         }
@@ -219,7 +225,7 @@ impl Poll {
             self.tell(Polling::TokenRefused);
             tracing::error!(
                 message_id = JournalEvent::TokenNotAccepted.id(),
-                class = e.class(),
+                class = e.class().as_str(),
                 "Telegram refuses the token; get a new one from @BotFather, store it, restart"
             );
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
@@ -233,7 +239,7 @@ impl Poll {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(
             error = chain(e),
-            class = e.class(),
+            class = e.class().as_str(),
             failures = self.failures,
             pause_ms,
             "poll failed; trying again"

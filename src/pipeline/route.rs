@@ -2,7 +2,7 @@
 
 use crate::commands;
 use crate::model::ids::ChatId;
-use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
+use crate::model::message::{Body, ContentKind, Incoming, Place, Press, Update, UpdateEvent};
 
 /// What has to be done for an update.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Route<'a> {
         /// The message.
         message: &'a Incoming,
         /// What it holds.
-        kind: &'a str,
+        kind: ContentKind,
     },
     /// A pressed button.
     Press(&'a Press),
@@ -68,7 +68,7 @@ fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
         Body::Text(text) => text,
         Body::Unsupported(kind) => {
             return if m.place == Place::Private || m.reply_to_bot {
-                Route::Unsupported { message: m, kind }
+                Route::Unsupported { message: m, kind: *kind }
             } else {
                 Route::Nothing("not_addressed")
             };

@@ -21,8 +21,10 @@ use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
+use crate::model::work::WorkKind;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
+use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
 
@@ -142,7 +144,7 @@ impl Worker {
                 self.command(queued.seq, message, &word, &args).await?
             }
             Route::Unsupported { message, kind } => {
-                self.heard(queued, message, kind, 0);
+                self.heard(queued, message, kind.as_str(), 0);
                 match self.access(message).await? {
                     Ok(_) => {
                         let reply = parts.context.unsupported(kind);
@@ -225,7 +227,7 @@ impl Worker {
     async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
         let context = &self.parts.context;
         let outcome = context.press(press, context.role(&press.from.id).await?).await?;
-        let then = outcome.then.clone();
+        let then = outcome.follow_up.clone();
         let mut thought = Thought::of(UpdateOutcome::Press, outcome);
         let mut notice = None;
         match then {
@@ -338,13 +340,13 @@ impl Worker {
         let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
         let kind = match outcome {
-            UpdateOutcome::Command => "command",
-            UpdateOutcome::Answered | UpdateOutcome::Failed => "question",
+            UpdateOutcome::Command => WorkKind::Command,
+            UpdateOutcome::Answered | UpdateOutcome::Failed => WorkKind::Question,
             _ => return,
         };
         vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
-        vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
+        vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
     }
 
     /// What has to change in memory once the effects are on disk.

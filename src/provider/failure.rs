@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::class::AnswerClass;
+use crate::model::class::{AnswerClass, FailureClass};
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// Longest text of a server kept in an error: enough for the sentence that matters in a log line.
@@ -143,8 +143,8 @@ impl Classify for ProviderError {
         }
     }
 
-    fn class(&self) -> &'static str {
-        self.answer_class().as_str()
+    fn class(&self) -> FailureClass {
+        self.answer_class().into()
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
         let wait = Some(Duration::from_secs(7));
         let limited = status(429, Refusal::RateLimit, wait);
         assert_eq!(limited.retry_policy(), RetryPolicy::After(Duration::from_secs(7)));
-        assert_eq!(limited.class(), "rate_limit");
+        assert_eq!(limited.class(), AnswerClass::RateLimit.into());
         let denied = status(401, Refusal::Auth, wait);
         assert_eq!((denied.retry_policy(), denied.blame()), (RetryPolicy::Never, Blame::Us));
         assert_eq!(ProviderError::Cut.retry_policy(), RetryPolicy::Backoff);

@@ -22,9 +22,9 @@ use crate::model::failure::chain;
 /// A server that cannot be connected to in this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for the body of a refusal; the status alone says enough.
-const COMPLAINT_TIMEOUT: Duration = Duration::from_secs(5);
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest body of a refusal that is read.
-const COMPLAINT_BYTES: usize = 64 * 1024;
+const ERROR_BODY_BYTES: usize = 64 * 1024;
 /// Longest line of an event stream, and longest answer that is not streamed: eight times the
 /// longest answer kept, since JSON escapes grow text up to six times.
 const LINE_BYTES: usize = 1024 * 1024;
@@ -235,14 +235,14 @@ async fn bounded_text(response: Response) -> String {
         let mut chunks = response.bytes_stream();
         while let Some(Ok(chunk)) = chunks.next().await {
             body.extend_from_slice(&chunk);
-            if body.len() > COMPLAINT_BYTES {
+            if body.len() > ERROR_BODY_BYTES {
                 break;
             }
         }
     };
     // An error here means that the time is over, and what was read stays read.
-    let _ = tokio::time::timeout(COMPLAINT_TIMEOUT, stream).await;
-    body.truncate(COMPLAINT_BYTES);
+    let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, stream).await;
+    body.truncate(ERROR_BODY_BYTES);
     String::from_utf8_lossy(&body).into_owned()
 }
 

@@ -4,6 +4,7 @@
 //! only one backend can show (damage, locks, logs) is tested beside it.
 
 use crate::model::access::Role as Access;
+use crate::model::class::TelegramClass;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message, Usage};
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
@@ -182,7 +183,10 @@ pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
         },
         DeliveryRecord {
             id: stored[2].id,
-            outcome: DeliveryOutcome::Retry { due_ms: 5, reason: DeliveryReason::Failed("429") },
+            outcome: DeliveryOutcome::Retry {
+                due_ms: 5,
+                reason: DeliveryReason::Failed(TelegramClass::RateLimited),
+            },
         },
     ];
     store.record_delivery(rows, Vec::new()).await.unwrap();

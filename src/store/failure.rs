@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
+use crate::model::class::{FailureClass, StoreClass};
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 
 /// A failure of the store.
@@ -146,19 +147,20 @@ impl Classify for StoreError {
         }
     }
 
-    fn class(&self) -> &'static str {
-        match self.kind {
-            StoreErrorKind::Open | StoreErrorKind::Obstacle => "open",
-            StoreErrorKind::WrongFile => "wrong_file",
-            StoreErrorKind::InUse => "in_use",
-            StoreErrorKind::Schema => "schema",
-            StoreErrorKind::Copy => "keep",
-            StoreErrorKind::Full => "disk_full",
-            StoreErrorKind::Busy => "busy",
-            StoreErrorKind::Corrupt => "corrupt",
-            StoreErrorKind::Io => "io",
-            StoreErrorKind::Row => "row",
-            StoreErrorKind::Closed => "closed",
-        }
+    fn class(&self) -> FailureClass {
+        let class = match self.kind {
+            StoreErrorKind::Open | StoreErrorKind::Obstacle => StoreClass::Open,
+            StoreErrorKind::WrongFile => StoreClass::WrongFile,
+            StoreErrorKind::InUse => StoreClass::InUse,
+            StoreErrorKind::Schema => StoreClass::Schema,
+            StoreErrorKind::Copy => StoreClass::Copy,
+            StoreErrorKind::Full => StoreClass::DiskFull,
+            StoreErrorKind::Busy => StoreClass::Busy,
+            StoreErrorKind::Corrupt => StoreClass::Corrupt,
+            StoreErrorKind::Io => StoreClass::Io,
+            StoreErrorKind::Row => StoreClass::Row,
+            StoreErrorKind::Closed => StoreClass::Closed,
+        };
+        class.into()
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::class::TelegramClass;
 use crate::model::ids::{ChatId, MessageId, PartId};
 use crate::model::reply::Button;
 use crate::model::text::{Entity, Rich};
@@ -99,8 +100,8 @@ pub enum DeliveryReason {
     ShutOut,
     /// Its receiver asked that everything is deleted.
     Forgotten,
-    /// The send failed; the class of its failure.
-    Failed(&'static str),
+    /// The send failed.
+    Failed(TelegramClass),
 }
 
 impl DeliveryReason {
@@ -111,7 +112,7 @@ impl DeliveryReason {
             Self::Expired => "expired",
             Self::ShutOut => "shut_out",
             Self::Forgotten => "forgotten",
-            Self::Failed(class) => class,
+            Self::Failed(class) => class.as_str(),
         }
     }
 }

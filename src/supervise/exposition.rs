@@ -18,7 +18,7 @@ pub enum Type {
     /// Only grows; begins at 0 with the process.
     Counter,
     /// As it is now.
-    Sampler,
+    Gauge,
     /// How many observations were at most as large as each bound.
     Histogram,
 }
@@ -54,7 +54,7 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
-            Self::Sampler => "gauge",
+            Self::Gauge => "gauge",
             Self::Histogram => "histogram",
         }
     }
@@ -81,7 +81,7 @@ impl Family {
 
     /// A gauge without series.
     pub fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
-        Self::new(name, Type::Sampler, labels, help)
+        Self::new(name, Type::Gauge, labels, help)
     }
 
     /// A histogram without series.

@@ -45,18 +45,18 @@ impl HeartbeatWriter {
             Status::Degraded => heartbeat::Verdict::Degraded,
             Status::Failing => heartbeat::Verdict::Failing,
         };
-        self.put(&self.beat(report, verdict));
+        self.put(&self.heartbeat(report, verdict));
     }
 
     /// The process stops on request.
     pub(super) fn stopped(&mut self, report: &Report) {
-        let mut beat = self.beat(report, heartbeat::Verdict::Stopped);
-        beat.findings.clear();
-        beat.sequence += 1;
-        self.put(&beat);
+        let mut last = self.heartbeat(report, heartbeat::Verdict::Stopped);
+        last.findings.clear();
+        last.sequence += 1;
+        self.put(&last);
     }
 
-    fn beat(&self, report: &Report, verdict: heartbeat::Verdict) -> Heartbeat {
+    fn heartbeat(&self, report: &Report, verdict: heartbeat::Verdict) -> Heartbeat {
         let now = Now::read();
         let findings = report.verdict.findings.iter().map(|finding| heartbeat::Finding {
             name: finding.kind.name().to_owned(),
@@ -80,8 +80,8 @@ impl HeartbeatWriter {
         }
     }
 
-    fn put(&mut self, beat: &Heartbeat) {
-        let wrote = heartbeat::write(&self.path, beat);
+    fn put(&mut self, heartbeat: &Heartbeat) {
+        let wrote = heartbeat::write(&self.path, heartbeat);
         match &wrote {
             Err(e) => {
                 // On a full disk an old one would be taken for fresh for a while; a missing one is

@@ -34,5 +34,5 @@ pub use report_hub::ReportHub;
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
 pub use thresholds::Thresholds;
-pub use watchdog::{Bark, watchdog};
+pub use watchdog::{WatchdogSignal, watchdog};
 pub use words::words;

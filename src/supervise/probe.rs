@@ -33,7 +33,7 @@ pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
                 if !failing {
                     tracing::error!(
                         error = chain(&e),
-                        class = e.class(),
+                        class = e.class().as_str(),
                         "cannot commit to the state file: {}",
                         e.hint()
                     );

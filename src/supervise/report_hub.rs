@@ -1,4 +1,4 @@
-//! The board: where the last report hangs, and what people may ask of the process.
+//! The report hub: where the last report is found, and what people may ask of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,4 +1,4 @@
-//! The gauge: makes a reading of what the vitals, the store and the machine say.
+//! The sampler: makes a reading of what the vitals, the store and the machine say.
 //!
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
@@ -28,7 +28,7 @@ pub type Waiting = (u64, Option<i64>);
 /// What a reading needs besides the vitals. The default is a store that could not be asked, and a
 /// machine that was not looked at.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Inputs {
     /// Updates that wait; `None` when the store could not be asked.
     pub inbox: Option<Waiting>,
     /// Parts that wait.
@@ -74,11 +74,11 @@ impl Sampler {
     }
 
     /// The current state of everything.
-    pub fn read(&mut self, vitals: &Vitals, told: Told) -> Reading {
-        self.read_at(vitals.now_ms(), vitals.wall_ms(), vitals, told)
+    pub fn read(&mut self, vitals: &Vitals, inputs: Inputs) -> Reading {
+        self.read_at(vitals.now_ms(), vitals.wall_ms(), vitals, inputs)
     }
 
-    fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, told: Told) -> Reading {
+    fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, inputs: Inputs) -> Reading {
         let clock_jump_ms = self.jumped(now_ms, wall_ms);
         let so = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         let backlog_full = so(&vitals.backlog_full);
@@ -91,7 +91,7 @@ impl Sampler {
                 oldest_ms: oldest.map(|at_ms| self.age_ms(at_ms, wall_ms, now_ms)),
             })
         };
-        let (inbox, outbox) = (depth(told.inbox), depth(told.outbox));
+        let (inbox, outbox) = (depth(inputs.inbox), depth(inputs.outbox));
         let happened = vitals.events().into_iter().map(|(kind, event)| Happened {
             kind,
             count: event.count,
@@ -104,24 +104,24 @@ impl Sampler {
             clock_jump_ms,
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
-            conflict: self.conflicting(now_ms, vitals.conflicts.get(), told.conflict),
+            conflict: self.conflicting(now_ms, vitals.conflicts.get(), inputs.conflict),
             polling: vitals.polling.read(),
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
             store: vitals.store.read(),
             inbox,
             outbox,
-            outbox_chats: told.outbox_chats,
+            outbox_chats: inputs.outbox_chats,
             pending: u64::try_from(vitals.pending.load(Ordering::Relaxed)).ok(),
             updates_stuck: so(&vitals.updates_stuck),
             backlog_full,
             backlog_full_ms: self.backlog_full_ms,
             paused: so(&vitals.paused),
-            recent: self.window.look(now_ms, vitals, told.commits.as_ref()),
+            recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),
             happened: happened.collect(),
-            system: told.system,
-            unclean_starts_ms: told.unclean_starts_ms,
-            config_rejected: told.config_rejected,
+            system: inputs.system,
+            unclean_starts_ms: inputs.unclean_starts_ms,
+            config_rejected: inputs.config_rejected,
             processed_at_ms: (processed_at_ms > 0).then_some(processed_at_ms),
         }
     }
@@ -159,7 +159,7 @@ impl Sampler {
     }
 
     /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
-    /// that a streak does not show it.
+    /// that the count of failures in a row does not show it.
     fn conflicting(&mut self, now_ms: u64, count: u64, after: Option<Duration>) -> Option<Spell> {
         let twice =
             after.map_or(u64::MAX, |a| u64::try_from(a.as_millis() * 2).unwrap_or(u64::MAX));
@@ -191,48 +191,48 @@ mod tests {
         1_700_000_000_000 + s as i64 * 1000 + off_ms
     }
 
-    fn read(gauge: &mut Sampler, s: u64, off_ms: i64, told: Told) -> Reading {
-        gauge.read_at(s * 1000, wall(s, off_ms), &Vitals::default(), told)
+    fn read(sampler: &mut Sampler, s: u64, off_ms: i64, inputs: Inputs) -> Reading {
+        sampler.read_at(s * 1000, wall(s, off_ms), &Vitals::default(), inputs)
     }
 
-    fn stored(at_ms: i64) -> Told {
-        Told { inbox: Some((1, Some(at_ms))), ..Told::default() }
+    fn stored(at_ms: i64) -> Inputs {
+        Inputs { inbox: Some((1, Some(at_ms))), ..Inputs::default() }
     }
 
     #[test]
     fn a_jump_of_the_clock_is_told_once_and_makes_nothing_old() {
         for off_ms in [DAY_MS, -DAY_MS] {
-            let mut gauge = Sampler::new();
+            let mut sampler = Sampler::new();
             let before = wall(8, 0);
             let age = |reading: Reading| reading.inbox.and_then(|d| d.oldest_ms);
-            let reading = read(&mut gauge, 10, 0, stored(before));
+            let reading = read(&mut sampler, 10, 0, stored(before));
             assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(2000)));
-            let reading = read(&mut gauge, 15, off_ms, stored(before));
+            let reading = read(&mut sampler, 15, off_ms, stored(before));
             assert_eq!((reading.clock_jump_ms, age(reading)), (off_ms, Some(7000)));
-            let reading = read(&mut gauge, 20, off_ms, stored(before));
+            let reading = read(&mut sampler, 20, off_ms, stored(before));
             assert_eq!((reading.clock_jump_ms, age(reading)), (0, Some(12_000)));
-            let reading = read(&mut gauge, 25, off_ms, stored(wall(22, off_ms)));
+            let reading = read(&mut sampler, 25, off_ms, stored(wall(22, off_ms)));
             assert_eq!(age(reading), Some(3000), "stored after the jump");
         }
     }
 
     #[test]
     fn drift_is_no_jump() {
-        let mut gauge = Sampler::new();
+        let mut sampler = Sampler::new();
         for s in 0..100 {
-            let reading = read(&mut gauge, s * 5, s as i64 * 10, Told::default());
+            let reading = read(&mut sampler, s * 5, s as i64 * 10, Inputs::default());
             assert_eq!(reading.clock_jump_ms, 0);
         }
     }
 
     #[test]
     fn conflicts_between_polls_that_work_are_one_spell() {
-        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+        let (mut sampler, vitals) = (Sampler::new(), Vitals::default());
         let mut at = |s: u64, conflicts: u64| {
             vitals.conflicts.add(conflicts);
             // Each is followed by a poll that works, because two programs take turns.
             vitals.polling.worked(s * 1000, wall(s, 0));
-            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
+            let reading = sampler.read_at(s * 1000, wall(s, 0), &vitals, Inputs::default());
             let found = seen(&reading, &Thresholds::default());
             let level = found.iter().find(|f| f.kind == Kind::Conflict).map(|f| f.level);
             (level, reading.conflict.map(|s| s.count))
@@ -253,11 +253,12 @@ mod tests {
     #[test]
     fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
         for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
-            let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+            let (mut sampler, vitals) = (Sampler::new(), Vitals::default());
             vitals.conflicts.add_one();
             let mut goes_on = |s: u64| {
-                let told = Told { conflict: Some(Duration::from_secs(after_s)), ..Told::default() };
-                gauge.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
+                let told =
+                    Inputs { conflict: Some(Duration::from_secs(after_s)), ..Inputs::default() };
+                sampler.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
             };
             assert!(goes_on(5) && goes_on(5 + over_s), "{after_s}");
             assert!(!goes_on(6 + over_s), "{after_s}");
@@ -266,10 +267,10 @@ mod tests {
 
     #[test]
     fn after_a_full_backlog_polling_gets_its_time() {
-        let (mut gauge, vitals) = (Sampler::new(), Vitals::default());
+        let (mut sampler, vitals) = (Sampler::new(), Vitals::default());
         let mut stalled = |s: u64, full: bool| {
             vitals.backlog_full.store(full, Ordering::Relaxed);
-            let reading = gauge.read_at(s * 1000, wall(s, 0), &vitals, Told::default());
+            let reading = sampler.read_at(s * 1000, wall(s, 0), &vitals, Inputs::default());
             let found = seen(&reading, &Thresholds::default());
             found.iter().any(|f| f.kind == Kind::PollStalled)
         };
@@ -284,9 +285,9 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_unknown() {
-        let reading = read(&mut Sampler::new(), 1, 0, Told::default());
+        let reading = read(&mut Sampler::new(), 1, 0, Inputs::default());
         assert_eq!((reading.inbox, reading.outbox, reading.processed_at_ms), (None, None, None));
-        let empty = Told { inbox: Some((0, None)), ..Told::default() };
+        let empty = Inputs { inbox: Some((0, None)), ..Inputs::default() };
         let reading = read(&mut Sampler::new(), 1, 0, empty);
         assert_eq!(reading.inbox, Some(Depth::default()));
     }

@@ -1,6 +1,6 @@
-//! The supervisor: forms the verdict every few seconds and hangs it on the board.
+//! The supervisor: forms the verdict every few seconds and publishes it in the report hub.
 //!
-//! Invariant: the heartbeat is written only after a verdict was formed from real beats; when this
+//! Invariant: the heartbeat is written only after a verdict was formed from real liveness ticks; when this
 //! loop hangs, the heartbeat grows old and the watchdog starves.
 
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::heartbeat::HeartbeatWriter;
 use super::judge::Judge;
 use super::report::{Report, System};
 use super::report_hub::ReportHub;
-use super::sampler::{Sampler, Told};
+use super::sampler::{Inputs, Sampler};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
 use crate::observe::catalog::JournalEvent;
@@ -48,13 +48,13 @@ pub struct Supervisor {
     vitals: Arc<Vitals>,
     store: Store,
     report_hub: ReportHub,
-    gauge: Sampler,
+    sampler: Sampler,
     judge: Judge,
     machine: Machine,
     system: Option<System>,
     looked: Option<Instant>,
     disk_looked: Option<Instant>,
-    pulse: HeartbeatWriter,
+    heartbeat: HeartbeatWriter,
     every: Duration,
     system_every: Duration,
     sequence: u64,
@@ -80,13 +80,13 @@ impl Supervisor {
             vitals,
             store,
             report_hub,
-            gauge: Sampler::new(),
+            sampler: Sampler::new(),
             judge: Judge::new(settings.thresholds),
             machine: Machine::new(),
             system: None,
             looked: None,
             disk_looked: None,
-            pulse: HeartbeatWriter::new(settings.heartbeat, settings.environment),
+            heartbeat: HeartbeatWriter::new(settings.heartbeat, settings.environment),
             every: settings.every,
             system_every: settings.system_every,
             sequence: 0,
@@ -117,7 +117,7 @@ impl Supervisor {
             let depths = self.depths().await;
             self = apart(move || {
                 let report = self.step(depths);
-                self.pulse.write(&report);
+                self.heartbeat.write(&report);
                 self
             })
             .await;
@@ -135,7 +135,7 @@ impl Supervisor {
         }
         self.vitals.end(Loop::Supervise);
         if clean() {
-            apart(move || self.pulse.stopped(&self.report_hub.report())).await;
+            apart(move || self.heartbeat.stopped(&self.report_hub.report())).await;
         }
     }
 
@@ -148,19 +148,19 @@ impl Supervisor {
         }
     }
 
-    /// One look at everything else; the report hangs on the board.
+    /// One look at everything else; the report goes to the report hub.
     fn step(&mut self, depths: Depths) -> Arc<Report> {
         if let Some(thresholds) = &*self.report_hub.thresholds() {
             self.judge.set_thresholds(thresholds.clone());
         }
         self.look_at_machine();
-        let reading = self.gauge.read(
+        let reading = self.sampler.read(
             &self.vitals,
-            Told {
+            Inputs {
                 inbox: depths.inbox,
                 outbox: depths.outbox,
                 outbox_chats: depths.outbox_chats,
-                unclean_starts_ms: self.pulse.unclean_starts_ms(),
+                unclean_starts_ms: self.heartbeat.unclean_starts_ms(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
                 config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),

@@ -7,6 +7,7 @@ use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;
 use crate::config::{Config, Sources};
+use crate::model::class::{AnswerClass, FailureClass, StoreClass, TelegramClass};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Severity};
 use crate::observe::liveness::{Loop, Overdue};
@@ -37,16 +38,16 @@ fn ago(s: f64) -> Option<u64> {
     Some(3_600_000 - (s * 1000.0) as u64)
 }
 
-fn failing(s: f64, failures: u32, class: &'static str) -> DependencyState {
+fn failing(s: f64, failures: u32, class: impl Into<FailureClass>) -> DependencyState {
     DependencyState {
         failures,
         failing_since_ms: ago(s),
-        class: Some(class),
+        class: Some(class.into()),
         ..DependencyState::default()
     }
 }
 
-fn polls(s: f64, class: &'static str) -> Reading {
+fn polls(s: f64, class: TelegramClass) -> Reading {
     let polling = DependencyState { worked_ms: ago(0.0), ..failing(s, 5, class) };
     Reading { polling, ..healthy() }
 }
@@ -97,9 +98,9 @@ const ROWS: &[Row] = &[
         &[],
         &[0.0],
     ),
-    (Kind::TokenRefused, |s| polls(s, "unauthorized"), &[0.0, 60.0], &[], &[]),
-    (Kind::TokenRefused, |s| polls(s, "not_found"), &[0.0], &[], &[]),
-    (Kind::TokenRefused, |s| polls(s, "server"), &[], &[], &[60.0]),
+    (Kind::TokenRefused, |s| polls(s, TelegramClass::Unauthorized), &[0.0, 60.0], &[], &[]),
+    (Kind::TokenRefused, |s| polls(s, TelegramClass::NotFound), &[0.0], &[], &[]),
+    (Kind::TokenRefused, |s| polls(s, TelegramClass::Server), &[], &[], &[60.0]),
     (Kind::Conflict, spell, &[60.0, 99.0], &[0.0, 59.9], &[]),
     (
         Kind::Conflict,
@@ -121,7 +122,10 @@ const ROWS: &[Row] = &[
     (
         Kind::PollStalled,
         |s| Reading {
-            polling: DependencyState { worked_ms: ago(s), ..failing(60.0, 3, "timeout") },
+            polling: DependencyState {
+                worked_ms: ago(s),
+                ..failing(60.0, 3, TelegramClass::Timeout)
+            },
             ..healthy()
         },
         &[75.0],
@@ -155,19 +159,19 @@ const ROWS: &[Row] = &[
         &[],
         &[0.0],
     ),
-    (Kind::PollFailing, |s| polls(s, "server"), &[30.0, 31.0], &[], &[0.0, 29.9]),
-    (Kind::PollFailing, |s| polls(s, "conflict"), &[], &[], &[300.0]),
-    (Kind::PollFailing, |s| polls(s, "unauthorized"), &[], &[], &[300.0]),
+    (Kind::PollFailing, |s| polls(s, TelegramClass::Server), &[30.0, 31.0], &[], &[0.0, 29.9]),
+    (Kind::PollFailing, |s| polls(s, TelegramClass::Conflict), &[], &[], &[300.0]),
+    (Kind::PollFailing, |s| polls(s, TelegramClass::Unauthorized), &[], &[], &[300.0]),
     (
         Kind::StoreFailing,
-        |s| Reading { store: failing(s, 1, "commit"), ..healthy() },
+        |s| Reading { store: failing(s, 1, StoreClass::Io), ..healthy() },
         &[10.1],
         &[],
         &[0.0, 10.0],
     ),
     (
         Kind::StoreFailing,
-        |n| Reading { store: failing(0.0, n as u32, "commit"), ..healthy() },
+        |n| Reading { store: failing(0.0, n as u32, StoreClass::Io), ..healthy() },
         &[2.0],
         &[],
         &[1.0],
@@ -199,7 +203,7 @@ const ROWS: &[Row] = &[
     (Kind::OutboxOld, |_| Reading { outbox: None, ..healthy() }, &[], &[0.0], &[]),
     (
         Kind::ProviderFailing,
-        |n| Reading { provider: failing(9.0, n as u32, "server"), ..healthy() },
+        |n| Reading { provider: failing(9.0, n as u32, AnswerClass::Server), ..healthy() },
         &[3.0, 400.0],
         &[],
         &[0.0, 2.0],
@@ -297,8 +301,11 @@ fn one_chat_that_waits_is_no_outage() {
     ] {
         assert_eq!(severity(Reading { processed_at_ms: done, ..inbox.clone() }), wanted);
     }
-    let limited =
-        DependencyState { class: Some("rate_limited"), failures: 3, ..DependencyState::default() };
+    let limited = DependencyState {
+        class: Some(TelegramClass::RateLimited.into()),
+        failures: 3,
+        ..DependencyState::default()
+    };
     let sent = |s: f64| DependencyState { worked_ms: ago(s), ..DependencyState::default() };
     for (sending, outbox_chats, wanted) in [
         (DependencyState::default(), 1, Severity::Failing),
@@ -346,7 +353,10 @@ fn texts_have_figures() {
             },
             "no poll was completed for 1 min 35 s",
         ),
-        (polls(40.0, "server"), "Telegram has answered polls with errors for 40 s (server)"),
+        (
+            polls(40.0, TelegramClass::Server),
+            "Telegram has answered polls with errors for 40 s (server)",
+        ),
         (Reading { inbox, ..healthy() }, "the oldest of 120 waiting updates is 6 min old"),
         (
             Reading { clock_jump_ms: 7_200_000, ..healthy() },
@@ -381,7 +391,7 @@ proptest! {
         work in prop::array::uniform2(0..u64::MAX / 2),
         jump in any::<i64>(),
     ) {
-        let run = DependencyState { failures: 9, failing_since_ms: Some(times[1]), class: Some("x"), ..DependencyState::default() };
+        let run = DependencyState { failures: 9, failing_since_ms: Some(times[1]), class: Some(TelegramClass::Server.into()), ..DependencyState::default() };
         let depth = Depth { count: times[2], oldest_ms: Some(times[3]) };
         let reading = Reading {
             now_ms: times[0],

@@ -11,6 +11,7 @@ use hygiene::duration::in_words as span;
 use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
+use crate::model::class::{FailureClass, TelegramClass};
 use crate::observe::finding::{Kind, Severity};
 
 /// Below its threshold a figure keeps an open finding open down to this share of it.
@@ -119,12 +120,13 @@ fn stage_stalled(r: &Reading) -> Option<Seen> {
 }
 
 fn token_refused(r: &Reading) -> Option<Seen> {
-    let class = r.polling.class.filter(|class| refuses_token(class))?;
+    let class = r.polling.class.filter(|class| refuses_token(*class))?;
     raise(Kind::TokenRefused, format!("Telegram does not accept the token ({class})"))
 }
 
-fn refuses_token(class: &str) -> bool {
-    matches!(class, "unauthorized" | "not_found")
+fn refuses_token(class: FailureClass) -> bool {
+    use TelegramClass::{NotFound, Unauthorized};
+    matches!(class, FailureClass::Telegram(Unauthorized | NotFound))
 }
 
 fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
@@ -158,22 +160,36 @@ fn poll_stalled(r: &Reading, t: &Thresholds) -> Option<Seen> {
 
 fn poll_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let class = r.polling.class?;
-    // These have findings of their own.
-    if refuses_token(class) || class == "conflict" {
-        return None;
-    }
     let lasted = r.now_ms.saturating_sub(r.polling.failing_since_ms?);
     if lasted < ms(t.poll_failing) {
         return None;
     }
     let lasted = span(lasted);
     let text = match class {
-        "connect" => format!("Telegram could not be reached for {lasted} ({class})"),
-        "busy" | "corrupt" | "disk_full" | "io" | "open" | "row" | "closed" => {
+        // These have findings of their own.
+        FailureClass::Telegram(
+            TelegramClass::Unauthorized | TelegramClass::NotFound | TelegramClass::Conflict,
+        ) => return None,
+        FailureClass::Telegram(TelegramClass::Connect) => {
+            format!("Telegram could not be reached for {lasted} ({class})")
+        }
+        FailureClass::Telegram(TelegramClass::Timeout | TelegramClass::Cut) => {
+            format!("Telegram has not answered polls for {lasted} ({class})")
+        }
+        FailureClass::Store(_) => {
             format!("received updates could not be stored for {lasted} ({class})")
         }
-        "timeout" | "cut" => format!("Telegram has not answered polls for {lasted} ({class})"),
-        _ => format!("Telegram has answered polls with errors for {lasted} ({class})"),
+        FailureClass::Telegram(
+            TelegramClass::Undecodable
+            | TelegramClass::BadRequest
+            | TelegramClass::Forbidden
+            | TelegramClass::RateLimited
+            | TelegramClass::Server
+            | TelegramClass::Refused,
+        )
+        | FailureClass::Answer(_) => {
+            format!("Telegram has answered polls with errors for {lasted} ({class})")
+        }
     };
     raise(Kind::PollFailing, text)
 }
@@ -183,7 +199,7 @@ fn store_failing(r: &Reading) -> Option<Seen> {
     if r.store.failures < STORE_FAILURES && lasted <= ms(STORE_FAILING) {
         return None;
     }
-    let class = r.store.class.unwrap_or("unknown");
+    let class = r.store.class.map_or("unknown", FailureClass::as_str);
     let text = format!("commits have failed for {} ({class})", span(lasted));
     raise(Kind::StoreFailing, text)
 }
@@ -214,7 +230,7 @@ fn outbox_old(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let seen = waiting(Kind::OutboxOld, r.outbox, t.outbox_age, "message")?;
     // Others are served, or Telegram holds one chat back, as it may for minutes.
     let sent_ms = r.sending.worked_ms.map(|at_ms| r.now_ms.saturating_sub(at_ms));
-    let parked = r.sending.class == Some("rate_limited") && r.outbox_chats < 2;
+    let parked = r.sending.class == Some(TelegramClass::RateLimited.into()) && r.outbox_chats < 2;
     Some(seen.milder_if(parked || sent_ms.is_some_and(|ago| ago < ms(t.outbox_age) / 2)))
 }
 
@@ -236,7 +252,7 @@ fn provider_failing(r: &Reading, t: &Thresholds) -> Option<Seen> {
         return None;
     }
     let ago = span(r.now_ms.saturating_sub(run.tried_ms.unwrap_or(r.now_ms)));
-    let class = run.class.unwrap_or("unknown");
+    let class = run.class.map_or("unknown", FailureClass::as_str);
     let text = match run.failures {
         1 => format!("the last question to the provider failed ({class}), {ago} ago"),
         n => format!("the last {n} questions to the provider failed ({class}), newest {ago} ago"),

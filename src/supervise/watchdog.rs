@@ -1,7 +1,7 @@
 //! The watchdog: systemd hears a ping only while every loop turns within its own deadline.
 //!
 //! Invariant: no timer alone can feed it. A restart fixes a process that hangs, and nothing else,
-//! so only beats count here: a poll that Telegram refused is a turn as well.
+//! so only liveness ticks count here: a poll that Telegram refused is a turn as well.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::observe::vitals::Vitals;
 
 /// What the watchdog reports to the service manager (sd_notify(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bark {
+pub enum WatchdogSignal {
     /// `WATCHDOG=1`: all loops turn.
     Ping,
     /// `WATCHDOG=trigger`: one does not; end the process now.
     Trigger,
 }
 
-/// How often the beats are looked at, so that a stalled loop is named soon.
+/// How often the liveness ticks are looked at, so that a stalled loop is named soon.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Pings each `every` (half of `WATCHDOG_USEC`) until `end`; a loop that is overdue is named in the
-/// log once, and told with [`Bark::Trigger`].
+/// log once, and reported with [`WatchdogSignal::Trigger`].
 pub async fn watchdog(
     vitals: Arc<Vitals>,
     every: Duration,
     end: CancellationToken,
-    say: impl Fn(Bark) + Send,
+    notify: impl Fn(WatchdogSignal) + Send,
 ) {
     let mut ticks = interval(LOOK.min(every));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,7 +45,7 @@ pub async fn watchdog(
             stalled = false;
             if pinged.is_none_or(|at| at.elapsed() + LOOK.min(every) / 2 >= every) {
                 pinged = Some(Instant::now());
-                say(Bark::Ping);
+                notify(WatchdogSignal::Ping);
             }
             continue;
         };
@@ -58,7 +58,7 @@ pub async fn watchdog(
                 late_ms = overdue.late_ms,
                 "a stage is stalled; reporting it to the watchdog"
             );
-            say(Bark::Trigger);
+            notify(WatchdogSignal::Trigger);
         }
     }
 }
@@ -78,11 +78,11 @@ mod tests {
         let said = Arc::new(Mutex::new(Vec::new()));
         let end = CancellationToken::new();
         let log = Arc::clone(&said);
-        let say = move |bark| log.lock().unwrap().push(bark);
+        let notify = move |signal| log.lock().unwrap().push(signal);
         let every = Duration::from_millis(20);
-        let task = tokio::spawn(watchdog(Arc::clone(&vitals), every, end.clone(), say));
+        let task = tokio::spawn(watchdog(Arc::clone(&vitals), every, end.clone(), notify));
         tokio::time::timeout(Duration::from_secs(10), async {
-            while !said.lock().unwrap().contains(&Bark::Trigger) {
+            while !said.lock().unwrap().contains(&WatchdogSignal::Trigger) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
@@ -90,9 +90,13 @@ mod tests {
         .expect("the stall is reported");
         {
             let said = said.lock().unwrap();
-            assert_eq!(said.first(), Some(&Bark::Ping), "it was fed while the loop turned");
-            assert_eq!(said.last(), Some(&Bark::Trigger), "and not after");
-            assert_eq!(said.iter().filter(|b| **b == Bark::Trigger).count(), 1);
+            assert_eq!(
+                said.first(),
+                Some(&WatchdogSignal::Ping),
+                "it was fed while the loop turned"
+            );
+            assert_eq!(said.last(), Some(&WatchdogSignal::Trigger), "and not after");
+            assert_eq!(said.iter().filter(|b| **b == WatchdogSignal::Trigger).count(), 1);
         }
         end.cancel();
         task.await.expect("it ends");

@@ -6,8 +6,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::report::Recent;
+use crate::model::class::CallOutcome;
+use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
 use crate::observe::histogram::Buckets;
+use crate::observe::label::Label;
 use crate::observe::vitals::{Timing, Vitals};
 
 /// How far back the window reaches.
@@ -95,11 +98,15 @@ impl Sample {
                 // A person who leaves is not a failure.
                 + vitals.dropped.get().saturating_sub(vitals.shut_out.get())
                 + given_up.map_or(0, |event| event.count),
-            responses: sum(vitals, Timing::Response, |first, _| first == "command"),
+            responses: sum(vitals, Timing::Response, |first, _| *first == WorkKind::Command.into()),
             // Parts of answers are many and paced; where parts say what they belong to, only the
             // replies to commands count.
-            deliveries: sum(vitals, Timing::Delivery, |first, _| first != "question"),
-            provider: sum(vitals, Timing::Provider, |_, outcome| outcome == "ok"),
+            deliveries: sum(vitals, Timing::Delivery, |first, _| {
+                *first != WorkKind::Question.into()
+            }),
+            provider: sum(vitals, Timing::Provider, |_, outcome| {
+                *outcome == CallOutcome::Ok.into()
+            }),
             commits: commits.map_or_else(Sum::default, Sum::of),
         }
     }
@@ -119,7 +126,7 @@ impl Sample {
 }
 
 /// All series of a family whose labels are wanted.
-fn sum(vitals: &Vitals, timing: Timing, wanted: impl Fn(&str, &str) -> bool) -> Sum {
+fn sum(vitals: &Vitals, timing: Timing, wanted: impl Fn(&Label, &Label) -> bool) -> Sum {
     let series = vitals.observed(timing);
     let wanted = series.iter().filter(|(first, second, _)| wanted(first, second));
     wanted
@@ -147,12 +154,13 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::class::AnswerClass;
     use crate::observe::histogram::Histogram;
 
     fn respond(vitals: &Vitals, times: u64, s: f64) {
         for _ in 0..times {
             vitals.commands.add_one();
-            vitals.observe(Timing::Response, "command", "", s);
+            vitals.observe(Timing::Response, WorkKind::Command, Label::None, s);
         }
     }
 
@@ -178,13 +186,14 @@ mod tests {
     fn averages_need_a_few_observations_of_the_right_kind() {
         let (mut window, vitals) = (Window::default(), Vitals::default());
         let commits = Histogram::new(&[1.0]);
+        let late = CallOutcome::Failed(AnswerClass::Timeout.into());
         for n in 1..=3 {
-            vitals.observe(Timing::Response, "question", "", 60.0);
-            vitals.observe(Timing::Provider, "model", "timeout", 120.0);
-            vitals.observe(Timing::Provider, "model", "ok", 4.0);
-            vitals.observe(Timing::Provider, "other model", "ok", 2.0);
-            vitals.observe(Timing::Delivery, "", "", 0.5);
-            vitals.observe(Timing::Response, "command", "", 0.25);
+            vitals.observe(Timing::Response, WorkKind::Question, Label::None, 60.0);
+            vitals.observe(Timing::Provider, "model", late, 120.0);
+            vitals.observe(Timing::Provider, "model", CallOutcome::Ok, 4.0);
+            vitals.observe(Timing::Provider, "other model", CallOutcome::Ok, 2.0);
+            vitals.observe(Timing::Delivery, Label::None, Label::None, 0.5);
+            vitals.observe(Timing::Response, WorkKind::Command, Label::None, 0.25);
             commits.observe(0.01);
             let recent = window.look(n * 1000, &vitals, Some(&commits.read()));
             assert_eq!(recent.command_s, (n == 3).then_some(0.75), "{n}");

@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::failure::TelegramError;
 use super::outgoing::{MenuScope, Outgoing};
 use super::{answers, convert, params};
-use crate::model::class::TelegramClass;
+use crate::model::class::{CallOutcome, TelegramClass};
 use crate::model::ids::{ChatId, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::Update;
@@ -196,7 +196,7 @@ impl Client {
         if class == Some(TelegramClass::RateLimited) {
             self.vitals.rate_limited.add_one();
         }
-        let outcome = class.map_or("ok", TelegramClass::as_str);
+        let outcome = class.map_or(CallOutcome::Ok, |class| CallOutcome::Failed(class.into()));
         self.vitals.observe(Timing::ApiCall, method, outcome, begun.elapsed().as_secs_f64());
     }
 

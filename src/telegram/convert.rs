@@ -7,33 +7,13 @@ use serde_json::value::RawValue;
 
 use super::answers;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
-use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
+use crate::model::message::{
+    Body, ContentKind, Incoming, Person, Place, Press, Update, UpdateEvent,
+};
 
 /// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
 /// have none.
 const TEXT_BYTES: usize = 1 << 20;
-
-/// Content kinds of a message that are distinguished when they cannot be read.
-const CONTENT: &[&str] = &[
-    "photo",
-    "voice",
-    "video",
-    "video_note",
-    "audio",
-    "document",
-    "sticker",
-    "animation",
-    "location",
-    "venue",
-    "contact",
-    "poll",
-    "dice",
-    "game",
-    "story",
-    "checklist",
-    "paid_media",
-    "rich_message",
-];
 
 /// One update of a batch, or `None` when it has not even an id.
 pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
@@ -78,7 +58,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
     let body = match m.text {
         Some(text) => Body::Text(cut(text)),
         None => match content_of(raw) {
-            Some(kind) => Body::Unsupported(kind.to_owned()),
+            Some(kind) => Body::Unsupported(kind),
             None => return ignored("service_message".into(), Some(chat)),
         },
     };
@@ -145,10 +125,10 @@ fn chat_of(raw: &RawValue) -> Option<ChatId> {
     inner.get("chat")?.get("id")?.as_i64().map(ChatId)
 }
 
-fn content_of(raw: &RawValue) -> Option<&'static str> {
+fn content_of(raw: &RawValue) -> Option<ContentKind> {
     let value: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
     let message = value.get("message")?.as_object()?;
-    CONTENT.iter().copied().find(|kind| message.contains_key(*kind))
+    ContentKind::ALL.iter().copied().find(|kind| message.contains_key(kind.as_str()))
 }
 
 #[cfg(test)]
@@ -201,6 +181,6 @@ mod tests {
         let json = r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":5,"type":"private"},
             "from":{"id":5,"first_name":"A"},"voice":{"file_id":"x"}}}"#;
         let UpdateEvent::Message(m) = convert(json).unwrap().event else { panic!() };
-        assert_eq!(m.body, Body::Unsupported("voice".into()));
+        assert_eq!(m.body, Body::Unsupported(ContentKind::Voice));
     }
 }

@@ -7,7 +7,7 @@ use hygiene::Redactor;
 use hygiene::line::one_line;
 use serde::Deserialize;
 
-use crate::model::class::TelegramClass;
+use crate::model::class::{FailureClass, TelegramClass};
 use crate::model::failure::{Blame, Classify, RetryPolicy};
 use crate::model::ids::ChatId;
 use crate::model::limits;
@@ -133,7 +133,7 @@ impl TelegramError {
     }
 
     /// Makes sense of what the client library says. Its words are foreign: see
-    /// [`TelegramError::redacted`]. `ok_is_done`: the method has an effect.
+    /// [`TelegramError::redacted`].
     pub(super) fn from_raw(raw: Raw) -> Self {
         match raw {
             Raw::Api(e) => Self::Refused {
@@ -225,8 +225,8 @@ impl Classify for TelegramError {
         }
     }
 
-    fn class(&self) -> &'static str {
-        self.telegram_class().as_str()
+    fn class(&self) -> FailureClass {
+        self.telegram_class().into()
     }
 }
 
@@ -260,7 +260,7 @@ mod tests {
     fn a_retry_after_beyond_sixteen_bits_is_still_a_429() {
         let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 86400","parameters":{"retry_after":86400}}"#;
         let e = TelegramError::from_body(body);
-        assert_eq!(e.class(), "rate_limited");
+        assert_eq!(e.class(), TelegramClass::RateLimited.into());
         assert_eq!(e.retry_policy(), RetryPolicy::After(Duration::from_secs(86_400)));
     }
 

@@ -13,9 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::answer::refusal;
-
-/// What answers to everybody, though not in full.
-const PUBLIC: &[&str] = &["/health", "/ready"];
+use super::probes;
 
 /// Whom the listener can be reached by, and the token that opens it.
 pub(super) struct Guard {
@@ -53,7 +51,7 @@ impl Guard {
         path: &str,
         headers: &HeaderMap,
     ) -> Option<Response<Body>> {
-        if PUBLIC.contains(&path) || self.sees_all(headers) {
+        if probes::PATHS.contains(&path) || self.sees_all(headers) {
             return None;
         }
         Some(match **self.token.load() {

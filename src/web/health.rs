@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::view::{View, seconds, time, word};
+use super::view::{Health, View, seconds, time};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Finding, Kind};
 
@@ -50,7 +50,7 @@ struct Observed {
 /// The answer; in short unless `full`.
 pub(super) fn json(view: &View<'_>, full: bool) -> Value {
     let mut body = Map::new();
-    body.insert("status".into(), json!(view.health()));
+    body.insert("status".into(), json!(view.health().as_str()));
     if full {
         body.insert("version".into(), json!(view.about.version));
         body.insert("serviceId".into(), json!("katana-bot"));
@@ -118,11 +118,12 @@ fn check(view: &View<'_>, dependency: &Dependency, observed: &Observed, full: bo
         view.findings().iter().filter(|f| dependency.findings.contains(&f.kind)).collect();
     let state = match about_it.iter().map(|f| f.severity).max() {
         // The bot lives on without its model, but the model itself does not work.
-        Some(_) if about_it.iter().any(|f| f.kind == Kind::ProviderFailing) => "unhealthy",
-        Some(severity) => word(severity),
-        None if observed.value.is_none() => "unknown",
-        None => "healthy",
+        Some(_) if about_it.iter().any(|f| f.kind == Kind::ProviderFailing) => Health::Unhealthy,
+        Some(severity) => severity.into(),
+        None if observed.value.is_none() => Health::Unknown,
+        None => Health::Healthy,
     };
+    let state = state.as_str();
     if !full {
         return json!({"status": state, "componentType": dependency.kind});
     }

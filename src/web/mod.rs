@@ -14,15 +14,18 @@
 //! constant time; no answer holds a loaded secret.
 
 mod accept;
+mod admin;
 mod answer;
 mod guard;
 mod health;
+mod middleware;
 mod page;
 mod parts;
+mod probes;
 mod refuse;
 mod routes;
 mod serve;
-mod stand;
+mod state;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::health;
-use super::view::{View, time};
+use super::view::{Health, View, time};
 use crate::observe::finding::Finding;
 use crate::supervise::{Depth, span};
 
@@ -28,7 +28,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
         "name": "katana-bot",
         "version": view.about.version,
         "environment": view.about.environment,
-        "status": view.health(),
+        "status": view.health().as_str(),
         "links": links,
     })
 }
@@ -60,7 +60,7 @@ pub(super) fn html(view: &View<'_>) -> String {
                 escaped(&about.environment)
             ),
         ),
-        ("health", view.health().to_owned()),
+        ("health", view.health().as_str().to_owned()),
         ("word", word.to_owned()),
         ("words", escaped(&words)),
         ("findings", findings(view.findings())),
@@ -96,21 +96,25 @@ fn fill(texts: &[(&str, String)]) -> String {
 }
 
 fn banner(view: &View<'_>) -> (&'static str, String) {
-    let word = match view.health() {
-        "healthy" => "Healthy",
-        "degraded" => "Degraded",
-        _ => "Unhealthy",
+    let health = view.health();
+    let word = match health {
+        Health::Healthy => "Healthy",
+        Health::Degraded => "Degraded",
+        Health::Unhealthy => "Unhealthy",
+        Health::Unknown => "Unknown",
     };
     if let Some(words) = view.stale_words() {
         return (word, format!("{}. What follows may be out of date.", capital(&words)));
     }
     let obstacles = view.obstacles(true);
-    let words = match (word, obstacles.first()) {
-        ("Healthy", Some(reason)) => format!("{}.", capital(reason)),
-        ("Healthy", None) => "Nothing is wrong; questions are answered.".to_owned(),
-        ("Degraded", None) => "Something works badly; people are served.".to_owned(),
-        (_, Some(_)) => "Questions asked now may not be answered.".to_owned(),
-        _ => "People are not served.".to_owned(),
+    let words = match (health, obstacles.first()) {
+        (Health::Healthy, Some(reason)) => format!("{}.", capital(reason)),
+        (Health::Healthy, None) => "Nothing is wrong; questions are answered.".to_owned(),
+        (Health::Degraded, None) => "Something works badly; people are served.".to_owned(),
+        (Health::Degraded | Health::Unhealthy | Health::Unknown, Some(_)) => {
+            "Questions asked now may not be answered.".to_owned()
+        }
+        (Health::Unhealthy | Health::Unknown, None) => "People are not served.".to_owned(),
     };
     (word, words)
 }
@@ -122,7 +126,7 @@ fn findings(findings: &[Finding]) -> String {
     let items: String = findings
         .iter()
         .map(|f| {
-            let class = super::view::word(f.severity);
+            let class = Health::from(f.severity).as_str();
             format!(
                 "<li><code>{}</code> <span class=\"tag {class}\">{}</span>\n<p>{}</p>\n\
                  <p class=\"quiet\">since {}</p></li>\n",

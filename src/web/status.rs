@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::health::finding;
 use super::view::{View, seconds, time};
+use crate::model::class::FailureClass;
 use crate::observe::dependency::DependencyState;
 use crate::observe::liveness::Loop;
 use crate::supervise::{Depth, System};
@@ -15,7 +16,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
     let findings: Vec<Value> = view.findings().iter().map(|f| finding(f, true)).collect();
     json!({
         "status": report.verdict.status.name(),
-        "health": view.health(),
+        "health": view.health().as_str(),
         "phase": report.phase.name(),
         "ready": view.obstacles(true).is_empty(),
         "reasons": view.obstacles(true),
@@ -34,10 +35,10 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "age_s": seconds(view.report_age_ms),
             "stale": view.stale,
         },
-        "polling": streak(view, &vitals.polling.read()),
-        "sending": streak(view, &vitals.sending.read()),
-        "provider": streak(view, &vitals.provider.read()),
-        "store": streak(view, &vitals.store.read()),
+        "polling": dependency(view, &vitals.polling.read()),
+        "sending": dependency(view, &vitals.sending.read()),
+        "provider": dependency(view, &vitals.provider.read()),
+        "store": dependency(view, &vitals.store.read()),
         "queues": {
             "inbox": reading.inbox.map(depth),
             "outbox": reading.outbox.map(depth),
@@ -66,14 +67,14 @@ pub(super) fn json(view: &View<'_>) -> Value {
     })
 }
 
-fn streak(view: &View<'_>, run: &DependencyState) -> Value {
-    let failing = run.failing_since_ms.map(|at| seconds(view.now_ms.saturating_sub(at)));
+fn dependency(view: &View<'_>, state: &DependencyState) -> Value {
+    let failing = state.failing_since_ms.map(|at| seconds(view.now_ms.saturating_sub(at)));
     json!({
-        "last_worked": run.worked_at_ms.and_then(time),
-        "last_worked_age_s": view.worked_age_s(run),
-        "failures": run.failures,
+        "last_worked": state.worked_at_ms.and_then(time),
+        "last_worked_age_s": view.worked_age_s(state),
+        "failures": state.failures,
         "failing_for_s": failing,
-        "class": run.class,
+        "class": state.class.map(FailureClass::as_str),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The endpoint over real sockets, with a board and vitals made by hand.
+//! The endpoint over real sockets, with a report hub and vitals made by hand.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -25,6 +25,16 @@ pub(super) struct View<'a> {
     pub stale: bool,
 }
 
+/// The state of the whole or of a dependency, as `/health` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    Healthy,
+    Degraded,
+    Unhealthy,
+    /// Nothing is known of it yet.
+    Unknown,
+}
+
 impl<'a> View<'a> {
     /// How it stands now.
     pub(super) fn of(parts: &'a Parts) -> Self {
@@ -45,13 +55,13 @@ impl View<'_> {
         &self.report.verdict.findings
     }
 
-    /// In the words of `/health`.
-    pub fn health(&self) -> &'static str {
+    /// The state of the whole.
+    pub fn health(&self) -> Health {
         match self.report.verdict.status {
-            _ if self.stale => "unhealthy",
-            Status::Ok => "healthy",
-            Status::Degraded => "degraded",
-            Status::Failing => "unhealthy",
+            _ if self.stale => Health::Unhealthy,
+            Status::Ok => Health::Healthy,
+            Status::Degraded => Health::Degraded,
+            Status::Failing => Health::Unhealthy,
         }
     }
 
@@ -114,10 +124,24 @@ pub(super) fn time(ms: i64) -> Option<String> {
     Timestamp::from_second(ms.div_euclid(1000)).ok().map(|t| t.to_string())
 }
 
-/// What a severity means for one dependency, in the words of `/health`.
-pub(super) fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Degraded => "degraded",
-        Severity::Failing => "unhealthy",
+impl Health {
+    /// The word in `/health` and on the page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a severity means for one dependency.
+impl From<Severity> for Health {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Degraded => Self::Degraded,
+            Severity::Failing => Self::Unhealthy,
+        }
     }
 }

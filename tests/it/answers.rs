@@ -52,7 +52,7 @@ async fn a_model_may_think_for_longer_than_its_first_words_may_take() {
         stage.sim.model().set_pace(half, half);
         stage.sim.model().fault_next(ModelFault::Thinks(3));
         assert_eq!(stage.ask(5, "one").await, "echo: one");
-        let unused = stage.app().pipeline().base.vitals.tallied("provider_event_unused");
+        let unused = stage.app().pipeline().base.vitals.counters("provider_event_unused");
         assert_eq!(unused, [("event".to_owned(), 1)]);
         stage.end().await;
     }

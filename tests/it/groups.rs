@@ -65,7 +65,7 @@ async fn in_a_group_the_bot_answers_only_when_addressed_and_attaches_its_reply()
     assert_eq!(sim.bot_messages(GROUP)[3].reply_to, Some(command.message_id));
     stage.idle().await;
     assert_eq!(sim.bot_messages(GROUP).len(), 4);
-    assert_eq!(stage.tallied("ignored", "not_addressed"), 5);
+    assert_eq!(stage.counter("ignored", "not_addressed"), 5);
     stage.end().await;
 }
 

@@ -183,8 +183,8 @@ impl Stage {
     }
 
     /// How often something was counted under a label.
-    pub fn tallied(&self, family: &'static str, label: &str) -> u64 {
-        let rows = self.app().pipeline().base.vitals.tallied(family);
+    pub fn counter(&self, family: &'static str, label: &str) -> u64 {
+        let rows = self.app().pipeline().base.vitals.counters(family);
         rows.into_iter().find(|(name, _)| name == label).map_or(0, |(_, n)| n)
     }
 

@@ -46,7 +46,7 @@ async fn odd_updates_in_a_batch_do_not_touch_the_good_ones() {
         ("message_of_bot", 1),
         ("message_in_hologram", 1),
     ] {
-        assert_eq!(stage.tallied("ignored", kind), count, "{kind}");
+        assert_eq!(stage.counter("ignored", kind), count, "{kind}");
     }
     stage.end().await;
 }
@@ -63,7 +63,7 @@ async fn edits_posts_and_service_messages_are_ignored_on_purpose() {
     stage.idle().await;
     assert_eq!(sim.bot_message_count(), 1);
     for kind in ["edited_message", "channel_post", "service_message"] {
-        assert_eq!(stage.tallied("ignored", kind), 1, "{kind}");
+        assert_eq!(stage.counter("ignored", kind), 1, "{kind}");
     }
     stage.end().await;
 }

@@ -26,14 +26,14 @@ pub(super) fn watching(loaded: &Loaded) -> Vec<Check> {
         Some(listen) => listening(loaded, listen, is_alive(&judgement)),
         None => Check::good("endpoint", "off"),
     };
-    vec![beat(&judgement, &path), endpoint]
+    vec![heartbeat(&judgement, &path), endpoint]
 }
 
 fn is_alive(judgement: &Judgement) -> bool {
     matches!(judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing)
 }
 
-fn beat(judgement: &Judgement, path: &Path) -> Check {
+fn heartbeat(judgement: &Judgement, path: &Path) -> Check {
     const NAME: &str = "heartbeat";
     let text = status::in_words(path, judgement);
     match (judgement.reason, judgement.state) {

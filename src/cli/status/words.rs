@@ -1,6 +1,6 @@
 //! The status as people read it: the state first, then what is wrong, then the figures.
 
-use heartbeat::{Reason, Verdict, rfc3339, span};
+use heartbeat::{Reason, Severity, Verdict, rfc3339, span};
 use serde_json::Value;
 
 use super::findings::{Findings, Overall, in_words};
@@ -10,7 +10,7 @@ use crate::observe::finding::Kind;
 /// A finding, wherever it was read.
 struct Finding {
     name: String,
-    severity: String,
+    severity: Severity,
     text: String,
     /// How long it has been open.
     lasts_ms: Option<u64>,
@@ -75,7 +75,7 @@ fn findings(found: &Findings) -> Vec<Finding> {
             let all = beat.filter(|b| b.verdict != Verdict::Stopped).flat_map(|b| &b.findings);
             all.map(|f| Finding {
                 name: f.name.clone(),
-                severity: f.severity.word().to_owned(),
+                severity: f.severity,
                 text: f.text.clone(),
                 lasts_ms: None,
             })
@@ -88,7 +88,7 @@ fn findings(found: &Findings) -> Vec<Finding> {
         if judgement.state > heartbeat::State::Ok {
             list.push(Finding {
                 name: "heartbeat".into(),
-                severity: "failing".into(),
+                severity: Severity::Failing,
                 text: judgement.text.clone(),
                 lasts_ms: None,
             });
@@ -103,14 +103,18 @@ fn of_json(finding: &Value) -> Finding {
     let now = heartbeat::Now::read().time_ms;
     Finding {
         name: text("name"),
-        severity: text("severity"),
+        // One that this version does not know is shown as the milder.
+        severity: Severity::from_word(&text("severity")).unwrap_or(Severity::Degraded),
         text: text("text"),
         lasts_ms: since.map(|since| u64::try_from(now - since).unwrap_or(0)),
     }
 }
 
 fn block(finding: &Finding, style: Style) -> String {
-    let mark = if finding.severity == "failing" { Mark::Bad } else { Mark::Note };
+    let mark = match finding.severity {
+        Severity::Failing => Mark::Bad,
+        Severity::Degraded => Mark::Note,
+    };
     let lasts = finding.lasts_ms.map(|ms| format!(" for {}", span(ms))).unwrap_or_default();
     let name = style.coloured(mark, &visible(&finding.name));
     let mut block = format!("  {} {name}{lasts}: {}\n", style.sign(mark), visible(&finding.text));
@@ -143,7 +147,7 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
 fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
     let Some(beat) = &found.judgement.heartbeat else { return };
     row("version", format!("{}, {}, process {}", beat.version, beat.environment, beat.pid));
-    // Ages are those of the moment when the beat was formed; they have grown since.
+    // Ages are those of the moment when the heartbeat was formed; they have grown since.
     let older = found.judgement.age_ms.unwrap_or(0);
     let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
     for name in ["poll", "send", "answer", "commit"] {
@@ -170,9 +174,9 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
         let model = model.map(|model| format!(", {model}")).unwrap_or_default();
         row("bot", format!("@{} by {}{model}", text(&about["username"]), text(&about["provider"])));
     }
-    let streaks = [("polling", "poll"), ("sending", "send"), ("provider", "answer")];
-    for (key, what) in streaks.into_iter().chain([("store", "commit")]) {
-        if let Some(line) = streak(&said[key]) {
+    let dependencies = [("polling", "poll"), ("sending", "send"), ("provider", "answer")];
+    for (key, what) in dependencies.into_iter().chain([("store", "commit")]) {
+        if let Some(line) = dependency(&said[key]) {
             row(&format!("last {what}"), line);
         }
     }
@@ -190,13 +194,13 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     }
 }
 
-fn streak(streak: &Value) -> Option<String> {
-    let worked = streak["last_worked_age_s"].as_f64().map(|age| format!("{} ago", s(age)));
-    let failures = streak["failures"].as_u64().unwrap_or(0);
+fn dependency(state: &Value) -> Option<String> {
+    let worked = state["last_worked_age_s"].as_f64().map(|age| format!("{} ago", s(age)));
+    let failures = state["failures"].as_u64().unwrap_or(0);
     if failures == 0 {
         return worked;
     }
-    let class = streak["class"].as_str().unwrap_or("unknown");
+    let class = state["class"].as_str().unwrap_or("unknown");
     let worked = worked.unwrap_or_else(|| "never".to_owned());
     Some(format!("{worked}; failed {failures} times since ({class})"))
 }
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn figures_stay_silent_about_what_is_not_known() {
-        assert_eq!(streak(&json!({})), None);
+        assert_eq!(dependency(&json!({})), None);
         assert_eq!(waiting(&json!({"inbox": null})), None);
         assert_eq!(counts(&Value::Null), None);
         assert_eq!(machine(&json!({"memory_total_bytes": 0, "memory_used_bytes": 0})), None);
@@ -278,7 +282,7 @@ mod tests {
     #[test]
     fn figures_are_in_words() {
         let failing = json!({"last_worked_age_s": 62.5, "failures": 3, "class": "timeout"});
-        assert_eq!(streak(&failing).unwrap(), "1 min 2 s ago; failed 3 times since (timeout)");
+        assert_eq!(dependency(&failing).unwrap(), "1 min 2 s ago; failed 3 times since (timeout)");
         let queues = json!({"inbox": {"count": 2, "oldest_s": 7.0}, "outbox": {"count": 0}});
         assert_eq!(waiting(&queues).unwrap(), "2 updates (oldest 7 s), 0 messages");
     }

@@ -135,6 +135,7 @@ fn context(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> CommandCont
         version: "0.1.0",
         environment: "test".into(),
         provider: "openai".into(),
+        answers_from: AnswerSource::Model,
         model: "gpt-x".into(),
         started_ms: clock.now_ms() - 3_720_000,
     };
@@ -177,7 +178,7 @@ fn text(outcome: &Outcome) -> &str {
 }
 
 fn toast(outcome: &Outcome) -> &str {
-    match &outcome.then {
+    match &outcome.follow_up {
         FollowUp::ClosePress(text) => text,
         _ => "",
     }

@@ -46,11 +46,11 @@ async fn a_kept_question_is_asked_again_only_for_whom_it_may() {
     let private = house.kept(ChatId(MEMBER.0), MEMBER).await;
     let group = house.kept(GROUP, STRANGER).await;
     let retry = |seq: InboxSeq| format!("retry:{seq}");
-    assert_eq!(house.press(MEMBER, &retry(private)).await.then, FollowUp::Retry(private));
+    assert_eq!(house.press(MEMBER, &retry(private)).await.follow_up, FollowUp::Retry(private));
     assert!(toast(&house.press(OWNER, &retry(private)).await).contains("no longer kept"));
     assert!(toast(&house.press(STRANGER, &retry(private)).await).contains("may not"));
     let by_asker = house.press_in(GROUP, STRANGER, &retry(group)).await;
-    assert_eq!(by_asker.then, FollowUp::Retry(group));
+    assert_eq!(by_asker.follow_up, FollowUp::Retry(group));
     let by_other = house.press_in(GROUP, MEMBER, &retry(group)).await;
     assert!(toast(&by_other).contains("Only the person who asked"));
     house.clock.advance(i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap() + 1);

@@ -1,6 +1,7 @@
 //! What each command says and remembers.
 
 use super::*;
+use crate::model::message::ContentKind;
 
 #[tokio::test]
 async fn every_command_answers_each_role_as_it_should() {
@@ -91,7 +92,7 @@ async fn pausing_is_remembered_and_shown() {
     assert!(text(&house.ask(OWNER, "/pause").await).contains("already"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("**paused**"));
     assert!(text(&house.ask(MEMBER, "/start").await).contains("paused"));
-    assert_eq!(house.ask(OWNER, "/resume").await.then, FollowUp::Resumed);
+    assert_eq!(house.ask(OWNER, "/resume").await.follow_up, FollowUp::Resumed);
     assert!(!house.context.store.settings().await.unwrap().paused);
 }
 
@@ -167,6 +168,8 @@ async fn a_long_list_of_hostile_people_stays_readable() {
 #[tokio::test]
 async fn what_cannot_be_read_is_named() {
     let house = House::new(Rules::default());
-    assert!(house.context.unsupported("voice").text().contains("voice messages"));
-    assert!(house.context.unsupported("hologram_v9").text().contains("messages of this kind"));
+    assert!(house.context.unsupported(ContentKind::Voice).text().contains("voice messages"));
+    assert!(
+        house.context.unsupported(ContentKind::Checklist).text().contains("messages of this kind")
+    );
 }

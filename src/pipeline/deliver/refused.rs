@@ -22,7 +22,7 @@ impl Delivery {
     ) -> Option<NextAction> {
         let inner = &*self.0;
         let chat = part.chat;
-        inner.base.vitals.increment("send_refused", e.class());
+        inner.base.vitals.increment("send_refused", e.class().as_str());
         if let Some(to) = e.moved_to().filter(|to| *to != chat) {
             let (due_ms, reason) = (inner.base.clock.now_ms(), DeliveryReason::Moved);
             let again = DeliveryOutcome::Retry { due_ms, reason };
@@ -37,7 +37,7 @@ impl Delivery {
         let expired = self.is_expired(&part);
         let wait = match e.retry_policy() {
             RetryPolicy::Never => {
-                let reason = DeliveryReason::Failed(e.class());
+                let reason = DeliveryReason::Failed(e.telegram_class());
                 return self.dropped(&part, e, reason).await;
             }
             _ if expired => return self.dropped(&part, e, DeliveryReason::Expired).await,
@@ -47,9 +47,9 @@ impl Delivery {
             }
         };
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        tracing::warn!(chat_id = chat.0, class = e.class(), error = %e, wait_ms, "send put off");
+        tracing::warn!(chat_id = chat.0, class = e.class().as_str(), error = %e, wait_ms, "send put off");
         let due_ms = inner.base.clock.now_ms().saturating_add(wait_ms);
-        let reason = DeliveryReason::Failed(e.class());
+        let reason = DeliveryReason::Failed(e.telegram_class());
         self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
         let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
         Some(NextAction::Retry(part, Instant::now() + wait))

@@ -72,13 +72,14 @@ impl BackupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::class::StoreClass;
     use crate::model::failure::Classify;
 
     #[test]
     fn a_full_disk_is_named() {
         let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
         let error = StoreError::from(full);
-        assert_eq!((error.class(), error.is_corruption()), ("disk_full", false));
+        assert_eq!((error.class(), error.is_corruption()), (StoreClass::DiskFull.into(), false));
         assert!(error.hint().starts_with("free some space"), "{}", error.hint());
     }
 }

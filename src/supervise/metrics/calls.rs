@@ -4,7 +4,9 @@
 //! generative AI, written as Prometheus writes OpenTelemetry's names.
 
 use super::known::{Names, observed};
+use crate::model::class::CallOutcome;
 use crate::observe::histogram::{self, Histogram};
+use crate::observe::label::{Label, TokenKind};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::store::Timings;
 use crate::supervise::exposition::Family;
@@ -43,10 +45,12 @@ fn telegram(vitals: &Vitals) -> Family {
         &["method", "outcome"],
         "Calls to the Bot API, by method and outcome (ok or the class of the error).",
     );
-    let known: Vec<(&str, &str)> = METHODS.iter().map(|method| (*method, "ok")).collect();
-    observed(vitals, Timing::ApiCall, &known)
-        .into_iter()
-        .fold(family, |family, (method, outcome, b)| family.with_buckets(&[&method, &outcome], b))
+    let ok = || Label::from(CallOutcome::Ok);
+    let known: Vec<_> = METHODS.iter().map(|method| (Label::from(*method), ok())).collect();
+    let rows = observed(vitals, Timing::ApiCall, &known);
+    rows.into_iter().fold(family, |family, (method, outcome, buckets)| {
+        family.with_buckets(&[method.as_str(), outcome.as_str()], buckets)
+    })
 }
 
 fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
@@ -56,17 +60,22 @@ fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         &["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
         "Questions to the provider; error_type is empty when they were answered.",
     );
-    for (model, outcome, buckets) in observed(vitals, Timing::Provider, &[(model, "ok")]) {
-        let error = if outcome == "ok" { "" } else { outcome.as_str() };
-        duration = duration.with_buckets(&[CHAT, provider, &model, error], buckets);
+    let known = [(model.into(), CallOutcome::Ok.into())];
+    for (model, outcome, buckets) in observed(vitals, Timing::Provider, &known) {
+        let error = match &outcome {
+            Label::Outcome(CallOutcome::Ok) => "",
+            failed => failed.as_str(),
+        };
+        duration = duration.with_buckets(&[CHAT, provider, model.as_str(), error], buckets);
     }
     let mut first = Family::histogram(
         "gen_ai_client_operation_time_to_first_chunk_seconds",
         GEN_AI,
         "From the question to the first words of the answer.",
     );
-    for (model, _, buckets) in observed(vitals, Timing::FirstWords, &[(model, "")]) {
-        first = first.with_buckets(&[CHAT, provider, &model], buckets);
+    let known = [(model.into(), Label::None)];
+    for (model, _, buckets) in observed(vitals, Timing::FirstWords, &known) {
+        first = first.with_buckets(&[CHAT, provider, model.as_str()], buckets);
     }
     let mut tokens = Family::histogram(
         "gen_ai_client_token_usage",
@@ -78,9 +87,9 @@ fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         ],
         "Tokens of one question (input) and of its answer (output), as the provider counts them.",
     );
-    let known = [(model, "input"), (model, "output")];
+    let known = [TokenKind::Input, TokenKind::Output].map(|kind| (model.into(), kind.into()));
     for (model, kind, buckets) in observed(vitals, Timing::Tokens, &known) {
-        tokens = tokens.with_buckets(&[CHAT, provider, &model, &kind], buckets);
+        tokens = tokens.with_buckets(&[CHAT, provider, model.as_str(), kind.as_str()], buckets);
     }
     vec![duration, first, tokens]
 }

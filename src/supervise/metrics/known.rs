@@ -1,7 +1,8 @@
 //! Names and labels that are known beforehand: their series are there from the start, with 0.
 
-use crate::observe::histogram::{Buckets, Histogram};
-use crate::observe::vitals::{Timing, Vitals};
+use crate::observe::histogram::Histogram;
+use crate::observe::label::Label;
+use crate::observe::vitals::{Series, Timing, Vitals};
 use crate::supervise::exposition::Family;
 
 /// Names that are known beforehand.
@@ -19,30 +20,26 @@ pub struct Names<'a> {
     pub commands: &'a [&'static str],
 }
 
-/// Adds what was tallied in a family, after the labels that are known beforehand.
-pub(super) fn tallied(
+/// Adds the counters of a family, after the labels that are known beforehand.
+pub(super) fn counted(
     family: Family,
     vitals: &Vitals,
     name: &'static str,
     known: &[&str],
 ) -> Family {
-    let rows = vitals.tallied(name);
+    let rows = vitals.counters(name);
     let silent = known.iter().filter(|label| rows.iter().all(|(row, _)| row != *label));
     let family = silent.fold(family, |family, label| family.with_count(&[label], 0));
     rows.iter().fold(family, |family, (label, count)| family.with_count(&[label], *count))
 }
 
 /// All series of durations, after those that are known beforehand.
-pub(super) fn observed(
-    vitals: &Vitals,
-    timing: Timing,
-    known: &[(&str, &str)],
-) -> Vec<(String, String, Buckets)> {
+pub(super) fn observed(vitals: &Vitals, timing: Timing, known: &[(Label, Label)]) -> Vec<Series> {
     let mut rows = vitals.observed(timing);
     for (first, second) in known {
         if rows.iter().all(|(a, b, _)| a != first || b != second) {
             let none = Histogram::new(timing.bounds()).read();
-            rows.push(((*first).to_owned(), (*second).to_owned(), none));
+            rows.push((first.clone(), second.clone(), none));
         }
     }
     rows

@@ -1,8 +1,10 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
-use super::known::{Names, observed, tallied};
+use super::known::{Names, counted, observed};
 use crate::model::class::{AnswerClass, TelegramClass};
+use crate::model::work::WorkKind;
 use crate::observe::dependency::DependencyHealth;
+use crate::observe::label::Label;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
 use crate::supervise::report::{Depth, Report};
@@ -46,7 +48,7 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         )
         .with(&[], polled_s),
         count("katana_polls_completed_total", "Polls that Telegram answered.", vitals.polls.get()),
-        tallied(failures, vitals, "poll_failed", &telegram),
+        counted(failures, vitals, "poll_failed", &telegram),
         count(
             "katana_telegram_conflicts_total",
             "Polls answered with 409: another program takes this bot's updates.",
@@ -102,9 +104,9 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
             "Updates that Telegram delivered again and that were not stored twice.",
             vitals.updates_repeated.get(),
         ),
-        tallied(done, vitals, "update", &["command", "answered", "failed"]),
-        tallied(ignored, vitals, "ignored", &[]),
-        tallied(skipped, vitals, "skipped", &["no_update_id"]),
+        counted(done, vitals, "update", &["command", "answered", "failed"]),
+        counted(ignored, vitals, "ignored", &[]),
+        counted(skipped, vitals, "skipped", &["no_update_id"]),
         Family::gauge(
             "katana_update_last_done_timestamp_seconds",
             &[],
@@ -120,7 +122,7 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         &["command", "outcome"],
         "Chat commands, by name and outcome.",
     );
-    let rows = vitals.tallied("command");
+    let rows = vitals.counters("command");
     let parted = |label: &str| {
         let (name, outcome) = label.split_once(':').unwrap_or((label, "other"));
         (name.to_owned(), outcome.to_owned())
@@ -151,8 +153,8 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
-        tallied(failed, vitals, "answer_failed", &classes),
-        tallied(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
+        counted(failed, vitals, "answer_failed", &classes),
+        counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
     ]
 }
 
@@ -176,8 +178,8 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         )
         .with_count(&["sent"], vitals.sent.get())
         .with_count(&["dropped"], vitals.dropped.get()),
-        tallied(refused, vitals, "send_refused", &telegram),
-        tallied(
+        counted(refused, vitals, "send_refused", &telegram),
+        counted(
             in_doubt,
             vitals,
             "send_doubtful",
@@ -186,7 +188,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         count(
             "katana_chats_shut_out_total",
             "Chats that the bot can no longer write to: it was blocked or removed.",
-            vitals.tallied("reply").iter().map(|(_, n)| n).sum(),
+            vitals.counters("reply").iter().map(|(_, n)| n).sum(),
         ),
         Family::counter(
             "katana_reconciliations_total",
@@ -229,11 +231,12 @@ fn queues(report: &Report) -> Vec<Family> {
 }
 
 fn waits(vitals: &Vitals) -> Vec<Family> {
+    let known = [WorkKind::Command, WorkKind::Question].map(|kind| (kind.into(), Label::None));
     let by_kind = |name, timing, help| {
-        let rows = observed(vitals, timing, &[("command", ""), ("question", "")]);
+        let rows = observed(vitals, timing, &known);
         rows.into_iter().fold(Family::histogram(name, &["kind"], help), |family, row| {
             let (kind, _, buckets) = row;
-            family.with_buckets(&[&kind], buckets)
+            family.with_buckets(&[kind.as_str()], buckets)
         })
     };
     let mut lag = Family::histogram(
@@ -241,7 +244,8 @@ fn waits(vitals: &Vitals) -> Vec<Family> {
         &[],
         "From the date of a message to its acceptance.",
     );
-    for (_, _, buckets) in observed(vitals, Timing::InboundLag, &[("", "")]).into_iter().take(1) {
+    let all = observed(vitals, Timing::InboundLag, &[(Label::None, Label::None)]);
+    for (_, _, buckets) in all.into_iter().take(1) {
         lag = lag.with_buckets(&[], buckets);
     }
     vec![
@@ -260,7 +264,7 @@ fn waits(vitals: &Vitals) -> Vec<Family> {
 }
 
 fn consecutive(vitals: &Vitals) -> Family {
-    let failures = |streak: &DependencyHealth| u64::from(streak.read().failures);
+    let failures = |dependency: &DependencyHealth| u64::from(dependency.read().failures);
     Family::gauge(
         "katana_consecutive_failures",
         &["dependency"],

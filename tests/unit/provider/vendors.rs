@@ -10,6 +10,7 @@ use super::anthropic::Anthropic;
 use super::fake::{Fake, Reply, bytewise, events, read, response, told};
 use super::openai::OpenAi;
 use super::*;
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, Finished, Message, Passage, StopReason, Usage};
 use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 
@@ -284,7 +285,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
     let provider = openai_with(url, None);
     let (_, end) = read(provider.answer(ask())).await;
     let error = end.unwrap_err();
-    assert_eq!((error.class(), error.blame()), ("unreachable", Blame::Network));
+    assert_eq!((error.answer_class(), error.blame()), (AnswerClass::Unreachable, Blame::Network));
     let shown = format!("{error:?} {} {provider:?}", chain(&error));
     assert!(shown.contains("refused") && !shown.contains("hunter22"), "{shown}");
 }

@@ -1,6 +1,6 @@
 //! The file itself: replaced as a whole, read with bounds.
 //!
-//! A reader sees the old beat or the new one, never a part. At most one temporary file exists, of
+//! A reader sees the old heartbeat or the new one, never a part. At most one temporary file exists, of
 //! a fixed name, so that a writer killed in the middle leaves nothing that adds up.
 
 use std::fmt;
@@ -60,7 +60,7 @@ pub fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Replaces the file as a whole by one that everybody can read (0644). It is not synced to disk:
-/// after a power cut the beat is of an earlier boot anyway.
+/// after a power cut the heartbeat is of an earlier boot anyway.
 ///
 /// # Errors
 /// Those of the file system; `WouldBlock` while another process writes it.

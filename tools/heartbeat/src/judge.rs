@@ -1,6 +1,6 @@
 //! Whether a heartbeat is good, and why not.
 //!
-//! Pure: the file's content and the present go in, a state with its reason comes out. A beat of
+//! Pure: the file's content and the present go in, a state with its reason comes out. A heartbeat of
 //! this boot is judged by the time since boot, so that jumps of the wall clock do not matter and
 //! suspend counts; another program's file by the wall clock.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::format::Fields;
 use crate::{Finding, Heartbeat, Now, ParseError, ReadError, Severity, Verdict, rfc3339, span};
 
-/// How far a beat may be ahead of the present: clocks are read one after the other, and differ a
+/// How far a heartbeat may be ahead of the present: clocks are read one after the other, and differ a
 /// little between machines.
 pub const FUTURE_TOLERANCE_MS: u64 = 5_000;
 
@@ -41,17 +41,17 @@ impl State {
 /// What a judgement rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// A fresh beat, and all is well.
+    /// A fresh heartbeat, and all is well.
     Fresh,
-    /// The machine booted so recently that no beat can be expected yet.
+    /// The machine booted so recently that no heartbeat can be expected yet.
     Starting,
-    /// A fresh beat says that the program was stopped on purpose.
+    /// A fresh heartbeat says that the program was stopped on purpose.
     Stopped,
     /// It was stopped on purpose longer ago than the threshold.
     StoppedLong,
-    /// A fresh beat says degraded.
+    /// A fresh heartbeat says degraded.
     Degraded,
-    /// A fresh beat says failing.
+    /// A fresh heartbeat says failing.
     Failing,
     /// There is no file.
     Missing,
@@ -61,11 +61,11 @@ pub enum Reason {
     Unreadable,
     /// The file makes no sense.
     Garbled,
-    /// The beat is older than the threshold.
+    /// The heartbeat is older than the threshold.
     Stale,
-    /// The beat is ahead of the present.
+    /// The heartbeat is ahead of the present.
     Future,
-    /// The beat is from before the last boot.
+    /// The heartbeat is from before the last boot.
     PreviousBoot,
 }
 
@@ -99,9 +99,9 @@ pub struct Judgement {
     pub reason: Reason,
     /// One line for people, without the file's name.
     pub text: String,
-    /// Age of the beat in milliseconds; `None` when it has none, or it lies in the future.
+    /// Age of the heartbeat in milliseconds; `None` when it has none, or it lies in the future.
     pub age_ms: Option<u64>,
-    /// The beat, unless the file is another program's or makes no sense.
+    /// The heartbeat, unless the file is another program's or makes no sense.
     pub heartbeat: Option<Heartbeat>,
 }
 
@@ -111,10 +111,10 @@ impl Judgement {
     }
 }
 
-/// Judges what [`read`](crate::read) returned. A beat exactly as old as the threshold is fresh.
+/// Judges what [`read`](crate::read) returned. A heartbeat exactly as old as the threshold is fresh.
 ///
-/// Until `threshold` after boot, a beat from before the boot and a missing file below `/run` (which
-/// the boot has emptied) are [`Starting`](Reason::Starting): the program had no time to beat yet.
+/// Until `threshold` after boot, a heartbeat from before the boot and a missing file below `/run` (which
+/// the boot has emptied) are [`Starting`](Reason::Starting): the program had no time to write one yet.
 pub fn judge(content: Result<&[u8], &ReadError>, now: &Now, threshold: Duration) -> Judgement {
     use Reason::{Empty, Garbled, Missing, Unreadable};
     let critical = |reason, error: &dyn std::fmt::Display| {
@@ -152,7 +152,7 @@ pub fn judge(content: Result<&[u8], &ReadError>, now: &Now, threshold: Duration)
     judgement
 }
 
-/// When a beat was, seen from now; in milliseconds.
+/// When a heartbeat was, seen from now; in milliseconds.
 enum Age {
     Past(u64),
     Future(u64),
@@ -250,7 +250,7 @@ mod tests {
 
     const THRESHOLD: Duration = Duration::from_secs(120);
 
-    /// The present, so many milliseconds after the sample beat by the time since boot.
+    /// The present, so many milliseconds after the sample heartbeat by the time since boot.
     fn after(ms: i64) -> Now {
         let beat = sample();
         Now {

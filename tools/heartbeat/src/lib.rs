@@ -50,7 +50,7 @@ pub const MAX_ENTRIES: usize = 64;
 /// Longest text of a value in characters; longer ones are cut when written.
 pub const MAX_TEXT: usize = 300;
 
-/// One beat: that the writer lives, and what it thinks of itself. As JSON it is for people's own
+/// One heartbeat: that the writer lives, and what it thinks of itself. As JSON it is for people's own
 /// programs; the file has a format of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Heartbeat {
