@@ -91,7 +91,7 @@ fn topic(chat: i64, topic: i64) -> ConversationId {
 }
 
 /// Accepts update `id` of a person and finishes it with a turn and a part.
-async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
+pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
     store.accept(vec![said(id, conversation.chat.0, user)], Some(id + 1)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
     let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });

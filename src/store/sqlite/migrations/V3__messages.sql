@@ -67,6 +67,12 @@ SELECT bot_id, chat_id, 0, 2 * history_from - 1 FROM chats WHERE history_from > 
 
 DROP TABLE notes;
 DROP TABLE exchanges;
+-- Numbers go on where the exchanges' left off, the deleted ones included: `after_turn` may be one of
+-- them, and no later turn may lie at or below it.
+DELETE FROM sqlite_sequence WHERE name = 'messages';
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'messages', 2 * seq FROM sqlite_sequence WHERE name = 'exchanges';
+
 ALTER TABLE chats DROP COLUMN history_from;
 CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
 CREATE INDEX messages_sender ON messages (bot_id, sender_id) WHERE sender_id IS NOT NULL;
