@@ -8,13 +8,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hygiene::atomic::New;
+use hygiene::atomic::{New, sibling};
 use hygiene::ownership::{at, in_real_folder};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::ownership;
-use super::paths::sibling;
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 

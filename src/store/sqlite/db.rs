@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::blocking::run_blocking;
 use super::open::{self, Opened};
 use super::{identity, ownership, pre_migration_backup, restore, writer};
 use crate::model::ids::BotId;
+use crate::blocking;
 use crate::observe::clock::Clock;
 use crate::observe::histogram::{self, Histogram};
 use crate::store::failure::StoreError;
@@ -141,8 +141,7 @@ impl Sqlite {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread ends after the last queued write; joining it must not block the runtime.
-            let joined = move || thread.join().map_err(|_| StoreError::closed());
-            let _ = run_blocking(joined).await;
+            let _ = blocking::run(move || thread.join()).await;
         }
         self.readers.clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
@@ -199,7 +198,8 @@ impl Sqlite {
         T: Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        run_blocking(move || readers.run(work)).await
+        // Without it, the runtime ends.
+        blocking::run(move || readers.run(work)).await.unwrap_or_else(|| Err(StoreError::closed()))
     }
 }
 

@@ -8,9 +8,9 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+use hygiene::atomic::sibling;
 use rusqlite::Connection;
 
-use super::paths::sibling;
 use super::{open, ownership, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 

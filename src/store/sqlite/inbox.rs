@@ -107,19 +107,13 @@ impl Sqlite {
         &self,
         limit: usize,
     ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
-        let bot = self.bot();
-        self.read(move |conn| {
-            let mut find = conn.prepare_cached(
-                "SELECT chat_id, message_id FROM
-                   (SELECT seq, chat_id, message_id FROM inbox
-                    WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
-                 WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
-            )?;
-            let rows = find.query_map(params![bot, limit], |r| {
-                Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.message_ids(
+            "SELECT chat_id, message_id FROM
+               (SELECT seq, chat_id, message_id FROM inbox
+                WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
+             WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
+            limit,
+        )
         .await
     }
 }
