@@ -74,7 +74,7 @@ fn part(chat: i64, text: &str) -> NewPart {
     NewPart { chat: ChatId(chat), rich: Rich::plain(text), extra: PartExtra::default() }
 }
 
-fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
+pub fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
     Finish {
         seq,
         outcome: UpdateOutcome::Answered,

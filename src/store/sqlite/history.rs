@@ -61,8 +61,8 @@ pub(super) fn insert(
         serde_json::to_string(&answer.sources).map_err(|e| StoreError::row("answers", e))?;
     tx.prepare_cached(
         "INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens,
-                              duration_ms, stop_reason, sources)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                              cost, duration_ms, stop_reason, sources)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         tx.last_insert_rowid(),
@@ -71,6 +71,7 @@ pub(super) fn insert(
         answer.model,
         answer.usage.map(|u| u.input_tokens),
         answer.usage.map(|u| u.output_tokens),
+        answer.cost,
         answer.duration_ms,
         word(answer.stop_reason),
         sources

@@ -5,6 +5,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hygiene::ownership::{at, folder};
 use hygiene::atomic::sibling;
@@ -18,6 +19,9 @@ use crate::store::upkeep::PreMigrationBackup;
 /// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
 /// checked when a fault was noticed while running.
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long a call waits until another process gives its lock back.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// A file that was opened for writing.
 pub(super) struct Opened {
@@ -120,7 +124,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
         }
         _ => e.into(),
     })?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -140,7 +144,7 @@ fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
 pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     prepare_once(&conn)?;
     Ok(conn)
 }

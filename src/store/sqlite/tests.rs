@@ -1,9 +1,10 @@
 //! The contract of the store on real files, and what only SQLite can show: damage, locks, marks.
 
 use super::db::Sqlite;
-use crate::model::ids::BotId;
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
+use crate::model::ids::{BotId, ChatId, InboxSeq, UserId};
 use crate::observe::clock::Clock;
-use crate::store::contract::{Place, contract, text};
+use crate::store::contract::{Place, contract, finish, text};
 use crate::store::*;
 
 struct Folder(tempfile::TempDir);
@@ -37,6 +38,40 @@ async fn one_failing_write_takes_no_other_with_it() {
 }
 
 #[test]
+#[tokio::test]
+async fn a_look_up_that_would_wait_leaves_the_thread_of_the_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
+    let here = std::thread::current().id();
+    let thread = |_: &rusqlite::Connection| Ok(std::thread::current().id());
+    assert_ne!(store.look_up(thread).await.unwrap(), here, "the file is opened for it");
+    assert_eq!(store.look_up(thread).await.unwrap(), here);
+    let locked = move |_: &rusqlite::Connection| match std::thread::current().id() {
+        id if id == here => Err(StoreError::new(StoreErrorKind::Busy, "locked")),
+        id => Ok(id),
+    };
+    assert_ne!(store.look_up(locked).await.unwrap(), here);
+}
+
+#[tokio::test]
+async fn what_an_answer_cost_stands_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(&dir, 1);
+    for (id, cost) in [(1, Some(1_234)), (2, None)] {
+        let conversation = ConversationId { chat: ChatId(5), topic: 0 };
+        let answer = AnswerMetadata { cost, ..AnswerMetadata::default() };
+        let messages = vec![Message::user("q"), Message::assistant("a")];
+        let turn = NewTurn { conversation, sender: UserId(5), messages, answer };
+        store.accept(vec![text(id, 5)], Some(id + 1)).await.unwrap();
+        let seq = InboxSeq(id);
+        store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();
+    }
+    let conn = rusqlite::Connection::open(dir.path().join("katana.db")).unwrap();
+    let mut rows = conn.prepare("SELECT cost FROM answers ORDER BY message_id").unwrap();
+    let costs = rows.query_map([], |r| r.get(0)).unwrap().collect::<Result<Vec<Option<u64>>, _>>();
+    assert_eq!(costs.unwrap(), [Some(1_234), None]);
+}
+
 fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open_in(&dir, 1);
