@@ -62,7 +62,7 @@ impl Sqlite {
         let lock = open::lock(path)?;
         restore::undo_cut(path).map_err(|source| StoreError::open(path, source))?;
         let opened = open::open(path, clock.now_ms())?;
-        identity::leave_mark(&lock).map_err(|source| StoreError::open(path, source))?;
+        identity::leave_mark(&lock);
         pre_migration_backup::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
     }

@@ -175,6 +175,93 @@ async fn a_file_of_a_newer_version_is_refused() {
     conn.execute(
         "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
          VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
+/// Everything in a folder: names, contents, when they were changed.
+fn everything(dir: &std::path::Path) -> Vec<(String, Vec<u8>, std::time::SystemTime)> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let about = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let changed = entry.metadata().unwrap().modified().unwrap();
+        (name, std::fs::read(entry.path()).unwrap(), changed)
+    };
+    let mut all: Vec<_> = entries.map(about).collect();
+    all.sort();
+    all
+}
+
+/// A database of another program with a write-ahead log, still in use.
+fn foreign(path: &std::path::Path) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let _: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+    conn.execute_batch("CREATE TABLE bots (name TEXT); INSERT INTO bots VALUES ('x')").unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn nothing_is_written_beside_a_database_of_another_program() {
+    for logs in [&[][..], &["-wal"], &["-wal", "-shm"]] {
+        for is_marked in [false, true] {
+            let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (path, used) = (dir.path().join("katana.db"), elsewhere.path().join("x.db"));
+            if is_marked {
+                // It lies where a state file was once.
+                open_in(&dir, 1).close().await;
+                std::fs::remove_file(&path).unwrap();
+            }
+            let conn = foreign(&used);
+            if logs.is_empty() {
+                drop(conn);
+                std::fs::copy(&used, &path).unwrap();
+            } else {
+                for suffix in [&[""], logs].concat() {
+                    let name = |path| hygiene::atomic::sibling(path, suffix);
+                    std::fs::copy(name(&used), name(&path)).unwrap();
+                }
+            }
+            let before = everything(dir.path());
+            let case = format!("{logs:?}, marked: {is_marked}");
+            for opened in [
+                Store::open(&path, BotId(1), Clock::manual(1)),
+                Store::visit(&path, BotId(1), Clock::manual(1)),
+            ] {
+                let kind = opened.err().map(|e| e.kind());
+                assert_eq!(kind, Some(StoreErrorKind::WrongFile), "{case}");
+            }
+            assert!(file::inspect(&path, u64::MAX).is_err(), "{case}");
+            assert!(before == everything(dir.path()), "{case}: {:?}", names(dir.path()));
+        }
+    }
+}
+
+fn names(dir: &std::path::Path) -> Vec<String> {
+    everything(dir).into_iter().map(|(name, ..)| name).collect()
+}
+
+#[test]
+fn a_state_file_whose_rows_are_all_in_its_log_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("katana.db");
+    let mut conn = rusqlite::Connection::open(&path).unwrap();
+    let _: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+    // 0.2 was killed before its log was first folded into the file.
+    super::schema::migrate_to(&mut conn, 2).unwrap();
+    assert!(super::identity::check(&path).unwrap());
+}
+
+#[tokio::test]
+async fn a_lock_file_with_other_words_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("katana.db.lock");
+    std::fs::write(&lock, b"\xff\xfe 4711").unwrap();
+    open_in(&dir, 1).close().await;
+    assert_eq!(std::fs::read(&lock).unwrap(), b"\xff\xfe 4711");
+    // A mark that was cut is written again.
+    std::fs::write(&lock, "The file beside").unwrap();
+    open_in(&dir, 1).close().await;
+    assert!(std::fs::read_to_string(&lock).unwrap().ends_with("katana-bot.\n"));
+    // The mark is a precaution: without it the bot still runs.
+    super::identity::leave_mark(&std::fs::File::open(&lock).unwrap());
+}
+
         [],
     )
     .unwrap();
