@@ -41,4 +41,6 @@ pub mod file {
     pub use super::inspect::inspect;
     pub use super::restore::restore;
     pub use super::schema::newest as newest_schema;
+    #[cfg(test)]
+    pub use super::tests::damage;
 }

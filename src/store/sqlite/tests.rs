@@ -37,7 +37,6 @@ async fn one_failing_write_takes_no_other_with_it() {
     assert_eq!(store.next_offset().await.unwrap(), 2);
 }
 
-#[test]
 #[tokio::test]
 async fn a_look_up_that_would_wait_leaves_the_thread_of_the_runtime() {
     let dir = tempfile::tempdir().unwrap();
@@ -72,6 +71,7 @@ async fn what_an_answer_cost_stands_beside_it() {
     assert_eq!(costs.unwrap(), [Some(1_234), None]);
 }
 
+#[test]
 fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open_in(&dir, 1);
@@ -108,6 +108,15 @@ async fn a_damaged_file_is_set_aside_and_kept() {
     std::fs::write(&path, &bytes).unwrap();
     let store = open_in(&dir, 1);
     assert!(store.set_aside().is_some());
+}
+
+/// Damages every page behind the first one of a file in use, its log included.
+pub fn damage(path: &std::path::Path) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let pages = std::fs::metadata(path).unwrap().len() as usize - 4096;
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xAB; pages], 4096).unwrap();
 }
 
 async fn is_set_aside(dir: &tempfile::TempDir) -> bool {
@@ -166,15 +175,6 @@ async fn a_file_is_known_by_any_of_three_marks_and_refused_without() {
     assert!(!lock.exists());
 }
 
-#[tokio::test]
-async fn a_file_of_a_newer_version_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("katana.db");
-    drop(open_in(&dir, 1));
-    let conn = rusqlite::Connection::open(&path).unwrap();
-    conn.execute(
-        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
-         VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
 /// Everything in a folder: names, contents, when they were changed.
 fn everything(dir: &std::path::Path) -> Vec<(String, Vec<u8>, std::time::SystemTime)> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
@@ -262,6 +262,15 @@ async fn a_lock_file_with_other_words_stays_as_it_is() {
     super::identity::leave_mark(&std::fs::File::open(&lock).unwrap());
 }
 
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("katana.db");
+    drop(open_in(&dir, 1));
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+         VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
         [],
     )
     .unwrap();
