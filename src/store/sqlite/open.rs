@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hygiene::ownership::{at, folder};
 use hygiene::atomic::sibling;
+use hygiene::ownership::{at, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -109,6 +109,10 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
 }
 
 /// A writing connection with Katana's settings, without any check.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite opens the same name afterwards; callers have judged it"
+)]
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives its other files the mode of this one.
     OpenOptions::new()
@@ -156,6 +160,10 @@ pub(super) fn mark_suspect(path: &Path) {
         hygiene::ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a damaged file is moved as it is; nothing is written"
+)]
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
     let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
     for suffix in ["", "-wal", "-shm"] {
