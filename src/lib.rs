@@ -20,6 +20,7 @@
     allow(clippy::disallowed_methods, reason = "tests may start and write what they want")
 )]
 
+pub mod blocking;
 pub mod model;
 pub mod observe;
 

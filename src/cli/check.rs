@@ -58,7 +58,9 @@ fn state_file(path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Probl
         problems.push(Problem::new(KEY, "this is a folder, not a file", hint));
         return;
     }
-    if path.exists() && OpenOptions::new().read(true).write(true).open(path).is_err() {
+    if let Ok(real) = path.canonicalize()
+        && hygiene::ownership::open(&real, OpenOptions::new().read(true).write(true)).is_err()
+    {
         warnings.push(Problem::new(KEY, "you cannot read and write the state file", AS_USER));
         return;
     }
@@ -77,8 +79,7 @@ fn state_file(path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Probl
 /// systems).
 fn try_writing(folder: &Path) -> std::io::Result<()> {
     let name = folder.join(format!(".katana-check-{}", std::process::id()));
-    OpenOptions::new().write(true).create_new(true).open(&name)?;
-    std::fs::remove_file(name)
+    hygiene::atomic::New::begin(&name).map(drop)
 }
 
 /// Whether the knowledge folder can be read, and what of it is used.

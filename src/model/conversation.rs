@@ -258,6 +258,9 @@ pub struct AnswerMetadata {
     /// Tokens, where the server told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What it cost, in millionths of a US dollar, where a price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
     /// From the question's turn to the whole answer, in milliseconds.
     pub duration_ms: i64,
     /// Why the model stopped; an answer that was cut is kept without a note in its text.

@@ -353,6 +353,7 @@ impl Deliver {
                     match inner.base.store.due_parts(chat, limits::QUEUED_PARTS).await {
                         Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::QUEUED_PARTS),
                         Err(e) => {
+                            inner.base.store_failed(&e);
                             tracing::error!(
                                 error = chain(&e),
                                 "cannot read the outbox; trying again"

@@ -3,6 +3,9 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its chat without waiting in its queue.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -245,6 +248,7 @@ impl Dispatcher {
         let more = match self.base.store.new_updates_of(chat, last, limits::CHAT_QUEUE).await {
             Ok(more) => more,
             Err(e) => {
+                self.base.store_failed(&e);
                 tracing::error!(error = chain(&e), "cannot read the inbox of a chat; trying again");
                 let halt = self.base.tasks.halt().clone();
                 let ended = self.ended.0.clone();

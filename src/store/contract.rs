@@ -7,7 +7,7 @@ use crate::model::access::Role as Access;
 use crate::model::class::TelegramClass;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message, Usage};
 use crate::model::effect::Effect;
-use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
+use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, PartId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place as Kind, Update, UpdateEvent};
 use crate::model::text::Rich;
 use crate::observe::clock::Clock;
@@ -28,12 +28,18 @@ macro_rules! contract {
             another_token_never_meets_the_old_offset,
             update_done_only_with_its_replies,
             settled_parts_are_gone_and_due_ones_come_back,
+            a_settled_part_is_not_sent_again,
+            an_outcome_and_the_next_attempt_are_one_commit,
+            ids_of_messages_are_remembered_newest_first,
+            a_kept_question_is_used_once,
             people_are_offered_codes_approved_and_removed,
             old_rows_are_swept_and_open_ones_stay,
             topics_do_not_read_each_other_and_turns_stay_whole,
             forgetting_finds_a_person_everywhere,
             a_group_that_moves_takes_its_conversations_along,
-            what_is_set_for_a_chat_stays
+            what_is_set_for_a_chat_stays,
+            a_pause_ends,
+            a_probe_changes_nothing
         );
     };
     ($place:expr, $($name:ident),*) => {
@@ -75,7 +81,7 @@ fn part(chat: i64, text: &str) -> NewPart {
     NewPart { chat: ChatId(chat), rich: Rich::plain(text), extra: PartExtra::default() }
 }
 
-fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
+pub fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
     Finish {
         seq,
         outcome: UpdateOutcome::Answered,
@@ -92,7 +98,7 @@ fn topic(chat: i64, topic: i64) -> ConversationId {
 }
 
 /// Accepts update `id` of a person and finishes it with a turn and a part.
-async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
+pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
     store.accept(vec![said(id, conversation.chat.0, user)], Some(id + 1)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
     let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
@@ -194,6 +200,83 @@ pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
     assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(10))]);
+}
+
+fn outcome(id: PartId, outcome: DeliveryOutcome) -> DeliveryRecord {
+    DeliveryRecord { id, outcome }
+}
+
+pub async fn a_settled_part_is_not_sent_again(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    let parts = vec![part(5, "a"), part(5, "b"), part(5, "c"), part(5, "d")];
+    let stored = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
+    let dropped = DeliveryOutcome::Dropped(DeliveryReason::Expired);
+    let settled = vec![
+        outcome(stored[0].id, DeliveryOutcome::Sent(MessageId(9))),
+        outcome(stored[1].id, dropped),
+    ];
+    store.record_delivery(settled, Vec::new()).await.unwrap();
+    assert!(!store.mark_sending(stored[0].id, MessageId(9)).await.unwrap(), "it has arrived");
+    assert!(!store.mark_sending(stored[1].id, MessageId(9)).await.unwrap(), "it was dropped");
+    assert!(store.mark_sending(stored[2].id, MessageId(9)).await.unwrap());
+    // What is on its way is not dropped with what is due.
+    assert_eq!(store.drop_due(ChatId(5), DeliveryReason::ShutOut).await.unwrap(), 1);
+    assert!(!store.mark_sending(stored[3].id, MessageId(9)).await.unwrap(), "it was dropped, too");
+    assert!(!store.mark_sending(PartId(999), MessageId(9)).await.unwrap(), "there is none");
+    assert_eq!(store.parts_in_doubt().await.unwrap().len(), 1);
+    assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(9))]);
+}
+
+pub async fn an_outcome_and_the_next_attempt_are_one_commit(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
+    let stored = store.finish(finish(InboxSeq(1), vec![part(5, "a"), part(5, "b")])).await.unwrap();
+    store.finish(finish(InboxSeq(2), vec![part(6, "c")])).await.unwrap();
+    assert_eq!(store.outbox_chats().await.unwrap(), 2);
+    assert!(store.mark_sending(stored[0].id, MessageId(9)).await.unwrap());
+    let sent = outcome(stored[0].id, DeliveryOutcome::Sent(MessageId(10)));
+    let next = stored[1].id;
+    assert!(store.record_delivery_and_mark(sent, next, MessageId(10)).await.unwrap());
+    let in_doubt = store.parts_in_doubt().await.unwrap();
+    assert_eq!(in_doubt.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["b"]);
+    let wanted = PartState::Sending { id_before: MessageId(10), at_ms: 1_000_000 };
+    assert_eq!(in_doubt[0].state, wanted);
+    // The next one is settled already: the outcome is stored all the same.
+    let sent = outcome(next, DeliveryOutcome::Sent(MessageId(11)));
+    assert!(!store.record_delivery_and_mark(sent, stored[0].id, MessageId(11)).await.unwrap());
+    assert!(store.parts_in_doubt().await.unwrap().is_empty());
+    assert_eq!(store.outbox_chats().await.unwrap(), 1);
+    let sent = [(ChatId(5), MessageId(11)), (ChatId(5), MessageId(10))];
+    assert_eq!(store.recent_sent_ids(10).await.unwrap(), sent);
+}
+
+pub async fn ids_of_messages_are_remembered_newest_first(place: &impl Place) {
+    let store = open(place);
+    let ignored = UpdateEvent::Ignored { kind: "poll".into(), chat: None };
+    let silent = Update { id: UpdateId(3), event: ignored };
+    store.accept(vec![text(1, 5), text(2, 6), silent, text(4, 5)], Some(5)).await.unwrap();
+    store.finish(finish(InboxSeq(1), Vec::new())).await.unwrap();
+    let id = |chat, id| (ChatId(chat), MessageId(id));
+    let all = store.recent_message_ids(10).await.unwrap();
+    assert_eq!(all, [id(5, 4), id(6, 2), id(5, 1)], "done or not, where there is one");
+    assert_eq!(store.recent_message_ids(1).await.unwrap(), [id(5, 4)]);
+}
+
+pub async fn a_kept_question_is_used_once(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5), text(2, 5)], Some(3)).await.unwrap();
+    let kept = |seq| Finish { keep_body: true, ..finish(seq, Vec::new()) };
+    store.finish(kept(InboxSeq(1))).await.unwrap();
+    let found = store.kept_update(InboxSeq(1)).await.unwrap().unwrap();
+    assert_eq!(found.update, text(1, 5));
+    assert!(store.kept_update(InboxSeq(2)).await.unwrap().is_none(), "it is not done yet");
+    // The other try is an update of its own, which uses the question up.
+    let used = vec![Effect::Used(InboxSeq(1)), Effect::Used(InboxSeq(2))];
+    store.apply(used).await.unwrap();
+    assert!(store.kept_update(InboxSeq(1)).await.unwrap().is_none());
+    let waiting = store.new_updates(InboxSeq(0), 10).await.unwrap();
+    assert_eq!(waiting[0].update, text(2, 5), "what still waits keeps its words");
 }
 
 pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
@@ -328,4 +411,26 @@ pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
     assert_eq!(store.chat(chat).await.unwrap(), wanted);
     assert!(store.settings().await.unwrap().paused);
     assert_eq!(store.drop_due(chat, DeliveryReason::ShutOut).await.unwrap(), 0);
+}
+
+pub async fn a_pause_ends(place: &impl Place) {
+    let store = open(place);
+    assert!(!store.settings().await.unwrap().paused);
+    for paused in [true, false] {
+        store.apply(vec![Effect::Pause(paused)]).await.unwrap();
+        assert_eq!(store.settings().await.unwrap().paused, paused);
+    }
+    store.close().await;
+    drop(store);
+    assert!(!open(place).settings().await.unwrap().paused);
+}
+
+pub async fn a_probe_changes_nothing(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(store.next_offset().await.unwrap(), 2);
+    assert_eq!(store.inbox_depth().await.unwrap(), (1, Some(1_000_000)));
+    store.close().await;
+    assert_eq!(store.probe().await.map_err(|e| e.kind()), Err(StoreErrorKind::Closed));
 }

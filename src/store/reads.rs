@@ -1,6 +1,7 @@
 //! The verbs that only read.
 //!
-//! Each fails when the state cannot be read, and only then. None of them holds up the runtime.
+//! Each fails when the state cannot be read, and only then. None of them waits for a lock on a thread of
+//! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
     Backend, ChatState, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals, verbs,

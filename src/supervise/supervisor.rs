@@ -18,6 +18,7 @@ use super::report_hub::ReportHub;
 use super::sampler::{Inputs, Sampler};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
+use crate::blocking;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Severity;
 use crate::observe::liveness::Loop;
@@ -215,15 +216,11 @@ impl Supervisor {
     }
 }
 
-/// Runs what may block. A panic in there is one of the task that waits for it.
-#[expect(clippy::disallowed_methods, reason = "a dead disk must not hold a thread of the runtime")]
+/// Runs what may block.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(e) => match e.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends, and this task with it.
-            Err(_) => std::future::pending().await,
-        },
+    match blocking::run(work).await {
+        Some(done) => done,
+        // The runtime ends, and this task with it.
+        None => std::future::pending().await,
     }
 }

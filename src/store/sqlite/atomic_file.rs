@@ -8,13 +8,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hygiene::atomic::New;
+use hygiene::atomic::{New, sibling};
 use hygiene::ownership::{at, in_real_folder};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::ownership;
-use super::paths::sibling;
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 
@@ -161,7 +160,8 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
         Connection::open_with_flags(&real, flags)
     } else {
         flags |= OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(immutable(&real), flags)
+        // No process writes to it.
+        Connection::open_with_flags(uri(&real, "immutable=1"), flags)
     };
     opened.map_err(|e| BackupError::of_sqlite(path, e))
 }
@@ -211,8 +211,8 @@ fn refuse_cut(file: &File, path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// The URI of a file that no process writes to (sqlite.org/uri.html).
-fn immutable(path: &Path) -> PathBuf {
+/// The URI of a file, with parameters (sqlite.org/uri.html).
+pub(super) fn uri(path: &Path, parameters: &str) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();
     for &byte in path.as_os_str().as_bytes() {
@@ -221,6 +221,7 @@ fn immutable(path: &Path) -> PathBuf {
             _ => uri.push(byte),
         }
     }
-    uri.extend(b"?immutable=1");
+    uri.push(b'?');
+    uri.extend(parameters.bytes());
     PathBuf::from(std::ffi::OsString::from_vec(uri))
 }

@@ -5,11 +5,11 @@
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use hygiene::atomic::sibling;
 use rusqlite::Connection;
 
 use super::atomic_file::{AtomicFile, reading};
 use super::contents::{self, CheckLevel};
-use super::paths::sibling;
 use super::{open, ownership};
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;

@@ -9,12 +9,13 @@ use crate::store::people::{ChatState, Settings};
 
 impl Sqlite {
     pub(in crate::store) async fn chat(&self, chat: ChatId) -> Result<ChatState, StoreError> {
-        self.look_up(|conn| {
+        let bot = self.bot();
+        self.look_up(move |conn| {
             let mut find = conn.prepare_cached(
                 "SELECT allowed, absent, model, moved_to FROM chats
                  WHERE bot_id = ?1 AND chat_id = ?2",
             )?;
-            let state = find.query_row(params![self.bot(), chat.0], |r| {
+            let state = find.query_row(params![bot, chat.0], |r| {
                 Ok(ChatState {
                     allowed: r.get(0)?,
                     absent: r.get(1)?,
@@ -24,16 +25,18 @@ impl Sqlite {
             });
             Ok(state.optional()?.unwrap_or_default())
         })
+        .await
     }
 
     pub(in crate::store) async fn settings(&self) -> Result<Settings, StoreError> {
-        self.look_up(|conn| {
+        let bot = self.bot();
+        self.look_up(move |conn| {
             let mut find =
                 conn.prepare_cached("SELECT paused, claim_code FROM bots WHERE bot_id = ?1")?;
-            let row = find.query_row([self.bot()], |r| {
-                Ok(Settings { paused: r.get(0)?, claim_code: r.get(1)? })
-            });
+            let row = find
+                .query_row([bot], |r| Ok(Settings { paused: r.get(0)?, claim_code: r.get(1)? }));
             Ok(row.optional()?.unwrap_or_default())
         })
+        .await
     }
 }

@@ -4,10 +4,11 @@
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize};
 
 use crate::model::access::Role;
 use crate::model::conversation;
-use crate::model::conversation::StopReason;
 
 /// `outbox.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,28 +48,15 @@ impl FromSql for RoleColumn {
     }
 }
 
-/// `messages.role`.
-pub(super) fn role_word(role: conversation::Role) -> &'static str {
-    match role {
-        conversation::Role::User => "user",
-        conversation::Role::Assistant => "assistant",
-        conversation::Role::Tool => "tool",
-    }
+/// The word of serde for a value without fields: what `messages.role` and `answers.stop_reason` hold.
+pub(super) fn word(value: impl Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
 }
 
 /// The role that a word of `messages.role` stands for.
 pub(super) fn message_role(word: &str) -> conversation::Role {
-    let all = [conversation::Role::User, conversation::Role::Assistant];
-    all.into_iter().find(|r| role_word(*r) == word).unwrap_or(conversation::Role::Tool)
-}
-
-/// `answers.stop_reason`.
-pub(super) fn stop_word(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::End => "end",
-        StopReason::Length => "length",
-        StopReason::Filtered => "filtered",
-        StopReason::ToolCalls => "tool_calls",
-        StopReason::Other => "other",
-    }
+    let known: Result<_, serde::de::value::Error> =
+        conversation::Role::deserialize(word.into_deserializer());
+    known.unwrap_or(conversation::Role::Tool)
 }

@@ -1,23 +1,24 @@
 //! The file while it is open: its writer, its readers, its lock.
 //!
-//! Invariants: nothing waits for the disk on a thread of the runtime, but for the look-up of single
-//! rows by their key, which costs less than handing it over.
+//! Invariants: no call waits for a lock or opens a file on a thread of the runtime. Only the look-up of
+//! single rows by their key runs there, because handing it over costs more; a page that no cache has it
+//! reads from the disk.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::blocking::run_blocking;
 use super::open::{self, Opened};
 use super::{identity, ownership, pre_migration_backup, restore, writer};
+use crate::blocking;
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::observe::histogram::{self, Histogram};
-use crate::store::failure::StoreError;
+use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::{PreMigrationBackup, Timings};
 
 /// Readers kept open; a further one is opened when all are busy, and closed afterwards.
@@ -61,7 +62,7 @@ impl Sqlite {
         let lock = open::lock(path)?;
         restore::undo_cut(path).map_err(|source| StoreError::open(path, source))?;
         let opened = open::open(path, clock.now_ms())?;
-        identity::leave_mark(&lock).map_err(|source| StoreError::open(path, source))?;
+        identity::leave_mark(&lock);
         pre_migration_backup::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
     }
@@ -141,8 +142,7 @@ impl Sqlite {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread ends after the last queued write; joining it must not block the runtime.
-            let joined = move || thread.join().map_err(|_| StoreError::closed());
-            let _ = run_blocking(joined).await;
+            let _ = blocking::run(move || thread.join()).await;
         }
         self.readers.clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
@@ -184,12 +184,17 @@ impl Sqlite {
         result
     }
 
-    /// Looks up single rows by their key, on the caller's thread: that takes microseconds.
-    pub(super) fn look_up<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.readers.run(work)
+    /// Looks up single rows by their key. That takes microseconds, so it runs on the caller's thread,
+    /// unless the file would have to be opened for it, or another process has locked the file.
+    pub(super) async fn look_up<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.readers.run_at_once(&work) {
+            Some(result) => result,
+            None => self.read(work).await,
+        }
     }
 
     /// Reads what may be long, beside the runtime.
@@ -199,7 +204,8 @@ impl Sqlite {
         T: Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        run_blocking(move || readers.run(work)).await
+        // Without it, the runtime ends.
+        blocking::run(move || readers.run(work)).await.unwrap_or_else(|| Err(StoreError::closed()))
     }
 }
 
@@ -208,13 +214,37 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let conn = match idle {
+        let conn = match self.idle() {
             Some(conn) => conn,
             None => open::connect_reading(&self.path)?,
         };
+        self.run_on(conn, open::BUSY, work)
+    }
+
+    /// `None` where the work would have had to wait.
+    fn run_at_once<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        match self.run_on(self.idle()?, Duration::ZERO, work) {
+            Err(e) if e.kind() == StoreErrorKind::Busy => None,
+            result => Some(result),
+        }
+    }
+
+    fn idle(&self) -> Option<Connection> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Runs `work`, which waits at most for `busy` until a lock is free.
+    fn run_on<T>(
+        &self,
+        conn: Connection,
+        busy: Duration,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let begun = Instant::now();
-        let result = work(&conn);
+        let result = conn.busy_timeout(busy).map_err(StoreError::from).and_then(|()| work(&conn));
         self.queries.observe(begun.elapsed().as_secs_f64());
         match &result {
             Err(e) if e.is_corruption() => open::mark_suspect(&self.path),

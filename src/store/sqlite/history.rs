@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::columns::{message_role, role_word, stop_word};
+use super::columns::{message_role, word};
 use super::db::Sqlite;
 use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{ChatId, UserId};
@@ -52,7 +52,7 @@ pub(super) fn insert(
         let sender = (message.role == Role::User).then_some(turn.sender.0);
         let content =
             serde_json::to_string(&message.content).map_err(|e| StoreError::row("messages", e))?;
-        let role = role_word(message.role);
+        let role = word(message.role);
         insert.execute(params![bot, chat.0, topic, number, sender, role, content, now])?;
         number.get_or_insert(tx.last_insert_rowid());
     }
@@ -61,8 +61,8 @@ pub(super) fn insert(
         serde_json::to_string(&answer.sources).map_err(|e| StoreError::row("answers", e))?;
     tx.prepare_cached(
         "INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens,
-                              duration_ms, stop_reason, sources)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                              cost, duration_ms, stop_reason, sources)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         tx.last_insert_rowid(),
@@ -71,8 +71,9 @@ pub(super) fn insert(
         answer.model,
         answer.usage.map(|u| u.input_tokens),
         answer.usage.map(|u| u.output_tokens),
+        answer.cost,
         answer.duration_ms,
-        stop_word(answer.stop_reason),
+        word(answer.stop_reason),
         sources
     ])?;
     Ok(())

@@ -13,14 +13,16 @@ use crate::store::updates::{Accepted, Queued};
 
 impl Sqlite {
     pub(in crate::store) async fn next_offset(&self) -> Result<i64, StoreError> {
-        self.look_up(|conn| {
+        let (bot, now) = (self.bot(), self.now_ms());
+        self.look_up(move |conn| {
             let mut find =
                 conn.prepare_cached("SELECT next_offset, offset_ms FROM bots WHERE bot_id = ?1")?;
-            let row = find.query_row([self.bot()], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?)));
+            let row = find.query_row([bot], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?)));
             let (offset, at_ms) = row.optional()?.unwrap_or_default();
-            let quiet_ms = self.now_ms().saturating_sub(at_ms);
+            let quiet_ms = now.saturating_sub(at_ms);
             Ok(if quiet_ms > limits::OFFSET_LIFE_MS { 0 } else { offset })
         })
+        .await
     }
 
     pub(in crate::store) async fn accept(
@@ -82,13 +84,15 @@ impl Sqlite {
         &self,
         seq: InboxSeq,
     ) -> Result<Option<Queued>, StoreError> {
-        self.look_up(|conn| {
+        let bot = self.bot();
+        self.look_up(move |conn| {
             let mut find = conn.prepare_cached(
                 "SELECT seq, received_ms, update_id, body FROM inbox
                  WHERE bot_id = ?1 AND seq = ?2 AND done_ms IS NOT NULL AND body <> ''",
             )?;
-            Ok(find.query_row(params![self.bot(), seq.0], queued).optional()?)
+            Ok(find.query_row(params![bot, seq.0], queued).optional()?)
         })
+        .await
     }
 
     pub(in crate::store) async fn inbox_depth(&self) -> Result<(u64, Option<i64>), StoreError> {
@@ -107,19 +111,13 @@ impl Sqlite {
         &self,
         limit: usize,
     ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
-        let bot = self.bot();
-        self.read(move |conn| {
-            let mut find = conn.prepare_cached(
-                "SELECT chat_id, message_id FROM
-                   (SELECT seq, chat_id, message_id FROM inbox
-                    WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
-                 WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
-            )?;
-            let rows = find.query_map(params![bot, limit], |r| {
-                Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.message_ids(
+            "SELECT chat_id, message_id FROM
+               (SELECT seq, chat_id, message_id FROM inbox
+                WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
+             WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
+            limit,
+        )
         .await
     }
 }

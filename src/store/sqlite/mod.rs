@@ -5,7 +5,6 @@
 
 mod atomic_file;
 mod backup;
-mod blocking;
 mod chats;
 mod columns;
 mod contents;
@@ -21,7 +20,6 @@ mod open;
 mod outbox;
 mod ownership;
 mod passages;
-mod paths;
 mod pre_migration_backup;
 mod restore;
 mod retention;
@@ -43,4 +41,6 @@ pub mod file {
     pub use super::inspect::inspect;
     pub use super::restore::restore;
     pub use super::schema::newest as newest_schema;
+    #[cfg(test)]
+    pub use super::tests::damage;
 }

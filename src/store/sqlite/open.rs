@@ -5,12 +5,13 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use hygiene::atomic::sibling;
 use hygiene::ownership::{at, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::paths::sibling;
 use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
@@ -18,6 +19,9 @@ use crate::store::upkeep::PreMigrationBackup;
 /// Files up to this size are checked whole at each start; it takes milliseconds. Larger ones are
 /// checked when a fault was noticed while running.
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long a call waits until another process gives its lock back.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// A file that was opened for writing.
 pub(super) struct Opened {
@@ -105,6 +109,10 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
 }
 
 /// A writing connection with Katana's settings, without any check.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite opens the same name afterwards; callers have judged it"
+)]
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives its other files the mode of this one.
     OpenOptions::new()
@@ -120,7 +128,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
         }
         _ => e.into(),
     })?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -140,7 +148,7 @@ fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
 pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     prepare_once(&conn)?;
     Ok(conn)
 }
@@ -152,6 +160,10 @@ pub(super) fn mark_suspect(path: &Path) {
         hygiene::ownership::open(&sibling(path, ".suspect"), options.create_new(true).write(true));
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a damaged file is moved as it is; nothing is written"
+)]
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
     let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
     for suffix in ["", "-wal", "-shm"] {

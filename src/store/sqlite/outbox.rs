@@ -122,14 +122,25 @@ impl Sqlite {
         &self,
         limit: usize,
     ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
+        self.message_ids(
+            "SELECT chat_id, message_id FROM
+               (SELECT id, chat_id, message_id FROM outbox
+                WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2)
+             WHERE message_id IS NOT NULL",
+            limit,
+        )
+        .await
+    }
+
+    /// Message ids that `sql` selects, each with its chat.
+    pub(super) async fn message_ids(
+        &self,
+        sql: &'static str,
+        limit: usize,
+    ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
         let bot = self.bot();
         self.read(move |conn| {
-            let mut find = conn.prepare_cached(
-                "SELECT chat_id, message_id FROM
-                   (SELECT id, chat_id, message_id FROM outbox
-                    WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2)
-                 WHERE message_id IS NOT NULL",
-            )?;
+            let mut find = conn.prepare_cached(sql)?;
             let rows = find.query_map(params![bot, limit], |r| {
                 Ok((ChatId(r.get(0)?), MessageId(r.get(1)?)))
             })?;

@@ -9,9 +9,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use hygiene::atomic::sibling;
 use hygiene::ownership::{at, check_file, folder_owner, foreign_link, own_uid};
 
-use super::paths::sibling;
 use crate::store::failure::StoreError;
 
 /// Whether `about` describes a file at `path` that may be used. `state` is the state file, if its

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, params};
 
-use super::blocking::run_blocking;
+use crate::blocking;
 use crate::model::conversation::Passage;
 use crate::store::failure::{StoreError, StoreErrorKind};
 
@@ -66,11 +66,12 @@ impl PassageIndex {
     pub async fn search(&self, question: &str, limit: usize) -> Result<Vec<Passage>, StoreError> {
         let Some(query) = query(question) else { return Ok(Vec::new()) };
         let index = Arc::clone(&self.index);
-        run_blocking(move || {
+        let found = blocking::run(move || {
             let index = index.lock().unwrap_or_else(PoisonError::into_inner);
             find(&index, &query, limit).map_err(unusable)
         })
-        .await
+        .await;
+        found.unwrap_or_else(|| Err(StoreError::closed()))
     }
 }
 

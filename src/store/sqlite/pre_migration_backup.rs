@@ -6,11 +6,11 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hygiene::atomic::sibling;
 use rusqlite::Connection;
 
 use super::atomic_file::AtomicFile;
 use super::contents::{CheckLevel, examine};
-use super::paths::sibling;
 use super::{failure, schema};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::PreMigrationBackup;

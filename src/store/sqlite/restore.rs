@@ -9,12 +9,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use hygiene::atomic::sync_folder;
+use hygiene::atomic::{remove, sibling, sync_folder};
 use hygiene::ownership::{at, folder, give};
 
 use super::atomic_file::{AtomicFile, reading, refuse_special};
 use super::contents::{CheckLevel, examine};
-use super::paths::sibling;
 use super::{open, ownership};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
@@ -145,11 +144,4 @@ fn second_name(path: &Path, now_ms: i64) -> io::Result<PathBuf> {
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
 }

@@ -1,9 +1,10 @@
 //! The contract of the store on real files, and what only SQLite can show: damage, locks, marks.
 
 use super::db::Sqlite;
-use crate::model::ids::BotId;
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
+use crate::model::ids::{BotId, ChatId, InboxSeq, UserId};
 use crate::observe::clock::Clock;
-use crate::store::contract::{Place, contract, text};
+use crate::store::contract::{Place, contract, finish, text};
 use crate::store::*;
 
 struct Folder(tempfile::TempDir);
@@ -34,6 +35,40 @@ async fn one_failing_write_takes_no_other_with_it() {
     assert!(bad.is_err());
     assert_eq!(good.unwrap().stored, 1);
     assert_eq!(store.next_offset().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_look_up_that_would_wait_leaves_the_thread_of_the_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
+    let here = std::thread::current().id();
+    let thread = |_: &rusqlite::Connection| Ok(std::thread::current().id());
+    assert_ne!(store.look_up(thread).await.unwrap(), here, "the file is opened for it");
+    assert_eq!(store.look_up(thread).await.unwrap(), here);
+    let locked = move |_: &rusqlite::Connection| match std::thread::current().id() {
+        id if id == here => Err(StoreError::new(StoreErrorKind::Busy, "locked")),
+        id => Ok(id),
+    };
+    assert_ne!(store.look_up(locked).await.unwrap(), here);
+}
+
+#[tokio::test]
+async fn what_an_answer_cost_stands_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(&dir, 1);
+    for (id, cost) in [(1, Some(1_234)), (2, None)] {
+        let conversation = ConversationId { chat: ChatId(5), topic: 0 };
+        let answer = AnswerMetadata { cost, ..AnswerMetadata::default() };
+        let messages = vec![Message::user("q"), Message::assistant("a")];
+        let turn = NewTurn { conversation, sender: UserId(5), messages, answer };
+        store.accept(vec![text(id, 5)], Some(id + 1)).await.unwrap();
+        let seq = InboxSeq(id);
+        store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();
+    }
+    let conn = rusqlite::Connection::open(dir.path().join("katana.db")).unwrap();
+    let mut rows = conn.prepare("SELECT cost FROM answers ORDER BY message_id").unwrap();
+    let costs = rows.query_map([], |r| r.get(0)).unwrap().collect::<Result<Vec<Option<u64>>, _>>();
+    assert_eq!(costs.unwrap(), [Some(1_234), None]);
 }
 
 #[test]
@@ -73,6 +108,15 @@ async fn a_damaged_file_is_set_aside_and_kept() {
     std::fs::write(&path, &bytes).unwrap();
     let store = open_in(&dir, 1);
     assert!(store.set_aside().is_some());
+}
+
+/// Damages every page behind the first one of a file in use, its log included.
+pub fn damage(path: &std::path::Path) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let pages = std::fs::metadata(path).unwrap().len() as usize - 4096;
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xAB; pages], 4096).unwrap();
 }
 
 async fn is_set_aside(dir: &tempfile::TempDir) -> bool {
@@ -129,6 +173,93 @@ async fn a_file_is_known_by_any_of_three_marks_and_refused_without() {
     assert!(refused() && Store::visit(&path, BotId(1), Clock::manual(1)).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), foreign);
     assert!(!lock.exists());
+}
+
+/// Everything in a folder: names, contents, when they were changed.
+fn everything(dir: &std::path::Path) -> Vec<(String, Vec<u8>, std::time::SystemTime)> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let about = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let changed = entry.metadata().unwrap().modified().unwrap();
+        (name, std::fs::read(entry.path()).unwrap(), changed)
+    };
+    let mut all: Vec<_> = entries.map(about).collect();
+    all.sort();
+    all
+}
+
+/// A database of another program with a write-ahead log, still in use.
+fn foreign(path: &std::path::Path) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let _: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+    conn.execute_batch("CREATE TABLE bots (name TEXT); INSERT INTO bots VALUES ('x')").unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn nothing_is_written_beside_a_database_of_another_program() {
+    for logs in [&[][..], &["-wal"], &["-wal", "-shm"]] {
+        for is_marked in [false, true] {
+            let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (path, used) = (dir.path().join("katana.db"), elsewhere.path().join("x.db"));
+            if is_marked {
+                // It lies where a state file was once.
+                open_in(&dir, 1).close().await;
+                std::fs::remove_file(&path).unwrap();
+            }
+            let conn = foreign(&used);
+            if logs.is_empty() {
+                drop(conn);
+                std::fs::copy(&used, &path).unwrap();
+            } else {
+                for suffix in [&[""], logs].concat() {
+                    let name = |path| hygiene::atomic::sibling(path, suffix);
+                    std::fs::copy(name(&used), name(&path)).unwrap();
+                }
+            }
+            let before = everything(dir.path());
+            let case = format!("{logs:?}, marked: {is_marked}");
+            for opened in [
+                Store::open(&path, BotId(1), Clock::manual(1)),
+                Store::visit(&path, BotId(1), Clock::manual(1)),
+            ] {
+                let kind = opened.err().map(|e| e.kind());
+                assert_eq!(kind, Some(StoreErrorKind::WrongFile), "{case}");
+            }
+            assert!(file::inspect(&path, u64::MAX).is_err(), "{case}");
+            assert!(before == everything(dir.path()), "{case}: {:?}", names(dir.path()));
+        }
+    }
+}
+
+fn names(dir: &std::path::Path) -> Vec<String> {
+    everything(dir).into_iter().map(|(name, ..)| name).collect()
+}
+
+#[test]
+fn a_state_file_whose_rows_are_all_in_its_log_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("katana.db");
+    let mut conn = rusqlite::Connection::open(&path).unwrap();
+    let _: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+    // 0.2 was killed before its log was first folded into the file.
+    super::schema::migrate_to(&mut conn, 2).unwrap();
+    assert!(super::identity::check(&path).unwrap());
+}
+
+#[tokio::test]
+async fn a_lock_file_with_other_words_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("katana.db.lock");
+    std::fs::write(&lock, b"\xff\xfe 4711").unwrap();
+    open_in(&dir, 1).close().await;
+    assert_eq!(std::fs::read(&lock).unwrap(), b"\xff\xfe 4711");
+    // A mark that was cut is written again.
+    std::fs::write(&lock, "The file beside").unwrap();
+    open_in(&dir, 1).close().await;
+    assert!(std::fs::read_to_string(&lock).unwrap().ends_with("katana-bot.\n"));
+    // The mark is a precaution: without it the bot still runs.
+    super::identity::leave_mark(&std::fs::File::open(&lock).unwrap());
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{Body, UpdateEvent};
 use crate::model::text::EntityKind;
 use crate::observe::clock::Clock;
+use crate::store::contract::turn;
 use crate::store::{PartState, Store, file};
 
 const UPDATES: &str = include_str!("tests/update-0.2.json");
@@ -108,6 +109,33 @@ async fn a_state_of_0_2_goes_on_with_nothing_lost() {
     goes_on(&store).await;
     forgets(&store).await;
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_whose_newest_questions_were_deleted_before_the_upgrade() {
+    for keep in [0, 1, 3] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("katana.db");
+        let mut conn = Connection::open(&path).unwrap();
+        schema::migrate_to(&mut conn, 2).unwrap();
+        // `/new` after the third question; then `/forget`, or the end of its time, took the newest.
+        for id in 1..=3 {
+            let sql = "INSERT INTO exchanges (bot_id, chat_id, user_id, question, answer, provider,
+                         at_ms, duration_ms) VALUES (42, 7, ?1, 'q', 'a', 'openai', 5, 9)";
+            conn.execute(sql, [id]).unwrap();
+        }
+        let sql = "INSERT INTO chats (bot_id, chat_id, history_from) VALUES (42, 7, 3)";
+        conn.execute(sql, []).unwrap();
+        conn.execute("DELETE FROM exchanges WHERE user_id > ?1", [keep]).unwrap();
+        drop(conn);
+        let store = Store::open(&path, BotId(42), Clock::manual(1_000_000)).unwrap();
+        assert!(said(&store, 7, 0, 9).await.is_empty(), "/new ended it");
+        let conversation = ConversationId { chat: ChatId(7), topic: 0 };
+        turn(&store, 1, conversation, 7).await;
+        let wanted = [Message::user("question 1"), Message::assistant("answer 1")];
+        assert_eq!(said(&store, 7, 0, 9).await, wanted, "{keep} kept");
+        store.close().await;
+    }
 }
 
 async fn goes_on(store: &Store) {

@@ -30,14 +30,15 @@ impl Sqlite {
         &self,
         user: UserId,
     ) -> Result<Option<KnownUser>, StoreError> {
-        let fresh = self.code_horizon();
-        self.look_up(|conn| {
+        let (bot, fresh) = (self.bot(), self.code_horizon());
+        self.look_up(move |conn| {
             let mut find = conn.prepare_cached(
                 "SELECT user_id, name, username, role, code, code_at_ms, since_ms FROM users
                  WHERE bot_id = ?1 AND user_id = ?2",
             )?;
-            Ok(find.query_row(params![self.bot(), user.0], |r| known(r, fresh)).optional()?)
+            Ok(find.query_row(params![bot, user.0], |r| known(r, fresh)).optional()?)
         })
+        .await
     }
 
     pub(in crate::store) async fn user_by_code(

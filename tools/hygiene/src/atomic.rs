@@ -24,8 +24,13 @@ pub struct Kind {
 
 /// The name of the new file while it is written.
 pub fn beside(path: &Path) -> PathBuf {
+    sibling(path, ".tmp")
+}
+
+/// `path` with `suffix` after its whole name.
+pub fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
+    name.push(suffix);
     name.into()
 }
 

@@ -16,7 +16,8 @@ CREATE TABLE messages (
     at_ms     INTEGER NOT NULL
 );
 
--- What is known of the answer that ended a turn. sources: JSON, names of files, best first.
+-- What is known of the answer that ended a turn. cost: millionths of a US dollar; null where no price
+-- is known. sources: JSON, names of files, best first.
 CREATE TABLE answers (
     message_id    INTEGER PRIMARY KEY,
     bot_id        INTEGER NOT NULL,
@@ -24,6 +25,7 @@ CREATE TABLE answers (
     model         TEXT NOT NULL,
     input_tokens  INTEGER,
     output_tokens INTEGER,
+    cost          INTEGER,
     duration_ms   INTEGER NOT NULL,
     stop_reason   TEXT NOT NULL,
     sources       TEXT NOT NULL
@@ -64,6 +66,12 @@ FROM exchanges LEFT JOIN notes ON substr(answer, -length(note)) = note ORDER BY 
 
 INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
 SELECT bot_id, chat_id, 0, 2 * history_from - 1 FROM chats WHERE history_from > 0;
+
+-- Numbers go on where the exchanges' left off, the deleted ones included: `after_turn` may be one of
+-- them, and no later turn may lie at or below it.
+DELETE FROM sqlite_sequence WHERE name = 'messages';
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'messages', 2 * seq FROM sqlite_sequence WHERE name = 'exchanges';
 
 DROP TABLE notes;
 DROP TABLE exchanges;

@@ -1,0 +1,138 @@
+//! What the stages do when the state cannot be read.
+
+use std::time::Duration;
+
+use super::*;
+use crate::answer::{AnswerSettings, Answerer};
+use crate::commands::{About, CommandContext, Rules};
+use crate::lifecycle::Tasks;
+use crate::model::conversation::ChatRequest;
+use crate::model::ids::{BotId, MessageId, UpdateId};
+use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
+use crate::model::text::Rich;
+use crate::observe::clock::Clock;
+use crate::pipeline::Deliver;
+use crate::provider::{Answering, Provider};
+use crate::store::{Finish, Keep, NewPart, PartExtra, Store, UpdateOutcome};
+use crate::telegram::{Client, Me, TelegramSettings};
+
+const CHAT: ChatId = ChatId(5);
+
+struct Silent;
+
+impl Provider for Silent {
+    fn name(&self) -> &'static str {
+        "silent"
+    }
+
+    fn model(&self) -> &str {
+        "silent"
+    }
+
+    fn answer(&self, _: ChatRequest) -> Answering {
+        Box::pin(futures_util::stream::empty())
+    }
+}
+
+async fn pipeline(store: Store) -> Pipeline {
+    let (vitals, clock) = (Arc::default(), Clock::system());
+    let second = Duration::from_secs(1);
+    let telegram = TelegramSettings {
+        api_url: "http://127.0.0.1:9".into(),
+        token: "42:token".into(),
+        poll_timeout: second,
+        poll_deadline: second,
+        send_timeout: second,
+        redactor: hygiene::Redactor::default(),
+    };
+    let answer = AnswerSettings {
+        system_prompt: String::new(),
+        max_history_turns: 1,
+        max_history_tokens: 1,
+        max_output_tokens: 1,
+        passages: 0,
+        answers_at_once: 1,
+        first_token_timeout: second,
+        timeout: second,
+        log_prompts: false,
+        redactor: hygiene::Redactor::default(),
+    };
+    let settings = StageSettings {
+        backlog_max: 1,
+        poll_backoff_max: second,
+        previews: false,
+        give_up_after: second,
+        reconcile_after: second,
+        keep: Keep { history_days: 1, done_days: 1 },
+    };
+    let about = About {
+        username: "KatanaBot".into(),
+        version: "",
+        environment: String::new(),
+        provider: String::new(),
+        model: String::new(),
+        started_ms: 0,
+    };
+    let me = Me { id: UserId(42), username: "KatanaBot".into(), first_name: String::new() };
+    let client = Client::new(&telegram, Arc::clone(&vitals)).unwrap();
+    let answerer =
+        Answerer::new(Arc::new(Silent), None, store.clone(), answer, Arc::clone(&vitals));
+    let (of_commands, of_stages) = (clock.clone(), Arc::clone(&vitals));
+    let context =
+        CommandContext::new(store.clone(), of_commands, of_stages, Rules::default(), about);
+    let base = StageBase { store, vitals, clock, tasks: Tasks::new() };
+    Pipeline::new(base, (client, me), context, Arc::new(answerer), settings).await.unwrap()
+}
+
+fn said(id: i64) -> Update {
+    let event = UpdateEvent::Message(Incoming {
+        chat: CHAT,
+        place: Place::Private,
+        from: Person { id: UserId(5), name: "Ann".into(), username: None },
+        message_id: MessageId(id),
+        date_s: 1,
+        thread: None,
+        reply_to_bot: false,
+        body: Body::Text("why?".into()),
+    });
+    Update { id: UpdateId(id), event }
+}
+
+/// Stores an update and a part that wait.
+async fn fill(store: &Store) {
+    store.accept(vec![said(1), said(2)], Some(3)).await.unwrap();
+    let extra = PartExtra::default();
+    let finish = Finish {
+        seq: InboxSeq(1),
+        outcome: UpdateOutcome::Answered,
+        keep_body: false,
+        effects: Vec::new(),
+        turn: None,
+        parts: vec![NewPart { chat: CHAT, rich: Rich::plain("text"), extra }],
+        first_attempt: None,
+    };
+    store.finish(finish).await.unwrap();
+}
+
+#[tokio::test]
+async fn damage_that_a_read_finds_ends_the_process_so_that_the_next_start_sets_the_file_aside() {
+    for of_dispatcher in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("katana.db");
+        let store = Store::open(&path, BotId(42), Clock::system()).unwrap();
+        fill(&store).await;
+        let pipeline = pipeline(store).await;
+        let delivery = Delivery::new(&pipeline, None);
+        let deliver = Deliver::new(delivery.clone()).await.unwrap();
+        crate::store::file::damage(&path);
+        assert_eq!(pipeline.base.tasks.failed(), None);
+        if of_dispatcher {
+            let mut dispatcher = Dispatcher::new(&pipeline, delivery);
+            dispatcher.chats.insert(Some(CHAT), ChatQueue::default());
+            assert!(!dispatcher.read_more(Some(CHAT)).await);
+        } else {
+            assert!(deliver.step().await.is_some());
+        }
+        assert_eq!(pipeline.base.tasks.failed(), Some("store"), "dispatcher: {of_dispatcher}");
+    }
+}
