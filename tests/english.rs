@@ -68,43 +68,17 @@ const AFTER: &[&str] = &["longer", "more", "one"];
 const ALLOWED: &[(&str, &str, &str)] =
     &[("tests/system/checks/first.py", "nobody", "the name of a user of every Unix")];
 
-/// Folders whose names are still read whole, until they are renamed (`nobody_is_nameless` passes there).
-/// Each has a name that `every_exception_is_needed` finds; take the folder out with its last one.
-const NAMES_UNREAD: &[&str] = &[
-    "src/commands/",
-    "src/pipeline/",
-    "src/store/",
-    "src/supervise/",
-    "src/telegram/",
-    "src/web/",
-    "tools/check-heartbeat/",
-];
-
-/// Whether the words of names count in this file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Names {
-    Read,
-    Unread,
-}
-
-impl Names {
-    fn of(path: &str) -> Self {
-        let unread = NAMES_UNREAD.iter().any(|folder| path.starts_with(folder));
-        if unread { Self::Unread } else { Self::Read }
-    }
-}
-
-/// The words of a line in small letters.
-fn split(line: &str, names: Names) -> Vec<String> {
-    let inside = |c: char| c.is_alphanumeric() || c == '_' && names == Names::Unread;
-    line.split(|c| !inside(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+/// The words of a line in small letters. `_` ends a word, so that names are read as well.
+fn split(line: &str) -> Vec<String> {
+    let words = line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 /// What is wrong with a line, given the one after it: phrases do not end with a line.
-fn wrong(line: &str, next: &str, names: Names) -> Vec<(String, &'static str)> {
-    let mut words = split(line, names);
+fn wrong(line: &str, next: &str) -> Vec<(String, &'static str)> {
+    let mut words = split(line);
     let here = words.len();
-    words.extend(split(next, names).into_iter().take(2));
+    words.extend(split(next).into_iter().take(2));
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     let mut found = Vec::new();
     for at in 0..here {
@@ -128,9 +102,8 @@ fn the_english_is_the_usual_one() {
     let mut complaints = Vec::new();
     for file in files(TREES).into_iter().filter(|file| file.path != ITSELF) {
         let lines: Vec<&str> = file.text.lines().collect();
-        let names = Names::of(&file.path);
         for (n, line) in lines.iter().enumerate() {
-            for (bad, instead) in wrong(line, lines.get(n + 1).unwrap_or(&""), names) {
+            for (bad, instead) in wrong(line, lines.get(n + 1).unwrap_or(&"")) {
                 let allowed =
                     ALLOWED.iter().any(|(path, word, _)| *path == file.path && *word == bad);
                 if !allowed {
@@ -145,17 +118,12 @@ fn the_english_is_the_usual_one() {
 #[test]
 fn every_exception_is_needed() {
     for (path, word, reason) in ALLOWED {
-        let found = |line| wrong(line, "", Names::of(path));
+        let found = |line| wrong(line, "");
         let used = read(path).lines().any(|line| found(line).iter().any(|(bad, _)| bad == word));
         assert!(
             used && !reason.is_empty(),
             "{path} does not say \"{word}\"; take it out of ALLOWED"
         );
-    }
-    for folder in NAMES_UNREAD {
-        let bad = |line| !wrong(line, "", Names::Read).is_empty();
-        let used = files(&[folder]).iter().any(|file| file.text.lines().any(bad));
-        assert!(used, "{folder} has no name left to change; take it out of NAMES_UNREAD");
     }
 }
 
@@ -172,7 +140,7 @@ fn what_is_refused_and_what_is_not() {
         ("an_outage_is_told_once", ""),
         ("const DRIFT_IS_NO_JUMP", ""),
     ] {
-        assert!(!wrong(line, next, Names::Read).is_empty(), "{line} {next}");
+        assert!(!wrong(line, next).is_empty(), "{line} {next}");
     }
     for line in [
         "there is no such file",
@@ -183,7 +151,6 @@ fn what_is_refused_and_what_is_not() {
         "a remedy, amend, render",
         "what it is to be: no one",
     ] {
-        assert_eq!(wrong(line, "", Names::Read), [], "{line}");
+        assert_eq!(wrong(line, ""), [], "{line}");
     }
-    assert_eq!(wrong("fn nobody_is_nameless()", "", Names::Unread), []);
 }

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_told_from_questions() {
+    fn commands_are_distinguished_from_questions() {
         let parse = |text| is_command(text, "KatanaBot").map(|p| (p.word, p.args, p.addressed));
         assert_eq!(parse("/help"), Some(("help", "", None)));
         assert_eq!(parse("  /Help  new "), Some(("Help", "new", None)));

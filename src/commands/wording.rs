@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_nameless_or_endless() {
+    fn names_are_never_empty_or_endless() {
         assert_eq!(tame(" \u{200b}\n ", 9), "a person without a name");
         assert_eq!(tame("Ann  Lee ", 9), "Ann Lee");
         assert_eq!(tame(&"x".repeat(99), 3), "xx…");

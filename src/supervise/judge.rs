@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_opens_at_once_and_tells_its_change_once() {
+    fn what_is_certain_opens_at_once_and_reports_its_change_once() {
         let mut judge = Judge::default();
         let deaf = |s| Reading { polling: healthy(100).polling, ..healthy(s) };
         assert_eq!(judge.judge(&deaf(174)).status, Status::Ok);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_jump_is_told_for_some_minutes() {
+    fn a_clock_jump_is_reported_for_some_minutes() {
         let mut judge = Judge::default();
         let verdict = judge.judge(&Reading { clock_jump_ms: -90_000, ..healthy(100) });
         assert_eq!(verdict.findings[0].text, "the time of day jumped back by 1 min 30 s");

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_clock_is_told_once_and_makes_nothing_old() {
+    fn a_jump_of_the_clock_is_reported_once_and_makes_nothing_old() {
         for off_ms in [DAY_MS, -DAY_MS] {
             let mut sampler = Sampler::new();
             let before = wall(8, 0);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn drift_is_no_jump() {
+    fn drift_is_not_a_jump() {
         let mut sampler = Sampler::new();
         for s in 0..100 {
             let reading = read(&mut sampler, s * 5, s as i64 * 10, Inputs::default());

@@ -290,7 +290,7 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn one_chat_that_waits_is_no_outage() {
+fn one_chat_that_waits_is_not_an_outage() {
     let severity = |reading: Reading| seen(&reading, &Thresholds::default()).remove(0).severity;
     let inbox = Reading { inbox: oldest(300.0), ..healthy() };
     let done_ago = |s: i64| Some(healthy().wall_ms - s * 1000);

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_are_no_answer_are_ambiguous() {
+    fn bodies_that_are_not_an_answer_are_in_doubt() {
         for body in ["", "<html>502 Bad Gateway</html>", "[1]", "{\"ok\":"] {
             assert!(TelegramError::from_body(body).in_doubt(), "{body:?}");
         }
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn conflicts_are_told_apart() {
+    fn conflicts_are_distinguished() {
         let say = |words: &str| TelegramError::Refused {
             code: 409,
             description: words.into(),

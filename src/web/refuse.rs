@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_sends_and_reads_nothing_holds_up_nobody() {
+    fn a_client_that_sends_and_reads_nothing_blocks_no_one() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let connect = || TcpStream::connect(address).expect("connected");

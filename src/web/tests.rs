@@ -377,7 +377,7 @@ async fn the_slow_are_cut_off_and_the_sixty_fifth_waits_for_them() {
 }
 
 #[tokio::test]
-async fn whoever_never_finishes_is_cut_off_in_time() {
+async fn a_client_that_never_finishes_is_cut_off_in_time() {
     let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
     let mut half = TcpStream::connect(stage.address).await.unwrap();
     let head = format!("POST /bot/restart HTTP/1.1\r\nHost: x\r\n{}", bearer(TOKEN));

@@ -48,7 +48,7 @@ async fn a_flood_of_strangers_gets_silence() {
 }
 
 #[tokio::test]
-async fn nobody_but_a_stranger_is_offered_a_code() {
+async fn only_a_stranger_is_offered_a_code() {
     let house = House::lived_in(Rules::default()).await;
     assert!(is_silent(&house.knock(&named(OWNER)).await));
     assert!(is_silent(&house.knock(&named(MEMBER)).await));
@@ -137,7 +137,7 @@ async fn owners_approve_by_code_and_by_button() {
 }
 
 #[tokio::test]
-async fn somebody_ignored_stays_silent_but_can_still_be_approved() {
+async fn an_ignored_person_gets_no_reply_but_can_still_be_approved() {
     let house = House::lived_in(Rules::default()).await;
     house.knock(&named(STRANGER)).await;
     let code = house.code_of(STRANGER).await;

@@ -34,7 +34,7 @@ async fn every_command_answers_each_role_as_it_should() {
 }
 
 #[tokio::test]
-async fn somebody_removed_may_still_be_forgotten() {
+async fn a_removed_person_may_still_be_forgotten() {
     let house = House::lived_in(Rules::default()).await;
     house.said(ChatId(MEMBER.0), MEMBER).await;
     house.ask(OWNER, "/remove 2").await;
@@ -108,7 +108,7 @@ async fn status_counts_what_waits_without_itself() {
 }
 
 #[tokio::test]
-async fn status_tells_the_owner_alone_what_is_wrong() {
+async fn status_shows_only_the_owner_what_is_wrong() {
     use crate::observe::finding::{Finding, Kind, Severity, Verdict};
     let house = House::lived_in(Rules::default()).await;
     let fine = house.ask(OWNER, "/status").await;

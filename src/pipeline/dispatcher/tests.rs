@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::answer::{AnswerSettings, Answerer};
-use crate::commands::{About, CommandContext, Rules};
+use crate::commands::{About, AnswerSource, CommandContext, Rules};
 use crate::lifecycle::Tasks;
 use crate::model::conversation::ChatRequest;
 use crate::model::ids::{BotId, MessageId, UpdateId};
@@ -70,6 +70,7 @@ async fn pipeline(store: Store) -> Pipeline {
         version: "",
         environment: String::new(),
         provider: String::new(),
+        answers_from: AnswerSource::Model,
         model: String::new(),
         started_ms: 0,
     };

@@ -45,7 +45,7 @@ mod tests {
     use crate::store::Store;
 
     #[tokio::test]
-    async fn a_good_file_and_a_damaged_one_are_told_apart() {
+    async fn a_good_file_and_a_damaged_one_are_distinguished() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("katana.db");
         let store = Store::open(&path, BotId(42), Clock::system()).unwrap();

@@ -9,17 +9,11 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-<<<<<<< HEAD:tools/hygiene/src/text.rs
 /// Reads a text of at most `most` bytes.
 ///
 /// # Errors
 /// Why it cannot be read, to continue a sentence about the file.
 pub fn read(path: &Path, most: u64) -> Result<String, String> {
-=======
-/// Reads a text of at most `most` bytes. The error continues a sentence about the file.
-#[expect(clippy::disallowed_methods, reason = "people may name a link; only reads")]
-pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
->>>>>>> fixstore:src/config/disk.rs
     let mut bytes = Vec::new();
     // Opening a pipe that no process writes to would wait forever.
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();

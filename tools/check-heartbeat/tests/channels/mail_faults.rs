@@ -24,7 +24,7 @@ fn channel(port: u16, more: &str) -> Box<dyn Channel> {
 }
 
 #[test]
-fn refusals_are_told_apart() {
+fn refusals_are_distinguished() {
     let Some(postbox) = Postbox::start(Setup::default()) else { return };
     for (more, permanent, said) in [
         (
@@ -107,7 +107,7 @@ fn without_starttls_nothing_is_sent() {
 }
 
 #[test]
-fn nothing_secret_is_said_before_the_encryption() {
+fn nothing_secret_is_sent_before_the_encryption() {
     static SEEN: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());
     // Offers everything, login included, but no encryption.
     let peer = Peer::serve(|mut connection, _| {

@@ -65,7 +65,7 @@ fn it_never_outlives_its_deadline() {
 }
 
 #[test]
-fn what_is_no_address_is_a_matter_of_configuration() {
+fn an_invalid_address_is_a_configuration_error() {
     for url in
         ["", "secret", "ftp://host/secret", "https://", "https:///secret", "http://ho st/secret"]
     {

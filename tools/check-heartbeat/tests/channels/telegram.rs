@@ -210,7 +210,7 @@ fn broken_servers_cost_the_attempt_and_no_more() {
 }
 
 #[test]
-fn what_is_no_telegram_is_not_believed() {
+fn answers_that_are_not_from_telegram_are_not_believed() {
     let page = |status: &str, headers: &str, body: &str| {
         format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
     };

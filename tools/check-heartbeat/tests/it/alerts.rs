@@ -35,7 +35,7 @@ fn one_down_and_one_recovered() {
 }
 
 #[test]
-fn what_cannot_be_told_waits() {
+fn what_cannot_be_delivered_waits() {
     let place = Place::new();
     place.configure(&format!("{}{}", place.command_channel("a"), place.command_channel("b")));
     std::fs::write(place.path("a.down"), "").unwrap();
@@ -151,7 +151,7 @@ fn findings_can_be_left_out() {
 }
 
 #[test]
-fn a_clean_stop_and_start_is_no_news() {
+fn a_clean_stop_and_start_sends_no_alert() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
     place.beat(Verdict::Failing, 1, &[]);
@@ -215,7 +215,7 @@ fn a_test_goes_through_every_channel() {
 }
 
 #[test]
-fn a_second_run_tells_nobody() {
+fn a_second_run_alerts_no_one() {
     let place = Place::new();
     place.configure(
         "[[channel]]\ntype = \"command\"\nname = \"slow\"\nprogram = \"/bin/sh\"\n\
@@ -324,7 +324,7 @@ fn an_incident_outlasts_a_typo() {
 }
 
 #[test]
-fn a_channel_that_was_mended_and_tried_is_told_at_once() {
+fn a_channel_that_was_fixed_and_tested_gets_its_alert_at_once() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     let script = place.path("pager");

@@ -46,7 +46,7 @@ fn down_and_recovered(place: &Place, spare: &Spare, problem: &str) {
 }
 
 #[test]
-fn a_disk_that_cannot_be_read_silences_nobody() {
+fn a_disk_that_cannot_be_read_silences_no_one() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
     std::fs::create_dir(place.path("state")).unwrap();
@@ -115,7 +115,7 @@ fn delayed(place: &Place, call: &str, seconds: u32, files: &[&str]) -> Option<Ra
 }
 
 #[test]
-fn a_disk_that_never_syncs_silences_nobody() {
+fn a_disk_that_never_syncs_silences_no_one() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
     let spare = Spare::of(&place);

@@ -8,7 +8,7 @@ use crate::place::Place;
 const CHECKS: usize = 150;
 
 #[test]
-fn killed_at_any_moment_it_tells_each_incident_once() {
+fn killed_at_any_moment_it_reports_each_incident_once() {
     let place = Place::new();
     place.configure(&format!("{}{}", place.command_channel("a"), place.command_channel("b")));
     let seed = fastrand::u64(..);

@@ -17,7 +17,7 @@ const TOKEN: &str = "7000000002:AAH-second_bot-for-alerts-0123456789";
 const CHAT: i64 = 4711;
 
 #[test]
-fn the_environment_alone_is_enough_to_be_told() {
+fn the_environment_alone_is_enough_for_an_alert() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let options = Options { token: TOKEN.to_owned(), ..Options::default() };
     let sim = runtime.block_on(Sim::start(options)).unwrap();
@@ -101,7 +101,7 @@ fn good_checks_ping_and_no_others() {
 }
 
 #[test]
-fn a_ping_that_fails_is_said_and_changes_no_status() {
+fn a_failed_ping_is_reported_and_changes_no_status() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let place = Place::new();
     place.configure(&format!("ping_url = \"http://{closed}/secret-path\"\n\n"));
@@ -133,7 +133,7 @@ impl Channel for Peer {
 }
 
 #[test]
-fn a_channel_that_never_answers_holds_nobody_up() {
+fn a_channel_that_never_answers_blocks_no_one() {
     let (hold, hang) = mpsc::channel();
     let notification = Notification {
         incident: "x".to_owned(),
