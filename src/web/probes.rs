@@ -14,9 +14,6 @@ use super::health;
 use super::state::{Shared, WebState};
 use super::view::Health;
 
-/// Paths that answer to everybody.
-pub(super) const PATHS: &[&str] = &["/health", "/ready"];
-
 pub(super) fn routes() -> Router<Arc<WebState>> {
     Router::new().route("/health", get(healthy)).route("/ready", get(ready))
 }
