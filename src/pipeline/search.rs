@@ -273,13 +273,6 @@ impl InDoubt {
         let is_within = id > self.id_before && self.bound.is_none_or(|bound| id < bound);
         is_within && !self.not_at.contains(&id)
     }
-
-    /// The ids that it can have, of those that are free.
-    fn candidates<'a>(&self, free: &'a [i64]) -> &'a [i64] {
-        let first = free.partition_point(|id| *id <= self.id_before);
-        let end = self.bound.map_or(free.len(), |bound| free.partition_point(|id| *id < bound));
-        free.get(first..end).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
