@@ -82,9 +82,10 @@ impl MessageIdTracker {
         self.counters.entry(counter).or_default()
     }
 
-    /// A poll was answered with all that Telegram had.
-    pub(super) fn caught_up(&mut self, now: Instant) {
-        self.caught_up = Some(now);
+    /// Everything that people wrote before has been received. Answers whether parts are in doubt.
+    pub(super) fn caught_up(&mut self, at: Instant) -> bool {
+        self.caught_up = self.caught_up.max(Some(at));
+        !self.searching.is_empty()
     }
 
     /// A message with this id exists: someone wrote it, or it was settled before.
