@@ -26,10 +26,10 @@ pub trait UpdateSource: Send {
 /// Takes updates in. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Ingress {
-    base: StageBase,
-    signals: Arc<Signals>,
-    settings: Arc<ArcSwap<StageSettings>>,
-    message_ids: MessageIds,
+    pub(super) base: StageBase,
+    pub(super) signals: Arc<Signals>,
+    pub(super) settings: Arc<ArcSwap<StageSettings>>,
+    pub(super) message_ids: MessageIds,
 }
 
 impl Ingress {

@@ -132,15 +132,7 @@ impl Pipeline {
             client,
             me,
             context: Arc::new(context),
-            signals: Arc::new(Signals {
-                paused: AtomicBool::new(paused),
-                backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
-                inbox_filled: Notify::new(),
-                inbox_drained: Notify::new(),
-                resumed: Notify::new(),
-                behind: Notify::new(),
-                caught_up: Notify::new(),
-            }),
+            signals: Arc::new(Signals::new(paused, backlog)),
             answerer,
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             message_ids: MessageIds::knowing(known),
@@ -161,6 +153,18 @@ impl Pipeline {
 }
 
 impl Signals {
+    fn new(paused: bool, backlog: u64) -> Self {
+        Self {
+            paused: AtomicBool::new(paused),
+            backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+            inbox_filled: Notify::new(),
+            inbox_drained: Notify::new(),
+            resumed: Notify::new(),
+            behind: Notify::new(),
+            caught_up: Notify::new(),
+        }
+    }
+
     /// Whether `max` or more updates wait in the inbox. Never while paused: the `/resume` that
     /// ends it comes by the same way.
     fn is_full(&self, max: u64) -> bool {

@@ -78,6 +78,13 @@ pub enum Polling {
 }
 
 impl PollHandle {
+    fn new(settings: PollSettings) -> Self {
+        Self {
+            polling: watch::Sender::new(Polling::default()),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+        }
+    }
+
     /// How polling goes, now and from now on.
     pub fn polling(&self) -> watch::Receiver<Polling> {
         self.polling.subscribe()
@@ -151,10 +158,7 @@ impl Poll {
             me: pipeline.me.id,
             ingress: Ingress::new(pipeline),
             signals: Arc::clone(&pipeline.signals),
-            handle: PollHandle {
-                polling: watch::Sender::new(Polling::default()),
-                settings: Arc::new(ArcSwap::from_pointee(settings)),
-            },
+            handle: PollHandle::new(settings),
             forget_offset: Arc::default(),
             failures: 0,
             answered: false,
@@ -202,7 +206,7 @@ impl Poll {
             }
         };
         match polled {
-            Ok(batch) => match self.accept(batch).await {
+            Ok(batch) => match self.accept(batch, Instant::now()).await {
                 // A server that does not wait is not asked in a circle.
                 Step::Took(0) if patient && asked.elapsed() < limits::POLL_BACKOFF => {
                     Step::Failed(limits::POLL_BACKOFF)
@@ -222,7 +226,8 @@ impl Poll {
         self.conflicts = 0;
     }
 
-    async fn accept(&mut self, batch: Batch) -> Step {
+    /// `answered_at`: what was written later is not in the batch, even when the batch is complete.
+    async fn accept(&mut self, batch: Batch, answered_at: Instant) -> Step {
         self.base.vitals.tick(Loop::Intake, Duration::ZERO);
         self.base.vitals.polls.add_one();
         if batch.nonsense > 0 {
@@ -238,14 +243,14 @@ impl Poll {
                 self.note_polling(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
-            self.ingress.caught_up(Instant::now());
+            self.ingress.caught_up(answered_at);
             self.succeeded();
             return Step::Took(0);
         };
         match self.ingress.accept(batch.updates, Some(next)).await {
             Ok(accepted) => {
                 if all {
-                    self.ingress.caught_up(Instant::now());
+                    self.ingress.caught_up(answered_at);
                 }
                 self.succeeded();
                 Step::Took(accepted.stored)
@@ -346,3 +351,6 @@ impl Poll {
         self.handle.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }
+
+#[cfg(test)]
+mod tests;
