@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
 
+/// What the kind of an ignored update begins with when the update cannot be read.
+pub const UNDECODABLE: &str = "undecodable_";
+
 /// One update, as accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
@@ -39,7 +42,8 @@ pub enum UpdateEvent {
     },
     /// Kept only to be counted: nothing is answered.
     Ignored {
-        /// What it was, as the Bot API names it: `edited_message`, `channel_post`, …
+        /// What it was, as the Bot API names it: `edited_message`, `channel_post`, …; behind
+        /// [`UNDECODABLE`] when it cannot be read.
         kind: String,
         /// Where, if the update says.
         chat: Option<ChatId>,

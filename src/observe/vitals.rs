@@ -96,14 +96,32 @@ pub enum Timing {
     Tokens,
     /// Until a provider's first words in seconds: model, nothing.
     FirstWords,
-    /// From the acceptance of an update to the commit of its replies in seconds: `command` or
-    /// `question`, nothing.
+    /// From the acceptance of an update to the commit of its replies in seconds: [`Work`], nothing.
     Response,
-    /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
-    /// a answer) or `question`, nothing.
+    /// From the commit of a part to its arrival in seconds: [`Work`], where all that is not an answer
+    /// counts as a command; nothing.
     Delivery,
     /// From the date of a message to its acceptance in seconds: nothing, nothing.
     InboundLag,
+}
+
+/// What a duration belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A slash command.
+    Command,
+    /// A text for the provider.
+    Question,
+}
+
+impl Work {
+    /// As it is named in metrics and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Question => "question",
+        }
+    }
 }
 
 /// Something that happened at moments, rather than being so for a while.

@@ -23,7 +23,7 @@ use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::observe::liveness::Loop;
-use crate::observe::vitals::Timing;
+use crate::observe::vitals::{Timing, Work};
 use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::pace::{Pacer, Rates};
 use crate::telegram::{Client, TelegramError};
@@ -258,8 +258,8 @@ impl Delivery {
         let inner = &*self.0;
         inner.base.vitals.sent.add_one();
         let waited_ms = inner.base.clock.now_ms().saturating_sub(part.created_ms);
-        let kind = if part.extra.answer { "question" } else { "command" };
-        inner.base.vitals.observe(Timing::Delivery, kind, "", waited_ms as f64 / 1e3);
+        let work = if part.extra.answer { Work::Question } else { Work::Command };
+        inner.base.vitals.observe(Timing::Delivery, work.as_str(), "", waited_ms as f64 / 1e3);
     }
 
     /// Stores the outcome of a part. `None`: the process halts; the reconciler will look.

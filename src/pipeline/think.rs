@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Slot};
 use super::parts::parts_of;
-use super::preview;
-use super::route::{Route, route};
+use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
@@ -23,7 +22,7 @@ use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
-use crate::observe::vitals::Timing;
+use crate::observe::vitals::{Timing, Work};
 use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
@@ -113,15 +112,12 @@ impl Worker {
         let parts = &*self.parts;
         Ok(Some(match route(&queued.update, &parts.me.username) {
             Route::Nothing(why) => {
-                parts.base.vitals.increment("ignored", why);
-                if why.starts_with("undecodable") {
-                    tracing::warn!(
-                        update_id = queued.update.id.0,
-                        kind = why,
-                        "update cannot be read"
-                    );
+                let (update_id, kind) = (queued.update.id.0, why.as_str());
+                parts.base.vitals.increment("ignored", kind);
+                if matches!(why, Nothing::Undecodable(_)) {
+                    tracing::warn!(update_id, kind, "update cannot be read");
                 }
-                tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
+                tracing::debug!(update_id, kind, "update ignored");
                 Thought::nothing(UpdateOutcome::Ignored)
             }
             Route::Moved { from, to } => {
@@ -138,7 +134,7 @@ impl Worker {
             }
             Route::Press(press) => return self.press(queued, press).await,
             Route::Command { message, word, args } => {
-                self.heard(queued, message, "command", word.len() + args.len());
+                self.heard(queued, message, Work::Command.as_str(), word.len() + args.len());
                 self.command(queued.seq, message, &word, &args).await?
             }
             Route::Unsupported { message, kind } => {
@@ -154,7 +150,7 @@ impl Worker {
                 }
             }
             Route::Question { message, text } => {
-                self.heard(queued, message, "question", text.len());
+                self.heard(queued, message, Work::Question.as_str(), text.len());
                 match self.access(message).await? {
                     Err(refused) => refused,
                     Ok(_) if self.cancel.is_cancelled() => {
@@ -249,7 +245,7 @@ impl Worker {
                     _ => notice = Some("That question is no longer kept.".into()),
                 }
             }
-            _ => {}
+            FollowUp::Nothing => {}
         }
         thought.press = Some((press.callback_id.clone(), notice));
         Ok(Some(thought)).inspect(|_| {
@@ -267,7 +263,7 @@ impl Worker {
         let m = source.message;
         let question = Question { conversation: m.conversation(), user: m.from.id, text };
         let (words, written) = tokio::sync::watch::channel(String::new());
-        let shown = preview::show(parts, m.chat, m.place, m.thread, m.message_id, written);
+        let shown = parts.previews.show(m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
@@ -337,14 +333,14 @@ impl Worker {
         let vitals = &self.parts.base.vitals;
         let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
-        let kind = match outcome {
-            UpdateOutcome::Command => "command",
-            UpdateOutcome::Answered | UpdateOutcome::Failed => "question",
+        let work = match outcome {
+            UpdateOutcome::Command => Work::Command,
+            UpdateOutcome::Answered | UpdateOutcome::Failed => Work::Question,
             _ => return,
         };
         vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
-        vitals.observe(Timing::Response, kind, "", waited_ms as f64 / 1e3);
+        vitals.observe(Timing::Response, work.as_str(), "", waited_ms as f64 / 1e3);
     }
 
     /// What has to change in memory once the effects are on disk.
@@ -370,7 +366,14 @@ impl Worker {
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
                 Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
-                _ => {}
+                // Read from disk each time.
+                Effect::OfferCode { .. }
+                | Effect::AllowChat { .. }
+                | Effect::SetModel { .. }
+                | Effect::StartAfresh(_)
+                | Effect::Forget(_)
+                | Effect::Used(_)
+                | Effect::Presence { .. } => {}
             }
         }
     }
