@@ -112,7 +112,7 @@ pub(super) struct View<'a> {
     /// mode, other bots), so that only a later message of our own bounds a search.
     pub(super) is_private: bool,
     /// A send is on its way, and its answer will bound the search.
-    pub(super) stand_will_show: bool,
+    pub(super) counter_will_show: bool,
     pub(super) caught_up: Option<Instant>,
     pub(super) now: Instant,
 }

@@ -41,7 +41,7 @@ async fn menus_that_telegram_refuses_at_first_are_published_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_is_greeted_helped_and_told_how_things_are() {
+async fn a_member_gets_a_greeting_help_and_the_status() {
     let stage = Stage::running(&[]).await;
     let start = stage.ask(5, "/start").await;
     assert!(start.starts_with("Hello, I am Katana. Ask me anything in plain words."), "{start}");

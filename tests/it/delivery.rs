@@ -142,7 +142,7 @@ async fn what_surely_did_not_arrive_is_sent_again_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_send_of_unknown_fate_is_reconciled_after_a_restart_too() {
+async fn a_send_in_doubt_is_reconciled_after_a_restart_too() {
     let mut stage = Stage::running(&[("KATANA_TELEGRAM_SEND_TIMEOUT_S", "1")]).await;
     assert_eq!(stage.ask(5, "before").await, "echo: before");
     stage.idle().await;

@@ -147,7 +147,7 @@ async fn a_start_that_is_stuck_on_a_revoked_token_goes_on_with_the_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told_of_each_reload_and_of_none_before_the_bot_is_ready() {
+async fn systemd_hears_of_each_reload_and_of_none_before_the_bot_is_ready() {
     let mut files = Files::new().await;
     let mut ear = Ear::listening(&mut files.stage);
     let hold = files.stage.sim.hold(Hold::Method("getUpdates"), HoldAt::AfterEffect);

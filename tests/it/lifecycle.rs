@@ -99,7 +99,7 @@ async fn a_second_process_on_the_same_file_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_configuration_is_told_whole_and_no_secret_with_it() {
+async fn bad_configuration_is_reported_whole_and_without_secrets() {
     let mut stage = Stage::new().await;
     stage
         .set("KATANA_TELEGRAM_TOKEN", "this-is-NOT-a-token-but-secret")
@@ -188,7 +188,7 @@ async fn a_file_of_something_else_is_refused_and_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told_ready_only_after_the_first_poll_was_answered() {
+async fn systemd_gets_ready_only_after_the_first_poll_was_answered() {
     let mut stage = Stage::new().await;
     let path = stage.dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");

@@ -108,7 +108,7 @@ async fn stage(server: &OddServer) -> Stage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn polls_that_work_and_bring_nothing_are_told() {
+async fn polls_that_work_and_bring_nothing_are_reported() {
     let server = OddServer::start(Mood::Forgetful).await;
     let mut stage = stage(&server).await;
     stage.start().await;

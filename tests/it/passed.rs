@@ -46,7 +46,7 @@ fn is_empty(listener: &TcpListener) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_a_bot_that_cannot_start_is_told() {
+async fn clients_of_a_bot_that_cannot_start_get_an_answer() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ACCESS", "opne");
     for (args, code) in [(&["run"][..], 78), (&["run", "--such-a-flag"], 64)] {

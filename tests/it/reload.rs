@@ -374,7 +374,7 @@ async fn poll_from_outside(stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_conflict_after_each_restart_of_the_intake_is_no_alarm() {
+async fn one_conflict_after_each_restart_of_the_intake_raises_no_alarm() {
     let stage = Stage::running(&[]).await;
     let polling = || *stage.app().polling().borrow();
     poll_from_outside(&stage).await;

@@ -196,7 +196,7 @@ async fn secrets_that_lie_open_or_half_written_are_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_configuration_is_told_before_telegram_is_asked() {
+async fn a_bad_configuration_is_reported_before_telegram_is_asked() {
     let stage = bare().await;
     for (config, words) in [
         ("[broken\n", "cannot read this line as TOML"),

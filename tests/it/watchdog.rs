@@ -46,7 +46,7 @@ async fn watchdog_starves_when_a_stage_stalls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_does_not_mend_somebody_elses_outage() {
+async fn a_restart_does_not_fix_somebody_elses_outage() {
     let mut stage = Stage::new().await;
     let mut ear = Ear::listening(&mut stage);
     stage

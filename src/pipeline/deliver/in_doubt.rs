@@ -72,10 +72,10 @@ impl Delivery {
         })
     }
 
-    fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
+    fn log_outcome(&self, part: &OpenPart, found: &'static str) {
         let probes = self.0.message_ids.lock().probes(part.chat);
         let (chat_id, part) = (part.chat.0, part.id.0);
-        tracing::info!(chat_id, part, fate, probes, "message looked for");
+        tracing::info!(chat_id, part, found, probes, "message looked for");
     }
 }
 

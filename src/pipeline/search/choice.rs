@@ -261,7 +261,7 @@ impl Choice<'_> {
     /// bounds the search for all others.
     fn everywhere(&self, is_alone: bool) -> Option<(&InDoubt, Vec<i64>)> {
         let part = self.ready_parts().next()?;
-        if !is_alone || (part.bound.is_none() && self.view.stand_will_show) {
+        if !is_alone || (part.bound.is_none() && self.view.counter_will_show) {
             return None;
         }
         let ids = self.window(part).places().filter_map(|place| self.free.at(place));

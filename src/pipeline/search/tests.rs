@@ -108,7 +108,7 @@ impl Telegram {
                         assert_eq!(there, None, "said to be lost");
                         self.known.resolved(chat);
                         lost += 1;
-                        // It is sent again, and its new id shows where the counter stands.
+                        // It is sent again, and its new id shows the counter's highest id.
                         self.last += 1;
                         self.known.sent(chat, MessageId(self.last), self.now);
                     }
