@@ -178,6 +178,7 @@ async fn two_hundred_chats_are_clear_within_a_minute_at_telegrams_rate_of_edits(
     let mut run = Run::new(19, Limits::real()).await;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut child = start(&run.sim, dir.path(), "echo", true);
+    // What is acknowledged late is paced: of those, few are on their way at a time.
     let shapes =
         [Shape::AllTaken, Shape::Late(150), Shape::SomeLost(20), Shape::NoneTaken, Shape::Mingled];
     for shape in shapes {
