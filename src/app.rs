@@ -36,7 +36,7 @@ use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{
-    Deliver, Delivery, Dispatcher, Pending, Pipeline, Poll, Polling, Retention, StageBase,
+    Deliver, Delivery, Dispatcher, Pipeline, Poll, PollHandle, Polling, Retention, StageBase,
     UpdateSource,
 };
 use crate::store::{Store, file};
@@ -61,7 +61,7 @@ impl Default for Tuning {
 /// A running bot.
 pub struct App {
     pipeline: Arc<Pipeline>,
-    polling: watch::Receiver<Polling>,
+    poll: PollHandle,
     reloader: Arc<Reloader>,
     claim_code: Option<String>,
     watching: Watching,
@@ -151,15 +151,9 @@ impl Prepared {
         let watching = Watching::start(vitals, store, report_hub, reloader, endpoint, &tasks);
         let (reloader, main) = (self.reloader(), tasks.clone());
         match self.connect(tasks).await {
-            Ok(Some((pipeline, claim_code))) => {
+            Ok(Some((pipeline, poll, claim_code))) => {
                 watching.name(&pipeline.me.username);
-                Ok(Some(App {
-                    polling: pipeline.polling.subscribe(),
-                    pipeline,
-                    reloader,
-                    claim_code,
-                    watching,
-                }))
+                Ok(Some(App { pipeline, poll, reloader, claim_code, watching }))
             }
             Ok(None) => {
                 watching.end(main.failed().is_none()).await;
@@ -175,7 +169,7 @@ impl Prepared {
     async fn connect(
         self,
         tasks: Tasks,
-    ) -> anyhow::Result<Option<(Arc<Pipeline>, Option<String>)>> {
+    ) -> anyhow::Result<Option<(Arc<Pipeline>, PollHandle, Option<String>)>> {
         let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
         let reloader = self.reloader();
         let hold = reloader.hold().await;
@@ -214,9 +208,9 @@ impl Prepared {
         let telegram = (self.client, me);
         let pipeline = Pipeline::new(base, telegram, context, self.answerer, settings).await?;
         let pipeline = Arc::new(pipeline);
-        launch(&pipeline, &reloader, &self.report_hub).await?;
+        let poll = launch(&pipeline, &reloader, &self.report_hub).await?;
         drop(hold);
-        Ok(Some((pipeline, claim_code)))
+        Ok(Some((pipeline, poll, claim_code)))
     }
 
     /// `getMe`, until it is answered.
@@ -266,14 +260,20 @@ impl Prepared {
 impl App {
     /// Waits until Telegram has answered the first poll; from then on the bot is at work.
     pub async fn ready(&mut self) {
-        // The sender lives in `pipeline`, so this cannot fail while the app exists.
-        let _ = self.polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
+        let mut polling = self.poll.polling();
+        // The sender lives in `poll`, so this cannot fail while the app exists.
+        let _ = polling.wait_for(|p| matches!(p, Polling::Listening | Polling::Full)).await;
         self.report_hub().enter(Phase::Running);
     }
 
     /// How polling goes, now and from now on.
     pub fn polling(&self) -> watch::Receiver<Polling> {
-        self.polling.clone()
+        self.poll.polling()
+    }
+
+    /// The update source.
+    pub fn poll(&self) -> &PollHandle {
+        &self.poll
     }
 
     /// Where the HTTP endpoint listens, unless it is off.
@@ -321,14 +321,18 @@ async fn launch(
     pipeline: &Arc<Pipeline>,
     reloader: &Arc<Reloader>,
     report_hub: &ReportHub,
-) -> anyhow::Result<()> {
-    let rates = settings::rates(&reloader.loaded().config);
+) -> anyhow::Result<PollHandle> {
+    let loaded = reloader.loaded();
+    let rates = settings::rates(&loaded.config);
     let delivery = Delivery::new(pipeline, rates);
     let chats = Dispatcher::new(pipeline, delivery.clone());
+    let poll = Poll::new(pipeline, settings::poll(&loaded.config));
+    let handle = poll.handle();
     let owners = Arc::new(Notify::new());
     reloader.runs(reload::Running {
         pipeline: Arc::clone(pipeline),
         delivery: delivery.clone(),
+        poll: handle.clone(),
         owners: Arc::clone(&owners),
     });
     let tasks = pipeline.base.tasks.clone();
@@ -337,13 +341,12 @@ async fn launch(
         chats.run().await;
         delivery.close();
     });
-    looping(pipeline, Loop::Intake, Poll::new(pipeline).run());
+    looping(pipeline, Loop::Intake, poll.run());
     tasks.spawn("retention", Retention::new(pipeline).run());
-    tasks.spawn("pending", Pending::new(pipeline).run());
     tasks.spawn("menus", menus::menus(Arc::clone(pipeline), owners));
     let drain = tasks.drain().clone();
     tasks.spawn("restarts", restart::restarts(report_hub.clone(), Arc::clone(reloader), drain));
-    Ok(())
+    Ok(handle)
 }
 
 /// Starts a loop that the watchdog looks at until it ends.

@@ -22,7 +22,7 @@ use crate::knowledge::Knowledge;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
-use crate::pipeline::{Delivery, Pipeline};
+use crate::pipeline::{Delivery, Pipeline, PollHandle};
 use crate::provider::Provider;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
@@ -58,6 +58,7 @@ pub struct Reloader {
 pub(super) struct Running {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) delivery: Delivery,
+    pub(super) poll: PollHandle,
     /// The owners changed.
     pub(super) owners: Arc<Notify>,
 }
@@ -268,6 +269,7 @@ impl Running {
         }
         if fresh.touches(Part::Stages) {
             self.pipeline.set_settings(settings::stages(config, reconcile_after));
+            self.poll.set_settings(settings::poll(config));
         }
         if fresh.touches(Part::Pace) {
             self.delivery.set_rates(settings::rates(config));

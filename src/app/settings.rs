@@ -39,7 +39,6 @@ pub(super) fn rules(config: &Config) -> Rules {
 pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::StageSettings {
     pipeline::StageSettings {
         backlog_max: u64::from(config.pipeline.backlog_max),
-        poll_backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s),
         previews: config.telegram.previews,
         give_up_after: Duration::from_secs(config.delivery.give_up_after_h * 3600),
         reconcile_after,
@@ -48,6 +47,10 @@ pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::St
             done_days: config.store.keep_done_days,
         },
     }
+}
+
+pub(super) fn poll(config: &Config) -> pipeline::PollSettings {
+    pipeline::PollSettings { backoff_max: Duration::from_secs(config.telegram.poll_backoff_max_s) }
 }
 
 pub(super) fn rates(config: &Config) -> Option<Rates> {

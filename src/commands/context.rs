@@ -131,8 +131,6 @@ pub enum FollowUp {
     Nothing,
     /// Asks the provider again for this kept question; it has been checked that the presser may.
     Retry(InboxSeq),
-    /// Takes up the questions that waited during a pause.
-    Resumed,
     /// Acknowledges a button press with this short text (Bot API `answerCallbackQuery`, at most
     /// 200 characters).
     ClosePress(String),

@@ -1,6 +1,6 @@
 //! /pause and /resume: questions wait on disk meanwhile.
 
-use super::{CommandContext, CommandRequest, FollowUp, Outcome};
+use super::{CommandContext, CommandRequest, Outcome};
 use crate::model::effect::Effect;
 use crate::store::StoreError;
 
@@ -23,5 +23,5 @@ pub(super) async fn resume(
         return Ok(asked.say("I am not paused."));
     }
     let text = "I answer again, beginning with the questions that waited.";
-    Ok(asked.say(text).with(Effect::Pause(false)).followed_by(FollowUp::Resumed))
+    Ok(asked.say(text).with(Effect::Pause(false)))
 }

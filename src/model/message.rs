@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
 
+/// What the kind of an ignored update begins with when the update cannot be read.
+pub const UNDECODABLE: &str = "undecodable_";
+
 /// One update, as accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
@@ -39,10 +42,10 @@ pub enum UpdateEvent {
     },
     /// Kept only to be counted: nothing is answered.
     Ignored {
-        /// What it was: the Bot API's own name of it (`edited_message`, `channel_post`, …), or a
-        /// word of ours (`service_message`). It is text, because Telegram adds kinds of updates
-        /// that this version does not know and that should be counted by their names; nothing is
-        /// decided by it.
+        /// What it was: the Bot API's own name of it (`edited_message`, `channel_post`, …), behind
+        /// [`UNDECODABLE`] when it cannot be read, or a word of ours (`service_message`). It is text,
+        /// because Telegram adds kinds of updates that this version does not know and that should be
+        /// counted by their names.
         kind: String,
         /// Where, if the update says.
         chat: Option<ChatId>,

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::message_ids::MessageIds;
 use super::parts::outgoing;
 use super::send_queue::{Next, NextAction, SendQueue};
-use super::{Pipeline, StageBase, StageSettings};
+use super::{Pipeline, Signals, StageBase, StageSettings};
 use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
@@ -38,6 +38,7 @@ struct Inner {
     base: StageBase,
     client: Client,
     settings: Arc<ArcSwap<StageSettings>>,
+    signals: Arc<Signals>,
     message_ids: MessageIds,
     send_queue: Mutex<SendQueue>,
     wake: Notify,
@@ -79,6 +80,7 @@ impl Delivery {
             base: pipeline.base.clone(),
             client: pipeline.client.clone(),
             settings: Arc::clone(&pipeline.settings),
+            signals: Arc::clone(&pipeline.signals),
             message_ids: pipeline.message_ids.clone(),
             send_queue: Mutex::new(send_queue),
             wake: Notify::new(),
@@ -303,6 +305,7 @@ impl Deliver {
             tokio::select! {
                 () = halt.cancelled() => return,
                 () = woken => {}
+                () = inner.signals.caught_up.notified() => {}
                 () = sleep_until(until.map_or(idle, |at| at.min(idle))) => {}
             }
         }
@@ -346,9 +349,7 @@ impl Deliver {
                         this.done(chat, after);
                     }
                 }),
-                Next::CatchUp => {
-                    inner.base.tasks.spawn("catch-up", async move { this.catch_up().await });
-                }
+                Next::CatchUp => inner.signals.behind.notify_one(),
                 Next::Load(chat) => {
                     match inner.base.store.due_parts(chat, limits::QUEUED_PARTS).await {
                         Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::QUEUED_PARTS),

@@ -17,18 +17,20 @@ use crate::observe::vitals::Timing;
 use crate::store::{Accepted, StoreError};
 
 /// Where updates come from: it gives them to an [`Ingress`], and confirms to Telegram only what was
-/// accepted there.
+/// accepted there. It says when there is no more ([`Ingress::caught_up`]), and finds out whether that is so
+/// when it is asked to ([`Ingress::is_behind`]).
 pub trait UpdateSource: Send {
     /// Brings updates until the process drains.
     fn run(self) -> impl Future<Output = ()> + Send;
 }
 
-/// Takes updates in.
+/// Takes updates in. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct Ingress {
-    base: StageBase,
-    signals: Arc<Signals>,
-    settings: Arc<ArcSwap<StageSettings>>,
-    message_ids: MessageIds,
+    pub(super) base: StageBase,
+    pub(super) signals: Arc<Signals>,
+    pub(super) settings: Arc<ArcSwap<StageSettings>>,
+    pub(super) message_ids: MessageIds,
 }
 
 impl Ingress {
@@ -70,8 +72,15 @@ impl Ingress {
     }
 
     /// Telegram had no more updates than were accepted.
-    pub(super) fn caught_up(&self) {
-        self.message_ids.lock().caught_up(Instant::now());
+    pub(super) fn caught_up(&self, at: Instant) {
+        if self.message_ids.lock().caught_up(at) {
+            self.signals.caught_up.notify_one();
+        }
+    }
+
+    /// Waits until something waits for everything to have been received.
+    pub(super) async fn is_behind(&self) {
+        self.signals.behind.notified().await;
     }
 
     /// Whether so much waits that no more should be taken in.

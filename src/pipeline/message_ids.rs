@@ -1,5 +1,5 @@
 //! Which message ids may belong to a part in doubt, as far as the bot knows: what the reconciler
-//! stands on.
+//! builds on.
 //!
 //! Telegram allots ids in order, per [`Counter`]. A part that was sent has an id above everything
 //! known before its attempt. Ids that are known to be another message's need not be asked about.
@@ -54,7 +54,7 @@ pub(super) struct MessageIdTracker {
 #[derive(Debug, Default)]
 struct Known {
     ids: Ids,
-    /// This process was given an id of this counter, so it knows where the counter stands.
+    /// This process was given an id of this counter, so it knows the counter's highest id.
     is_fresh: bool,
     /// Sends on their way.
     in_flight: usize,
@@ -82,9 +82,10 @@ impl MessageIdTracker {
         self.counters.entry(counter).or_default()
     }
 
-    /// A poll was answered with all that Telegram had.
-    pub(super) fn caught_up(&mut self, now: Instant) {
-        self.caught_up = Some(now);
+    /// Everything that people wrote before has been received. Answers whether parts are in doubt.
+    pub(super) fn caught_up(&mut self, at: Instant) -> bool {
+        self.caught_up = self.caught_up.max(Some(at));
+        !self.searching.is_empty()
     }
 
     /// A message with this id exists: someone wrote it, or it was settled before.
@@ -100,8 +101,8 @@ impl MessageIdTracker {
         known.search.bound(id, begun);
     }
 
-    /// Begins an attempt; answers the highest id known before it. `None`: where the counter stands
-    /// is unknown and another attempt is already finding out. A crash then leaves one part with a
+    /// Begins an attempt; answers the highest id known before it. `None`: the counter's
+    /// highest id is unknown and another attempt is already finding out. A crash then leaves one part with a
     /// lower bound that may be far off, not many.
     pub(super) fn begin(&mut self, chat: ChatId) -> Option<MessageId> {
         let known = self.known(chat);
@@ -181,7 +182,7 @@ impl MessageIdTracker {
             let view = View {
                 ids: &known.ids,
                 is_private: *counter == Counter::Account,
-                stand_will_show: known.in_flight > 0,
+                counter_will_show: known.in_flight > 0,
                 caught_up: self.caught_up,
                 now,
             };
@@ -217,7 +218,7 @@ mod tests {
     const CHAT: ChatId = ChatId(7);
 
     #[test]
-    fn while_the_stand_is_unknown_one_attempt_at_a_time() {
+    fn while_the_counters_highest_id_is_unknown_one_attempt_at_a_time() {
         let mut message_ids = MessageIdTracker::default();
         assert!(message_ids.begin(CHAT).is_some());
         assert!(message_ids.begin(ChatId(8)).is_none());

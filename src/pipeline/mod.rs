@@ -14,7 +14,6 @@ mod ingress;
 mod known_ids;
 mod message_ids;
 mod parts;
-mod pending;
 mod poll;
 mod preview;
 mod reconcile;
@@ -29,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use self::message_ids::MessageIds;
 use crate::answer::Answerer;
@@ -45,8 +44,7 @@ use crate::telegram::{Client, Me};
 pub use deliver::{Deliver, Delivery};
 pub use dispatcher::Dispatcher;
 pub use ingress::UpdateSource;
-pub use pending::Pending;
-pub use poll::Poll;
+pub use poll::{Poll, PollHandle, PollSettings, Polling};
 pub use retention::Retention;
 
 /// What every stage works with. Cheap to clone.
@@ -73,8 +71,6 @@ pub struct Pipeline {
     pub me: Me,
     /// Commands and access.
     pub context: Arc<CommandContext>,
-    /// How polling goes.
-    pub polling: watch::Sender<Polling>,
     /// What stages tell each other.
     pub signals: Arc<Signals>,
     answerer: Arc<Answerer>,
@@ -92,16 +88,18 @@ pub struct Signals {
     inbox_filled: Notify,
     inbox_drained: Notify,
     resumed: Notify,
-    forget_offset: AtomicBool,
+    /// Parts in doubt wait until everything that people wrote has been received; the update source
+    /// finds out whether that is so.
+    behind: Notify,
+    /// It has been, for all parts that waited.
+    caught_up: Notify,
 }
 
 /// Plain settings of the stages.
 #[derive(Clone, Copy, Debug)]
 pub struct StageSettings {
-    /// Polling pauses while more updates than this wait.
+    /// Nothing more is taken in while more updates than this wait.
     pub backlog_max: u64,
-    /// Longest pause after a failed poll.
-    pub poll_backoff_max: Duration,
     /// Show answers while they are written.
     pub previews: bool,
     /// A part that cannot be sent for this long is given up.
@@ -110,24 +108,6 @@ pub struct StageSettings {
     pub reconcile_after: Duration,
     /// How long things are kept on disk.
     pub keep: Keep,
-}
-
-/// How polling goes, in one word for people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Polling {
-    /// No poll was answered yet.
-    #[default]
-    Starting,
-    /// Polls are answered.
-    Listening,
-    /// Polls fail, and are tried again.
-    Failing,
-    /// Telegram does not accept the token.
-    TokenRefused,
-    /// Another process or a webhook takes the updates.
-    Conflict,
-    /// Too much waits; polling pauses.
-    Full,
 }
 
 impl Pipeline {
@@ -152,15 +132,7 @@ impl Pipeline {
             client,
             me,
             context: Arc::new(context),
-            polling: watch::Sender::new(Polling::default()),
-            signals: Arc::new(Signals {
-                paused: AtomicBool::new(paused),
-                backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
-                inbox_filled: Notify::new(),
-                inbox_drained: Notify::new(),
-                resumed: Notify::new(),
-                forget_offset: AtomicBool::new(false),
-            }),
+            signals: Arc::new(Signals::new(paused, backlog)),
             answerer,
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             message_ids: MessageIds::knowing(known),
@@ -181,6 +153,18 @@ impl Pipeline {
 }
 
 impl Signals {
+    fn new(paused: bool, backlog: u64) -> Self {
+        Self {
+            paused: AtomicBool::new(paused),
+            backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+            inbox_filled: Notify::new(),
+            inbox_drained: Notify::new(),
+            resumed: Notify::new(),
+            behind: Notify::new(),
+            caught_up: Notify::new(),
+        }
+    }
+
     /// Whether `max` or more updates wait in the inbox. Never while paused: the `/resume` that
     /// ends it comes by the same way.
     fn is_full(&self, max: u64) -> bool {

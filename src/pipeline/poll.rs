@@ -3,16 +3,19 @@
 //! Invariants: the offset that confirms updates to Telegram is used only after they are committed;
 //! the loop never ends by itself, whatever Telegram or the network do.
 
+mod pending;
+
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use self::pending::Pending;
 use super::ingress::{Ingress, UpdateSource};
-use super::{Pipeline, Polling, Signals, StageBase, StageSettings};
+use super::{Pipeline, Signals, StageBase};
 use crate::model::class::TelegramClass;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::UserId;
@@ -29,8 +32,9 @@ pub struct Poll {
     me: UserId,
     ingress: Ingress,
     signals: Arc<Signals>,
-    settings: Arc<ArcSwap<StageSettings>>,
-    polling: watch::Sender<Polling>,
+    handle: PollHandle,
+    /// The next poll is to begin without an offset.
+    forget_offset: Arc<AtomicBool>,
     failures: u32,
     /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
     /// for messages: so everybody learns at once that polling works.
@@ -40,6 +44,62 @@ pub struct Poll {
     started: Instant,
     /// Conflicts since then.
     conflicts: u32,
+}
+
+/// How a poll goes, and how it is to go on. Cheap to clone.
+#[derive(Clone)]
+pub struct PollHandle {
+    polling: watch::Sender<Polling>,
+    settings: Arc<ArcSwap<PollSettings>>,
+}
+
+/// Plain settings of the poll.
+#[derive(Clone, Copy, Debug)]
+pub struct PollSettings {
+    /// Longest pause after a failed poll.
+    pub backoff_max: Duration,
+}
+
+/// How polling goes, in one word for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Polling {
+    /// No poll was answered yet.
+    #[default]
+    Starting,
+    /// Polls are answered.
+    Listening,
+    /// Polls fail, and are tried again.
+    Failing,
+    /// Telegram does not accept the token.
+    TokenRefused,
+    /// Another process or a webhook takes the updates.
+    Conflict,
+    /// Too much waits; polling pauses.
+    Full,
+}
+
+impl PollHandle {
+    fn new(settings: PollSettings) -> Self {
+        Self {
+            polling: watch::Sender::new(Polling::default()),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+        }
+    }
+
+    /// How polling goes, now and from now on.
+    pub fn polling(&self) -> watch::Receiver<Polling> {
+        self.polling.subscribe()
+    }
+
+    /// The settings in effect now.
+    pub fn settings(&self) -> PollSettings {
+        **self.settings.load()
+    }
+
+    /// Other settings from now on.
+    pub fn set_settings(&self, settings: PollSettings) {
+        self.settings.store(Arc::new(settings));
+    }
 }
 
 /// What one step came to.
@@ -57,6 +117,7 @@ pub enum Step {
 
 impl UpdateSource for Poll {
     async fn run(mut self) {
+        self.base.tasks.spawn("pending", self.pending().run());
         let drain = self.base.tasks.drain().clone();
         loop {
             let step = tokio::select! {
@@ -70,7 +131,7 @@ impl UpdateSource for Poll {
                     tokio::select! {
                         () = drain.cancelled() => return,
                         () = sleep(pause) => {}
-                        () = self.renewals.next() => self.begin_anew(),
+                        () = self.renewals.next() => self.start_over(),
                     }
                 }
                 Step::Full => {
@@ -91,20 +152,34 @@ impl UpdateSource for Poll {
 
 impl Poll {
     /// A source that continues at the stored offset.
-    pub fn new(pipeline: &Pipeline) -> Self {
+    pub fn new(pipeline: &Pipeline, settings: PollSettings) -> Self {
         Self {
             base: pipeline.base.clone(),
             client: pipeline.client.clone(),
             me: pipeline.me.id,
             ingress: Ingress::new(pipeline),
             signals: Arc::clone(&pipeline.signals),
-            settings: Arc::clone(&pipeline.settings),
-            polling: pipeline.polling.clone(),
+            handle: PollHandle::new(settings),
+            forget_offset: Arc::default(),
             failures: 0,
             answered: false,
             renewals: pipeline.client.renewals(),
             started: Instant::now(),
             conflicts: 0,
+        }
+    }
+
+    /// Says how this poll goes while it runs.
+    pub fn handle(&self) -> PollHandle {
+        self.handle.clone()
+    }
+
+    fn pending(&self) -> Pending {
+        Pending {
+            base: self.base.clone(),
+            client: self.client.clone(),
+            ingress: self.ingress.clone(),
+            forget_offset: Arc::clone(&self.forget_offset),
         }
     }
 
@@ -114,11 +189,11 @@ impl Poll {
         let within = self.client.poll_deadline();
         self.base.vitals.tick(Loop::Intake, within);
         if self.ingress.is_full().await {
-            self.tell(Polling::Full);
+            self.note_polling(Polling::Full);
             return Step::Full;
         }
         let offset = match self.base.store.next_offset().await {
-            Ok(_) if self.signals.forget_offset.swap(false, Ordering::Relaxed) => 0,
+            Ok(_) if self.forget_offset.swap(false, Ordering::Relaxed) => 0,
             Ok(offset) => offset,
             Err(e) => return self.store_failed(&e),
         };
@@ -127,12 +202,12 @@ impl Poll {
             polled = self.client.poll(offset, patient, self.me) => polled,
             // What the old connection would have brought comes again by the new one.
             () = self.renewals.next() => {
-                self.begin_anew();
+                self.start_over();
                 return Step::Renewed;
             }
         };
         match polled {
-            Ok(batch) => match self.accept(batch).await {
+            Ok(batch) => match self.accept(batch, Instant::now()).await {
                 // A server that does not wait is not asked in a circle.
                 Step::Took(0) if patient && asked.elapsed() < limits::POLL_BACKOFF => {
                     Step::Failed(limits::POLL_BACKOFF)
@@ -145,14 +220,15 @@ impl Poll {
 
     /// The client has fresh connections: the next poll does not wait for messages, and cuts off
     /// the one that may still be open at Telegram.
-    fn begin_anew(&mut self) {
+    fn start_over(&mut self) {
         tracing::info!("polling afresh on new connections");
         self.answered = false;
         self.started = Instant::now();
         self.conflicts = 0;
     }
 
-    async fn accept(&mut self, batch: Batch) -> Step {
+    /// `answered_at`: what was written later is not in the batch, even when the batch is complete.
+    async fn accept(&mut self, batch: Batch, answered_at: Instant) -> Step {
         self.base.vitals.tick(Loop::Intake, Duration::ZERO);
         self.base.vitals.polls.add_one();
         if batch.nonsense > 0 {
@@ -165,17 +241,17 @@ impl Poll {
             if batch.nonsense > 0 {
                 self.failures += 1;
                 self.base.vitals.failed(&self.base.vitals.polling, TelegramClass::Undecodable);
-                self.tell(Polling::Failing);
+                self.note_polling(Polling::Failing);
                 return Step::Failed(limits::POLL_BACKOFF_MAX);
             }
-            self.ingress.caught_up();
+            self.ingress.caught_up(answered_at);
             self.succeeded();
             return Step::Took(0);
         };
         match self.ingress.accept(batch.updates, Some(next)).await {
             Ok(accepted) => {
                 if all {
-                    self.ingress.caught_up();
+                    self.ingress.caught_up(answered_at);
                 }
                 self.succeeded();
                 Step::Took(accepted.stored)
@@ -193,7 +269,7 @@ impl Poll {
         self.base.vitals.accept_failing.store(false, Ordering::Relaxed);
         self.failures = 0;
         self.answered = true;
-        self.tell(Polling::Listening);
+        self.note_polling(Polling::Listening);
     }
 
     fn store_failed(&mut self, e: &crate::store::StoreError) -> Step {
@@ -208,7 +284,7 @@ impl Poll {
             e.hint()
         );
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
-        self.tell(Polling::Failing);
+        self.note_polling(Polling::Failing);
         Step::Failed(backoff(self.failures, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX))
     }
 
@@ -222,7 +298,7 @@ impl Poll {
         }
         self.answered = false;
         if e.token_refused() {
-            self.tell(Polling::TokenRefused);
+            self.note_polling(Polling::TokenRefused);
             tracing::error!(
                 message_id = JournalEvent::TokenNotAccepted.id(),
                 class = e.class().as_str(),
@@ -230,8 +306,8 @@ impl Poll {
             );
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
         }
-        self.tell(Polling::Failing);
-        let longest = self.settings.load().poll_backoff_max;
+        self.note_polling(Polling::Failing);
+        let longest = self.handle.settings().backoff_max;
         let pause = match e.retry_policy() {
             RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
@@ -253,7 +329,7 @@ impl Poll {
         match cause {
             Conflict::Webhook => {
                 self.answered = false;
-                self.tell(Polling::Conflict);
+                self.note_polling(Polling::Conflict);
                 tracing::error!(
                     "a webhook is set for this bot, so Telegram refuses polls; call deleteWebhook, \
                      or stop the program that set it"
@@ -266,7 +342,7 @@ impl Poll {
                 tracing::info!("an earlier poll is still open at Telegram; trying again");
             }
             Conflict::OtherPoller => {
-                self.tell(Polling::Conflict);
+                self.note_polling(Polling::Conflict);
                 tracing::error!(
                     "another process polls with the same token; stop it, or give one of them a \
                      token of its own"
@@ -276,8 +352,11 @@ impl Poll {
         Step::Failed(limits::CONFLICT_PAUSE)
     }
 
-    fn tell(&self, now: Polling) {
+    fn note_polling(&self, now: Polling) {
         self.base.vitals.backlog_full.store(now == Polling::Full, Ordering::Relaxed);
-        self.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
+        self.handle.polling.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }
+
+#[cfg(test)]
+mod tests;

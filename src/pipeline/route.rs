@@ -2,7 +2,9 @@
 
 use crate::commands;
 use crate::model::ids::ChatId;
-use crate::model::message::{Body, ContentKind, Incoming, Place, Press, Update, UpdateEvent};
+use crate::model::message::{
+    Body, ContentKind, Incoming, Place, Press, UNDECODABLE, Update, UpdateEvent,
+};
 
 /// What has to be done for an update.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,8 +48,32 @@ pub(super) enum Route<'a> {
         /// Whether it can write there.
         present: bool,
     },
-    /// Nothing to do; the word says why.
-    Nothing(&'a str),
+    /// Nothing to do.
+    Nothing(Nothing<'a>),
+}
+
+/// Why there is nothing to do for an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nothing<'a> {
+    /// It is not meant for the bot.
+    NotAddressed,
+    /// It has no text apart from the bot's name.
+    Empty,
+    /// Updates of this kind are not answered.
+    Kind(&'a str),
+    /// It cannot be read; the word has its kind.
+    Undecodable(&'a str),
+}
+
+impl<'a> Nothing<'a> {
+    /// One word, to count it by.
+    pub(super) fn as_str(self) -> &'a str {
+        match self {
+            Self::NotAddressed => "not_addressed",
+            Self::Empty => "empty",
+            Self::Kind(kind) | Self::Undecodable(kind) => kind,
+        }
+    }
 }
 
 /// Routes an update. `username`: the bot's, without `@`.
@@ -59,7 +85,10 @@ pub(super) fn route<'a>(update: &'a Update, username: &str) -> Route<'a> {
         UpdateEvent::Membership { chat, present } => {
             Route::Membership { chat: *chat, present: *present }
         }
-        UpdateEvent::Ignored { kind, .. } => Route::Nothing(kind),
+        UpdateEvent::Ignored { kind, .. } if kind.starts_with(UNDECODABLE) => {
+            Route::Nothing(Nothing::Undecodable(kind))
+        }
+        UpdateEvent::Ignored { kind, .. } => Route::Nothing(Nothing::Kind(kind)),
     }
 }
 
@@ -70,7 +99,7 @@ fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
             return if m.place == Place::Private || m.reply_to_bot {
                 Route::Unsupported { message: m, kind: *kind }
             } else {
-                Route::Nothing("not_addressed")
+                Route::Nothing(Nothing::NotAddressed)
             };
         }
     };
@@ -86,16 +115,16 @@ fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
                 args: parsed.args.to_owned(),
             }
         } else {
-            Route::Nothing("not_addressed")
+            Route::Nothing(Nothing::NotAddressed)
         };
     }
     let (mentioned, rest) = without_mention(text, username);
     if m.place == Place::Group && !mentioned && !m.reply_to_bot {
-        return Route::Nothing("not_addressed");
+        return Route::Nothing(Nothing::NotAddressed);
     }
     let rest = if m.place == Place::Group { rest } else { text.clone() };
     if rest.trim().is_empty() {
-        return Route::Nothing("empty");
+        return Route::Nothing(Nothing::Empty);
     }
     Route::Question { message: m, text: rest.trim().to_owned() }
 }
@@ -146,7 +175,7 @@ mod tests {
         match route(&update(place, text, reply_to_bot), "KatanaBot") {
             Route::Command { word, args, .. } => format!("/{word} {args}").trim().to_owned(),
             Route::Question { text, .. } => text,
-            Route::Nothing(why) => format!("({why})"),
+            Route::Nothing(why) => format!("({})", why.as_str()),
             other => panic!("{other:?}"),
         }
     }

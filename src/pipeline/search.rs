@@ -112,7 +112,7 @@ pub(super) struct View<'a> {
     /// mode, other bots), so that only a later message of our own bounds a search.
     pub(super) is_private: bool,
     /// A send is on its way, and its answer will bound the search.
-    pub(super) stand_will_show: bool,
+    pub(super) counter_will_show: bool,
     pub(super) caught_up: Option<Instant>,
     pub(super) now: Instant,
 }
@@ -272,13 +272,6 @@ impl InDoubt {
     fn may_have(&self, id: i64) -> bool {
         let is_within = id > self.id_before && self.bound.is_none_or(|bound| id < bound);
         is_within && !self.not_at.contains(&id)
-    }
-
-    /// The ids that it can have, of those that are free.
-    fn candidates<'a>(&self, free: &'a [i64]) -> &'a [i64] {
-        let first = free.partition_point(|id| *id <= self.id_before);
-        let end = self.bound.map_or(free.len(), |bound| free.partition_point(|id| *id < bound));
-        free.get(first..end).unwrap_or_default()
     }
 }
 

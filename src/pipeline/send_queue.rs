@@ -19,8 +19,8 @@ use crate::model::limits;
 use crate::store::{OpenPart, PartState};
 use crate::telegram::pace::{Pacer, Rates, Wait};
 
-/// While the stand of a counter is unknown, others look again this soon.
-const STAND_PAUSE: Duration = Duration::from_millis(10);
+/// While a counter's highest id is unknown, others look again this soon.
+const COUNTER_PAUSE: Duration = Duration::from_millis(10);
 
 /// All chats with parts to send.
 pub(super) struct SendQueue {
@@ -224,17 +224,14 @@ impl SendQueue {
             self.timers.pop();
             self.ready.push_back(chat);
         }
+        let sends_first = self.reconciled && !self.ready.is_empty();
         let mut wake = None;
-        if self.in_flight < limits::SENDS_AT_ONCE && (!self.reconciled || self.ready.is_empty()) {
+        if !sends_first {
             match self.reconcile(message_ids, now) {
-                Ok(next) => {
-                    self.reconciled = true;
-                    return next;
-                }
+                Ok(next) => return next,
                 Err(at) => wake = at,
             }
         }
-        self.reconciled = false;
         while self.in_flight < limits::SENDS_AT_ONCE {
             let Some(chat) = self.ready.front().copied() else { break };
             match self.look(chat, message_ids, now) {
@@ -245,6 +242,7 @@ impl SendQueue {
                     self.ready.pop_front();
                     self.timers.push(Reverse((at, chat)));
                 }
+                // Whose turn it is stays: the room that comes next would always be taken by others.
                 Look::Hold(at) => return Next::Sleep(Some(at)),
                 Look::Load => {
                     self.ready.pop_front();
@@ -253,8 +251,15 @@ impl SendQueue {
                 Look::Go(next) => {
                     self.ready.pop_front();
                     self.in_flight += 1;
+                    self.reconciled = false;
                     return next;
                 }
+            }
+        }
+        if sends_first {
+            match self.reconcile(message_ids, now) {
+                Ok(next) => return next,
+                Err(at) => wake = at,
             }
         }
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
@@ -286,7 +291,7 @@ impl SendQueue {
             return Look::Nothing;
         }
         let Some(id_before) = message_ids.begin(chat) else {
-            return Look::Later(now + STAND_PAUSE);
+            return Look::Later(now + COUNTER_PAUSE);
         };
         match self.pacer.take(chat, now) {
             Ok(()) => {}

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Slot};
 use super::parts::parts_of;
-use super::preview;
-use super::route::{Route, route};
+use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
@@ -115,15 +114,12 @@ impl Worker {
         let parts = &*self.parts;
         Ok(Some(match route(&queued.update, &parts.me.username) {
             Route::Nothing(why) => {
-                parts.base.vitals.increment("ignored", why);
-                if why.starts_with("undecodable") {
-                    tracing::warn!(
-                        update_id = queued.update.id.0,
-                        kind = why,
-                        "update cannot be read"
-                    );
+                let (update_id, kind) = (queued.update.id.0, why.as_str());
+                parts.base.vitals.increment("ignored", kind);
+                if matches!(why, Nothing::Undecodable(_)) {
+                    tracing::warn!(update_id, kind, "update cannot be read");
                 }
-                tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
+                tracing::debug!(update_id, kind, "update ignored");
                 Thought::nothing(UpdateOutcome::Ignored)
             }
             Route::Moved { from, to } => {
@@ -140,7 +136,7 @@ impl Worker {
             }
             Route::Press(press) => return self.press(queued, press).await,
             Route::Command { message, word, args } => {
-                self.heard(queued, message, "command", word.len() + args.len());
+                self.heard(queued, message, WorkKind::Command.as_str(), word.len() + args.len());
                 self.command(queued.seq, message, &word, &args).await?
             }
             Route::Unsupported { message, kind } => {
@@ -156,7 +152,7 @@ impl Worker {
                 }
             }
             Route::Question { message, text } => {
-                self.heard(queued, message, "question", text.len());
+                self.heard(queued, message, WorkKind::Question.as_str(), text.len());
                 match self.access(message).await? {
                     Err(refused) => refused,
                     Ok(_) if self.cancel.is_cancelled() => {
@@ -251,7 +247,7 @@ impl Worker {
                     _ => notice = Some("That question is no longer kept.".into()),
                 }
             }
-            _ => {}
+            FollowUp::Nothing => {}
         }
         thought.press = Some((press.callback_id.clone(), notice));
         Ok(Some(thought)).inspect(|_| {
@@ -269,7 +265,7 @@ impl Worker {
         let m = source.message;
         let question = Question { conversation: m.conversation(), user: m.from.id, text };
         let (words, written) = tokio::sync::watch::channel(String::new());
-        let shown = preview::show(parts, m.chat, m.place, m.thread, m.message_id, written);
+        let shown = parts.previews.show(m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
@@ -372,7 +368,14 @@ impl Worker {
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
                 Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
-                _ => {}
+                // Read from disk each time.
+                Effect::OfferCode { .. }
+                | Effect::AllowChat { .. }
+                | Effect::SetModel { .. }
+                | Effect::StartAfresh(_)
+                | Effect::Forget(_)
+                | Effect::Used(_)
+                | Effect::Presence { .. } => {}
             }
         }
     }

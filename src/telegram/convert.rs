@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::answers;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{
-    Body, ContentKind, Incoming, Person, Place, Press, Update, UpdateEvent,
+    Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
 };
 
 /// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
@@ -20,7 +20,7 @@ pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
     let id = serde_json::from_str::<answers::UpdateId>(raw.get()).ok()?.update_id;
     let event = match serde_json::from_str::<answers::Update>(raw.get()) {
         Ok(known) => event(known, raw, me),
-        Err(_) => ignored(format!("undecodable_{}", kind_of(raw)), None),
+        Err(_) => ignored(format!("{UNDECODABLE}{}", kind_of(raw)), None),
     };
     Some(Update { id: UpdateId(id), event })
 }

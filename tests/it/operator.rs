@@ -180,7 +180,7 @@ async fn the_doctor_reports_what_is_wrong_inside_and_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_asks_the_provider_only_when_told_to() {
+async fn the_doctor_asks_the_provider_only_on_request() {
     let mut stage = Stage::new().await;
     stage.openai();
     let out = process::run(&stage, &["doctor"]).await;

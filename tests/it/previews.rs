@@ -7,7 +7,7 @@ use botapi_sim::Faults;
 use crate::harness::{SOON, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_answer_is_shown_while_it_grows_and_then_stands_once() {
+async fn a_slow_answer_is_shown_while_it_grows_and_then_sent_once() {
     let stage = Stage::with_model(&[]).await;
     let words: Vec<_> = (0..12).map(|i| format!("word{i}")).collect();
     stage.sim.model().push(words.join(" ").as_str());

@@ -423,7 +423,7 @@ async fn answers_that_hang_are_bounded_by_the_new_patience() {
     stage.sim.model().fault_next(ModelFault::Hang);
     assert!(stage.ask(5, "hello?").await.contains("took too long"));
     let settings = stage.app().pipeline().settings();
-    assert_eq!(settings.poll_backoff_max, Duration::from_secs(2));
+    assert_eq!(stage.app().poll().settings().backoff_max, Duration::from_secs(2));
     assert_eq!(settings.give_up_after, Duration::from_secs(2 * 3600));
     stage.end().await;
 }

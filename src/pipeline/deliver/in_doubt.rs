@@ -2,8 +2,6 @@
 //!
 //! Invariant: a part that may be doubled by sending it again is counted, as a finding.
 
-use tokio::time::Instant;
-
 use super::{Delivery, NextAction};
 use crate::model::ids::MessageId;
 use crate::observe::finding::Kind;
@@ -74,25 +72,10 @@ impl Delivery {
         })
     }
 
-    fn log_outcome(&self, part: &OpenPart, fate: &'static str) {
+    fn log_outcome(&self, part: &OpenPart, found: &'static str) {
         let probes = self.0.message_ids.lock().probes(part.chat);
         let (chat_id, part) = (part.chat.0, part.id.0);
-        tracing::info!(chat_id, part, fate, probes, "message looked for");
-    }
-
-    /// Asks Telegram whether it holds updates: a poll that waits for messages says nothing for a
-    /// while.
-    pub(super) async fn catch_up(&self) {
-        let inner = &*self.0;
-        let begun = Instant::now();
-        let pending = tokio::select! {
-            pending = inner.client.pending() => pending,
-            () = inner.base.tasks.halt().cancelled() => return,
-        };
-        if matches!(pending, Ok(0)) {
-            inner.message_ids.lock().caught_up(begun);
-            self.0.wake.notify_one();
-        }
+        tracing::info!(chat_id, part, found, probes, "message looked for");
     }
 }
 

@@ -59,7 +59,6 @@ async fn pipeline(store: Store) -> Pipeline {
     };
     let settings = StageSettings {
         backlog_max: 1,
-        poll_backoff_max: second,
         previews: false,
         give_up_after: second,
         reconcile_after: second,

@@ -16,6 +16,9 @@ struct Telegram {
 /// Chats whose messages were on their way at the crash.
 const CHATS: usize = 200;
 
+/// A chat whose part has been in doubt for very long.
+const LONG_AGO: ChatId = ChatId(99);
+
 /// Edits that Telegram allows in a minute.
 const A_MINUTE: usize = 30 * 60;
 
@@ -96,13 +99,16 @@ impl Telegram {
                             None => self.known.go_on(chat),
                         }
                     }
+                    Step::Conclude(Verdict::Unclear) if chat == LONG_AGO => {
+                        self.known.resolved(chat);
+                    }
                     Step::Conclude(verdict) => {
                         assert_eq!(verdict, Verdict::Lost);
                         let there = self.chats.iter().find(|(_, c)| **c == chat);
                         assert_eq!(there, None, "said to be lost");
                         self.known.resolved(chat);
                         lost += 1;
-                        // It is sent again, and its new id shows where the counter stands.
+                        // It is sent again, and its new id shows the counter's highest id.
                         self.last += 1;
                         self.known.sent(chat, MessageId(self.last), self.now);
                     }
@@ -145,6 +151,26 @@ fn all_parts_in_doubt_are_found_or_surely_lost_within_a_minute_of_edits() {
         eprintln!("{name}: {} probes", telegram.probes);
         assert!(telegram.probes <= most, "{name}: {} probes", telegram.probes);
     }
+}
+
+#[test]
+fn a_part_in_doubt_for_very_long_takes_no_more_than_its_probes_and_little_time() {
+    let mut telegram = crashed(&[], &[], |_| None);
+    (telegram.known, telegram.last) = (MessageIdTracker::default(), 1_000_000_000);
+    let now = telegram.now;
+    telegram.known.heard(ChatId(1), MessageId(1000));
+    telegram.known.in_doubt(LONG_AGO, MessageId(1000), now, now);
+    telegram.known.heard(ChatId(1), MessageId(telegram.last));
+    for rank in 0..CHATS {
+        telegram.known.in_doubt(chat(rank), MessageId(1_000_000_000), now, now);
+        telegram.last += 1;
+        telegram.chats.insert(telegram.last, chat(rank));
+    }
+    telegram.known.caught_up(now + Duration::from_millis(1));
+    let begun = std::time::Instant::now();
+    assert_eq!(telegram.search(), (CHATS, 0));
+    eprintln!("{} probes, {:?}", telegram.probes, begun.elapsed());
+    assert!(telegram.probes <= limits::PROBES + 2 * CHATS, "{} probes", telegram.probes);
 }
 
 #[test]
@@ -211,6 +237,54 @@ fn after_a_restart_the_first_own_id_is_the_nearest_bound() {
                 assert_eq!(end, Reconcile::Step(group, unclear));
                 break;
             }
+        }
+    }
+}
+
+#[test]
+fn a_part_in_doubt_for_very_long_hides_no_newer_one() {
+    for bounded in [false, true] {
+        let (mut known, now) = (MessageIdTracker::default(), Instant::now());
+        known.heard(ChatId(1), MessageId(1000));
+        known.in_doubt(chat(0), MessageId(1000), now, now);
+        // Of what lies between, this process knows nothing.
+        known.heard(ChatId(1), MessageId(20_000));
+        for rank in 1..=5 {
+            known.in_doubt(chat(rank), MessageId(20_000), now, now);
+        }
+        known.caught_up(now + Duration::from_millis(1));
+        if bounded {
+            known.sent(ChatId(2), MessageId(20_010), now);
+        }
+        let mut verdicts = HashMap::new();
+        let mut asked: HashMap<ChatId, Vec<i64>> = HashMap::new();
+        while let Reconcile::Step(of, step) = known.reconcile(now) {
+            known.started(of, &step, now);
+            match step {
+                // The fourth arrived, the others did not.
+                Step::Ask(ids) if of == chat(4) && ids.contains(&MessageId(20_002)) => {
+                    known.found(of, MessageId(20_002));
+                    known.resolved(of);
+                }
+                Step::Ask(ids) => {
+                    asked.entry(of).or_default().extend(ids.iter().map(|id| id.0));
+                    known.not_at(of, &ids);
+                    known.go_on(of);
+                }
+                Step::Conclude(verdict) => {
+                    verdicts.insert(of, verdict);
+                    known.resolved(of);
+                }
+            }
+        }
+        assert_eq!(verdicts.remove(&chat(4)), None, "it was there");
+        assert_eq!(verdicts.remove(&chat(0)), Some(Verdict::Unclear), "19,000 ids were possible");
+        assert_eq!(asked[&chat(0)].len(), limits::PROBES);
+        for rank in [1, 2, 3, 5] {
+            assert_eq!(verdicts[&chat(rank)], Verdict::Lost);
+            let ids: BTreeSet<_> = asked[&chat(rank)].iter().copied().collect();
+            let first_10 = (20_001..20_010).filter(|id| *id != 20_002);
+            assert!(first_10.into_iter().all(|id| ids.contains(&id)), "{ids:?}");
         }
     }
 }

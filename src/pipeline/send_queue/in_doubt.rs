@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Next, SendQueue};
+use crate::model::limits;
 use crate::pipeline::message_ids::{MessageIdTracker, Reconcile};
 use crate::pipeline::search::Step;
 use crate::store::{OpenPart, PartState};
@@ -36,6 +37,9 @@ impl SendQueue {
         message_ids: &mut MessageIdTracker,
         now: Instant,
     ) -> Result<Next, Option<Instant>> {
+        if self.in_flight >= limits::SENDS_AT_ONCE {
+            return Err(None);
+        }
         let (chat, step) = match message_ids.reconcile(now) {
             Reconcile::Wait(at) => return Err(at),
             Reconcile::CatchUp => return Ok(Next::CatchUp),
@@ -54,6 +58,7 @@ impl SendQueue {
         let Some(part) = queue.parts.pop_front().map(Box::new) else { return Err(None) };
         queue.busy = true;
         self.in_flight += 1;
+        self.reconciled = true;
         message_ids.started(chat, &step, now);
         Ok(match step {
             Step::Ask(ids) => Next::Ask(part, ids),

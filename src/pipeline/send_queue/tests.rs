@@ -61,3 +61,41 @@ fn a_part_stored_while_older_ones_are_read_does_not_overtake_them() {
     }
     assert_eq!(left, [1, 2, 3]);
 }
+
+#[test]
+fn while_a_part_is_looked_for_other_chats_have_their_turn() {
+    let (searched, other, begun) = (ChatId(5), ChatId(6), Instant::now());
+    let mut message_ids = MessageIdTracker::default();
+    // Far more ids are possible than can be asked about in this time.
+    message_ids.heard(searched, MessageId(10));
+    let rates = Rates { chat_per_s: 1.0, chat_burst: 1, overall_per_s: 30.0, group_per_min: 20.0 };
+    let mut send_queue = SendQueue::new(Pacer::new(Some(rates)), Duration::ZERO);
+    let state = PartState::Sending { id_before: MessageId(10), at_ms: 0 };
+    let in_doubt = OpenPart { state, ..due(searched, 1) };
+    send_queue.left_behind(vec![in_doubt], &mut message_ids, begun, 0);
+    message_ids.heard(searched, MessageId(1000));
+    message_ids.caught_up(begun + Duration::from_millis(1));
+    let mut probes = 0;
+    for ms in 2..1000 {
+        let now = begun + Duration::from_millis(ms);
+        if ms == 200 {
+            let epoch = send_queue.expect(other);
+            send_queue.offer(other, epoch, vec![due(other, 2)]);
+        }
+        match send_queue.next(&mut message_ids, now) {
+            Next::Ask(part, ids) => {
+                probes += ids.len();
+                message_ids.not_at(part.chat, &ids);
+                send_queue.done(part.chat, NextAction::Search(part), &mut message_ids, now);
+            }
+            Next::Send(part, _) => {
+                assert_eq!(part.chat, other);
+                assert!(ms < 300 && probes > 3, "after {ms} ms and {probes} probes");
+                return;
+            }
+            Next::Sleep(_) => {}
+            next => panic!("{next:?}"),
+        }
+    }
+    panic!("nothing was sent; {probes} probes");
+}

@@ -1,27 +1,23 @@
 //! What the workers have of the process.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use arc_swap::ArcSwap;
 
 use crate::answer::Answerer;
 use crate::commands::{self, CommandContext};
 use crate::model::ids::ChatId;
-use crate::pipeline::{Pipeline, Signals, StageBase, StageSettings};
+use crate::pipeline::preview::Previews;
+use crate::pipeline::{Pipeline, Signals, StageBase};
 use crate::telegram::{Client, Me, MenuScope};
 
 /// What a worker needs.
 pub(in crate::pipeline) struct ThinkParts {
     pub(super) base: StageBase,
-    pub(in crate::pipeline) client: Client,
+    pub(super) client: Client,
     pub(super) me: Me,
     pub(super) context: Arc<CommandContext>,
     pub(super) answerer: Arc<Answerer>,
-    pub(in crate::pipeline) settings: Arc<ArcSwap<StageSettings>>,
     pub(super) signals: Arc<Signals>,
-    /// The server knows no drafts.
-    pub(in crate::pipeline) drafts_unknown: AtomicBool,
+    pub(super) previews: Previews,
 }
 
 impl ThinkParts {
@@ -32,9 +28,8 @@ impl ThinkParts {
             me: pipeline.me.clone(),
             context: Arc::clone(&pipeline.context),
             answerer: Arc::clone(&pipeline.answerer),
-            settings: Arc::clone(&pipeline.settings),
             signals: Arc::clone(&pipeline.signals),
-            drafts_unknown: AtomicBool::new(false),
+            previews: Previews::new(pipeline),
         }
     }
 
