@@ -4,6 +4,7 @@
 //! doubt blocks only its own chat.
 
 mod in_doubt;
+mod next;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(super) use self::next::{Next, NextAction};
 use super::message_ids::MessageIdTracker;
-use super::search::Verdict;
 use crate::model::failure::backoff;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
@@ -55,41 +56,6 @@ struct ChatQueue {
     goes_on_in: Option<ChatId>,
     /// Nothing leaves before this: 429, or a failed try.
     not_before: Option<Instant>,
-}
-
-/// What is to be done now.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// Send this part; the highest id known before is to be stored first.
-    Send(Box<OpenPart>, MessageId),
-    /// Ask whether this part has one of these ids.
-    Ask(Box<OpenPart>, Vec<MessageId>),
-    /// This part is at none of the ids that were asked about.
-    Conclude(Box<OpenPart>, Verdict),
-    /// Find out whether everything that people wrote has been received.
-    CatchUp,
-    /// Read this chat's due parts from disk, then ask again.
-    Load(ChatId),
-    /// Nothing until then, or until something happens.
-    Sleep(Option<Instant>),
-}
-
-/// The outcome of the part that was on its way.
-pub(super) enum NextAction {
-    /// It is settled; the next may follow.
-    Continue,
-    /// It is due again at that time.
-    Retry(Box<OpenPart>, Instant),
-    /// It is *sending* and may have arrived.
-    InDoubt(Box<OpenPart>),
-    /// It is still in doubt; the search goes on.
-    Search(Box<OpenPart>),
-    /// It is still in doubt; the search goes on after a pause.
-    SearchLater(Box<OpenPart>),
-    /// It did not arrive, or the search is given up: send it (again).
-    Resend(Box<OpenPart>),
-    /// Everything due in this chat was dropped.
-    ShutOut,
 }
 
 impl SendQueue {
