@@ -98,7 +98,7 @@ pub enum Timing {
     Tokens,
     /// Until a provider's first words in seconds: model, nothing.
     FirstWords,
-    /// From the acceptance of an update to the commit of its replies in seconds: [`Work`], nothing.
+    /// From the acceptance of an update to the commit of its replies in seconds: `WorkKind`, nothing.
     Response,
     /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
     /// an answer) or `question`, nothing.

@@ -16,9 +16,9 @@ use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
 use crate::store::{Accepted, StoreError};
 
-/// Where updates come from: it gives them to an [`Ingress`], and confirms to Telegram only what was
-/// accepted there. It says when there is no more ([`Ingress::caught_up`]), and finds out whether that is so
-/// when it is asked to ([`Ingress::is_behind`]).
+/// Where updates come from: it gives them to an `Ingress`, and confirms to Telegram only what was
+/// accepted there. It says when there is no more (`Ingress::caught_up`), and finds out whether that is so
+/// when it is asked to (`Ingress::is_behind`).
 pub trait UpdateSource: Send {
     /// Brings updates until the process drains.
     fn run(self) -> impl Future<Output = ()> + Send;

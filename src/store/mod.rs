@@ -1,8 +1,8 @@
 //! The state of a bot, as verbs that say what the bot does.
 //!
 //! Invariants: every write answers only after its commit is on disk; all state belongs to one bot
-//! id; one process at a time runs a bot. The verbs ([`reads`], [`writes`]) and their types name no
-//! database: what stands behind them is [`Backend`], and SQL is spoken only there.
+//! id; one process at a time runs a bot. The verbs (`reads`, `writes`) and their types name no
+//! database: what stands behind them is `Backend`, and SQL is spoken only there.
 
 mod backup_failure;
 #[cfg(test)]

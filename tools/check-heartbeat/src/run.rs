@@ -1,8 +1,8 @@
 //! One run: check, print, then send what the channels have not accepted yet.
 //!
 //! The result is printed before anything is sent, and needs neither configuration nor state nor
-//! network. The whole run ends within 50 s: channels get what is left until [`CHANNELS`], each call
-//! into a disk has a limit of its own, and what hangs all the same is ended at [`LATE`] with the exit
+//! network. The whole run ends within 50 s: channels get what is left until `CHANNELS`, each call
+//! into a disk has a limit of its own, and what hangs all the same is ended at `LATE` with the exit
 //! status that is known by then.
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@
 //! | [`ownership`] | says whose a file is before it is touched |
 //! | [`beneath`] | opens what lies in a folder, and nothing outside |
 //! | [`duration`] | durations in words |
-//! | [`line`] | foreign text on one line |
+//! | [`mod@line`] | foreign text on one line |
 //! | [`text`] | small files, read with a bound |
 //! | [`url`] | addresses, and what of them may be shown |
 //! | [`secret`] | where secrets come from |
