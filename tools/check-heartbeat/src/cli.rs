@@ -57,10 +57,8 @@ pub fn command() -> clap::Command {
     Args::command()
 }
 
-/// A time: whole seconds, or a number with `ms`, `s`, `m` (or `min`), `h` or `d`.
-///
-/// # Errors
-/// What a time looks like.
+/// A time: whole seconds, or a number with `ms`, `s`, `m` (or `min`), `h` or `d`. The error says
+/// what to write.
 pub fn time(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -3,11 +3,10 @@
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use hygiene::text;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -136,22 +135,17 @@ impl Config {
     /// problem in an otherwise empty configuration.
     pub fn load(named: Option<&Path>) -> Self {
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
-        let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-        match read {
-            Ok(length) if length as u64 == MAX_BYTES => {
-                let message = format!("{} is too large", path.display());
-                Self::unreadable(message, "name a file of less than 256 KiB")
-            }
-            Ok(_) => Self::parse(&text),
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-                Self::default()
-            }
-            Err(error) => {
-                let message = format!("cannot read {}: {error}", path.display());
-                Self::unreadable(message, "name a file that the user of the check may read")
-            }
+        if named.is_none() && matches!(path.try_exists(), Ok(false)) {
+            return Self::default();
         }
+        text::read(path, MAX_BYTES).map_or_else(
+            |why| {
+                let why = why.trim_start_matches("cannot be read: ");
+                let message = format!("cannot read {}: {why}", path.display());
+                Self::unreadable(message, "name a file that the user of the check may read")
+            },
+            |text| Self::parse(&text),
+        )
     }
 
     fn unreadable(message: String, hint: &str) -> Self {
@@ -217,8 +211,8 @@ impl Config {
             let hint = "give each channel a name of its own";
             return self.problems.push(Problem::new(&format!("{key}.name"), "is used twice", hint));
         }
-        let settings = table.try_into::<ChannelConfig>();
-        self.problems.extend(settings.as_ref().err().map(|error| Problem::of(key, error)));
+        let settings = table.try_into();
+        let settings = settings.map_err(|error| self.problems.push(Problem::of(key, &error)));
         self.channels.push(Entry { name, settings: settings.ok() });
     }
 

@@ -4,7 +4,7 @@
 //! disk, so that a kill costs at most the one notification that was being sent. A channel that has
 //! not answered by the deadline is abandoned with its thread; its notifications stay pending.
 
-use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Accepted, Channel, Failure};
@@ -25,9 +25,6 @@ pub struct Outcome {
     pub result: Accepted,
 }
 
-/// An answer on its way to the disk, and where to say whether it was saved.
-type Answer = (Outcome, SyncSender<bool>);
-
 /// Sends everything. `record` saves each answer, in the order in which they come; where it returns
 /// `false`, that channel is sent nothing more. Nor is a channel that failed.
 pub fn deliver(
@@ -35,6 +32,7 @@ pub fn deliver(
     deadline: Instant,
     record: &mut dyn FnMut(&Outcome) -> bool,
 ) -> Vec<Outcome> {
+    // Each answer comes with where to say whether it was saved.
     let (answers, inbox) = mpsc::channel();
     let mut silent = Vec::new();
     for (channel, notifications) in jobs {
@@ -42,7 +40,17 @@ pub fn deliver(
         silent.push((channel.name().to_owned(), first.clone()));
         let answers = answers.clone();
         // Where no thread can be started, the channel counts as silent.
-        drop(start(move || send_all(&*channel, notifications, deadline, &answers)));
+        drop(start(move || {
+            for notification in notifications {
+                let result = channel.deliver(&notification, deadline);
+                let (channel, is_accepted) = (channel.name().to_owned(), result.is_ok());
+                let (saved, go_on) = mpsc::sync_channel(1);
+                let sent = answers.send((Outcome { channel, notification, result }, saved));
+                if sent.is_err() || !go_on.recv().unwrap_or(false) || !is_accepted {
+                    return;
+                }
+            }
+        }));
     }
     drop(answers);
     let mut outcomes = Vec::new();
@@ -52,28 +60,9 @@ pub fn deliver(
         let _ = saved.send(record(&outcome));
         outcomes.push(outcome);
     }
-    let result = Err(Failure::transient("cannot deliver: there was no answer in time"));
-    outcomes.extend(silent.into_iter().map(|(channel, notification)| {
-        let result = result.clone();
-        Outcome { channel, notification, result }
-    }));
-    outcomes
-}
-
-fn send_all(
-    channel: &dyn Channel,
-    notifications: Vec<Notification>,
-    deadline: Instant,
-    answers: &Sender<Answer>,
-) {
-    for notification in notifications {
-        let result = channel.deliver(&notification, deadline);
-        let accepted = result.is_ok();
-        let outcome = Outcome { channel: channel.name().to_owned(), notification, result };
-        let (saved, go_on) = mpsc::sync_channel(1);
-        let sent = answers.send((outcome, saved));
-        if sent.is_err() || !go_on.recv().unwrap_or(false) || !accepted {
-            return;
-        }
+    for (channel, notification) in silent {
+        let result = Err(Failure::transient("cannot deliver: there was no answer in time"));
+        outcomes.push(Outcome { channel, notification, result });
     }
+    outcomes
 }

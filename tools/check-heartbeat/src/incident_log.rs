@@ -91,15 +91,13 @@ impl IncidentLog {
     /// Counts one more check of the same kind. The time of the first one when there are enough.
     fn count(&mut self, subject: &Subject, now: &Now, needed: u32) -> Option<Now> {
         let found = self.streaks.iter().position(|s| s.subject == *subject);
-        let index = found.unwrap_or_else(|| {
-            let subject = subject.clone();
-            self.streaks.push(Streak { subject, count: 0, first: now.clone() });
-            self.streaks.len() - 1
-        });
-        self.streaks[index].count += 1;
-        if self.streaks[index].count >= needed {
-            return Some(self.streaks.remove(index).first);
+        let begin = || Streak { subject: subject.clone(), count: 0, first: now.clone() };
+        let mut streak = found.map_or_else(begin, |index| self.streaks.remove(index));
+        streak.count += 1;
+        if streak.count >= needed {
+            return Some(streak.first);
         }
+        self.streaks.push(streak);
         None
     }
 

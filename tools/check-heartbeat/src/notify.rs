@@ -24,22 +24,23 @@ pub fn open_channels(
     let env = Environment::of_process();
     let names = config.channels.iter().map(|entry| entry.name.clone()).collect();
     let mut list = ChannelList { mode: config.mode, complete: config.complete, names };
-    let tables = (1..).zip(&config.channels).filter_map(|(number, entry)| {
-        Some((format!("channel[{number}]."), entry.settings.as_ref()?.open(&env)))
-    });
-    let mut opened: Vec<_> = tables.collect();
+    let mut open = Vec::new();
+    let mut add = |prefix: &str, channel| match channel {
+        Ok(channel) => open.push(channel),
+        Err(Problem { key, message, hint }) => {
+            problems.push(Problem { key: format!("{prefix}{key}"), message, hint });
+        }
+    };
+    for (number, entry) in (1..).zip(&config.channels) {
+        if let Some(settings) = &entry.settings {
+            add(&format!("channel[{number}]."), settings.open(&env));
+        }
+    }
     if config.channels.is_empty()
         && let Some(channel) = telegram_from_env(&env)
     {
         list.names.push("telegram".to_owned());
-        opened.push((String::new(), channel));
-    }
-    let mut open = Vec::new();
-    for (prefix, channel) in opened {
-        match channel {
-            Ok(channel) => open.push(channel),
-            Err(problem) => problems.push(Problem { key: prefix + &problem.key, ..problem }),
-        }
+        add("", channel);
     }
     (open, list)
 }
@@ -75,7 +76,7 @@ pub fn notify(
     let state = StateDir::open(folders).unwrap_or_else(|problem| {
         let then = "alerts are sent all the same, but the next run will not know it";
         done.remarks.push(format!("{problem}; {then}"));
-        Some(StateDir::none())
+        Some(StateDir::default())
     });
     let Some(state) = state else {
         done.busy = true;
@@ -152,8 +153,7 @@ impl Notifier<'_> {
         for left in (0..groups.len()).rev() {
             let mut jobs: Vec<Job> = Vec::new();
             for channel in groups.remove(0) {
-                let pending = log.pending(channel.name(), &self.origin);
-                pending.iter().for_each(|one| log.attempt(channel.name(), one));
+                let pending = log.take_up(channel.name(), &self.origin);
                 unsaved |= !pending.is_empty();
                 jobs.push((channel, pending));
             }
@@ -162,11 +162,8 @@ impl Notifier<'_> {
             }
             let time = self.deadline.saturating_duration_since(Instant::now());
             let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
-            let mut record = |Outcome { channel, notification, result }: &Outcome| {
-                match result {
-                    Ok(_) => log.accepted(channel, notification, list.mode, now),
-                    Err(failure) => log.refused(channel, failure.permanent, now),
-                }
+            let mut record = |outcome: &Outcome| {
+                log.record(outcome, list.mode, now);
                 // After what cannot be recorded nothing more is sent, or it would come each minute.
                 self.state.save(&mut log)
             };

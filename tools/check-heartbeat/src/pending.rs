@@ -8,6 +8,7 @@
 use heartbeat::Now;
 use hygiene::duration;
 
+use crate::deliver::Outcome;
 use crate::incident::{Attempt, Incident, Mode, Progress};
 use crate::incident_log::{Backoff, IncidentLog};
 use crate::notification::{Kind, Level, Notification, clock};
@@ -29,57 +30,42 @@ pub struct Origin {
 }
 
 impl IncidentLog {
-    /// What this channel has to be sent now, oldest first.
-    pub(crate) fn pending(&self, channel: &str, origin: &Origin) -> Vec<Notification> {
+    /// Takes up what this channel has to be sent now, oldest first, and records that it is about to
+    /// be sent, so that no other notification takes its number.
+    pub(crate) fn take_up(&mut self, channel: &str, origin: &Origin) -> Vec<Notification> {
         if self.backoff_left_ms(channel, &origin.now) > 0 {
             return Vec::new();
         }
-        let pending = self.incidents.iter().filter_map(|incident| {
+        let pending = self.incidents.iter_mut().filter_map(|incident| {
             let progress = incident.progress.get(channel)?;
             let kind = due(incident, progress, origin)?;
-            Some(notification(kind, progress.next_number(kind), incident, origin))
+            let number = progress.next_number(kind);
+            incident.progress.get_mut(channel)?.attempt = Some(Attempt { kind, number });
+            Some(notification(kind, number, incident, origin))
         });
         pending.take(MAX_PENDING).collect()
     }
 
-    /// Records that this is about to be sent, so that no other notification takes its number.
-    pub(crate) fn attempt(&mut self, channel: &str, notification: &Notification) {
-        if let Some(progress) = self.progress(channel, notification) {
-            let (kind, number) = (notification.kind, notification.number);
-            progress.attempt = Some(Attempt { kind, number });
-        }
-    }
-
-    /// Records that the channel accepted.
-    pub(crate) fn accepted(
-        &mut self,
-        channel: &str,
-        notification: &Notification,
-        mode: Mode,
-        now: &Now,
-    ) {
+    /// Records a channel's answer. What it did not accept stays pending.
+    pub(crate) fn record(&mut self, outcome: &Outcome, mode: Mode, now: &Now) {
+        let Outcome { channel, notification, result } = outcome;
         self.backoffs.remove(channel);
-        if let Some(progress) = self.progress(channel, notification) {
-            let (last, number) = (Some(now.clone()), notification.number);
-            *progress = Progress { last, number, attempt: None };
+        if let Err(failure) = result {
+            if failure.permanent {
+                self.backoffs.insert(channel.clone(), Backoff { since: now.clone() });
+            }
+            return;
         }
-        let is_over = !matches!(notification.kind, Kind::Down | Kind::Reminder);
-        for incident in self.incidents.iter_mut().filter(|i| i.id == notification.incident) {
-            // In the mode `First`, the channel that accepted is the only one from now on.
-            incident.progress.retain(|name, _| match name == channel {
-                true => !is_over,
-                false => mode == Mode::All,
-            });
+        let Some(incident) = self.incident(&notification.incident) else { return };
+        // In the mode `First`, the channel that accepted is the only one from now on.
+        incident.progress.retain(|name, _| name == channel || mode == Mode::All);
+        if matches!(notification.kind, Kind::Down | Kind::Reminder) {
+            let (last, number) = (Some(now.clone()), notification.number);
+            incident.progress.insert(channel.clone(), Progress { last, number, attempt: None });
+        } else {
+            incident.progress.remove(channel);
         }
         self.drop_finished();
-    }
-
-    /// Records that the channel did not accept. The notification stays pending.
-    pub(crate) fn refused(&mut self, channel: &str, permanent: bool, now: &Now) {
-        self.backoffs.remove(channel);
-        if permanent {
-            self.backoffs.insert(channel.to_owned(), Backoff { since: now.clone() });
-        }
     }
 
     /// How long the channel is still left alone.
@@ -88,9 +74,8 @@ impl IncidentLog {
         since.map_or(0, |since| BACKOFF_MS.saturating_sub(since))
     }
 
-    fn progress(&mut self, channel: &str, notification: &Notification) -> Option<&mut Progress> {
-        let incident = self.incidents.iter_mut().find(|i| i.id == notification.incident)?;
-        incident.progress.get_mut(channel)
+    fn incident(&mut self, id: &str) -> Option<&mut Incident> {
+        self.incidents.iter_mut().find(|incident| incident.id == id)
     }
 }
 
@@ -156,9 +141,6 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         started_ms,
         ended_ms,
         duration_s: Some(duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
-        at_ms: match kind {
-            Kind::Down => started_ms,
-            _ => ended_ms.unwrap_or(now.time_ms),
-        },
+        at_ms: if kind == Kind::Down { started_ms } else { ended_ms.unwrap_or(now.time_ms) },
     }
 }

@@ -5,7 +5,7 @@
 //! into a disk has a limit of its own, and what hangs all the same is ended at `LATE` with the exit
 //! status that is known by then.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -17,7 +17,7 @@ use heartbeat::{Now, State};
 
 use crate::channel::{self, Failure};
 use crate::cli::Args;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::deliver::{Job, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
@@ -96,19 +96,16 @@ type Ping = (String, Receiver<Result<(), Failure>>);
 /// ping also alarms for a daemon that stays degraded.
 fn start_pings(checked: &[Checked], deadline: Instant) -> Vec<Ping> {
     // One address for several watches stands for all of them: silent while one is not OK.
-    let mut urls: BTreeMap<&str, (&Watch, bool)> = BTreeMap::new();
-    for one in checked {
-        if let Some(url) = &one.watch.ping_url {
-            let (_, good) = urls.entry(url).or_insert((&one.watch, true));
-            *good &= one.judgement.state == State::Ok;
+    let bad = checked.iter().filter(|one| one.judgement.state != State::Ok);
+    let mut settled: BTreeSet<_> = bad.filter_map(|one| one.watch.ping_url.as_ref()).collect();
+    let mut pings = Vec::new();
+    for Watch { name, ping_url, .. } in checked.iter().map(|one| &one.watch) {
+        if let Some(url) = ping_url.as_ref().filter(|url| settled.insert(url)) {
+            let url = url.clone();
+            pings.push((name.clone(), start(move || channel::ping(&url, deadline))));
         }
     }
-    let good = urls.into_iter().filter(|(_, (_, good))| *good);
-    let ping = |(url, (watch, _)): (&str, (&Watch, bool))| {
-        let url = url.to_owned();
-        (watch.name.clone(), start(move || channel::ping(&url, deadline)))
-    };
-    good.map(ping).collect()
+    pings
 }
 
 /// Waits for the answers, and notes what failed.
@@ -139,22 +136,20 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
         started_ms: now.time_ms,
         ..Notification::default()
     };
+    if channels.is_empty() && problems.is_empty() {
+        let hint = "write a [[channel]] table, or set TELEGRAM_ALERT_BOT_TOKEN and \
+                    TELEGRAM_ALERT_CHAT_ID";
+        problems.push(Problem::new("", "no channel is configured", hint));
+    }
     let jobs: Vec<Job> = channels.into_iter().map(|c| (c, vec![test.clone()])).collect();
-    let count = jobs.len();
     let outcomes = deliver(jobs, begun + CHANNELS, &mut |_| true);
     report::tested(args, &outcomes);
     let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
     report::problems(&problems);
-    if count == 0 && problems.is_empty() {
-        report::err(
-            "no channel is configured (write a [[channel]] table, or set TELEGRAM_ALERT_BOT_TOKEN \
-             and TELEGRAM_ALERT_CHAT_ID)",
-        );
-    }
-    let exit = match problems.is_empty() && count > 0 {
-        true => u8::from(works.len() < count),
+    let exit = match problems.is_empty() {
+        true => u8::from(works.len() < outcomes.len()),
         false => report::EXIT_CONFIG,
     };
     if args.json {

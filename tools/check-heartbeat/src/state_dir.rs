@@ -32,8 +32,8 @@ const FILE: &str = "incidents.json";
 const DAMAGED: &str = "incidents.damaged";
 const LOCK: &str = "lock";
 
-/// The folders of one checker, locked for this run.
-#[derive(Debug)]
+/// The folders of one checker, locked for this run. The default has none, and remembers nothing.
+#[derive(Debug, Default)]
 pub struct StateDir {
     folders: Vec<PathBuf>,
     usable: usize,        // the first folder that can be written to
@@ -70,10 +70,8 @@ pub fn exists(folders: &[PathBuf]) -> bool {
 }
 
 impl StateDir {
-    /// Makes and locks the first folder that can be used; `None` when another run is at work.
-    ///
-    /// # Errors
-    /// Why none can be used.
+    /// Makes and locks the first folder that can be used; `None` when another run is at work, and an
+    /// error when none can be used.
     pub fn open(folders: Vec<PathBuf>) -> Result<Option<Self>, String> {
         let mut remarks = Vec::new();
         for (usable, folder) in folders.iter().enumerate() {
@@ -85,11 +83,6 @@ impl StateDir {
             }
         }
         Err(remarks.swap_remove(0))
-    }
-
-    /// Remembers nothing.
-    pub fn none() -> Self {
-        Self { folders: Vec::new(), usable: 0, remarks: Vec::new(), _lock: None }
     }
 
     /// The newest log, and whether it has to be saved even without a change: one in memory has to
@@ -123,18 +116,14 @@ impl StateDir {
             // Only in the first folder does a missing file mean the same as an empty log: in memory
             // it must hide what still lies in the first.
             let text = (self.usable > 0 || !log.is_empty()).then(|| text.clone());
-            match in_time(folder, move |folder| write(folder, text.as_deref())) {
-                Ok(()) => {
-                    for older in &self.folders[self.usable + 1..] {
-                        let _ = std::fs::remove_file(older.join(FILE));
-                    }
-                    return true;
+            let Err(error) = in_time(folder, move |folder| write(folder, text.as_deref())) else {
+                for older in &self.folders[self.usable + 1..] {
+                    let _ = std::fs::remove_file(older.join(FILE));
                 }
-                Err(error) => {
-                    self.remarks.push(format!("cannot write {}/{FILE}: {error}", folder.display()));
-                    self.usable += 1;
-                }
-            }
+                return true;
+            };
+            self.remarks.push(format!("cannot write {}/{FILE}: {error}", folder.display()));
+            self.usable += 1;
         }
         self.folders.is_empty()
     }
@@ -215,8 +204,7 @@ fn read(folder: &Path) -> io::Result<Option<IncidentLog>> {
     let (path, mut bytes) = (folder.join(FILE), Vec::new());
     match open(&path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-        Ok(file) => file.take(MAX_BYTES).read_to_end(&mut bytes)?,
+        file => file?.take(MAX_BYTES).read_to_end(&mut bytes)?,
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         let moved = std::fs::rename(&path, folder.join(DAMAGED)).map(|()| DAMAGED);
@@ -228,11 +216,9 @@ fn read(folder: &Path) -> io::Result<Option<IncidentLog>> {
 fn write(folder: &Path, log: Option<&[u8]>) -> io::Result<()> {
     make(folder)?;
     let path = folder.join(FILE);
+    let kind = atomic::Kind { mode: 0o600, owner: None, is_durable: true };
     match log {
-        Some(log) => {
-            let kind = atomic::Kind { mode: 0o600, owner: None, is_durable: true };
-            atomic::replace(&path, log, kind)
-        }
+        Some(log) => atomic::replace(&path, log, kind),
         None => atomic::remove(&path).and_then(|()| atomic::sync_folder(&path)),
     }
 }

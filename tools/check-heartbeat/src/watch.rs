@@ -1,10 +1,9 @@
 //! One watched file: judged, and turned into observations for the log of incidents.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use heartbeat::{Heartbeat, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
+use heartbeat::{Finding, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use hygiene::line::one_line;
 use serde::Deserialize;
 
@@ -82,14 +81,14 @@ pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     };
     let begun: Vec<_> = watches.iter().map(begin).collect();
     let until = Instant::now() + READING;
-    let finish = |(watch, answer): (&Watch, Option<Receiver<Checked>>)| match answer {
+    let checked = watches.iter().zip(begun).map(|(watch, answer)| match answer {
         None => watch.check(now),
         Some(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
             watch.judge(Err(&ReadError::Refused(error)), now)
         }),
-    };
-    watches.iter().zip(begun).map(finish).collect()
+    });
+    checked.collect()
 }
 
 impl Watch {
@@ -125,8 +124,7 @@ impl Checked {
     /// One line without the state: name, file where it helps, and what was found.
     pub fn line(&self) -> String {
         let (watch, judgement) = (&self.watch, &self.judgement);
-        let who = judgement.heartbeat.as_ref().and_then(environment);
-        let who = who.map(|e| format!(" ({e})")).unwrap_or_default();
+        let who = self.environment().map(|e| format!(" ({e})")).unwrap_or_default();
         let file = watch.file.display().to_string();
         let named = judgement.state == State::Critical && watch.name != file;
         let file = if named { format!(" [{file}]") } else { String::new() };
@@ -169,7 +167,10 @@ impl Checked {
         match judgement.state {
             _ if self.is_unknown() => Observation::Unknown,
             State::Critical if counts => {
-                Observation::Bad(self.bad(Level::Critical, self.worst(), &judgement.text))
+                let findings = self.findings();
+                let worst = findings.first().filter(|f| f.severity == Severity::Failing);
+                let topic = worst.map_or(judgement.reason.word(), |finding| &finding.name);
+                Observation::Bad(self.bad(Level::Critical, topic, &judgement.text))
             }
             _ => Observation::Good(judgement.text.clone()),
         }
@@ -178,52 +179,49 @@ impl Checked {
     /// The findings of a degraded program, each an incident of its own.
     fn degraded(&self, alert_on: &[AlertOn]) -> Vec<(String, Bad)> {
         let judgement = &self.judgement;
+        if judgement.reason != Reason::Degraded || !alert_on.contains(&AlertOn::Degraded) {
+            return Vec::new();
+        }
         let bad = |name: &str, text: &str| {
             let summary = if text.is_empty() { name } else { text };
             (name.to_owned(), self.bad(Level::Warning, name, summary))
         };
-        let on = alert_on.contains(&AlertOn::Degraded);
-        match &judgement.heartbeat {
-            Some(beat) if judgement.reason == Reason::Degraded && on => {
-                let findings = beat.findings.iter().map(|f| bad(&f.name, &f.text));
-                let unnamed = beat.findings.is_empty().then(|| bad("degraded", &judgement.text));
-                findings.chain(unnamed).collect()
-            }
-            _ => Vec::new(),
-        }
+        let findings = judgement.heartbeat.iter().flat_map(|beat| &beat.findings);
+        let named: Vec<_> = findings.map(|f| bad(&f.name, &f.text)).collect();
+        if named.is_empty() { vec![bad("degraded", &judgement.text)] } else { named }
     }
 
     /// `topic`: the heading of the runbook that helps.
     fn bad(&self, level: Level, topic: &str, summary: &str) -> Bad {
-        let environment = self.judgement.heartbeat.as_ref().and_then(environment);
+        let environment = self.environment().map(str::to_owned);
         // What lies on disk is bounded.
         let details = self.details(topic).iter().map(|line| one_line(line, MAX_LINE)).collect();
         Bad { level, environment, summary: one_line(summary, MAX_LINE), details }
     }
 
-    /// What is worst: the first failing finding of a failing program, else the reason.
-    fn worst(&self) -> &str {
-        let reason = self.judgement.reason;
-        let beat = self.judgement.heartbeat.iter().filter(|_| reason == Reason::Failing);
-        let mut failing =
-            beat.flat_map(|beat| &beat.findings).filter(|f| f.severity == Severity::Failing);
-        failing.next().map_or(reason.word(), |finding| finding.name.as_str())
+    /// The installation, when the heartbeat names it.
+    fn environment(&self) -> Option<&str> {
+        let beat = self.judgement.heartbeat.as_ref()?;
+        Some(beat.environment.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The findings of a failing program, the worst first.
+    fn findings(&self) -> Vec<&Finding> {
+        let is_failing = self.judgement.reason == Reason::Failing;
+        let beat = self.judgement.heartbeat.iter().filter(|_| is_failing);
+        let mut findings: Vec<_> = beat.flat_map(|beat| &beat.findings).collect();
+        findings.sort_by_key(|finding| finding.severity != Severity::Failing);
+        findings
     }
 
     /// More of it, for people.
     fn details(&self, topic: &str) -> Vec<String> {
         let (judgement, unit) = (&self.judgement, unit(&self.watch.file));
         let mut details = Vec::new();
+        for Finding { name, severity, text } in self.findings().into_iter().take(16) {
+            details.push(format!("Finding: {name} ({}): {text}", severity.word()));
+        }
         if let Some(beat) = &judgement.heartbeat {
-            let mut findings: Vec<_> = beat.findings.iter().collect();
-            findings.retain(|_| judgement.reason == Reason::Failing);
-            findings.sort_by_key(|f| f.severity != Severity::Failing);
-            details.extend(
-                findings
-                    .iter()
-                    .take(16)
-                    .map(|f| format!("Finding: {} ({}): {}", f.name, f.severity.word(), f.text)),
-            );
             details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
         }
         details.push(format!("File: {}", self.watch.file.display()));
@@ -248,8 +246,4 @@ fn unit(file: &Path) -> Option<&str> {
     let unit = folder.strip_prefix("/run").ok()?.to_str()?;
     let ours = unit == "katana-bot" || unit.starts_with("katana-bot@");
     (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
-}
-
-fn environment(beat: &Heartbeat) -> Option<String> {
-    Some(beat.environment.clone()).filter(|e| !e.is_empty())
 }

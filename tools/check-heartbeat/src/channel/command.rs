@@ -108,47 +108,34 @@ impl Channel for Command {
     }
 
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
-        let (mut until, begun) = (attempt_end(self.timeout, deadline)?, Instant::now());
+        let (until, begun) = (attempt_end(self.timeout, deadline)?, Instant::now());
         let child = self.spawn(notification)?;
         let group = Pid::from_child(&child);
         let events = follow(child, notification.json().to_string());
-        let (mut is_over, mut status, mut said) = (false, None, [Vec::new(), Vec::new()]);
-        loop {
-            // One that writes without a pause must not outlive its time.
-            let event = if Instant::now() < until { by(until, &events) } else { None };
-            match event {
-                Some(Event::Wrote(stream, bytes)) => keep_end(&mut said[stream], &bytes),
-                Some(Event::Ended(_)) if is_over => {}
-                Some(Event::Ended(ended)) if ended.success() => return Ok(Vec::new()),
-                None if is_over => break,
-                ended => {
-                    if let Some(Event::Ended(ended)) = ended {
-                        status = Some(ended);
-                    } else {
-                        // Fails when the whole group has ended meanwhile, which is what was wanted.
-                        let _ = kill_process_group(group, Signal::KILL);
-                    }
-                    (is_over, until) = (true, Instant::now() + LAST_WORDS);
-                }
-            }
+        let mut said = [Vec::new(), Vec::new()];
+        let status = listen(&events, until, &mut said);
+        if status.is_some_and(|status| status.success()) {
+            return Ok(Vec::new());
         }
+        if status.is_none() {
+            // Fails when the whole group has ended meanwhile, which is what was wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        // The last output may come after the end.
+        let until = Instant::now() + LAST_WORDS;
+        while listen(&events, until, &mut said).is_some() {}
         let said = said.map(|bytes| one_line_end(&String::from_utf8_lossy(&bytes), QUOTE));
         let said = said.iter().find(|said| !said.is_empty());
         let said = said.map_or("it said nothing", String::as_str);
+        let ms = begun.elapsed().as_millis();
+        let hint = "it must end by itself; raise timeout if it needs longer";
+        let (end, hint) = match status.map(|status| (status.code(), status.signal())) {
+            None => (format!("was killed after {ms} ms"), hint),
+            Some((None, Some(signal))) => (format!("was ended by signal {signal}"), ""),
+            Some((code, _)) => (format!("ended with status {}", code.unwrap_or_default()), ""),
+        };
         let shown = quote(&self.settings.program);
-        Err(match status.map(|status| (status.code(), status.signal().unwrap_or_default())) {
-            Some((Some(code), _)) => {
-                Failure::transient(format!("{shown} ended with status {code}: {said}"))
-            }
-            Some((None, signal)) => {
-                Failure::transient(format!("{shown} was ended by signal {signal}: {said}"))
-            }
-            None => {
-                let ms = begun.elapsed().as_millis();
-                Failure::transient(format!("{shown} was killed after {ms} ms: {said}"))
-                    .hint("it must end by itself; raise timeout if it needs longer")
-            }
-        })
+        Err(Failure::transient(format!("{shown} {end}: {said}")).hint(hint))
     }
 }
 
@@ -180,8 +167,19 @@ fn follow(mut child: Child, input: String) -> Receiver<Event> {
     inbox
 }
 
-/// Adds to what was said before, of which only the end is kept.
-fn keep_end(said: &mut Vec<u8>, bytes: &[u8]) {
-    said.extend_from_slice(bytes);
-    said.drain(..said.len().saturating_sub(OUTPUT_BYTES));
+/// Takes in what the program writes, of which only the end is kept, until the program ends; `None`
+/// when it has not by `until`.
+fn listen(inbox: &Receiver<Event>, until: Instant, said: &mut [Vec<u8>; 2]) -> Option<ExitStatus> {
+    // One that writes without a pause must not outlive its time.
+    while Instant::now() < until {
+        match by(until, inbox)? {
+            Event::Ended(status) => return Some(status),
+            Event::Wrote(stream, bytes) => {
+                said[stream].extend_from_slice(&bytes);
+                let excess = said[stream].len().saturating_sub(OUTPUT_BYTES);
+                said[stream].drain(..excess);
+            }
+        }
+    }
+    None
 }

@@ -31,7 +31,6 @@ pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)
-        .max_redirects_will_error(false)
         .max_response_header_size(16 * 1024)
         .user_agent(concat!("check-heartbeat/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -47,10 +46,8 @@ pub(super) fn answer(response: Response<Body>) -> (u16, Vec<u8>) {
 }
 
 /// Fetches `url`, the dead-man switch: anyone who knows the address can fake a ping, so only its
-/// scheme and host are shown. Any 2xx is a success; the body is not read.
-///
-/// # Errors
-/// When there was no such answer by `deadline`, or within 15 s.
+/// scheme and host are shown. Any 2xx by `deadline`, and within 15 s, is a success; the body is not
+/// read.
 pub fn ping(url: &str, deadline: Instant) -> Result<(), Failure> {
     let hint = "write the whole address that the service shows, such as https://hc-ping.com/…";
     let origin = Origin::of(url)
@@ -59,15 +56,13 @@ pub fn ping(url: &str, deadline: Instant) -> Result<(), Failure> {
     let response = agent(&origin, end).get(url).call();
     let status = response.map_err(|error| explain(&error, &origin))?.status().as_u16();
     let message = format!("cannot ping {}: it answered {status}", origin.shown);
-    match status {
-        200..=299 => Ok(()),
-        300..=399 => {
-            Err(Failure::permanent(message)
-                .hint("it redirects: write the final address into ping_url"))
-        }
-        408 | 429 | 500.. => Err(Failure::transient(message)),
-        _ => Err(Failure::permanent(message).hint(hint)),
-    }
+    let hint = match status {
+        200..=299 => return Ok(()),
+        408 | 429 | 500.. => return Err(Failure::transient(message)),
+        300..=399 => "it redirects: write the final address into ping_url",
+        _ => hint,
+    };
+    Err(Failure::permanent(message).hint(hint))
 }
 
 /// Why a call had no answer. Never the text of ureq's own error: some repeat the address.
@@ -122,17 +117,15 @@ pub(super) fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
 
 /// Why TLS failed, and what may help.
 fn tls_failure(error: &rustls::Error, host: &str) -> Failure {
-    let words = quote(&error.to_string());
-    Failure::transient(match error {
-        rustls::Error::InvalidCertificate(_) => {
-            let hint = "check the host name and this machine's clock; a private authority must be in \
-                        the system's store (update-ca-certificates), or for mail in ca_file";
-            let message = format!("cannot trust the certificate of {host}: {words}");
-            return Failure::transient(message).hint(hint);
-        }
-        rustls::Error::InvalidMessage(_) => {
-            format!("cannot speak TLS with {host}: it answers without TLS")
-        }
-        _ => format!("cannot speak TLS with {host}: {words}"),
-    })
+    let (what, why, hint) = match error {
+        rustls::Error::InvalidCertificate(_) => (
+            "trust the certificate of",
+            quote(&error.to_string()),
+            "check the host name and this machine's clock; a private authority must be in the \
+             system's store (update-ca-certificates), or for mail in ca_file",
+        ),
+        rustls::Error::InvalidMessage(_) => ("speak TLS with", "it answers without TLS".into(), ""),
+        _ => ("speak TLS with", quote(&error.to_string()), ""),
+    };
+    Failure::transient(format!("cannot {what} {host}: {why}")).hint(hint)
 }

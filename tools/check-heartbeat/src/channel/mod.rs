@@ -49,10 +49,8 @@ pub enum ChannelConfig {
 }
 
 impl ChannelConfig {
-    /// Checks the table, finds its secrets and makes the channel. Connects to nothing.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with it.
+    /// Checks the table, finds its secrets and makes the channel, or says the first thing that is
+    /// wrong. Connects to nothing.
     pub fn open(&self, env: &Environment) -> Result<Box<dyn Channel>, Problem> {
         match self {
             Self::Telegram(settings) => Ok(Box::new(telegram::Telegram::open(settings, env)?)),
@@ -68,11 +66,9 @@ pub trait Channel: Send {
     fn name(&self) -> &str;
 
     /// Hands the notification over. Returns by `deadline`, give or take a tenth of a second, with
-    /// what people should know although it was accepted, such as one refused recipient among several.
-    ///
-    /// # Errors
-    /// Why the other side did not accept it, or may not have: an attempt that ran out of time after
-    /// everything was written may have arrived. A notification can come twice, but is never lost.
+    /// what people should know although it was accepted, such as one refused recipient among several,
+    /// or why it was not accepted. An attempt that ran out of time after everything was written may
+    /// have arrived: a notification can come twice, but is never lost.
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted;
 }
 

@@ -40,9 +40,8 @@ pub(super) struct Smtp {
     port: u16,
     tls: Tls,
     authorities: Option<RootCertStore>, // trusted instead of the system's authorities
-    login: Option<Credentials>,
-    secret: Option<Secret>, // the password, to be struck out
-    hello: Option<String>,  // the name for `EHLO`, if not that of this machine
+    login: Option<(Credentials, Secret)>, // with the password, to be struck out
+    hello: Option<String>,              // the name for `EHLO`, if not that of this machine
     from: Mailbox,
     to: Vec<Mailbox>,
 }
@@ -56,7 +55,7 @@ impl Channel for Smtp {
         let sent = attempt_end(self.timeout, deadline)
             .and_then(|end| self.send(&notification.host, &self.letter(notification)?, end));
         // Servers repeat what they were sent.
-        let redactor = Redactor::new(self.secret.iter().map(Secret::expose));
+        let redactor = Redactor::new(self.login.iter().map(|(_, password)| password.expose()));
         let refused = sent.map_err(|failure| failure.redacted(&redactor))?;
         Ok(refused.into_iter().map(|remark| redactor.clean(remark)).collect())
     }
@@ -77,17 +76,14 @@ impl Smtp {
             mail = mail.to(mailbox.clone());
         }
         if notification.number > 1 {
-            let first = id(1);
-            mail = mail.in_reply_to(first.clone()).references(first);
+            mail = mail.in_reply_to(id(1)).references(id(1));
         }
         // RFC 3834: no automatic answers, from holiday programs and the like.
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         mail = mail.raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
         let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(notification.text());
-        let mail = mail
-            .singlepart(text)
-            .map_err(|error| Failure::permanent(format!("cannot write the mail: {error}")))?;
-        Ok(mail.formatted())
+        let odd = |error| Failure::permanent(format!("cannot write the mail: {error}"));
+        Ok(mail.singlepart(text).map_err(odd)?.formatted())
     }
 
     /// In the sender's domain, because filters doubt a host that is not known; with the host, because

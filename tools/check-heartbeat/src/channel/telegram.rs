@@ -121,20 +121,25 @@ impl Telegram {
             let request = request.header("content-type", "application/json");
             let answer = request.send(message.to_string());
             let answer = answer.map_err(|error| http::explain(&error, &self.api.origin))?;
-            let (verdict, failure) = judge(http::answer(answer), &self.api.origin);
-            match verdict {
-                Verdict::Accepted => return Ok(Vec::new()),
+            let (status, body) = http::answer(answer);
+            // An answer that broke off after these words still says that the message is there. A page
+            // of a proxy or a captive portal with 200 does not.
+            let began = body.trim_ascii_start().starts_with(b"{\"ok\":true");
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if status == 200 && (began || body["ok"] == json!(true)) {
+                return Ok(Vec::new());
+            }
+            let failure = refusal(status, &body, &self.api.origin);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let parameters = &body["parameters"];
+            let pause = parameters["retry_after"].as_u64().map(Duration::from_secs);
+            let pause = pause.filter(|pause| status == 429 && pause.saturating_add(ROOM) <= left);
+            match (parameters["migrate_to_chat_id"].as_i64(), pause) {
                 _ if tries.next().is_none() => return Err(failure),
-                Verdict::Refused => return Err(failure),
-                Verdict::Moved(id) => message["chat_id"] = json!(id),
-                Verdict::Wait(pause) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if pause.saturating_add(ROOM) > left {
-                        return Err(failure);
-                    }
-                    // Telegram named this pause; asking earlier would make it longer.
-                    thread::sleep(pause);
-                }
+                (Some(id), _) => message["chat_id"] = json!(id),
+                // Telegram named this pause; asking earlier would make it longer.
+                (None, Some(pause)) => thread::sleep(pause),
+                (None, None) => return Err(failure),
             }
         }
     }
@@ -188,52 +193,20 @@ fn fit(text: &str) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-/// What an answer means.
-enum Verdict {
-    Accepted,
-    Refused,
-    /// Try again after this pause.
-    Wait(Duration),
-    /// The group has a new id.
-    Moved(i64),
-}
-
-/// What an answer means, and how it reads as a failure.
-fn judge((status, body): (u16, Vec<u8>), origin: &Origin) -> (Verdict, Failure) {
-    // An answer that broke off after these words still says that the message is there. A page of
-    // a proxy or a captive portal with 200 does not.
-    let began = body.trim_ascii_start().starts_with(b"{\"ok\":true");
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+/// Why a message was not accepted, and what to do about it.
+fn refusal(status: u16, body: &Value, origin: &Origin) -> Failure {
     let said = body["description"].as_str().map(quote).filter(|said| !said.is_empty());
-    let of_telegram = said.is_some();
-    let said = said.unwrap_or_else(|| format!("HTTP status {}", status));
-    let failure = Failure::transient(format!("cannot send through {}: {said}", origin.shown));
-    if status == 200 && (began || body["ok"] == json!(true)) {
-        return (Verdict::Accepted, failure);
-    }
-    let parameters = &body["parameters"];
-    if let Some(id) = parameters["migrate_to_chat_id"].as_i64() {
-        let hint = format!("the group has a new id: set chat_id = {id}");
-        return (Verdict::Moved(id), Failure { permanent: true, ..failure.hint(hint) });
-    }
-    if status == 429 {
-        let pause = parameters["retry_after"].as_u64().map(Duration::from_secs);
-        let hint = "Telegram asks to wait; the notification stays on disk and is sent later";
-        return (pause.map_or(Verdict::Refused, Verdict::Wait), failure.hint(hint));
-    }
-    let permanent = of_telegram && (400..500).contains(&status);
-    let failure = match status {
-        500..600 => failure,
-        _ if !permanent => failure.hint("not a Bot API server; check api_url and the proxy"),
-        401 | 404 => failure.hint(
-            "the token is not valid, or was revoked: take the second bot's token from @BotFather",
-        ),
-        403 => failure
-            .hint("the bot may not write there: unblock it, press Start, or add it to the group"),
-        _ if said.contains("thread") => failure.hint("thread_id is not a topic of this group"),
-        _ => failure.hint(
-            "check chat_id; a person must have pressed Start, and a group must have the bot in it",
-        ),
+    let permanent = said.is_some() && (400..500).contains(&status) && status != 429;
+    let said = said.unwrap_or_else(|| format!("HTTP status {status}"));
+    let hint = match status {
+        429 => "Telegram asks to wait; the notification stays on disk and is sent later",
+        500..600 => "",
+        _ if !permanent => "not a Bot API server; check api_url and the proxy",
+        401 | 404 => "the token is wrong or was revoked: take the second bot's from @BotFather",
+        403 => "the bot may not write there: unblock it, press Start, or add it to the group",
+        _ if said.contains("thread") => "thread_id is not a topic of this group",
+        _ => "check chat_id; a person must have pressed Start, and a group must have the bot in it",
     };
-    (Verdict::Refused, Failure { permanent, ..failure })
+    let failure = Failure::transient(format!("cannot send through {}: {said}", origin.shown));
+    Failure { permanent, ..failure.hint(hint) }
 }

@@ -97,27 +97,23 @@ impl Smtp {
     /// Why a call failed in this stage.
     fn explain(&self, error: &Error, stage: &str) -> Failure {
         let server = format!("{} port {}", self.host, self.port);
-        let failure = match (error.kind(), tls_error(error)) {
+        match (error.kind(), tls_error(error)) {
             (ErrorKind::InvalidData, None) => {
                 Failure::transient(format!("cannot understand {server}: {error}"))
             }
             (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => {
                 let failure = Failure::transient(format!("{server} took too long, {stage}"));
-                return failure.hint(match stage {
+                failure.hint(match stage {
                     GREETING if self.tls != Tls::Implicit && self.port == 465 => {
                         "port 465 usually begins encrypted: set tls = \"implicit\""
                     }
                     SENDING => "the mail may have arrived; the repeat has the same Message-ID",
                     _ => "",
-                });
+                })
             }
+            (_, Some(rustls::Error::InvalidMessage(_))) => io_failure(error, &server)
+                .hint("this port begins without encryption: set tls = \"starttls\""),
             _ => io_failure(error, &server),
-        };
-        match tls_error(error) {
-            Some(rustls::Error::InvalidMessage(_)) => {
-                failure.hint("this port begins without encryption: set tls = \"starttls\"")
-            }
-            _ => failure,
         }
     }
 }
@@ -163,7 +159,7 @@ impl Dialogue<'_> {
     }
 
     fn log_in(&mut self, info: &ServerInfo) -> Result<(), Failure> {
-        let Some(login) = &self.mail.login else { return Ok(()) };
+        let Some((login, _)) = &self.mail.login else { return Ok(()) };
         self.stage = LOGGING_IN;
         let offered = info.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]);
         let mechanism = offered.ok_or_else(|| {

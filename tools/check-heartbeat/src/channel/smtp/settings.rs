@@ -39,8 +39,7 @@ pub struct Settings {
     from: String,
     to: toml::Value, // one address or several
     hello: Option<String>,
-    /// Known only to be refused with a good hint.
-    password: Option<serde::de::IgnoredAny>,
+    password: Option<serde::de::IgnoredAny>, // known only to be refused with a good hint
 }
 
 impl Smtp {
@@ -51,11 +50,10 @@ impl Smtp {
         if port == 0 {
             return Err(Problem::new("port", "is not a port", "write 1 to 65535"));
         }
-        let (login, secret) = login(settings, env)?.unzip();
+        let login = login(settings, env)?;
         Ok(Self {
             name: name(settings.name.as_deref(), "smtp")?,
             timeout: timeout(settings.timeout.as_ref())?,
-            secret,
             from: mailbox("from", &settings.from)?,
             to: recipients(&settings.to)?,
             host: host("host", &settings.host)?,
@@ -98,23 +96,18 @@ fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, 
         usual_credential: "smtp-alert-password",
         variable: "SMTP_ALERT_PASSWORD",
     };
-    match &settings.user {
-        None if [sources.file, sources.credential].iter().any(Option::is_some) => {
-            let hint = "write the user that the password belongs to, often the whole address";
-            Err(Problem::new("user", "is missing beside a password", hint))
-        }
-        None => Ok(None),
-        Some(user) if user.is_empty() || user.chars().any(char::is_control) => {
-            let hint = "write the user's name at the mail server, or leave the key out";
-            Err(Problem::new("user", "is not a valid name", hint))
-        }
-        Some(user) => {
-            let missing =
-                || Problem::new("password_file", "is missing beside user", sources.hint());
-            let password = sources.find(env)?.ok_or_else(missing)?;
-            Ok(Some((Credentials::new(user.clone(), password.expose().to_owned()), password)))
-        }
+    let Some(user) = &settings.user else {
+        let hint = "write the user that the password belongs to, often the whole address";
+        let odd = Problem::new("user", "is missing beside a password", hint);
+        return sources.file.or(sources.credential).map_or(Ok(None), |_| Err(odd));
+    };
+    if user.is_empty() || user.contains(char::is_control) {
+        let hint = "write the user's name at the mail server, or leave the key out";
+        return Err(Problem::new("user", "is not a valid name", hint));
     }
+    let missing = || Problem::new("password_file", "is missing beside user", sources.hint());
+    let password = sources.find(env)?.ok_or_else(missing)?;
+    Ok(Some((Credentials::new(user.clone(), password.expose().to_owned()), password)))
 }
 
 /// A host's name or address, as a certificate and `EHLO` can hold it.

@@ -22,8 +22,9 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 /// A socket whose calls end by a deadline.
+#[derive(Clone)]
 struct Timed {
-    tcp: TcpStream,
+    tcp: Arc<TcpStream>,
     end: Instant,
 }
 
@@ -36,26 +37,25 @@ fn left(end: Instant) -> io::Result<Duration> {
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.tcp.set_read_timeout(Some(left(self.end)?))?;
-        self.tcp.read(buffer)
+        (&*self.tcp).read(buffer)
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.tcp.set_write_timeout(Some(left(self.end)?))?;
-        self.tcp.write(bytes)
+        (&*self.tcp).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.tcp.flush()
+        (&*self.tcp).flush()
     }
 }
 
 /// A connection, perhaps encrypted.
 pub(super) struct Wire {
     stream: BufReader<Box<dyn Stream>>,
-    tcp: TcpStream,
-    end: Instant,
+    timed: Timed,
 }
 
 impl Wire {
@@ -68,29 +68,28 @@ impl Wire {
         for (index, address) in addresses.iter().enumerate() {
             // Those that come after this one get their share of the time.
             let sharers = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
-            match TcpStream::connect_timeout(address, left(end)? / sharers) {
-                Ok(tcp) => return Self::over(Timed { tcp: tcp.try_clone()?, end }, tcp, end),
+            let tcp = TcpStream::connect_timeout(address, left(end)? / sharers);
+            match tcp.map(|tcp| Timed { tcp: Arc::new(tcp), end }) {
+                Ok(timed) => return Ok(Self::over(timed.clone(), timed)),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    fn over(stream: impl Stream + 'static, tcp: TcpStream, end: Instant) -> io::Result<Self> {
-        Ok(Self { stream: BufReader::new(Box::new(stream)), tcp, end })
+    fn over(stream: impl Stream + 'static, timed: Timed) -> Self {
+        Self { stream: BufReader::new(Box::new(stream)), timed }
     }
 
     /// Encrypts what follows. What was received but not read yet came before the encryption, from
     /// anyone who could write into the connection, and is refused.
     pub fn encrypt(self, host: &str, config: ClientConfig) -> io::Result<Self> {
         if !self.stream.buffer().is_empty() {
-            let message = "the server sent more than one reply before the encryption";
-            return Err(Error::new(ErrorKind::InvalidData, message));
+            return Err(invalid("the server sent more than one reply before the encryption"));
         }
         let name = ServerName::try_from(host.to_owned()).map_err(Error::other)?;
         let tls = ClientConnection::new(Arc::new(config), name).map_err(Error::other)?;
-        let timed = Timed { tcp: self.tcp.try_clone()?, end: self.end };
-        Self::over(StreamOwned::new(tls, timed), self.tcp, self.end)
+        Ok(Self::over(StreamOwned::new(tls, self.timed.clone()), self.timed))
     }
 
     /// Sends all of it.
