@@ -61,8 +61,9 @@ impl Sqlite {
         identity::check(path)?;
         let lock = open::lock(path)?;
         restore::undo_cut(path).map_err(|source| StoreError::open(path, source))?;
-        let opened = open::open(path, clock.now_ms())?;
+        // Before the first byte of a new file: a crash must leave nothing that is not known as ours.
         identity::leave_mark(&lock);
+        let opened = open::open(path, clock.now_ms())?;
         pre_migration_backup::sweep(path, clock.now_ms());
         Self::start(path, bot, clock, opened, Some(lock))
     }
@@ -79,6 +80,10 @@ impl Sqlite {
             return Err(StoreError::open(path, source));
         }
         identity::check(path)?;
+        if identity::is_log_alone(path) {
+            let what = "the state file is gone, but not its log; the next start sets the log aside";
+            return Err(StoreError::new(StoreErrorKind::Corrupt, what));
+        }
         let conn = open::connect(path)?;
         let opened = Opened { conn, set_aside: None, pre_migration_backup: None };
         Self::start(path, bot, clock, opened, None)

@@ -37,7 +37,8 @@ enum Content {
     Damaged,
 }
 
-/// Whether there is a state file at `path`; `false` when there is none yet, or an empty file.
+/// Whether there is a state file at `path`, or what is left of one; `false` when there is none yet, or
+/// an empty file.
 ///
 /// # Errors
 /// When there is something else.
@@ -45,11 +46,11 @@ pub(super) fn check(path: &Path) -> Result<bool, StoreError> {
     let about = match std::fs::metadata(path) {
         Ok(about) if about.is_file() => about,
         Ok(_) => return Err(wrong(path, "it is not a regular file")),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return is_rest_ours(path),
         Err(e) => return Err(StoreError::open(path, e)),
     };
     if about.len() == 0 {
-        return Ok(false);
+        return is_rest_ours(path);
     }
     let header = header(path).map_err(|e| StoreError::open(path, e))?;
     let is_ours = has_id(&header)
@@ -59,6 +60,21 @@ pub(super) fn check(path: &Path) -> Result<bool, StoreError> {
             Content::Damaged => has_mark(path),
         };
     if is_ours { Ok(true) } else { Err(wrong(path, "it is not the state file of a katana-bot")) }
+}
+
+/// The same, where there is no file or an empty one: its log may still hold what was in it.
+fn is_rest_ours(path: &Path) -> Result<bool, StoreError> {
+    match is_log_alone(path) {
+        true if !has_mark(path) => Err(wrong(path, "it is empty, and a log lies beside it")),
+        is_alone => Ok(is_alone),
+    }
+}
+
+/// Whether a log lies beside a file that is empty or gone.
+pub(super) fn is_log_alone(path: &Path) -> bool {
+    let holds = |path: &Path| std::fs::metadata(path).is_ok_and(|about| about.len() > 0);
+    let logs = ["-wal", "-journal"].map(|suffix| sibling(path, suffix));
+    !holds(path) && logs.iter().any(|log| holds(log))
 }
 
 /// Leaves the mark in the lock file, which this process holds. It is a precaution: without it the bot

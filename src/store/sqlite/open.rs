@@ -20,6 +20,9 @@ use crate::store::upkeep::PreMigrationBackup;
 /// checked when a fault was noticed while running.
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Most links that are followed to a file that is not there yet; path_resolution(7) has the same.
+const MAX_LINKS: usize = 40;
+
 /// How long a call waits until another process gives its lock back.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
@@ -43,8 +46,20 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
     if let Ok(file) = path.canonicalize() {
         return Ok(file);
     }
-    let name = path.file_name().ok_or_else(|| fail(std::io::ErrorKind::InvalidInput.into()))?;
-    Ok(folder.canonicalize().map_err(fail)?.join(name))
+    // There is no file yet. SQLite makes it where the links lead, so the lock belongs there, too.
+    let mut file = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match std::fs::read_link(&file) {
+            Ok(target) => file = hygiene::ownership::folder(&file).join(target),
+            Err(_) => {
+                let invalid = || fail(std::io::ErrorKind::InvalidInput.into());
+                let name = file.file_name().ok_or_else(invalid)?;
+                let folder = hygiene::ownership::folder(&file);
+                return Ok(folder.canonicalize().map_err(fail)?.join(name));
+            }
+        }
+    }
+    Err(fail(rustix::io::Errno::LOOP.into()))
 }
 
 /// Takes the lock that makes a process the only one to work on `path`.
@@ -72,7 +87,13 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 /// Opens the file for writing and brings it to this version; sets a damaged one aside first.
 /// The caller holds the lock.
 pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
-    match open_checked(path) {
+    let opened = if super::identity::is_log_alone(path) {
+        // SQLite would delete it, and with it what was not folded into the file before that was lost.
+        Err(StoreError::new(StoreErrorKind::Corrupt, "the state file is gone, but not its log"))
+    } else {
+        open_checked(path)
+    };
+    match opened {
         Ok((conn, pre_migration_backup)) => {
             Ok(Opened { conn, set_aside: None, pre_migration_backup })
         }
@@ -166,7 +187,7 @@ pub(super) fn mark_suspect(path: &Path) {
 )]
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
     let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
         let from = sibling(path, suffix);
         if from.exists() {
             std::fs::rename(&from, sibling(&aside, suffix))

@@ -248,6 +248,64 @@ fn a_state_file_whose_rows_are_all_in_its_log_is_known() {
 }
 
 #[tokio::test]
+async fn a_log_whose_file_is_gone_is_set_aside_and_never_deleted() {
+    for remove in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("katana.db");
+        let store = open_in(&dir, 1);
+        store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+        // As after a kill, with everything in the log.
+        let log = std::fs::read(dir.path().join("katana.db-wal")).unwrap();
+        store.close().await;
+        drop(store);
+        if remove {
+            std::fs::remove_file(&path).unwrap();
+        } else {
+            std::fs::write(&path, "").unwrap();
+        }
+        std::fs::write(dir.path().join("katana.db-wal"), &log).unwrap();
+        let visited = Store::visit(&path, BotId(1), Clock::manual(1));
+        assert!(visited.is_err());
+        let store = open_in(&dir, 1);
+        let aside = store.set_aside().unwrap().to_owned();
+        assert_eq!(std::fs::read(hygiene::atomic::sibling(&aside, "-wal")).unwrap(), log);
+        store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+        store.close().await;
+    }
+}
+
+#[test]
+fn a_log_of_another_program_keeps_the_bot_from_its_place() {
+    for log in ["katana.db-wal", "katana.db-journal"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("katana.db");
+        std::fs::write(dir.path().join(log), "what another program has not written yet").unwrap();
+        std::fs::write(&path, "").unwrap();
+        let before = everything(dir.path());
+        let opened = Store::open(&path, BotId(1), Clock::manual(1));
+        assert_eq!(opened.err().map(|e| e.kind()), Some(StoreErrorKind::WrongFile), "{log}");
+        assert!(before == everything(dir.path()), "{log}: {:?}", names(dir.path()));
+    }
+}
+
+#[test]
+fn the_lock_is_where_a_link_leads_before_the_file_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (link, real) = (dir.path().join("link.db"), dir.path().join("real"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink("real/katana.db", &link).unwrap();
+    let _first = Store::open(&link, BotId(1), Clock::system()).unwrap();
+    assert!(real.join("katana.db.lock").exists() && !dir.path().join("link.db.lock").exists());
+    for path in [&link, &real.join("katana.db")] {
+        let second = Store::open(path, BotId(1), Clock::system());
+        assert_eq!(second.err().map(|e| e.kind()), Some(StoreErrorKind::InUse));
+    }
+    let endless = dir.path().join("endless.db");
+    std::os::unix::fs::symlink("endless.db", &endless).unwrap();
+    assert!(Store::open(&endless, BotId(1), Clock::system()).is_err());
+}
+
+#[tokio::test]
 async fn a_lock_file_with_other_words_stays_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let lock = dir.path().join("katana.db.lock");

@@ -38,7 +38,7 @@ impl Iterator for Glyphs<'_> {
                 b'%' | b'&' | b'\\' => decoded(&self.text.as_bytes()[start..]).unwrap_or((byte, 1)),
                 0x80.. => {
                     let c = self.text[start..].chars().next()?;
-                    if c == '\u{200d}' || crate::line::is_invisible(c) {
+                    if hides(c) {
                         self.at += c.len_utf8();
                     } else {
                         self.wide = c.len_utf8();
@@ -53,6 +53,16 @@ impl Iterator for Glyphs<'_> {
             }
         }
     }
+}
+
+/// Characters that a reader does not see between others: also joiners, variation selectors and
+/// blanks that lines of foreign text may keep (Unicode's `Default_Ignorable_Code_Point`).
+fn hides(c: char) -> bool {
+    crate::line::is_invisible(c)
+        || matches!(c,
+            '\u{200d}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2065}'
+            | '\u{2800}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}')
 }
 
 /// What Markdown takes away, and what escapes.

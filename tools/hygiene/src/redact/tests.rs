@@ -106,6 +106,7 @@ fn markdown_and_invisible_characters_hide_nothing() {
         "sk-ant-api03-aB3\\_xY9\\-zzKq81LmNoPqRs7TuVw",
         "sk-ant-api03-aB3`_xY9-`zzKq81LmNoPqRs7TuVw",
         "sk-ant-api03-aB3_xY9-zzKq\u{200b}81LmNo\u{ad}Pq\u{200d}Rs7TuVw",
+        "sk-ant-api03-\u{fe0f}aB3_\u{17b4}xY9-\u{180b}zzKq\u{1d173}81Lm\u{2800}NoPq\u{1bca0}Rs7TuVw",
         "sk-ant-api03-aB3_**xY9-zzKq81LmNoPqRs7TuVw**",
         "sk&#45;ant-api03-aB3_xY9-zz&#x4b;q81LmNoPqRs7TuVw",
     ] {
