@@ -64,6 +64,25 @@ async fn restored_twice_the_old_states_are_kept_and_can_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_file_is_gone_is_kept_too() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 1).await;
+    let file = at(&stage, "copy");
+    backup(&stage, &file).await;
+    for write in [|_: &Path| Ok(()), |path: &Path| std::fs::write(path, "")] {
+        std::fs::remove_file(&path).expect("removed");
+        write(Path::new(&path)).expect("empty");
+        std::fs::write(at(&stage, "katana.db-wal"), "the last words").expect("written");
+        let out = restore(&stage, &file, &["--json"]).await;
+        let said: serde_json::Value = serde_json::from_str(&out.stdout).expect("JSON");
+        let kept = said["kept"].as_str().expect("a name");
+        assert_eq!(std::fs::read(kept).expect("kept"), b"the last words");
+        assert_eq!(good(&path).bots[0].turns, 1);
+        std::fs::remove_file(kept).expect("removed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_the_new_one() {
     let stage = Stage::new().await;
     let path = state(&stage, 1).await;

@@ -14,7 +14,7 @@ use hygiene::ownership::{at, folder, give};
 
 use super::atomic_file::{AtomicFile, reading, refuse_special};
 use super::contents::{CheckLevel, examine};
-use super::{open, ownership};
+use super::{identity, open, ownership};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::store::backup_failure::BackupError;
@@ -74,10 +74,17 @@ fn owner(path: &Path) -> Result<Option<(u32, u32)>, StoreError> {
 
 /// Gives the old file a second name, and sees to it that nothing of it touches the new one.
 fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
-    if !path.exists() {
-        remove(&sibling(path, "-wal"))?;
+    if identity::is_log_alone(path) || !path.exists() {
+        // A log whose file is gone may hold what was never folded into the file.
+        let mut kept = None;
         remove(&sibling(path, "-shm"))?;
-        return Ok(None);
+        for log in ["-wal", "-journal"].map(|suffix| sibling(path, suffix)) {
+            if kept.is_none() && log.metadata().is_ok_and(|about| about.len() > 0) {
+                kept = Some(second_name(&log, now_ms)?);
+            }
+            remove(&log)?;
+        }
+        return Ok(kept);
     }
     // Folded into the file, the log cannot be parted from it. A damaged file keeps its log, and so
     // does another user's: a journal beside it can name any file, which SQLite removes as root.
