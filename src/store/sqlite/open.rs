@@ -59,7 +59,7 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
             }
         }
     }
-    Err(fail(rustix::io::Errno::LOOP.into()))
+    Err(fail(std::io::Error::other("too many links")))
 }
 
 /// Takes the lock that makes a process the only one to work on `path`.
