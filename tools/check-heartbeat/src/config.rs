@@ -7,13 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use hygiene::text;
-use serde::de::{DeserializeOwned, Deserializer, Error};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
-use crate::cli::time;
 use crate::incident::Mode;
+pub use crate::problem::Problem;
+use crate::problem::{Time, checks, fitting, line, url};
 use crate::watch::{AlertOn, Watch};
 
 /// Where the packaged configuration lies. It need not exist.
@@ -22,51 +23,12 @@ pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
 /// Least time between reminders: an alarm that comes more often is not read.
 const LEAST_REMINDER: Duration = Duration::from_secs(60);
-/// Most equal checks that can be asked for.
-const MAX_CHECKS: u32 = 1_000;
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
 /// Most watches, and most channels.
 const MAX_ENTRIES: usize = 50;
 /// What a `[[watch]]` takes from the top of the file unless it has its own.
 const INHERITED: [&str; 3] = ["failures_needed", "good_checks_needed", "ping_url"];
-
-/// A mistake in the configuration. Holds no secret, and no value that could be one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// Such as `watch[1].threshold`; empty when it is about the file as a whole.
-    pub key: String,
-    pub message: String,
-    /// What to write instead.
-    pub hint: String,
-}
-
-impl Problem {
-    pub(crate) fn new(key: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), message: message.into(), hint: hint.into() }
-    }
-
-    /// From the reader's message, without the value that it may quote.
-    fn of(key: &str, error: &toml::de::Error) -> Self {
-        let message = error.message().lines().next().unwrap_or_default();
-        if let Some((message, hint)) = message.split_once("; write ") {
-            return Self::new(key, message, format!("write {hint}"));
-        }
-        let message = match message.split_once(", expected ") {
-            Some((what, _)) if what.starts_with("unknown field") && !key.is_empty() => message,
-            Some((_, wanted)) => &format!("is not what is expected: {wanted}"),
-            None => message,
-        };
-        Self::new(key, message, "check-heartbeat.toml(5) lists all keys")
-    }
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let colon = if self.key.is_empty() { "" } else { ": " };
-        write!(f, "{}{colon}{} ({})", self.key, self.message, self.hint)
-    }
-}
 
 /// One `[[channel]]`.
 #[derive(Debug, Clone)]
@@ -256,53 +218,6 @@ where
         }
     }
     (good.clone().try_into().unwrap_or_default(), good)
-}
-
-// How single values are read. Each error says what is wrong, then `; write …`.
-
-/// A number of seconds, or text such as `"2m"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let parsed = match Value::deserialize(from)? {
-            Value::Integer(seconds) => time(&seconds.to_string()),
-            Value::String(text) => time(&text),
-            _ => time(""),
-        };
-        parsed.map(Self).map_err(|wanted| Error::custom(format!("is not a time; {wanted}")))
-    }
-}
-
-/// Reads a value that also has to fit.
-fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    from: D,
-    fits: impl Fn(&T) -> bool,
-    odd: &str,
-) -> Result<T, D::Error> {
-    let value = T::deserialize(from)?;
-    if fits(&value) { Ok(value) } else { Err(Error::custom(odd)) }
-}
-
-pub(crate) fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let fits = |text: &String| {
-        let length = text.trim().chars().count();
-        (1..=100).contains(&length) && !text.trim().contains(char::is_control)
-    };
-    let odd = "is not a valid name; write one line of text, at most 100 characters";
-    Ok(fitting(from, fits, odd)?.trim().to_owned())
-}
-
-pub(crate) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let fits = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-    let odd = "is not an address; write one that begins with https:// or http://";
-    fitting(from, fits, odd).map(Some)
-}
-
-pub(crate) fn checks<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    let fits = |count: &u32| (1..=MAX_CHECKS).contains(count);
-    fitting(from, fits, "is out of range; write a number of checks from 1 to 1000")
 }
 
 fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -19,6 +19,7 @@ pub mod incident_log;
 pub mod notification;
 pub mod notify;
 pub mod pending;
+mod problem;
 pub mod report;
 pub mod run;
 pub mod state_dir;

@@ -7,9 +7,9 @@ use hygiene::duration;
 use serde_json::{Value, json};
 
 use crate::cli::Args;
-use crate::config::Problem;
 use crate::deliver::Outcome;
 use crate::notification::Kind;
+use crate::problem::Problem;
 use crate::watch::Checked;
 
 /// Exit status for wrong arguments (sysexits(3), `EX_USAGE`).
@@ -117,13 +117,8 @@ pub fn done(args: &Args, done: &Done) {
     });
 }
 
-/// Prints the answer of each channel to the test.
-pub fn tested(args: &Args, outcomes: &[Outcome]) {
-    answers(outcomes, |o| (!args.json).then(|| format!("channel {}: accepted", o.channel)));
-}
-
-/// `good`: the line for a notification that was accepted, if any.
-fn answers(outcomes: &[Outcome], good: impl Fn(&Outcome) -> Option<String>) {
+/// Prints what each channel answered. `good`: the line for what was accepted, if any.
+pub fn answers(outcomes: &[Outcome], good: impl Fn(&Outcome) -> Option<String>) {
     for outcome in outcomes {
         let failure = outcome.result.as_ref().err().map(ToString::to_string);
         if failure.is_none() {

@@ -18,7 +18,7 @@ use heartbeat::{Now, State};
 use crate::channel::{self, Failure};
 use crate::cli::Args;
 use crate::config::{Config, Problem};
-use crate::deliver::{Job, deliver};
+use crate::deliver::{Job, Outcome, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
 use crate::report::{self, Done};
@@ -143,7 +143,8 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     }
     let jobs: Vec<Job> = channels.into_iter().map(|c| (c, vec![test.clone()])).collect();
     let outcomes = deliver(jobs, begun + CHANNELS, &mut |_| true);
-    report::tested(args, &outcomes);
+    let accepted = |o: &Outcome| format!("channel {}: accepted", o.channel);
+    report::answers(&outcomes, |o| (!args.json).then(|| accepted(o)));
     let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));

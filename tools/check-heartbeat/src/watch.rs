@@ -7,10 +7,10 @@ use heartbeat::{Finding, Judgement, Now, ReadError, Reason, Severity, State, Ver
 use hygiene::line::one_line;
 use serde::Deserialize;
 
-use crate::config::{Time, checks, line, url};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
+use crate::problem::{Time, checks, line, url};
 use crate::time_limit::{by, start};
 
 /// Longest line that an incident keeps, in characters.

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
-use crate::config::Problem;
 use crate::notification::Notification;
+use crate::problem::Problem;
 use crate::time_limit::{by, start};
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.

@@ -21,8 +21,8 @@ pub use http::ping;
 pub use hygiene::secret::Environment;
 pub use telegram::telegram_from_env;
 
-use crate::config::{Problem, Time};
 use crate::notification::Notification;
+use crate::problem::{Problem, Time};
 
 /// How long one attempt may take when the configuration does not say.
 const ATTEMPT: Duration = Duration::from_secs(15);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use hygiene::secret::{self, Environment, Place};
 
-use crate::config::Problem;
+use crate::problem::Problem;
 
 /// A token or a password. It cannot be printed by accident.
 pub(super) struct Secret(String);

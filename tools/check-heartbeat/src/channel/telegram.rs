@@ -16,8 +16,8 @@ use super::http;
 use super::secret::{Secret, Sources};
 use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
 use super::{attempt_end, name, quote, timeout};
-use crate::config::Problem;
 use crate::notification::Notification;
+use crate::problem::Problem;
 
 /// Longest text of a message, in UTF-16 units (Bot API, `sendMessage`).
 const TEXT_UNITS: usize = 4_096;

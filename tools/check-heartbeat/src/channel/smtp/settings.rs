@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Smtp, Tls};
 use crate::channel::secret::{Secret, Sources};
 use crate::channel::{Environment, name, timeout};
-use crate::config::Problem;
+use crate::problem::Problem;
 
 /// Most recipients of one channel. More people are what a mailing list is for.
 const RECIPIENTS: usize = 50;
