@@ -128,7 +128,8 @@ fn refused(unit: &str, what: &str) -> Stop {
 
 /// It has exited by itself: the error has its last log lines.
 async fn ended(unit: &str) -> Stop {
-    let lines = ["-q", "-n", "2", "-o", "cat", "-u", unit, "-t", "katana-bot"];
+    // What it printed: the log has another way into the journal, and comes before or after it.
+    let lines = ["-q", "-n", "2", "-o", "cat", "-u", unit, "-t", "katana-bot", "_TRANSPORT=stdout"];
     let said = tool("journalctl", &lines).await.unwrap_or_default();
     match style::visible(said.trim()) {
         said if said.is_empty() => refused(unit, "exits as soon as it is started"),
