@@ -3,6 +3,7 @@
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
+use std::io::{Read, read_to_string, stdin};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,8 +22,6 @@ use crate::watch::{AlertOn, Watch};
 pub const DEFAULT_CONFIG: &str = "/etc/katana-bot/check-heartbeat.toml";
 /// Time between reminders unless configured.
 pub const DEFAULT_REMINDER: Duration = Duration::from_secs(4 * 3600);
-/// Least time between reminders: an alarm that comes more often is not read.
-const LEAST_REMINDER: Duration = Duration::from_secs(60);
 /// Largest configuration file in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
 /// Most watches, and most channels.
@@ -100,14 +99,18 @@ impl Config {
         if named.is_none() && matches!(path.try_exists(), Ok(false)) {
             return Self::default();
         }
-        text::read(path, MAX_BYTES).map_or_else(
-            |why| {
-                let why = why.trim_start_matches("cannot be read: ");
-                let message = format!("cannot read {}: {why}", path.display());
-                Self::unreadable(message, "name a file that the user of the check may read")
-            },
-            |text| Self::parse(&text),
-        )
+        let read = match path.to_str() {
+            // What the run itself was given may come through a pipe.
+            Some("/dev/stdin") => {
+                read_to_string(stdin().take(MAX_BYTES)).map_err(|e| e.to_string())
+            }
+            _ => text::read(path, MAX_BYTES),
+        };
+        read.map(|text| Self::parse(&text)).unwrap_or_else(|why| {
+            let why = why.trim_start_matches("cannot be read: ");
+            let message = format!("cannot read {}: {why}", path.display());
+            Self::unreadable(message, "name a file that the user of the check may read")
+        })
     }
 
     fn unreadable(message: String, hint: &str) -> Self {
@@ -122,8 +125,8 @@ impl Config {
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
                 let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-                let why = Problem::of("", &error).message;
-                let message = format!("line {line} is not TOML: {why}");
+                let message =
+                    format!("line {line} is not TOML: {}", Problem::of("", &error).message);
                 return Self::unreadable(message, "nothing in the file counts until it is fixed");
             }
         };
@@ -221,6 +224,6 @@ where
 }
 
 fn reminder<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let fits = |time: &Time| time.0.is_zero() || time.0 >= LEAST_REMINDER;
+    let fits = |time: &Time| time.0.is_zero() || time.0.as_secs() >= 60;
     fitting(from, fits, "is too short; write 1m or more, or 0 for never").map(|time| time.0)
 }

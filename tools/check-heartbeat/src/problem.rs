@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, and how its single values are read.
+//! What is wrong with a configuration, and how its single values are read: each error says what is
+//! wrong, then `; write …`.
 
 use std::time::Duration;
 
@@ -44,8 +45,6 @@ impl std::fmt::Display for Problem {
         write!(f, "{}{colon}{} ({})", self.key, self.message, self.hint)
     }
 }
-
-// How single values are read. Each error says what is wrong, then `; write …`.
 
 /// A number of seconds, or text such as `"2m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

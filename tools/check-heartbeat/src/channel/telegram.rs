@@ -25,7 +25,6 @@ const TEXT_UNITS: usize = 4_096;
 const TRIES: usize = 3;
 /// Left for the request itself after a pause that Telegram asked for.
 const ROOM: Duration = Duration::from_secs(1);
-const API_URL: &str = "https://api.telegram.org";
 
 /// One table with `type = "telegram"`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -84,9 +83,8 @@ impl Telegram {
         let missing = || Problem::new("token", "is missing", sources.hint());
         let token = sources.find(env)?.ok_or_else(missing)?;
         if !is_bot_token(token.expose()) {
-            let why = "is not a bot token of the form digits:characters";
             let hint = "copy the whole line that @BotFather shows for the second bot";
-            return Err(Problem::new("token", why, hint));
+            return Err(Problem::new("token", "is not a bot token, digits:characters", hint));
         }
         let api_url =
             settings.api_url.as_deref().or_else(|| env.variable("TELEGRAM_ALERT_API_URL"));
@@ -95,7 +93,7 @@ impl Telegram {
             timeout: timeout(settings.timeout.as_ref())?,
             chat,
             thread: settings.thread_id,
-            api: base(api_url.unwrap_or(API_URL), settings.allow_plaintext)?,
+            api: base(api_url.unwrap_or("https://api.telegram.org"), settings.allow_plaintext)?,
             token,
         })
     }
