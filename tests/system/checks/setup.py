@@ -183,12 +183,13 @@ def nothing_is_seen(stage):
     here, found, end = stage.cursor(), set(), threading.Event()
 
     def watch():
-        # All processes of the machine are ours too.
+        # All processes of the machine are ours too, and so are the simulator and these checks' own
+        # search for secrets, which another release's may run just then.
         while not end.is_set():
             for folder in pathlib.Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
                     words = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-                    if not words.startswith("/srv/sim"):
+                    if not words.startswith("/srv/sim") and "grep -rlF" not in words:
                         found.update(words for secret in SECRETS if secret in words)
 
     thread, seen = threading.Thread(target=watch), []
