@@ -33,6 +33,9 @@ pub const WRITE_QUEUE: usize = 4096;
 /// Updates of one chat held in memory; the rest of a long queue waits on disk.
 pub const CHAT_QUEUE: usize = 32;
 
+/// Updates handed to the dispatcher in memory; more are read from disk.
+pub const HANDOVER: usize = 500;
+
 /// Inbox rows read at once.
 pub const CLAIM_BATCH: usize = 500;
 

@@ -37,6 +37,8 @@ pub struct Dispatcher {
     delivery: Delivery,
     /// Everything up to here has been looked at.
     cursor: InboxSeq,
+    /// More may wait on disk than is handed over in memory.
+    behind: bool,
     chats: HashMap<Option<ChatId>, ChatQueue>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     running: usize,
@@ -89,6 +91,7 @@ impl Dispatcher {
             parts: Arc::new(think::ThinkParts::new(pipeline)),
             delivery,
             cursor: InboxSeq(0),
+            behind: true,
             chats: HashMap::new(),
             ended: mpsc::unbounded_channel(),
             running: 0,
@@ -113,7 +116,7 @@ impl Dispatcher {
             tokio::select! {
                 () = drain.cancelled() => break,
                 () = filled => {}
-                () = tokio::time::sleep(limits::IDLE_TURN) => {}
+                () = tokio::time::sleep(limits::IDLE_TURN) => self.behind = true,
                 () = signals.resumed.notified() => self.resume().await,
                 Some(ended) = self.ended.1.recv() => {
                     self.worker_ended(ended).await;
@@ -136,18 +139,9 @@ impl Dispatcher {
         }
     }
 
-    /// Takes new updates from the inbox and starts workers; answers how many updates there were.
+    /// Takes new updates and starts workers; answers how many updates there were.
     pub async fn step(&mut self) -> usize {
-        let cursor = self.cursor;
-        let base = self.base.clone();
-        let read = || async {
-            // A disk that refuses counts as progress too: a restart would not fix it.
-            base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
-            base.store.new_updates(cursor, limits::CLAIM_BATCH).await
-        };
-        let Some(batch) = self.base.retry_until_stored("read the inbox", read).await else {
-            return 0;
-        };
+        let batch = self.take().await;
         let count = batch.len();
         let mut chats = Vec::new();
         for queued in batch {
@@ -160,6 +154,30 @@ impl Dispatcher {
             self.start(chat).await;
         }
         count
+    }
+
+    /// New updates, in order: what was handed over, or what is on disk.
+    async fn take(&mut self) -> Vec<Queued> {
+        let cursor = self.cursor;
+        // Before the disk is read: what is committed in between may come twice, and never not at all.
+        let handed_over = self.signals.handover.take();
+        if !self.behind
+            && let Some(handed_over) = handed_over
+        {
+            return handed_over.into_iter().filter(|queued| queued.seq > cursor).collect();
+        }
+        self.behind = true;
+        let base = self.base.clone();
+        let read = || async {
+            // A disk that refuses counts as progress too: a restart would not fix it.
+            base.vitals.tick(Loop::Dispatcher, limits::IDLE_TURN);
+            base.store.new_updates(cursor, limits::CLAIM_BATCH).await
+        };
+        let Some(batch) = base.retry_until_stored("read the inbox", read).await else {
+            return Vec::new();
+        };
+        self.behind = batch.len() >= limits::CLAIM_BATCH;
+        batch
     }
 
     fn place(&mut self, queued: Queued) {

@@ -44,7 +44,7 @@ impl Ingress {
     }
 
     /// Stores updates, each decoded alone at the edge, and the offset after them if the source has
-    /// one, in one commit. Updates that are known are left as they are.
+    /// one, in one commit. Updates that are known are left as they are. Answers how many are new.
     ///
     /// # Errors
     /// When the commit fails: then nothing is stored, and nothing may be confirmed to Telegram.
@@ -52,23 +52,27 @@ impl Ingress {
         &self,
         updates: Vec<Update>,
         next_offset: Option<i64>,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<u64, StoreError> {
         let vitals = &self.base.vitals;
         self.note_lag(&updates);
         let heard: Vec<_> =
             updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
-        let accepted = self.base.store.accept(updates, next_offset).await?;
+        let turn = self.signals.handover.turn.lock().await;
+        let Accepted { stored, repeated } = self.base.store.accept(updates, next_offset).await?;
+        let new = stored.len();
+        self.signals.handover.offer(stored);
+        drop(turn);
         let mut message_ids = self.message_ids.lock();
         for (chat, id) in heard {
             message_ids.heard(chat, id);
         }
         drop(message_ids);
-        vitals.updates.add(accepted.stored);
-        vitals.updates_repeated.add(accepted.repeated);
-        let stored = i64::try_from(accepted.stored).unwrap_or(i64::MAX);
-        self.signals.backlog.fetch_add(stored, Ordering::Relaxed);
+        vitals.updates.add(new as u64);
+        vitals.updates_repeated.add(repeated);
+        let count = i64::try_from(new).unwrap_or(i64::MAX);
+        self.signals.backlog.fetch_add(count, Ordering::Relaxed);
         self.signals.inbox_filled.notify_one();
-        Ok(accepted)
+        Ok(new as u64)
     }
 
     /// Telegram had no more updates than were accepted.

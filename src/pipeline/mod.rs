@@ -10,6 +10,7 @@
 
 mod deliver;
 mod dispatcher;
+mod handover;
 mod ingress;
 mod known_ids;
 mod message_ids;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use self::handover::Handover;
 use self::message_ids::MessageIds;
 use crate::answer::Answerer;
 use crate::commands::CommandContext;
@@ -87,6 +89,7 @@ pub struct Signals {
     pub backlog: AtomicI64,
     inbox_filled: Notify,
     inbox_drained: Notify,
+    handover: Handover,
     resumed: Notify,
     /// Parts in doubt wait until everything that people wrote has been received; the update source
     /// finds out whether that is so.
@@ -159,6 +162,7 @@ impl Signals {
             backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
             inbox_filled: Notify::new(),
             inbox_drained: Notify::new(),
+            handover: Handover::default(),
             resumed: Notify::new(),
             behind: Notify::new(),
             caught_up: Notify::new(),

@@ -249,12 +249,12 @@ impl Poll {
             return Step::Took(0);
         };
         match self.ingress.accept(batch.updates, Some(next)).await {
-            Ok(accepted) => {
+            Ok(new) => {
                 if all {
                     self.ingress.caught_up(answered_at);
                 }
                 self.succeeded();
-                Step::Took(accepted.stored)
+                Step::Took(new)
             }
             Err(e) => self.store_failed(&e),
         }

@@ -308,22 +308,22 @@ impl Worker {
             part.extra.answer = answer;
         }
         let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
-        let finish = Finish {
+        let finish = Arc::new(Finish {
             seq: queued.seq,
             outcome: thought.outcome,
             keep_body: thought.keep_body,
-            effects: thought.effects.clone(),
+            effects: thought.effects,
             turn: thought.turn,
             parts,
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
-        };
-        let commit = || base.store.finish(finish.clone());
+        });
+        let commit = || base.store.finish(Arc::clone(&finish));
         let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
             self.delivery.take(slot, Vec::new());
             return Worked::Left;
         };
         self.note_response(queued, thought.outcome);
-        self.take_effect(&thought.effects);
+        self.take_effect(&finish.effects);
         self.delivery.take(slot, stored);
         if let Some((id, notice)) = thought.press {
             self.parts.close_press(&id, notice);

@@ -18,10 +18,10 @@ pub struct Queued {
 }
 
 /// The outcome of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Updates that are new in the inbox.
-    pub stored: u64,
+    /// Updates that are new in the inbox, in order.
+    pub stored: Vec<Queued>,
     /// Updates that had been accepted before.
     pub repeated: u64,
 }

@@ -3,6 +3,8 @@
 //! Each answers after its commit is on disk. When it fails, nothing of it is stored, and it may be
 //! tried again.
 
+use std::sync::Arc;
+
 use super::{
     Accepted, Backend, DeliveryReason, DeliveryRecord, Finish, Keep, OpenPart, Opening, Store,
     StoreError, Swept, verbs,
@@ -18,7 +20,7 @@ verbs! {
 
     /// Marks an update done together with everything it led to. Answers the parts as stored; none
     /// when it was done before.
-    fn finish(finish: Finish) -> Vec<OpenPart>;
+    fn finish(finish: impl Into<Arc<Finish>>) -> Vec<OpenPart>;
 
     /// Marks a part as *sending*: to be called before the request is written. `false`: it is
     /// settled already, for instance forgotten, and must not be sent.

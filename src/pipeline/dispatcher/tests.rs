@@ -12,6 +12,7 @@ use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
 use crate::observe::clock::Clock;
 use crate::pipeline::Deliver;
+use crate::pipeline::ingress::Ingress;
 use crate::provider::{Answering, Provider};
 use crate::store::{Finish, Keep, NewPart, PartExtra, Store, UpdateOutcome};
 use crate::telegram::{Client, Me, TelegramSettings};
@@ -135,4 +136,33 @@ async fn damage_that_a_read_finds_ends_the_process_so_that_the_next_start_sets_t
         }
         assert_eq!(pipeline.base.tasks.failed(), Some("store"), "dispatcher: {of_dispatcher}");
     }
+}
+
+#[tokio::test]
+async fn every_update_comes_once_and_in_order_whether_it_was_handed_over_or_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("katana.db"), BotId(42), Clock::system()).unwrap();
+    fill(&store).await;
+    let pipeline = pipeline(store).await;
+    let ingress = Ingress::new(&pipeline);
+    let mut dispatcher = Dispatcher::new(&pipeline, Delivery::new(&pipeline, None));
+    let (mut accepted, mut seen) = (2, Vec::new());
+    // Of the seven hundred, not all fit; the first two were there before the process was.
+    for (count, behind) in [(700, true), (3, false), (100, false), (501, true), (1, false)] {
+        for _ in 0..count {
+            accepted += 1;
+            ingress.accept(vec![said(accepted)], None).await.unwrap();
+        }
+        let mut read = false;
+        loop {
+            let batch = dispatcher.take().await;
+            read |= dispatcher.behind;
+            let Some(last) = batch.last() else { break };
+            dispatcher.cursor = last.seq;
+            seen.extend(batch.iter().map(|queued| queued.update.id.0));
+        }
+        assert_eq!(read, behind, "{count}");
+    }
+    // The first one is done.
+    assert_eq!(seen, (2..=accepted).collect::<Vec<_>>());
 }

@@ -173,10 +173,10 @@ impl Sqlite {
         self.clock.now_ms()
     }
 
-    /// Runs `work` in the next commit.
+    /// Runs `work` in the next commit, perhaps more than once: only the last time counts.
     pub(super) async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::Sqlite;
-use super::outbox::{self, Asked};
+use super::outbox::{self, Asked, Prepared};
 use super::{effects, history};
 use crate::model::effect::Effect;
+use crate::model::ids::PartId;
 use crate::store::failure::StoreError;
 use crate::store::parts::{DeliveryRecord, OpenPart};
 use crate::store::updates::Finish;
@@ -18,16 +19,24 @@ use crate::store::updates::Finish;
 impl Sqlite {
     pub(in crate::store) async fn finish(
         &self,
-        finish: Finish,
+        finish: impl Into<Arc<Finish>>,
     ) -> Result<Vec<OpenPart>, StoreError> {
-        let (bot, now) = (self.bot(), self.now_ms());
+        let (bot, now, finish) = (self.bot(), self.now_ms(), finish.into());
         let fold = Arc::clone(&self.fold);
-        self.write(move |tx| {
-            // Set within the transaction, so that it is this one's commit that is folded.
-            fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
-            store(tx, bot, now, finish)
-        })
-        .await
+        let mut first = finish.first_attempt;
+        let prepare = |part| Prepared::new(now, part, first.take());
+        let parts = finish.parts.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+        let parts = Arc::new(parts);
+        let prepared = Arc::clone(&parts);
+        let ids = self
+            .write(move |tx| {
+                // Set within the transaction, so that it is this one's commit that is folded.
+                fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
+                store(tx, bot, now, &finish, &prepared)
+            })
+            .await?;
+        let parts = Arc::unwrap_or_clone(parts).into_iter();
+        Ok(parts.zip(ids).map(|(prepared, id)| OpenPart { id, ..prepared.part }).collect())
     }
 
     pub(in crate::store) async fn record_delivery(
@@ -52,8 +61,15 @@ impl Sqlite {
     }
 }
 
-/// Marks an update done and stores what it led to.
-fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<OpenPart>, StoreError> {
+/// Marks an update done and stores what it led to. Answers the ids of its parts; none when it was done
+/// before.
+fn store(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    finish: &Finish,
+    parts: &[Prepared],
+) -> Result<Vec<PartId>, StoreError> {
     let mut done = tx.prepare_cached(
         "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = CASE WHEN ?4 THEN body ELSE '' END
          WHERE seq = ?1 AND done_ms IS NULL RETURNING chat_id, sender_id",
@@ -69,7 +85,5 @@ fn store(tx: &Connection, bot: i64, now: i64, finish: Finish) -> Result<Vec<Open
     if let Some(turn) = &finish.turn {
         history::insert(tx, bot, now, turn)?;
     }
-    let mut first = finish.first_attempt;
-    let parts = finish.parts.into_iter();
-    parts.map(|part| outbox::insert(tx, bot, now, &asked, part, first.take())).collect()
+    parts.iter().map(|part| outbox::insert(tx, bot, &asked, part)).collect()
 }

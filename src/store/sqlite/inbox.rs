@@ -31,17 +31,27 @@ impl Sqlite {
         next_offset: Option<i64>,
     ) -> Result<Accepted, StoreError> {
         let (bot, now) = (self.bot(), self.now_ms());
-        self.write(move |tx| {
-            let accepted = insert(tx, bot, now, &updates)?;
-            if let Some(offset) = next_offset {
-                tx.prepare_cached(
-                    "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
-                )?
-                .execute(params![bot, offset, now])?;
+        let rows = updates.iter().map(NewRow::of).collect::<Result<Vec<_>, _>>()?;
+        let places = self
+            .write(move |tx| {
+                let places = insert(tx, bot, now, &rows)?;
+                if let Some(offset) = next_offset {
+                    tx.prepare_cached(
+                        "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
+                    )?
+                    .execute(params![bot, offset, now])?;
+                }
+                Ok(places)
+            })
+            .await?;
+        let mut accepted = Accepted::default();
+        for (update, place) in updates.into_iter().zip(places) {
+            match place {
+                Some(seq) => accepted.stored.push(Queued { seq, received_ms: now, update }),
+                None => accepted.repeated += 1,
             }
-            Ok(accepted)
-        })
-        .await
+        }
+        Ok(accepted)
     }
 
     pub(in crate::store) async fn new_updates(
@@ -122,26 +132,51 @@ impl Sqlite {
     }
 }
 
-fn insert(tx: &Connection, bot: i64, now: i64, updates: &[Update]) -> Result<Accepted, StoreError> {
+/// An update as it will be stored; made before it is the writer's turn.
+struct NewRow {
+    update: i64,
+    chat: Option<i64>,
+    message: Option<i64>,
+    sender: Option<i64>,
+    body: String,
+}
+
+impl NewRow {
+    fn of(update: &Update) -> Result<Self, StoreError> {
+        Ok(Self {
+            update: update.id.0,
+            chat: update.chat().map(|c| c.0),
+            message: update.message_id().map(|m| m.0),
+            sender: update.from().map(|person| person.id.0),
+            body: serde_json::to_string(&update.event).map_err(|e| StoreError::row("inbox", e))?,
+        })
+    }
+}
+
+/// Answers the place of each update; none where it was known.
+fn insert(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    rows: &[NewRow],
+) -> Result<Vec<Option<InboxSeq>>, StoreError> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, sender_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (bot_id, update_id) DO NOTHING",
     )?;
-    let mut accepted = Accepted::default();
-    for update in updates {
-        let body = serde_json::to_string(&update.event).map_err(|e| StoreError::row("inbox", e))?;
-        let rows = insert.execute(params![
+    let insert = |row: &NewRow| {
+        let count = insert.execute(params![
             bot,
-            update.id.0,
-            update.chat().map(|c| c.0),
-            update.message_id().map(|m| m.0),
-            body,
+            row.update,
+            row.chat,
+            row.message,
+            row.body,
             now,
-            update.from().map(|person| person.id.0)
+            row.sender
         ])?;
-        if rows == 1 { accepted.stored += 1 } else { accepted.repeated += 1 }
-    }
-    Ok(accepted)
+        Ok((count == 1).then(|| InboxSeq(tx.last_insert_rowid())))
+    };
+    rows.iter().map(insert).collect()
 }
 
 fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {

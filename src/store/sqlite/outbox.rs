@@ -9,7 +9,7 @@ use super::db::Sqlite;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
 use crate::store::failure::StoreError;
 use crate::store::parts::{
-    DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartState,
+    DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };
 
 /// Columns in the order that [`open_part`] reads them; [`is_open`] makes the index fit.
@@ -157,19 +157,48 @@ pub(super) struct Asked {
     pub(super) sender: Option<i64>,
 }
 
+/// A part as it will be stored, all but its id; made before it is the writer's turn.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    pub(super) part: OpenPart,
+    extra: String,
+}
+
+impl Prepared {
+    /// `id_before`: the part is stored as *sending*.
+    pub(super) fn new(
+        now: i64,
+        part: &NewPart,
+        id_before: Option<MessageId>,
+    ) -> Result<Self, StoreError> {
+        let extra = PartExtra { entities: part.rich.entities.clone(), ..part.extra.clone() };
+        let json = serde_json::to_string(&extra).map_err(|e| StoreError::row("outbox", e))?;
+        let part = OpenPart {
+            id: PartId(0),
+            chat: part.chat,
+            text: part.rich.text.clone(),
+            extra,
+            state: id_before
+                .map_or(PartState::Due, |id_before| PartState::Sending { id_before, at_ms: now }),
+            attempts: 0,
+            due_ms: now,
+            created_ms: now,
+        };
+        Ok(Self { part, extra: json })
+    }
+}
+
 /// Stores a part that answers an update.
 pub(super) fn insert(
     tx: &Connection,
     bot: i64,
-    now: i64,
     asked: &Asked,
-    part: NewPart,
-    id_before: Option<MessageId>,
-) -> Result<OpenPart, StoreError> {
-    let NewPart { chat, rich, mut extra } = part;
-    extra.entities = rich.entities;
-    let json = serde_json::to_string(&extra).map_err(|e| StoreError::row("outbox", e))?;
-    let state = if id_before.is_some() { State::Sending } else { State::Due };
+    Prepared { part, extra }: &Prepared,
+) -> Result<PartId, StoreError> {
+    let (state, attempt) = match part.state {
+        PartState::Due => (State::Due, None),
+        PartState::Sending { id_before, at_ms } => (State::Sending, Some((id_before, at_ms))),
+    };
     tx.prepare_cached(
         "INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, floor_id,
                              attempted_ms, created_ms, sender_id)
@@ -177,27 +206,17 @@ pub(super) fn insert(
     )?
     .execute(params![
         bot,
-        chat.0,
+        part.chat.0,
         asked.seq.0,
-        rich.text,
-        json,
-        state,
-        now,
-        id_before.map(|m| m.0),
-        id_before.map(|_| now),
-        asked.sender.filter(|_| asked.chat == Some(chat.0))
-    ])?;
-    Ok(OpenPart {
-        id: PartId(tx.last_insert_rowid()),
-        chat,
-        text: rich.text,
+        part.text,
         extra,
-        state: id_before
-            .map_or(PartState::Due, |id_before| PartState::Sending { id_before, at_ms: now }),
-        attempts: 0,
-        due_ms: now,
-        created_ms: now,
-    })
+        state,
+        part.created_ms,
+        attempt.map(|(id_before, _)| id_before.0),
+        attempt.map(|(_, at_ms)| at_ms),
+        asked.sender.filter(|_| asked.chat == Some(part.chat.0))
+    ])?;
+    Ok(PartId(tx.last_insert_rowid()))
 }
 
 fn mark(tx: &Connection, now: i64, id: PartId, id_before: MessageId) -> Result<bool, StoreError> {

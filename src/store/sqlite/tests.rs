@@ -25,16 +25,41 @@ fn open_in(dir: &tempfile::TempDir, bot: i64) -> Store {
 async fn one_failing_write_takes_no_other_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
-    let bad = store.write(|tx| {
-        tx.execute("UPDATE bots SET next_offset = 99", [])?;
-        tx.execute("SELECT nonsense FROM nowhere", [])?;
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (go, goes) = std::sync::mpsc::channel::<()>();
+    let goes = std::sync::Mutex::new(goes);
+    // While it runs, all others gather for the next commit.
+    let first = store.write(move |_| {
+        // It may run again: then nobody listens, and nothing is to be waited for.
+        let _ = begun.send(());
+        let _ = goes.lock().unwrap().recv();
         Ok(())
     });
-    let good = store.accept(vec![text(1, 5)], Some(2));
-    let (bad, good) = tokio::join!(bad, good);
-    assert!(bad.is_err());
-    assert_eq!(good.unwrap().stored, 1);
+    let probe = |good: bool| {
+        store.write(move |tx| {
+            tx.execute("UPDATE bots SET probes = probes + 1", [])?;
+            if !good {
+                tx.execute("SELECT nonsense FROM nowhere", [])?;
+            }
+            Ok(())
+        })
+    };
+    let release = async move {
+        begins.recv().unwrap();
+        drop(go);
+    };
+    let accept = store.accept(vec![text(1, 5)], Some(2));
+    let all = [true, false, true, true, false, false, true];
+    let [a, b, c, d, e, f, g] = all.map(probe);
+    let (_, a, b, c, accepted, d, e, f, g, _) =
+        tokio::join!(first, a, b, c, accept, d, e, f, g, release);
+    assert_eq!([a, b, c, d, e, f, g].map(|result: Result<(), StoreError>| result.is_ok()), all);
+    assert_eq!(accepted.unwrap().stored.len(), 1);
     assert_eq!(store.next_offset().await.unwrap(), 2);
+    let probes = |conn: &rusqlite::Connection| {
+        Ok(conn.query_row("SELECT probes FROM bots", [], |r| r.get::<_, i64>(0))?)
+    };
+    assert_eq!(store.read(probes).await.unwrap(), 4);
 }
 
 #[tokio::test]

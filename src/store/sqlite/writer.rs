@@ -1,6 +1,7 @@
 //! The one writer: a thread that gives many small writes one commit.
 //!
-//! Invariant: a caller gets its answer only after the commit that holds its write is on disk.
+//! Invariants: a caller gets its answer only after the commit that holds its write is on disk; a
+//! write that fails takes no other with it. For that, a write can be run again after a rollback.
 
 use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
@@ -23,30 +24,33 @@ type NotCommitted = (StoreErrorKind, String);
 
 /// One write that shares a commit with others.
 trait Job: Send {
-    /// Does the work inside the running transaction; says whether it may stay.
+    /// Does the work inside the running transaction; says whether it may stay. Run again after a
+    /// rollback.
     fn run(&mut self, tx: &Connection) -> bool;
     /// Answers the caller, once the outcome of the commit is known.
     fn answer(self: Box<Self>, commit: Result<(), NotCommitted>);
 }
 
 struct Write<F, T> {
-    work: Option<F>,
+    work: F,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<F, T> Job for Write<F, T>
 where
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    F: Fn(&Connection) -> Result<T, StoreError> + Send,
     T: Send,
 {
     fn run(&mut self, tx: &Connection) -> bool {
-        self.result = self.work.take().map(|work| work(tx));
-        matches!(self.result, Some(Ok(_)))
+        self.result.insert((self.work)(tx)).is_ok()
     }
 
     fn answer(self: Box<Self>, commit: Result<(), NotCommitted>) {
-        let answer = match (self.result, commit) {
+        let Self { work, result, caller } = *self;
+        // The caller may want back, alone, what it shares with the work.
+        drop(work);
+        let answer = match (result, commit) {
             (Some(Err(e)), _) => Err(e),
             (_, Err((kind, why))) => {
                 Err(StoreError::new(kind, "cannot commit to the state file").because(why))
@@ -55,7 +59,7 @@ where
             (None, Ok(())) => Err(StoreError::closed()),
         };
         // A caller that gave up waiting loses only the answer; the write stands.
-        let _ = self.caller.send(answer);
+        let _ = caller.send(answer);
     }
 }
 
@@ -73,52 +77,80 @@ impl Writer {
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let mut batch = Vec::with_capacity(limits::COMMIT_BATCH);
             while let Some(first) = jobs.blocking_recv() {
-                let mut batch = vec![first];
+                batch.push(first);
                 while batch.len() < limits::COMMIT_BATCH {
                     let Ok(job) = jobs.try_recv() else { break };
                     batch.push(job);
                 }
-                let begun = Instant::now();
-                let commit = commit_together(&mut conn, &mut batch)
-                    .map_err(|e| (kind_of(e.sqlite_error_code()), e.to_string()));
-                commits.observe(begun.elapsed().as_secs_f64());
-                if fold.swap(false, Ordering::SeqCst) {
-                    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                    // Without it the log is folded later, when it has grown.
-                    let _ = conn.query_row(sql, [], |_| Ok(()));
-                }
-                for job in batch {
-                    job.answer(commit.clone());
+                while !batch.is_empty() {
+                    let begun = Instant::now();
+                    let (count, commit) = commit_some(&mut conn, &mut batch);
+                    commits.observe(begun.elapsed().as_secs_f64());
+                    if fold.swap(false, Ordering::SeqCst) {
+                        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                        // Without it the log is folded later, when it has grown.
+                        let _ = conn.query_row(sql, [], |_| Ok(()));
+                    }
+                    for job in batch.drain(..count) {
+                        job.answer(commit.clone());
+                    }
                 }
             }
         })?;
         Ok((Self(sender), thread))
     }
 
-    /// Runs `work` in the next commit and waits until it is on disk.
+    /// Runs `work` in the next commit and waits until it is on disk. It may run more than once; only
+    /// the last time counts.
     pub(super) async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
-        let job = Write { work: Some(work), result: None, caller };
+        let job = Write { work, result: None, caller };
         self.0.send(Box::new(job)).await.map_err(|_| StoreError::closed())?;
         answer.await.map_err(|_| StoreError::closed())?
     }
 }
 
-/// Runs all jobs in one transaction, each in a savepoint so that one failing job takes nothing
-/// else with it, and commits.
-fn commit_together(conn: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in batch {
-        tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-        if !job.run(&tx) {
-            tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+/// Runs the jobs of `batch` in one transaction and commits: all of them, or those before one that
+/// fails, or that one alone. Answers how many that were, and the outcome of the commit.
+fn commit_some(
+    conn: &mut Connection,
+    batch: &mut [Box<dyn Job>],
+) -> (usize, Result<(), NotCommitted>) {
+    let mut count = batch.len();
+    let commit = loop {
+        match commit_together(conn, &mut batch[..count]) {
+            // It has failed by itself: nothing was to be committed, and its answer says why.
+            Ok(Some(0)) => {
+                count = 1;
+                break Ok(());
+            }
+            Ok(Some(failed)) => count = failed,
+            Ok(None) => break Ok(()),
+            Err(e) => break Err((kind_of(e.sqlite_error_code()), e.to_string())),
         }
-        tx.prepare_cached("RELEASE job")?.execute([])?;
+    };
+    (count, commit)
+}
+
+/// Runs all jobs in one transaction and commits, or answers which one failed first: then everything
+/// is rolled back.
+fn commit_together(
+    conn: &mut Connection,
+    jobs: &mut [Box<dyn Job>],
+) -> rusqlite::Result<Option<usize>> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let failed = jobs.iter_mut().position(|job| !job.run(&tx));
+    match failed {
+        // A full disk has rolled back already.
+        Some(_) if tx.is_autocommit() => {}
+        Some(_) => tx.rollback()?,
+        None => tx.commit()?,
     }
-    tx.commit()
+    Ok(failed)
 }

@@ -1,0 +1,81 @@
+//! Hand-over: updates go from ingress to the dispatcher in memory, right after their commit. What does
+//! not fit is read from disk.
+//!
+//! Invariant: the order is that of the inbox, and a gap is never hidden.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Mutex as Turn;
+
+use crate::model::limits;
+use crate::store::Queued;
+
+/// Between ingress and dispatcher.
+#[derive(Debug, Default)]
+pub(super) struct Handover {
+    waiting: Mutex<Waiting>,
+    /// Held from before a commit until its updates are here: commits are handed over in their order.
+    pub(super) turn: Turn<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    updates: VecDeque<Queued>,
+    /// Updates that were committed are not here.
+    gap: bool,
+}
+
+impl Handover {
+    /// Updates that were just committed, in order.
+    pub(super) fn offer(&self, updates: Vec<Queued>) {
+        let mut waiting = self.waiting();
+        if waiting.gap || waiting.updates.len() + updates.len() > limits::HANDOVER {
+            waiting.gap = true;
+            // The disk is read from the first one that is missing, and has all later ones, too.
+            waiting.updates = VecDeque::new();
+        } else {
+            waiting.updates.extend(updates);
+        }
+    }
+
+    /// All that was offered since the last time, or `None` when it has to be read from disk. What is
+    /// committed from now on is offered again.
+    pub(super) fn take(&self) -> Option<VecDeque<Queued>> {
+        let Waiting { updates, gap } = std::mem::take(&mut *self.waiting());
+        (!gap).then_some(updates)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::{InboxSeq, UpdateId};
+    use crate::model::message::{Update, UpdateEvent};
+
+    fn queued(seqs: std::ops::Range<i64>) -> Vec<Queued> {
+        let event = || UpdateEvent::Ignored { kind: "poll".into(), chat: None };
+        let update = |id| Update { id: UpdateId(id), event: event() };
+        seqs.map(|n| Queued { seq: InboxSeq(n), received_ms: 0, update: update(n) }).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_gap_until_it_was_noticed() {
+        let handover = Handover::default();
+        let most = i64::try_from(limits::HANDOVER).unwrap();
+        handover.offer(queued(0..most));
+        assert_eq!(handover.take().unwrap().len(), limits::HANDOVER);
+        assert!(handover.take().unwrap().is_empty());
+        handover.offer(queued(0..most));
+        handover.offer(queued(most..most + 1));
+        // It would fit again, but comes after the gap.
+        handover.offer(queued(most + 1..most + 2));
+        assert!(handover.take().is_none());
+        handover.offer(queued(most + 2..most + 3));
+        assert_eq!(handover.take().unwrap()[0].seq, InboxSeq(most + 2));
+    }
+}
