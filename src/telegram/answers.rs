@@ -13,7 +13,7 @@ pub(super) struct Answer<T> {
 }
 
 /// `getUpdates`, each update still undecoded.
-pub(super) type Updates = Answer<Vec<Box<RawValue>>>;
+pub(super) type Updates = Vec<Box<RawValue>>;
 
 #[derive(Deserialize)]
 pub(super) struct UpdateId {

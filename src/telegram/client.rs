@@ -1,4 +1,4 @@
-//! The calls Katana makes, through frankenstein's interface.
+//! The calls Katana makes, with frankenstein's parameters.
 //!
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
@@ -8,9 +8,8 @@ mod inspect;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use frankenstein::AsyncTelegramApi;
 use hygiene::Redactor;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -19,6 +18,7 @@ use super::clean::Clean;
 use super::connection::Connection;
 use super::failure::TelegramError;
 use super::outgoing::{MenuScope, Outgoing};
+use super::transport::Target;
 use super::{answers, convert, params};
 use crate::model::class::{CallOutcome, TelegramClass};
 use crate::model::ids::{ChatId, MessageId, UserId};
@@ -103,27 +103,13 @@ pub struct Batch {
 
 impl Lines {
     fn open(settings: &TelegramSettings) -> Result<Self, TelegramError> {
-        let url = format!("{}/bot{}", settings.api_url, settings.token.expose_secret());
-        let bot = |whole: Duration, idle: usize| {
-            let http = reqwest::Client::builder()
-                .http1_only()
-                .connect_timeout(Duration::from_secs(10))
-                .timeout(whole)
-                .tcp_nodelay(true)
-                .tcp_keepalive(Duration::from_secs(15))
-                .pool_max_idle_per_host(idle)
-                .pool_idle_timeout(Duration::from_secs(30))
-                .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("katana-bot/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|e| TelegramError::from_raw(e.into()))?;
-            Ok(Connection { url: url.clone(), http })
-        };
+        let target = Target::new(&settings.api_url).map_err(TelegramError::NotSent)?;
+        let bot = |idle, whole| Connection::new(&target, &settings.token, idle, whole);
         Ok(Self {
-            polls: bot(settings.poll_deadline, 1)?,
+            polls: bot(1, settings.poll_deadline),
             // A connection for each send that may be on its way: none is closed only to be
             // reopened.
-            sends: bot(settings.send_timeout, limits::SENDS_AT_ONCE)?,
+            sends: bot(limits::SENDS_AT_ONCE, settings.send_timeout),
             poll_timeout: settings.poll_timeout,
             poll_deadline: settings.poll_deadline,
         })
@@ -162,7 +148,7 @@ impl Client {
     /// A call whose result says no more than that it was done.
     async fn done<P>(&self, method: &str, params: P) -> Result<(), TelegramError>
     where
-        P: Serialize + std::fmt::Debug + Send,
+        P: Serialize + Send + Sync,
     {
         let _: serde::de::IgnoredAny = self.call(method, Some(params)).await?;
         Ok(())
@@ -170,20 +156,20 @@ impl Client {
 
     async fn call<P, T>(&self, method: &str, params: Option<P>) -> Result<T, TelegramError>
     where
-        P: Serialize + std::fmt::Debug + Send,
+        P: Serialize + Send + Sync,
         T: DeserializeOwned,
     {
         let begun = Instant::now();
         let lines = self.lines();
-        let answer: Result<answers::Answer<T>, _> = lines.sends.request(method, params).await;
-        let answer = answer.map(|a| a.result).map_err(|raw| self.failed(raw));
+        let answer = lines.sends.request(method, params.as_ref()).await;
+        let answer = answer.map_err(|e| self.failed(e));
         self.note(method, begun, answer.as_ref().err());
         answer
     }
 
     /// A server that is not Telegram may repeat what it was sent, the token included.
-    fn failed(&self, raw: frankenstein::Error) -> TelegramError {
-        TelegramError::from_raw(raw).redacted(&self.redactor)
+    fn failed(&self, e: TelegramError) -> TelegramError {
+        e.redacted(&self.redactor)
     }
 
     /// Knows what no message may hold.
@@ -228,16 +214,16 @@ impl Client {
         let hold = if patient { lines.poll_timeout } else { Duration::ZERO };
         let params = params::updates(offset, hold);
         let begun = Instant::now();
-        let request = lines.polls.request::<_, answers::Updates>("getUpdates", Some(params));
+        let request = lines.polls.request::<answers::Updates>("getUpdates", Some(&params));
         // One that is to be answered at once has no reason to take as long as one that waits.
         let within =
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
         let answer = match tokio::time::timeout(within, request).await {
-            Ok(answer) => answer.map_err(|raw| self.failed(raw)),
+            Ok(answer) => answer.map_err(|e| self.failed(e)),
             Err(_) => Err(TelegramError::Late),
         };
         self.note("getUpdates", begun, answer.as_ref().err());
-        let raw = answer?.result;
+        let raw = answer?;
         let mut batch = Batch::default();
         for element in &raw {
             match convert::update(element, me) {

@@ -1,75 +1,47 @@
-//! One HTTP line to the Bot API: frankenstein's interface over a transport with a bound.
+//! One kind of calls to the Bot API: JSON both ways, over a transport with bounds.
 //!
-//! frankenstein's own transport reads an answer of any size into memory; a server that never stops
-//! would take the whole machine.
+//! Not frankenstein's own transport: that reads an answer of any size into memory, and makes a request
+//! of all its parts anew each time.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use frankenstein::{AsyncTelegramApi, Error};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::DeserializeOwned;
 
-use crate::model::limits;
+use super::answers::Answer;
+use super::failure::TelegramError;
+use super::transport::{Failure, Target, Transport};
 
-/// A client and the address with the token. No `Debug`: it would show the token.
-pub(super) struct Connection {
-    pub(super) url: String,
-    pub(super) http: reqwest::Client,
-}
+/// Calls methods of one bot. No `Debug`: it would show the token.
+pub(super) struct Connection(Transport);
 
-#[async_trait]
-impl AsyncTelegramApi for Connection {
-    type Error = Error;
+impl Connection {
+    /// `idle`: connections that are kept open for later calls; `whole`: time for one call.
+    pub(super) fn new(target: &Target, token: &SecretString, idle: usize, whole: Duration) -> Self {
+        let path = format!("/bot{}", token.expose_secret());
+        Self(Transport::new(target, &path, idle, whole))
+    }
 
-    async fn request<Params, Output>(
+    /// Calls a method; answers its result.
+    ///
+    /// # Errors
+    /// In words of the server's, which may hold the token.
+    pub(super) async fn request<T: DeserializeOwned>(
         &self,
         method: &str,
-        params: Option<Params>,
-    ) -> Result<Output, Error>
-    where
-        Params: Serialize + std::fmt::Debug + Send,
-        Output: DeserializeOwned,
-    {
-        let mut request = self.http.post(format!("{}/{method}", self.url));
-        if let Some(params) = &params {
-            request = request.json(params);
+        params: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, TelegramError> {
+        let answer = self.0.call(method, params).await.map_err(|failure| match failure {
+            Failure::NotSent(words) => TelegramError::NotSent(words),
+            Failure::Late => TelegramError::Late,
+            Failure::Cut(words) => TelegramError::Unknown(words),
+        })?;
+        if (200..300).contains(&answer.status)
+            && let Ok(Answer { result }) = serde_json::from_slice(&answer.body)
+        {
+            return Ok(result);
         }
-        let mut answer = request.send().await?;
-        let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await? {
-            if body.len() + piece.len() > limits::API_ANSWER_BYTES {
-                return Err(unreadable(serde_json::Error::custom("too long"), String::new()));
-            }
-            body.extend_from_slice(&piece);
-        }
-        let body = String::from_utf8(body)
-            .map_err(|e| unreadable(serde_json::Error::custom(e), String::new()))?;
-        if answer.status().is_success() {
-            serde_json::from_str(&body).map_err(|e| unreadable(e, body))
-        } else {
-            Err(match serde_json::from_str(&body) {
-                Ok(refusal) => Error::Api(refusal),
-                Err(e) => unreadable(e, body),
-            })
-        }
+        Err(TelegramError::from_answer(answer.status, &answer.body))
     }
-
-    async fn request_with_form_data<Params, Output>(
-        &self,
-        _method: &str,
-        _params: Params,
-        _files: Vec<(&str, PathBuf)>,
-    ) -> Result<Output, Error>
-    where
-        Params: Serialize + std::fmt::Debug + Send,
-        Output: DeserializeOwned,
-    {
-        // Katana uploads no files; code that starts to must bound them here.
-        Err(Error::ReadFile(std::io::ErrorKind::Unsupported.into()))
-    }
-}
-
-fn unreadable(source: serde_json::Error, input: String) -> Error {
-    Error::JsonDecode { source, input }
 }

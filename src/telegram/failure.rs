@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use frankenstein::Error as Raw;
 use hygiene::Redactor;
 use hygiene::line::one_line;
 use serde::Deserialize;
@@ -132,29 +131,9 @@ impl TelegramError {
         self
     }
 
-    /// Makes sense of what the client library says. Its words are foreign: see
+    /// Makes sense of an answer without the result that was asked for. Its words are foreign: see
     /// [`TelegramError::redacted`].
-    pub(super) fn from_raw(raw: Raw) -> Self {
-        match raw {
-            Raw::Api(e) => Self::Refused {
-                code: u16::try_from(e.error_code).unwrap_or(0),
-                description: e.description,
-                retry_after: e
-                    .parameters
-                    .and_then(|p| p.retry_after)
-                    .map(|s| Duration::from_secs(u64::from(s))),
-                moved_to: e.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
-            },
-            Raw::JsonDecode { input, .. } => Self::from_body(&input),
-            Raw::HttpReqwest(e) => Self::from_http(e),
-            Raw::JsonEncode { .. } => Self::NotSent("the request cannot be encoded".into()),
-            _ => Self::Unknown("unexpected failure of the client".into()),
-        }
-    }
-
-    /// An answer that the library could not decode: it loses the status, and its 16-bit
-    /// `retry_after` turns a long 429 into garbage, so the body is looked at again.
-    fn from_body(body: &str) -> Self {
+    pub(super) fn from_answer(status: u16, body: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Answer {
             ok: bool,
@@ -167,7 +146,7 @@ impl TelegramError {
             retry_after: Option<f64>,
             migrate_to_chat_id: Option<i64>,
         }
-        match serde_json::from_str::<Answer>(body) {
+        match serde_json::from_slice::<Answer>(body) {
             Ok(a) if a.ok => Self::Undecodable,
             Ok(a) => Self::Refused {
                 code: a.error_code.and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
@@ -179,19 +158,10 @@ impl TelegramError {
                     .map(|s| Duration::from_secs_f64(s.clamp(0.0, 86_400.0))),
                 moved_to: a.parameters.and_then(|p| p.migrate_to_chat_id).map(ChatId),
             },
-            Err(_) => Self::Unknown(format!("{} bytes that are not a Bot API answer", body.len())),
-        }
-    }
-
-    fn from_http(e: reqwest::Error) -> Self {
-        let e = e.without_url();
-        let words = crate::model::failure::chain(&e);
-        if e.is_connect() || e.is_builder() {
-            Self::NotSent(words)
-        } else if e.is_timeout() {
-            Self::Late
-        } else {
-            Self::Unknown(words)
+            Err(_) => {
+                let size = body.len();
+                Self::Unknown(format!("HTTP {status}, {size} bytes that are not a Bot API answer"))
+            }
         }
     }
 }
@@ -259,7 +229,7 @@ mod tests {
     #[test]
     fn a_retry_after_beyond_sixteen_bits_is_still_a_429() {
         let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 86400","parameters":{"retry_after":86400}}"#;
-        let e = TelegramError::from_body(body);
+        let e = TelegramError::from_answer(200, body.as_bytes());
         assert_eq!(e.class(), TelegramClass::RateLimited.into());
         assert_eq!(e.retry_policy(), RetryPolicy::After(Duration::from_secs(86_400)));
     }
@@ -267,10 +237,10 @@ mod tests {
     #[test]
     fn bodies_that_are_not_an_answer_are_in_doubt() {
         for body in ["", "<html>502 Bad Gateway</html>", "[1]", "{\"ok\":"] {
-            assert!(TelegramError::from_body(body).in_doubt(), "{body:?}");
+            assert!(TelegramError::from_answer(200, body.as_bytes()).in_doubt(), "{body:?}");
         }
         assert_eq!(
-            TelegramError::from_body(r#"{"ok":true,"result":{"strange":1}}"#),
+            TelegramError::from_answer(200, br#"{"ok":true,"result":{"strange":1}}"#),
             TelegramError::Undecodable
         );
     }

@@ -13,6 +13,7 @@ mod outgoing;
 pub mod pace;
 mod params;
 pub mod render;
+mod transport;
 
 pub use client::{Batch, Client, Identity, Me, Renewals, TelegramSettings, Webhook, server_time};
 pub use failure::{Conflict, TelegramError};

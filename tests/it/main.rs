@@ -48,4 +48,5 @@ mod setup_forms;
 mod setup_safety;
 mod setup_systemd;
 mod watchdog;
+mod ways;
 mod web;

@@ -245,18 +245,6 @@ async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_ca_certificates_it_says_what_to_install() {
-    let mut stage = Stage::new().await;
-    let nothing = stage.dir.path().join("none.pem");
-    std::fs::write(&nothing, "").expect("written");
-    stage.set("SSL_CERT_FILE", &nothing.display().to_string());
-    stage.set("SSL_CERT_DIR", &stage.dir.path().join("none").display().to_string());
-    let out = process::run(&stage, &["run"]).await;
-    assert_eq!(out.code, Some(69), "{}", out.stderr);
-    assert!(out.stderr.contains("apt install ca-certificates"), "{}", out.stderr);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_list_of_people_knows_those_of_the_configuration() {
     let mut stage = Stage::new().await;
     stage.set("KATANA_BOT_ALLOW_USERS", "5");

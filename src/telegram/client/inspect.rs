@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Client, NOTHING};
+use crate::model::failure::chain;
 use crate::telegram::failure::TelegramError;
 
 /// Who the token belongs to, and what it may do (Bot API `User`, as `getMe` answers it).
@@ -56,7 +57,13 @@ impl Client {
 /// # Errors
 /// When there is no answer within `whole`.
 pub async fn server_time(url: &str, whole: Duration) -> Result<Option<i64>, TelegramError> {
-    let failed = |e: reqwest::Error| TelegramError::from_raw(e.into());
+    let failed = |e: reqwest::Error| {
+        if e.is_timeout() {
+            TelegramError::Late
+        } else {
+            TelegramError::NotSent(chain(&e.without_url()))
+        }
+    };
     let http = reqwest::Client::builder()
         .timeout(whole)
         .redirect(reqwest::redirect::Policy::none())

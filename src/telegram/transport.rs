@@ -1,0 +1,159 @@
+//! HTTP/1.1 to the Bot API: few connections that are used again, and a bound on everything.
+//!
+//! Invariants: a request that surely never left is told apart from one that may have taken effect;
+//! no answer takes more memory than [`limits::API_ANSWER_BYTES`].
+//!
+//! A connection has no task of its own: who waits for an answer drives it. So a request wakes nobody
+//! else, and one that is given up takes its connection with it, which is the same that cancels it.
+
+mod connect;
+mod pool;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::http::request::Parts;
+use hyper::http::{HeaderValue, Method, Request, Uri, header};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use self::pool::{Lease, Pool};
+use crate::model::failure::chain;
+use crate::model::limits;
+
+pub(super) use self::connect::Target;
+
+/// A server may close an idle connection just when a request is to be written to it.
+const TRIES: usize = 3;
+
+/// One kind of calls to one server. No `Debug`: its paths hold the token.
+pub(super) struct Transport {
+    pool: Pool,
+    /// What is the same in every request, all but its address.
+    head: Parts,
+    /// What goes before the name of a method; it has the token.
+    path: String,
+    whole: Duration,
+}
+
+/// An answer, whatever it says.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The request surely never left.
+    NotSent(String),
+    /// It may have been received, and nothing came back in time.
+    Late,
+    /// It may have been received; the answer did not arrive whole.
+    Cut(String),
+}
+
+impl Transport {
+    /// `path`: what goes before each method's name. `idle`: connections kept for later. `whole`: the
+    /// time for one call, with everything. Nothing is connected yet.
+    pub(super) fn new(target: &Target, path: &str, idle: usize, whole: Duration) -> Self {
+        let mut head = Request::<()>::default().into_parts().0;
+        head.method = Method::POST;
+        head.headers = target.headers.clone();
+        head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let agent = concat!("katana-bot/", env!("CARGO_PKG_VERSION"));
+        head.headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+        let pool = Pool::new(Arc::clone(&target.open), idle);
+        Self { pool, head, path: format!("{}{path}", target.prefix), whole }
+    }
+
+    /// Calls a method with JSON parameters.
+    pub(super) async fn call(
+        &self,
+        method: &str,
+        params: Option<&impl Serialize>,
+    ) -> Result<Answer, Failure> {
+        let mut written = false;
+        match timeout(self.whole, self.exchange(method, params, &mut written)).await {
+            Ok(answer) => answer,
+            Err(_) if written => Err(Failure::Late),
+            Err(_) => Err(Failure::NotSent("no connection in time".to_owned())),
+        }
+    }
+
+    /// `written`: set as soon as the server may receive the request.
+    async fn exchange(
+        &self,
+        method: &str,
+        params: Option<&impl Serialize>,
+        written: &mut bool,
+    ) -> Result<Answer, Failure> {
+        let mut line = self.pool.lease().await.map_err(Failure::NotSent)?;
+        let mut request = self.request(method, params, line.buffer())?;
+        for _ in 0..TRIES {
+            *written = true;
+            let mut failed = match line.send(request).await {
+                Ok(response) => {
+                    let answer = read(&mut line, response).await?;
+                    line.keep();
+                    return Ok(answer);
+                }
+                Err(failed) => failed,
+            };
+            // Only what surely never left is given back.
+            let Some(unsent) = failed.take_message() else {
+                return Err(Failure::Cut(chain(failed.error())));
+            };
+            *written = false;
+            request = unsent;
+            line = self.pool.lease().await.map_err(Failure::NotSent)?;
+        }
+        Err(Failure::NotSent("the server closes connections before they are used".to_owned()))
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        params: Option<&impl Serialize>,
+        buffer: &mut BytesMut,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        // Words of this program's own: an error of the address would hold the token.
+        let unfit = || Failure::NotSent("the request cannot be encoded".to_owned());
+        if let Some(params) = params {
+            serde_json::to_writer((&mut *buffer).writer(), params).map_err(|_| unfit())?;
+        }
+        let body = Full::new(buffer.split().freeze());
+        let mut head = self.head.clone();
+        head.uri = Uri::try_from(format!("{}/{method}", self.path)).map_err(|_| unfit())?;
+        Ok(Request::from_parts(head, body))
+    }
+}
+
+/// Reads an answer to its end, so that the next request can follow on the same connection.
+async fn read(
+    line: &mut Lease<'_>,
+    response: hyper::Response<hyper::body::Incoming>,
+) -> Result<Answer, Failure> {
+    let status = response.status().as_u16();
+    let mut incoming = response.into_body();
+    let mut whole = BytesMut::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = line.drive(incoming.frame()).await {
+        let frame = frame.map_err(|e| Failure::Cut(chain(&e)))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if first.len() + whole.len() + piece.len() > limits::API_ANSWER_BYTES {
+            return Err(Failure::Cut("the answer is too long".to_owned()));
+        }
+        // Most answers come in one piece.
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&piece);
+        }
+    }
+    let body = if whole.is_empty() { first } else { whole.freeze() };
+    Ok(Answer { status, body })
+}
