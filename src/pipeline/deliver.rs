@@ -48,6 +48,10 @@ struct Inner {
 /// The stage that sends.
 pub struct Deliver(Delivery);
 
+/// A part that is *sending* on disk and leaves now, by [`Delivery::send`].
+#[must_use]
+pub(super) struct Leaving(Box<OpenPart>, MessageId);
+
 /// A place for the parts of a commit that is about to be made.
 pub(super) struct Slot {
     chat: ChatId,
@@ -116,15 +120,14 @@ impl Delivery {
         Slot { chat, place }
     }
 
-    /// Takes over parts that were just committed, in order; none when the commit failed.
-    pub(super) fn take(&self, slot: Option<Slot>, mut parts: Vec<OpenPart>) {
-        let mut wake = false;
+    /// Takes over parts that were just committed, in order; none when the commit failed. Answers the
+    /// one that the caller has to send.
+    pub(super) fn take(&self, slot: Option<Slot>, mut parts: Vec<OpenPart>) -> Option<Leaving> {
+        let (mut wake, mut leaving) = (false, None);
         match slot {
             Some(Slot { chat, place: Place::Leaving(id_before) }) => {
                 if matches!(parts.first(), Some(p) if p.state != PartState::Due) {
-                    let (this, part) = (self.clone(), Box::new(parts.remove(0)));
-                    let sends = async move { this.send_on(part, id_before, true).await };
-                    self.0.base.tasks.spawn("send", sends);
+                    leaving = Some(Leaving(Box::new(parts.remove(0)), id_before));
                 } else {
                     self.0.message_ids.lock().end(chat);
                     self.done(chat, NextAction::Continue);
@@ -145,6 +148,12 @@ impl Delivery {
         if wake {
             self.0.wake.notify_one();
         }
+        leaving
+    }
+
+    /// Sends what leaves now, in the task that finished its update.
+    pub(super) async fn send(&self, Leaving(part, id_before): Leaving) {
+        self.send_on(part, id_before, true).await;
     }
 
     /// A group has another id; its parts on disk were moved already.

@@ -301,24 +301,31 @@ impl Dispatcher {
 
     /// Starts a worker; its end is heard in [`Dispatcher::run`].
     fn launch(&self, chat: Option<ChatId>, worker: think::Worker, queued: Queued) {
-        let ended = self.ended.0.clone();
+        let (ended, tasks) = (self.ended.0.clone(), self.base.tasks.clone());
         self.base.tasks.spawn("worker", async move {
             let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;
             let outcome = match worked {
                 Ok(outcome) => outcome,
                 Err(panic) => {
                     // The process ends because of it; the next one must not meet it again.
-                    worker.give_up(&queued).await;
+                    if let think::Worked::Done(Some(leaving)) = worker.give_up(&queued).await {
+                        let send = async move { worker.delivery.send(leaving).await };
+                        tasks.spawn("send", send);
+                    }
                     std::panic::resume_unwind(panic)
                 }
             };
-            let word = Ended {
-                chat,
-                done: outcome == think::Worked::Done,
-                held: (outcome == think::Worked::Held).then_some(queued),
+            let (done, held, leaving) = match outcome {
+                think::Worked::Done(leaving) => (true, None, leaving),
+                think::Worked::Held => (false, Some(queued), None),
+                think::Worked::Left => (false, None, None),
             };
             // The receiver is gone only when the process halts.
-            let _ = ended.send(word);
+            let _ = ended.send(Ended { chat, held, done });
+            // The chat's next update need not wait for this.
+            if let Some(leaving) = leaving {
+                worker.delivery.send(leaving).await;
+            }
         });
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::parts::ThinkParts;
-use super::deliver::{Delivery, Slot};
+use super::deliver::{Delivery, Leaving, Slot};
 use super::parts::parts_of;
 use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Question};
@@ -40,10 +40,9 @@ pub(super) struct Worker {
 }
 
 /// How far a worker came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worked {
-    /// The update is done.
-    Done,
+    /// The update is done, and its first part may leave now.
+    Done(Option<Leaving>),
     /// It waits for `/resume`.
     Held,
     /// The process stops; the update is still new.
@@ -92,7 +91,7 @@ impl Worker {
     }
 
     /// Finishes an update whose handling panicked, with an apology where a person waits for one.
-    pub(super) async fn give_up(&self, queued: &Queued) {
+    pub(super) async fn give_up(&self, queued: &Queued) -> Worked {
         let mut thought = Thought::nothing(UpdateOutcome::Panicked);
         if let crate::model::message::UpdateEvent::Message(m) = &queued.update.event
             && m.place == Place::Private
@@ -107,7 +106,7 @@ impl Worker {
             update_id = queued.update.id.0,
             "handling an update panicked; it is finished, so that it cannot stop the next start"
         );
-        self.finish(queued, thought).await;
+        self.finish(queued, thought).await
     }
 
     async fn think(&self, queued: &Queued) -> Result<Option<Thought>, StoreError> {
@@ -159,7 +158,11 @@ impl Worker {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
                     Ok(_) if self.has_to_wait() => return Ok(None),
-                    Ok(_) => self.answer(&Source { seq: queued.seq, message }, &text).await?,
+                    Ok(_) => {
+                        let source = Source { seq: queued.seq, message };
+                        // Boxed, because commands need no room for it.
+                        Box::pin(self.answer(&source, &text)).await?
+                    }
                 }
             }
         }))
@@ -236,7 +239,8 @@ impl Worker {
                 match kept.as_ref().map(|k| route(&k.update, &self.parts.me.username)) {
                     Some(Route::Question { message, text }) => {
                         self.parts.close_press(&press.callback_id, Some("Trying again…".into()));
-                        let mut again = self.answer(&Source { seq, message }, &text).await?;
+                        let source = Source { seq, message };
+                        let mut again = Box::pin(self.answer(&source, &text)).await?;
                         // The question itself stays kept until it is answered, not this press.
                         again.keep_body = false;
                         if again.outcome == UpdateOutcome::Answered {
@@ -319,16 +323,17 @@ impl Worker {
         });
         let commit = || base.store.finish(Arc::clone(&finish));
         let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
-            self.delivery.take(slot, Vec::new());
+            let nothing = self.delivery.take(slot, Vec::new());
+            debug_assert!(nothing.is_none(), "nothing was committed");
             return Worked::Left;
         };
         self.note_response(queued, thought.outcome);
         self.take_effect(&finish.effects);
-        self.delivery.take(slot, stored);
+        let leaving = self.delivery.take(slot, stored);
         if let Some((id, notice)) = thought.press {
             self.parts.close_press(&id, notice);
         }
-        Worked::Done
+        Worked::Done(leaving)
     }
 
     fn note_response(&self, queued: &Queued, outcome: UpdateOutcome) {

@@ -1,7 +1,6 @@
 //! One kind of calls to the Bot API: JSON both ways, over a transport with bounds.
 //!
-//! Not frankenstein's own transport: that reads an answer of any size into memory, and makes a request
-//! of all its parts anew each time.
+//! Not frankenstein's own transport: that reads an answer of any size into memory.
 
 use std::time::Duration;
 

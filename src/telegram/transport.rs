@@ -1,10 +1,10 @@
 //! HTTP/1.1 to the Bot API: few connections that are used again, and a bound on everything.
 //!
-//! Invariants: a request that surely never left is told apart from one that may have taken effect;
-//! no answer takes more memory than [`limits::API_ANSWER_BYTES`].
+//! Invariants: a failure says whether the request surely never left or may have taken effect; no answer
+//! takes more memory than [`limits::API_ANSWER_BYTES`].
 //!
-//! A connection has no task of its own: who waits for an answer drives it. So a request wakes nobody
-//! else, and one that is given up takes its connection with it, which is the same that cancels it.
+//! A connection has no task of its own: who waits for an answer drives it. So a call wakes no other
+//! task, and one that is given up takes its connection with it.
 
 mod connect;
 mod pool;

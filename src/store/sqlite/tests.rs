@@ -30,7 +30,7 @@ async fn one_failing_write_takes_no_other_with_it() {
     let goes = std::sync::Mutex::new(goes);
     // While it runs, all others gather for the next commit.
     let first = store.write(move |_| {
-        // It may run again: then nobody listens, and nothing is to be waited for.
+        // It may run again: then no one listens, and nothing is to be waited for.
         let _ = begun.send(());
         let _ = goes.lock().unwrap().recv();
         Ok(())
