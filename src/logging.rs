@@ -14,11 +14,12 @@ use hygiene::Redactor;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::{RecordFields, VisitOutput};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Registry, reload};
 
 use crate::observe::catalog;
 
@@ -35,8 +36,12 @@ pub enum Sink {
     Text,
 }
 
+/// Libraries that report on every connection. async-openai would print whole bodies, so it is silent.
+const QUIET: [&str; 7] =
+    ["hyper", "hyper_util", "reqwest", "rustls", "tower", "refinery", "refinery_core"];
+
 /// A process has one log. Its level may change.
-static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
 /// says; `RUST_LOG` refines it per module. `redactor`: what must not be logged, now or later.
@@ -79,13 +84,21 @@ pub fn set_level(level: &str) {
     }
 }
 
-fn filter(level: &str) -> EnvFilter {
-    // Libraries that chat about every connection, or print whole bodies, stay quiet.
-    let quiet = "hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,tower=warn,refinery=warn,\
-                 refinery_core=warn,async_openai=off,frankenstein=warn";
+/// Directives that make no sense are left out, so that a mistake in `RUST_LOG` costs no more than itself.
+fn filter(level: &str) -> Targets {
     let own = std::env::var("RUST_LOG").ok().filter(|own| !own.trim().is_empty());
     let wanted = own.unwrap_or_else(|| level.to_owned());
-    EnvFilter::builder().parse_lossy(format!("{quiet},{wanted}"))
+    let quiet = QUIET.map(|name| (name, LevelFilter::WARN));
+    let mut filter =
+        Targets::new().with_targets(quiet).with_target("async_openai", LevelFilter::OFF);
+    for directive in wanted.split(',') {
+        let Ok(one) = directive.trim().parse::<Targets>() else { continue };
+        if let Some(level) = one.default_level() {
+            filter = filter.with_default(level);
+        }
+        filter = filter.with_targets(one);
+    }
+    filter
 }
 
 fn journal() -> Option<tracing_journald::Layer> {

@@ -12,6 +12,9 @@ use katana::app::{App, Prepared, Tuning};
 use katana::config::{Config, Sources};
 use katana::lifecycle::{Signal, Signals, Tasks};
 use tempfile::TempDir;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{Args, Provider};
 
@@ -141,15 +144,16 @@ fn settings(args: &Args, sim: &Sim, state: &Path) -> Vec<(String, String)> {
 
 /// The daemon's log: a file, or standard error.
 fn begin_log(file: Option<&Path>) -> anyhow::Result<()> {
-    let filter =
+    let wanted =
         std::env::var("RUST_LOG").unwrap_or_else(|_| "info,hyper=warn,reqwest=warn".into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let filter: Targets = wanted.parse().context("RUST_LOG")?;
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_target(false);
     match file {
         Some(path) => {
             let file = File::create(path).context("cannot write the log")?;
-            log.with_ansi(false).with_writer(Mutex::new(file)).init();
+            log.with_ansi(false).with_writer(Mutex::new(file)).finish().with(filter).init();
         }
-        None => log.with_writer(std::io::stderr).init(),
+        None => log.with_writer(std::io::stderr).finish().with(filter).init(),
     }
     Ok(())
 }

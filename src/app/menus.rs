@@ -30,7 +30,7 @@ pub(super) async fn menus(pipeline: Arc<Pipeline>, changed: Arc<Notify>) {
 
 /// `shown`: whose private chats show the owner's menu.
 async fn publish(pipeline: &Pipeline, shown: &mut Vec<UserId>) {
-    let owners = match pipeline.context.all_owners().await {
+    let owners = match pipeline.context.owners().await {
         Ok(owners) => owners,
         Err(e) => {
             tracing::warn!(error = chain(&e), "cannot read who owns the bot");

@@ -9,7 +9,7 @@ use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::model::message::{Person, Place};
 use crate::model::reply::{Button, Reply};
-use crate::store::{KnownUser, StoreError};
+use crate::store::StoreError;
 
 /// A new one-time code.
 ///
@@ -92,8 +92,7 @@ impl CommandContext {
             return Ok(Outcome::default());
         }
 
-        let users = self.store.users().await?;
-        let owners = self.owners(&users);
+        let owners = self.owners().await?;
         let reply = Reply::markdown(greeting(from, &code, owners.is_empty()));
         let mut outcome =
             Outcome { replies: vec![OutgoingReply { to: chat, reply }], ..Outcome::default() };
@@ -106,21 +105,17 @@ impl CommandContext {
         Ok(outcome.with(Effect::OfferCode { person, code, at_ms: now }))
     }
 
-    /// Everybody who owns the bot, by configuration or by claim.
+    /// Everybody who owns the bot, by configuration or by claim, each once. A person's private chat
+    /// has the person's id.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn all_owners(&self) -> Result<Vec<UserId>, StoreError> {
-        Ok(self.owners(&self.store.users().await?))
-    }
-
-    /// Owners by configuration and store, each once. A person's private chat has the person's id.
-    pub(super) fn owners(&self, users: &[KnownUser]) -> Vec<UserId> {
+    pub async fn owners(&self) -> Result<Vec<UserId>, StoreError> {
         let mut owners = self.access().owners.clone();
-        owners.extend(users.iter().filter(|u| u.role == Role::Owner).map(|u| u.person.id));
+        owners.extend(self.store.owners().await?);
         owners.sort_unstable();
         owners.dedup();
-        owners
+        Ok(owners)
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) async fn remove(
             return Ok(asked.say("I know no one with that id or username. /users lists everyone."));
         }
     };
-    remove_person(context, asked, found, &users)
+    remove_person(context, asked, found, &users).await
 }
 
 enum Match {
@@ -130,7 +130,7 @@ fn matches(typed: &str, users: &[KnownUser]) -> Match {
     }
 }
 
-fn remove_person(
+async fn remove_person(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
     id: UserId,
@@ -150,7 +150,7 @@ fn remove_person(
             "I know no one with that id or username. /users lists everyone.".to_owned()
         }));
     };
-    if user.role == Role::Owner && context.owners(users).len() == 1 {
+    if user.role == Role::Owner && context.owners().await?.len() == 1 {
         return Ok(asked.say("That is my last owner. I need at least one, so I keep them."));
     }
     let text = match user.role {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
+use crate::model::limits;
 use crate::model::message::Place;
 use crate::model::reply::{Button, Reply};
 use crate::store::StoreError;
@@ -35,10 +36,19 @@ pub(super) async fn whoami(
         n => write!(
             text,
             "\nI have stored {} of yours with my answers, in all chats. /forget deletes them.",
-            wording::count(n, "question")
+            questions(n)
         ),
     };
     Ok(asked.say(text))
+}
+
+/// A number of questions that was not counted to its end.
+fn questions(n: u64) -> String {
+    if n > limits::COUNTED_TURNS {
+        format!("more than {}", wording::count(limits::COUNTED_TURNS, "question"))
+    } else {
+        wording::count(n, "question")
+    }
 }
 
 pub(super) async fn forget(
@@ -59,7 +69,7 @@ pub(super) async fn forget(
         0 => "I have stored no answered questions of yours; a question that failed may still be \
               kept for another try."
             .to_owned(),
-        n => format!("I have stored {} of yours with my answers.", wording::count(n, "question")),
+        n => format!("I have stored {} of yours with my answers.", questions(n)),
     };
     let text = format!(
         "{what} Shall I delete everything you said to me, in all chats? It cannot be undone. \

@@ -48,8 +48,7 @@ pub(super) async fn claim(
 
 /// The code that makes a person the owner, while there is none.
 async fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
-    let users = context.store.users().await?;
-    if context.owners(&users).is_empty() {
+    if context.owners().await?.is_empty() {
         Ok(context.store.settings().await?.claim_code)
     } else {
         Ok(None)

@@ -33,6 +33,9 @@ pub const WRITE_QUEUE: usize = 4096;
 /// Updates of one chat held in memory; the rest of a long queue waits on disk.
 pub const CHAT_QUEUE: usize = 32;
 
+/// Updates of all chats held in memory, and one of each chat beyond that.
+pub const QUEUED_UPDATES: usize = 10_000;
+
 /// Updates handed to the dispatcher in memory; more are read from disk.
 pub const HANDOVER: usize = 500;
 
@@ -117,6 +120,15 @@ pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Rows removed in one step of retention, so that it never holds the writer for long.
 pub const RETENTION_BATCH: usize = 500;
+
+/// Rows that retention looks at in one step.
+pub const RETENTION_WINDOW: usize = 20_000;
+
+/// Turns that `/forget` removes in one commit.
+pub const FORGET_BATCH: usize = 200;
+
+/// Questions of one person are counted up to this.
+pub const COUNTED_TURNS: u64 = 10_000;
 
 /// A stored offset is used for this long, in milliseconds; after a week without updates Telegram
 /// picks new ids at random (Bot API `Update.update_id`).

@@ -40,6 +40,8 @@ pub struct Dispatcher {
     /// More may wait on disk than is handed over in memory.
     behind: bool,
     chats: HashMap<Option<ChatId>, ChatQueue>,
+    /// How many updates are in the queues of all chats.
+    queued: usize,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     running: usize,
 }
@@ -50,9 +52,8 @@ struct ChatQueue {
     queue: VecDeque<Queued>,
     /// Questions that wait for `/resume`, in order.
     held: Vec<Queued>,
-    /// The last update that was in memory; later ones wait on disk when `on_disk`.
-    last: InboxSeq,
-    on_disk: bool,
+    /// Where those are that come after them and wait on disk.
+    on_disk: VecDeque<InboxSeq>,
     /// Questions of each person that wait on disk and are not cancelled.
     unread: HashMap<UserId, usize>,
     running: Option<Running>,
@@ -93,6 +94,7 @@ impl Dispatcher {
             cursor: InboxSeq(0),
             behind: true,
             chats: HashMap::new(),
+            queued: 0,
             ended: mpsc::unbounded_channel(),
             running: 0,
         }
@@ -200,17 +202,20 @@ impl Dispatcher {
             chat_queue.stopped.insert(queued.seq, stopped);
             // Held questions are finished in order, as cancelled ones.
             let held = std::mem::take(&mut chat_queue.held);
+            self.queued += held.len();
             for old in held.into_iter().rev() {
                 chat_queue.queue.push_front(old);
             }
         }
-        if chat_queue.on_disk || chat_queue.queue.len() >= limits::CHAT_QUEUE {
-            chat_queue.on_disk = true;
+        let is_full = chat_queue.queue.len() >= limits::CHAT_QUEUE
+            || self.queued >= limits::QUEUED_UPDATES && !chat_queue.queue.is_empty();
+        if is_full || !chat_queue.on_disk.is_empty() {
+            chat_queue.on_disk.push_back(queued.seq);
             if let Some(from) = asker(&queued, &self.username) {
                 *chat_queue.unread.entry(from).or_default() += 1;
             }
         } else {
-            chat_queue.last = queued.seq;
+            self.queued += 1;
             chat_queue.queue.push_back(queued);
         }
     }
@@ -224,16 +229,17 @@ impl Dispatcher {
         if chat_queue.running.is_some() {
             return;
         }
-        if chat_queue.queue.is_empty() && chat_queue.on_disk && !self.read_more(chat).await {
+        if chat_queue.queue.is_empty() && !self.read_more(chat).await {
             return;
         }
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
         let Some(queued) = chat_queue.queue.pop_front() else {
-            if !chat_queue.on_disk && chat_queue.held.is_empty() {
+            if chat_queue.held.is_empty() {
                 self.chats.remove(&chat);
             }
             return;
         };
+        self.queued -= 1;
         let from = queued.update.from().map(|p| p.id);
         let question = matches!(route(&queued.update, &self.username), Route::Question { .. })
             || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
@@ -258,45 +264,58 @@ impl Dispatcher {
         self.launch(chat, worker, queued);
     }
 
-    /// Takes updates of a chat that are only on disk into its queue. Answers whether they could be
-    /// read; if not, the chat's next worker is started later.
+    /// Takes updates of a chat that wait on disk into its queue, until there is one or none is left.
+    /// Answers whether they could be read; if not, the chat's next worker is started later.
     async fn read_more(&mut self, chat: Option<ChatId>) -> bool {
-        let Some(chat_queue) = self.chats.get_mut(&chat) else { return true };
-        let last = chat_queue.last;
-        let more = match self.base.store.new_updates_of(chat, last, limits::CHAT_QUEUE).await {
-            Ok(more) => more,
-            Err(e) => {
-                self.base.store_failed(&e);
-                tracing::error!(error = chain(&e), "cannot read the inbox of a chat; trying again");
-                let halt = self.base.tasks.halt().clone();
-                let ended = self.ended.0.clone();
-                self.running += 1;
-                self.base.tasks.spawn("inbox-retry", async move {
-                    tokio::select! {
-                        () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
-                        () = halt.cancelled() => {}
-                    }
-                    let _ = ended.send(Ended { chat, held: None, done: false });
-                });
-                return false;
+        loop {
+            let Some(chat_queue) = self.chats.get_mut(&chat) else { return true };
+            let room = limits::QUEUED_UPDATES.saturating_sub(self.queued);
+            let count = room.clamp(1, limits::CHAT_QUEUE).min(chat_queue.on_disk.len());
+            if count == 0 || !chat_queue.queue.is_empty() {
+                return true;
             }
-        };
-        // What lies beyond the cursor will be placed when the cursor gets there.
-        let cursor = self.cursor;
-        chat_queue.on_disk = more.len() >= limits::CHAT_QUEUE;
-        for queued in more.into_iter().filter(|q| q.seq <= cursor) {
-            let is_cancelled =
-                |from| chat_queue.cancelled.get(&from).is_some_and(|until| queued.seq <= *until);
-            if let Some(from) = asker(&queued, &self.username)
-                && !is_cancelled(from)
-                && let Some(n) = chat_queue.unread.get_mut(&from)
-            {
-                *n = n.saturating_sub(1);
+            let places = chat_queue.on_disk.iter().take(count).copied().collect();
+            let more = match self.base.store.new_updates_at(places).await {
+                Ok(more) => more,
+                Err(e) => {
+                    self.base.store_failed(&e);
+                    tracing::error!(
+                        error = chain(&e),
+                        "cannot read the inbox of a chat; trying again"
+                    );
+                    self.start_later(chat);
+                    return false;
+                }
+            };
+            // Those that were done meanwhile, by /forget, are not among them.
+            chat_queue.on_disk.drain(..count);
+            for queued in more {
+                let is_cancelled = |from| {
+                    chat_queue.cancelled.get(&from).is_some_and(|until| queued.seq <= *until)
+                };
+                if let Some(from) = asker(&queued, &self.username)
+                    && !is_cancelled(from)
+                    && let Some(n) = chat_queue.unread.get_mut(&from)
+                {
+                    *n = n.saturating_sub(1);
+                }
+                self.queued += 1;
+                chat_queue.queue.push_back(queued);
             }
-            chat_queue.queue.push_back(queued);
         }
-        chat_queue.last = chat_queue.queue.back().map_or(chat_queue.last, |q| q.seq);
-        true
+    }
+
+    /// Looks at a chat again after a pause.
+    fn start_later(&mut self, chat: Option<ChatId>) {
+        let (ended, halt) = (self.ended.0.clone(), self.base.tasks.halt().clone());
+        self.running += 1;
+        self.base.tasks.spawn("inbox-retry", async move {
+            tokio::select! {
+                () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
+                () = halt.cancelled() => {}
+            }
+            let _ = ended.send(Ended { chat, held: None, done: false });
+        });
     }
 
     /// Starts a worker; its end is heard in [`Dispatcher::run`].
@@ -351,6 +370,7 @@ impl Dispatcher {
 
     fn release(&mut self, chat: Option<ChatId>) {
         if let Some(chat_queue) = self.chats.get_mut(&chat) {
+            self.queued += chat_queue.held.len();
             // A question may be held only after those before it were released.
             chat_queue.queue.extend(std::mem::take(&mut chat_queue.held));
             chat_queue.queue.make_contiguous().sort_by_key(|queued| queued.seq);

@@ -59,14 +59,14 @@ impl Ingress {
             updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
         let turn = self.signals.handover.turn.lock().await;
         let Accepted { stored, repeated } = self.base.store.accept(updates, next_offset).await?;
-        let new = stored.len();
-        self.signals.handover.offer(stored);
-        drop(turn);
         let mut message_ids = self.message_ids.lock();
         for (chat, id) in heard {
             message_ids.heard(chat, id);
         }
         drop(message_ids);
+        let new = stored.len();
+        self.signals.handover.offer(stored);
+        drop(turn);
         vitals.updates.add(new as u64);
         vitals.updates_repeated.add(repeated);
         let count = i64::try_from(new).unwrap_or(i64::MAX);
@@ -92,10 +92,14 @@ impl Ingress {
         if !self.seems_full() {
             return false;
         }
-        // Counted again: what /forget removed was done without a worker that could count it down.
-        if let Ok((waiting, _)) = self.base.store.inbox_depth().await {
-            let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-            self.signals.backlog.store(waiting, Ordering::Relaxed);
+        if self.signals.recount.swap(false, Ordering::Relaxed) {
+            match self.base.store.inbox_depth().await {
+                Ok((waiting, _)) => {
+                    let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+                    self.signals.backlog.store(waiting, Ordering::Relaxed);
+                }
+                Err(_) => self.signals.recount.store(true, Ordering::Relaxed),
+            }
         }
         self.seems_full()
     }

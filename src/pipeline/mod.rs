@@ -87,6 +87,8 @@ pub struct Signals {
     pub paused: AtomicBool,
     /// Updates in the inbox that are not done.
     pub backlog: AtomicI64,
+    /// Updates were done without a worker that could count them down, so they are to be counted.
+    recount: AtomicBool,
     inbox_filled: Notify,
     inbox_drained: Notify,
     handover: Handover,
@@ -160,6 +162,7 @@ impl Signals {
         Self {
             paused: AtomicBool::new(paused),
             backlog: AtomicI64::new(i64::try_from(backlog).unwrap_or(i64::MAX)),
+            recount: AtomicBool::new(false),
             inbox_filled: Notify::new(),
             inbox_drained: Notify::new(),
             handover: Handover::default(),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: an update that did not finish changed nothing; it is thought about again.
 
+mod effects;
 mod parts;
 
 use std::sync::Arc;
@@ -17,11 +18,10 @@ use crate::answer::{Answered, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq};
+use crate::model::ids::InboxSeq;
 use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
-use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Kind;
 use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
@@ -311,6 +311,9 @@ impl Worker {
         for part in &mut parts {
             part.extra.answer = answer;
         }
+        if !self.forget_most(&thought.effects).await {
+            return Worked::Left;
+        }
         let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
         let finish = Arc::new(Finish {
             seq: queued.seq,
@@ -348,40 +351,5 @@ impl Worker {
         vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
         vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
-    }
-
-    /// What has to change in memory once the effects are on disk.
-    fn take_effect(&self, effects: &[Effect]) {
-        for effect in effects {
-            match effect {
-                Effect::Pause(paused) => {
-                    self.parts.signals.paused.store(*paused, Ordering::SeqCst);
-                    self.parts.base.vitals.paused.store(*paused, Ordering::Relaxed);
-                    tracing::info!(paused, "an owner paused or resumed answering");
-                    if !paused {
-                        self.parts.signals.resumed.notify_one();
-                    }
-                }
-                Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
-                Effect::Claim(person) => {
-                    tracing::info!(
-                        message_id = JournalEvent::OwnerChanged.id(),
-                        user_id = person.id.0,
-                        "the bot has an owner"
-                    );
-                    self.parts.publish_for(ChatId(person.id.0));
-                }
-                Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
-                Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
-                // Read from disk each time.
-                Effect::OfferCode { .. }
-                | Effect::AllowChat { .. }
-                | Effect::SetModel { .. }
-                | Effect::StartAfresh(_)
-                | Effect::Forget(_)
-                | Effect::Used(_)
-                | Effect::Presence { .. } => {}
-            }
-        }
     }
 }

@@ -30,6 +30,7 @@ macro_rules! contract {
             settled_parts_are_gone_and_due_ones_come_back,
             a_settled_part_is_not_sent_again,
             an_outcome_and_the_next_attempt_are_one_commit,
+            what_is_in_doubt_came_after_all_that_arrived_in_its_chat,
             ids_of_messages_are_remembered_newest_first,
             a_kept_question_is_used_once,
             people_are_offered_codes_approved_and_removed,
@@ -43,6 +44,13 @@ macro_rules! contract {
         );
     };
     ($place:expr, $($name:ident),*) => {
+        /// Everything, one after the other.
+        pub(super) async fn all() {
+            $(
+                $crate::store::contract::$name(&$place).await;
+            )*
+        }
+
         $(
             #[tokio::test]
             async fn $name() {
@@ -147,8 +155,10 @@ pub async fn updates_survive_and_are_stored_once(place: &impl Place) {
     assert_eq!(store.next_offset().await.unwrap(), 4);
     let queued = store.new_updates(InboxSeq(0), 10).await.unwrap();
     assert_eq!(queued.iter().map(|q| q.update.id.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    let of_five = store.new_updates_of(Some(ChatId(5)), InboxSeq(0), 10).await.unwrap();
-    assert_eq!(of_five.len(), 2);
+    store.finish(finish(queued[1].seq, Vec::new())).await.unwrap();
+    let places = queued[..3].iter().rev().map(|q| q.seq).collect();
+    let found = store.new_updates_at(places).await.unwrap();
+    assert_eq!(found, [queued[2].clone(), queued[0].clone()], "all but what is done");
 }
 
 pub async fn another_token_never_meets_the_old_offset(place: &impl Place) {
@@ -257,6 +267,26 @@ pub async fn an_outcome_and_the_next_attempt_are_one_commit(place: &impl Place) 
     assert_eq!(store.recent_sent_ids(10).await.unwrap(), sent);
 }
 
+/// An edit that looks for it would change an older message.
+pub async fn what_is_in_doubt_came_after_all_that_arrived_in_its_chat(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
+    let parts = vec![part(5, "a"), part(5, "b"), part(6, "c")];
+    let parts = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
+    for (part, message) in [(&parts[0], 70), (&parts[2], 90)] {
+        let sent =
+            DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(MessageId(message)) };
+        store.record_delivery(vec![sent], Vec::new()).await.unwrap();
+    }
+    assert_eq!(store.last_sent(ChatId(5)).await.unwrap(), Some(MessageId(70)));
+    assert_eq!(store.last_sent(ChatId(7)).await.unwrap(), None);
+    // A process that has forgotten the older ids attempts the next one.
+    assert!(store.mark_sending(parts[1].id, MessageId(3)).await.unwrap());
+    let in_doubt = store.parts_in_doubt().await.unwrap();
+    let before = |id_before| matches!(in_doubt[0].state, PartState::Sending { id_before: b, .. } if b == id_before);
+    assert!(in_doubt.len() == 1 && before(MessageId(70)), "{in_doubt:?}");
+}
+
 pub async fn ids_of_messages_are_remembered_newest_first(place: &impl Place) {
     let store = open(place);
     let ignored = UpdateEvent::Ignored { kind: "poll".into(), chat: None };
@@ -304,6 +334,7 @@ pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
     assert_eq!(bob.role, Access::Stranger);
     store.apply(vec![Effect::Approve(UserId(2))]).await.unwrap();
     assert_eq!(store.user(UserId(2)).await.unwrap().unwrap().role, Access::Member);
+    assert_eq!(store.owners().await.unwrap(), [UserId(1)]);
     assert!(store.user_by_code("EEEE-FFFF").await.unwrap().is_none(), "a code is good once");
     store.apply(vec![Effect::Remove(UserId(2))]).await.unwrap();
     assert!(store.user(UserId(2)).await.unwrap().is_none());

@@ -20,8 +20,8 @@ verbs! {
     /// `unreadable`, so that it cannot block the rest.
     fn new_updates(after: InboxSeq, limit: usize) -> Vec<Queued>;
 
-    /// New updates of one chat after `after`, in order, at most `limit`.
-    fn new_updates_of(chat: Option<ChatId>, after: InboxSeq, limit: usize) -> Vec<Queued>;
+    /// The updates at these places, in the order given; those that are done are left out.
+    fn new_updates_at(places: Vec<InboxSeq>) -> Vec<Queued>;
 
     /// An update that is done but was kept for another try, if it still is.
     fn kept_update(seq: InboxSeq) -> Option<Queued>;
@@ -29,8 +29,8 @@ verbs! {
     /// How many updates are not done, and when the oldest of them was accepted (Unix ms).
     fn inbox_depth() -> (u64, Option<i64>);
 
-    /// Message ids of the latest messages that people wrote, newest first, at most `limit`, with
-    /// the chat each stands in.
+    /// Message ids of the messages that people wrote among the latest `limit` updates of the file,
+    /// newest first, with the chat each stands in.
     fn recent_message_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
 
     /// Chats that have parts which are not settled.
@@ -39,7 +39,8 @@ verbs! {
     /// Due parts of one chat, in order, at most `limit`.
     fn due_parts(chat: ChatId, limit: usize) -> Vec<OpenPart>;
 
-    /// All parts in *sending*: what an earlier process left behind, at most one per chat.
+    /// All parts in *sending*: what an earlier process left behind, at most one per chat. Nothing that
+    /// surely arrived in its chat has an id above a part's `id_before`.
     fn parts_in_doubt() -> Vec<OpenPart>;
 
     /// How many parts are not settled, and when the oldest was stored (Unix ms).
@@ -48,17 +49,23 @@ verbs! {
     /// To how many chats parts are not settled.
     fn outbox_chats() -> u64;
 
-    /// Message ids of the latest parts that arrived, newest first, at most `limit`.
+    /// Message ids of those that arrived among the latest `limit` parts of the file, newest first.
     fn recent_sent_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
 
     /// What is known of a chat; the default when nothing is.
     fn chat(chat: ChatId) -> ChatState;
+
+    /// The last message that surely arrived in a chat: one in doubt there has a higher id.
+    fn last_sent(chat: ChatId) -> Option<MessageId>;
 
     /// State of the bot itself.
     fn settings() -> Settings;
 
     /// All people the bot knows: owners first, then members, then those who wait.
     fn users() -> Vec<KnownUser>;
+
+    /// Who owns the bot by claim.
+    fn owners() -> Vec<UserId>;
 
     /// One person, if known.
     fn user(user: UserId) -> Option<KnownUser>;
@@ -70,7 +77,8 @@ verbs! {
     /// first. A turn is a question and all that answers it, and comes whole.
     fn history(conversation: ConversationId, turns: usize) -> Vec<Message>;
 
-    /// Turns in which one person asked, over all chats.
+    /// Turns in which one person asked, over all chats. Counts no further than one beyond
+    /// [`limits::COUNTED_TURNS`](crate::model::limits::COUNTED_TURNS).
     fn turns_of(user: UserId) -> u64;
 
     /// Figures about the whole history.

@@ -10,7 +10,7 @@ use super::{
     StoreError, Swept, verbs,
 };
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, MessageId, PartId};
+use crate::model::ids::{ChatId, MessageId, PartId, UserId};
 use crate::model::message::Update;
 
 verbs! {
@@ -40,6 +40,9 @@ verbs! {
     /// Makes sure that a bot without an owner can be claimed, and says how. `fresh_code` is used
     /// when there is none yet.
     fn opening(fresh_code: String) -> Opening;
+
+    /// Deletes some of what a person said, with the answers; answers whether there may be more.
+    fn forget_some(user: UserId) -> bool;
 
     /// Stores effects that no update caused, such as those of the command line.
     fn apply(effects: Vec<Effect>) -> ();

@@ -103,15 +103,13 @@ impl Run {
         for (chat, texts) in &expected {
             let got = &answered[chat];
             let lost: Vec<_> = texts.iter().filter(|t| !got.contains(t)).collect();
-            let mut doubled = got.clone();
-            doubled.sort();
-            let unique = {
-                let mut u = doubled.clone();
-                u.dedup();
-                u.len()
-            };
-            assert!(lost.is_empty(), "chat {chat}: lost {lost:?}");
-            assert_eq!(doubled.len(), unique, "chat {chat}: answered twice: {got:?}");
+            let is_doubled = |t: &&String| got.iter().filter(|other| other == t).count() > 1;
+            let doubled: Vec<_> = got.iter().filter(is_doubled).collect();
+            // A message that was edited into another one is lost, and the other one is doubled.
+            assert!(
+                lost.is_empty() && doubled.is_empty(),
+                "chat {chat}: lost {lost:?}, answered twice {doubled:?}"
+            );
             assert_eq!(got, texts, "chat {chat}: out of order");
         }
     }
@@ -223,7 +221,9 @@ async fn kill_and_compare(seed: u64, kills: usize, provider: &str) {
     let all = run.all_answered().await;
     // A doubled answer would come after the last expected one.
     run.sim.wait_until(Duration::from_millis(500), |_| false).await;
-    assert!(all || run.answered() == run.expected(), "unanswered; log:\n{}", log(dir.path()));
+    if !all {
+        eprintln!("unanswered; log:\n{}", log(dir.path()));
+    }
     run.compare();
     end(child);
     eprintln!("seed {seed}: {} messages, {kills} kills, caught at {caught:?}", run.count);

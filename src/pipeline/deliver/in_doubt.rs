@@ -15,6 +15,14 @@ impl Delivery {
     pub(super) async fn look_for(&self, part: Box<OpenPart>, ids: Vec<MessageId>) {
         let inner = &*self.0;
         let chat = part.chat;
+        let last = || inner.base.store.last_sent(chat);
+        let Some(last) = inner.base.retry_until_stored("look for a part", last).await else {
+            return;
+        };
+        // An edit changes the message that it meets, and these are other messages of this very chat. The
+        // tracker does not know all of them: it remembers only the latest of an earlier process.
+        let (others, ids): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| Some(*id) <= last);
+        inner.message_ids.lock().not_at(chat, &others);
         let answer = tokio::select! {
             answer = ask(&inner.client, &part, &ids) => answer,
             () = inner.base.tasks.halt().cancelled() => return,

@@ -129,7 +129,8 @@ async fn damage_that_a_read_finds_ends_the_process_so_that_the_next_start_sets_t
         assert_eq!(pipeline.base.tasks.failed(), None);
         if of_dispatcher {
             let mut dispatcher = Dispatcher::new(&pipeline, delivery);
-            dispatcher.chats.insert(Some(CHAT), ChatQueue::default());
+            let on_disk = VecDeque::from([InboxSeq(2)]);
+            dispatcher.chats.insert(Some(CHAT), ChatQueue { on_disk, ..ChatQueue::default() });
             assert!(!dispatcher.read_more(Some(CHAT)).await);
         } else {
             assert!(deliver.step().await.is_some());

@@ -1,9 +1,9 @@
 //! What is set for a chat, and for the bot itself.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::Sqlite;
-use crate::model::ids::ChatId;
+use crate::model::ids::{ChatId, MessageId};
 use crate::store::failure::StoreError;
 use crate::store::people::{ChatState, Settings};
 
@@ -28,6 +28,14 @@ impl Sqlite {
         .await
     }
 
+    pub(in crate::store) async fn last_sent(
+        &self,
+        chat: ChatId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        let bot = self.bot();
+        self.look_up(move |conn| Ok(last_sent(conn, bot, chat)?)).await
+    }
+
     pub(in crate::store) async fn settings(&self) -> Result<Settings, StoreError> {
         let bot = self.bot();
         self.look_up(move |conn| {
@@ -39,4 +47,15 @@ impl Sqlite {
         })
         .await
     }
+}
+
+/// The last message that surely arrived in a chat.
+pub(super) fn last_sent(
+    conn: &Connection,
+    bot: i64,
+    chat: ChatId,
+) -> rusqlite::Result<Option<MessageId>> {
+    let sql = "SELECT last_sent_id FROM chats WHERE bot_id = ?1 AND chat_id = ?2";
+    let found = conn.prepare_cached(sql)?.query_row([bot, chat.0], |r| r.get(0)).optional()?;
+    Ok(found.flatten().map(MessageId))
 }

@@ -36,8 +36,18 @@ pub(in crate::store) struct Sqlite {
     /// The next commit empties the log, which still holds what it deletes.
     pub(super) fold: Arc<AtomicBool>,
     commits: Arc<Histogram>,
+    pub(super) swept: Arc<Mutex<Progress>>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
     lock: Mutex<Option<File>>,
+}
+
+/// How far the search for old rows has come in each table, beyond those that are oldest by their
+/// number. A clock that was wrong for a while leaves rows that are older than their number says.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) messages: i64,
+    pub(super) updates: i64,
+    pub(super) parts: i64,
 }
 
 /// Connections that only read.
@@ -117,6 +127,7 @@ impl Sqlite {
             pre_migration_backup,
             fold,
             commits,
+            swept: Arc::default(),
             lock: Mutex::new(lock),
         })
     }

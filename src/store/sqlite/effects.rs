@@ -1,12 +1,13 @@
 //! The one place where effects are stored.
 
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 
 use super::columns::{State, is_open};
-use super::history;
+use super::{history, users};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
+use crate::model::limits;
 use crate::model::message::Person;
 use crate::store::failure::StoreError;
 use crate::store::parts::DeliveryReason;
@@ -54,16 +55,9 @@ pub(super) fn deletes(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Forget(_)))
 }
 
-/// Whether the bot has an owner.
-pub(super) fn is_owned(tx: &Connection, bot: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM users WHERE bot_id = ?1 AND role = ?2";
-    let found = tx.prepare_cached(sql)?.query_row(params![bot, Role::Owner.as_str()], |_| Ok(()));
-    Ok(found.optional()?.is_some())
-}
-
 fn claim(tx: &Connection, bot: i64, now: i64, person: &Person) -> Result<(), StoreError> {
     // Two people may have sent the code at once; the first commit wins.
-    if is_owned(tx, bot)? {
+    if !users::owners(tx, bot)?.is_empty() {
         return Ok(());
     }
     tx.execute("UPDATE bots SET claim_code = NULL WHERE bot_id = ?1", [bot])?;
@@ -135,9 +129,9 @@ fn set(
     Ok(())
 }
 
-/// Deletes what a person said, and what was answered.
+/// Deletes what a person said, and what was answered; most of it went before, in small batches.
 fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), StoreError> {
-    history::forget(tx, bot, user)?;
+    while history::forget(tx, bot, user, limits::FORGET_BATCH)? > 0 {}
     // Questions that were kept for another try are the person's words, too.
     tx.prepare_cached(
         "UPDATE inbox SET body = ''

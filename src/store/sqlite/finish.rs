@@ -11,7 +11,8 @@ use super::db::Sqlite;
 use super::outbox::{self, Asked, Prepared};
 use super::{effects, history};
 use crate::model::effect::Effect;
-use crate::model::ids::PartId;
+use crate::model::ids::{PartId, UserId};
+use crate::model::limits;
 use crate::store::failure::StoreError;
 use crate::store::parts::{DeliveryRecord, OpenPart};
 use crate::store::updates::Finish;
@@ -54,6 +55,12 @@ impl Sqlite {
             effects::apply(tx, bot, now, &effects)
         })
         .await
+    }
+
+    pub(in crate::store) async fn forget_some(&self, user: UserId) -> Result<bool, StoreError> {
+        let bot = self.bot();
+        let forget = move |tx: &Connection| history::forget(tx, bot, user, limits::FORGET_BATCH);
+        Ok(self.write(forget).await? > 0)
     }
 
     pub(in crate::store) async fn apply(&self, effects: Vec<Effect>) -> Result<(), StoreError> {

@@ -9,11 +9,12 @@ use super::columns::{message_role, word};
 use super::db::Sqlite;
 use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{ChatId, UserId};
+use crate::model::limits;
 use crate::store::failure::StoreError;
 use crate::store::history::{NewTurn, Totals};
 
-/// Removes the turns of the messages that a condition selects: the answers' metadata, then the
-/// messages.
+/// Removes the turns of the messages that a condition selects: from the figures, then the answers'
+/// metadata, then the messages.
 macro_rules! remove_turns {
     ($condition:literal) => {{
         macro_rules! ids {
@@ -28,6 +29,18 @@ macro_rules! remove_turns {
             };
         }
         [
+            concat!(
+                "UPDATE bots SET (turns, input_tokens, output_tokens) =
+                   (SELECT bots.turns - count(*),
+                           bots.input_tokens - coalesce(sum(a.input_tokens), 0),
+                           bots.output_tokens - coalesce(sum(a.output_tokens), 0)
+                    FROM answers a WHERE a.message_id IN ",
+                ids!(),
+                " AND a.bot_id = bots.bot_id)
+                 WHERE bot_id IN (SELECT bot_id FROM answers WHERE message_id IN ",
+                ids!(),
+                ")"
+            ),
             concat!("DELETE FROM answers WHERE message_id IN ", ids!()),
             concat!("DELETE FROM messages WHERE id IN ", ids!()),
         ]
@@ -76,6 +89,15 @@ pub(super) fn insert(
         word(answer.stop_reason),
         sources
     ])?;
+    tx.prepare_cached(
+        "UPDATE bots SET turns = turns + 1, input_tokens = input_tokens + ?2,
+                         output_tokens = output_tokens + ?3 WHERE bot_id = ?1",
+    )?
+    .execute(params![
+        bot,
+        answer.usage.map_or(0, |u| u.input_tokens),
+        answer.usage.map_or(0, |u| u.output_tokens)
+    ])?;
     Ok(())
 }
 
@@ -96,12 +118,21 @@ pub(super) fn start_afresh(
     Ok(())
 }
 
-/// Removes every turn in which a person said something.
-pub(super) fn forget(tx: &Connection, bot: i64, user: UserId) -> Result<(), StoreError> {
-    for sql in remove_turns!("q.bot_id = ?1 AND q.sender_id = ?2") {
-        tx.prepare_cached(sql)?.execute(params![bot, user.0])?;
+/// Removes turns in which a person said something, at most `limit`; answers how many messages.
+pub(super) fn forget(
+    tx: &Connection,
+    bot: i64,
+    user: UserId,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    for sql in remove_turns!(
+        "q.id IN (SELECT id FROM messages WHERE bot_id = ?1 AND sender_id = ?2
+                  ORDER BY turn_id LIMIT ?3)"
+    ) {
+        removed = tx.prepare_cached(sql)?.execute(params![bot, user.0, limit])?;
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// A group has another id; its conversations move along.
@@ -126,13 +157,12 @@ pub(super) fn move_chat(
     Ok(())
 }
 
-/// Removes turns that are older than `horizon`, at most `limit`; answers how many messages.
-pub(super) fn remove_old(tx: &Connection, horizon: i64, limit: usize) -> Result<usize, StoreError> {
+/// Removes the turn that begins with this message, if it is older than `horizon`; answers how many
+/// messages.
+pub(super) fn remove_old(tx: &Connection, first: i64, horizon: i64) -> Result<usize, StoreError> {
     let mut removed = 0;
-    for sql in remove_turns!(
-        "q.id IN (SELECT id FROM messages WHERE at_ms < ?1 AND id = turn_id ORDER BY id LIMIT ?2)"
-    ) {
-        removed = tx.prepare_cached(sql)?.execute(params![horizon, limit])?;
+    for sql in remove_turns!("q.id = ?1 AND q.at_ms < ?2") {
+        removed = tx.prepare_cached(sql)?.execute([first, horizon])?;
     }
     Ok(removed)
 }
@@ -170,9 +200,10 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(DISTINCT turn_id) FROM messages WHERE bot_id = ?1 AND sender_id = ?2",
+                "SELECT count(*) FROM (SELECT DISTINCT turn_id FROM messages
+                   WHERE bot_id = ?1 AND sender_id = ?2 LIMIT ?3)",
             )?;
-            Ok(find.query_row(params![bot, user.0], |r| r.get(0))?)
+            Ok(find.query_row(params![bot, user.0, limits::COUNTED_TURNS + 1], |r| r.get(0))?)
         })
         .await
     }
@@ -181,9 +212,15 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(*), (SELECT count(DISTINCT chat_id) FROM messages WHERE bot_id = ?1),
-                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
-                 FROM answers WHERE bot_id = ?1",
+                // From one chat to the next by the index; counting would read every message.
+                "WITH RECURSIVE each_chat (chat_id) AS (
+                   SELECT min(chat_id) FROM messages WHERE bot_id = ?1
+                   UNION ALL
+                   SELECT (SELECT min(m.chat_id) FROM messages m
+                           WHERE m.bot_id = ?1 AND m.chat_id > each_chat.chat_id)
+                   FROM each_chat WHERE each_chat.chat_id IS NOT NULL)
+                 SELECT turns, (SELECT count(chat_id) FROM each_chat), input_tokens, output_tokens
+                 FROM bots WHERE bot_id = ?1",
             )?;
             Ok(find.query_row([bot], |r| {
                 Ok(Totals {

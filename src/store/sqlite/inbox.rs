@@ -71,20 +71,19 @@ impl Sqlite {
         .await
     }
 
-    pub(in crate::store) async fn new_updates_of(
+    pub(in crate::store) async fn new_updates_at(
         &self,
-        chat: Option<ChatId>,
-        after: InboxSeq,
-        limit: usize,
+        places: Vec<InboxSeq>,
     ) -> Result<Vec<Queued>, StoreError> {
-        let (bot, chat) = (self.bot(), chat.map(|c| c.0));
+        let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
                 "SELECT seq, received_ms, update_id, body FROM inbox
-                 WHERE bot_id = ?1 AND done_ms IS NULL AND seq > ?2 AND chat_id IS ?3
-                 ORDER BY seq LIMIT ?4",
+                 WHERE bot_id = ?1 AND seq = ?2 AND done_ms IS NULL",
             )?;
-            let rows = find.query_map(params![bot, after.0, chat, limit], queued)?;
+            let rows = places.iter().filter_map(|seq| {
+                find.query_row(params![bot, seq.0], queued).optional().transpose()
+            });
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
@@ -109,8 +108,9 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(*), min(received_ms) FROM inbox
-                 WHERE bot_id = ?1 AND done_ms IS NULL",
+                "SELECT count(*), (SELECT received_ms FROM inbox
+                   WHERE bot_id = ?1 AND done_ms IS NULL ORDER BY seq LIMIT 1)
+                 FROM inbox WHERE bot_id = ?1 AND done_ms IS NULL",
             )?;
             Ok(find.query_row([bot], |r| Ok((r.get(0)?, r.get(1)?)))?)
         })
@@ -122,10 +122,10 @@ impl Sqlite {
         limit: usize,
     ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
         self.message_ids(
-            "SELECT chat_id, message_id FROM
-               (SELECT seq, chat_id, message_id FROM inbox
-                WHERE bot_id = ?1 ORDER BY seq DESC LIMIT ?2)
-             WHERE message_id IS NOT NULL AND chat_id IS NOT NULL",
+            // `+`: by the key, not by an index of the bot that would have to be sorted.
+            "SELECT chat_id, message_id FROM inbox
+             WHERE seq > (SELECT max(seq) FROM inbox) - ?2 AND +bot_id = ?1
+               AND message_id IS NOT NULL AND chat_id IS NOT NULL ORDER BY seq DESC",
             limit,
         )
         .await

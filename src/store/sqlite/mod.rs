@@ -28,6 +28,8 @@ mod users;
 mod writer;
 
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod upgrade_tests;

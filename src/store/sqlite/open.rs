@@ -154,6 +154,8 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     prepare_once(&conn)?;
+    #[cfg(test)]
+    let conn = super::plans::watched(conn);
     Ok(conn)
 }
 
@@ -171,6 +173,8 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     prepare_once(&conn)?;
+    #[cfg(test)]
+    let conn = super::plans::watched(conn);
     Ok(conn)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Invariant: a part is *sending* on disk before the request that sends it is written.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::chats;
 use super::columns::{State, is_open};
 use super::db::Sqlite;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId};
@@ -87,9 +88,17 @@ impl Sqlite {
     pub(in crate::store) async fn parts_in_doubt(&self) -> Result<Vec<OpenPart>, StoreError> {
         let bot = self.bot();
         self.read(move |conn| {
-            let mut find = conn.prepare_cached(open_parts!(" AND state = ?2 ORDER BY id"))?;
+            let mut find = conn.prepare_cached(open_parts!(" AND state = ?2"))?;
             let rows = find.query_map(params![bot, State::Sending], open_part)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let mut parts = rows.collect::<Result<Vec<_>, _>>()?;
+            parts.sort_by_key(|part| part.id);
+            for part in &mut parts {
+                let last_sent = chats::last_sent(conn, bot, part.chat)?;
+                if let PartState::Sending { id_before, .. } = &mut part.state {
+                    *id_before = last_sent.map_or(*id_before, |last| last.max(*id_before));
+                }
+            }
+            Ok(parts)
         })
         .await
     }
@@ -98,7 +107,10 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(concat!(
-                "SELECT count(*), min(created_ms) FROM outbox WHERE bot_id = ?1 AND ",
+                "SELECT count(*), (SELECT created_ms FROM outbox WHERE id =
+                   (SELECT min(id) FROM outbox WHERE bot_id = ?1 AND ",
+                is_open!(),
+                ")) FROM outbox WHERE bot_id = ?1 AND ",
                 is_open!()
             ))?;
             Ok(find.query_row([bot], |r| Ok((r.get(0)?, r.get(1)?)))?)
@@ -123,10 +135,9 @@ impl Sqlite {
         limit: usize,
     ) -> Result<Vec<(ChatId, MessageId)>, StoreError> {
         self.message_ids(
-            "SELECT chat_id, message_id FROM
-               (SELECT id, chat_id, message_id FROM outbox
-                WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2)
-             WHERE message_id IS NOT NULL",
+            "SELECT chat_id, message_id FROM outbox
+             WHERE id > (SELECT max(id) FROM outbox) - ?2 AND +bot_id = ?1
+               AND message_id IS NOT NULL ORDER BY id DESC",
             limit,
         )
         .await
@@ -257,16 +268,24 @@ fn settle(
     message: Option<MessageId>,
     reason: Option<DeliveryReason>,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached(
+    let mut settle = tx.prepare_cached(
         "UPDATE outbox SET state = ?2, message_id = ?3, reason = ?4, text = '', extra = ''
-         WHERE id = ?1",
-    )?
-    .execute(params![
-        id.0,
-        state,
-        message.map(|m| m.0),
-        reason.map(DeliveryReason::as_str)
-    ])?;
+         WHERE id = ?1 RETURNING bot_id, chat_id",
+    )?;
+    let reason = reason.map(DeliveryReason::as_str);
+    let settled = settle.query_row(params![id.0, state, message.map(|m| m.0), reason], |r| {
+        Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?))
+    });
+    if let (Some((bot, chat)), Some(message)) = (settled.optional()?, message)
+        && message.0 > 0
+    {
+        tx.prepare_cached(
+            "INSERT INTO chats (bot_id, chat_id, last_sent_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT (bot_id, chat_id) DO UPDATE SET
+               last_sent_id = max(coalesce(last_sent_id, 0), excluded.last_sent_id)",
+        )?
+        .execute([bot, chat, message.0])?;
+    }
     Ok(())
 }
 

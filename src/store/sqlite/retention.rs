@@ -1,9 +1,11 @@
 //! Retention: what is old is removed, a little at a time.
 
-use rusqlite::params;
+use std::sync::{Arc, PoisonError};
+
+use rusqlite::{Connection, params};
 
 use super::columns::is_open;
-use super::db::Sqlite;
+use super::db::{Progress, Sqlite};
 use super::{history, pre_migration_backup};
 use crate::model::access::Role;
 use crate::model::limits;
@@ -15,6 +17,14 @@ const STRANGER_DAYS: u64 = 30;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
+/// Old rows, by their keys.
+struct Old {
+    turns: Vec<i64>,
+    updates: Vec<i64>,
+    parts: Vec<i64>,
+    strangers: Vec<(i64, i64)>,
+}
+
 impl Sqlite {
     pub(in crate::store) async fn sweep(&self, keep: Keep) -> Result<Swept, StoreError> {
         let now = self.now_ms();
@@ -22,40 +32,121 @@ impl Sqlite {
         let before = move |days: u64| {
             now.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MS))
         };
+        let history = (keep.history_days > 0).then(|| before(keep.history_days));
+        let (done, quiet) = (before(keep.done_days), before(keep.done_days.max(STRANGER_DAYS)));
+        let progress = Arc::clone(&self.swept);
+        // They are looked for beside the writer, which then takes each by its key.
+        let old = self.read(move |conn| {
+            let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+            find(conn, &mut progress, history, done, quiet)
+        });
+        let old = old.await?;
         self.write(move |tx| {
-            let remove = |sql: &str, horizon: i64| {
-                tx.prepare_cached(sql)?.execute(params![horizon, limits::RETENTION_BATCH])
-            };
             let mut swept = Swept::default();
-            if keep.history_days > 0 {
-                let horizon = before(keep.history_days);
-                swept.messages = history::remove_old(tx, horizon, limits::RETENTION_BATCH)?;
+            for turn in &old.turns {
+                swept.messages += history::remove_old(tx, *turn, history.unwrap_or(i64::MIN))?;
             }
-            swept.updates = remove(
-                "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox
-                   WHERE done_ms < ?1 ORDER BY seq LIMIT ?2)",
-                before(keep.done_days),
-            )?;
-            swept.parts = remove(
-                concat!(
-                    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE NOT ",
-                    is_open!(),
-                    " AND created_ms < ?1 ORDER BY id LIMIT ?2)"
-                ),
-                before(keep.done_days),
-            )?;
+            let sql = "DELETE FROM inbox WHERE seq = ?1 AND done_ms < ?2";
+            for update in &old.updates {
+                swept.updates += tx.prepare_cached(sql)?.execute([*update, done])?;
+            }
+            let sql = concat!(
+                "DELETE FROM outbox WHERE id = ?1 AND created_ms < ?2 AND NOT ",
+                is_open!()
+            );
+            for part in &old.parts {
+                swept.parts += tx.prepare_cached(sql)?.execute([*part, done])?;
+            }
             // Strangers who never came back; their next message makes them new strangers.
-            tx.prepare_cached(
-                "DELETE FROM users WHERE (bot_id, user_id) IN (SELECT bot_id, user_id FROM users
-                   WHERE role = ?3 AND since_ms < ?1 LIMIT ?2)",
-            )?
-            .execute(params![
-                before(keep.done_days.max(STRANGER_DAYS)),
-                limits::RETENTION_BATCH,
-                Role::Stranger.as_str()
-            ])?;
+            let sql = "DELETE FROM users WHERE bot_id = ?1 AND user_id = ?2 AND role = ?3
+                         AND since_ms < ?4";
+            for (bot, user) in &old.strangers {
+                tx.prepare_cached(sql)?.execute(params![
+                    bot,
+                    user,
+                    Role::Stranger.as_str(),
+                    quiet
+                ])?;
+            }
             Ok(swept)
         })
         .await
     }
+}
+
+fn find(
+    conn: &Connection,
+    progress: &mut Progress,
+    history: Option<i64>,
+    done: i64,
+    quiet: i64,
+) -> Result<Old, StoreError> {
+    let turns = "SELECT id, at_ms < ?3 AND id = turn_id FROM messages WHERE id > ?1
+                 ORDER BY id LIMIT ?2";
+    let updates = "SELECT seq, coalesce(done_ms < ?3, 0) FROM inbox WHERE seq > ?1
+                   ORDER BY seq LIMIT ?2";
+    let parts = concat!(
+        "SELECT id, created_ms < ?3 AND NOT ",
+        is_open!(),
+        " FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2"
+    );
+    let strangers = "SELECT bot_id, user_id FROM users WHERE role = ?1 AND since_ms < ?2 LIMIT ?3";
+    let mut strangers = conn.prepare_cached(strangers)?;
+    let key = params![Role::Stranger.as_str(), quiet, limits::RETENTION_BATCH];
+    let strangers = strangers.query_map(key, |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(Old {
+        turns: match history {
+            Some(horizon) => old_rows(conn, turns, &mut progress.messages, horizon)?,
+            None => Vec::new(),
+        },
+        updates: old_rows(conn, updates, &mut progress.updates, done)?,
+        parts: old_rows(conn, parts, &mut progress.parts, done)?,
+        strangers: strangers.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Keys of old rows: of the lowest numbers, and of some that follow `progress`.
+fn old_rows(
+    conn: &Connection,
+    sql: &str,
+    progress: &mut i64,
+    horizon: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let mut old = Vec::new();
+    let reached = window(conn, sql, 0, horizon, &mut old)?;
+    if old.len() < limits::RETENTION_BATCH {
+        // From the beginning again when the end is reached.
+        *progress = match reached {
+            Some(reached) => {
+                let from = reached.max(*progress);
+                window(conn, sql, from, horizon, &mut old)?.unwrap_or(0)
+            }
+            None => 0,
+        };
+    }
+    Ok(old)
+}
+
+/// Adds the keys of the old ones among the rows after a key; answers where it ended, unless the table
+/// ended there, too.
+fn window(
+    conn: &Connection,
+    sql: &str,
+    after: i64,
+    horizon: i64,
+    old: &mut Vec<i64>,
+) -> Result<Option<i64>, StoreError> {
+    let mut find = conn.prepare_cached(sql)?;
+    let mut rows = find.query(params![after, limits::RETENTION_WINDOW, horizon])?;
+    let (mut last, mut count) = (after, 0);
+    while let Some(row) = rows.next()? {
+        (last, count) = (row.get(0)?, count + 1);
+        if row.get(1)? {
+            old.push(last);
+            if old.len() >= limits::RETENTION_BATCH {
+                return Ok(Some(last));
+            }
+        }
+    }
+    Ok((count >= limits::RETENTION_WINDOW).then_some(last))
 }

@@ -1,9 +1,10 @@
 //! People: who may chat, who waits, and the codes that let them in.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::RoleColumn;
 use super::db::Sqlite;
+use crate::model::access::Role;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::message::Person;
@@ -16,11 +17,11 @@ impl Sqlite {
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
                 "SELECT user_id, name, username, role, code, code_at_ms, since_ms FROM users
-                 WHERE bot_id = ?1 ORDER BY since_ms",
+                 WHERE bot_id = ?1",
             )?;
             let rows = find.query_map([bot], |r| known(r, fresh))?;
             let mut users = rows.collect::<Result<Vec<_>, _>>()?;
-            users.sort_by_key(|user| std::cmp::Reverse(user.role));
+            users.sort_by_key(|user| (std::cmp::Reverse(user.role), user.since_ms));
             Ok(users)
         })
         .await
@@ -45,8 +46,22 @@ impl Sqlite {
         &self,
         code: &str,
     ) -> Result<Option<KnownUser>, StoreError> {
-        let users = self.users().await?;
-        Ok(users.into_iter().find(|u| u.code.as_deref() == Some(code)))
+        let (bot, fresh, code) = (self.bot(), self.code_horizon(), code.to_owned());
+        self.look_up(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT user_id, name, username, role, code, code_at_ms, since_ms FROM users
+                 WHERE bot_id = ?1 AND code = ?2",
+            )?;
+            let found = find.query_row(params![bot, code], |r| known(r, fresh)).optional()?;
+            // One that is no longer good is not shown.
+            Ok(found.filter(|user| user.code.is_some()))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn owners(&self) -> Result<Vec<UserId>, StoreError> {
+        let bot = self.bot();
+        self.look_up(move |conn| Ok(owners(conn, bot)?)).await
     }
 
     pub(in crate::store) async fn opening(
@@ -55,7 +70,7 @@ impl Sqlite {
     ) -> Result<Opening, StoreError> {
         let bot = self.bot();
         self.write(move |tx| {
-            if super::effects::is_owned(tx, bot)? {
+            if !owners(tx, bot)?.is_empty() {
                 return Ok(Opening::Owned);
             }
             tx.execute(
@@ -73,6 +88,16 @@ impl Sqlite {
         let life = i64::try_from(limits::PAIRING_CODE_LIFE.as_millis()).unwrap_or(i64::MAX);
         self.now_ms().saturating_sub(life)
     }
+}
+
+/// Who owns the bot by claim.
+pub(super) fn owners(conn: &Connection, bot: i64) -> rusqlite::Result<Vec<UserId>> {
+    // By the role: a bot may know many people, and has few owners.
+    let mut find = conn.prepare_cached(
+        "SELECT user_id FROM users INDEXED BY users_role WHERE role = ?2 AND bot_id = ?1",
+    )?;
+    let rows = find.query_map(params![bot, Role::Owner.as_str()], |r| Ok(UserId(r.get(0)?)))?;
+    rows.collect()
 }
 
 fn known(row: &Row<'_>, fresh: i64) -> rusqlite::Result<KnownUser> {

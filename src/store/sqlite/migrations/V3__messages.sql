@@ -77,7 +77,25 @@ DROP TABLE notes;
 DROP TABLE exchanges;
 ALTER TABLE chats DROP COLUMN history_from;
 CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
-CREATE INDEX messages_sender ON messages (bot_id, sender_id) WHERE sender_id IS NOT NULL;
+CREATE INDEX messages_sender ON messages (bot_id, sender_id, turn_id) WHERE sender_id IS NOT NULL;
+
+-- What is kept of all conversations, so that no one has to count it.
+ALTER TABLE bots ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bots ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bots ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE bots SET (turns, input_tokens, output_tokens) =
+    (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
+     FROM answers WHERE answers.bot_id = bots.bot_id);
+
+-- The last message that surely arrived in a chat. Whatever is in doubt there came later.
+ALTER TABLE chats ADD COLUMN last_sent_id INTEGER;
+INSERT INTO chats (bot_id, chat_id, last_sent_id)
+SELECT bot_id, chat_id, max(message_id) FROM outbox WHERE message_id > 0 GROUP BY bot_id, chat_id
+ON CONFLICT (bot_id, chat_id) DO UPDATE SET last_sent_id = excluded.last_sent_id;
+
+-- Owners, strangers by age, and whose code it is.
+CREATE INDEX users_role ON users (role, since_ms);
+CREATE INDEX users_code ON users (code) WHERE code IS NOT NULL;
 
 -- Who sent an update, and whom a part answers, where it goes to the chat of that update.
 ALTER TABLE inbox ADD COLUMN sender_id INTEGER;

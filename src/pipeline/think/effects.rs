@@ -1,0 +1,69 @@
+//! What effects change beside the store: what goes before their commit, and what follows it in memory.
+
+use std::sync::atomic::Ordering;
+
+use super::Worker;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, UserId};
+use crate::observe::catalog::JournalEvent;
+
+impl Worker {
+    /// Deletes most of what is to be deleted, in small commits, so that others' writes go on in
+    /// between. `false`: the process halts.
+    pub(super) async fn forget_most(&self, effects: &[Effect]) -> bool {
+        for effect in effects {
+            if let Effect::Forget(user) = effect
+                && !self.forget_most_of(*user).await
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn forget_most_of(&self, user: UserId) -> bool {
+        let base = &self.parts.base;
+        let forget = || base.store.forget_some(user);
+        while let Some(more) = base.retry_until_stored("forget", forget).await {
+            if !more {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What has to change in memory once the effects are on disk.
+    pub(super) fn take_effect(&self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Pause(paused) => {
+                    self.parts.signals.paused.store(*paused, Ordering::SeqCst);
+                    self.parts.base.vitals.paused.store(*paused, Ordering::Relaxed);
+                    tracing::info!(paused, "an owner paused or resumed answering");
+                    if !paused {
+                        self.parts.signals.resumed.notify_one();
+                    }
+                }
+                Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
+                Effect::Claim(person) => {
+                    tracing::info!(
+                        message_id = JournalEvent::OwnerChanged.id(),
+                        user_id = person.id.0,
+                        "the bot has an owner"
+                    );
+                    self.parts.publish_for(ChatId(person.id.0));
+                }
+                Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
+                Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
+                Effect::Forget(_) => self.parts.signals.recount.store(true, Ordering::Relaxed),
+                // Read from disk each time.
+                Effect::OfferCode { .. }
+                | Effect::AllowChat { .. }
+                | Effect::SetModel { .. }
+                | Effect::StartAfresh(_)
+                | Effect::Used(_)
+                | Effect::Presence { .. } => {}
+            }
+        }
+    }
+}
