@@ -44,12 +44,12 @@ impl Screen {
         let log = stage.log.as_ref().map_or("standard error".into(), |p| p.display().to_string());
         let page = stage.app.web_address().map_or("off".into(), |at| format!("http://{at}/"));
         let mut text = format!(
-            "{}: the real bot and a simulated Telegram, no network. {who}\n",
+            "{}: the real bot and a simulated Telegram, no network.\n{who}\n",
             self.paint("1", "Katana demo"),
         );
         let places = [
-            ("Telegram", stage.sim.api_url()),
-            ("page", page),
+            ("Bot API", stage.sim.api_url()),
+            ("HTTP", page),
             ("state", stage.state.display().to_string()),
             ("log", log),
         ];
@@ -64,7 +64,12 @@ impl Screen {
             ));
         }
         if self.interactive {
-            text.push_str("Try: What is the heartbeat?   How do I install Katana?   /help\n");
+            text.push_str(match args.provider {
+                Provider::Offline => {
+                    "Try: What is the heartbeat?   How do I install Katana?   /help\n"
+                }
+                Provider::Echo | Provider::Model => "Try: any words   /help   /status\n",
+            });
             text.push_str("You own this bot. Ctrl-D or Ctrl-C ends the demo.\n");
         }
         text.push('\n');
@@ -178,10 +183,15 @@ impl Screen {
         if self.interactive && self.terminal {
             text.push('\n');
         }
-        text.push_str(match (farewell.gentle, farewell.left) {
-            (true, 0) => "Stopped gracefully; no work was left.\n",
-            (true, _) => "Stopped gracefully; unfinished work is in the state file.\n",
-            (false, _) => "Stopped, but not gracefully; unfinished work is in the state file.\n",
+        let gracefully = if farewell.gentle { "gracefully" } else { "but not gracefully" };
+        text.push_str(&match (farewell.left, &farewell.kept) {
+            (0, _) => format!("Stopped {gracefully}; no work was left.\n"),
+            (_, Some(_)) => {
+                format!("Stopped {gracefully}; unfinished work is in the state file.\n")
+            }
+            (_, None) => {
+                format!("Stopped {gracefully}; unfinished work is deleted with the demo.\n")
+            }
         });
         if unanswered > 0 {
             let s = if unanswered == 1 { "" } else { "s" };

@@ -15,11 +15,13 @@ pub(super) async fn model(
 ) -> Result<Outcome, StoreError> {
     let about = context.about();
     let provider = about.provider.as_str();
-    if about.answers_from != AnswerSource::Model {
-        return Ok(asked.say(format!(
-            "There is no model to choose: my answers come from `{provider}`, without a language \
-             model."
-        )));
+    let source = match about.answers_from {
+        AnswerSource::Model => None,
+        AnswerSource::Documents => Some("my answers come from documents, without a language model"),
+        AnswerSource::Echo => Some("I only repeat what people say"),
+    };
+    if let Some(source) = source {
+        return Ok(asked.say(format!("There is no model to choose: {source}.")));
     }
     let chosen = context.store.chat(asked.chat).await?.model;
     let configured = match about.model.as_str() {

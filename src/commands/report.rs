@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{CommandContext, CommandRequest, Outcome, wording};
+use super::{AnswerSource, CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -29,10 +29,15 @@ pub(super) async fn status(
     if !about.environment.is_empty() {
         let _ = write!(text, ", {}", wording::escape(&about.environment));
     }
-    let _ = write!(text, ")\n- Answers come from {}", wording::escape(&about.provider));
-    let model = chat.model.unwrap_or_else(|| about.model.clone());
-    if !model.is_empty() {
-        let _ = write!(text, ", model {}", wording::escape(&model));
+    text.push_str(")\n- Answers come from ");
+    if about.answers_from == AnswerSource::Documents {
+        text.push_str("documents, without a language model");
+    } else {
+        text.push_str(&wording::escape(&about.provider));
+        let model = chat.model.unwrap_or_else(|| about.model.clone());
+        if !model.is_empty() {
+            let _ = write!(text, ", model {}", wording::escape(&model));
+        }
     }
     let since = |n: u64, at: Option<i64>| match at {
         Some(at) if n > 0 => {

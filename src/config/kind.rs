@@ -222,6 +222,9 @@ fn secret(text: &str) -> Result<Value, String> {
     if text.is_empty() {
         return Err("is empty".to_owned());
     }
+    if text.contains('…') {
+        return Err("contains …, as a shortened example does; the whole value is needed".to_owned());
+    }
     if text.len() > WORD_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("is not one word of visible ASCII characters".to_owned());
     }

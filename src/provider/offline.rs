@@ -214,8 +214,13 @@ fn blocks(text: &str) -> Vec<Block> {
             }
             block if line.trim().is_empty() => all.extend(block),
             Some(mut block) => {
-                block.text.push('\n');
-                block.text.push_str(line);
+                if continues(&block.text, line) {
+                    block.text.push(' ');
+                    block.text.push_str(line.trim_start());
+                } else {
+                    block.text.push('\n');
+                    block.text.push_str(line);
+                }
                 open = Some(block);
             }
             None => open = Some(Block { text: line.to_owned(), fence: None }),
@@ -230,6 +235,27 @@ fn blocks(text: &str) -> Vec<Block> {
         all.push(block);
     }
     all
+}
+
+/// Whether a line goes on with the sentence before it. Documents are wrapped at any width, and a chat wraps
+/// them once more. Lists, tables, headings, quotes and indented code keep their lines, and so do breaks
+/// that are meant (CommonMark: two spaces or a backslash).
+fn continues(before: &str, line: &str) -> bool {
+    let keeps = |line: &str| line.trim_start().starts_with(['#', '|', '>']);
+    let digits = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_entry =
+        |line: &str| line.starts_with("- ") || line.starts_with("* ") || line.starts_with("+ ");
+    let is_numbered = digits.len() < line.trim_start().len()
+        && (digits.starts_with(". ") || digits.starts_with(") "));
+    let last = before.lines().next_back().unwrap_or_default();
+    let is_code = before.starts_with("    ") || before.starts_with('\t');
+    let is_meant = before.ends_with("  ") || before.ends_with('\\');
+    !(keeps(last)
+        || keeps(line)
+        || is_entry(line.trim_start())
+        || is_numbered
+        || is_code
+        || is_meant)
 }
 
 /// The fence that opens a code block on this line (CommonMark: three or more of one character).
@@ -283,6 +309,25 @@ mod tests {
             _ => String::new(),
         };
         pieces.iter().map(text).collect()
+    }
+
+    #[tokio::test]
+    async fn wrapped_lines_flow_and_meant_ones_stay() {
+        let text = "A sentence that is\nwrapped at any\n  width.\n\n# Head\nBody\n\n- one\n  goes on\n- two\n\n\
+                    1. first\n2. second\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nmeant  \nbreak\n\n    code\n    more\n\n\
+                    ```\nfenced\ncode\n```";
+        let blocks: Vec<String> = blocks(text).into_iter().map(|block| block.text).collect();
+        let wanted = [
+            "A sentence that is wrapped at any width.",
+            "# Head\nBody",
+            "- one goes on\n- two",
+            "1. first\n2. second",
+            "| a | b |\n|---|---|\n| 1 | 2 |",
+            "meant  \nbreak",
+            "    code\n    more",
+            "```\nfenced\ncode\n```",
+        ];
+        assert_eq!(blocks, wanted);
     }
 
     #[tokio::test]
