@@ -124,8 +124,8 @@ pub const RETENTION_BATCH: usize = 500;
 /// Rows that retention looks at in one step.
 pub const RETENTION_WINDOW: usize = 20_000;
 
-/// Turns that `/forget` removes in one commit.
-pub const FORGET_BATCH: usize = 200;
+/// Turns that `/forget` removes in one commit, which others' writes wait for.
+pub const FORGET_BATCH: usize = 25;
 
 /// Questions of one person are counted up to this.
 pub const COUNTED_TURNS: u64 = 10_000;

@@ -28,6 +28,11 @@ const ROWS: &[Row] = &[
     ("start_ms", "start to first getUpdates, ms", 1, "< 50"),
     ("restart_ms", "  with state, ms", 1, "< 50"),
     ("idle_rss_mb", "idle RSS, MB", 1, "< 15"),
+    ("grown_start_ms", "grown: start, ms", 1, "< 40"),
+    ("grown_p50_ms", "  200/s: p50, ms", 2, ""),
+    ("grown_p99_ms", "  p99, ms", 2, ""),
+    ("grown_commands_p50_ms", "  with commands: p50, ms", 2, ""),
+    ("grown_commands_p99_ms", "  p99, ms", 2, ""),
 ];
 
 /// The figures of one bot; several values each.

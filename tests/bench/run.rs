@@ -91,6 +91,70 @@ pub(crate) async fn paced(bot: Bot, plan: &Plan, state: &Path, figures: &mut Fig
     sim.stop().await;
 }
 
+/// Questions that a state file holds after years.
+const GROWN: u64 = 1_000_000;
+
+/// The same stream, and the start, when very much is kept; once alone, and once while four people, who
+/// said all of it, ask for what is kept of theirs.
+pub(crate) async fn grown(plan: &Plan, state: &Path, figures: &mut Figures) {
+    let (sim, state) = (telegram().await, folder(state));
+    let new = Bot::Katana.start(&sim, state.path(), plan.binary.as_deref());
+    new.listening(&sim).await;
+    new.stop().await;
+    grow(&state.path().join("katana.db"));
+    sim.reset_counts();
+    let running = Bot::Katana.start(&sim, state.path(), plan.binary.as_deref());
+    running.listening(&sim).await;
+    let polled = sim.first_poll_at().expect("it listens");
+    figures.push("grown_start_ms", (polled - running.begun).as_secs_f64() * 1e3);
+    for (commands, p50, p99) in [
+        (false, "grown_p50_ms", "grown_p99_ms"),
+        (true, "grown_commands_p50_ms", "grown_commands_p99_ms"),
+    ] {
+        sim.say(FIRST_USER, "warm up");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sim.reset_counts();
+        let mut tick = tokio::time::interval(Duration::from_secs(1) / plan.per_s);
+        let count = plan.paced.as_secs() * u64::from(plan.per_s);
+        let mut asked = 0;
+        for number in 0..count {
+            tick.tick().await;
+            // So few that they are not the slowest hundredth themselves.
+            if commands && number % 500 == 250 {
+                for person in 1..=4 {
+                    let command = ["/whoami", "/stats", "/forget", "/status"][asked % 4];
+                    sim.say(person, command);
+                    asked += 1;
+                }
+            }
+            let chat = i64::try_from(number).unwrap_or(0) % i64::try_from(plan.chats).unwrap_or(1);
+            sim.say(FIRST_USER + chat, &format!("hello {number}"));
+        }
+        let wanted = count + asked as u64;
+        let all = sim.wait_until(FLOOD_BOUND, |sim| sim.bot_message_count() >= wanted).await;
+        assert!(all, "answers are missing");
+        let mut latencies = sim.latencies();
+        latencies.sort_unstable();
+        figures.push(p50, percentile(&latencies, 50));
+        figures.push(p99, percentile(&latencies, 99));
+    }
+    running.stop().await;
+    sim.stop().await;
+}
+
+/// Fills a state file as years of use would.
+fn grow(file: &Path) {
+    let mut conn = rusqlite::Connection::open(file).expect("the state file opens");
+    let bot: i64 = conn
+        .query_row("SELECT bot_id FROM bots", [], |row| row.get(0))
+        .expect("the bot has started once");
+    let sql = include_str!("grown.sql");
+    let sql = sql.replace("ROWS", &GROWN.to_string()).replace("BOT", &bot.to_string());
+    let tx = conn.transaction().expect("a transaction");
+    tx.execute_batch(&sql).expect("the file can be filled");
+    tx.commit().expect("a commit");
+}
+
 /// A flood that waits when the bot starts: from its first poll to the arrival of the last answer.
 pub(crate) async fn flood(bot: Bot, plan: &Plan, state: &Path, figures: &mut Figures) {
     let (sim, state) = (telegram().await, folder(state));

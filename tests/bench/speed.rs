@@ -55,6 +55,8 @@ enum Part {
     Flood,
     Paced,
     Start,
+    /// Start and steady stream with a million questions in the state file.
+    Grown,
 }
 
 impl Args {
@@ -115,6 +117,9 @@ async fn measure(args: &Args) -> Report {
             }
             if args.wants(Part::Paced) {
                 run::paced(bot, &plan, &state, &mut figures).await;
+            }
+            if args.only == Some(Part::Grown) && bot == Bot::Katana {
+                run::grown(&plan, &state, &mut figures).await;
             }
             if args.wants(Part::Flood) {
                 run::flood(bot, &plan, &state, &mut figures).await;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::{Instant, sleep};
+
 use super::Worker;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -24,12 +26,16 @@ impl Worker {
     async fn forget_most_of(&self, user: UserId) -> bool {
         let base = &self.parts.base;
         let forget = || base.store.forget_some(user);
-        while let Some(more) = base.retry_until_stored("forget", forget).await {
-            if !more {
-                return true;
+        loop {
+            let begun = Instant::now();
+            match base.retry_until_stored("forget", forget).await {
+                Some(true) => {}
+                Some(false) => return true,
+                None => return false,
             }
+            // At most half of the writer's time, so that others do not notice.
+            sleep(begun.elapsed()).await;
         }
-        false
     }
 
     /// What has to change in memory once the effects are on disk.

@@ -10,6 +10,7 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::db::Sqlite;
 use crate::model::ids::{BotId, UserId};
+use crate::model::limits;
 use crate::observe::clock::Clock;
 use crate::store::upkeep::Keep;
 
@@ -64,25 +65,11 @@ fn plan(conn: &Connection, sql: &str) -> Vec<String> {
 
 /// Fills a file with so many answered questions of a few people, in many chats.
 fn fill(path: &Path, rows: u64) {
+    let sql = include_str!("../../../tests/bench/grown.sql");
+    let sql = sql.replace("ROWS", &rows.to_string()).replace("BOT", "1");
     let mut conn = Connection::open(path).unwrap();
     let tx = conn.transaction().unwrap();
-    tx.execute_batch(&format!(
-        "CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS
-           (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT i FROM n;
-         INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
-           SELECT 2 * i - 1, 1, i % 1000, 0, 2 * i - 1, i % 4, 'user', '[]', i FROM n;
-         INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, role, content, at_ms)
-           SELECT 2 * i, 1, i % 1000, 0, 2 * i - 1, 'assistant', '[]', i FROM n;
-         INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, duration_ms,
-                              stop_reason, sources)
-           SELECT 2 * i, 1, 'echo', '', 1, 1, 'end', '[]' FROM n;
-         INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, done_ms)
-           SELECT 1, i, i % 1000, i, '', i, i FROM n;
-         INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, created_ms)
-           SELECT 1, i % 1000, i, '', '', 2, i, i FROM n;
-         UPDATE bots SET turns = {rows}, input_tokens = {rows};"
-    ))
-    .unwrap();
+    tx.execute_batch(&sql).unwrap();
     tx.commit().unwrap();
 }
 
@@ -135,7 +122,7 @@ async fn the_figures_of_the_history_follow_what_is_removed() {
     while db.forget_some(UserId(3)).await.unwrap() {
         commits += 1;
     }
-    assert_eq!(commits, 3, "of 500 turns");
+    assert_eq!(commits, 500 / limits::FORGET_BATCH);
     assert_eq!(figures(&db).await, (1_500, 750));
     assert_eq!(db.turns_of(UserId(3)).await.unwrap(), 0);
     // Of the rest, half is older than a day.
@@ -161,7 +148,7 @@ async fn rows_of_a_wrong_clock_do_not_keep_those_behind_them() {
     let path = dir.path().join("katana.db");
     let clock = Clock::manual(10 * 24 * 3600 * 1000);
     let db = Sqlite::open(&path, BotId(1), clock.clone()).unwrap();
-    let (window, behind) = (crate::model::limits::RETENTION_WINDOW, 5);
+    let (window, behind) = (limits::RETENTION_WINDOW, 5);
     fill(&path, (2 * window + behind) as u64);
     let conn = Connection::open(&path).unwrap();
     conn.execute("UPDATE inbox SET done_ms = 9000000000000 WHERE seq <= ?1", [2 * window]).unwrap();
