@@ -91,8 +91,8 @@ fn filter(level: &str) -> Targets {
     let quiet = QUIET.map(|name| (name, LevelFilter::WARN));
     let mut filter =
         Targets::new().with_targets(quiet).with_target("async_openai", LevelFilter::OFF);
-    for directive in wanted.split(',') {
-        let Ok(one) = directive.trim().parse::<Targets>() else { continue };
+    for directive in wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let Ok(one) = directive.parse::<Targets>() else { continue };
         if let Some(level) = one.default_level() {
             filter = filter.with_default(level);
         }

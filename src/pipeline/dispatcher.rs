@@ -3,6 +3,7 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its chat without waiting in its queue.
 
+mod on_disk;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
-use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
 use crate::observe::liveness::Loop;
@@ -57,6 +57,8 @@ struct ChatQueue {
     /// Questions of each person that wait on disk and are not cancelled.
     unread: HashMap<UserId, usize>,
     running: Option<Running>,
+    /// What waits on disk could not be read, and is read again after a pause.
+    retrying: bool,
     /// Questions of this person accepted before this update are not answered.
     cancelled: HashMap<UserId, InboxSeq>,
     /// For a `/cancel` that waits in the queue: how many questions it stopped.
@@ -69,9 +71,11 @@ struct Running {
     cancel: CancellationToken,
 }
 
-/// A worker's last word.
+/// A worker's last word, or that a pause is over.
 struct Ended {
     chat: Option<ChatId>,
+    /// It was the pause before what waits on disk is read again.
+    retry: bool,
     /// The update, when it has to wait for `/resume`.
     held: Option<Queued>,
     done: bool,
@@ -226,7 +230,7 @@ impl Dispatcher {
             return;
         }
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
-        if chat_queue.running.is_some() {
+        if chat_queue.running.is_some() || chat_queue.retrying {
             return;
         }
         if chat_queue.queue.is_empty() && !self.read_more(chat).await {
@@ -264,60 +268,6 @@ impl Dispatcher {
         self.launch(chat, worker, queued);
     }
 
-    /// Takes updates of a chat that wait on disk into its queue, until there is one or none is left.
-    /// Answers whether they could be read; if not, the chat's next worker is started later.
-    async fn read_more(&mut self, chat: Option<ChatId>) -> bool {
-        loop {
-            let Some(chat_queue) = self.chats.get_mut(&chat) else { return true };
-            let room = limits::QUEUED_UPDATES.saturating_sub(self.queued);
-            let count = room.clamp(1, limits::CHAT_QUEUE).min(chat_queue.on_disk.len());
-            if count == 0 || !chat_queue.queue.is_empty() {
-                return true;
-            }
-            let places = chat_queue.on_disk.iter().take(count).copied().collect();
-            let more = match self.base.store.new_updates_at(places).await {
-                Ok(more) => more,
-                Err(e) => {
-                    self.base.store_failed(&e);
-                    tracing::error!(
-                        error = chain(&e),
-                        "cannot read the inbox of a chat; trying again"
-                    );
-                    self.start_later(chat);
-                    return false;
-                }
-            };
-            // Those that were done meanwhile, by /forget, are not among them.
-            chat_queue.on_disk.drain(..count);
-            for queued in more {
-                let is_cancelled = |from| {
-                    chat_queue.cancelled.get(&from).is_some_and(|until| queued.seq <= *until)
-                };
-                if let Some(from) = asker(&queued, &self.username)
-                    && !is_cancelled(from)
-                    && let Some(n) = chat_queue.unread.get_mut(&from)
-                {
-                    *n = n.saturating_sub(1);
-                }
-                self.queued += 1;
-                chat_queue.queue.push_back(queued);
-            }
-        }
-    }
-
-    /// Looks at a chat again after a pause.
-    fn start_later(&mut self, chat: Option<ChatId>) {
-        let (ended, halt) = (self.ended.0.clone(), self.base.tasks.halt().clone());
-        self.running += 1;
-        self.base.tasks.spawn("inbox-retry", async move {
-            tokio::select! {
-                () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
-                () = halt.cancelled() => {}
-            }
-            let _ = ended.send(Ended { chat, held: None, done: false });
-        });
-    }
-
     /// Starts a worker; its end is heard in [`Dispatcher::run`].
     fn launch(&self, chat: Option<ChatId>, worker: think::Worker, queued: Queued) {
         let (ended, tasks) = (self.ended.0.clone(), self.base.tasks.clone());
@@ -340,7 +290,7 @@ impl Dispatcher {
                 think::Worked::Left => (false, None, None),
             };
             // The receiver is gone only when the process halts.
-            let _ = ended.send(Ended { chat, held, done });
+            let _ = ended.send(Ended { chat, retry: false, held, done });
             // The chat's next update need not wait for this.
             if let Some(leaving) = leaving {
                 worker.delivery.send(leaving).await;
@@ -358,7 +308,11 @@ impl Dispatcher {
             }
         }
         if let Some(chat_queue) = self.chats.get_mut(&ended.chat) {
-            chat_queue.running = None;
+            if ended.retry {
+                chat_queue.retrying = false;
+            } else {
+                chat_queue.running = None;
+            }
             chat_queue.held.extend(ended.held);
         }
         if !self.signals.paused.load(Ordering::SeqCst) {

@@ -1,6 +1,7 @@
 //! Think: one update becomes replies and effects, and is finished in one commit.
 //!
-//! Invariant: an update that did not finish changed nothing; it is thought about again.
+//! Invariant: an update that did not finish changed nothing, except that `/forget` may have deleted a part;
+//! it is thought about again.
 
 mod effects;
 mod parts;

@@ -241,7 +241,10 @@ fn blocks(text: &str) -> Vec<Block> {
 /// them once more. Lists, tables, headings, quotes and indented code keep their lines, and so do breaks
 /// that are meant (CommonMark: two spaces or a backslash).
 fn continues(before: &str, line: &str) -> bool {
-    let keeps = |line: &str| line.trim_start().starts_with(['#', '|', '>']);
+    let is_rule = |line: &str| line.trim().chars().all(|c| matches!(c, '=' | '-' | '*' | '_'));
+    let keeps = |line: &str| {
+        line.trim_start().starts_with(['#', '|', '>']) || line.contains(" | ") || is_rule(line)
+    };
     let digits = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
     let is_entry =
         |line: &str| line.starts_with("- ") || line.starts_with("* ") || line.starts_with("+ ");
@@ -313,13 +316,14 @@ mod tests {
 
     #[tokio::test]
     async fn wrapped_lines_flow_and_meant_ones_stay() {
-        let text = "A sentence that is\nwrapped at any\n  width.\n\n# Head\nBody\n\n- one\n  goes on\n- two\n\n\
+        let text = "A sentence that is\nwrapped at any\n  width.\n\n# Head\nBody\n\nTitle\n=====\n\n- one\n  goes on\n- two\n\n\
                     1. first\n2. second\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nmeant  \nbreak\n\n    code\n    more\n\n\
                     ```\nfenced\ncode\n```";
         let blocks: Vec<String> = blocks(text).into_iter().map(|block| block.text).collect();
         let wanted = [
             "A sentence that is wrapped at any width.",
             "# Head\nBody",
+            "Title\n=====",
             "- one goes on\n- two",
             "1. first\n2. second",
             "| a | b |\n|---|---|\n| 1 | 2 |",

@@ -157,3 +157,6 @@ async fn read(
     let body = if whole.is_empty() { first } else { whole.freeze() };
     Ok(Answer { status, body })
 }
+
+#[cfg(test)]
+mod tests;

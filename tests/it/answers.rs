@@ -229,6 +229,6 @@ async fn the_offline_provider_quotes_with_its_source_or_says_that_it_found_nothi
     let nothing = stage.ask(5, "zygote quasar").await;
     assert!(!nothing.contains("lighthouse.md"), "{nothing}");
     assert!(!nothing.contains("tower"), "{nothing}");
-    assert!(stage.ask(OWNER, "/model").await.contains("offline"));
+    assert!(stage.ask(OWNER, "/model").await.contains("from documents"));
     stage.end().await;
 }

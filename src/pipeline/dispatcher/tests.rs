@@ -132,6 +132,7 @@ async fn damage_that_a_read_finds_ends_the_process_so_that_the_next_start_sets_t
             let on_disk = VecDeque::from([InboxSeq(2)]);
             dispatcher.chats.insert(Some(CHAT), ChatQueue { on_disk, ..ChatQueue::default() });
             assert!(!dispatcher.read_more(Some(CHAT)).await);
+            assert!(dispatcher.chats[&Some(CHAT)].retrying, "no other worker starts meanwhile");
         } else {
             assert!(deliver.step().await.is_some());
         }

@@ -1,6 +1,7 @@
 //! What effects change beside the store: what goes before their commit, and what follows it in memory.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -8,6 +9,9 @@ use super::Worker;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
 use crate::observe::catalog::JournalEvent;
+
+/// Longest pause between two commits of one deletion.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Deletes most of what is to be deleted, in small commits, so that others' writes go on in
@@ -34,7 +38,10 @@ impl Worker {
                 None => return false,
             }
             // At most half of the writer's time, so that others do not notice.
-            sleep(begun.elapsed()).await;
+            tokio::select! {
+                () = sleep(begun.elapsed().min(PAUSE)) => {}
+                () = base.tasks.halt().cancelled() => return false,
+            }
         }
     }
 

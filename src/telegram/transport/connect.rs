@@ -67,6 +67,12 @@ impl Target {
             headers.insert(header::AUTHORIZATION, credential.clone());
         }
         let (proxy, tcp) = (Matcher::from_env().intercept(&server), tcp());
+        let scheme = proxy.as_ref().and_then(|proxy| proxy.uri().scheme_str());
+        if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
+            return Err(
+                "the proxy of the environment must begin with http:// or https://".to_owned()
+            );
+        }
         let open = match (server.scheme() == Some(&Scheme::HTTPS), proxy) {
             (true, None) => opener(HttpsConnector::from((tcp, trusting()?)), server),
             (true, Some(proxy)) => {

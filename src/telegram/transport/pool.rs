@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -47,11 +48,15 @@ struct Lines {
 /// A connection.
 struct Line {
     sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<Connection<Stream, Full<Bytes>>>>,
-    ended: bool,
+    driven: Driven,
     /// For the body of the next request.
     buffer: BytesMut,
 }
+
+/// The connection itself; gone as soon as it has ended, because what waits for it is woken only then.
+struct Driven(Option<Pin<Box<Http>>>);
+
+type Http = Connection<Stream, Full<Bytes>>;
 
 /// A connection in use. When it is dropped without [`Lease::keep`], it is closed.
 pub(super) struct Lease<'p> {
@@ -76,10 +81,10 @@ impl Pool {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(mut lease) = self.idle() {
-                if lease.is_ready().await {
+                // Ready at once, or it is of no use: the server has closed it meanwhile, say.
+                if lease.ready().now_or_never() == Some(true) {
                     return Ok(lease);
                 }
-                // The server has closed it meanwhile.
                 continue;
             }
             let none_will_return = self.lines().in_use == 0;
@@ -92,10 +97,9 @@ impl Pool {
         let connect = connect.await.map_err(|_| "connecting took too long")?;
         let stream = connect.map_err(|e| chain(&*e))?;
         let (sender, connection) = http1::handshake(stream).await.map_err(|e| chain(&e))?;
-        let connection = Box::pin(connection);
-        let line = Line { sender, connection, ended: false, buffer: BytesMut::new() };
-        let mut lease = Lease { line, in_use };
-        if lease.is_ready().await { Ok(lease) } else { Err("closed by the server at once".into()) }
+        let driven = Driven(Some(Box::pin(connection)));
+        let mut lease = Lease { line: Line { sender, driven, buffer: BytesMut::new() }, in_use };
+        if lease.ready().await { Ok(lease) } else { Err("closed by the server at once".into()) }
     }
 
     fn idle(&self) -> Option<Lease<'_>> {
@@ -123,12 +127,12 @@ impl Lease<'_> {
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
         let sent = self.line.sender.try_send_request(request);
-        drive(&mut self.line.connection, &mut self.line.ended, sent).await
+        self.line.driven.drive(sent).await
     }
 
     /// Waits for what comes over this connection.
     pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        drive(&mut self.line.connection, &mut self.line.ended, work).await
+        self.line.driven.drive(work).await
     }
 
     /// For the body of the next request.
@@ -140,30 +144,34 @@ impl Lease<'_> {
     pub(super) fn keep(self) {
         let Self { line, in_use } = self;
         let mut lines = in_use.0.lines();
-        if !line.ended && lines.idle.len() < in_use.0.keep {
+        // Those that were idle for too long are in front.
+        let old = lines.idle.partition_point(|(_, since)| since.elapsed() > IDLE_LIFE);
+        lines.idle.drain(..old);
+        if line.driven.0.is_some() && lines.idle.len() < in_use.0.keep {
             lines.idle.push((line, Instant::now()));
         }
     }
 
-    async fn is_ready(&mut self) -> bool {
-        let Line { sender, connection, ended, .. } = &mut self.line;
-        drive(connection, ended, sender.ready()).await.is_ok()
+    /// Whether it takes a request.
+    async fn ready(&mut self) -> bool {
+        let Line { sender, driven, .. } = &mut self.line;
+        driven.drive(sender.ready()).await.is_ok()
     }
 }
 
-/// Waits for `work` and drives the connection that it depends on.
-async fn drive<T>(
-    connection: &mut Pin<Box<Connection<Stream, Full<Bytes>>>>,
-    ended: &mut bool,
-    work: impl Future<Output = T>,
-) -> T {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
-        // How it ended is the outcome of the work, too.
-        *ended = *ended || connection.as_mut().poll(cx).is_ready();
-        work.as_mut().poll(cx)
-    })
-    .await
+impl Driven {
+    /// Waits for `work` and drives the connection that it depends on.
+    async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            // How it ended is the outcome of the work, too.
+            if self.0.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+                self.0 = None;
+            }
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
 }
 
 impl<'p> InUse<'p> {
