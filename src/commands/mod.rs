@@ -8,6 +8,7 @@ mod access;
 mod command;
 mod context;
 mod dispatch;
+mod hint;
 mod limiter;
 mod model;
 mod parse;
@@ -28,5 +29,6 @@ pub use command::{Command, Places, Who};
 pub use context::{
     About, AnswerSource, CommandContext, CommandRequest, FollowUp, Outcome, OutgoingReply, Rules,
 };
+pub use hint::Hint;
 pub use parse::{Parsed, is_command};
 pub use table::{Scope, published, table};

@@ -73,7 +73,7 @@ pub(super) fn number(n: u64) -> String {
 /// What to say to a message of a kind that the bot cannot read.
 pub(super) fn unsupported(kind: ContentKind) -> String {
     let what = match kind {
-        ContentKind::Photo => "pictures",
+        ContentKind::Photo | ContentKind::LivePhoto => "pictures",
         ContentKind::Voice | ContentKind::Audio => "voice messages or audio",
         ContentKind::Video | ContentKind::VideoNote | ContentKind::Animation => "videos",
         ContentKind::Sticker => "stickers",
@@ -85,7 +85,11 @@ pub(super) fn unsupported(kind: ContentKind) -> String {
         ContentKind::Story
         | ContentKind::Checklist
         | ContentKind::PaidMedia
-        | ContentKind::RichMessage => "messages of this kind",
+        | ContentKind::RichMessage
+        | ContentKind::Invoice
+        | ContentKind::Giveaway
+        | ContentKind::GiveawayWinners
+        | ContentKind::Unknown => "messages of this kind",
     };
     format!("Sorry, I cannot read {what}, only text. Please write what you would like to know.")
 }

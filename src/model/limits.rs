@@ -118,6 +118,17 @@ pub const ACTION_EVERY: Duration = Duration::from_secs(4);
 /// "Try again" is offered for this long after a failed answer.
 pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// An edited question is answered again for this long after its answer, and one that was not answered for
+/// this long after it was written.
+pub const EDITABLE: Duration = Duration::from_secs(600);
+
+/// Updates among which the answer to an edited question is looked for; at the rate at which Telegram takes
+/// messages, more than [`EDITABLE`] can bring.
+pub const EDITABLE_UPDATES: usize = 20_000;
+
+/// Questions that are remembered, so that an edit that changed nothing is not answered.
+pub const REMEMBERED_QUESTIONS: usize = 4096;
+
 /// Rows removed in one step of retention, so that it never holds the writer for long.
 pub const RETENTION_BATCH: usize = 500;
 

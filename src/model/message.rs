@@ -53,7 +53,7 @@ pub enum UpdateEvent {
 }
 
 /// A message from a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incoming {
     /// Where it was written.
     pub chat: ChatId,
@@ -71,12 +71,40 @@ pub struct Incoming {
     pub reply_to_bot: bool,
     /// What it says.
     pub body: Body,
+    /// The words below a picture, file or the like (Bot API `caption`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// The album it is a piece of (Bot API `media_group_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
+    /// Whose words these are. Only a person's own words can be a command.
+    #[serde(default, skip_serializing_if = "Authorship::is_own")]
+    pub authorship: Authorship,
+    /// When it was edited, Unix seconds, by Telegram's clock; `None` for a new message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_s: Option<i64>,
+}
+
+/// Whose words a message holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authorship {
+    /// A person's, who signs with their account.
+    #[default]
+    Own,
+    /// A person's, who writes in a group's or channel's name: an anonymous administrator. Telegram does not
+    /// say who it is, so `Incoming::from` has the id and the title of that chat.
+    OfChat,
+    /// Those of the author of a forwarded message.
+    Forwarded,
+    /// Those of another bot, chosen by inline query.
+    ViaBot,
 }
 
 /// Kinds of chat the bot answers in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// One person and the bot.
+    #[default]
     Private,
     /// A group or supergroup.
     Group,
@@ -97,16 +125,17 @@ pub enum Body {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are those of the Bot API's fields of Message")]
 pub enum ContentKind {
+    LivePhoto,
     Photo,
     Voice,
     Video,
     VideoNote,
     Audio,
+    Animation,
     Document,
     Sticker,
-    Animation,
-    Location,
     Venue,
+    Location,
     Contact,
     Poll,
     Dice,
@@ -115,6 +144,11 @@ pub enum ContentKind {
     Checklist,
     PaidMedia,
     RichMessage,
+    Invoice,
+    Giveaway,
+    GiveawayWinners,
+    /// What this version does not know. The Bot API has no such field.
+    Unknown,
 }
 
 /// A person, as Telegram describes them with each update.
@@ -148,16 +182,18 @@ pub struct Press {
 impl ContentKind {
     /// All of them, in the order in which they are looked for.
     pub const ALL: &[Self] = &[
+        // A live photo, an animation and a venue come with a photo, a document and a location, too.
+        Self::LivePhoto,
         Self::Photo,
         Self::Voice,
         Self::Video,
         Self::VideoNote,
         Self::Audio,
+        Self::Animation,
         Self::Document,
         Self::Sticker,
-        Self::Animation,
-        Self::Location,
         Self::Venue,
+        Self::Location,
         Self::Contact,
         Self::Poll,
         Self::Dice,
@@ -166,6 +202,10 @@ impl ContentKind {
         Self::Checklist,
         Self::PaidMedia,
         Self::RichMessage,
+        Self::Invoice,
+        Self::Giveaway,
+        Self::GiveawayWinners,
+        Self::Unknown,
     ];
 
     /// The name of its field in the Bot API.
@@ -189,11 +229,42 @@ impl ContentKind {
             Self::Checklist => "checklist",
             Self::PaidMedia => "paid_media",
             Self::RichMessage => "rich_message",
+            Self::LivePhoto => "live_photo",
+            Self::Invoice => "invoice",
+            Self::Giveaway => "giveaway",
+            Self::GiveawayWinners => "giveaway_winners",
+            Self::Unknown => "unknown",
         }
     }
 }
 
+impl Authorship {
+    /// Whether a person speaks in their own name.
+    pub fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+
+    /// Whether the sender wrote the words, in whatever name.
+    pub fn is_senders(self) -> bool {
+        matches!(self, Self::Own | Self::OfChat)
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl Incoming {
+    /// Its words: the text, or the caption.
+    pub fn words(&self) -> &str {
+        match &self.body {
+            Body::Text(text) => text,
+            Body::Unsupported(_) => self.caption.as_deref().unwrap_or_default(),
+        }
+    }
+
     /// The conversation that it belongs to.
     pub fn conversation(&self) -> ConversationId {
         ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }

@@ -114,6 +114,7 @@ impl Ingress {
         for update in updates {
             if let UpdateEvent::Message(message) = &update.event
                 && message.date_s > 0
+                && message.edited_s.is_none()
             {
                 // Two clocks are compared here; ours may be a little behind.
                 let lag_s = (now_s - message.date_s as f64).max(0.0);

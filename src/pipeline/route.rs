@@ -1,6 +1,8 @@
 //! Route: what kind of work an update is. Pure.
 
-use crate::commands;
+use hygiene::line::one_line;
+
+use crate::commands::{self, Hint};
 use crate::model::ids::ChatId;
 use crate::model::message::{
     Body, ContentKind, Incoming, Place, Press, UNDECODABLE, Update, UpdateEvent,
@@ -24,6 +26,13 @@ pub(super) enum Route<'a> {
         message: &'a Incoming,
         /// Its text, without the bot's name.
         text: String,
+    },
+    /// A message that is meant for the bot and not worked on; its sender hears why.
+    Hint {
+        /// The message.
+        message: &'a Incoming,
+        /// Why.
+        hint: Hint,
     },
     /// A message that cannot be read.
     Unsupported {
@@ -57,8 +66,8 @@ pub(super) enum Route<'a> {
 pub(super) enum Nothing<'a> {
     /// It is not meant for the bot.
     NotAddressed,
-    /// It has no text apart from the bot's name.
-    Empty,
+    /// It was edited and has no words: a place on a map that moves, a poll that goes on.
+    EditedWithoutWords,
     /// Updates of this kind are not answered.
     Kind(&'a str),
     /// It cannot be read; the word has its kind.
@@ -70,7 +79,7 @@ impl<'a> Nothing<'a> {
     pub(super) fn as_str(self) -> &'a str {
         match self {
             Self::NotAddressed => "not_addressed",
-            Self::Empty => "empty",
+            Self::EditedWithoutWords => "edited_without_words",
             Self::Kind(kind) | Self::Undecodable(kind) => kind,
         }
     }
@@ -93,46 +102,61 @@ pub(super) fn route<'a>(update: &'a Update, username: &str) -> Route<'a> {
 }
 
 fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
-    let text = match &m.body {
-        Body::Text(text) => text,
-        Body::Unsupported(kind) => {
-            return if m.place == Place::Private || m.reply_to_bot {
-                Route::Unsupported { message: m, kind: *kind }
-            } else {
-                Route::Nothing(Nothing::NotAddressed)
-            };
-        }
-    };
-    if text.trim_start().starts_with('/')
-        && let Some(parsed) = commands::is_command(text, username)
+    let words = m.words();
+    let is_near = m.place == Place::Private || m.reply_to_bot;
+    if let Body::Unsupported(kind) = m.body
+        && words.trim().is_empty()
     {
-        // In groups a bare command may be meant for another bot.
-        let ours = m.place == Place::Private || m.reply_to_bot || parsed.addressed == Some(true);
-        return if ours && parsed.addressed != Some(false) {
-            Route::Command {
-                message: m,
-                word: parsed.word.to_owned(),
-                args: parsed.args.to_owned(),
-            }
-        } else {
-            Route::Nothing(Nothing::NotAddressed)
+        return match (is_near, m.edited_s) {
+            (false, _) => Route::Nothing(Nothing::NotAddressed),
+            (true, Some(_)) => Route::Nothing(Nothing::EditedWithoutWords),
+            (true, None) => Route::Unsupported { message: m, kind },
         };
     }
-    let (mentioned, rest) = without_mention(text, username);
-    if m.place == Place::Group && !mentioned && !m.reply_to_bot {
+    if words.trim_start().starts_with('/')
+        && let Some(parsed) = commands::is_command(words, username)
+    {
+        return command(m, parsed, is_near);
+    }
+    let (mentioned, rest) = without_mention(words, username);
+    if !is_near && !mentioned {
         return Route::Nothing(Nothing::NotAddressed);
     }
-    let rest = if m.place == Place::Group { rest } else { text.clone() };
-    if rest.trim().is_empty() {
-        return Route::Nothing(Nothing::Empty);
+    let rest = if m.place == Place::Group { rest } else { words };
+    // Only what can be seen counts.
+    if one_line(rest, 1).is_empty() {
+        let hint = if mentioned { Hint::NameOnly } else { Hint::NoWords };
+        return Route::Hint { message: m, hint };
     }
     Route::Question { message: m, text: rest.trim().to_owned() }
 }
 
-/// Whether `@username` stands in the text as a word of its own, and the text without it.
-fn without_mention(text: &str, username: &str) -> (bool, String) {
+/// A message that begins like a command.
+fn command<'a>(m: &'a Incoming, parsed: commands::Parsed<'_>, is_near: bool) -> Route<'a> {
+    let hint = match parsed.addressed {
+        // In groups a bare command may be meant for another bot.
+        None if !is_near => return Route::Nothing(Nothing::NotAddressed),
+        Some(false) if m.place == Place::Group => return Route::Nothing(Nothing::NotAddressed),
+        Some(false) => Hint::CommandForOtherBot,
+        // A message that is changed or passed on is not an order that was given now.
+        _ if !m.authorship.is_senders() => Hint::CommandOfOthers,
+        _ if m.edited_s.is_some() => Hint::EditedCommand,
+        _ => {
+            return Route::Command {
+                message: m,
+                word: parsed.word.to_owned(),
+                args: parsed.args.to_owned(),
+            };
+        }
+    };
+    Route::Hint { message: m, hint }
+}
+
+/// Whether `@username` stands in the text as a word of its own, and the text without it where it only
+/// calls the bot: at the beginning. Anywhere else it is a word of the sentence.
+fn without_mention<'a>(text: &'a str, username: &str) -> (bool, &'a str) {
     if username.is_empty() {
-        return (false, text.to_owned());
+        return (false, text);
     }
     let name = format!("@{}", username.to_ascii_lowercase());
     let lower = text.to_ascii_lowercase();
@@ -143,30 +167,28 @@ fn without_mention(text: &str, username: &str) -> (bool, String) {
         let before = text[..start].chars().next_back().is_some_and(word);
         let after = text[end..].chars().next().is_some_and(word);
         if !before && !after {
-            let rest = format!("{}{}", &text[..start], text[end..].trim_start());
-            return (true, rest);
+            let calls = text[..start].trim().is_empty();
+            let behind = text[end..].trim_start_matches([',', ':', ' ']);
+            return (true, if calls { behind } else { text });
         }
         from = end;
     }
-    (false, text.to_owned())
+    (false, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::ids::{MessageId, UpdateId};
-    use crate::model::message::Person;
 
     fn update(place: Place, text: &str, reply_to_bot: bool) -> Update {
         let event = UpdateEvent::Message(Incoming {
             chat: ChatId(if place == Place::Private { 1 } else { -1 }),
             place,
-            from: Person::default(),
             message_id: MessageId(1),
-            date_s: 0,
-            thread: None,
             reply_to_bot,
             body: Body::Text(text.into()),
+            ..Incoming::default()
         });
         Update { id: UpdateId(1), event }
     }
@@ -176,6 +198,7 @@ mod tests {
             Route::Command { word, args, .. } => format!("/{word} {args}").trim().to_owned(),
             Route::Question { text, .. } => text,
             Route::Nothing(why) => format!("({})", why.as_str()),
+            Route::Hint { hint, .. } => format!("{hint:?}"),
             other => panic!("{other:?}"),
         }
     }
@@ -186,18 +209,24 @@ mod tests {
         let table = [
             (Private, "hello", false, "hello"),
             (Private, "/help me", false, "/help me"),
-            (Private, "  \n ", false, "(empty)"),
+            (Private, "  \n ", false, "NoWords"),
+            (Private, "\u{200b}\u{2060}", false, "NoWords"),
             (Private, "say @KatanaBot", false, "say @KatanaBot"),
             (Group, "hello", false, "(not_addressed)"),
             (Group, "hello", true, "hello"),
             (Group, "@katanabot hello", false, "hello"),
-            (Group, "hello @KatanaBot, you", false, "hello , you"),
+            (Group, "@KatanaBot, hello", false, "hello"),
+            (Group, "hello @KatanaBot, you", false, "hello @KatanaBot, you"),
+            (Group, "He said \"@katanabot\" is good", false, "He said \"@katanabot\" is good"),
+            (Group, "what can\n@KatanaBot do?", false, "what can\n@KatanaBot do?"),
+            (Group, " @KatanaBot ", false, "NameOnly"),
+            (Group, "\u{200b}", true, "NoWords"),
             (Group, "@KatanaBotany hello", false, "(not_addressed)"),
             (Group, "me@katanabot", false, "(not_addressed)"),
             (Group, "/help", false, "(not_addressed)"),
             (Group, "/help@KatanaBot", false, "/help"),
             (Group, "/help@OtherBot", true, "(not_addressed)"),
-            (Private, "/help@OtherBot", false, "(not_addressed)"),
+            (Private, "/help@OtherBot", false, "CommandForOtherBot"),
         ];
         for (place, text, reply, expected) in table {
             assert_eq!(said(place, text, reply), expected, "{place:?} {text:?}");

@@ -3,7 +3,9 @@
 //! Invariant: an update that did not finish changed nothing, except that `/forget` may have deleted a part;
 //! it is thought about again.
 
+mod edited;
 mod effects;
+mod latest;
 mod parts;
 
 use std::sync::Arc;
@@ -19,8 +21,8 @@ use crate::answer::{Answered, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::InboxSeq;
-use crate::model::message::{Incoming, Place, Press};
+use crate::model::ids::{InboxSeq, MessageId};
+use crate::model::message::{Authorship, Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
@@ -139,17 +141,13 @@ impl Worker {
                 self.heard(queued, message, WorkKind::Command.as_str(), word.len() + args.len());
                 self.command(queued.seq, message, &word, &args).await?
             }
+            Route::Hint { message, hint } => {
+                self.heard(queued, message, "hint", 0);
+                self.explain(message, parts.context.hint(hint)).await?
+            }
             Route::Unsupported { message, kind } => {
                 self.heard(queued, message, kind.as_str(), 0);
-                match self.access(message).await? {
-                    Ok(_) => {
-                        let reply = parts.context.unsupported(kind);
-                        let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
-                        thought.replies.push(OutgoingReply { to: message.chat, reply });
-                        thought
-                    }
-                    Err(refused) => refused,
-                }
+                self.explain(message, parts.context.unsupported(kind)).await?
             }
             Route::Question { message, text } => {
                 self.heard(queued, message, WorkKind::Question.as_str(), text.len());
@@ -160,6 +158,11 @@ impl Worker {
                     }
                     Ok(_) if self.has_to_wait() => return Ok(None),
                     Ok(_) => {
+                        if let Some(thought) =
+                            self.instead_of_answer(queued, message, &text).await?
+                        {
+                            return Ok(Some(thought));
+                        }
                         let source = Source { seq: queued.seq, message };
                         // Boxed, because commands need no room for it.
                         Box::pin(self.answer(&source, &text)).await?
@@ -167,6 +170,17 @@ impl Worker {
                 }
             }
         }))
+    }
+
+    /// Says why there is no answer, to someone who may chat here.
+    async fn explain(&self, message: &Incoming, reply: Reply) -> Result<Thought, StoreError> {
+        if let Err(refused) = self.access(message).await? {
+            return Ok(refused);
+        }
+        let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
+        let reply = Reply { reply_to: attached_to(message), ..reply };
+        thought.replies.push(OutgoingReply { to: message.chat, reply });
+        Ok(thought)
     }
 
     /// Whether questions wait for `/resume`.
@@ -188,12 +202,20 @@ impl Worker {
     /// The sender's role when they may chat here, or what to do instead.
     async fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
         let context = &self.parts.context;
-        let role = context.role(&message.from.id).await?;
+        let role = self.role(message).await?;
         if context.may_chat(message.place, message.chat, role).await? {
             return Ok(Ok(role));
         }
         let outcome = context.stranger(&message.from, message.chat, message.place).await?;
         Ok(Err(Thought::of(UpdateOutcome::Refused, outcome)))
+    }
+
+    /// The sender's role. A chat in whose name someone writes has none.
+    async fn role(&self, message: &Incoming) -> Result<Role, StoreError> {
+        match message.authorship {
+            Authorship::OfChat => Ok(Role::Stranger),
+            _ => self.parts.context.role(&message.from.id).await,
+        }
     }
 
     async fn command(
@@ -210,13 +232,13 @@ impl Worker {
             topic: message.conversation().topic,
             place: message.place,
             from: &message.from,
-            role: context.role(&message.from.id).await?,
+            role: self.role(message).await?,
             message_id: Some(message.message_id),
             word,
             args,
             addressed: true,
             cancelled: self.stopped,
-            reply_to: (message.place == Place::Group).then_some(message.message_id),
+            reply_to: attached_to(message),
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
@@ -275,6 +297,9 @@ impl Worker {
             answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
             never = shown => match never {},
         };
+        if !matches!(answered, Answered::Cancelled) {
+            parts.latest_questions.note(m, text);
+        }
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
             Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
@@ -291,7 +316,7 @@ impl Worker {
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
             }
         };
-        let reply_to = (m.place == Place::Group).then_some(m.message_id);
+        let reply_to = attached_to(m);
         thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
         Ok(thought)
     }
@@ -353,4 +378,11 @@ impl Worker {
         let waited_ms = now_ms.saturating_sub(queued.received_ms);
         vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
     }
+}
+
+/// The message that a reply is attached to: in groups always, and where it is not the last one that an answer
+/// is about.
+fn attached_to(message: &Incoming) -> Option<MessageId> {
+    let attach = message.place == Place::Group || message.edited_s.is_some();
+    attach.then_some(message.message_id)
 }

@@ -78,9 +78,8 @@ fn said(id: i64, chat: i64, user: i64) -> Update {
         from: Person { id: UserId(user), name: "Ann".into(), username: None },
         message_id: MessageId(id),
         date_s: 1,
-        thread: None,
-        reply_to_bot: false,
         body: Body::Text(format!("text {id}")),
+        ..Incoming::default()
     });
     Update { id: UpdateId(id), event }
 }
@@ -297,6 +296,8 @@ pub async fn ids_of_messages_are_remembered_newest_first(place: &impl Place) {
     let all = store.recent_message_ids(10).await.unwrap();
     assert_eq!(all, [id(5, 4), id(6, 2), id(5, 1)], "done or not, where there is one");
     assert_eq!(store.recent_message_ids(1).await.unwrap(), [id(5, 4)]);
+    assert_eq!(store.answered_at(ChatId(5), MessageId(1)).await.unwrap(), Some(1_000_000));
+    assert_eq!(store.answered_at(ChatId(5), MessageId(4)).await.unwrap(), None, "not done");
 }
 
 pub async fn a_kept_question_is_used_once(place: &impl Place) {

@@ -33,6 +33,10 @@ verbs! {
     /// newest first, with the chat each stands in.
     fn recent_message_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
 
+    /// When the question in this message was answered last (Unix ms), or its failure was reported; among
+    /// the latest [`limits::EDITABLE_UPDATES`](crate::model::limits::EDITABLE_UPDATES) updates of the file.
+    fn answered_at(chat: ChatId, message: MessageId) -> Option<i64>;
+
     /// Chats that have parts which are not settled.
     fn open_chats() -> Vec<ChatId>;
 

@@ -4,6 +4,7 @@
 //! new field of Telegram's changes nothing here.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// What is common to all answers that are good.
@@ -24,6 +25,7 @@ pub(super) struct UpdateId {
 #[derive(Deserialize)]
 pub(super) struct Update {
     pub message: Option<Message>,
+    pub edited_message: Option<Message>,
     pub callback_query: Option<CallbackQuery>,
     pub my_chat_member: Option<MemberUpdated>,
 }
@@ -33,6 +35,8 @@ pub(super) struct Chat {
     pub id: i64,
     #[serde(rename = "type")]
     pub kind: String,
+    pub title: Option<String>,
+    pub username: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,11 +58,23 @@ pub(super) struct Message {
     pub chat: Chat,
     pub from: Option<User>,
     pub sender_chat: Option<Chat>,
+    pub edit_date: Option<i64>,
     pub text: Option<String>,
+    pub caption: Option<String>,
+    pub media_group_id: Option<String>,
+    /// Older servers give a forwarded message no origin.
+    pub forward_date: Option<IgnoredAny>,
+    pub via_bot: Option<IgnoredAny>,
+    #[serde(default)]
+    pub is_automatic_forward: bool,
+    /// The one person in a group who can see the message.
+    pub receiver_user: Option<IgnoredAny>,
     #[serde(default)]
     pub is_topic_message: bool,
     pub message_thread_id: Option<i64>,
     pub migrate_to_chat_id: Option<i64>,
+    pub migrate_from_chat_id: Option<i64>,
+    pub forward_origin: Option<Box<RawValue>>,
     pub reply_to_message: Option<RepliedTo>,
 }
 

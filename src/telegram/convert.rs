@@ -8,12 +8,69 @@ use serde_json::value::RawValue;
 use super::answers;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{
-    Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
+    Authorship, Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
 };
 
 /// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
 /// have none.
 const TEXT_BYTES: usize = 1 << 20;
+
+/// Fields of `Message` that report what was done in a chat, rather than saying something.
+const SERVICE: &[&str] = &[
+    "boost_added",
+    "channel_chat_created",
+    "chat_background_set",
+    "chat_owner_changed",
+    "chat_owner_left",
+    "chat_shared",
+    "checklist_tasks_added",
+    "checklist_tasks_done",
+    "community_chat_added",
+    "community_chat_joined",
+    "community_chat_removed",
+    "connected_website",
+    "delete_chat_photo",
+    "direct_message_price_changed",
+    "forum_topic_closed",
+    "forum_topic_created",
+    "forum_topic_edited",
+    "forum_topic_reopened",
+    "general_forum_topic_hidden",
+    "general_forum_topic_unhidden",
+    "gift",
+    "gift_upgrade_sent",
+    "giveaway_completed",
+    "giveaway_created",
+    "group_chat_created",
+    "left_chat_member",
+    "managed_bot_created",
+    "message_auto_delete_timer_changed",
+    "new_chat_members",
+    "new_chat_photo",
+    "new_chat_title",
+    "paid_message_price_changed",
+    "passport_data",
+    "pinned_message",
+    "poll_option_added",
+    "poll_option_deleted",
+    "proximity_alert_triggered",
+    "refunded_payment",
+    "successful_payment",
+    "suggested_post_approval_failed",
+    "suggested_post_approved",
+    "suggested_post_declined",
+    "suggested_post_paid",
+    "suggested_post_refunded",
+    "supergroup_chat_created",
+    "unique_gift",
+    "users_shared",
+    "video_chat_ended",
+    "video_chat_participants_invited",
+    "video_chat_scheduled",
+    "video_chat_started",
+    "web_app_data",
+    "write_access_allowed",
+];
 
 /// One update of a batch, or `None` when it has not even an id.
 pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
@@ -27,7 +84,14 @@ pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
 
 fn event(update: answers::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
     if let Some(m) = update.message {
-        return message(m, raw, me);
+        return message(m, raw, me, None);
+    }
+    if let Some(m) = update.edited_message {
+        // Telegram also reports changes that no one made, such as a preview of a link: without a date.
+        let Some(edited_s) = m.edit_date else {
+            return ignored("edited_by_no_one".into(), Some(ChatId(m.chat.id)));
+        };
+        return message(m, raw, me, Some(edited_s));
     }
     if let Some(q) = update.callback_query {
         return press(q);
@@ -39,21 +103,26 @@ fn event(update: answers::Update, raw: &RawValue, me: UserId) -> UpdateEvent {
     ignored(kind_of(raw), chat_of(raw))
 }
 
-fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
+fn message(m: answers::Message, raw: &RawValue, me: UserId, edited_s: Option<i64>) -> UpdateEvent {
     let chat = ChatId(m.chat.id);
     if let Some(to) = m.migrate_to_chat_id {
         return UpdateEvent::Moved { from: chat, to: ChatId(to) };
+    }
+    if let Some(from) = m.migrate_from_chat_id {
+        return UpdateEvent::Moved { from: ChatId(from), to: chat };
     }
     let place = match m.chat.kind.as_str() {
         "private" => Place::Private,
         "group" | "supergroup" => Place::Group,
         other => return ignored(format!("message_in_{other}"), Some(chat)),
     };
-    // Anonymous admins and channels write in a group's name: there is no person to answer.
-    let from = match m.from {
-        Some(user) if m.sender_chat.is_none() && !user.is_bot => user,
-        Some(user) if user.is_bot => return ignored("message_of_bot".into(), Some(chat)),
-        _ => return ignored("message_of_chat".into(), Some(chat)),
+    if m.receiver_user.is_some() {
+        return ignored("message_for_one".into(), Some(chat));
+    }
+    let authorship = authorship(&m);
+    let from = match sender(m.from, m.sender_chat, m.is_automatic_forward) {
+        Ok(from) => from,
+        Err(kind) => return ignored(kind.into(), Some(chat)),
     };
     let body = match m.text {
         Some(text) => Body::Text(cut(text)),
@@ -65,7 +134,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
     UpdateEvent::Message(Incoming {
         chat,
         place,
-        from: person(from),
+        from,
         message_id: MessageId(m.message_id),
         date_s: m.date,
         thread: m.message_thread_id.filter(|_| m.is_topic_message),
@@ -74,7 +143,45 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId) -> UpdateEvent {
             .and_then(|r| r.from)
             .is_some_and(|author| author.id == me.0),
         body,
+        caption: m.caption.filter(|caption| !caption.is_empty()).map(cut),
+        album: m.media_group_id,
+        authorship,
+        edited_s,
     })
+}
+
+/// Whose words they are: what is forwarded stays its author's, also when an administrator passes it on.
+fn authorship(m: &answers::Message) -> Authorship {
+    if m.forward_origin.is_some() || m.forward_date.is_some() {
+        Authorship::Forwarded
+    } else if m.via_bot.is_some() {
+        Authorship::ViaBot
+    } else if m.sender_chat.is_some() {
+        Authorship::OfChat
+    } else {
+        Authorship::Own
+    }
+}
+
+/// Who is to be answered, or the name under which a message without such a person is counted.
+fn sender(
+    from: Option<answers::User>,
+    chat: Option<answers::Chat>,
+    is_copy: bool,
+) -> Result<Person, &'static str> {
+    match (from, chat) {
+        // Telegram copies each post of a channel into the group where it is discussed.
+        (_, Some(_)) if is_copy => Err("channel_post_copy"),
+        // The user beside it stands for all anonymous administrators, or for all channels.
+        (_, Some(chat)) => Ok(Person {
+            id: UserId(chat.id),
+            name: chat.title.unwrap_or_default(),
+            username: chat.username,
+        }),
+        (Some(user), None) if user.is_bot => Err("message_of_bot"),
+        (Some(user), None) => Ok(person(user)),
+        (None, None) => Err("message_of_no_one"),
+    }
 }
 
 fn press(q: answers::CallbackQuery) -> UpdateEvent {
@@ -125,10 +232,14 @@ fn chat_of(raw: &RawValue) -> Option<ChatId> {
     inner.get("chat")?.get("id")?.as_i64().map(ChatId)
 }
 
+/// What a message without text shows; `None` for a service message, which reports what was done in a chat.
 fn content_of(raw: &RawValue) -> Option<ContentKind> {
     let value: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
-    let message = value.get("message")?.as_object()?;
-    ContentKind::ALL.iter().copied().find(|kind| message.contains_key(kind.as_str()))
+    let update = value.as_object()?;
+    let message = update.get("message").or_else(|| update.get("edited_message"))?.as_object()?;
+    let known = ContentKind::ALL.iter().copied().find(|kind| message.contains_key(kind.as_str()));
+    let is_service = || SERVICE.iter().any(|field| message.contains_key(*field));
+    known.or_else(|| (!is_service()).then_some(ContentKind::Unknown))
 }
 
 #[cfg(test)]
@@ -168,7 +279,7 @@ mod tests {
             kind(
                 r#"{"update_id":1,"edited_message":{"message_id":1,"chat":{"id":1,"type":"private"}}}"#
             ),
-            "edited_message"
+            "edited_by_no_one"
         );
         let service = r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":-1,"type":"group"},
             "from":{"id":5,"first_name":"A"},"new_chat_title":"x"}}"#;

@@ -53,7 +53,7 @@ async fn in_a_group_the_bot_answers_only_when_addressed_and_attaches_its_reply()
     sim.photo(GROUP, 5, "look");
     let asked = sim.say_in(GROUP, 6, "what is this, @Katana_Sim_Bot?");
     let texts = stage.texts(GROUP, 2).await;
-    assert_eq!(texts[1], "echo: what is this, ?");
+    assert_eq!(texts[1], "echo: what is this, @Katana_Sim_Bot?");
     let answer = sim.bot_messages(GROUP).swap_remove(1);
     assert_eq!(answer.reply_to, Some(asked.message_id));
     let back = sim.reply_in(GROUP, 5, answer.message_id, "and that?");

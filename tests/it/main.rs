@@ -28,6 +28,7 @@ mod crash;
 mod deaf;
 mod delivery;
 mod disk;
+mod edits;
 mod findings;
 mod groups;
 mod hangup;

@@ -153,9 +153,8 @@ fn question(chat: ChatId, user: UserId, id: i64) -> Update {
         from: named(user),
         message_id: MessageId(5),
         date_s: 1,
-        thread: None,
-        reply_to_bot: false,
         body: Body::Text("why?".into()),
+        ..Incoming::default()
     });
     Update { id: UpdateId(id + chat.0 + user.0), event }
 }

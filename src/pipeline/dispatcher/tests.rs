@@ -92,9 +92,8 @@ fn said(id: i64) -> Update {
         from: Person { id: UserId(5), name: "Ann".into(), username: None },
         message_id: MessageId(id),
         date_s: 1,
-        thread: None,
-        reply_to_bot: false,
         body: Body::Text("why?".into()),
+        ..Incoming::default()
     });
     Update { id: UpdateId(id), event }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::latest::LatestQuestions;
 use crate::answer::Answerer;
 use crate::commands::{self, CommandContext};
 use crate::model::ids::ChatId;
@@ -18,6 +19,7 @@ pub(in crate::pipeline) struct ThinkParts {
     pub(super) answerer: Arc<Answerer>,
     pub(super) signals: Arc<Signals>,
     pub(super) previews: Previews,
+    pub(super) latest_questions: LatestQuestions,
 }
 
 impl ThinkParts {
@@ -30,6 +32,7 @@ impl ThinkParts {
             answerer: Arc::clone(&pipeline.answerer),
             signals: Arc::clone(&pipeline.signals),
             previews: Previews::new(pipeline),
+            latest_questions: LatestQuestions::default(),
         }
     }
 

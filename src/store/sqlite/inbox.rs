@@ -9,7 +9,7 @@ use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId};
 use crate::model::limits;
 use crate::model::message::{Update, UpdateEvent};
 use crate::store::failure::StoreError;
-use crate::store::updates::{Accepted, Queued};
+use crate::store::updates::{Accepted, Queued, UpdateOutcome};
 
 impl Sqlite {
     pub(in crate::store) async fn next_offset(&self) -> Result<i64, StoreError> {
@@ -100,6 +100,33 @@ impl Sqlite {
                  WHERE bot_id = ?1 AND seq = ?2 AND done_ms IS NOT NULL AND body <> ''",
             )?;
             Ok(find.query_row(params![bot, seq.0], queued).optional()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn answered_at(
+        &self,
+        chat: ChatId,
+        message: MessageId,
+    ) -> Result<Option<i64>, StoreError> {
+        let bot = self.bot();
+        let [answered, failed] = [UpdateOutcome::Answered, UpdateOutcome::Failed];
+        self.read(move |conn| {
+            // By the key: an index of messages would cost every update more than this costs an edit.
+            let mut find = conn.prepare_cached(
+                "SELECT max(done_ms) FROM inbox
+                 WHERE seq > (SELECT max(seq) FROM inbox) - ?4 AND +bot_id = ?1
+                   AND chat_id = ?2 AND message_id = ?3 AND outcome IN (?5, ?6)",
+            )?;
+            let values = params![
+                bot,
+                chat.0,
+                message.0,
+                limits::EDITABLE_UPDATES,
+                answered.as_str(),
+                failed.as_str()
+            ];
+            Ok(find.query_row(values, |r| r.get(0))?)
         })
         .await
     }
