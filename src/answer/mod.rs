@@ -51,7 +51,7 @@ pub struct AnswerSettings {
     pub passages: usize,
     /// Questions answered at once.
     pub answers_at_once: usize,
-    /// Until the first words.
+    /// Longest silence before the first words.
     pub first_token_timeout: Duration,
     /// Until the end.
     pub timeout: Duration,
@@ -280,7 +280,7 @@ impl AnswerEngine {
         }
         let pieces = self.provider.answer(request);
         let bounds = stream::Bounds {
-            first: self.settings.first_token_timeout,
+            silence: self.settings.first_token_timeout,
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
         };
@@ -355,6 +355,9 @@ fn note(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Length => "\n\n_(The answer reached its length limit and was cut.)_",
         StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
+        StopReason::Unsaid => {
+            "\n\n_(The model's server did not say whether this answer is complete.)_"
+        }
         StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
     }
 }

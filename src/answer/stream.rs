@@ -14,8 +14,9 @@ use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
 pub(super) struct Bounds {
-    /// Until the first sign of an answer: words, reasoning that is not shown, or a tool call.
-    pub(super) first: Duration,
+    /// Longest silence of the server before the first words. A model that thinks is not silent, and
+    /// neither is a gateway that sends signs of life.
+    pub(super) silence: Duration,
     /// Until the end.
     pub(super) whole: Duration,
     /// Size; what exceeds it is cut, as if the model had stopped there.
@@ -43,21 +44,19 @@ pub(super) async fn collect(
     let begun = Instant::now();
     let mut text = String::new();
     let mut first_after = None;
-    let mut first = true;
+    let mut heard = begun;
     loop {
-        let limit = if first { bounds.first.min(bounds.whole) } else { bounds.whole };
+        let end = begun + bounds.whole;
+        let limit = if first_after.is_some() { end } else { end.min(heard + bounds.silence) };
         let piece = tokio::select! {
             biased;
             () = cancel.cancelled() => return Collected::Cancelled,
-            piece = timeout_at(begun + limit, pieces.next()) => piece,
+            piece = timeout_at(limit, pieces.next()) => piece,
         };
+        heard = Instant::now();
         let unused = |kind| vitals.increment("provider_event_unused", kind);
-        // Other events do not begin an answer: a server can send them without end.
-        if let Ok(Some(Ok(Event::Text(_) | Event::Reasoning(_) | Event::ToolCall(_)))) = &piece {
-            first = false;
-        }
         match piece {
-            Err(_) if first => return Collected::Failed(AnswerError::FirstTokenLate),
+            Err(_) if limit < end => return Collected::Failed(AnswerError::FirstTokenLate),
             Err(_) => return Collected::Failed(AnswerError::Late),
             Ok(None) => return Collected::Failed(AnswerError::Provider(ProviderError::Cut)),
             Ok(Some(Err(e))) => return Collected::Failed(AnswerError::Provider(e)),
@@ -74,23 +73,29 @@ pub(super) async fn collect(
                     words.send_modify(|so_far| text.clone_into(so_far));
                 }
             }
+            Ok(Some(Ok(Event::Withdrawn))) => {
+                text.clear();
+                words.send_modify(String::clear);
+            }
             // Thoughts are not part of an answer.
-            Ok(Some(Ok(Event::Reasoning(_)))) => {}
+            Ok(Some(Ok(Event::Reasoning(_) | Event::Alive))) => {}
             // No tools are offered, so a call is as odd as something unknown.
             Ok(Some(Ok(Event::ToolCall(_)))) => unused("tool_call"),
             Ok(Some(Ok(Event::Unknown(kind)))) => unused(kind),
-            Ok(Some(Ok(Event::Done(finished)))) => {
-                if text.trim().is_empty() && finished.reason == StopReason::Filtered {
-                    return Collected::Failed(AnswerError::Provider(ProviderError::Filtered));
-                }
-                if text.trim().is_empty() {
-                    return Collected::Failed(AnswerError::Empty);
-                }
-                let first_after = first_after.unwrap_or_default();
-                return Collected::Whole { text, finished, first_after };
-            }
+            Ok(Some(Ok(Event::Done(finished)))) => return done(text, finished, first_after),
         }
     }
+}
+
+fn done(text: String, finished: Finished, first_after: Option<Duration>) -> Collected {
+    if !text.trim().is_empty() {
+        let first_after = first_after.unwrap_or_default();
+        return Collected::Whole { text, finished, first_after };
+    }
+    Collected::Failed(match finished.reason {
+        StopReason::Filtered => AnswerError::Provider(ProviderError::Filtered),
+        _ => AnswerError::Empty,
+    })
 }
 
 #[cfg(test)]
@@ -112,7 +117,7 @@ mod tests {
     async fn collected(events: Vec<(u64, Event)>, vitals: &Vitals) -> Collected {
         let (words, _seen) = watch::channel(String::new());
         let first = Duration::from_millis(300);
-        let bounds = Bounds { first, whole: Duration::from_secs(20), bytes: 1000 };
+        let bounds = Bounds { silence: first, whole: Duration::from_secs(20), bytes: 1000 };
         collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
     }
 
@@ -121,7 +126,9 @@ mod tests {
         let vitals = Vitals::default();
         let events = vec![
             (0, Event::Reasoning("hm".into())),
-            (600, Event::Text("Hi".into())),
+            (250, Event::Reasoning("hm".into())),
+            (250, Event::Reasoning("hm".into())),
+            (250, Event::Text("Hi".into())),
             (0, Event::Unknown("delta")),
             (0, Event::ToolCall(ToolCall::default())),
             (0, Event::Done(Finished::default())),
@@ -135,10 +142,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unknown_events_do_not_hold_off_the_bound_of_the_first_words() {
-        let mut events = vec![(100, Event::Unknown("event")); 5];
-        events.push((0, Event::Text("Hi".into())));
-        let late = collected(events, &Vitals::default()).await;
-        assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
+    async fn signs_of_life_hold_off_the_bound_of_silence_and_not_the_bound_of_the_whole() {
+        for sign in [Event::Reasoning("hm".into()), Event::Alive, Event::Unknown("event")] {
+            let mut events = vec![(100, sign); 5];
+            events.push((0, Event::Text("Hi".into())));
+            events.push((0, Event::Done(Finished::default())));
+            let whole = collected(events, &Vitals::default()).await;
+            assert!(matches!(whole, Collected::Whole { text, .. } if text == "Hi"));
+        }
+        let (words, _seen) = watch::channel(String::new());
+        let (silence, whole) = (Duration::from_millis(200), Duration::from_millis(500));
+        let bounds = Bounds { silence, whole, bytes: 1000 };
+        let pieces = paced(vec![(100, Event::Alive); 100]);
+        let late =
+            collect(pieces, &words, &CancellationToken::new(), bounds, &Vitals::default()).await;
+        assert!(matches!(late, Collected::Failed(AnswerError::Late)));
     }
 }

@@ -203,6 +203,10 @@ pub enum Event {
     Text(String),
     /// More of what the model thinks before it answers. Not part of the answer, and not kept.
     Reasoning(String),
+    /// All text so far was not the answer, but what the model thought before it.
+    Withdrawn,
+    /// The server is at work, and says nothing that matters.
+    Alive,
     /// The model wants a tool to be called; the call is complete.
     ToolCall(ToolCall),
     /// The server sent something that this version does not know; the word says where it stood.
@@ -237,6 +241,8 @@ pub enum StopReason {
     ToolCalls,
     /// Something else that the server named.
     Other,
+    /// The server ended the answer in order, and did not say why; it may be incomplete.
+    Unsaid,
 }
 
 /// Tokens of one call.

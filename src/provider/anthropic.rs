@@ -18,6 +18,7 @@ use super::failure::ProviderError;
 use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::answer_events;
+use super::thoughts::{EatenMarks, Thoughts};
 use super::{Answering, Provider, http};
 use crate::model::conversation::ChatRequest;
 
@@ -55,6 +56,7 @@ struct Shared {
     url: Url,
     headers: HeaderMap,
     redactor: Redactor,
+    eaten: EatenMarks,
 }
 
 impl Anthropic {
@@ -74,6 +76,7 @@ impl Anthropic {
             redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
+            eaten: EatenMarks::default(),
         };
         Ok(Self { shared: Arc::new(shared), model: settings.model })
     }
@@ -113,7 +116,8 @@ impl Shared {
         let scrubber = Scrubber { redactor: self.redactor.clone(), said: prompt };
         let (url, headers) = (self.url.clone(), self.headers.clone());
         let sent = http::post(&self.http, url, headers, body, &scrubber).await;
-        let events = sent.map_err(|refused| refused.error)?;
-        Ok(answer_events(events, events::Events::new(scrubber)))
+        let frames = sent.map_err(|refused| refused.error)?;
+        let thoughts = Thoughts::new(self.eaten.of(model));
+        Ok(answer_events(frames, events::Events::new(scrubber), thoughts))
     }
 }

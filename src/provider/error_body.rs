@@ -2,13 +2,16 @@
 //!
 //! Seen: `{"error": {…}}` with codes as words, numbers or null (OpenAI, Anthropic, vLLM,
 //! llama.cpp), the same in a list (Gemini), `{"error": "…"}` (Ollama, proxies), `{"detail": …}`
-//! (FastAPI), `{"object": "error", …}` (older vLLM), plain text, HTML pages of gateways, nothing.
+//! (FastAPI), `{"object": "error", …}` (older vLLM), `error_message`, `error_msg`, `msg`, `message`
+//! or `errors` beside a code (gateways, with status 200, too), plain text, HTML pages of gateways,
+//! nothing.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::failure::{ProviderError, Refusal};
+use super::refusal;
 use super::scrub::Scrubber;
 
 /// An error as a server worded it. Not for logs before it is scrubbed.
@@ -38,9 +41,14 @@ impl ErrorBody {
     /// The error in a JSON value that came with a 200, if it is one.
     pub(super) fn within(value: &Value) -> Option<Self> {
         let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
-        let named = value.get("error").is_some_and(|error| !error.is_null());
+        let named = value.get("error").is_some_and(|error| match error {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            _ => true,
+        });
         let typed = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
-        (named || typed("object") || typed("type")).then(|| Self::of_json(value))
+        let is_error = named || typed("object") || typed("type") || is_refusal(value);
+        is_error.then(|| Self::of_json(value))
     }
 
     /// The error of an answer with this status.
@@ -71,21 +79,25 @@ impl ErrorBody {
 
     fn of_json(value: &Value) -> Self {
         let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
-        let inner = match value.get("error") {
-            Some(error @ Value::Object(_)) => error,
-            _ => value,
-        };
-        let mut error_body = Self { message: message(value, inner), ..Self::default() };
-        for key in ["type", "code", "status", "param"] {
-            match inner.get(key) {
-                Some(Value::String(word)) => error_body.words += &word.to_lowercase(),
-                Some(Value::Number(number)) => {
-                    let status = number.as_u64().filter(|status| (400..600).contains(status));
-                    let status = status.and_then(|status| u16::try_from(status).ok());
-                    error_body.status = error_body.status.or(status);
-                }
-                _ => continue,
+        let inner = ["error", "base_resp"].iter().find_map(|name| value.get(name));
+        let inner = inner.filter(|inner| inner.is_object()).unwrap_or(value);
+        let message = said(inner).or_else(|| said(value)).unwrap_or_default();
+        let mut error_body = Self { message, ..Self::default() };
+        for (name, value) in inner.as_object().into_iter().flatten() {
+            if !CODES.contains(&plain_name(name).as_str()) {
+                continue;
             }
+            let number = match value {
+                Value::String(word) => {
+                    error_body.words += &word.to_lowercase();
+                    word.parse().ok()
+                }
+                Value::Number(number) => number.as_u64(),
+                _ => continue,
+            };
+            let status = number.filter(|status| (400..600).contains(status));
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            error_body.status = error_body.status.or(status);
             error_body.words.push(' ');
         }
         error_body
@@ -99,70 +111,85 @@ impl ErrorBody {
     }
 
     fn is_filter(&self) -> bool {
-        let words = ["content_filter", "content_policy", "responsibleai", "prohibited_content"];
-        words.iter().any(|word| self.words.contains(word))
+        refusal::is_filter(&self.words, &self.message.to_lowercase())
     }
 
     fn refusal(&self, status: Option<u16>) -> Refusal {
-        let message = self.message.to_lowercase();
-        let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
-        let named = |parts: &[&str]| parts.iter().any(|part| self.words.contains(part));
-        // Names first: several vendors send 400 or 429 for everything.
-        if named(&["insufficient_quota", "billing"]) || says(&["credit balance", "billing hard"]) {
-            return Refusal::Quota;
-        }
-        let too_long = ["context length", "context window", "context size", "prompt is too long"];
-        if named(&["context_length", "max_length", "request_too_large", "exceed_context"])
-            || says(&too_long)
-        {
-            return Refusal::TooLong;
-        }
-        if named(&["authentication", "permission", "invalid_api_key", "unauthenticated"])
-            || says(&["api key not valid", "incorrect api key", "invalid api key"])
-        {
-            return Refusal::Auth;
-        }
-        if named(&["overloaded", "unavailable"]) {
-            return Refusal::Overloaded;
-        }
-        if named(&["rate_limit", "resource_exhausted"]) {
-            return Refusal::RateLimit;
-        }
-        if named(&["not_found"]) || says(&["model not exist", "model does not exist"]) {
-            return Refusal::NotFound;
-        }
-        by_status(status)
+        refusal::refusal(&self.words, &self.message.to_lowercase(), status)
     }
 }
 
-fn by_status(status: Option<u16>) -> Refusal {
-    match status {
-        Some(401 | 403) => Refusal::Auth,
-        Some(402) => Refusal::Quota,
-        Some(404) => Refusal::NotFound,
-        Some(413) => Refusal::TooLong,
-        Some(429) => Refusal::RateLimit,
-        Some(503 | 529) => Refusal::Overloaded,
-        Some(408) => Refusal::Server,
-        Some(300..=499) => Refusal::BadRequest,
-        _ => Refusal::Server,
-    }
+/// Names of fields that hold a class: words or numbers.
+const CODES: [&str; 7] =
+    ["type", "code", "status", "param", "errorcode", "statuscode", "errortype"];
+
+/// Names of fields that hold the sentence for people, best first.
+const SENTENCES: [&str; 12] = [
+    "message",
+    "error",
+    "errormessage",
+    "errormsg",
+    "msg",
+    "detail",
+    "details",
+    "statusmsg",
+    "errordescription",
+    "errors",
+    "reason",
+    "title",
+];
+
+/// A name without the differences in its spelling: `errorMessage` and `error_message`.
+fn plain_name(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
-fn message(outer: &Value, inner: &Value) -> String {
-    let places =
-        [inner.get("message"), outer.get("error"), outer.get("message"), outer.get("detail")];
-    let mut texts = places.into_iter().flatten().filter_map(|place| match place {
-        Value::String(text) => Some(text.clone()),
+/// Whether a value belongs to no answer and says why. An answer has choices, or the type of an
+/// event.
+fn is_refusal(value: &Value) -> bool {
+    if let Some(status) = value.pointer("/base_resp/status_code").and_then(Value::as_i64)
+        && status != 0
+    {
+        return true;
+    }
+    let has_choices = value.get("choices").is_some_and(|choices| !choices.is_null());
+    let status = value.get("status").and_then(Value::as_u64);
+    let is_event = value.get("type").is_some_and(Value::is_string)
+        && !status.is_some_and(|status| (400..600).contains(&status));
+    value.is_object() && !has_choices && !is_event && said(value).is_some()
+}
+
+/// The sentence for people in an object.
+fn said(value: &Value) -> Option<String> {
+    let fields = value.as_object()?;
+    SENTENCES.iter().find_map(|wanted| {
+        let mut named = fields.iter().filter(|(name, _)| plain_name(name) == *wanted);
+        named.find_map(|(_, value)| sentence(value))
+    })
+}
+
+fn sentence(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
         // FastAPI: `input` beside `msg` would quote the request.
         Value::Array(list) => {
-            let said: Vec<&str> =
-                list.iter().filter_map(|item| item.get("msg").and_then(Value::as_str)).collect();
-            Some(said.join("; "))
+            let each = |item: &Value| match item {
+                Value::String(text) => Some(text.clone()),
+                item => ["msg", "message"]
+                    .iter()
+                    .find_map(|name| item.get(name)?.as_str())
+                    .map(str::to_owned),
+            };
+            list.iter().filter_map(each).collect::<Vec<_>>().join("; ")
         }
-        _ => None,
-    });
-    texts.find(|text| !text.trim().is_empty()).unwrap_or_default()
+        Value::Object(_) => ["message", "msg", "error"]
+            .iter()
+            .find_map(|name| value.get(name)?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -254,6 +281,31 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_with_status_200_is_one_under_every_name() {
+        let detail = |text: &str| {
+            let found = ErrorBody::within(&serde_json::from_str(text).unwrap());
+            found.map(|found| found.detail(&scrubber())).unwrap_or_default()
+        };
+        for text in [
+            r#"{"error":"slow down"}"#,
+            r#"{"error_message":"slow down","code":7}"#,
+            r#"{"errorMessage":"slow down"}"#,
+            r#"{"error_msg":"slow down","error_code":336}"#,
+            r#"{"detail":"slow down"}"#,
+            r#"{"detail":{"message":"slow down"}}"#,
+            r#"{"detail":[{"msg":"slow down","input":"my secret"}]}"#,
+            r#"{"code":1210,"msg":"slow down","success":false}"#,
+            r#"{"Message":"slow down"}"#,
+            r#"{"success":false,"errors":[{"code":1,"message":"slow down"}]}"#,
+            r#"{"errors":["slow down"]}"#,
+            r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"slow down"}}"#,
+            r#"{"type":"about:blank","title":"No","status":429,"detail":"slow down"}"#,
+        ] {
+            assert_eq!(detail(text), "slow down", "{text}");
+        }
+    }
+
+    #[test]
     fn only_errors_are_errors() {
         let within = |text: &str| {
             ErrorBody::within(&serde_json::from_str(text).unwrap())
@@ -263,6 +315,11 @@ mod tests {
         assert_eq!(within(r#"{"type":"ping"}"#), None);
         assert_eq!(within(r#"{"error":{"code":503}}"#), Some(Refusal::Overloaded));
         assert_eq!(within(r#"{"error":"x"}"#), Some(Refusal::Server));
-        assert_eq!(within(r#"[{"error":{"code":"429"}}]"#), Some(Refusal::Server));
+        assert_eq!(within(r#"[{"error":{"code":"429"}}]"#), Some(Refusal::RateLimit));
+        assert_eq!(within(r#"{"choices":[],"error":"","message":"","code":0}"#), None);
+        assert_eq!(within(r#"{"choices":[{"message":{"content":"hi"}}],"msg":"ok"}"#), None);
+        assert_eq!(within(r#"{"type":"new_thing","message":"hi"}"#), None);
+        assert_eq!(within(r#"{"usage":{"prompt_tokens":1}}"#), None);
+        assert_eq!(within(r#"{"base_resp":{"status_code":0,"status_msg":""},"choices":[]}"#), None);
     }
 }

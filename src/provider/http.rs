@@ -3,6 +3,9 @@
 //! Invariants: nothing is retried here; redirects are not followed, because they would carry the
 //! key to another host; what a server can make us hold in memory is bounded.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
+use super::redirect;
 use super::scrub::Scrubber;
 use crate::model::failure::chain;
 
@@ -34,8 +38,18 @@ const STREAM_BYTES: usize = 64 * 1024 * 1024;
 /// Longest wait that a server can ask for; more would park a provider for good.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Data of one event after the other; ends where the server ended.
-pub(super) type Events = BoxStream<'static, Result<String, ProviderError>>;
+/// One frame after the other; ends where the server ended.
+pub(super) type Frames = BoxStream<'static, Result<Frame, ProviderError>>;
+
+/// A piece of what a server sends.
+pub(super) enum Frame {
+    /// Bytes that say nothing yet: headers, comments, blank lines, the beginning of an event.
+    Alive,
+    /// The data of one event of a stream.
+    Data(String),
+    /// A JSON value of a server that does not stream; nothing follows.
+    Whole(String),
+}
 
 /// A refusal with its raw body, for callers that can do without what the server did not like.
 pub(super) struct Refused {
@@ -112,13 +126,16 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Vec<u8>,
     scrubber: &Scrubber,
-) -> Result<Events, Refused> {
-    let sent = http.post(url).headers(headers).body(body).send().await;
+) -> Result<Frames, Refused> {
+    let sent = http.post(url.clone()).headers(headers).body(body).send().await;
     let response = sent.map_err(|error| not_answered(error, scrubber))?;
     if response.status().is_success() {
-        return Ok(events(response).await?);
+        return Ok(frames(response));
     }
     let status = response.status().as_u16();
+    if let Some(error) = redirect::refused(&url, &response, scrubber) {
+        return Err(error.into());
+    }
     let wait = retry_after(response.headers());
     let body = bounded_text(response).await;
     let error = ErrorBody::of_body(&body).refused(status, wait, scrubber);
@@ -140,10 +157,29 @@ fn broken(error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Cut }
 }
 
-/// Reads what a server sent with 200: an event stream, or one JSON value where it does not stream.
-/// The first byte distinguishes them better than the content type, which proxies get wrong.
-async fn events(response: Response) -> Result<Events, ProviderError> {
-    let mut chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
+/// What a server sends with 200. Every byte is a sign of life, also those that the parser swallows:
+/// gateways send comments or blank lines while a model thinks.
+fn frames(response: Response) -> Frames {
+    let arrived = Arc::new(AtomicBool::new(true));
+    let noted = Arc::clone(&arrived);
+    let chunks = response
+        .bytes_stream()
+        .map_err(|error| broken(&error))
+        .inspect(move |_| noted.store(true, Ordering::Relaxed))
+        .boxed();
+    let mut frames = stream::once(sniffed(chunks)).try_flatten().boxed();
+    stream::poll_fn(move |context| match frames.poll_next_unpin(context) {
+        Poll::Pending if arrived.swap(false, Ordering::Relaxed) => {
+            Poll::Ready(Some(Ok(Frame::Alive)))
+        }
+        polled => polled,
+    })
+    .boxed()
+}
+
+/// Reads an event stream, or one JSON value where a server does not stream. The first byte
+/// distinguishes them better than the content type, which proxies get wrong.
+async fn sniffed(mut chunks: Chunks) -> Result<Frames, ProviderError> {
     let mut head: Vec<u8> = Vec::new();
     let first = loop {
         let chunk = chunks.next().await.ok_or(ProviderError::Cut)??;
@@ -161,7 +197,7 @@ async fn events(response: Response) -> Result<Events, ProviderError> {
         }
     };
     match first {
-        b'{' | b'[' => Ok(stream::iter([Ok(whole(head, chunks).await?)]).boxed()),
+        b'{' | b'[' => Ok(stream::iter([Ok(Frame::Whole(whole(head, chunks).await?))]).boxed()),
         b'<' => Err(ProviderError::Garbage { what: "an html page" }),
         // Lines of an event stream begin with data, event, id, retry or a colon.
         b'd' | b'e' | b'i' | b'r' | b':' => Ok(event_data(head.into(), chunks)),
@@ -184,7 +220,7 @@ async fn whole(mut body: Vec<u8>, mut chunks: Chunks) -> Result<String, Provider
     String::from_utf8(body).map_err(|_| ProviderError::Garbage { what: "bytes that are not text" })
 }
 
-fn event_data(head: Bytes, chunks: Chunks) -> Events {
+fn event_data(head: Bytes, chunks: Chunks) -> Frames {
     // Servers forget the blank line after the last event, and it would be dropped.
     let end = stream::iter([Ok(Bytes::from_static(b"\n\n"))]);
     let small = stream::iter([Ok(head)]).chain(chunks).flat_map(pieces);
@@ -204,13 +240,22 @@ fn event_data(head: Bytes, chunks: Chunks) -> Events {
         });
     EventStream::new(bounded.boxed())
         .map(|event| match event {
-            Ok(event) => Ok(event.data),
+            Ok(event) => Ok(Frame::Data(data(event))),
             Err(EventStreamError::Transport(error)) => Err(error),
             Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)) => {
                 Err(ProviderError::Garbage { what: "bytes that are not an event stream" })
             }
         })
         .boxed()
+}
+
+/// The data of an event. Some servers name an error only beside it.
+fn data(event: eventsource_stream::Event) -> String {
+    let is_json = event.data.trim_start().starts_with(['{', '[']);
+    match event.event.as_str() {
+        "error" if !is_json => serde_json::json!({ "error": event.data }).to_string(),
+        _ => event.data,
+    }
 }
 
 /// A chunk in small pieces: eventsource-stream moves its whole buffer for every line in it, so that

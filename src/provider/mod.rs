@@ -17,8 +17,11 @@ mod offline;
 mod openai;
 pub mod prompt;
 mod reach;
+mod redirect;
+mod refusal;
 mod scrub;
 mod stream;
+mod thoughts;
 mod tool_calls;
 
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};

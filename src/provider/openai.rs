@@ -5,15 +5,15 @@
 //! sends just what the vendor's types promise. Why its client is not used: docs/decisions/0005.
 
 mod chunks;
+mod learned;
 mod request;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_openai::types::chat::ChatCompletionStreamOptions;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use hygiene::Redactor;
+use learned::Learned;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
@@ -22,8 +22,9 @@ use super::failure::ProviderError;
 use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::answer_events;
+use super::thoughts::{EatenMarks, Thoughts};
 use super::{Answering, Provider, http};
-use crate::model::conversation::ChatRequest;
+use crate::model::conversation::{ChatRequest, Event};
 
 /// Gemini's compatible address.
 const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
@@ -94,10 +95,20 @@ struct Shared {
     url: Url,
     headers: HeaderMap,
     redactor: Redactor,
-    /// The server refused `stream_options` before.
-    no_stream_options: AtomicBool,
-    /// The bound on tokens goes by its newer name, `max_completion_tokens`.
-    newer_bound: AtomicBool,
+    learned: Learned,
+    eaten: EatenMarks,
+}
+
+/// One question, asked as the server takes it.
+struct Asking {
+    shared: Arc<Shared>,
+    prompt: Arc<ChatRequest>,
+    model: String,
+    /// The answer to the latest way of asking.
+    answering: Option<Answering>,
+    /// The answer has begun, so the way of asking is right.
+    began: bool,
+    over: bool,
 }
 
 impl OpenAi {
@@ -118,8 +129,8 @@ impl OpenAi {
             redactor: http::redactor(settings.api_key.as_ref(), &url),
             url,
             headers,
-            no_stream_options: AtomicBool::new(false),
-            newer_bound: AtomicBool::new(newer_bound),
+            learned: Learned::new(newer_bound),
+            eaten: EatenMarks::default(),
         };
         Ok(Self { shared: Arc::new(shared), model: settings.model })
     }
@@ -142,51 +153,77 @@ impl Provider for OpenAi {
     }
 
     fn answer(&self, request: ChatRequest) -> Answering {
-        let shared = Arc::clone(&self.shared);
         let model = request.model.clone().unwrap_or_else(|| self.model.clone());
-        stream::once(async move { shared.answer(request, model).await }).try_flatten().boxed()
+        let asking = Asking {
+            shared: Arc::clone(&self.shared),
+            prompt: Arc::new(prompt::compose(request)),
+            model,
+            answering: None,
+            began: false,
+            over: false,
+        };
+        stream::unfold(asking, |mut asking| async move {
+            let event = asking.next().await?;
+            Some((event, asking))
+        })
+        .boxed()
     }
 }
 
-impl Shared {
-    async fn answer(
-        &self,
-        request: ChatRequest,
-        model: String,
-    ) -> Result<Answering, ProviderError> {
-        let prompt = Arc::new(prompt::compose(request));
-        let scrubber = Scrubber { redactor: self.redactor.clone(), said: Arc::clone(&prompt) };
-        let mut request = request::request(&prompt, model);
+impl Asking {
+    async fn next(&mut self) -> Option<Result<Event, ProviderError>> {
         loop {
-            let bare = self.no_stream_options.load(Ordering::Relaxed);
-            let newer = self.newer_bound.load(Ordering::Relaxed);
-            request.stream_options = (!bare).then_some(ChatCompletionStreamOptions {
-                include_usage: Some(true),
-                include_obfuscation: None,
-            });
-            request::bound(&mut request, prompt.max_output_tokens, newer);
-            let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
-                setting: "the request",
-                problem: "it cannot be written as json",
-            })?;
-            let (url, headers) = (self.url.clone(), self.headers.clone());
-            let refused = match http::post(&self.http, url, headers, body, &scrubber).await {
-                Ok(events) => {
-                    return Ok(answer_events(events, chunks::Chunks::new(scrubber)));
-                }
-                Err(refused) => refused,
-            };
-            // Each of the two is learnt at most once, so this loop ends.
-            let bad = matches!(refused.error, ProviderError::Status { status: 400 | 422, .. });
-            if bad && !bare && refused.body.contains("stream_options") {
-                self.no_stream_options.store(true, Ordering::Relaxed);
-            } else if bad && !newer && refused.body.contains("max_completion_tokens") {
-                self.newer_bound.store(true, Ordering::Relaxed);
-            } else {
-                return Err(refused.error);
+            if self.over {
+                return None;
             }
+            let Some(answering) = &mut self.answering else {
+                match ask(&self.shared, &self.prompt, &self.model).await {
+                    Ok(answering) => self.answering = Some(answering),
+                    Err(refused) if self.learns(&refused.error, &refused.body) => {}
+                    Err(refused) => {
+                        self.over = true;
+                        return Some(Err(refused.error));
+                    }
+                }
+                continue;
+            };
+            let event = answering.next().await;
+            match &event {
+                // Some servers refuse with status 200.
+                Some(Err(error)) if !self.began && self.learns(error, "") => {
+                    self.answering = None;
+                    continue;
+                }
+                Some(Ok(Event::Alive)) => {}
+                _ => self.began = true,
+            }
+            return event;
         }
     }
+
+    /// Whether another way of asking may work. Each thing is learnt at most once, so this ends.
+    fn learns(&self, error: &ProviderError, body: &str) -> bool {
+        let has_system = !self.prompt.system.is_empty();
+        self.shared.learned.learns(error, body, &self.model, has_system)
+    }
+}
+
+async fn ask(
+    shared: &Shared,
+    prompt: &Arc<ChatRequest>,
+    model: &str,
+) -> Result<Answering, http::Refused> {
+    let scrubber = Scrubber { redactor: shared.redactor.clone(), said: Arc::clone(prompt) };
+    let mut request = request::request(prompt, model.to_owned(), shared.learned.folds(model));
+    shared.learned.apply(&mut request, prompt.max_output_tokens);
+    let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
+        setting: "the request",
+        problem: "it cannot be written as json",
+    })?;
+    let (url, headers) = (shared.url.clone(), shared.headers.clone());
+    let frames = http::post(&shared.http, url, headers, body, &scrubber).await?;
+    let thoughts = Thoughts::new(shared.eaten.of(model));
+    Ok(answer_events(frames, chunks::Chunks::new(scrubber), thoughts))
 }
 
 #[cfg(test)]
@@ -213,7 +250,7 @@ mod tests {
 
     #[test]
     fn only_openai_itself_gets_the_newer_name_of_the_bound() {
-        let newer = |base| provider(base).shared.newer_bound.load(Ordering::Relaxed);
+        let newer = |base| provider(base).shared.learned.is_newer_bound();
         assert!(newer("https://api.openai.com/v1"));
         assert!(!newer("https://openrouter.ai/api/v1"));
     }

@@ -1,18 +1,20 @@
 //! A stream of events becomes an answer, in whichever dialect it is spoken.
 //!
 //! Invariants: exactly one [`Event::Done`] or one error comes last; `Done` only when the server
-//! said why the model stopped; calls of tools come whole, and only before `Done`; no more than
-//! `ANSWER_BYTES` of text.
+//! said why the model stopped, or ended the answer in order; calls of tools come whole, and only
+//! before `Done`; no more than `ANSWER_BYTES` of text; thoughts are not text.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::Answering;
 use super::failure::ProviderError;
-use super::http::Events;
+use super::http::{Frame, Frames};
+use super::thoughts::Thoughts;
 use super::tool_calls::ToolCalls;
 use crate::model::conversation::{Event, Finished, StopReason};
 use crate::model::limits::ANSWER_BYTES;
@@ -31,8 +33,10 @@ pub(super) enum Next {
 pub(super) trait Dialect: Send + 'static {
     /// Takes the data of one event, and adds what it says to `events`.
     fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<Next, ProviderError>;
-    /// How the answer ended, once the server has said so.
-    fn finished(&self) -> Option<Finished>;
+    /// Why the model stopped, once the server has said so.
+    fn reason(&self) -> Option<StopReason>;
+    /// What else is known of the answer so far: tokens and the model; the reason is not.
+    fn known(&self) -> Finished;
     /// The calls of tools so far.
     fn calls(&mut self) -> &mut ToolCalls;
 }
@@ -58,19 +62,26 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
 }
 
 struct Reading<D> {
-    events: Events,
+    frames: Frames,
     dialect: D,
+    thoughts: Thoughts,
     /// What was read and not yet handed on.
     ready: VecDeque<Result<Event, ProviderError>>,
     /// Bytes of text that may still come.
     room: usize,
+    /// Until when the count of tokens may follow.
+    afterword: Option<Instant>,
     over: bool,
 }
 
 /// Reads an answer to its end.
-pub(super) fn answer_events(events: Events, dialect: impl Dialect) -> Answering {
+pub(super) fn answer_events(
+    frames: Frames,
+    dialect: impl Dialect,
+    thoughts: Thoughts,
+) -> Answering {
     let (ready, room) = (VecDeque::new(), ANSWER_BYTES);
-    let reading = Reading { events, dialect, ready, room, over: false };
+    let reading = Reading { frames, dialect, thoughts, ready, room, afterword: None, over: false };
     stream::unfold(reading, |mut reading| async move {
         let event = reading.next().await?;
         Some((event, reading))
@@ -92,6 +103,10 @@ impl<D: Dialect> Reading<D> {
                     self.room -= text.len();
                     return Some(Ok(Event::Text(text)));
                 }
+                Some(Ok(Event::Withdrawn)) => {
+                    self.room = ANSWER_BYTES;
+                    return Some(Ok(Event::Withdrawn));
+                }
                 Some(event) => return Some(event),
                 None if self.over => return None,
                 None => self.read().await,
@@ -99,49 +114,75 @@ impl<D: Dialect> Reading<D> {
         }
     }
 
-    /// Reads one event, or the end.
+    /// Reads one frame, or the end.
     async fn read(&mut self) {
-        let next = self.events.next();
-        let event = if self.dialect.finished().is_some() {
-            tokio::time::timeout(AFTERWORD, next).await.unwrap_or(None)
-        } else {
-            next.await
+        let next = self.frames.next();
+        let frame = match self.afterword {
+            Some(until) => timeout_at(until, next).await.unwrap_or(None),
+            None => next.await,
         };
-        let data = match event {
-            Some(Ok(data)) => data,
-            Some(Err(error)) => return self.end(error),
-            None => return self.end(ProviderError::Cut),
+        let (data, is_whole) = match frame {
+            Some(Ok(Frame::Alive)) if self.afterword.is_some() => return,
+            Some(Ok(Frame::Alive)) => return self.ready.push_back(Ok(Event::Alive)),
+            Some(Ok(Frame::Data(data))) => (data, false),
+            Some(Ok(Frame::Whole(data))) => (data, true),
+            Some(Err(error)) => return self.end(Some(error)),
+            None => return self.end(Some(ProviderError::Cut)),
         };
         if data.trim().is_empty() {
             return;
         }
         let mut events = Vec::new();
         let next = self.dialect.event(&data, &mut events);
-        self.ready.extend(events.into_iter().map(Ok));
+        self.sort(events);
         match next {
-            Ok(Next::More) => {}
-            Ok(Next::Over) => self.end(ProviderError::Cut),
-            Err(error) => self.end(error),
+            Err(error) => self.end(Some(error)),
+            Ok(Next::More) if !is_whole => {
+                if self.dialect.reason().is_some() {
+                    self.afterword.get_or_insert_with(|| Instant::now() + AFTERWORD);
+                }
+            }
+            Ok(_) => self.end(None),
         }
     }
 
-    /// Done if the model had finished: what breaks after that breaks nothing.
-    fn end(&mut self, error: ProviderError) {
-        self.over = true;
-        match self.dialect.finished() {
-            Some(finished) => {
-                self.ready.extend(self.dialect.calls().take().map(Ok));
-                self.ready.push_back(Ok(Event::Done(finished)));
+    /// Separates thoughts in the text from the answer.
+    fn sort(&mut self, events: Vec<Event>) {
+        let mut sorted = Vec::with_capacity(events.len());
+        for event in events {
+            match event {
+                Event::Text(text) => self.thoughts.push(&text, &mut sorted),
+                Event::Reasoning(_) => {
+                    self.thoughts.come_apart(&mut sorted);
+                    sorted.push(event);
+                }
+                other => sorted.push(other),
             }
-            None => self.ready.push_back(Err(error)),
         }
+        self.ready.extend(sorted.into_iter().map(Ok));
+    }
+
+    /// Done if the model had finished, since what breaks after that breaks nothing; and if the
+    /// answer ended in order, though without a reason.
+    fn end(&mut self, error: Option<ProviderError>) {
+        self.over = true;
+        let reason = match (self.dialect.reason(), error) {
+            (Some(reason), _) => reason,
+            (None, None) => StopReason::Unsaid,
+            (None, Some(error)) => return self.ready.push_back(Err(error)),
+        };
+        let mut last = Vec::new();
+        self.thoughts.finish(&mut last);
+        self.ready.extend(last.into_iter().map(Ok));
+        self.ready.extend(self.dialect.calls().take().map(Ok));
+        let finished = Finished { reason, ..self.dialect.known() };
+        self.ready.push_back(Ok(Event::Done(finished)));
     }
 
     /// The bound is reached: what fits of the text, and then the end.
     fn cut(&mut self, mut text: String) -> String {
         text.truncate(text.floor_char_boundary(self.room));
-        let finished = self.dialect.finished().unwrap_or_default();
-        let finished = Finished { reason: StopReason::Length, ..finished };
+        let finished = Finished { reason: StopReason::Length, ..self.dialect.known() };
         self.over = true;
         self.ready = [Ok(Event::Done(finished))].into();
         text

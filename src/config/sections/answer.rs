@@ -44,8 +44,8 @@ section! {
         max_output_tokens: u32 = count(16..=100_000, 1024)
             .when("Raise it for long answers; it bounds the cost of each.").live(Part::Answers),
 
-        /// How long the first piece of an answer may take, in seconds; never longer than
-        /// `timeout_s`.
+        /// How long the server may be silent before the first words of an answer, in seconds; never
+        /// longer than `timeout_s`. A model that thinks is not silent.
         first_token_timeout_s: u64 = whole(1..=3600, 30)
             .when("Raise it for a local model that loads slowly.").live(Part::Answers),
 

@@ -116,9 +116,13 @@ impl Dialect for Events {
         Ok(Next::More)
     }
 
-    fn finished(&self) -> Option<Finished> {
-        let reason = self.reason?;
-        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
+    fn reason(&self) -> Option<StopReason> {
+        self.reason
+    }
+
+    fn known(&self) -> Finished {
+        let (usage, model) = (self.usage, self.model.clone());
+        Finished { usage, model, ..Finished::default() }
     }
 
     fn calls(&mut self) -> &mut ToolCalls {

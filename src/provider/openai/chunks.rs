@@ -136,14 +136,18 @@ impl Dialect for Chunks {
         Ok(Next::More)
     }
 
-    fn finished(&self) -> Option<Finished> {
-        let reason = match self.reason? {
+    fn reason(&self) -> Option<StopReason> {
+        Some(match self.reason? {
             StopReason::End if self.refused => StopReason::Filtered,
             // Some servers say `stop` here, too.
             StopReason::End if !self.calls.is_empty() => StopReason::ToolCalls,
             reason => reason,
-        };
-        Some(Finished { reason, usage: self.usage, model: self.model.clone() })
+        })
+    }
+
+    fn known(&self) -> Finished {
+        let (usage, model) = (self.usage, self.model.clone());
+        Finished { usage, model, ..Finished::default() }
     }
 
     fn calls(&mut self) -> &mut ToolCalls {

@@ -13,9 +13,16 @@ use async_openai::types::chat::{
 use crate::model::conversation::{ChatRequest, Content, Message, Role, Tool, ToolResult};
 use crate::provider::files::{Given, given};
 
-/// The request that asks `model`, without its bound on tokens.
-pub(super) fn request(asked: &ChatRequest, model: String) -> CreateChatCompletionRequest {
+/// The request that asks `model`, without its bound on tokens. `folds` puts the instructions into the
+/// person's first message, for models whose templates know no others.
+pub(super) fn request(
+    asked: &ChatRequest,
+    model: String,
+    folds: bool,
+) -> CreateChatCompletionRequest {
     let mut messages: Vec<ChatCompletionRequestMessage> = Vec::new();
+    let folded = folds.then(|| folded(asked));
+    let asked = folded.as_ref().unwrap_or(asked);
     if !asked.system.is_empty() {
         messages.push(ChatCompletionRequestSystemMessage::from(asked.system.as_str()).into());
     }
@@ -34,6 +41,15 @@ pub(super) fn request(asked: &ChatRequest, model: String) -> CreateChatCompletio
         tools: Some(tools).filter(|tools| !tools.is_empty()),
         ..CreateChatCompletionRequest::default()
     }
+}
+
+fn folded(asked: &ChatRequest) -> ChatRequest {
+    let mut folded = asked.clone();
+    let text = std::mem::take(&mut folded.system);
+    if let Some(first) = folded.messages.first_mut().filter(|_| !text.is_empty()) {
+        first.content.insert(0, Content::Text { text });
+    }
+    folded
 }
 
 /// The bound on tokens, under the name that the server knows.

@@ -125,6 +125,11 @@ pub(super) async fn read(answering: Answering) -> (String, Result<Finished, Prov
                 text.push_str(&format!("[{id} {name} {arguments}]"));
                 continue;
             }
+            Ok(Event::Withdrawn) => {
+                text.clear();
+                continue;
+            }
+            Ok(Event::Alive) => continue,
             Ok(Event::Unknown(word)) => {
                 text.push_str(&format!("{{{word}}}"));
                 continue;

@@ -1,6 +1,7 @@
 //! Both vendors against a server that misbehaves in every way seen so far.
 
 mod messages;
+mod oddities;
 
 use std::time::Duration;
 
@@ -126,7 +127,9 @@ async fn openai_answers_in_every_spelling() {
         ("Hi|server", finish("error")),
         ("No.|Filtered", ok(&[r#"{"choices":[{"delta":{"refusal":"No."}}]}"#, stop])),
         ("Hi|cut", ok(&[hi])),
-        ("Hi|cut", ok(&[hi, "[DONE]"])),
+        ("Hi|Unsaid", ok(&[hi, "[DONE]"])),
+        ("Hi|Unsaid", ok(&[hi, r#"{"choices":[{"delta":{},"finish_reason":null}]}"#, "[DONE]"])),
+        ("|Unsaid", ok(&["[DONE]"])),
         ("Hi|cut", ok(&[hi, r#"{"choices":[{"delta":{"cont"#])),
         ("Hi|server", ok(&[hi, r#"{"error":{"message":"CUDA out of memory","code":500}}"#])),
         ("Hi|filtered", ok(&[hi, r#"{"error":{"code":"content_filter"}}"#])),
@@ -149,6 +152,14 @@ async fn openai_answers_in_every_framing() {
                 200,
                 "content-type: application/json\r\n",
                 r#" {"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#,
+            ),
+        ),
+        (
+            "Hi|Unsaid",
+            response(
+                200,
+                "content-type: application/json\r\n",
+                r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":null}]}"#,
             ),
         ),
         (
@@ -212,7 +223,7 @@ async fn anthropic_answers_in_every_spelling() {
         ("Hi|Filtered", events(&[start, hi, &delta("refusal"), stop])),
         ("Hi|Other", events(&[start, hi, &delta("some_new_reason"), stop])),
         ("Hi|cut", events(&[start, hi])),
-        ("Hi|cut", events(&[start, hi, stop])),
+        ("Hi|Unsaid", events(&[start, hi, stop])),
         ("Hi|overloaded", events(&[start, hi, overloaded])),
         ("Hi|garbage", events(&[start, hi, r#"{"no":"type"}"#])),
         (

@@ -1,0 +1,66 @@
+//! What models and gateways send beside an answer: thoughts, signs of life, refusals of instructions,
+//! redirects.
+
+use futures_util::StreamExt;
+
+use super::*;
+use crate::model::conversation::Event;
+
+#[tokio::test]
+async fn thoughts_in_the_text_are_separated_in_both_dialects() {
+    let said = "<think>hm</think>\n\nYes.";
+    let openai_chunk = serde_json::json!({"choices": [{"delta": {"content": said}}]}).to_string();
+    let stop = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+    let server = Fake::answering(events(&[&openai_chunk, stop])).await;
+    assert_eq!(told(openai(&server).answer(ask())).await, "(hm)Yes.|End");
+    let block = serde_json::json!({"type": "text_delta", "text": said});
+    let block = serde_json::json!({"type": "content_block_delta", "delta": block}).to_string();
+    let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    let server = Fake::answering(events(&[&block, end])).await;
+    assert_eq!(told(anthropic(&server).answer(ask())).await, "(hm)Yes.|End");
+}
+
+#[tokio::test]
+async fn every_byte_is_a_sign_of_life() {
+    let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let whole = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    for body in [format!(": OPENROUTER PROCESSING\n\ndata: {hi}\n\n"), format!("\n\n\n{whole}")] {
+        let server = Fake::answering(bytewise(&body, true)).await;
+        let pieces: Vec<_> = openai(&server).answer(ask()).collect().await;
+        assert!(matches!(pieces.first(), Some(Ok(Event::Alive))), "{pieces:?}");
+        assert!(matches!(pieces.last(), Some(Ok(Event::Done(_)))), "{pieces:?}");
+    }
+}
+
+#[tokio::test]
+async fn instructions_that_a_template_refuses_go_into_the_persons_turn_and_that_is_learnt() {
+    let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let refusal = r#"{"error":{"message":"System role not supported"}}"#;
+    let ask = || ChatRequest { system: "Be brief.".to_owned(), ..ask() };
+    for refused in [response(400, "", refusal), response(500, "", refusal), events(&[refusal])] {
+        let server = Fake::start(vec![Reply::Raw(refused), Reply::Raw(events(&[hi]))]).await;
+        let provider = openai(&server);
+        assert_eq!(told(provider.answer(ask())).await, "Hi|End");
+        assert_eq!(told(provider.answer(ask())).await, "Hi|End");
+        assert_eq!(server.requests().len(), 3, "learnt once");
+        let roles = |n: usize| server.body(n)["messages"].as_array().unwrap().len();
+        assert_eq!((roles(0), roles(1), roles(2)), (2, 1, 1));
+        let turn = server.body(2)["messages"][0].clone();
+        assert_eq!(turn["role"], "user");
+        assert_eq!(turn["content"], format!("Be brief.\n\n{QUESTION}"));
+    }
+    let server = Fake::answering(response(400, "", refusal)).await;
+    assert_eq!(told(openai(&server).answer(ask())).await, "|bad_request", "not for ever");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_redirect_is_refused_and_the_hint_names_the_address_to_configure() {
+    let location = "location: https://u:pw@new.example/v1/chat/completions?x=1\r\n";
+    for status in [301, 302, 307, 308] {
+        let server = Fake::answering(response(status, location, "")).await;
+        let error = read(openai(&server).answer(ask())).await.1.unwrap_err().to_string();
+        assert!(error.ends_with("set base_url to https://new.example/v1"), "{error}");
+        assert_eq!(server.requests().len(), 1, "not followed");
+    }
+}
