@@ -6,6 +6,7 @@
 mod builtin_docs;
 mod concurrency;
 mod error;
+mod question;
 mod stream;
 mod window;
 
@@ -20,11 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
 use crate::model::class::{AnswerClass, CallOutcome};
-use crate::model::conversation::{
-    AnswerMetadata, ChatRequest, ConversationId, Message, Passage, StopReason,
-};
+use crate::model::conversation::{AnswerMetadata, ChatRequest, Message, Passage, StopReason};
 use crate::model::failure::chain;
-use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::label::{Label, TokenKind};
@@ -34,6 +32,8 @@ use crate::store::{NewTurn, Store, StoreError};
 
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
+use question::Asked;
+pub use question::Question;
 use stream::Collected;
 
 /// Plain settings.
@@ -78,17 +78,6 @@ struct AnswerEngine {
     store: Store,
     vitals: Arc<Vitals>,
     settings: AnswerSettings,
-}
-
-/// A question.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// Where it was asked.
-    pub conversation: ConversationId,
-    /// Who asked.
-    pub user: UserId,
-    /// What.
-    pub text: &'a str,
 }
 
 /// The outcome of a question.
@@ -160,7 +149,7 @@ impl Answerer {
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
-        if question.text.len() > limits::QUESTION_BYTES {
+        if question.size() > limits::QUESTION_BYTES {
             return Ok(too_long());
         }
         let permit = tokio::select! {
@@ -181,7 +170,7 @@ impl AnswerEngine {
         words: &watch::Sender<String>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
-        let request = self.request(question).await?;
+        let (request, asked) = self.request(question).await?;
         let mut known = self.known(&request);
         let begun = Instant::now();
         let collected = self.collect(request, words, cancel).await;
@@ -203,7 +192,8 @@ impl AnswerEngine {
                 let turn = NewTurn {
                     conversation: question.conversation,
                     sender: question.user,
-                    messages: vec![Message::user(question.text), Message::assistant(text.as_str())],
+                    quoted: asked.quoted,
+                    messages: vec![asked.message, Message::assistant(text.as_str())],
                     answer: known,
                 };
                 let text = text + note(finished.reason);
@@ -218,7 +208,7 @@ impl AnswerEngine {
         })
     }
 
-    async fn request(&self, question: Question<'_>) -> Result<ChatRequest, StoreError> {
+    async fn request(&self, question: Question<'_>) -> Result<(ChatRequest, Asked), StoreError> {
         let mut request = ChatRequest {
             system: self.settings.system_prompt.clone(),
             max_output_tokens: self.settings.max_output_tokens,
@@ -228,11 +218,12 @@ impl AnswerEngine {
             let turns = self.settings.max_history_turns;
             let kept = self.store.history(question.conversation, turns).await?;
             request.messages = window::fit(kept, self.settings.max_history_tokens);
-            request.model = self.store.chat(question.conversation.chat).await?.model;
+            request.model = self.store.chosen_model(question.conversation).await?;
         }
-        request.messages.push(Message::user(question.text));
-        request.passages = self.retrieve(question.text).await;
-        Ok(request)
+        let asked = question.asked(&request.messages);
+        request.messages.extend(asked.messages());
+        request.passages = self.retrieve(&asked.words()).await;
+        Ok((request, asked))
     }
 
     /// What is known of an answer before it is there.

@@ -26,6 +26,8 @@ fn size(content: &Content) -> usize {
     const FILE: usize = 1500;
     match content {
         Content::Text { text } => tokens(text),
+        Content::Speaker { name } => tokens(name),
+        Content::Quote(quote) => tokens(&quote.author) + tokens(&quote.text),
         Content::Image(_) | Content::Document(_) => FILE,
         Content::ToolCall(call) => tokens(&call.name) + tokens(&call.arguments),
         Content::ToolResult(result) => tokens(&result.content),

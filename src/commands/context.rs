@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use super::limiter::Limiter;
 use super::wording;
 use crate::model::access::Role;
+use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{ContentKind, Person, Place};
@@ -176,6 +177,11 @@ impl CommandContext {
 }
 
 impl CommandRequest<'_> {
+    /// The conversation that it was written in.
+    pub(super) fn conversation(&self) -> ConversationId {
+        ConversationId { chat: self.chat, topic: self.topic }
+    }
+
     /// An outcome that only says this, in the same chat.
     pub(super) fn say(&self, markdown: impl Into<String>) -> Outcome {
         self.answer(Reply::markdown(markdown))

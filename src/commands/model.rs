@@ -1,4 +1,4 @@
-//! /model: which model answers in this chat.
+//! /model: which model answers in this conversation.
 
 use super::{AnswerSource, CommandContext, CommandRequest, Outcome};
 use crate::model::access::Role;
@@ -23,7 +23,9 @@ pub(super) async fn model(
     if let Some(source) = source {
         return Ok(asked.say(format!("There is no model to choose: {source}.")));
     }
-    let chosen = context.store.chat(asked.chat).await?.model;
+    let conversation = asked.conversation();
+    let chosen = context.store.chosen_model(conversation).await?;
+    let here = if asked.topic == 0 { "chat" } else { "topic" };
     let configured = match about.model.as_str() {
         "" => "the provider's default".to_owned(),
         name => format!("`{}`", shown(name)),
@@ -31,12 +33,12 @@ pub(super) async fn model(
     if asked.args.is_empty() {
         return Ok(asked.say(match chosen {
             Some(name) => format!(
-                "In this chat `{}` answers; otherwise it would be {configured}. `/model default` \
+                "In this {here} `{}` answers; otherwise it would be {configured}. `/model default` \
                  goes back to that.",
                 shown(&name)
             ),
             None => format!(
-                "In this chat {configured} answers. `/model NAME` chooses another of {provider}'s \
+                "In this {here} {configured} answers. `/model NAME` chooses another of {provider}'s \
                  models."
             ),
         }));
@@ -45,8 +47,8 @@ pub(super) async fn model(
         return Ok(asked.say("In a group, only my owner can change the model."));
     }
     if asked.args.eq_ignore_ascii_case("default") {
-        let effect = Effect::SetModel { chat: asked.chat, model: None };
-        return Ok(asked.say(format!("Back to {configured} in this chat.")).with(effect));
+        let effect = Effect::SetModel { conversation, model: None };
+        return Ok(asked.say(format!("Back to {configured} in this {here}.")).with(effect));
     }
     if !is_name(asked.args) {
         return Ok(asked.say(
@@ -54,9 +56,9 @@ pub(super) async fn model(
              `. _ : / @ + -`, such as `gpt-4o-mini`.",
         ));
     }
-    let effect = Effect::SetModel { chat: asked.chat, model: Some(asked.args.to_owned()) };
+    let effect = Effect::SetModel { conversation, model: Some(asked.args.to_owned()) };
     let text = format!(
-        "From now on `{}` answers in this chat. I cannot check the name beforehand; if it fails, \
+        "From now on `{}` answers in this {here}. I cannot check the name beforehand; if it fails, \
          `/model default` goes back.",
         asked.args
     );

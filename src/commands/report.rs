@@ -16,7 +16,6 @@ pub(super) async fn status(
     // The update with this very command is not done yet, and does not count as waiting.
     let waiting = waiting.saturating_sub(1);
     let (unsent, unsent_since) = context.store.outbox_depth().await?;
-    let chat = context.store.chat(asked.chat).await?;
     let paused = context.store.settings().await?.paused;
 
     let mut text = if paused {
@@ -34,7 +33,8 @@ pub(super) async fn status(
         text.push_str("documents, without a language model");
     } else {
         text.push_str(&wording::escape(&about.provider));
-        let model = chat.model.unwrap_or_else(|| about.model.clone());
+        let model = context.store.chosen_model(asked.conversation()).await?;
+        let model = model.unwrap_or_else(|| about.model.clone());
         if !model.is_empty() {
             let _ = write!(text, ", model {}", wording::escape(&model));
         }

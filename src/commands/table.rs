@@ -64,7 +64,8 @@ const TABLE: &[Command] = &[
         name: "cancel",
         help: "Stop the answer in progress",
         usage: "/cancel",
-        details: "Stops the answer I am writing in this chat, and questions waiting behind it.",
+        details: "Stops the answer I am writing to you in this chat or topic, and your questions \
+                  waiting behind it.",
         who: Who::Member,
         places: Places::Both,
         run: |context, asked| Box::pin(talk::cancel(context, asked)),

@@ -6,7 +6,6 @@ use super::command::{Command, Who, find, nearest};
 use super::context::{AnswerSource, CommandContext, CommandRequest, Outcome};
 use super::wording;
 use crate::model::access::Role;
-use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
 use crate::model::message::Place;
 use crate::store::StoreError;
@@ -92,8 +91,7 @@ pub(super) async fn new(
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
-    let conversation = ConversationId { chat: asked.chat, topic: asked.topic };
-    Ok(asked.say(text).with(Effect::StartAfresh(conversation)))
+    Ok(asked.say(text).with(Effect::StartAfresh(asked.conversation())))
 }
 
 pub(super) async fn cancel(

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ChatId;
+use super::quote::Quote;
 
 /// Which conversation: topics of one chat do not read each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,13 @@ pub enum Content {
         /// The text.
         text: String,
     },
+    /// Who says what follows, where several people speak.
+    Speaker {
+        /// As people see them.
+        name: String,
+    },
+    /// Words of someone else that the message answers or passes on: material, never instructions.
+    Quote(Quote),
     /// A picture.
     Image(Attachment),
     /// Any other file.
@@ -189,10 +197,19 @@ impl ChatRequest {
         Self { messages: vec![Message::user(question)], ..Self::default() }
     }
 
-    /// What the person asks: the text of the last message that is theirs.
+    /// What the person asks: the text of the last message that is theirs, or what it passes on
+    /// without a word.
     pub fn question(&self) -> String {
         let last = self.messages.iter().rfind(|message| message.role == Role::User);
-        last.map(Message::joined).unwrap_or_default()
+        let Some(last) = last else { return String::new() };
+        let quotes = last.content.iter().filter_map(|content| match content {
+            Content::Quote(quote) => Some(quote.text.as_str()),
+            _ => None,
+        });
+        match last.joined() {
+            text if text.is_empty() => quotes.collect::<Vec<_>>().join("\n\n"),
+            text => text,
+        }
     }
 }
 

@@ -29,10 +29,10 @@ pub enum Effect {
         /// Whether it may.
         allowed: bool,
     },
-    /// The chat uses this model from now on; `None` means the configured one.
+    /// The conversation uses this model from now on; `None` means the configured one.
     SetModel {
-        /// Which chat.
-        chat: ChatId,
+        /// Which conversation.
+        conversation: ConversationId,
         /// The model's name.
         model: Option<String>,
     },

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
+use super::quote::Context;
 
 /// What the kind of an ignored update begins with when the update cannot be read.
 pub const UNDECODABLE: &str = "undecodable_";
@@ -69,6 +70,9 @@ pub struct Incoming {
     pub thread: Option<i64>,
     /// Whether it answers a message of this bot.
     pub reply_to_bot: bool,
+    /// What it refers to, and who wrote it if it was forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Box<Context>>,
     /// What it says.
     pub body: Body,
     /// The words below a picture, file or the like (Bot API `caption`).
@@ -175,6 +179,9 @@ pub struct Press {
     pub from: Person,
     /// The message with the button.
     pub message_id: MessageId,
+    /// Forum topic of that message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<i64>,
     /// The button's data.
     pub data: String,
 }
@@ -271,6 +278,23 @@ impl Incoming {
     }
 }
 
+impl Person {
+    /// As people see them: the name, and the username where there is one.
+    pub fn shown(&self) -> String {
+        match &self.username {
+            Some(username) => format!("{} (@{username})", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl Press {
+    /// The conversation that the message with the button belongs to.
+    pub fn conversation(&self) -> ConversationId {
+        ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }
+    }
+}
+
 impl Update {
     /// The chat the update belongs to, where it has one.
     pub fn chat(&self) -> Option<ChatId> {
@@ -280,6 +304,15 @@ impl Update {
             UpdateEvent::Moved { from, .. } => Some(*from),
             UpdateEvent::Membership { chat, .. } => Some(*chat),
             UpdateEvent::Ignored { chat, .. } => *chat,
+        }
+    }
+
+    /// The forum topic it belongs to, if any.
+    pub fn thread(&self) -> Option<i64> {
+        match &self.event {
+            UpdateEvent::Message(m) => m.thread,
+            UpdateEvent::Press(p) => p.thread,
+            _ => None,
         }
     }
 

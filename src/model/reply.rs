@@ -11,7 +11,7 @@ pub struct Reply {
     pub body: ReplyBody,
     /// Rows of buttons below the last part.
     pub buttons: Vec<Vec<Button>>,
-    /// The message to attach the first part to (used in groups).
+    /// The message that each part is attached to (used in groups).
     pub reply_to: Option<MessageId>,
 }
 

@@ -1,7 +1,7 @@
 //! Dispatcher: gives each chat's updates, in order, to one worker at a time.
 //!
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
-//! other; `/cancel` reaches the running answer of its chat without waiting in its queue.
+//! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
 mod on_disk;
 #[cfg(test)]
@@ -54,19 +54,22 @@ struct ChatQueue {
     held: Vec<Queued>,
     /// Where those are that come after them and wait on disk.
     on_disk: VecDeque<InboxSeq>,
-    /// Questions of each person that wait on disk and are not cancelled.
-    unread: HashMap<UserId, usize>,
+    /// Questions of each person in each topic that wait on disk and are not cancelled.
+    unread: HashMap<Asker, usize>,
     running: Option<Running>,
     /// What waits on disk could not be read, and is read again after a pause.
     retrying: bool,
-    /// Questions of this person accepted before this update are not answered.
-    cancelled: HashMap<UserId, InboxSeq>,
+    /// Questions of this person in this topic accepted before this update are not answered.
+    cancelled: HashMap<Asker, InboxSeq>,
     /// For a `/cancel` that waits in the queue: how many questions it stopped.
     stopped: HashMap<InboxSeq, usize>,
 }
 
+/// Who asks, and in which topic of the chat (0 outside topics): what a `/cancel` is about.
+type Asker = (UserId, i64);
+
 struct Running {
-    from: Option<UserId>,
+    from: Option<Asker>,
     question: bool,
     cancel: CancellationToken,
 }
@@ -189,7 +192,7 @@ impl Dispatcher {
     fn place(&mut self, queued: Queued) {
         let chat_queue = self.chats.entry(queued.update.chat()).or_default();
         if is_cancel(&queued, &self.username)
-            && let Some(from) = queued.update.from().map(|p| p.id)
+            && let Some(from) = sender(&queued)
         {
             let mut stopped = 0;
             let theirs =
@@ -244,7 +247,7 @@ impl Dispatcher {
             return;
         };
         self.queued -= 1;
-        let from = queued.update.from().map(|p| p.id);
+        let from = sender(&queued);
         let question = matches!(route(&queued.update, &self.username), Route::Question { .. })
             || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
         let cancel = CancellationToken::new();
@@ -340,10 +343,15 @@ impl Dispatcher {
     }
 }
 
+/// Who caused an update, and in which topic.
+fn sender(queued: &Queued) -> Option<Asker> {
+    Some((queued.update.from()?.id, queued.update.thread().unwrap_or(0)))
+}
+
 /// Who asks, if it is a question.
-fn asker(queued: &Queued, username: &str) -> Option<UserId> {
+fn asker(queued: &Queued, username: &str) -> Option<Asker> {
     match route(&queued.update, username) {
-        Route::Question { message, .. } => Some(message.from.id),
+        Route::Question { .. } => sender(queued),
         _ => None,
     }
 }

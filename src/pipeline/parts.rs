@@ -14,7 +14,7 @@ use crate::model::text::Rich;
 use crate::store::{NewPart, OpenPart, PartExtra};
 use crate::telegram::{Outgoing, render};
 
-/// The messages that a reply becomes: the first answers, the last has the buttons.
+/// The messages that a reply becomes: each is attached to what it answers, the last has the buttons.
 pub(super) fn parts_of(
     chat: ChatId,
     reply: Reply,
@@ -22,19 +22,16 @@ pub(super) fn parts_of(
     redactor: &Redactor,
 ) -> Vec<NewPart> {
     let rich = rendered(&reply.body, redactor);
-    let mut parts: Vec<NewPart> = rich
-        .into_iter()
-        .map(|rich| NewPart { chat, rich, extra: PartExtra { thread, ..PartExtra::default() } })
-        .collect();
+    let reply_to = reply.reply_to.filter(|id: &MessageId| id.0 > 0);
+    let extra = PartExtra { thread, reply_to, ..PartExtra::default() };
+    let mut parts: Vec<NewPart> =
+        rich.into_iter().map(|rich| NewPart { chat, rich, extra: extra.clone() }).collect();
     if parts.len() > limits::REPLY_PARTS {
         parts.truncate(limits::REPLY_PARTS);
         let note = "(The rest of this answer is left out: it is too long for a chat.)";
         if let Some(last) = parts.last_mut() {
             last.rich = Rich::plain(note);
         }
-    }
-    if let Some(first) = parts.first_mut() {
-        first.extra.reply_to = reply.reply_to.filter(|id: &MessageId| id.0 > 0);
     }
     if let Some(last) = parts.last_mut() {
         last.extra.buttons = reply.buttons;

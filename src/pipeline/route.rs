@@ -125,6 +125,9 @@ fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
     let rest = if m.place == Place::Group { rest } else { words };
     // Only what can be seen counts.
     if one_line(rest, 1).is_empty() {
+        if mentioned && m.context.as_ref().is_some_and(|context| context.refers_to_others()) {
+            return Route::Question { message: m, text: String::new() };
+        }
         let hint = if mentioned { Hint::NameOnly } else { Hint::NoWords };
         return Route::Hint { message: m, hint };
     }
@@ -187,6 +190,7 @@ mod tests {
             place,
             message_id: MessageId(1),
             reply_to_bot,
+            context: None,
             body: Body::Text(text.into()),
             ..Incoming::default()
         });

@@ -22,7 +22,7 @@ use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{InboxSeq, MessageId};
-use crate::model::message::{Authorship, Incoming, Place, Press};
+use crate::model::message::{Authorship, Body, Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
@@ -62,6 +62,8 @@ struct Thought {
     keep_body: bool,
     /// Notice for a pressed button, and which.
     press: Option<(String, Option<String>)>,
+    /// Forum topic that the replies to this chat belong to.
+    thread: Option<i64>,
 }
 
 impl Thought {
@@ -89,7 +91,8 @@ impl Worker {
             () = halt.cancelled() => None,
         };
         let Some(thought) = thought else { return Worked::Left };
-        let Some(thought) = thought else { return Worked::Held };
+        let Some(mut thought) = thought else { return Worked::Held };
+        thought.thread = thought.thread.or(queued.update.thread());
         self.finish(queued, thought).await
     }
 
@@ -102,6 +105,7 @@ impl Worker {
             let words = "Something went wrong on my side with this message, and I had to leave it. \
                          The operator of this bot can see it in my log.";
             thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
+            thought.thread = m.thread;
         }
         self.parts.base.vitals.happened(Kind::UpdateGivenUp);
         tracing::error!(
@@ -266,6 +270,7 @@ impl Worker {
                         let mut again = Box::pin(self.answer(&source, &text)).await?;
                         // The question itself stays kept until it is answered, not this press.
                         again.keep_body = false;
+                        again.thread = message.thread;
                         if again.outcome == UpdateOutcome::Answered {
                             again.effects.push(Effect::Used(seq));
                         }
@@ -290,7 +295,18 @@ impl Worker {
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
         let parts = &self.parts;
         let m = source.message;
-        let question = Question { conversation: m.conversation(), user: m.from.id, text };
+        let speaker = (m.place == Place::Group).then(|| m.from.shown());
+        let question = Question {
+            conversation: m.conversation(),
+            user: m.from.id,
+            speaker: speaker.as_deref(),
+            text,
+            context: m.context.as_deref(),
+            media: match m.body {
+                Body::Text(_) => None,
+                Body::Unsupported(kind) => Some(kind.as_str()),
+            },
+        };
         let (words, written) = tokio::sync::watch::channel(String::new());
         let shown = parts.previews.show(m.chat, m.place, m.thread, m.message_id, written);
         let answered = tokio::select! {
@@ -324,13 +340,9 @@ impl Worker {
     async fn finish(&self, queued: &Queued, thought: Thought) -> Worked {
         let base = &self.parts.base;
         let here = queued.update.chat();
-        let thread = match &queued.update.event {
-            crate::model::message::UpdateEvent::Message(m) => m.thread,
-            _ => None,
-        };
         let mut parts = Vec::new();
         for say in thought.replies {
-            let thread = thread.filter(|_| Some(say.to) == here);
+            let thread = thought.thread.filter(|_| Some(say.to) == here);
             parts.extend(parts_of(say.to, say.reply, thread, self.parts.client.redactor()));
         }
         let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);

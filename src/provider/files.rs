@@ -23,6 +23,8 @@ pub(super) fn given(content: &Content) -> Option<Given<'_>> {
     match content {
         Content::Text { text } => Some(Given::Text(text.clone())),
         Content::Image(file) | Content::Document(file) => Some(file_given(file)),
+        // The prompt has made text of them.
+        Content::Speaker { .. } | Content::Quote(_) => None,
         Content::ToolCall(_) | Content::ToolResult(_) => None,
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod files;
 mod http;
 mod interface;
+mod marking;
 mod offline;
 mod openai;
 pub mod prompt;

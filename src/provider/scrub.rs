@@ -33,6 +33,8 @@ impl Scrubber {
         let pieces = self.said.messages.iter().flat_map(|message| &message.content);
         let words = pieces.filter_map(|piece| match piece {
             Content::Text { text } => Some(text),
+            Content::Speaker { name } => Some(name),
+            Content::Quote(quote) => Some(&quote.text),
             Content::ToolCall(call) => Some(&call.arguments),
             Content::ToolResult(result) => Some(&result.content),
             Content::Image(file) | Content::Document(file) => file.name.as_ref(),

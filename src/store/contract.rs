@@ -112,6 +112,7 @@ pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i6
     let turn = NewTurn {
         conversation,
         sender: UserId(user),
+        quoted: Vec::new(),
         messages: vec![
             Message::user(format!("question {id}")),
             Message::assistant(format!("answer {id}")),
@@ -436,7 +437,7 @@ pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
     store
         .apply(vec![
             Effect::AllowChat { chat, allowed: true },
-            Effect::SetModel { chat, model: model.clone() },
+            Effect::SetModel { conversation: topic(-5, 3), model: model.clone() },
             Effect::Presence { chat, present: false },
             Effect::Pause(true),
         ])
@@ -445,7 +446,9 @@ pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
     store.close().await;
     drop(store);
     let store = open(place);
-    let wanted = ChatState { allowed: true, absent: true, model, moved_to: None };
+    let wanted = ChatState { allowed: true, absent: true, moved_to: None };
+    assert_eq!(store.chosen_model(topic(-5, 3)).await.unwrap(), model);
+    assert_eq!(store.chosen_model(topic(-5, 0)).await.unwrap(), None);
     assert_eq!(store.chat(chat).await.unwrap(), wanted);
     assert!(store.settings().await.unwrap().paused);
     assert_eq!(store.drop_due(chat, DeliveryReason::ShutOut).await.unwrap(), 0);

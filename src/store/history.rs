@@ -10,6 +10,8 @@ pub struct NewTurn {
     pub conversation: ConversationId,
     /// Who asked.
     pub sender: UserId,
+    /// Words of other people that the question refers to, with who wrote them; they stand before it.
+    pub quoted: Vec<(UserId, Message)>,
     /// The question, then all that answers it; the answer comes last.
     pub messages: Vec<Message>,
     /// What is known of the answer.

@@ -35,8 +35,6 @@ pub struct ChatState {
     pub allowed: bool,
     /// The bot cannot write here: blocked or kicked.
     pub absent: bool,
-    /// The model chosen for this chat.
-    pub model: Option<String>,
     /// The id the chat has now, when it became a supergroup.
     pub moved_to: Option<ChatId>,
 }

@@ -81,6 +81,9 @@ verbs! {
     /// first. A turn is a question and all that answers it, and comes whole.
     fn history(conversation: ConversationId, turns: usize) -> Vec<Message>;
 
+    /// The model chosen for a conversation; `None` for the configured one.
+    fn chosen_model(conversation: ConversationId) -> Option<String>;
+
     /// Turns in which one person asked, over all chats. Counts no further than one beyond
     /// [`limits::COUNTED_TURNS`](crate::model::limits::COUNTED_TURNS).
     fn turns_of(user: UserId) -> u64;

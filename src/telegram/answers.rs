@@ -74,13 +74,61 @@ pub(super) struct Message {
     pub message_thread_id: Option<i64>,
     pub migrate_to_chat_id: Option<i64>,
     pub migrate_from_chat_id: Option<i64>,
+    /// What it refers to and carries: each is read alone, so that an odd one costs only itself.
+    pub reply_to_message: Option<Box<RawValue>>,
+    pub external_reply: Option<Box<RawValue>>,
+    pub quote: Option<Box<RawValue>>,
     pub forward_origin: Option<Box<RawValue>>,
-    pub reply_to_message: Option<RepliedTo>,
 }
 
+/// The message that another one answers.
 #[derive(Deserialize)]
 pub(super) struct RepliedTo {
     pub from: Option<User>,
+    pub sender_chat: Option<NamedChat>,
+    pub text: Option<String>,
+    pub caption: Option<String>,
+    pub poll: Option<Poll>,
+    pub forward_origin: Option<Origin>,
+    /// The beginning of a topic: each message in the topic that answers nothing else names it.
+    pub forum_topic_created: Option<serde::de::IgnoredAny>,
+}
+
+/// A message of another chat, or one that is not passed on.
+#[derive(Deserialize)]
+pub(super) struct ExternalReply {
+    pub origin: Option<Origin>,
+}
+
+/// A part of a message that was selected.
+#[derive(Deserialize)]
+pub(super) struct TextQuote {
+    #[serde(default)]
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Poll {
+    #[serde(default)]
+    pub question: String,
+}
+
+/// Where a message comes from (`MessageOrigin`); which fields there are depends on its type.
+#[derive(Deserialize)]
+pub(super) struct Origin {
+    pub sender_user: Option<User>,
+    pub sender_user_name: Option<String>,
+    pub sender_chat: Option<NamedChat>,
+    pub chat: Option<NamedChat>,
+    pub author_signature: Option<String>,
+}
+
+/// A chat, as people see it.
+#[derive(Deserialize)]
+pub(super) struct NamedChat {
+    pub title: Option<String>,
+    pub username: Option<String>,
+    pub first_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +143,9 @@ pub(super) struct CallbackQuery {
 pub(super) struct PressedMessage {
     pub message_id: i64,
     pub chat: Chat,
+    #[serde(default)]
+    pub is_topic_message: bool,
+    pub message_thread_id: Option<i64>,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::answers;
+use super::{answers, quoted};
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{
     Authorship, Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
@@ -116,6 +116,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId, edited_s: Option<i64
         "group" | "supergroup" => Place::Group,
         other => return ignored(format!("message_in_{other}"), Some(chat)),
     };
+    let context = quoted::context(&m, me);
     if m.receiver_user.is_some() {
         return ignored("message_for_one".into(), Some(chat));
     }
@@ -138,10 +139,11 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId, edited_s: Option<i64
         message_id: MessageId(m.message_id),
         date_s: m.date,
         thread: m.message_thread_id.filter(|_| m.is_topic_message),
-        reply_to_bot: m
-            .reply_to_message
-            .and_then(|r| r.from)
-            .is_some_and(|author| author.id == me.0),
+        reply_to_bot: context
+            .as_ref()
+            .and_then(|context| context.reply.as_ref())
+            .is_some_and(|reply| reply.by_bot),
+        context,
         body,
         caption: m.caption.filter(|caption| !caption.is_empty()).map(cut),
         album: m.media_group_id,
@@ -195,6 +197,7 @@ fn press(q: answers::CallbackQuery) -> UpdateEvent {
         place,
         from: person(q.from),
         message_id: MessageId(message.message_id),
+        thread: message.message_thread_id.filter(|_| message.is_topic_message),
         data,
     })
 }

@@ -93,6 +93,18 @@ impl TelegramError {
         }
     }
 
+    /// Whether the topic that a message was for does not exist any more.
+    pub fn thread_gone(&self) -> bool {
+        let gone = ["message thread not found", "topic_deleted", "topic_id_invalid"];
+        match self {
+            Self::Refused { code: 400, description, .. } => {
+                let description = description.to_ascii_lowercase();
+                gone.iter().any(|words| description.contains(words))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the server does not know the method (an older or other server).
     pub fn method_unknown(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })

@@ -12,6 +12,7 @@ mod failure;
 mod outgoing;
 pub mod pace;
 mod params;
+mod quoted;
 pub mod render;
 mod transport;
 

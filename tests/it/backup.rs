@@ -49,6 +49,7 @@ async fn turn(store: &Store, n: usize, question: String, answer: String) {
     let turn = NewTurn {
         conversation: ConversationId { chat: ChatId(5), topic: 0 },
         sender: UserId(5),
+        quoted: Vec::new(),
         messages: vec![Message::user(question), Message::assistant(answer)],
         answer: AnswerMetadata::default(),
     };

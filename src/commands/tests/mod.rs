@@ -82,6 +82,7 @@ impl House {
             place: if chat.is_shared() { Place::Group } else { Place::Private },
             from: named(from),
             message_id: MessageId(78),
+            thread: None,
             data: data.into(),
         };
         let role = self.context.role(&from).await.unwrap();
@@ -112,6 +113,7 @@ impl House {
         let turn = NewTurn {
             conversation: ConversationId { chat, topic: 0 },
             sender: user,
+            quoted: Vec::new(),
             messages: vec![Message::user("q"), Message::assistant("a")],
             answer: AnswerMetadata::default(),
         };

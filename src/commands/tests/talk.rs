@@ -72,7 +72,10 @@ async fn the_model_is_chosen_per_chat() {
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`gpt-x` answers"));
     assert!(house.ask(MEMBER, "/model two words").await.effects.is_empty());
     house.ask(MEMBER, "/model meta/llama:70b").await;
-    let chosen = async |chat| house.context.store.chat(chat).await.unwrap().model;
+    let chosen = async |chat| {
+        let conversation = ConversationId { chat, topic: 0 };
+        house.context.store.chosen_model(conversation).await.unwrap()
+    };
     assert_eq!(chosen(ChatId(MEMBER.0)).await.as_deref(), Some("meta/llama:70b"));
     assert!(text(&house.ask(MEMBER, "/model").await).contains("`meta/llama:70b` answers"));
     assert!(text(&house.ask(MEMBER, "/status").await).contains("llama"));

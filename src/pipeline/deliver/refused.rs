@@ -34,6 +34,9 @@ impl Delivery {
         if e.shut_out() {
             return self.shut_out(&part, e).await;
         }
+        if e.thread_gone() && part.extra.thread.is_some() {
+            return self.outside_topic(part, e).await;
+        }
         let expired = self.is_expired(&part);
         let wait = match e.retry_policy() {
             RetryPolicy::Never => {
@@ -53,6 +56,22 @@ impl Delivery {
         self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
         let part = Box::new(OpenPart { attempts: part.attempts + 1, ..*part });
         Some(NextAction::Retry(part, Instant::now() + wait))
+    }
+
+    /// The topic is gone; what was for it is sent to the chat instead. After a restart the part has its
+    /// topic again, and is refused once more before it is sent.
+    async fn outside_topic(
+        &self,
+        mut part: Box<OpenPart>,
+        e: &TelegramError,
+    ) -> Option<NextAction> {
+        let (due_ms, reason) =
+            (self.0.base.clock.now_ms(), DeliveryReason::Failed(e.telegram_class()));
+        self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
+        tracing::info!(chat_id = part.chat.0, "the topic is gone; sending outside of it");
+        part.extra.thread = None;
+        part.attempts += 1;
+        Some(NextAction::Retry(part, Instant::now()))
     }
 
     /// Whether a part has waited for longer than it may.

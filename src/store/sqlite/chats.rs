@@ -12,15 +12,14 @@ impl Sqlite {
         let bot = self.bot();
         self.look_up(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT allowed, absent, model, moved_to FROM chats
+                "SELECT allowed, absent, moved_to FROM chats
                  WHERE bot_id = ?1 AND chat_id = ?2",
             )?;
             let state = find.query_row(params![bot, chat.0], |r| {
                 Ok(ChatState {
                     allowed: r.get(0)?,
                     absent: r.get(1)?,
-                    model: r.get(2)?,
-                    moved_to: r.get::<_, Option<i64>>(3)?.map(ChatId),
+                    moved_to: r.get::<_, Option<i64>>(2)?.map(ChatId),
                 })
             });
             Ok(state.optional()?.unwrap_or_default())

@@ -32,7 +32,9 @@ pub(super) fn apply(
                 offer(tx, bot, now, person, code, *at_ms)?;
             }
             Effect::AllowChat { chat, allowed } => set(tx, bot, *chat, "allowed", allowed)?,
-            Effect::SetModel { chat, model } => set(tx, bot, *chat, "model", model)?,
+            Effect::SetModel { conversation, model } => {
+                history::set_model(tx, bot, *conversation, model.as_deref())?;
+            }
             Effect::Presence { chat, present } => set(tx, bot, *chat, "absent", &!present)?,
             Effect::StartAfresh(conversation) => history::start_afresh(tx, bot, *conversation)?,
             Effect::Forget(user) => forget(tx, bot, now, *user)?,
@@ -165,11 +167,10 @@ fn drop_due_to(
 
 fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO chats (bot_id, chat_id, allowed, model)
-         SELECT bot_id, ?3, allowed, model FROM chats
+        "INSERT INTO chats (bot_id, chat_id, allowed)
+         SELECT bot_id, ?3, allowed FROM chats
          WHERE bot_id = ?1 AND chat_id = ?2
-         ON CONFLICT (bot_id, chat_id) DO UPDATE SET
-           allowed = max(allowed, excluded.allowed), model = coalesce(model, excluded.model)",
+         ON CONFLICT (bot_id, chat_id) DO UPDATE SET allowed = max(allowed, excluded.allowed)",
         params![bot, from.0, to.0],
     )?;
     set(tx, bot, from, "moved_to", &to.0)?;

@@ -3,7 +3,7 @@
 //! Invariants: a turn is stored and removed as a whole; its number is the id of its first message,
 //! and ids are never used again.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{message_role, word};
 use super::db::Sqlite;
@@ -61,8 +61,12 @@ pub(super) fn insert(
              (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'messages'), 1), ?5, ?6, ?7, ?8)",
     )?;
     let mut number = None;
-    for message in &turn.messages {
+    let quoted = turn.quoted.iter().map(|(author, message)| (Some(author.0), message));
+    let said = turn.messages.iter().map(|message| {
         let sender = (message.role == Role::User).then_some(turn.sender.0);
+        (sender, message)
+    });
+    for (sender, message) in quoted.chain(said) {
         let content =
             serde_json::to_string(&message.content).map_err(|e| StoreError::row("messages", e))?;
         let role = word(message.role);
@@ -118,6 +122,22 @@ pub(super) fn start_afresh(
     Ok(())
 }
 
+/// The conversation is answered by this model from now on.
+pub(super) fn set_model(
+    tx: &Connection,
+    bot: i64,
+    conversation: ConversationId,
+    model: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn, model)
+         VALUES (?1, ?2, ?3, 0, ?4)
+         ON CONFLICT (bot_id, chat_id, topic_id) DO UPDATE SET model = excluded.model",
+    )?
+    .execute(params![bot, conversation.chat.0, conversation.topic, model])?;
+    Ok(())
+}
+
 /// Removes turns in which a person said something, at most `limit`; answers how many messages.
 pub(super) fn forget(
     tx: &Connection,
@@ -144,11 +164,12 @@ pub(super) fn move_chat(
 ) -> Result<(), StoreError> {
     for sql in [
         "UPDATE messages SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2",
-        "INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
-         SELECT bot_id, ?3, topic_id, after_turn FROM conversations
+        "INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn, model)
+         SELECT bot_id, ?3, topic_id, after_turn, model FROM conversations
            WHERE bot_id = ?1 AND chat_id = ?2
          ON CONFLICT (bot_id, chat_id, topic_id) DO UPDATE SET
-           after_turn = max(after_turn, excluded.after_turn)",
+           after_turn = max(after_turn, excluded.after_turn),
+           model = coalesce(model, excluded.model)",
     ] {
         tx.execute(sql, params![bot, from.0, to.0])?;
     }
@@ -192,6 +213,21 @@ impl Sqlite {
                 messages.push(message(row)?);
             }
             Ok(messages)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn chosen_model(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<String>, StoreError> {
+        let (bot, ConversationId { chat, topic }) = (self.bot(), conversation);
+        self.look_up(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT model FROM conversations
+                 WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3",
+            )?;
+            Ok(find.query_row([bot, chat.0, topic], |r| r.get(0)).optional()?.flatten())
         })
         .await
     }

@@ -85,7 +85,8 @@ async fn what_an_answer_cost_stands_beside_it() {
         let conversation = ConversationId { chat: ChatId(5), topic: 0 };
         let answer = AnswerMetadata { cost, ..AnswerMetadata::default() };
         let messages = vec![Message::user("q"), Message::assistant("a")];
-        let turn = NewTurn { conversation, sender: UserId(5), messages, answer };
+        let turn =
+            NewTurn { conversation, sender: UserId(5), quoted: Vec::new(), messages, answer };
         store.accept(vec![text(id, 5)], Some(id + 1)).await.unwrap();
         let seq = InboxSeq(id);
         store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();

@@ -145,7 +145,8 @@ async fn goes_on(store: &Store) {
     assert_eq!((totals.turns, totals.chats, totals.input_tokens), (100_000, 200, 10_000_000));
     let users = store.users().await.unwrap();
     assert_eq!(users.iter().map(|u| u.role).collect::<Vec<_>>(), [Role::Owner, Role::Member]);
-    assert_eq!(store.chat(ChatId(-1_001_234_567_890)).await.unwrap().model.as_deref(), Some("m"));
+    let group = ConversationId { chat: ChatId(-1_001_234_567_890), topic: 0 };
+    assert_eq!(store.chosen_model(group).await.unwrap().as_deref(), Some("m"));
     // Conversations go on outside of topics; the notes of 0.2 are not the model's words.
     assert_eq!(said(store, 5, 0, 1).await, pair(99_805));
     assert_eq!(said(store, 105, 0, 1).await, pair(99_905));

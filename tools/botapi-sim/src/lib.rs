@@ -25,6 +25,7 @@ mod server;
 mod sim;
 mod state;
 pub mod text;
+mod topics;
 pub mod validate;
 
 pub use faults::{Class, Fault, Faults};

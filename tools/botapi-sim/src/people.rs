@@ -22,10 +22,11 @@ pub struct Sent {
 
 /// A message of a user on its way into a chat.
 #[derive(Default)]
-struct Draft<'a> {
-    text: &'a str,
-    reply_to: Option<i64>,
-    extra: BTreeMap<String, Value>,
+pub(crate) struct Draft<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) reply_to: Option<i64>,
+    pub(crate) thread: Option<i64>,
+    pub(crate) extra: BTreeMap<String, Value>,
 }
 
 impl Sim {
@@ -261,7 +262,7 @@ impl Sim {
         self.inner.polled.notify_waiters();
     }
 
-    fn post(&self, chat_id: i64, user_id: i64, draft: Draft<'_>) -> Sent {
+    pub(crate) fn post(&self, chat_id: i64, user_id: i64, draft: Draft<'_>) -> Sent {
         let sent = self.change(|state| add(state, chat_id, user_id, draft));
         self.inner.polled.notify_waiters();
         sent
@@ -288,6 +289,7 @@ fn add(state: &mut State, chat_id: i64, user_id: i64, draft: Draft<'_>) -> Sent 
         entities: command_entities(draft.text),
         reply_markup: None,
         reply_to: draft.reply_to,
+        thread: draft.thread,
         date: state.clock.unix(),
         edited: false,
         extra: draft.extra,

@@ -1,6 +1,6 @@
 //! Everything that the simulated Telegram knows, behind one lock that is never held across an await.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub struct Message {
     pub reply_markup: Option<Value>,
     /// The id of the message that this one answers.
     pub reply_to: Option<i64>,
+    /// The forum topic that it belongs to.
+    pub thread: Option<i64>,
     /// Seconds since 1970.
     pub date: u64,
     /// Whether it was edited.
@@ -66,6 +68,8 @@ pub(crate) struct Chat {
     pub(crate) last_id: i64,
     pub(crate) bucket: Bucket,
     pub(crate) group_bucket: Bucket,
+    /// Numbers of the forum topics that there are.
+    pub(crate) topics: BTreeSet<i64>,
     pub(crate) drafts: Vec<String>,
     pub(crate) actions: u64,
     /// Messages of users that have no answer yet, for latencies.
@@ -251,7 +255,11 @@ impl State {
             out.push_str(",\"reply_to_message\":");
             self.write_message(out, chat, original, false);
         }
-        let media = message.extra.keys().next().is_some();
+        if let Some(thread) = message.thread {
+            let _ = write!(out, ",\"message_thread_id\":{thread},\"is_topic_message\":true");
+        }
+        let media =
+            message.extra.keys().any(|key| !crate::topics::BESIDE_TEXT.contains(&key.as_str()));
         if !message.text.is_empty() {
             let (text, entities) =
                 if media { ("caption", "caption_entities") } else { ("text", "entities") };
@@ -315,6 +323,7 @@ impl Chat {
             last_id: 0,
             bucket: Bucket::default(),
             group_bucket: Bucket::default(),
+            topics: BTreeSet::new(),
             drafts: Vec::new(),
             actions: 0,
             unanswered: VecDeque::new(),

@@ -31,12 +31,14 @@ CREATE TABLE answers (
     sources       TEXT NOT NULL
 );
 
--- Where a conversation was started afresh: turns up to this one are no longer part of it.
+-- What is set for a conversation. after_turn: it was started afresh there; turns up to this one are no
+-- longer part of it. model: the one chosen for it; null for the configured one.
 CREATE TABLE conversations (
     bot_id     INTEGER NOT NULL,
     chat_id    INTEGER NOT NULL,
     topic_id   INTEGER NOT NULL,
     after_turn INTEGER NOT NULL,
+    model      TEXT,
     PRIMARY KEY (bot_id, chat_id, topic_id)
 ) WITHOUT ROWID;
 
@@ -64,8 +66,9 @@ SELECT 2 * id, bot_id, provider, '', input_tokens, output_tokens, duration_ms,
        coalesce(stop_reason, 'end'), '[]'
 FROM exchanges LEFT JOIN notes ON substr(answer, -length(note)) = note ORDER BY id;
 
-INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn)
-SELECT bot_id, chat_id, 0, 2 * history_from - 1 FROM chats WHERE history_from > 0;
+INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn, model)
+SELECT bot_id, chat_id, 0, max(2 * history_from - 1, 0), model FROM chats
+WHERE history_from > 0 OR model IS NOT NULL;
 
 -- Numbers go on where the exchanges' left off, the deleted ones included: `after_turn` may be one of
 -- them, and no later turn may lie at or below it.
@@ -76,6 +79,7 @@ SELECT 'messages', 2 * seq FROM sqlite_sequence WHERE name = 'exchanges';
 DROP TABLE notes;
 DROP TABLE exchanges;
 ALTER TABLE chats DROP COLUMN history_from;
+ALTER TABLE chats DROP COLUMN model;
 CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
 CREATE INDEX messages_sender ON messages (bot_id, sender_id, turn_id) WHERE sender_id IS NOT NULL;
 

@@ -34,6 +34,7 @@ pub(crate) fn message(state: &mut State, params: &Params, received: Instant) -> 
     let entities = entities(params)?;
     let stored = validate::store(params.text("text"), &entities).map_err(Refusal::bad)?;
     let chat_id = chat_id(state, params, Need::Write)?;
+    let thread = thread(state, params, chat_id)?;
     let reply_to = reply_to(state, params, chat_id)?;
     let reply_markup = match params.json("reply_markup")? {
         Some(markup) => validate::check_markup(&markup).map_err(Refusal::bad)?,
@@ -48,6 +49,7 @@ pub(crate) fn message(state: &mut State, params: &Params, received: Instant) -> 
         entities: stored.entities,
         reply_markup,
         reply_to,
+        thread,
         date: state.clock.unix(),
         edited: false,
         extra: BTreeMap::new(),
@@ -62,6 +64,15 @@ pub(crate) fn message(state: &mut State, params: &Params, received: Instant) -> 
         chat.messages.insert(message.message_id, message);
     }
     Ok(json)
+}
+
+/// The topic that a message is for.
+fn thread(state: &State, params: &Params, chat_id: i64) -> Result<Option<i64>, Refusal> {
+    let Some(thread) = params.number("message_thread_id").filter(|id| *id != 0) else {
+        return Ok(None);
+    };
+    let there = state.chats.get(&chat_id).is_some_and(|chat| chat.topics.contains(&thread));
+    there.then_some(Some(thread)).ok_or_else(|| Refusal::bad("message thread not found"))
 }
 
 /// The message that is answered, if it is there.

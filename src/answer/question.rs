@@ -1,0 +1,196 @@
+//! What is asked: a person's words, with what they refer to.
+
+use crate::model::conversation::{Content, ConversationId, Message, Role};
+use crate::model::ids::UserId;
+use crate::model::quote::{Author, Context, Quote, QuoteKind};
+
+/// What the bot itself is called as the author of a message that is answered.
+const OURSELVES: &str = "you, the assistant";
+
+/// A message of the bot is known by so many of its letters: the history has it in Markdown.
+const KNOWN_BY: usize = 60;
+
+/// A question.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Where it was asked.
+    pub conversation: ConversationId,
+    /// Who asked.
+    pub user: UserId,
+    /// How people see who asked, where several people speak.
+    pub speaker: Option<&'a str>,
+    /// What; empty where a bare mention answers someone's message.
+    pub text: &'a str,
+    /// What it refers to, and who wrote it if it was forwarded.
+    pub context: Option<&'a Context>,
+    /// What else the message holds, as the Bot API names it; the text is its caption then.
+    pub media: Option<&'a str>,
+}
+
+/// A question as messages of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Words of other people that it refers to, with their numbers, so that `/forget` finds them.
+    pub(super) quoted: Vec<(UserId, Message)>,
+    /// The question.
+    pub(super) message: Message,
+}
+
+impl Question<'_> {
+    /// All that is said, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let context = self.context.map_or(0, |context| {
+            let reply = context.reply.as_ref().map_or(0, |reply| reply.text.len());
+            reply + context.selected.as_ref().map_or(0, String::len)
+        });
+        self.text.len() + context
+    }
+
+    /// The question as messages; `history` is what was said before.
+    pub(super) fn asked(&self, history: &[Message]) -> Asked {
+        let mut asked = Asked { quoted: Vec::new(), message: Message::user("") };
+        asked.message.content.clear();
+        let context = self.context;
+        if let Some(reply) = context.and_then(|context| context.reply.as_ref()) {
+            let selected = context.and_then(|context| context.selected.as_deref());
+            let of_bot = Author { name: OURSELVES.to_owned(), id: None };
+            let author = if reply.by_bot { &of_bot } else { &reply.author };
+            let mut add = |kind, text: &str| {
+                let (author_name, text) = (author.name.clone(), text.to_owned());
+                let media = reply.media.clone().filter(|_| kind == QuoteKind::Reply);
+                let quote = Quote { kind, author: author_name, text, media };
+                self.add(&mut asked, author.id, quote);
+            };
+            let said_last = reply.by_bot && is_last(history, &reply.text);
+            let is_empty = reply.text.is_empty() && reply.media.is_none();
+            if !(said_last || is_empty) {
+                add(QuoteKind::Reply, &reply.text);
+            }
+            if let Some(selected) = selected {
+                add(QuoteKind::Selection, selected);
+            }
+        }
+        if let Some(name) = self.speaker {
+            asked.message.content.push(Content::Speaker { name: name.to_owned() });
+        }
+        match context.and_then(|context| context.forwarded.as_ref()) {
+            Some(author) => {
+                let (name, text) = (author.name.clone(), self.text.to_owned());
+                let quote = Quote { kind: QuoteKind::Forward, author: name, text, media: None };
+                self.add(&mut asked, author.id, quote);
+            }
+            None if self.text.is_empty() => {}
+            None => asked.message.content.push(Content::Text { text: self.text.to_owned() }),
+        }
+        if let Some(media) = self.media {
+            let media = media.replace('_', " ");
+            let text =
+                format!("(The message holds content of the kind {media}, which you cannot see.)");
+            asked.message.content.push(Content::Text { text });
+        }
+        asked
+    }
+
+    fn add(&self, asked: &mut Asked, author: Option<UserId>, quote: Quote) {
+        let quote = Content::Quote(quote);
+        match author.filter(|author| *author != self.user) {
+            None => asked.message.content.push(quote),
+            Some(author) => match asked.quoted.last_mut() {
+                Some((last, message)) if *last == author => message.content.push(quote),
+                _ => {
+                    let message = Message { role: Role::User, content: vec![quote] };
+                    asked.quoted.push((author, message));
+                }
+            },
+        }
+    }
+}
+
+impl Asked {
+    /// All its messages, in order.
+    pub(super) fn messages(&self) -> Vec<Message> {
+        let quoted = self.quoted.iter().map(|(_, message)| message.clone());
+        quoted.chain([self.message.clone()]).collect()
+    }
+
+    /// All that is said in it, to search for.
+    pub(super) fn words(&self) -> String {
+        said(self.messages().iter())
+    }
+}
+
+/// What people say in these messages, quotes included.
+pub(super) fn said<'a>(messages: impl Iterator<Item = &'a Message>) -> String {
+    let pieces = messages.flat_map(|message| &message.content);
+    let texts = pieces.filter_map(|piece| match piece {
+        Content::Text { text } => Some(text.as_str()),
+        Content::Quote(quote) => Some(quote.text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether the conversation ends with this message of the bot, so that it need not be quoted.
+fn is_last(history: &[Message], shown: &str) -> bool {
+    let letters = |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).collect() };
+    let known: String = letters(shown).chars().take(KNOWN_BY).collect();
+    let last = history.iter().rfind(|message| message.role == Role::Assistant);
+    !known.is_empty() && last.is_some_and(|last| letters(&last.joined()).contains(&known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::ChatId;
+    use crate::model::quote::Referred;
+
+    fn question(context: Option<&Context>) -> Question<'_> {
+        let conversation = ConversationId { chat: ChatId(-1), topic: 0 };
+        Question {
+            conversation,
+            user: UserId(5),
+            speaker: Some("Cy"),
+            text: "why?",
+            context,
+            media: None,
+        }
+    }
+
+    fn reply(id: i64, by_bot: bool, text: &str) -> Context {
+        let author = Author { name: "Ann".to_owned(), id: Some(UserId(id)) };
+        let reply = Referred { author, text: text.to_owned(), media: None, by_bot };
+        Context { reply: Some(reply), ..Context::default() }
+    }
+
+    #[test]
+    fn words_of_others_are_kept_under_their_own_numbers() {
+        let context = Context { selected: Some("part".to_owned()), ..reply(6, false, "a part") };
+        let asked = question(Some(&context)).asked(&[]);
+        assert_eq!(asked.quoted.len(), 1);
+        assert_eq!((asked.quoted[0].0, asked.quoted[0].1.content.len()), (UserId(6), 2));
+        assert_eq!(asked.message.content.len(), 2, "the speaker and the words");
+        let own = reply(5, false, "mine");
+        let asked = question(Some(&own)).asked(&[]);
+        assert!(asked.quoted.is_empty() && asked.message.content.len() == 3);
+        assert_eq!(asked.words(), "mine\nwhy?");
+    }
+
+    #[test]
+    fn the_bots_last_words_are_not_quoted_again() {
+        let history = [Message::user("x"), Message::assistant("**Old** answer")];
+        let asked = |text: &str| question(Some(&reply(9, true, text))).asked(&history);
+        assert_eq!(asked("Old answer").message.content.len(), 2);
+        let older = asked("Another answer");
+        let Content::Quote(quote) = &older.message.content[0] else { panic!("{older:?}") };
+        assert_eq!((quote.author.as_str(), older.quoted.len()), (OURSELVES, 0));
+    }
+
+    #[test]
+    fn what_was_forwarded_stays_its_authors() {
+        let author = Author { name: "News".to_owned(), id: None };
+        let context = Context { forwarded: Some(author), ..Context::default() };
+        let asked = question(Some(&context)).asked(&[]);
+        let Content::Quote(quote) = &asked.message.content[1] else { panic!("{asked:?}") };
+        assert_eq!((quote.kind, quote.text.as_str()), (QuoteKind::Forward, "why?"));
+    }
+}

@@ -1,0 +1,107 @@
+//! What a message refers to and carries, from the Bot API's fields.
+//!
+//! Invariant: what cannot be read is left out; it never costs the message itself.
+
+use hygiene::line::one_line;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::answers::{self, NamedChat, Origin, RepliedTo, User};
+use crate::model::ids::UserId;
+use crate::model::message::ContentKind;
+use crate::model::quote::{Author, Context, Referred};
+
+/// Longest text kept of a message that is referred to, in bytes: Telegram's own limit is 4,096 UTF-16
+/// units, other servers might have none.
+const QUOTED_BYTES: usize = 16 * 1024;
+
+/// Longest name kept of an author, in characters: Telegram's first and last names have 64 each.
+const NAME_CHARS: usize = 160;
+
+/// What the message refers to and carries; `None` when it stands for itself.
+pub(super) fn context(message: &answers::Message, me: UserId) -> Option<Box<Context>> {
+    let reply = replied(message, me);
+    let selected = read::<answers::TextQuote>(message.quote.as_deref())
+        .map(|quote| cut(quote.text))
+        .filter(|text| !text.trim().is_empty());
+    let is_forwarded = message.forward_origin.is_some() || message.forward_date.is_some();
+    let first = || read::<Origin>(message.forward_origin.as_deref()).map(origin);
+    let forwarded = is_forwarded.then(|| first().unwrap_or_default());
+    let context = Context { reply, selected, forwarded };
+    (context != Context::default()).then(|| Box::new(context))
+}
+
+fn replied(message: &answers::Message, me: UserId) -> Option<Referred> {
+    if let Some(raw) = message.reply_to_message.as_deref() {
+        let replied = read::<RepliedTo>(Some(raw))?;
+        if replied.forum_topic_created.is_some() {
+            return None;
+        }
+        let by_bot = replied.from.as_ref().is_some_and(|author| author.id == me.0);
+        return Some(Referred { media: media(raw), by_bot, ..referred(replied) });
+    }
+    let raw = message.external_reply.as_deref()?;
+    let author = read::<answers::ExternalReply>(Some(raw))?.origin.map(origin).unwrap_or_default();
+    Some(Referred { author, media: media(raw), ..Referred::default() })
+}
+
+fn referred(replied: RepliedTo) -> Referred {
+    let poll = replied.poll.map(|poll| poll.question);
+    let text = replied.text.or(replied.caption).or(poll).map(cut).unwrap_or_default();
+    let mut author = match (replied.sender_chat, replied.from) {
+        (Some(chat), _) => Author { name: title(chat), id: None },
+        (None, Some(user)) => person(user),
+        (None, None) => Author::default(),
+    };
+    if let Some(first) = replied.forward_origin.map(origin).filter(|first| !first.name.is_empty()) {
+        author.name =
+            one_line(&format!("{}, forwarded from {}", author.name, first.name), NAME_CHARS);
+    }
+    Referred { author, text, ..Referred::default() }
+}
+
+fn origin(origin: Origin) -> Author {
+    if let Some(user) = origin.sender_user {
+        return person(user);
+    }
+    let name = match (origin.sender_user_name, origin.sender_chat.or(origin.chat)) {
+        (Some(name), _) => name,
+        (None, Some(chat)) => title(chat),
+        (None, None) => String::new(),
+    };
+    let name = match origin.author_signature {
+        Some(signature) if !signature.trim().is_empty() => format!("{name} ({signature})"),
+        _ => name,
+    };
+    Author { name: one_line(&name, NAME_CHARS), id: None }
+}
+
+fn person(user: User) -> Author {
+    let id = UserId(user.id);
+    let last = user.last_name.map(|last| format!(" {last}")).unwrap_or_default();
+    let username = user.username.map(|name| format!(" (@{name})")).unwrap_or_default();
+    let name = one_line(&format!("{}{last}{username}", user.first_name), NAME_CHARS);
+    Author { name, id: Some(id) }
+}
+
+fn title(chat: NamedChat) -> String {
+    let name = chat.title.or(chat.first_name).or(chat.username).unwrap_or_default();
+    one_line(&name, NAME_CHARS)
+}
+
+/// What the message holds besides text, in the Bot API's own word.
+fn media(raw: &RawValue) -> Option<String> {
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(raw.get()).ok()?;
+    let kind = ContentKind::ALL.iter().find(|kind| fields.contains_key(kind.as_str()))?;
+    Some(kind.as_str().to_owned())
+}
+
+fn read<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(QUOTED_BYTES));
+    text
+}
