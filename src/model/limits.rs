@@ -118,6 +118,22 @@ pub const ACTION_EVERY: Duration = Duration::from_secs(4);
 /// "Try again" is offered for this long after a failed answer.
 pub const RETRY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// A message this long may be a piece of a longer text that the client has cut, in UTF-16 units: clients
+/// cut at most 4,096, and a little earlier where a line or a word ends.
+pub const PIECE_UNITS: usize = 4000;
+
+/// The next piece of a long text comes within this time.
+pub const PIECES_WITHIN: Duration = Duration::from_secs(2);
+
+/// The next piece of an album comes within this time: Telegram hands them out together.
+pub const ALBUM_WITHIN: Duration = Duration::from_secs(1);
+
+/// Pieces that are put together: albums have at most 10, and a longer text is too long for a question.
+pub const PIECES: usize = 20;
+
+/// Albums and long texts of one chat that are put together at the same time.
+pub const GATHERINGS: usize = 16;
+
 /// An edited question is answered again for this long after its answer, and one that was not answered for
 /// this long after it was written.
 pub const EDITABLE: Duration = Duration::from_secs(600);

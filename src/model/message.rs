@@ -272,6 +272,12 @@ impl Incoming {
         }
     }
 
+    /// The message that a reply is attached to: in groups this one, and where it is not the last one of its chat.
+    pub fn attached_to(&self) -> Option<MessageId> {
+        let attach = self.place == Place::Group || self.edited_s.is_some();
+        attach.then_some(self.message_id)
+    }
+
     /// The conversation that it belongs to.
     pub fn conversation(&self) -> ConversationId {
         ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }

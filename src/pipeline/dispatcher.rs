@@ -3,11 +3,13 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
+mod gather;
+mod next;
 mod on_disk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,8 +17,10 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::gather::{Gatherings, together};
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
@@ -44,12 +48,18 @@ pub struct Dispatcher {
     queued: usize,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     running: usize,
+    /// When pieces are looked at again, and in which chat.
+    wakes: BTreeSet<(Instant, Option<ChatId>)>,
 }
 
 /// One chat's updates.
 #[derive(Default)]
 struct ChatQueue {
     queue: VecDeque<Queued>,
+    /// Comes before the queue: pieces that were put together, and what had to wait behind them.
+    ready: VecDeque<Queued>,
+    /// Pieces that wait for more of the same album or text.
+    gatherings: Gatherings,
     /// Questions that wait for `/resume`, in order.
     held: Vec<Queued>,
     /// Where those are that come after them and wait on disk.
@@ -81,7 +91,8 @@ struct Ended {
     retry: bool,
     /// The update, when it has to wait for `/resume`.
     held: Option<Queued>,
-    done: bool,
+    /// How many updates are done.
+    done: usize,
 }
 
 impl Dispatcher {
@@ -104,6 +115,7 @@ impl Dispatcher {
             queued: 0,
             ended: mpsc::unbounded_channel(),
             running: 0,
+            wakes: BTreeSet::new(),
         }
     }
 
@@ -122,9 +134,13 @@ impl Dispatcher {
                 }
                 continue;
             }
+            let wake = self.wakes.first().map(|(at, _)| *at);
             tokio::select! {
                 () = drain.cancelled() => break,
                 () = filled => {}
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.wake_up(Instant::now()).await;
+                }
                 () = tokio::time::sleep(limits::IDLE_TURN) => self.behind = true,
                 () = signals.resumed.notified() => self.resume().await,
                 Some(ended) = self.ended.1.recv() => {
@@ -203,7 +219,13 @@ impl Dispatcher {
             }
             let since = chat_queue.cancelled.get(&from).copied().unwrap_or_default();
             let asks = |q: &&Queued| q.seq > since && asker(q, &self.username) == Some(from);
-            stopped += chat_queue.queue.iter().chain(&chat_queue.held).filter(asks).count();
+            let before = chat_queue.queue.len();
+            let pieces = chat_queue.gatherings.of(Some(from), &mut chat_queue.queue);
+            self.queued -= before - chat_queue.queue.len();
+            chat_queue.ready.extend(pieces);
+            let said = |q: &&Queued| sender(q) == Some(from);
+            stopped += together(chat_queue.queue.iter().filter(said)).iter().filter(asks).count();
+            stopped += chat_queue.ready.iter().chain(&chat_queue.held).filter(asks).count();
             stopped += chat_queue.unread.remove(&from).unwrap_or(0);
             chat_queue.cancelled.insert(from, queued.seq);
             chat_queue.stopped.insert(queued.seq, stopped);
@@ -236,17 +258,8 @@ impl Dispatcher {
         if chat_queue.running.is_some() || chat_queue.retrying {
             return;
         }
-        if chat_queue.queue.is_empty() && !self.read_more(chat).await {
-            return;
-        }
+        let Some(queued) = self.next_of(chat).await else { return };
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
-        let Some(queued) = chat_queue.queue.pop_front() else {
-            if chat_queue.held.is_empty() {
-                self.chats.remove(&chat);
-            }
-            return;
-        };
-        self.queued -= 1;
         let from = sender(&queued);
         let question = matches!(route(&queued.update, &self.username), Route::Question { .. })
             || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
@@ -288,9 +301,9 @@ impl Dispatcher {
                 }
             };
             let (done, held, leaving) = match outcome {
-                think::Worked::Done(leaving) => (true, None, leaving),
-                think::Worked::Held => (false, Some(queued), None),
-                think::Worked::Left => (false, None, None),
+                think::Worked::Done(leaving) => (1 + queued.others.len(), None, leaving),
+                think::Worked::Held => (0, Some(queued), None),
+                think::Worked::Left => (0, None, None),
             };
             // The receiver is gone only when the process halts.
             let _ = ended.send(Ended { chat, retry: false, held, done });
@@ -303,8 +316,9 @@ impl Dispatcher {
 
     async fn worker_ended(&mut self, ended: Ended) {
         self.running -= 1;
-        if ended.done {
-            let before = self.signals.backlog.fetch_sub(1, Ordering::Relaxed);
+        if ended.done > 0 {
+            let done = i64::try_from(ended.done).unwrap_or(i64::MAX);
+            let before = self.signals.backlog.fetch_sub(done, Ordering::Relaxed);
             let max = i64::try_from(self.settings.load().backlog_max).unwrap_or(i64::MAX);
             if before >= max {
                 self.signals.inbox_drained.notify_one();

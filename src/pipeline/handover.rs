@@ -60,7 +60,11 @@ mod tests {
     fn queued(seqs: std::ops::Range<i64>) -> Vec<Queued> {
         let event = || UpdateEvent::Ignored { kind: "poll".into(), chat: None };
         let update = |id| Update { id: UpdateId(id), event: event() };
-        seqs.map(|n| Queued { seq: InboxSeq(n), received_ms: 0, update: update(n) }).collect()
+        let queued = |n| {
+            let (seq, update) = (InboxSeq(n), update(n));
+            Queued { seq, received_ms: 0, update, others: Vec::new() }
+        };
+        seqs.map(queued).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Invariant: an update that did not finish changed nothing, except that `/forget` may have deleted a part;
 //! it is thought about again.
 
+mod access;
 mod edited;
 mod effects;
 mod latest;
@@ -19,16 +20,15 @@ use super::parts::parts_of;
 use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
-use crate::model::access::Role;
 use crate::model::effect::Effect;
-use crate::model::ids::{InboxSeq, MessageId};
-use crate::model::message::{Authorship, Body, Incoming, Place, Press};
+use crate::model::ids::InboxSeq;
+use crate::model::message::{Body, Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
 use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
-use crate::store::{Finish, Queued, StoreError, UpdateOutcome};
+use crate::store::{Finish, Pieces, Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -176,17 +176,6 @@ impl Worker {
         }))
     }
 
-    /// Says why there is no answer, to someone who may chat here.
-    async fn explain(&self, message: &Incoming, reply: Reply) -> Result<Thought, StoreError> {
-        if let Err(refused) = self.access(message).await? {
-            return Ok(refused);
-        }
-        let mut thought = Thought::nothing(UpdateOutcome::Unsupported);
-        let reply = Reply { reply_to: attached_to(message), ..reply };
-        thought.replies.push(OutgoingReply { to: message.chat, reply });
-        Ok(thought)
-    }
-
     /// Whether questions wait for `/resume`.
     fn has_to_wait(&self) -> bool {
         self.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
@@ -201,25 +190,6 @@ impl Worker {
             length,
             "message received"
         );
-    }
-
-    /// The sender's role when they may chat here, or what to do instead.
-    async fn access(&self, message: &Incoming) -> Result<Result<Role, Thought>, StoreError> {
-        let context = &self.parts.context;
-        let role = self.role(message).await?;
-        if context.may_chat(message.place, message.chat, role).await? {
-            return Ok(Ok(role));
-        }
-        let outcome = context.stranger(&message.from, message.chat, message.place).await?;
-        Ok(Err(Thought::of(UpdateOutcome::Refused, outcome)))
-    }
-
-    /// The sender's role. A chat in whose name someone writes has none.
-    async fn role(&self, message: &Incoming) -> Result<Role, StoreError> {
-        match message.authorship {
-            Authorship::OfChat => Ok(Role::Stranger),
-            _ => self.parts.context.role(&message.from.id).await,
-        }
     }
 
     async fn command(
@@ -242,7 +212,7 @@ impl Worker {
             args,
             addressed: true,
             cancelled: self.stopped,
-            reply_to: attached_to(message),
+            reply_to: message.attached_to(),
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
@@ -332,7 +302,7 @@ impl Worker {
                 reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
             }
         };
-        let reply_to = attached_to(m);
+        let reply_to = m.attached_to();
         thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
         Ok(thought)
     }
@@ -357,6 +327,7 @@ impl Worker {
             seq: queued.seq,
             outcome: thought.outcome,
             keep_body: thought.keep_body,
+            pieces: pieces_of(queued, thought.keep_body),
             effects: thought.effects,
             turn: thought.turn,
             parts,
@@ -392,9 +363,11 @@ impl Worker {
     }
 }
 
-/// The message that a reply is attached to: in groups always, and where it is not the last one that an answer
-/// is about.
-fn attached_to(message: &Incoming) -> Option<MessageId> {
-    let attach = message.place == Place::Group || message.edited_s.is_some();
-    attach.then_some(message.message_id)
+/// What else is done with an update, and what is kept in its place.
+fn pieces_of(queued: &Queued, keep: bool) -> Pieces {
+    if queued.others.is_empty() {
+        return Pieces::default();
+    }
+    let whole = keep.then(|| Box::new(queued.update.event.clone()));
+    Pieces { others: queued.others.clone(), whole }
 }

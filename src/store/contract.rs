@@ -33,6 +33,7 @@ macro_rules! contract {
             what_is_in_doubt_came_after_all_that_arrived_in_its_chat,
             ids_of_messages_are_remembered_newest_first,
             a_kept_question_is_used_once,
+            pieces_are_done_together_and_kept_as_a_whole,
             people_are_offered_codes_approved_and_removed,
             old_rows_are_swept_and_open_ones_stay,
             topics_do_not_read_each_other_and_turns_stay_whole,
@@ -93,6 +94,7 @@ pub fn finish(seq: InboxSeq, parts: Vec<NewPart>) -> Finish {
         seq,
         outcome: UpdateOutcome::Answered,
         keep_body: false,
+        pieces: Pieces::default(),
         effects: Vec::new(),
         turn: None,
         parts,
@@ -315,6 +317,19 @@ pub async fn a_kept_question_is_used_once(place: &impl Place) {
     assert!(store.kept_update(InboxSeq(1)).await.unwrap().is_none());
     let waiting = store.new_updates(InboxSeq(0), 10).await.unwrap();
     assert_eq!(waiting[0].update, text(2, 5), "what still waits keeps its words");
+}
+
+pub async fn pieces_are_done_together_and_kept_as_a_whole(place: &impl Place) {
+    let store = open(place);
+    store.accept(vec![text(1, 5), text(2, 5), text(3, 5)], Some(4)).await.unwrap();
+    let whole = text(9, 5).event;
+    let pieces = Pieces { others: vec![InboxSeq(1)], whole: Some(Box::new(whole.clone())) };
+    let failed = Finish { keep_body: true, pieces, ..finish(InboxSeq(2), Vec::new()) };
+    store.finish(failed).await.unwrap();
+    let waiting = store.new_updates(InboxSeq(0), 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|q| q.seq.0).collect::<Vec<_>>(), [3]);
+    assert_eq!(store.kept_update(InboxSeq(2)).await.unwrap().unwrap().update.event, whole);
+    assert_eq!(store.kept_update(InboxSeq(1)).await.unwrap(), None);
 }
 
 pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {

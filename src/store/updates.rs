@@ -4,7 +4,7 @@ use super::history::NewTurn;
 use super::parts::NewPart;
 use crate::model::effect::Effect;
 use crate::model::ids::{InboxSeq, MessageId};
-use crate::model::message::Update;
+use crate::model::message::{Update, UpdateEvent};
 
 /// An update that waits in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Queued {
     pub received_ms: i64,
     /// The update.
     pub update: Update,
+    /// The other pieces of the same album or paste, which this update stands for and which are done with it.
+    pub others: Vec<InboxSeq>,
 }
 
 /// The outcome of a batch.
@@ -54,6 +56,8 @@ pub enum UpdateOutcome {
     Forgotten,
     /// Handling it panicked.
     Panicked,
+    /// It is a piece of an album or paste, and was done with another piece.
+    Joined,
 }
 
 impl UpdateOutcome {
@@ -72,8 +76,18 @@ impl UpdateOutcome {
             Self::Ignored => "ignored",
             Self::Forgotten => "forgotten",
             Self::Panicked => "panicked",
+            Self::Joined => "joined",
         }
     }
+}
+
+/// The pieces of an album or paste that are done with an update.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    /// All but the update itself.
+    pub others: Vec<InboxSeq>,
+    /// The whole, to be kept in place of the update where its text is kept.
+    pub whole: Option<Box<UpdateEvent>>,
 }
 
 /// Everything that one update led to; stored in one commit.
@@ -85,6 +99,8 @@ pub struct Finish {
     pub outcome: UpdateOutcome,
     /// Whether the update's text is kept, so that its sender can ask for another try.
     pub keep_body: bool,
+    /// What it stands for besides itself.
+    pub pieces: Pieces,
     /// What is remembered of it.
     pub effects: Vec<Effect>,
     /// Question and answer, for the history.

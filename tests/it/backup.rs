@@ -10,7 +10,7 @@ use katana::model::conversation::{AnswerMetadata, Content, ConversationId, Messa
 use katana::model::ids::{BotId, ChatId, InboxSeq, UpdateId, UserId};
 use katana::model::message::{Update, UpdateEvent};
 use katana::observe::clock::Clock;
-use katana::store::{Contents, Finish, NewTurn, Store, UpdateOutcome, file};
+use katana::store::{Contents, Finish, NewTurn, Pieces, Store, UpdateOutcome, file};
 use rusqlite::Connection;
 
 use crate::harness::{Stage, skipped};
@@ -56,7 +56,8 @@ async fn turn(store: &Store, n: usize, question: String, answer: String) {
     let outcome = UpdateOutcome::Answered;
     let (effects, parts) = (Vec::new(), Vec::new());
     let (turn, first_attempt, keep_body) = (Some(turn), None, false);
-    let finish = Finish { seq, outcome, keep_body, effects, turn, parts, first_attempt };
+    let pieces = Pieces::default();
+    let finish = Finish { seq, outcome, keep_body, pieces, effects, turn, parts, first_attempt };
     store.finish(finish).await.expect("stored");
 }
 

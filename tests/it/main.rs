@@ -11,6 +11,7 @@ mod harness;
 mod mount;
 mod notify;
 mod parrot;
+mod pieces;
 mod process;
 mod rendering;
 mod search;

@@ -14,7 +14,7 @@ use crate::model::effect::Effect;
 use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place, Press, Update, UpdateEvent};
 use crate::observe::clock::Clock;
-use crate::store::{Finish, NewTurn, Store, UpdateOutcome};
+use crate::store::{Finish, NewTurn, Pieces, Store, UpdateOutcome};
 
 const OWNER: UserId = UserId(1);
 const MEMBER: UserId = UserId(2);
@@ -167,6 +167,7 @@ fn finish(seq: InboxSeq, keep_body: bool, turn: Option<NewTurn>) -> Finish {
         seq,
         outcome: UpdateOutcome::Answered,
         keep_body,
+        pieces: Pieces::default(),
         effects,
         turn,
         parts,

@@ -14,7 +14,7 @@ use crate::observe::clock::Clock;
 use crate::pipeline::Deliver;
 use crate::pipeline::ingress::Ingress;
 use crate::provider::{Answering, Provider};
-use crate::store::{Finish, Keep, NewPart, PartExtra, Store, UpdateOutcome};
+use crate::store::{Finish, Keep, NewPart, PartExtra, Pieces, Store, UpdateOutcome};
 use crate::telegram::{Client, Me, TelegramSettings};
 
 const CHAT: ChatId = ChatId(5);
@@ -106,6 +106,7 @@ async fn fill(store: &Store) {
         seq: InboxSeq(1),
         outcome: UpdateOutcome::Answered,
         keep_body: false,
+        pieces: Pieces::default(),
         effects: Vec::new(),
         turn: None,
         parts: vec![NewPart { chat: CHAT, rich: Rich::plain("text"), extra }],

@@ -15,7 +15,7 @@ use crate::model::ids::{PartId, UserId};
 use crate::model::limits;
 use crate::store::failure::StoreError;
 use crate::store::parts::{DeliveryRecord, OpenPart};
-use crate::store::updates::Finish;
+use crate::store::updates::{Finish, UpdateOutcome};
 
 impl Sqlite {
     pub(in crate::store) async fn finish(
@@ -88,9 +88,28 @@ fn store(
         .optional()?;
     // Done before: storing its replies again would send them twice.
     let Some(asked) = done else { return Ok(Vec::new()) };
+    if !finish.pieces.others.is_empty() {
+        join(tx, now, finish)?;
+    }
     effects::apply(tx, bot, now, &finish.effects)?;
     if let Some(turn) = &finish.turn {
         history::insert(tx, bot, now, turn)?;
     }
     parts.iter().map(|part| outbox::insert(tx, bot, &asked, part)).collect()
+}
+
+/// Marks the other pieces of an album or paste done, and keeps the whole where its text is kept.
+fn join(tx: &Connection, now: i64, finish: &Finish) -> Result<(), StoreError> {
+    let mut done = tx.prepare_cached(
+        "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = '' WHERE seq = ?1 AND done_ms IS NULL",
+    )?;
+    for seq in &finish.pieces.others {
+        done.execute(params![seq.0, now, UpdateOutcome::Joined.as_str()])?;
+    }
+    if let Some(whole) = finish.pieces.whole.as_deref().filter(|_| finish.keep_body) {
+        let body = serde_json::to_string(whole).map_err(|e| StoreError::row("inbox", e))?;
+        tx.prepare_cached("UPDATE inbox SET body = ?2 WHERE seq = ?1")?
+            .execute(params![finish.seq.0, body])?;
+    }
+    Ok(())
 }

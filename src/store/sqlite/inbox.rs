@@ -47,7 +47,12 @@ impl Sqlite {
         let mut accepted = Accepted::default();
         for (update, place) in updates.into_iter().zip(places) {
             match place {
-                Some(seq) => accepted.stored.push(Queued { seq, received_ms: now, update }),
+                Some(seq) => accepted.stored.push(Queued {
+                    seq,
+                    received_ms: now,
+                    update,
+                    others: Vec::new(),
+                }),
                 None => accepted.repeated += 1,
             }
         }
@@ -214,5 +219,6 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         seq: InboxSeq(row.get(0)?),
         received_ms: row.get(1)?,
         update: Update { id: UpdateId(row.get(2)?), event },
+        others: Vec::new(),
     })
 }

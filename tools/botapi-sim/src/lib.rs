@@ -12,6 +12,7 @@
 mod clock;
 pub mod control;
 mod faults;
+mod fields;
 mod hold;
 mod methods;
 mod model;
