@@ -33,7 +33,7 @@ impl AnswerError {
             Self::Provider(e) => chain(e),
             Self::FirstTokenLate => "the first words did not arrive in time".into(),
             Self::Late => "the answer was not complete in time".into(),
-            Self::Empty => "the answer is empty".into(),
+            Self::Empty => "the answer shows nothing".into(),
         }
     }
 

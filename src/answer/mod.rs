@@ -57,6 +57,8 @@ pub struct AnswerSettings {
     pub timeout: Duration,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
+    /// Whether a person would see nothing of a text, given whether it is Markdown.
+    pub is_blank: fn(&str, bool) -> bool,
     /// Knows what no passage for a provider and no answer may hold. What people write and the
     /// history go to the provider as they are: answers were redacted before they were stored, and a
     /// question is its writer's to send.
@@ -274,6 +276,7 @@ impl AnswerEngine {
             silence: self.settings.first_token_timeout,
             whole: self.settings.timeout,
             bytes: limits::ANSWER_BYTES,
+            is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
         };
         stream::collect(pieces, words, cancel, bounds, &self.vitals).await
     }

@@ -13,7 +13,7 @@ use crate::observe::vitals::Vitals;
 use crate::provider::{Answering, ProviderError};
 
 /// Bounds of one answer.
-pub(super) struct Bounds {
+pub(super) struct Bounds<'a> {
     /// Longest silence of the server before the first words. A model that thinks is not silent, and
     /// neither is a gateway that sends signs of life.
     pub(super) silence: Duration,
@@ -21,6 +21,8 @@ pub(super) struct Bounds {
     pub(super) whole: Duration,
     /// Size; what exceeds it is cut, as if the model had stopped there.
     pub(super) bytes: usize,
+    /// Whether a person would see nothing of a text, so that it does not answer anything.
+    pub(super) is_blank: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// The outcome of a stream.
@@ -38,7 +40,7 @@ pub(super) async fn collect(
     mut pieces: Answering,
     words: &watch::Sender<String>,
     cancel: &CancellationToken,
-    bounds: Bounds,
+    bounds: Bounds<'_>,
     vitals: &Vitals,
 ) -> Collected {
     let begun = Instant::now();
@@ -66,8 +68,7 @@ pub(super) async fn collect(
                 if text.len() > bounds.bytes {
                     text.truncate(text.floor_char_boundary(bounds.bytes));
                     let finished = Finished { reason: StopReason::Length, ..Finished::default() };
-                    let first_after = first_after.unwrap_or_default();
-                    return Collected::Whole { text, finished, first_after };
+                    return done(text, finished, first_after, bounds.is_blank);
                 }
                 if words.receiver_count() > 0 {
                     words.send_modify(|so_far| text.clone_into(so_far));
@@ -82,13 +83,20 @@ pub(super) async fn collect(
             // No tools are offered, so a call is as odd as something unknown.
             Ok(Some(Ok(Event::ToolCall(_)))) => unused("tool_call"),
             Ok(Some(Ok(Event::Unknown(kind)))) => unused(kind),
-            Ok(Some(Ok(Event::Done(finished)))) => return done(text, finished, first_after),
+            Ok(Some(Ok(Event::Done(finished)))) => {
+                return done(text, finished, first_after, bounds.is_blank);
+            }
         }
     }
 }
 
-fn done(text: String, finished: Finished, first_after: Option<Duration>) -> Collected {
-    if !text.trim().is_empty() {
+fn done(
+    text: String,
+    finished: Finished,
+    first_after: Option<Duration>,
+    is_blank: &(dyn Fn(&str) -> bool + Sync),
+) -> Collected {
+    if !is_blank(&text) {
         let first_after = first_after.unwrap_or_default();
         return Collected::Whole { text, finished, first_after };
     }
@@ -117,7 +125,9 @@ mod tests {
     async fn collected(events: Vec<(u64, Event)>, vitals: &Vitals) -> Collected {
         let (words, _seen) = watch::channel(String::new());
         let first = Duration::from_millis(300);
-        let bounds = Bounds { silence: first, whole: Duration::from_secs(20), bytes: 1000 };
+        let is_blank = &|text: &str| text.trim().is_empty();
+        let whole = Duration::from_secs(20);
+        let bounds = Bounds { silence: first, whole, bytes: 1000, is_blank };
         collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
     }
 
@@ -152,7 +162,7 @@ mod tests {
         }
         let (words, _seen) = watch::channel(String::new());
         let (silence, whole) = (Duration::from_millis(200), Duration::from_millis(500));
-        let bounds = Bounds { silence, whole, bytes: 1000 };
+        let bounds = Bounds { silence, whole, bytes: 1000, is_blank: &str::is_empty };
         let pieces = paced(vec![(100, Event::Alive); 100]);
         let late =
             collect(pieces, &words, &CancellationToken::new(), bounds, &Vitals::default()).await;

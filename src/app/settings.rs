@@ -13,6 +13,7 @@ use crate::model::ids::{ChatId, UserId};
 use crate::provider::{Kind, Provider, ProviderSettings};
 use crate::store::Keep;
 use crate::telegram::pace::Rates;
+use crate::telegram::render;
 use crate::{answer, pipeline, supervise, telegram};
 
 pub(super) fn telegram(config: &Config, redactor: &Redactor) -> telegram::TelegramSettings {
@@ -73,6 +74,9 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),
         timeout: Duration::from_secs(config.answer.timeout_s),
         log_prompts: config.log.prompts,
+        is_blank: |text, is_markdown| {
+            if is_markdown { render::is_blank_markdown(text) } else { render::is_blank_plain(text) }
+        },
         redactor: redactor.clone(),
     }
 }

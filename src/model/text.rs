@@ -30,6 +30,8 @@ pub enum EntityKind {
     Bold,
     /// Italic.
     Italic,
+    /// Underlined.
+    Underline,
     /// Struck through.
     Strikethrough,
     /// Monospace within a line.

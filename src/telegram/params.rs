@@ -157,6 +157,7 @@ fn entity(entity: &Entity) -> MessageEntity {
     let (kind, url, language) = match &entity.kind {
         EntityKind::Bold => (MessageEntityType::Bold, None, None),
         EntityKind::Italic => (MessageEntityType::Italic, None, None),
+        EntityKind::Underline => (MessageEntityType::Underline, None, None),
         EntityKind::Strikethrough => (MessageEntityType::Strikethrough, None, None),
         EntityKind::Code => (MessageEntityType::Code, None, None),
         EntityKind::Pre { language } => (MessageEntityType::Pre, None, language.clone()),

@@ -22,6 +22,7 @@ mod wire;
 mod access;
 mod answers;
 mod backup;
+mod blank_answers;
 mod chats;
 mod commands;
 mod context;

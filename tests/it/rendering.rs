@@ -12,6 +12,7 @@ fn entity(e: &Entity) -> Value {
     value["type"] = json!(match &e.kind {
         EntityKind::Bold => "bold",
         EntityKind::Italic => "italic",
+        EntityKind::Underline => "underline",
         EntityKind::Strikethrough => "strikethrough",
         EntityKind::Code => "code",
         EntityKind::Pre { .. } => "pre",

@@ -56,6 +56,7 @@ async fn pipeline(store: Store) -> Pipeline {
         first_token_timeout: second,
         timeout: second,
         log_prompts: false,
+        is_blank: |text, _| text.is_empty(),
         redactor: hygiene::Redactor::default(),
     };
     let settings = StageSettings {

@@ -26,6 +26,8 @@ pub(super) fn fate(c: char) -> CharAction {
         '\u{2028}' | '\u{2029}' => CharAction::Become('\n'),
         // Directional overrides, and the "vertical lines" among the combining marks.
         '\u{202A}'..='\u{202E}' | '\u{030A}' | '\u{0333}' | '\u{033F}' => CharAction::Drop,
+        // No text holds them; the renderer uses them inside.
+        '\u{FDD0}'..='\u{FDEF}' => CharAction::Drop,
         _ => CharAction::Keep,
     }
 }
@@ -42,6 +44,9 @@ pub(super) fn source(text: &str) -> Cow<'_, str> {
         ("y\u{30A}", "ẙ"),
     ];
     let mut text = Cow::Borrowed(text);
+    if text.contains(is_set_aside) {
+        text = Cow::Owned(text.replace(is_set_aside, ""));
+    }
     if text.contains('\r') {
         text = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
     }
@@ -51,6 +56,11 @@ pub(super) fn source(text: &str) -> Cow<'_, str> {
         }
     }
     text
+}
+
+/// Characters that no text may hold, so that the renderer can use them inside.
+fn is_set_aside(c: char) -> bool {
+    matches!(c, '\u{FDD0}'..='\u{FDEF}')
 }
 
 /// Runs of direction marks: all but the last become U+200C, as in TDLib's
@@ -83,7 +93,9 @@ pub(super) fn is_invisible(c: char) -> bool {
             | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
             | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
             | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
-            | '\u{FFF9}'..='\u{FFFC}' | '\u{E0000}'..='\u{E0FFF}')
+            | '\u{FFF9}'..='\u{FFFC}' | '\u{13430}'..='\u{1343F}' | '\u{16FE4}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D159}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]

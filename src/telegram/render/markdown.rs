@@ -1,15 +1,19 @@
 //! Markdown to text with formatting: one walk over the parser's events.
 //!
-//! Nothing recurses and nothing is written twice, so the time is that of the parser. HTML is shown
-//! as it was written: a model that writes a tag usually talks about it.
+//! Nothing recurses and nothing is written twice, so the time is that of the parser. The source is
+//! prepared first: fences around fences (`code`), HTML (`html`), formulas (`math`), and emphasis in
+//! scripts without spaces (`emphasis`). HTML that is still there is shown as it was written.
+
+mod inline;
 
 use pulldown_cmark::{
     BlockQuoteKind, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd,
 };
 
 use super::canvas::{Marked, Page};
+
 use super::table::Table;
-use super::{clean, effort, link, math};
+use super::{clean, code, effort, emphasis, html, math};
 use crate::model::text::EntityKind;
 
 /// Columns that each level of a list is moved to the right.
@@ -28,14 +32,17 @@ pub(super) fn read(source: &str) -> Marked {
     if effort::is_too_much(&source) {
         return Marked::plain(&source);
     }
-    let source = math::with_dollars(&source);
+    let source = code::outer_fences(&source);
+    let html = html::rewrite(&source);
+    let source = math::with_dollars(&html.source);
+    let source = emphasis::with_letters(&source);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_MATH
         | Options::ENABLE_GFM;
-    let mut walk = Walk::default();
+    let mut walk = Walk { addresses: html.links, ..Walk::default() };
     for (event, range) in Parser::new_ext(&source, options).into_offset_iter() {
         walk.event(event, &source[range]);
     }
@@ -77,6 +84,12 @@ struct Walk {
     /// The page around the table cell that is being written.
     around: Option<Page>,
     in_heading: bool,
+    /// Where the last line break of HTML was; one of the source right after it says nothing more.
+    broken: Option<usize>,
+    /// Formats and links of HTML that are open.
+    tags: Vec<(usize, EntityKind)>,
+    /// Where links of HTML lead.
+    addresses: Vec<String>,
 }
 
 impl Walk {
@@ -84,13 +97,19 @@ impl Walk {
         match event {
             Event::Start(tag) => self.start(tag, source),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) if self.code.is_some() => self.page.write_code(&text),
-            Event::Text(text) => self.page.write(&text),
-            Event::Code(code) => self.formatted(&code, EntityKind::Code),
-            Event::InlineMath(math) => self.inline_math(&math),
-            Event::DisplayMath(math) => self.display_math(&math),
+            Event::Text(text) if self.code.is_some() => {
+                self.page.write_code(&html::restore(&text, &self.addresses));
+            }
+            Event::Text(text) => self.text(&text),
+            Event::Code(code) => {
+                let code = html::restore(&code, &self.addresses);
+                self.formatted(&code, EntityKind::Code);
+            }
+            Event::InlineMath(math) => self.inline_math(&html::restore(&math, &self.addresses)),
+            Event::DisplayMath(math) => self.display_math(&html::restore(&math, &self.addresses)),
             Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
             Event::FootnoteReference(label) => self.page.write(&format!("[{label}]")),
+            Event::SoftBreak if self.broken == Some(self.page.at()) => {}
             Event::SoftBreak if self.in_heading => self.page.write(" "),
             Event::SoftBreak | Event::HardBreak => self.page.newline(),
             Event::Rule => {
@@ -166,6 +185,9 @@ impl Walk {
     }
 
     fn end(&mut self, tag: TagEnd) {
+        if is_around_tags(tag) {
+            self.drop_tags();
+        }
         match tag {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.end_block(),
             TagEnd::Heading(_) => {
@@ -269,116 +291,18 @@ impl Walk {
         }
         self.end_block();
     }
-
-    fn open(&mut self, kind: EntityKind) {
-        self.page.ready();
-        self.inlines.push(Inline::Format(self.page.at(), kind));
-    }
-
-    fn open_link(&mut self, address: String) {
-        self.page.ready();
-        self.links += 1;
-        self.inlines.push(Inline::Link(self.page.at(), address));
-    }
-
-    fn close(&mut self) {
-        match self.inlines.pop() {
-            Some(Inline::Format(start, kind)) => self.page.mark(start, self.page.at(), kind),
-            Some(Inline::Link(start, address)) => self.close_link(start, &address),
-            Some(Inline::Nothing) => self.page.write("~"),
-            None => {}
-        }
-    }
-
-    fn close_link(&mut self, start: usize, address: &str) {
-        self.links -= 1;
-        let nameless = clean::is_blank(self.page.since(start));
-        if self.links > 0 {
-            return;
-        }
-        match link::target(address) {
-            Some(url) => {
-                if nameless {
-                    self.page.write(&url);
-                }
-                self.page.mark(start, self.page.at(), EntityKind::Link { url });
-                if let Some(table) = &mut self.table {
-                    table.note_link();
-                }
-            }
-            None if nameless => self.page.write(address),
-            None => {
-                if let Some(shown) = link::shown(address, self.page.since(start)) {
-                    let shown = format!(" ({shown})");
-                    self.page.write(&shown);
-                }
-            }
-        }
-    }
-
-    fn formatted(&mut self, text: &str, kind: EntityKind) {
-        self.page.ready();
-        let start = self.page.at();
-        self.page.write(text);
-        self.page.mark(start, self.page.at(), kind);
-    }
-
-    /// Formulas are shown as written. What looks like one and has none of its signs is most
-    /// likely money.
-    fn inline_math(&mut self, math: &str) {
-        if math.contains(['\\', '^', '_', '{', '=']) {
-            self.formatted(math, EntityKind::Code);
-        } else {
-            self.page.write(&format!("${math}$"));
-        }
-    }
-
-    /// Nothing is known of what stands around, so the formula takes a block only where it can.
-    fn display_math(&mut self, math: &str) {
-        let inline = self.page.single_line || self.in_heading || !self.inlines.is_empty();
-        if inline {
-            return self.formatted(math.trim(), EntityKind::Code);
-        }
-        if math.trim().is_empty() {
-            return self.page.write(&format!("$${math}$$"));
-        }
-        self.page.own_line();
-        self.page.break_line();
-        let start = self.page.at();
-        self.page.write_code(math.trim());
-        let language = Some("latex".to_owned());
-        self.page.mark(start, self.page.at(), EntityKind::Pre { language });
-        self.page.set_gap(1);
-    }
-
-    /// HTML as written, but for line breaks.
-    fn html(&mut self, html: &str) {
-        let mut rest = html;
-        while let Some(at) = find_break(rest) {
-            self.page.write(&rest[..at]);
-            self.page.newline();
-            let length = rest[at..].find('>').map_or(rest.len() - at, |end| end + 1);
-            rest = &rest[at + length..];
-        }
-        match rest.strip_suffix('\n') {
-            // The line's end is written with what follows it.
-            Some(line) => {
-                self.page.write(line);
-                self.page.apart(1);
-            }
-            None => self.page.write(rest),
-        }
-    }
 }
 
-/// Where `<br>`, `<br/>` or the like begins.
-fn find_break(html: &str) -> Option<usize> {
-    let bytes = html.as_bytes();
-    html.match_indices('<').map(|(at, _)| at).find(|&at| {
-        let name = bytes.get(at + 1..at + 3).is_some_and(|n| n.eq_ignore_ascii_case(b"br"));
-        let rest = &bytes[bytes.len().min(at + 3)..];
-        name && rest.iter().find(|b| !matches!(b, b' ' | b'/')) == Some(&b'>')
-    })
+/// Whether a format of HTML ends where this ends at the latest.
+fn is_around_tags(tag: TagEnd) -> bool {
+    matches!(
+        tag,
+        TagEnd::Paragraph
+            | TagEnd::Heading(_)
+            | TagEnd::HtmlBlock
+            | TagEnd::Item
+            | TagEnd::TableCell
+    )
 }
 
 /// The language of a code block, as Telegram's clients look it up: one lower-case word.

@@ -2,15 +2,19 @@
 //!
 //! A guess by the last paragraph only: a wrong one shows a stray mark for less than a second.
 
+use super::{code, html};
+
 /// Longest last paragraph that is looked at, in bytes.
 const TAIL_BYTES: usize = 4096;
 
 /// `source` with what is open at its end closed: emphasis, inline code, a link being written. An
 /// open code block needs nothing, since Markdown closes it at the end of the text.
 pub(super) fn close(source: &str) -> String {
-    if let Some(fence) = open_fence(source) {
+    let source = &*code::outer_fences(source);
+    if let Some(fence) = code::open_block(source) {
         return without_half_fence(source, fence).to_owned();
     }
+    let source = without_half_tag(source);
     let head = source.len() - tail(source).len();
     let text = without_half_mark(source.trim_end());
     let mut closed = text.to_owned();
@@ -23,6 +27,7 @@ pub(super) fn close(source: &str) -> String {
         closers.starts_with(mark) && closed.ends_with(&mark[1..]) && !closed.ends_with(mark)
     });
     closed.push_str(if half { &closers[1..] } else { &closers });
+    closed.push_str(&html::unclosed(&closed));
     closed
 }
 
@@ -34,23 +39,14 @@ fn without_half_mark(text: &str) -> &str {
     if dangles || text.ends_with("\n`") || text.ends_with("\n``") { kept.trim_end() } else { text }
 }
 
-/// The marks of a code block that is still open.
-fn open_fence(source: &str) -> Option<&str> {
-    let mut open: Option<&str> = None;
-    for line in source.lines() {
-        let line = line.trim_start_matches([' ', '>', '\t']);
-        let marks = line.len() - line.trim_start_matches(['`', '~']).len();
-        let mark = &line[..marks];
-        let uniform = marks >= 3 && mark.bytes().all(|b| b == mark.as_bytes()[0]);
-        match open {
-            Some(fence) if mark.starts_with(fence) && line[marks..].trim().is_empty() => {
-                open = None
-            }
-            None if uniform && !line[marks..].contains('`') => open = Some(mark),
-            _ => {}
-        }
-    }
-    open
+/// Without the beginning of a tag at the end.
+fn without_half_tag(source: &str) -> &str {
+    let Some(at) = source.rfind('<').filter(|&at| !source[at..].contains('>')) else {
+        return source;
+    };
+    let name = source[at + 1..].trim_start_matches('/');
+    let is_half = name.chars().all(|c| c.is_ascii_alphabetic()) || name.starts_with("a href=");
+    if is_half { &source[..at] } else { source }
 }
 
 /// Without the first marks of a fence that will close the block.
@@ -142,6 +138,11 @@ mod tests {
             ("see [the docs](https://exam", "see the docs"),
             ("see [the docs](https://a.b)", "see [the docs](https://a.b)"),
             ("5 * 3 = 15", "5 * 3 = 15"),
+            ("a <b>bold", "a <b>bold</b>"),
+            ("a <b>bold</", "a <b>bold</b>"),
+            ("<ul><li>a", "<ul><li>a</ul>"),
+            ("1 < 2", "1 < 2"),
+            ("```md\na\n```sh\nls\n```\nb", "````md\na\n```sh\nls\n```\nb"),
             ("snake_case_name", "snake_case_name"),
             ("- one\n* ", "- one\n*"),
             ("```rust\nlet a", "```rust\nlet a"),

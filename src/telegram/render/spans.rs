@@ -15,7 +15,7 @@ pub(super) struct Span {
 }
 
 /// How many classes there are.
-const CLASSES: usize = 7;
+const CLASSES: usize = 8;
 const QUOTE: usize = 0;
 const PRE: usize = 1;
 const CODE: usize = 2;
@@ -31,7 +31,8 @@ pub(super) fn class(kind: &EntityKind) -> usize {
         EntityKind::Link { .. } => LINK,
         EntityKind::Bold => 4,
         EntityKind::Italic => 5,
-        EntityKind::Strikethrough => 6,
+        EntityKind::Underline => 6,
+        EntityKind::Strikethrough => 7,
     }
 }
 

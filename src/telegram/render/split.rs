@@ -2,12 +2,15 @@
 //!
 //! A part is at most the given number of UTF-16 units long and has at most 100 entities. Joined,
 //! the parts give back the text up to the whitespace around the cuts and stretches that show
-//! nothing. Entities that a cut crosses go on in the next part.
+//! nothing. Entities that a cut crosses go on in the next part. A part that fits but for its entities
+//! loses some of them (`thin`) rather than become two; only what has an address or is code on lines
+//! of its own is worth another message.
 
 use super::canvas::Marked;
 use super::clean::is_blank;
 use super::cut;
 use super::spans::{self, Span};
+use super::thin;
 use crate::model::limits::MESSAGE_ENTITIES;
 use crate::model::text::{Entity, EntityKind, Rich};
 
@@ -27,8 +30,9 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
             return parts;
         }
         let far = after_units(text, start, units.max(UNITS_MIN));
-        let within = pieces.from(start, far);
-        let hard = after_entities(&within, start).min(far);
+        let mut within = pieces.from(start, far);
+        let worth_a_cut: Vec<Span> = within.iter().filter(|s| !thin::may_go(s)).cloned().collect();
+        let hard = after_entities(&worth_a_cut, start).min(far);
         let end = if hard == text.len() {
             hard
         } else {
@@ -42,6 +46,8 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
         };
         let kept = start + text[start..end].trim_end().len();
         let part = &text[start..kept];
+        within.retain(|s| s.start < kept);
+        thin::until(&mut within, text, |spans| after_entities(spans, start) >= kept);
         if !is_blank(part) {
             parts.push(Rich { text: part.to_owned(), entities: clip(&within, start, kept, part) });
         }
@@ -89,7 +95,10 @@ fn after_entities(spans: &[Span], start: usize) -> usize {
 }
 
 fn is_splittable(span: &Span) -> bool {
-    matches!(span.kind, EntityKind::Bold | EntityKind::Italic | EntityKind::Strikethrough)
+    matches!(
+        span.kind,
+        EntityKind::Bold | EntityKind::Italic | EntityKind::Underline | EntityKind::Strikethrough
+    )
 }
 
 /// Entities of the part from `start` to `end`.
