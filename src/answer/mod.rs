@@ -7,6 +7,7 @@ mod builtin_docs;
 mod concurrency;
 mod error;
 mod question;
+mod spread;
 mod stream;
 mod window;
 
@@ -25,6 +26,7 @@ use crate::model::conversation::{AnswerMetadata, ChatRequest, Message, Passage, 
 use crate::model::failure::chain;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
+use crate::observe::finding::Kind;
 use crate::observe::label::{Label, TokenKind};
 use crate::observe::vitals::{Timing, Vitals};
 use crate::provider::Provider;
@@ -34,6 +36,7 @@ pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
 use question::Asked;
 pub use question::Question;
+use spread::Spread;
 use stream::Collected;
 
 /// Plain settings.
@@ -71,6 +74,7 @@ pub struct Answerer {
     store: Store,
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
+    spread: Spread,
 }
 
 /// Who answers, from what, and how. A question keeps the one that it began with.
@@ -120,7 +124,13 @@ impl Answerer {
             vitals: Arc::clone(&vitals),
             settings,
         };
-        Self { engine: ArcSwap::from_pointee(engine), store, vitals, concurrency }
+        Self {
+            engine: ArcSwap::from_pointee(engine),
+            store,
+            vitals,
+            concurrency,
+            spread: Spread::default(),
+        }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -159,9 +169,22 @@ impl Answerer {
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        let answered = engine.answer(question, words, cancel).await;
+        let answered = engine.answer(question, words, cancel).await?;
         drop(permit);
-        answered
+        let failure = match &answered {
+            Answered::Cancelled => return Ok(answered),
+            Answered::Answer { .. } => None,
+            Answered::Failed { class, .. } => Some(*class),
+        };
+        if let Some(class) = self.spread.note(question.conversation.chat, failure) {
+            self.vitals.happened(Kind::QuestionsRefused);
+            tracing::warn!(
+                finding = "questions_refused",
+                class = class.as_str(),
+                "questions of several chats have failed in the same way"
+            );
+        }
+        Ok(answered)
     }
 }
 

@@ -135,6 +135,9 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
             "skipped: too large, not UTF-8, one too many, or a link out of the folder"
         );
     }
+    for remark in knowledge.remarks() {
+        tracing::warn!(path = %dir.join(&remark.file).display(), reason = %remark.kind, "look at this document");
+    }
     Ok(Some(Arc::new(knowledge)))
 }
 

@@ -12,7 +12,7 @@ use super::exit;
 use super::sources::sources;
 use super::style::{is_colourful, say};
 use crate::config::{Config, Examined, Problem, Problems, print_warnings};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, RemarkKind};
 use crate::model::failure::chain;
 
 const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
@@ -95,6 +95,17 @@ fn pages(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     if knowledge.size().0 == 0 {
         let hint = "put .md or .txt files into it";
         warnings.push(Problem::new(KEY, "the folder has no usable page", hint));
+    }
+    for remark in knowledge.remarks() {
+        let message = format!("{}: {}", remark.file, remark.kind);
+        let hint = match remark.kind {
+            RemarkKind::NoHeadings(_) => {
+                "add lines such as \"## Topic\"; answers then name the topic"
+            }
+            RemarkKind::LongHeadings(_) => "a heading is one short line",
+            RemarkKind::CutShort(_) => "split the file, or remove what is not asked about",
+        };
+        warnings.push(Problem::new(KEY, message, hint));
     }
     for path in knowledge.left_out() {
         let message = format!("skipped: {}", path.display());

@@ -1,9 +1,12 @@
 //! The operator's own documents, cut into passages that can be searched.
 //!
 //! Invariants: the files are the truth; the index over them lives in memory and is built at each
-//! start. Only what lies in the folder is read: a link that leads out of it may have been put there
+//! start. Files, passages and all of them together have bounds, and what is beyond them is named. Only what lies in the folder is read: a link that leads out of it may have been put there
 //! to have the bot quote its own token.
 
+mod cut;
+
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +21,54 @@ const FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Passages in one index at most.
 const PASSAGES: usize = 50_000;
+
+/// Passages of one file at most; the rest of it is left out and named.
+const FILE_PASSAGES: usize = 10_000;
+
+/// Text in one index at most, in bytes: it is in memory, and its words are there once more.
+const TEXT_BYTES: usize = 32 * 1024 * 1024;
+
+/// A text without headings is worth a remark from this many passages on.
+const REMARKABLE: usize = 4;
+
+/// Remarks that are kept at most.
+const REMARKS: usize = 100;
+
+/// What is worth knowing of a file that is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Which file, relative to the folder.
+    pub file: String,
+    /// What.
+    pub kind: RemarkKind,
+}
+
+/// What is worth knowing of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemarkKind {
+    /// It has no headings, so it was cut by its length, into so many passages.
+    NoHeadings(usize),
+    /// So many of its headings are too long to be one, and were read as text.
+    LongHeadings(usize),
+    /// It has more passages than are kept of one file or of all; so many are.
+    CutShort(usize),
+}
+
+impl fmt::Display for RemarkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHeadings(passages) => {
+                write!(f, "it has no headings, so it is cut by length into {passages} passages")
+            }
+            Self::LongHeadings(count) => {
+                write!(f, "{count} of its headings are too long and are read as text")
+            }
+            Self::CutShort(passages) => {
+                write!(f, "it is too long: only its first {passages} passages are used")
+            }
+        }
+    }
+}
 
 /// A knowledge folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +99,14 @@ pub struct Knowledge {
     index: PassageIndex,
     titles: Vec<String>,
     left_out: Vec<PathBuf>,
+    remarks: Vec<Remark>,
+    /// Bytes of text in the index.
+    bytes: usize,
 }
 
 impl Knowledge {
     /// Reads all `.md` and `.txt` files below `folder`, each once, cuts them into passages at
-    /// headings, and indexes them.
+    /// headings and by length, and indexes them.
     ///
     /// # Errors
     /// When the folder cannot be read. Single files that are too large or not UTF-8, and links that
@@ -63,7 +117,7 @@ impl Knowledge {
         let is_document = |path: &Path| path.extension().is_some_and(|e| e == "md" || e == "txt");
         Folder::open(folder).map_err(unreadable)?.walk(
             is_document,
-            |path, file| match document(file).filter(|_| this.index.len() < PASSAGES) {
+            |path, file| match document(file).filter(|_| this.has_room()) {
                 Some(text) => this.add(&path.to_string_lossy(), &text),
                 None => {
                     this.left_out.push(folder.join(path));
@@ -87,13 +141,35 @@ impl Knowledge {
     }
 
     fn empty() -> Result<Self, KnowledgeError> {
-        Ok(Self { index: PassageIndex::new()?, titles: Vec::new(), left_out: Vec::new() })
+        let index = PassageIndex::new()?;
+        let (titles, left_out, remarks) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { index, titles, left_out, remarks, bytes: 0 })
+    }
+
+    fn has_room(&self) -> bool {
+        self.index.len() < PASSAGES && self.bytes < TEXT_BYTES
     }
 
     fn add(&mut self, source: &str, text: &str) -> Result<(), KnowledgeError> {
-        self.index.add(source, &cut(text))?;
-        let heading = text.lines().find_map(|l| l.strip_prefix("# ")).map(str::trim);
-        self.titles.push(heading.unwrap_or(source).to_owned());
+        let limit = FILE_PASSAGES.min(PASSAGES - self.index.len().min(PASSAGES));
+        // One more shows whether there are more.
+        let mut cut = cut::document(text, limit + 1);
+        let is_short = cut.pieces.len() > limit;
+        cut.pieces.truncate(limit);
+        self.index.add(source, &cut.pieces)?;
+        self.bytes +=
+            cut.pieces.iter().map(|(title, text)| title.len() + text.len()).sum::<usize>();
+        self.titles.push(cut::name(text).unwrap_or_else(|| source.to_owned()));
+        let passages = cut.pieces.len();
+        let is_bare = cut.headings == 0 && passages >= REMARKABLE;
+        let kinds = [
+            is_bare.then_some(RemarkKind::NoHeadings(passages)),
+            (cut.long_headings > 0).then_some(RemarkKind::LongHeadings(cut.long_headings)),
+            is_short.then_some(RemarkKind::CutShort(passages)),
+        ];
+        let room = REMARKS - self.remarks.len().min(REMARKS);
+        let remark = |kind| Remark { file: source.to_owned(), kind };
+        self.remarks.extend(kinds.into_iter().flatten().map(remark).take(room));
         Ok(())
     }
 
@@ -119,6 +195,11 @@ impl Knowledge {
         &self.titles
     }
 
+    /// What is worth knowing of the files that are used, of the first hundred.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
     /// Files that are too large, not UTF-8, or one too many, and links that lead nowhere or out of
     /// the folder.
     pub fn left_out(&self) -> &[PathBuf] {
@@ -131,42 +212,6 @@ fn document(file: io::Result<File>) -> Option<String> {
     let mut text = String::new();
     let length = file.ok()?.take(FILE_BYTES + 1).read_to_string(&mut text).ok()?;
     (length as u64 <= FILE_BYTES).then_some(text)
-}
-
-/// Cuts a document at its Markdown headings; code blocks stay whole.
-fn cut(text: &str) -> Vec<(String, String)> {
-    let mut passages: Vec<(String, String)> = Vec::new();
-    let (mut title, mut body, mut fenced) = (String::new(), String::new(), false);
-    let mut document = String::new();
-    let mut keep = |title: &str, body: &mut String| {
-        let text = body.trim();
-        if !text.is_empty() {
-            passages.push((title.to_owned(), text.to_owned()));
-        }
-        body.clear();
-    };
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        if !fenced && line.starts_with('#') {
-            keep(&title, &mut body);
-            let heading = line.trim_start_matches('#').trim();
-            if line.starts_with("# ") && document.is_empty() {
-                heading.clone_into(&mut document);
-            }
-            title = if document.is_empty() || document == heading {
-                heading.to_owned()
-            } else {
-                format!("{document} – {heading}")
-            };
-        } else {
-            body.push_str(line);
-            body.push('\n');
-        }
-    }
-    keep(&title, &mut body);
-    passages
 }
 
 #[cfg(test)]
@@ -202,5 +247,34 @@ mod tests {
             knowledge.search(odd, 3).await.unwrap();
         }
         assert!(knowledge.search("zebra", 3).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_plain_text_is_found_by_its_part_and_remarked_upon() {
+        let dir = folder();
+        let filler = "Some line about nothing in particular, of the usual length.\n".repeat(1500);
+        let text = format!("{filler}The zebra lives in box 7.\n{filler}");
+        std::fs::write(dir.path().join("manual.txt"), text).unwrap();
+        let headings = format!("# {}\n\n## Usual\n\nx", "h".repeat(100_000));
+        std::fs::write(dir.path().join("headings.md"), headings).unwrap();
+        let knowledge = Knowledge::open(dir.path()).unwrap();
+        let found = knowledge.search("Where does the zebra live?", 3).await.unwrap();
+        assert!(found[0].text.contains("box 7"));
+        assert!(found[0].text.len() < 2000, "{}", found[0].text.len());
+        let mut remarks = knowledge.remarks().to_vec();
+        remarks.sort_by(|a, b| a.file.cmp(&b.file));
+        assert_eq!(remarks[0].kind, RemarkKind::LongHeadings(1));
+        assert!(matches!(remarks[1].kind, RemarkKind::NoHeadings(100..)), "{remarks:?}");
+        assert_eq!(remarks.len(), 2);
+        assert!(knowledge.titles().iter().all(|title| title.chars().count() <= 201));
+    }
+
+    #[test]
+    fn a_file_of_headings_alone_cannot_fill_the_index() {
+        let dir = folder();
+        std::fs::write(dir.path().join("many.md"), "## a\nx\n".repeat(30_000)).unwrap();
+        let knowledge = Knowledge::open(dir.path()).unwrap();
+        assert_eq!(knowledge.size(), (2, FILE_PASSAGES + 2));
+        assert_eq!(knowledge.remarks()[0].kind, RemarkKind::CutShort(FILE_PASSAGES));
     }
 }

@@ -186,6 +186,11 @@ kinds! {
         .blocks_answers(true)
         .first_step("see the error class; check key, credit and model of the provider");
 
+    /// Questions of several chats fail in the same way, which is not their fault then.
+    QuestionsRefused = degraded("questions_refused", "b0c6f5d2a9e84f1d8c37e41a5d926b70")
+        .blocks_answers(true)
+        .first_step("see `CLASS` in the log; for `too_long` look at knowledge.dir: `katana-bot doctor`");
+
     /// The provider takes long.
     ProviderSlow = degraded("provider_slow", "a804456995df472a92355213598025fc")
         // Averages of minutes are steady already.

@@ -25,10 +25,10 @@ mod stream;
 mod thoughts;
 mod tool_calls;
 
+pub use crate::model::text::tokens;
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
 pub use interface::{Answering, Provider};
-pub use prompt::tokens;
 pub use reach::reach;
 
 /// Every provider, in the order in which people read about them. With several keys set, the last service counts:

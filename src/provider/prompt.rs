@@ -75,25 +75,11 @@ fn is_whole(turn: &[Message]) -> bool {
     ends && is_asked(turn) && calls.all(is_answered)
 }
 
-/// Roughly how many tokens a text is. Vendors' tokenizers differ by a fifth or so either way:
-/// English runs at four characters a token, other alphabets at about two, Chinese, Japanese,
-/// Korean and emoji at about one.
-pub fn tokens(text: &str) -> usize {
-    let quarters: usize = text
-        .chars()
-        .map(|char| match u32::from(char) {
-            0..=0x7f => 1,
-            0x80..=0x10ff | 0x1200..=0x2e7f => 2,
-            _ => 4,
-        })
-        .sum();
-    quarters.div_ceil(4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::conversation::{Passage, ToolCall, ToolResult};
+    use crate::model::text::tokens;
 
     fn composed(messages: Vec<Message>) -> Vec<Message> {
         compose(ChatRequest { messages, ..ChatRequest::default() }).messages

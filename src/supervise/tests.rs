@@ -258,6 +258,7 @@ const ROWS: &[Row] = &[
     (Kind::DeliveryRefused, |s| event(Kind::DeliveryRefused, s), &[0.0, 599.0], &[], &[600.0]),
     (Kind::PossibleDuplicate, |s| event(Kind::PossibleDuplicate, s), &[599.0], &[], &[600.0]),
     (Kind::UpdateGivenUp, |s| event(Kind::UpdateGivenUp, s), &[599.0], &[], &[600.0]),
+    (Kind::QuestionsRefused, |s| event(Kind::QuestionsRefused, s), &[599.0], &[], &[600.0]),
     (Kind::StoreCorrupt, |s| event(Kind::StoreCorrupt, s), &[86_399.0], &[], &[86_400.0]),
     (
         Kind::ConfigRejected,

@@ -363,6 +363,7 @@ fn happened(event: &Happened, t: &Thresholds) -> Option<Seen> {
         Kind::DeliveryRefused => "Telegram permanently refused a message",
         Kind::PossibleDuplicate => "a message may have been sent twice",
         Kind::UpdateGivenUp => "an update was given up without an answer",
+        Kind::QuestionsRefused => "questions of several chats failed in the same way",
         Kind::StoreCorrupt => "the state file was damaged and set aside; a new one was created",
         kind => return raise(kind, format!("this happened {} ago", span(event.ago_ms))),
     };

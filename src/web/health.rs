@@ -26,7 +26,7 @@ const TELEGRAM: Dependency = Dependency {
 const AI: Dependency = Dependency {
     name: "ai",
     kind: "component",
-    findings: &[Kind::ProviderFailing, Kind::ProviderSlow],
+    findings: &[Kind::ProviderFailing, Kind::QuestionsRefused, Kind::ProviderSlow],
 };
 
 const DATABASE: Dependency = Dependency {

@@ -31,6 +31,7 @@ mod crash;
 mod deaf;
 mod delivery;
 mod disk;
+mod documents;
 mod edits;
 mod findings;
 mod groups;

@@ -15,6 +15,7 @@ pub fn scenarios() -> Vec<Scenario> {
         (&[Kind::ProviderFailing], "refused", Box::pin(refused())),
         (&[Kind::ProviderFailing], "errors", Box::pin(errors())),
         (&[Kind::ProviderFailing], "hanging", Box::pin(hanging())),
+        (&[Kind::QuestionsRefused], "too long", Box::pin(too_long())),
         (&[Kind::ProviderSlow], "slow", Box::pin(slow())),
         (&[Kind::ErrorRatio], "error ratio", Box::pin(error_ratio())),
         (&[Kind::InboxOld], "old inbox", Box::pin(inbox_old())),
@@ -72,6 +73,26 @@ async fn hanging() {
     let show = asking(&mut stage, &parrot.url(), &[]).await;
     parrot.says(|_| Some(Said::Silence));
     fails_and_recovers(stage, show, async { parrot.steps_aside() }).await;
+}
+
+async fn too_long() {
+    let mut stage = Stage::new().await;
+    let parrot = Parrot::before(&stage.sim.api_url()).await;
+    let show = asking(&mut stage, &parrot.url(), &[("KATANA_WATCH_EVENT_S", "10")]).await;
+    let words = "{\"error\":{\"message\":\"maximum context length is 8192 tokens\"}}";
+    parrot.says(|_| Some(Said::Answer(400, "application/json", words.into())));
+    for _ in 0..3 {
+        assert!(stage.ask(5, "hi").await.contains("too long"), "one chat is its own affair");
+    }
+    show.green().await;
+    for user in [6, 7] {
+        assert!(stage.ask(user, "hi").await.contains("too long"));
+    }
+    show.shows_only(Kind::QuestionsRefused).await;
+    parrot.steps_aside();
+    assert_eq!(stage.ask(5, "again?").await, "echo: again?");
+    show.green().await;
+    stage.end().await;
 }
 
 async fn slow() {
