@@ -33,6 +33,7 @@ mod delivery;
 mod disk;
 mod documents;
 mod edits;
+mod entities;
 mod findings;
 mod groups;
 mod hangup;

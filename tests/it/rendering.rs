@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// An entity as `sendMessage` takes it.
-fn entity(e: &Entity) -> Value {
+pub fn entity(e: &Entity) -> Value {
     let mut value = json!({ "offset": e.offset, "length": e.length });
     value["type"] = json!(match &e.kind {
         EntityKind::Bold => "bold",
