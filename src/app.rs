@@ -194,6 +194,7 @@ impl Prepared {
             Arc::clone(&vitals),
             settings::rules(config),
             About {
+                models: config.answer.models.clone(),
                 username: me.username.clone(),
                 version: env!("CARGO_PKG_VERSION"),
                 environment: config.bot.environment.clone(),

@@ -11,6 +11,8 @@ pub(super) enum AnswerError {
     FirstTokenLate,
     Late,
     Empty,
+    /// The model thought until its room was used up.
+    TokensUsedUp,
 }
 
 impl AnswerError {
@@ -25,6 +27,7 @@ impl AnswerError {
             Self::FirstTokenLate => AnswerClass::FirstTokenTimeout,
             Self::Late => AnswerClass::Timeout,
             Self::Empty => AnswerClass::Empty,
+            Self::TokensUsedUp => AnswerClass::TokensUsedUp,
         }
     }
 
@@ -34,16 +37,24 @@ impl AnswerError {
             Self::FirstTokenLate => "the first words did not arrive in time".into(),
             Self::Late => "the answer was not complete in time".into(),
             Self::Empty => "the answer shows nothing".into(),
+            Self::TokensUsedUp => "the model used all of its tokens before it wrote an answer; \
+                                   raise answer.max_output_tokens"
+                .into(),
         }
     }
 
-    /// What the chat sees: short, honest, without the provider's own text.
-    pub(super) fn reply(&self) -> Reply {
+    /// What the chat sees: short, honest, without the provider's own text. `chosen` is the model that
+    /// people chose for this chat, if that one failed.
+    pub(super) fn reply(&self, chosen: Option<&str>) -> Reply {
         let words = match self.class() {
             AnswerClass::FirstTokenTimeout | AnswerClass::Timeout => {
                 "The model took too long, so I stopped waiting."
             }
             AnswerClass::Empty => "The model returned an empty answer.",
+            AnswerClass::TokensUsedUp => {
+                "The model used up its room for thinking before it wrote an answer; the operator of \
+                 this bot can give it more. A simpler question may still work."
+            }
             AnswerClass::RateLimit | AnswerClass::Overloaded => {
                 "The model is busy right now and refused the question."
             }
@@ -54,15 +65,24 @@ impl AnswerError {
             | AnswerClass::Quota
             | AnswerClass::NotFound
             | AnswerClass::BadRequest
-            | AnswerClass::Config => {
-                "I cannot use the model right now; the operator of this bot has to fix that."
-            }
+            | AnswerClass::Config => match chosen {
+                Some(_) => "I cannot use the model that was chosen here.",
+                None => {
+                    "I cannot use the model right now; the operator of this bot has to fix that."
+                }
+            },
             AnswerClass::Filtered => "The provider's filter refused this question.",
             AnswerClass::Server
             | AnswerClass::Unreachable
             | AnswerClass::Garbage
             | AnswerClass::Cut => "I could not reach the model, or its answer broke off.",
         };
-        Reply::plain(format!("{words} Your question is kept; nothing was lost."))
+        let way_back = match chosen {
+            Some(model) => {
+                format!(" Here {model} answers; /model default goes back to the usual model.")
+            }
+            None => String::new(),
+        };
+        Reply::plain(format!("{words}{way_back} Your question is kept; nothing was lost."))
     }
 }

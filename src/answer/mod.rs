@@ -3,70 +3,48 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod asking;
 mod builtin_docs;
 mod concurrency;
+mod engine;
 mod error;
+mod progress;
 mod question;
+mod record;
+mod retry;
 mod spread;
 mod stream;
 mod window;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use hygiene::Redactor;
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::class::{AnswerClass, CallOutcome};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{AnswerMetadata, ChatRequest, Message, Passage, StopReason};
 use crate::model::failure::chain;
+use crate::model::ids::InboxSeq;
 use crate::model::limits;
 use crate::model::reply::{Reply, ReplyBody};
 use crate::observe::finding::Kind;
-use crate::observe::label::{Label, TokenKind};
-use crate::observe::vitals::{Timing, Vitals};
+use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
 use crate::store::{NewTurn, Store, StoreError};
 
+use asking::Call;
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
+use engine::AnswerEngine;
+pub use engine::AnswerSettings;
+pub use progress::{Obstacle, Progress};
 use question::Asked;
 pub use question::Question;
 use spread::Spread;
 use stream::Collected;
-
-/// Plain settings.
-#[derive(Clone, Debug)]
-pub struct AnswerSettings {
-    /// Instructions for the model.
-    pub system_prompt: String,
-    /// Earlier exchanges given along, at most.
-    pub max_history_turns: usize,
-    /// Their size in tokens, at most.
-    pub max_history_tokens: usize,
-    /// Size of an answer in tokens, at most.
-    pub max_output_tokens: u32,
-    /// Passages given along, at most.
-    pub passages: usize,
-    /// Questions answered at once.
-    pub answers_at_once: usize,
-    /// Longest silence before the first words.
-    pub first_token_timeout: Duration,
-    /// Until the end.
-    pub timeout: Duration,
-    /// Whether texts may be logged (at debug level).
-    pub log_prompts: bool,
-    /// Whether a person would see nothing of a text, given whether it is Markdown.
-    pub is_blank: fn(&str, bool) -> bool,
-    /// Knows what no passage for a provider and no answer may hold. What people write and the
-    /// history go to the provider as they are: answers were redacted before they were stored, and a
-    /// question is its writer's to send.
-    pub redactor: Redactor,
-}
 
 /// Answers questions.
 pub struct Answerer {
@@ -75,15 +53,6 @@ pub struct Answerer {
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
     spread: Spread,
-}
-
-/// Who answers, from what, and how. A question keeps the one that it began with.
-struct AnswerEngine {
-    provider: Arc<dyn Provider>,
-    knowledge: Option<Arc<Knowledge>>,
-    store: Store,
-    vitals: Arc<Vitals>,
-    settings: AnswerSettings,
 }
 
 /// The outcome of a question.
@@ -116,7 +85,7 @@ impl Answerer {
         settings: AnswerSettings,
         vitals: Arc<Vitals>,
     ) -> Self {
-        let concurrency = ConcurrencyLimit::new(settings.answers_at_once);
+        let concurrency = ConcurrencyLimit::new(settings.answers_at_once, provider.is_own_server());
         let engine = AnswerEngine {
             provider,
             knowledge,
@@ -140,7 +109,7 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
-        self.concurrency.resize(settings.answers_at_once);
+        self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
         self.engine.store(Arc::new(AnswerEngine { provider, knowledge, store, vitals, settings }));
     }
@@ -151,26 +120,27 @@ impl Answerer {
         (engine.provider.name(), engine.provider.model().to_owned())
     }
 
-    /// Answers a question; `words` shows what is written so far.
+    /// Answers a question; `progress` shows how far it is. `order` grows from question to question:
+    /// where people have to wait, the lowest is served first.
     ///
     /// # Errors
     /// Only when the store cannot be read; the question should be asked again then.
     pub async fn answer(
         &self,
         question: Question<'_>,
-        words: &watch::Sender<String>,
+        order: InboxSeq,
+        progress: &watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         if question.size() > limits::QUESTION_BYTES {
             return Ok(too_long());
         }
         let permit = tokio::select! {
-            permit = self.concurrency.enter() => permit,
+            permit = self.concurrency.enter(order.0, Call::queued(progress)) => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        let answered = engine.answer(question, words, cancel).await?;
-        drop(permit);
+        let answered = engine.answer(question, Call { progress, cancel, permit }).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
             Answered::Answer { .. } => None,
@@ -192,20 +162,25 @@ impl AnswerEngine {
     async fn answer(
         &self,
         question: Question<'_>,
-        words: &watch::Sender<String>,
-        cancel: &CancellationToken,
+        mut call: Call<'_>,
     ) -> Result<Answered, StoreError> {
         let (request, asked) = self.request(question).await?;
         let mut known = self.known(&request);
+        let record = self.record(question, &request);
+        self.note_retrieval(&record);
+        self.log_prompt(&request);
         let begun = Instant::now();
-        let collected = self.collect(request, words, cancel).await;
+        let collected = self.ask(&request, &mut call).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.log(question, &collected, duration_ms);
-        self.note(&collected, begun.elapsed());
+        // What follows needs nothing of the server.
+        drop(call);
+        self.log(&record, &collected, duration_ms);
+        self.note(&record, &collected, begun.elapsed());
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed(error) => {
-                Answered::Failed { reply: error.reply(), class: error.class() }
+            Collected::Failed { error, .. } => {
+                let reply = error.reply(self.chosen(&record));
+                Answered::Failed { reply, class: error.class() }
             }
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
@@ -243,7 +218,9 @@ impl AnswerEngine {
             let turns = self.settings.max_history_turns;
             let kept = self.store.history(question.conversation, turns).await?;
             request.messages = window::fit(kept, self.settings.max_history_tokens);
-            request.model = self.store.chosen_model(question.conversation).await?;
+            let chosen = self.store.chosen_model(question.conversation).await?;
+            // It may have been on offer when it was chosen.
+            request.model = chosen.filter(|model| self.settings.models.contains(model));
         }
         let asked = question.asked(&request.messages);
         request.messages.extend(asked.messages());
@@ -279,91 +256,6 @@ impl AnswerEngine {
             score,
         };
         found.into_iter().map(clean).collect()
-    }
-
-    async fn collect(
-        &self,
-        request: ChatRequest,
-        words: &watch::Sender<String>,
-        cancel: &CancellationToken,
-    ) -> Collected {
-        if self.settings.log_prompts {
-            tracing::debug!(
-                prompt = request.question(),
-                history = request.messages.len() - 1,
-                "asking"
-            );
-        }
-        let pieces = self.provider.answer(request);
-        let bounds = stream::Bounds {
-            silence: self.settings.first_token_timeout,
-            whole: self.settings.timeout,
-            bytes: limits::ANSWER_BYTES,
-            is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
-        };
-        stream::collect(pieces, words, cancel, bounds, &self.vitals).await
-    }
-
-    fn note(&self, collected: &Collected, took: Duration) {
-        let (vitals, model) = (&self.vitals, self.provider.model());
-        let outcome = match collected {
-            Collected::Cancelled => return,
-            Collected::Whole { finished, first_after, .. } => {
-                vitals.worked(&vitals.provider);
-                vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
-                if let Some(usage) = finished.usage {
-                    let (input, output) = (usage.input_tokens, usage.output_tokens);
-                    vitals.observe(Timing::Tokens, model, TokenKind::Input, input as f64);
-                    vitals.observe(Timing::Tokens, model, TokenKind::Output, output as f64);
-                }
-                CallOutcome::Ok
-            }
-            Collected::Failed(error) => {
-                // A question that the provider will not answer says nothing about its health.
-                if !error.is_askers() {
-                    vitals.failed(&vitals.provider, error.class());
-                }
-                CallOutcome::Failed(error.class().into())
-            }
-        };
-        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
-    }
-
-    fn log(&self, question: Question<'_>, collected: &Collected, duration_ms: i64) {
-        let hash = Sha256::digest(question.text.as_bytes());
-        let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
-        let (chat_id, provider, length) =
-            (question.conversation.chat.0, self.provider.name(), question.text.len());
-        match collected {
-            Collected::Whole { text, finished, .. } => tracing::info!(
-                chat_id,
-                provider,
-                model = finished.model.as_deref().unwrap_or(self.provider.model()),
-                duration_ms,
-                outcome = "answered",
-                prompt_length = length,
-                prompt_hash = hash,
-                answer_length = text.len(),
-                input_tokens = finished.usage.map(|u| u.input_tokens),
-                output_tokens = finished.usage.map(|u| u.output_tokens),
-                "provider answered"
-            ),
-            Collected::Cancelled => {
-                tracing::info!(chat_id, provider, duration_ms, outcome = "cancelled", "cancelled");
-            }
-            Collected::Failed(error) => tracing::warn!(
-                finding = "provider_failing",
-                chat_id,
-                provider,
-                model = self.provider.model(),
-                duration_ms,
-                outcome = error.class().as_str(),
-                prompt_length = length,
-                prompt_hash = hash,
-                error = error.words(),
-                "provider failed"
-            ),
-        }
     }
 }
 

@@ -8,17 +8,21 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::AnswerError;
+use super::progress::Progress;
 use crate::model::conversation::{Event, Finished, StopReason};
 use crate::observe::vitals::Vitals;
 use crate::provider::{Answering, ProviderError};
+
+/// A server that only sends signs of life for this long is said to think.
+const AT_WORK: Duration = Duration::from_secs(2);
 
 /// Bounds of one answer.
 pub(super) struct Bounds<'a> {
     /// Longest silence of the server before the first words. A model that thinks is not silent, and
     /// neither is a gateway that sends signs of life.
     pub(super) silence: Duration,
-    /// Until the end.
-    pub(super) whole: Duration,
+    /// When it must be complete.
+    pub(super) end: Instant,
     /// Size; what exceeds it is cut, as if the model had stopped there.
     pub(super) bytes: usize,
     /// Whether a person would see nothing of a text, so that it does not answer anything.
@@ -30,15 +34,20 @@ pub(super) enum Collected {
     /// All of it.
     Whole { text: String, finished: Finished, first_after: Duration },
     /// Not all of it; half an answer is not passed off as a whole one.
-    Failed(AnswerError),
+    Failed {
+        /// Why.
+        error: AnswerError,
+        /// Some words of it were there, and may have been shown.
+        wrote: bool,
+    },
     /// `/cancel` came first.
     Cancelled,
 }
 
-/// Reads the stream to its end; `words` always holds what is there so far.
+/// Reads the stream to its end; `progress` always holds what can be shown.
 pub(super) async fn collect(
     mut pieces: Answering,
-    words: &watch::Sender<String>,
+    progress: &watch::Sender<Progress>,
     cancel: &CancellationToken,
     bounds: Bounds<'_>,
     vitals: &Vitals,
@@ -47,22 +56,30 @@ pub(super) async fn collect(
     let mut text = String::new();
     let mut first_after = None;
     let mut heard = begun;
+    let unused = |kind| vitals.increment("provider_event_unused", kind);
     loop {
-        let end = begun + bounds.whole;
-        let limit = if first_after.is_some() { end } else { end.min(heard + bounds.silence) };
+        let quiet = heard + bounds.silence;
+        let limit = if first_after.is_some() { bounds.end } else { bounds.end.min(quiet) };
         let piece = tokio::select! {
             biased;
             () = cancel.cancelled() => return Collected::Cancelled,
             piece = timeout_at(limit, pieces.next()) => piece,
         };
         heard = Instant::now();
-        let unused = |kind| vitals.increment("provider_event_unused", kind);
+        let piece = match piece {
+            Ok(Some(Ok(piece))) => piece,
+            failed => {
+                let error = match failed {
+                    Err(_) if limit < bounds.end => AnswerError::FirstTokenLate,
+                    Err(_) => AnswerError::Late,
+                    Ok(Some(Err(e))) => AnswerError::Provider(e),
+                    Ok(_) => AnswerError::Provider(ProviderError::Cut),
+                };
+                return Collected::Failed { error, wrote: first_after.is_some() };
+            }
+        };
         match piece {
-            Err(_) if limit < end => return Collected::Failed(AnswerError::FirstTokenLate),
-            Err(_) => return Collected::Failed(AnswerError::Late),
-            Ok(None) => return Collected::Failed(AnswerError::Provider(ProviderError::Cut)),
-            Ok(Some(Err(e))) => return Collected::Failed(AnswerError::Provider(e)),
-            Ok(Some(Ok(Event::Text(more)))) => {
+            Event::Text(more) => {
                 first_after.get_or_insert_with(|| begun.elapsed());
                 text.push_str(&more);
                 if text.len() > bounds.bytes {
@@ -70,24 +87,38 @@ pub(super) async fn collect(
                     let finished = Finished { reason: StopReason::Length, ..Finished::default() };
                     return done(text, finished, first_after, bounds.is_blank);
                 }
-                if words.receiver_count() > 0 {
-                    words.send_modify(|so_far| text.clone_into(so_far));
+                if progress.receiver_count() > 0 {
+                    progress.send_modify(|shown| match shown {
+                        Progress::Written(so_far) => text.clone_into(so_far),
+                        other => *other = Progress::Written(text.clone()),
+                    });
                 }
             }
-            Ok(Some(Ok(Event::Withdrawn))) => {
+            Event::Withdrawn => {
                 text.clear();
-                words.send_modify(String::clear);
+                progress.send_replace(Progress::Thinking);
             }
             // Thoughts are not part of an answer.
-            Ok(Some(Ok(Event::Reasoning(_) | Event::Alive))) => {}
+            Event::Reasoning(_) => thinks(progress),
+            Event::Alive if begun.elapsed() > AT_WORK => thinks(progress),
+            Event::Alive => {}
             // No tools are offered, so a call is as odd as something unknown.
-            Ok(Some(Ok(Event::ToolCall(_)))) => unused("tool_call"),
-            Ok(Some(Ok(Event::Unknown(kind)))) => unused(kind),
-            Ok(Some(Ok(Event::Done(finished)))) => {
-                return done(text, finished, first_after, bounds.is_blank);
-            }
+            Event::ToolCall(_) => unused("tool_call"),
+            Event::Unknown(kind) => unused(kind),
+            Event::Done(finished) => return done(text, finished, first_after, bounds.is_blank),
         }
     }
+}
+
+/// The model thinks, unless it already writes.
+fn thinks(progress: &watch::Sender<Progress>) {
+    progress.send_if_modified(|shown| {
+        let is_new = !matches!(shown, Progress::Thinking | Progress::Written(_));
+        if is_new {
+            *shown = Progress::Thinking;
+        }
+        is_new
+    });
 }
 
 fn done(
@@ -100,10 +131,12 @@ fn done(
         let first_after = first_after.unwrap_or_default();
         return Collected::Whole { text, finished, first_after };
     }
-    Collected::Failed(match finished.reason {
+    let error = match finished.reason {
         StopReason::Filtered => AnswerError::Provider(ProviderError::Filtered),
+        StopReason::Length => AnswerError::TokensUsedUp,
         _ => AnswerError::Empty,
-    })
+    };
+    Collected::Failed { error, wrote: first_after.is_some() }
 }
 
 #[cfg(test)]
@@ -123,11 +156,11 @@ mod tests {
     }
 
     async fn collected(events: Vec<(u64, Event)>, vitals: &Vitals) -> Collected {
-        let (words, _seen) = watch::channel(String::new());
+        let (words, _seen) = watch::channel(Progress::Begun);
         let first = Duration::from_millis(300);
         let is_blank = &|text: &str| text.trim().is_empty();
-        let whole = Duration::from_secs(20);
-        let bounds = Bounds { silence: first, whole, bytes: 1000, is_blank };
+        let end = Instant::now() + Duration::from_secs(20);
+        let bounds = Bounds { silence: first, end, bytes: 1000, is_blank };
         collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
     }
 
@@ -148,7 +181,50 @@ mod tests {
         let counted = [("delta".to_owned(), 1), ("tool_call".to_owned(), 1)];
         assert_eq!(vitals.counters("provider_event_unused"), counted);
         let late = collected(vec![(600, Event::Text("Hi".into()))], &vitals).await;
-        assert!(matches!(late, Collected::Failed(AnswerError::FirstTokenLate)));
+        assert!(matches!(late, Collected::Failed { error: AnswerError::FirstTokenLate, .. }));
+    }
+
+    #[tokio::test]
+    async fn what_can_be_shown_follows_the_stream() {
+        let (words, seen) = watch::channel(Progress::Begun);
+        let end = Instant::now() + Duration::from_secs(20);
+        let (cancel, vitals) = (CancellationToken::new(), Vitals::default());
+        let events = vec![
+            (0, Event::Alive),
+            (50, Event::Reasoning("secret".into())),
+            (50, Event::Text("Thou".into())),
+            (50, Event::Withdrawn),
+            (50, Event::Text("Hi".into())),
+            (50, Event::Done(Finished { reason: StopReason::Length, ..Finished::default() })),
+        ];
+        let silence = Duration::from_secs(9);
+        let bounds = Bounds { silence, end, bytes: 1000, is_blank: &str::is_empty };
+        let shown = async {
+            let (mut seen, mut all) = (seen, Vec::new());
+            while seen.changed().await.is_ok() && all.len() < 4 {
+                all.push(seen.borrow_and_update().clone());
+            }
+            all
+        };
+        let reading = async {
+            let collected = collect(paced(events), &words, &cancel, bounds, &vitals).await;
+            drop(words);
+            collected
+        };
+        let (shown, collected) = tokio::join!(shown, reading);
+        let written = |text: &str| Progress::Written(text.to_owned());
+        let expected = [Progress::Thinking, written("Thou"), Progress::Thinking, written("Hi")];
+        assert_eq!(shown, expected);
+        assert!(matches!(collected, Collected::Whole { text, .. } if text == "Hi"));
+        let thoughts = vec![
+            (0, Event::Reasoning("hm".into())),
+            (0, Event::Done(Finished { reason: StopReason::Length, ..Finished::default() })),
+        ];
+        let error = self::collected(thoughts, &vitals).await;
+        let used_up = AnswerError::TokensUsedUp;
+        assert!(
+            matches!(error, Collected::Failed { error, .. } if error.class() == used_up.class())
+        );
     }
 
     #[tokio::test]
@@ -160,12 +236,13 @@ mod tests {
             let whole = collected(events, &Vitals::default()).await;
             assert!(matches!(whole, Collected::Whole { text, .. } if text == "Hi"));
         }
-        let (words, _seen) = watch::channel(String::new());
-        let (silence, whole) = (Duration::from_millis(200), Duration::from_millis(500));
-        let bounds = Bounds { silence, whole, bytes: 1000, is_blank: &str::is_empty };
+        let (words, _seen) = watch::channel(Progress::Begun);
+        let silence = Duration::from_millis(200);
+        let end = Instant::now() + Duration::from_millis(500);
+        let bounds = Bounds { silence, end, bytes: 1000, is_blank: &str::is_empty };
         let pieces = paced(vec![(100, Event::Alive); 100]);
         let late =
             collect(pieces, &words, &CancellationToken::new(), bounds, &Vitals::default()).await;
-        assert!(matches!(late, Collected::Failed(AnswerError::Late)));
+        assert!(matches!(late, Collected::Failed { error: AnswerError::Late, .. }));
     }
 }

@@ -264,6 +264,7 @@ impl Running {
                 provider: provider.to_owned(),
                 answers_from: settings::answer_source(config),
                 model,
+                models: config.answer.models.clone(),
                 ..about
             });
         }

@@ -58,14 +58,16 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
     let unit = endpoint::unit(sources.file());
-    let (telegram, provider, clock, unit) = tokio::join!(
+    let (telegram, provider, models, clock, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),
+        outside::models(&loaded.config, problems),
         outside::clock(&loaded.config.telegram.api_url),
         machine::unit(&unit),
     );
     checks.extend(telegram);
     checks.push(provider);
+    checks.extend(models);
     checks.push(clock);
     checks.extend(machine::watching(loaded));
     checks.push(unit);

@@ -57,6 +57,8 @@ pub struct About {
     pub answers_from: AnswerSource,
     /// The configured model; empty where the provider has none.
     pub model: String,
+    /// Models that people may choose besides.
+    pub models: Vec<String>,
     /// When this process started, Unix milliseconds.
     pub started_ms: i64,
 }

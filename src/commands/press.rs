@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::requests::let_in;
-use super::{CommandContext, FollowUp, Outcome, OutgoingReply, privacy, wording};
+use super::{CommandContext, FollowUp, Outcome, OutgoingReply, model, privacy, wording};
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
@@ -29,6 +29,10 @@ impl CommandContext {
             }
             "approve" => self.press_approve(press, rest).await,
             "ignore" => self.press_ignore(rest).await,
+            "model" if !self.may_chat(press.place, press.chat, role).await? => {
+                Ok(toast("You may not chat with me."))
+            }
+            "model" => Ok(model::press(self, press, role, rest)),
             "retry" => self.press_retry(press, role, rest).await,
             "forget" => Ok(press_forget(press, rest)),
             _ => Ok(toast("This button no longer works.")),

@@ -34,7 +34,8 @@ pub(super) async fn status(
     } else {
         text.push_str(&wording::escape(&about.provider));
         let model = context.store.chosen_model(asked.conversation()).await?;
-        let model = model.unwrap_or_else(|| about.model.clone());
+        let offered = model.filter(|model| about.offers(model));
+        let model = offered.unwrap_or_else(|| about.model.clone());
         if !model.is_empty() {
             let _ = write!(text, ", model {}", wording::escape(&model));
         }

@@ -92,8 +92,8 @@ const TABLE: &[Command] = &[
         name: "model",
         help: "Show or choose the model for this chat",
         usage: "/model [name|default]",
-        details: "Without a name it shows which model answers here. With a name it uses that one \
-                  from now on; `default` goes back to the configured one. In groups only an owner \
+        details: "Without a name it shows which model answers here. With the name of one that \
+                  is offered it uses that one from now on; `default` goes back to the configured one. In groups only an owner \
                   can change it.",
         who: Who::Member,
         places: Places::Both,

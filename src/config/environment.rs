@@ -1,7 +1,7 @@
 //! The environment: `KATANA_<SECTION>_<KEY>` for every key, and well-known names.
 
 use super::key::Key;
-use super::kind::{expected, from_text};
+use super::kind::{Kind, expected, from_text};
 use super::nearest::nearest;
 use super::problem::Problems;
 use super::source::{FILE_VARIABLE, Origin, Sources};
@@ -20,6 +20,11 @@ pub(super) fn find(
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(Value, Origin)> {
+    let own = key.variable();
+    // No text is a text: it is how the environment says that there shall be none.
+    if key.kind == Kind::Prose && sources.env.get(&own).is_some_and(|text| text.trim().is_empty()) {
+        return Some((Value::Text(String::new()), Origin::Env(own)));
+    }
     let variables: Vec<String> = key.variables().collect();
     find_in(key, &variables, sources, problems)
 }

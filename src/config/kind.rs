@@ -37,6 +37,8 @@ pub enum Kind {
         /// Whether ids of groups, which are below zero, make sense too.
         groups: bool,
     },
+    /// Names of one line each: an array in the file, a list with commas in the environment.
+    Words,
     /// A file or a folder.
     Path,
     /// An `http` or `https` address without user, password, query or fragment.
@@ -66,6 +68,7 @@ pub(super) fn expected(kind: Kind) -> String {
              -1,2 in the environment"
                 .to_owned()
         }
+        Kind::Words => "names: [\"a\", \"b\"] in the file, a,b in the environment".to_owned(),
         Kind::Path => "the path of a file or folder".to_owned(),
         Kind::Url => "an address such as https://host or http://127.0.0.1:8080/path".to_owned(),
         Kind::Listen => "an address with a port such as 127.0.0.1:8080, or off".to_owned(),
@@ -93,6 +96,9 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Ids { groups } => {
             let parts = trimmed.split([',', ' ']).filter(|part| !part.is_empty());
             ids(parts.map(|part| part.parse().ok()), groups)
+        }
+        Kind::Words => {
+            words(trimmed.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Some))
         }
         Kind::Path => path(trimmed),
         Kind::Url => url::parse(trimmed).map(|url| Value::Text(url.text)).map_err(str::to_owned),
@@ -125,6 +131,9 @@ pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String
         }
         (Kind::Ids { groups }, DeValue::Array(array)) => {
             ids(array.iter().map(|item| integer(item.get_ref())), groups)
+        }
+        (Kind::Words, DeValue::Array(array)) => {
+            words(array.iter().map(|item| item.get_ref().as_str().map(str::trim)))
         }
         _ => Err(wrong()),
     }
@@ -165,6 +174,18 @@ fn ids(parts: impl Iterator<Item = Option<i64>>, groups: bool) -> Result<Value, 
         }
     }
     Ok(Value::Ids(ids))
+}
+
+fn words<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Result<Value, String> {
+    let mut words = Vec::new();
+    for part in parts {
+        let part = part.ok_or("has an entry that is not a text")?;
+        let word = word(part).map_err(|why| format!("has an entry that {why}"))?;
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    Ok(Value::Words(words))
 }
 
 fn flag(text: &str) -> Result<Value, String> {
@@ -250,6 +271,7 @@ mod tests {
             (Kind::Flag, "off", Value::Flag(false)),
             (Kind::Choice(&["open", "closed"]), "OPEN", Value::Text("open".to_owned())),
             (ids, "1, -2,1", Value::Ids(vec![1, -2])),
+            (Kind::Words, "a/b:c, d,,a/b:c", Value::Words(vec!["a/b:c".into(), "d".into()])),
             (Kind::Url, "https://host/", Value::Text("https://host".to_owned())),
             (Kind::Prose, "a\r\nb", Value::Text("a\nb".to_owned())),
         ] {
@@ -267,6 +289,7 @@ mod tests {
             (Kind::Choice(&["open", "closed"]), "zzz9"),
             (Kind::Ids { groups: false }, "1,zzz9"),
             (Kind::Ids { groups: false }, "-4"),
+            (Kind::Words, "a,zzz9\u{7}"),
             (Kind::Path, "~/zzz9"),
             (Kind::Word, "zzz9\u{7}"),
             (Kind::Prose, "zzz9\u{0}"),

@@ -79,7 +79,7 @@ impl<'a> Resolved<'a> {
                 continue;
             }
             for Row { key, value, origin } in &self.rows {
-                if matches!(value, Value::Text(value) if value.contains(text.expose())) {
+                if value.holds(text.expose()) {
                     let message =
                         format!("the value contains the secret {} ({origin})", secret.key.path());
                     self.problems.push(key.path(), message, "remove the secret from it");

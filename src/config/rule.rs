@@ -124,6 +124,11 @@ pub(super) fn ids(groups: bool) -> Rule<Vec<i64>> {
     Rule::new(Kind::Ids { groups }, Value::Ids(Vec::new()))
 }
 
+/// Names, none by default.
+pub(super) fn words() -> Rule<Vec<String>> {
+    Rule::new(Kind::Words, Value::Words(Vec::new()))
+}
+
 /// A file or folder which some check finds a place for when it is not set.
 pub(super) fn path() -> Rule<PathBuf> {
     Rule::new(Kind::Path, Value::Unset)

@@ -17,6 +17,7 @@ pub(super) enum Value {
     Number(f64),
     Flag(bool),
     Ids(Vec<i64>),
+    Words(Vec<String>),
     Secret(Secret),
 }
 
@@ -33,6 +34,19 @@ impl Value {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 format!("[{}]", ids.join(", "))
             }
+            Self::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+                format!("[{}]", words.join(", "))
+            }
+        }
+    }
+
+    /// Whether this stands in a text that is printed.
+    pub fn holds(&self, part: &str) -> bool {
+        match self {
+            Self::Text(text) => text.contains(part),
+            Self::Words(words) => words.iter().any(|word| word.contains(part)),
+            _ => false,
         }
     }
 
@@ -90,6 +104,7 @@ from_value! {
     u32: Value::Whole(n) => u32::try_from(*n).expect("a count is bounded"), else 0;
     f64: Value::Number(n) => *n, else 0.0;
     Vec<i64>: Value::Ids(ids) => ids.clone(), else Vec::new();
+    Vec<String>: Value::Words(words) => words.clone(), else Vec::new();
     String: Value::Text(text) => text.clone(), else String::new();
     PathBuf: Value::Text(text) => PathBuf::from(text), else PathBuf::new();
     Option<PathBuf>: Value::Text(text) => Some(PathBuf::from(text)), else None;

@@ -92,6 +92,8 @@ classes!(
         Config = "config",
         /// The answer was empty.
         Empty = "empty",
+        /// The model used up its tokens before it wrote an answer.
+        TokensUsedUp = "tokens_used_up",
     }
 );
 

@@ -112,6 +112,9 @@ pub const CODE_TRIES_PER_HOUR: u32 = 5;
 /// A draft is replaced at most this often; drafts count against Telegram's limits.
 pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
 
+/// A draft that stays the same is shown again after this long, before Telegram lets it fade.
+pub const DRAFT_LIFE: Duration = Duration::from_secs(20);
+
 /// A chat action fades after 5 s (Bot API `sendChatAction`), so it is renewed a little earlier.
 pub const ACTION_EVERY: Duration = Duration::from_secs(4);
 

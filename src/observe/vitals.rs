@@ -96,6 +96,8 @@ pub enum Timing {
     Provider,
     /// Tokens of one answer: model, `input` or `output`.
     Tokens,
+    /// Tokens of the passages that go along with one question: nothing, nothing.
+    Passages,
     /// Until a provider's first words in seconds: model, nothing.
     FirstWords,
     /// From the acceptance of an update to the commit of its replies in seconds: `WorkKind`, nothing.
@@ -142,7 +144,7 @@ impl Timing {
         match self {
             Self::ApiCall => histogram::CALL_S,
             Self::Provider | Self::FirstWords => histogram::GEN_AI_S,
-            Self::Tokens => histogram::GEN_AI_TOKENS,
+            Self::Tokens | Self::Passages => histogram::GEN_AI_TOKENS,
             Self::Response | Self::Delivery | Self::InboundLag => histogram::WAIT_S,
         }
     }

@@ -98,6 +98,11 @@ impl Delivery {
         self.0.wake.notify_one();
     }
 
+    /// Takes room for a draft or a typing sign, which are the first to give way.
+    pub(super) fn has_spare_room(&self) -> bool {
+        self.send_queue().take_spare(Instant::now())
+    }
+
     /// Nothing will be handed over any more; the stage ends when what can leave now has left.
     pub fn close(&self) {
         self.0.closing.store(true, Ordering::SeqCst);

@@ -77,6 +77,11 @@ impl SendQueue {
         self.ready.extend(self.timers.drain().map(|Reverse((_, chat))| chat));
     }
 
+    /// Takes room for something that may as well be left out; none while a part waits for room.
+    pub(super) fn take_spare(&mut self, now: Instant) -> bool {
+        self.ready.is_empty() && self.pacer.take_spare(now)
+    }
+
     /// Something of this chat waits on disk.
     pub(super) fn fill(&mut self, chat: ChatId) {
         self.map.entry(chat).or_default().on_disk = true;

@@ -18,7 +18,7 @@ pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving, Slot};
 use super::parts::parts_of;
 use super::route::{Nothing, Route, route};
-use crate::answer::{Answered, Question};
+use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::effect::Effect;
 use crate::model::ids::InboxSeq;
@@ -277,10 +277,10 @@ impl Worker {
                 Body::Unsupported(kind) => Some(kind.as_str()),
             },
         };
-        let (words, written) = tokio::sync::watch::channel(String::new());
-        let shown = parts.previews.show(m.chat, m.place, m.thread, m.message_id, written);
+        let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
+        let shown = parts.previews.show(m, &self.delivery, seen);
         let answered = tokio::select! {
-            answered = parts.answerer.answer(question, &words, &self.cancel) => answered?,
+            answered = parts.answerer.answer(question, source.seq, &progress, &self.cancel) => answered?,
             never = shown => match never {},
         };
         if !matches!(answered, Answered::Cancelled) {

@@ -8,7 +8,8 @@ mod request;
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use hygiene::Redactor;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -19,7 +20,7 @@ use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::answer_events;
 use super::thoughts::{EatenMarks, Thoughts};
-use super::{Answering, Provider, http};
+use super::{Answering, ModelList, Provider, http, model_list};
 use crate::model::conversation::ChatRequest;
 
 /// The version of the API that this file speaks.
@@ -96,6 +97,15 @@ impl Provider for Anthropic {
 
     fn model(&self) -> &str {
         &self.model
+    }
+
+    fn models(&self) -> BoxFuture<'_, ModelList> {
+        let shared = &self.shared;
+        let mut url = shared.url.clone();
+        let path = format!("{}/v1/models", url.path().trim_end_matches("/v1/messages"));
+        url.set_path(&path);
+        let (headers, redactor) = (shared.headers.clone(), shared.redactor.clone());
+        model_list::ask(&shared.http, url, headers, redactor).boxed()
     }
 
     fn answer(&self, request: ChatRequest) -> Answering {

@@ -91,6 +91,20 @@ pub(super) fn base(text: &str) -> Result<Url, ProviderError> {
     Ok(url)
 }
 
+/// Whether an address is this machine's or its network's: a loopback or private one, or a name
+/// that only means something there.
+pub(super) fn is_near(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        Err(_) => {
+            let endings = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
+            !host.contains('.') || endings.iter().any(|ending| host.ends_with(ending))
+        }
+    }
+}
+
 /// Headers of every request.
 pub(super) fn headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -140,6 +154,33 @@ pub(super) async fn post(
     let body = bounded_text(response).await;
     let error = ErrorBody::of_body(&body).refused(status, wait, scrubber);
     Err(Refused { error, body })
+}
+
+/// Asks for a JSON value; `None` where the server has none at this address.
+pub(super) async fn get(
+    http: &reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+    scrubber: &Scrubber,
+) -> Result<Option<serde_json::Value>, ProviderError> {
+    let sent = http.get(url.clone()).headers(headers).send().await;
+    let response = sent.map_err(|error| not_answered(error, scrubber))?;
+    if let Some(error) = redirect::refused(&url, &response, scrubber) {
+        return Err(error);
+    }
+    let status = response.status();
+    if status.is_success() {
+        let chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
+        return Ok(serde_json::from_str(&whole(Vec::new(), chunks).await?).ok());
+    }
+    match status.as_u16() {
+        404 | 405 | 501 => Ok(None),
+        status => {
+            let wait = retry_after(response.headers());
+            let body = bounded_text(response).await;
+            Err(ErrorBody::of_body(&body).refused(status, wait, scrubber))
+        }
+    }
 }
 
 fn not_answered(error: reqwest::Error, scrubber: &Scrubber) -> ProviderError {
@@ -350,6 +391,22 @@ mod tests {
                 headers.insert(*name, value.parse().unwrap());
             }
             assert_eq!(retry_after(&headers), expected.map(Duration::from_millis), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_ones_own_are_known() {
+        for (url, near) in [
+            ("http://localhost:11434/v1", true),
+            ("http://127.0.0.1:8080/v1", true),
+            ("http://[::1]:8080/v1", true),
+            ("http://192.168.1.7:8000/v1", true),
+            ("http://ollama:11434/v1", true),
+            ("http://gpu.lan/v1", true),
+            ("https://api.openai.com/v1", false),
+            ("https://8.8.8.8/v1", false),
+        ] {
+            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
         }
     }
 

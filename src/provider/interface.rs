@@ -1,5 +1,7 @@
 //! What a provider can do.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::failure::ProviderError;
@@ -7,6 +9,9 @@ use crate::model::conversation::{ChatRequest, Event};
 
 /// An answer while it is being written. Dropping it ends the call.
 pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
+
+/// The names of the models that a server offers; `None` where it has no list.
+pub type ModelList = Result<Option<Vec<String>>, ProviderError>;
 
 /// Something that answers questions.
 pub trait Provider: Send + Sync + 'static {
@@ -20,6 +25,14 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether answers are Markdown; otherwise they are sent as they are.
     fn is_markdown(&self) -> bool {
         true
+    }
+    /// Asks the server which models it offers. It costs nothing.
+    fn models(&self) -> BoxFuture<'_, ModelList> {
+        std::future::ready(Ok(None)).boxed()
+    }
+    /// Whether it is a server of one's own, which may have few places, rather than a hosted service.
+    fn is_own_server(&self) -> bool {
+        false
     }
     /// Whether the history and the chat's model are of any use to it.
     fn has_context(&self) -> bool {

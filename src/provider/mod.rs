@@ -14,6 +14,7 @@ mod files;
 mod http;
 mod interface;
 mod marking;
+mod model_list;
 mod offline;
 mod openai;
 pub mod prompt;
@@ -28,7 +29,8 @@ mod tool_calls;
 pub use crate::model::text::tokens;
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
-pub use interface::{Answering, Provider};
+pub use interface::{Answering, ModelList, Provider};
+pub use model_list::is_listed;
 pub use reach::reach;
 
 /// Every provider, in the order in which people read about them. With several keys set, the last service counts:

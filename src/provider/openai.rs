@@ -11,7 +11,8 @@ mod request;
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use hygiene::Redactor;
 use learned::Learned;
 use reqwest::Url;
@@ -23,7 +24,7 @@ use super::prompt;
 use super::scrub::Scrubber;
 use super::stream::answer_events;
 use super::thoughts::{EatenMarks, Thoughts};
-use super::{Answering, Provider, http};
+use super::{Answering, ModelList, Provider, http, model_list};
 use crate::model::conversation::{ChatRequest, Event};
 
 /// Gemini's compatible address.
@@ -150,6 +151,19 @@ impl Provider for OpenAi {
 
     fn model(&self) -> &str {
         &self.model
+    }
+
+    fn is_own_server(&self) -> bool {
+        http::is_near(&self.shared.url)
+    }
+
+    fn models(&self) -> BoxFuture<'_, ModelList> {
+        let shared = &self.shared;
+        let mut url = shared.url.clone();
+        let path = format!("{}/models", url.path().trim_end_matches("/chat/completions"));
+        url.set_path(&path);
+        let (headers, redactor) = (shared.headers.clone(), shared.redactor.clone());
+        model_list::ask(&shared.http, url, headers, redactor).boxed()
     }
 
     fn answer(&self, request: ChatRequest) -> Answering {

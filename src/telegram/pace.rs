@@ -102,6 +102,17 @@ impl Pacer {
         Ok(())
     }
 
+    /// Takes room that no message needs now, for what may as well be left out. Messages may pass
+    /// while it is taken: they have a burst, and this has none.
+    pub fn take_spare(&mut self, now: Instant) -> bool {
+        let Some(rates) = self.rates else { return true };
+        let is_spare = self.overall.ready_at(now, rates.overall_every(), 1) <= now;
+        if is_spare {
+            self.overall.charge(now, rates.overall_every());
+        }
+        is_spare
+    }
+
     /// Takes room for `count` edits, or says when there is room. They count over all chats; a chat
     /// in which a message is looked for gets nothing else meanwhile.
     ///
@@ -161,6 +172,24 @@ mod tests {
         assert!((145..=155).contains(&sent), "{sent} in 5 s over all");
         let group = leave(&[-5], 60);
         assert!((20..=41).contains(&group), "{group} in a group's first minute");
+    }
+
+    #[test]
+    fn what_may_be_left_out_gives_way_to_messages() {
+        let mut pacer = Pacer::new(Some(RATES));
+        let start = Instant::now();
+        let (mut spare, mut sent) = (0, 0);
+        for ms in 0..5000_i64 {
+            let now = start + Duration::from_millis(ms.unsigned_abs());
+            // All the time someone wants to show a draft; from the third second on there are
+            // messages to 200 chats as well.
+            spare += usize::from(ms < 2000 && pacer.take_spare(now));
+            sent += usize::from(ms >= 2000 && pacer.take(ChatId(ms % 200), now).is_ok());
+            assert!(ms < 2100 || !pacer.take_spare(now), "messages fill the room");
+        }
+        assert!((55..=62).contains(&spare), "{spare} drafts in 2 s");
+        assert!((88..=95).contains(&sent), "{sent} messages in 3 s");
+        assert!(Pacer::new(None).take_spare(start));
     }
 
     #[test]

@@ -17,6 +17,7 @@ async fn anthropic() -> Stage {
         .set("KATANA_ANTHROPIC_BASE_URL", &url)
         .set("KATANA_ANTHROPIC_MODEL", "sim-model")
         .set("KATANA_ANSWER_FIRST_TOKEN_TIMEOUT_S", "1")
+        .set("KATANA_ANSWER_TIMEOUT_S", "5")
         .set("KATANA_ANSWER_SYSTEM_PROMPT", "Be a pirate.");
     stage.start().await;
     stage
@@ -25,6 +26,7 @@ async fn anthropic() -> Stage {
 async fn openai() -> Stage {
     Stage::with_model(&[
         ("KATANA_ANSWER_FIRST_TOKEN_TIMEOUT_S", "1"),
+        ("KATANA_ANSWER_TIMEOUT_S", "5"),
         ("KATANA_ANSWER_SYSTEM_PROMPT", "Be a pirate."),
         ("KATANA_ANSWER_MAX_HISTORY_TURNS", "2"),
     ])
@@ -109,7 +111,8 @@ async fn anthropic_streams_with_prompt_and_history_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_begins_afresh_and_model_chooses_per_chat() {
-    let stage = openai().await;
+    let mut stage = Stage::new().await;
+    stage.openai().set("KATANA_ANSWER_MODELS", "big-one").start().await;
     stage.ask(5, "old").await;
     let said = stage.ask(5, "/new").await;
     assert!(said.starts_with("A new conversation"), "{said}");
@@ -123,6 +126,7 @@ async fn new_begins_afresh_and_model_chooses_per_chat() {
     let models: Vec<_> = stage.sim.model().requests().into_iter().map(|r| r.model).collect();
     assert_eq!(models, ["sim-model", "sim-model", "big-one", "sim-model"]);
     assert!(stage.ask(5, "/model default").await.starts_with("Back to sim-model"));
+    assert!(stage.ask(5, "/model nosuch").await.starts_with("nosuch is not offered here"));
     assert!(stage.ask(5, "/model no such name").await.starts_with("That does not look like"));
     stage.end().await;
 }
@@ -132,7 +136,7 @@ async fn failures(stage: Stage) {
     let words_401 = r#"{"error":{"message":"Incorrect API key provided: sk-x","type":"auth"}}"#;
     let faults = [
         (ModelFault::status(401, words_401), "the operator of this bot has to fix that"),
-        (ModelFault::rate_limited("1"), "busy"),
+        (ModelFault::rate_limited("200"), "busy"),
         (ModelFault::status(500, "oops"), ""),
         (ModelFault::Html, "could not reach the model"),
         (ModelFault::Garbage, "could not reach the model"),
@@ -147,8 +151,9 @@ async fn failures(stage: Stage) {
     for (i, (fault, words)) in faults.into_iter().enumerate() {
         let question = format!("question number {i}");
         let name = format!("{fault:?}");
-        stage.sim.model().fault_next(fault);
+        stage.sim.model().fault_always(Some(fault));
         let sorry = stage.ask(5, &question).await;
+        stage.sim.model().fault_always(None);
         assert!(sorry.contains(words), "{name}: {sorry}");
         assert!(sorry.ends_with("Your question is kept; nothing was lost."), "{name}: {sorry}");
         for raw in ["sk-", "oops", "<", "{", "error", "401", "500"] {

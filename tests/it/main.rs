@@ -44,6 +44,7 @@ mod lifecycle;
 mod odd_server;
 mod operator;
 mod passed;
+mod patience;
 mod previews;
 mod reload;
 mod restarts;

@@ -10,7 +10,9 @@ const FORUM: i64 = -1_000_000_000_702;
 
 /// A bot with a model in a forum, and two topics of it.
 async fn forum() -> (Stage, i64, i64) {
-    let stage = Stage::with_model(&[("KATANA_BOT_ALLOW_CHATS", &FORUM.to_string())]).await;
+    let changes =
+        [("KATANA_BOT_ALLOW_CHATS", &*FORUM.to_string()), ("KATANA_ANSWER_MODELS", "sim-large")];
+    let stage = Stage::with_model(&changes).await;
     let (one, two) = (stage.sim.topic(FORUM), stage.sim.topic(FORUM));
     (stage, one, two)
 }

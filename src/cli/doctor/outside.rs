@@ -15,7 +15,7 @@ use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
-use crate::provider::{Kind, ProviderError, reach};
+use crate::provider::{Kind, ProviderError, is_listed, reach};
 use crate::telegram::{Client, Identity, TelegramError, TelegramSettings, Webhook, server_time};
 
 /// Longest time for one call to Telegram.
@@ -23,6 +23,9 @@ const CALL: Duration = Duration::from_secs(10);
 
 /// Longest time for a question to the provider; local models may have to be loaded first.
 const QUESTION: Duration = Duration::from_secs(40);
+
+/// Models of a server that are named when one is missing.
+const LISTED: usize = 8;
 
 /// A clock that is further off than this makes ages and certificates wrong, in seconds.
 const CLOCK_OFF_S: i64 = 30;
@@ -137,6 +140,42 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         }
         Err(e) => failed(&format!("{name}, {model}, {key}"), &e),
     }
+}
+
+/// Whether the server's own list has the models that are configured and offered.
+pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check> {
+    const NAME: &str = "models";
+    let section = config.chosen()?;
+    let name = config.answer.provider.name;
+    if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
+        return None;
+    }
+    let provider = app::provider(config, None).ok()?;
+    let list = match tokio::time::timeout(CALL, provider.models()).await {
+        Ok(Ok(Some(list))) => list,
+        Ok(Ok(None)) => return Some(Check::good(NAME, "the server has no list of its models")),
+        // That it cannot be reached is said already.
+        Err(_) | Ok(Err(ProviderError::Unreachable { .. } | ProviderError::Timeout)) => {
+            return None;
+        }
+        Ok(Err(e)) => return Some(Check { name: NAME, ..failed("the list of models", &e) }),
+    };
+    let wanted = std::iter::once(&section.model).chain(&config.answer.models);
+    let wanted: Vec<&String> = wanted.filter(|model| !model.is_empty()).collect();
+    let missing: Vec<&str> =
+        wanted.iter().filter(|m| !is_listed(&list, m)).map(|m| m.as_str()).collect();
+    if missing.is_empty() {
+        let text = format!("all {} on the server's list of {}", wanted.len(), list.len());
+        return Some(Check::good(NAME, text));
+    }
+    let mut known: Vec<String> =
+        list.iter().take(LISTED).map(|name| hygiene::line::one_line(name, 80)).collect();
+    if list.len() > LISTED {
+        known.push("…".to_owned());
+    }
+    let text = format!("not on the server's list: {}", missing.join(", "));
+    let advice = format!("check {name}.model and answer.models; it lists {}", known.join(", "));
+    Some(Check::note(NAME, text, advice))
 }
 
 /// Asks the model for one token.

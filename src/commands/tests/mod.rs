@@ -139,6 +139,7 @@ fn context(dir: &tempfile::TempDir, clock: &Clock, access: Rules) -> CommandCont
         provider: "openai".into(),
         answers_from: AnswerSource::Model,
         model: "gpt-x".into(),
+        models: vec!["meta/llama:70b".into(), "x".into()],
         started_ms: clock.now_ms() - 3_720_000,
     };
     CommandContext::new(store, clock.clone(), Arc::default(), access, about)

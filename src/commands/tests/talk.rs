@@ -82,8 +82,42 @@ async fn the_model_is_chosen_per_chat() {
     house.ask(MEMBER, "/model Default").await;
     assert_eq!(chosen(ChatId(MEMBER.0)).await, None);
     assert!(text(&house.ask_in(GROUP, MEMBER, "/model x").await).contains("only my owner"));
-    house.ask_in(GROUP, OWNER, "/model x").await;
+    house.ask_in(GROUP, OWNER, "/model X").await;
     assert_eq!(chosen(GROUP).await.as_deref(), Some("x"));
+}
+
+#[tokio::test]
+async fn only_models_on_offer_can_be_chosen_also_by_owners_and_forged_buttons() {
+    let house = House::lived_in(Rules { allow_chats: vec![GROUP], ..Rules::default() }).await;
+    for user in [MEMBER, OWNER] {
+        let refused = house.ask(user, "/model nosuch").await;
+        assert!(refused.effects.is_empty() && text(&refused).contains("not offered"));
+    }
+    let shown = house.ask(MEMBER, "/model").await;
+    let buttons = shown.replies[0].reply.buttons.concat();
+    let labels: Vec<&str> = buttons.iter().map(|button| button.label.as_str()).collect();
+    assert_eq!(labels, ["✓ gpt-x", "meta/llama:70b", "x"]);
+    let private = ConversationId { chat: ChatId(MEMBER.0), topic: 0 };
+    let chosen = async || house.context.store.chosen_model(private).await.unwrap();
+    let pressed = house.press(MEMBER, &buttons[1].data).await;
+    assert!(text(&pressed).contains("`meta/llama:70b` answers"));
+    assert_eq!(chosen().await.as_deref(), Some("meta/llama:70b"));
+    for data in ["model", "model:", "model:nosuch", "model:meta/llama:70b", "model:0000"] {
+        let forged = house.press(MEMBER, data).await;
+        assert!(forged.effects.is_empty() && toast(&forged).contains("not offered"), "{data}");
+    }
+    assert!(house.press(STRANGER, &buttons[2].data).await.effects.is_empty());
+    assert!(house.press_in(GROUP, MEMBER, &buttons[2].data).await.effects.is_empty());
+    assert!(house.ask_in(GROUP, MEMBER, "/model").await.replies[0].reply.buttons.is_empty());
+    house.press(MEMBER, &buttons[0].data).await;
+    assert_eq!(chosen().await, None);
+    // The operator takes a model off the list.
+    house.press(MEMBER, &buttons[2].data).await;
+    let about = About { models: Vec::new(), ..(*house.context.about()).clone() };
+    house.context.set_about(about);
+    let shown = house.ask(MEMBER, "/model").await;
+    assert!(text(&shown).starts_with("In this chat `gpt-x` answers."), "{}", text(&shown));
+    assert!(shown.replies[0].reply.buttons.is_empty());
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::choose::{AUTO, choose};
 use crate::config::key::Part;
 use crate::config::kind;
 use crate::config::resolved::Resolved;
-use crate::config::rule::{Rule, count, prose, whole};
+use crate::config::rule::{Rule, count, prose, whole, words};
 use crate::config::section::section;
 use crate::config::source::Origin;
 use crate::config::value::{FromValue, Value};
@@ -26,7 +26,13 @@ section! {
             .when("To choose when several keys are set, or to use your own server.")
             .live(Part::Answers),
 
-        /// What the model reads before every conversation.
+        /// Models that people may choose for their chat with `/model`, besides the configured one.
+        /// Without any, only the configured one answers.
+        models: Vec<String> = words()
+            .when("To let people choose; every name here may cost what that model costs.")
+            .live(Part::Answers),
+
+        /// What the model reads before every conversation; an empty text means nothing.
         system_prompt: String = prose(PROMPT)
             .when("To give the bot its task, tone and limits.").live(Part::Answers),
 

@@ -52,6 +52,17 @@ fn environment_beats_alias_beats_file_beats_default() {
     assert_eq!(loaded.config.bot.owners, [7], "an empty variable counts as unset");
 }
 
+#[test]
+fn an_empty_text_of_several_lines_means_none() {
+    let prompt = |env: &[(&str, &str)]| with(env).expect("valid").config.answer.system_prompt;
+    assert!(prompt(&[]).contains("helpful"));
+    assert_eq!(prompt(&[("KATANA_ANSWER_SYSTEM_PROMPT", "")]), "");
+    assert_eq!(prompt(&[("KATANA_ANSWER_SYSTEM_PROMPT", " \n")]), "");
+    let loaded =
+        with_file("[answer]\nsystem_prompt = \"x\"\n", &[("KATANA_ANSWER_SYSTEM_PROMPT", "")]);
+    assert_eq!(loaded.expect("valid").config.answer.system_prompt, "", "it wins over the file");
+}
+
 /// Another valid value than the default, as the environment writes it.
 fn another(key: &Key) -> String {
     let default = key.default_toml();
@@ -64,6 +75,7 @@ fn another(key: &Key) -> String {
         Kind::Number(_, high) if high < 1.5 => "0.5".to_owned(),
         Kind::Number(..) => "1.5".to_owned(),
         Kind::Ids { .. } => "5,6".to_owned(),
+        Kind::Words => "one,two".to_owned(),
         Kind::Path => "/somewhere".to_owned(),
         Kind::Url => "http://127.0.0.1:9/x".to_owned(),
         Kind::Listen => "127.0.0.1:9".to_owned(),
@@ -88,6 +100,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         let typed = match key.kind {
             Kind::Flag | Kind::Whole(..) | Kind::Number(..) => value,
             Kind::Ids { .. } => format!("[{value}]"),
+            Kind::Words => format!("[\"{}\"]", value.replace(',', "\", \"")),
             _ => format!("\"{value}\""),
         };
         // Without the alias AI_PROVIDER, which would win over the file.

@@ -52,6 +52,7 @@ async fn pipeline(store: Store) -> Pipeline {
         max_history_tokens: 1,
         max_output_tokens: 1,
         passages: 0,
+        models: Vec::new(),
         answers_at_once: 1,
         first_token_timeout: second,
         timeout: second,
@@ -73,6 +74,7 @@ async fn pipeline(store: Store) -> Pipeline {
         provider: String::new(),
         answers_from: AnswerSource::Model,
         model: String::new(),
+        models: Vec::new(),
         started_ms: 0,
     };
     let me = Me { id: UserId(42), username: "KatanaBot".into(), first_name: String::new() };

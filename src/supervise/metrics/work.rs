@@ -148,6 +148,28 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         &["kind"],
         "Pieces of models' answers that this version does not use, by kind.",
     );
+    let retried = Family::counter(
+        "katana_provider_retries_total",
+        &["class"],
+        "Questions that were put to the provider again before their first word, by class of the error.",
+    );
+    let retried_classes =
+        [AnswerClass::RateLimit, AnswerClass::Overloaded, AnswerClass::Unreachable]
+            .map(AnswerClass::as_str);
+    let retrievals = Family::counter(
+        "katana_retrievals_total",
+        &["outcome"],
+        "Searches of the knowledge folder for questions, by outcome.",
+    );
+    let mut passages = Family::histogram(
+        "katana_retrieval_passage_tokens",
+        &[],
+        "Tokens of the passages that went along with one question, as estimated.",
+    );
+    let all = observed(vitals, Timing::Passages, &[(Label::None, Label::None)]);
+    for (_, _, buckets) in all.into_iter().take(1) {
+        passages = passages.with_buckets(&[], buckets);
+    }
     vec![
         commands,
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
@@ -155,6 +177,9 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
             .with_count(&["failed"], vitals.answers_failed.get()),
         counted(failed, vitals, "answer_failed", &classes),
         counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
+        counted(retried, vitals, "provider_retry", &retried_classes),
+        counted(retrievals, vitals, "retrieval", &["found", "none"]),
+        passages,
     ]
 }
 

@@ -14,6 +14,7 @@ use hyper::body::Frame;
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use script::Script;
 pub use script::{ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
@@ -39,11 +40,11 @@ pub(crate) async fn answer(server: &ModelServer, parts: &Parts, body: &Bytes) ->
             Ok(json(status, &body))
         }
         (&Method::POST, "/v1/chat/completions") => match openai::read(body) {
-            Ok(request) => play(server.next(request)).await,
+            Ok(request) => play(server.next(request), slot(server).await).await,
             Err(why) => Ok(json(400, &openai::error("invalid_request_error", &why))),
         },
         (&Method::POST, "/v1/messages") => match anthropic::read(parts, body) {
-            Ok(request) => play(server.next(request)).await,
+            Ok(request) => play(server.next(request), slot(server).await).await,
             Err(why) => Ok(json(400, &anthropic::error("invalid_request_error", &why))),
         },
         _ => Ok(json(404, &openai::error("invalid_request_error", "unknown path"))),
@@ -68,8 +69,14 @@ fn authorized(server: &ModelServer, vendor: Vendor, parts: &Parts) -> Result<(),
     }
 }
 
-/// Plays a script: the answer with its pace and its fault.
-async fn play(script: Script) -> Answer {
+/// A place at the server, where it has only some.
+async fn slot(server: &ModelServer) -> Option<OwnedSemaphorePermit> {
+    server.slots()?.acquire_owned().await.ok()
+}
+
+/// Plays a script: the answer with its pace and its fault. A slot is kept until the answer is complete
+/// or the client has left.
+async fn play(script: Script, slot: Option<OwnedSemaphorePermit>) -> Answer {
     let pace = script.pace;
     match &script.fault {
         Some(ModelFault::Hang) => {
@@ -112,7 +119,7 @@ async fn play(script: Script) -> Answer {
         Vendor::OpenAi => openai::events(&script),
         Vendor::Anthropic => anthropic::events(&script),
     };
-    Ok(streamed(events, pace))
+    Ok(streamed(events, pace, slot))
 }
 
 /// One step of a stream: `paced` steps wait as long as a token takes.
@@ -145,7 +152,11 @@ impl Event {
     }
 }
 
-fn streamed(events: Vec<Event>, pace: ModelPace) -> hyper::Response<crate::server::Body> {
+fn streamed(
+    events: Vec<Event>,
+    pace: ModelPace,
+    slot: Option<OwnedSemaphorePermit>,
+) -> hyper::Response<crate::server::Body> {
     let mut first = true;
     let timed: Vec<_> = events
         .into_iter()
@@ -170,6 +181,10 @@ fn streamed(events: Vec<Event>, pace: ModelPace) -> hyper::Response<crate::serve
                 Err(io::Error::other("cut on purpose"))
             }
         }
+    });
+    // The slot is free when the stream is dropped.
+    let body = body.inspect(move |_| {
+        let _ = &slot;
     });
     let mut response = respond(200, "text/event-stream", Bytes::new());
     response

@@ -61,6 +61,7 @@ pub(super) fn no_key() -> Value {
 
 pub(super) fn models() -> Value {
     json!({"object": "list", "data": [
+        {"id": "sim-model", "object": "model", "created": CREATED, "owned_by": "botapi-sim"},
         {"id": "sim-small", "object": "model", "created": CREATED, "owned_by": "botapi-sim"},
         {"id": "sim-large", "object": "model", "created": CREATED, "owned_by": "botapi-sim"},
     ]})
@@ -101,6 +102,9 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
     let role = json!([{"index": 0, "delta": {"role": "assistant", "content": null},
         "finish_reason": null}]);
     let mut events = vec![Event::now(line(&chunk(script, &role)))];
+    for _ in 0..script.comments() {
+        events.push(Event::token(": PROCESSING\n\n".to_owned()));
+    }
     for number in 0..script.thoughts() {
         let delta = json!([{"index": 0, "delta": {"reasoning_content": "hm "}}]);
         events.push(Event::token(line(&chunk(script, &delta))));
@@ -133,7 +137,11 @@ pub(super) fn events(script: &Script) -> Vec<Event> {
         }
         _ => {}
     }
-    let finish = json!([{"index": 0, "delta": {}, "finish_reason": script.finish_reason("stop")}]);
+    let reason = match script.fault {
+        Some(ModelFault::NoReason) => Value::Null,
+        _ => Value::from(script.finish_reason("stop")),
+    };
+    let finish = json!([{"index": 0, "delta": {}, "finish_reason": reason}]);
     events.push(Event::now(line(&chunk(script, &finish))));
     if script.request.params["stream_options"]["include_usage"] == true {
         let mut last = chunk(script, &json!([]));

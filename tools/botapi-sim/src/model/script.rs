@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How many requests are remembered.
 const MAX_REQUESTS: usize = 10_000;
@@ -124,6 +124,10 @@ pub enum ModelFault {
     FinishReason(String),
     /// So many thoughts come before the answer, and one event of an undocumented kind.
     Thinks(usize),
+    /// No finish reason, though the stream ends in order with `[DONE]`.
+    NoReason,
+    /// So many comment lines come before the answer, a pause between them.
+    Comments(usize),
     /// The content is a list of parts instead of a string (OpenAI).
     ContentAsList,
     /// No answer at all, the connection stays open.
@@ -173,6 +177,9 @@ struct Inner {
     pace: ModelPace,
     answers: VecDeque<ModelAnswer>,
     faults: VecDeque<ModelFault>,
+    fault_always: Option<ModelFault>,
+    /// Requests that are answered at once; those beyond wait for their turn.
+    slots: Option<Arc<Semaphore>>,
     respond: Option<Respond>,
     requests: VecDeque<ModelRequest>,
 }
@@ -223,6 +230,14 @@ impl Script {
         }
     }
 
+    /// How many comments come before the answer.
+    pub(crate) fn comments(&self) -> usize {
+        match self.fault {
+            Some(ModelFault::Comments(count)) => count,
+            _ => 0,
+        }
+    }
+
     /// How many thoughts come before the answer.
     pub(crate) fn thoughts(&self) -> usize {
         match self.fault {
@@ -267,6 +282,20 @@ impl ModelServer {
         self.lock().faults.push_back(fault);
     }
 
+    /// Meets every request with a fault from now on; `None` ends that.
+    pub fn fault_always(&self, fault: Option<ModelFault>) {
+        self.lock().fault_always = fault;
+    }
+
+    /// Answers so many requests at once, as a server with so many slots; others wait in its queue.
+    pub fn set_slots(&self, slots: usize) {
+        self.lock().slots = Some(Arc::new(Semaphore::new(slots)));
+    }
+
+    pub(crate) fn slots(&self) -> Option<Arc<Semaphore>> {
+        self.lock().slots.clone()
+    }
+
     /// Requires this key from now on (`Authorization: Bearer` or `x-api-key`); `None` takes any.
     pub fn set_key(&self, key: Option<&str>) {
         self.lock().key = key.map(str::to_owned);
@@ -300,7 +329,7 @@ impl ModelServer {
     /// queued answer for the next request.
     pub(crate) fn next(&self, request: ModelRequest) -> Script {
         let mut inner = self.lock();
-        let fault = inner.faults.pop_front();
+        let fault = inner.faults.pop_front().or_else(|| inner.fault_always.clone());
         let silent = matches!(
             fault,
             Some(

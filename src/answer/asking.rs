@@ -1,0 +1,111 @@
+//! A question is put to the model's server until there is an answer or a final failure.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::concurrency::Permit;
+use super::engine::AnswerEngine;
+use super::error::AnswerError;
+use super::progress::Progress;
+use super::retry::Retries;
+use super::stream::{self, Bounds, Collected};
+use crate::model::conversation::ChatRequest;
+use crate::model::limits;
+
+/// Times that a question waits for its turn again because the server was silent.
+const STEPS_BACK: u32 = 6;
+
+/// What belongs to one question while it is answered.
+pub(super) struct Call<'a> {
+    /// What can be shown.
+    pub(super) progress: &'a watch::Sender<Progress>,
+    /// A person sent `/cancel`.
+    pub(super) cancel: &'a CancellationToken,
+    /// Its place at the server.
+    pub(super) permit: Permit<'a>,
+}
+
+impl Call<'_> {
+    /// How many questions come first.
+    pub(super) fn queued(progress: &watch::Sender<Progress>) -> impl Fn(usize) + '_ {
+        |before| {
+            progress.send_replace(Progress::Queued { before });
+        }
+    }
+
+    /// Waits, unless the question is cancelled first.
+    async fn pause(&self, pause: Duration) -> bool {
+        tokio::select! {
+            () = sleep(pause) => true,
+            () = self.cancel.cancelled() => false,
+        }
+    }
+
+    async fn step_back(&mut self) -> bool {
+        let show = Self::queued(self.progress);
+        tokio::select! {
+            () = self.permit.step_back(show) => true,
+            () = self.cancel.cancelled() => false,
+        }
+    }
+}
+
+impl AnswerEngine {
+    /// Asks, and asks again what may pass before the first word. All tries have `timeout` together,
+    /// from the moment at which the server is asked; the time in our own queue is not the server's.
+    pub(super) async fn ask(&self, request: &ChatRequest, call: &mut Call<'_>) -> Collected {
+        let silence = self.settings.first_token_timeout;
+        let deadline = || Instant::now() + self.settings.timeout;
+        let is_failing = self.vitals.provider.read().failures > 0;
+        let mut retries = Retries::new(deadline(), is_failing);
+        let mut steps_back = 0;
+        loop {
+            let bounds = Bounds {
+                silence,
+                end: retries.deadline(),
+                bytes: limits::ANSWER_BYTES,
+                is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
+            };
+            let pieces = self.provider.answer(request.clone());
+            let (progress, cancel) = (call.progress, call.cancel);
+            let collected = stream::collect(pieces, progress, cancel, bounds, &self.vitals).await;
+            let error = match &collected {
+                Collected::Failed { error, wrote: false } => error,
+                Collected::Whole { first_after, .. } => {
+                    call.permit.began(*first_after, silence);
+                    return collected;
+                }
+                _ => return collected,
+            };
+            // The server has fewer slots than it was given questions, so this one was in its queue.
+            let is_queued = matches!(error, AnswerError::FirstTokenLate)
+                && steps_back < STEPS_BACK
+                && call.permit.is_crowded();
+            if is_queued {
+                steps_back += 1;
+                tracing::info!("the server was silent; fewer questions are asked at once now");
+                if !call.step_back().await {
+                    return Collected::Cancelled;
+                }
+                retries = Retries::new(deadline(), is_failing);
+                continue;
+            }
+            let Some((obstacle, pause)) = retries.pause(error) else { return collected };
+            let class = error.class().as_str();
+            self.vitals.increment("provider_retry", class);
+            tracing::info!(
+                class,
+                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                error = error.words(),
+                "the provider is asked again"
+            );
+            call.progress.send_replace(Progress::Waiting { obstacle, pause });
+            if !call.pause(pause).await {
+                return Collected::Cancelled;
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What is reported of a question: log, metrics, the health of the provider.
+//!
+//! Invariant: a model that people chose for their chat can fail them only: the provider's health is
+//! that of the configured model.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::engine::AnswerEngine;
+use super::question::Question;
+use super::stream::Collected;
+use crate::model::class::CallOutcome;
+use crate::model::conversation::ChatRequest;
+use crate::model::text::tokens;
+use crate::observe::label::{Label, TokenKind};
+use crate::observe::vitals::Timing;
+
+/// Who was asked what, for one report.
+pub(super) struct Record<'a> {
+    question: Question<'a>,
+    /// The model that was asked.
+    model: String,
+    /// It is the configured one.
+    is_configured: bool,
+    passages: usize,
+    passage_tokens: usize,
+}
+
+impl AnswerEngine {
+    /// What is to be reported of this request.
+    pub(super) fn record<'a>(&self, question: Question<'a>, request: &ChatRequest) -> Record<'a> {
+        let configured = self.provider.model();
+        let model = request.model.as_deref().unwrap_or(configured).to_owned();
+        let is_configured = model == configured;
+        let passage_tokens = request.passages.iter().map(|passage| tokens(&passage.text)).sum();
+        let passages = request.passages.len();
+        Record { question, model, is_configured, passages, passage_tokens }
+    }
+
+    /// Counts what the search for passages found.
+    pub(super) fn note_retrieval(&self, record: &Record<'_>) {
+        if self.knowledge.is_none() {
+            return;
+        }
+        if record.passages == 0 {
+            return self.vitals.increment("retrieval", "none");
+        }
+        self.vitals.increment("retrieval", "found");
+        let tokens = record.passage_tokens as f64;
+        self.vitals.observe(Timing::Passages, Label::None, Label::None, tokens);
+    }
+
+    /// The texts themselves, where the operator allows it.
+    pub(super) fn log_prompt(&self, request: &ChatRequest) {
+        if self.settings.log_prompts {
+            let history = request.messages.len() - 1;
+            tracing::debug!(prompt = request.question(), history, "asking");
+        }
+    }
+
+    pub(super) fn note(&self, record: &Record<'_>, collected: &Collected, took: Duration) {
+        let (vitals, model) = (&self.vitals, record.model.as_str());
+        let outcome = match collected {
+            Collected::Cancelled => return,
+            Collected::Whole { finished, first_after, .. } => {
+                if record.is_configured {
+                    vitals.worked(&vitals.provider);
+                }
+                vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
+                if let Some(usage) = finished.usage {
+                    let (input, output) = (usage.input_tokens, usage.output_tokens);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Input, input as f64);
+                    vitals.observe(Timing::Tokens, model, TokenKind::Output, output as f64);
+                }
+                CallOutcome::Ok
+            }
+            Collected::Failed { error, .. } => {
+                // A question that the provider will not answer says nothing about its health.
+                if record.is_configured && !error.is_askers() {
+                    vitals.failed(&vitals.provider, error.class());
+                }
+                CallOutcome::Failed(error.class().into())
+            }
+        };
+        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
+    }
+
+    pub(super) fn log(&self, record: &Record<'_>, collected: &Collected, duration_ms: i64) {
+        let text = record.question.text;
+        let hash = Sha256::digest(text.as_bytes());
+        let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
+        let (chat_id, provider, length) =
+            (record.question.conversation.chat.0, self.provider.name(), text.len());
+        let model = record.model.as_str();
+        match collected {
+            Collected::Whole { text, finished, .. } => tracing::info!(
+                chat_id,
+                provider,
+                model,
+                server_model = finished.model,
+                duration_ms,
+                outcome = "answered",
+                prompt_length = length,
+                prompt_hash = hash,
+                passages = record.passages,
+                passage_tokens = record.passage_tokens,
+                answer_length = text.len(),
+                input_tokens = finished.usage.map(|u| u.input_tokens),
+                output_tokens = finished.usage.map(|u| u.output_tokens),
+                "provider answered"
+            ),
+            Collected::Cancelled => {
+                tracing::info!(
+                    chat_id,
+                    provider,
+                    model,
+                    duration_ms,
+                    outcome = "cancelled",
+                    "cancelled"
+                );
+            }
+            Collected::Failed { error, .. } => tracing::warn!(
+                finding = record.is_configured.then_some("provider_failing"),
+                chat_id,
+                provider,
+                model,
+                duration_ms,
+                outcome = error.class().as_str(),
+                prompt_length = length,
+                prompt_hash = hash,
+                passages = record.passages,
+                passage_tokens = record.passage_tokens,
+                error = error.words(),
+                "provider failed"
+            ),
+        }
+    }
+
+    /// The model that was chosen for this chat, if that is who failed.
+    pub(super) fn chosen<'r>(&self, record: &'r Record<'_>) -> Option<&'r str> {
+        (!record.is_configured).then_some(record.model.as_str())
+    }
+}
