@@ -70,6 +70,7 @@ impl HeartbeatWriter {
             time_ms: now.time_ms,
             boot_id: now.boot_id.unwrap_or_default(),
             boot_ms: now.boot_ms.unwrap_or_default(),
+            awake_ms: now.awake_ms,
             sequence: report.sequence,
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -8,6 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hygiene::uptime;
+
 use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::observe::histogram::Buckets;
@@ -53,6 +55,9 @@ pub struct Sampler {
     window: Window,
     /// The two clocks at the last reading.
     clocks: Option<(u64, i64)>,
+    /// How long the machine slept since boot, and how much of that since the reading before.
+    slept_ms: Option<u64>,
+    just_slept_ms: u64,
     jump: Option<Jump>,
     conflicts: u64,
     conflict: Option<Spell>,
@@ -75,7 +80,15 @@ impl Sampler {
 
     /// The current state of everything.
     pub fn read(&mut self, vitals: &Vitals, inputs: Inputs) -> Reading {
+        let slept_ms = uptime::since_boot_ms().saturating_sub(uptime::awake_ms());
+        self.notice_sleep(slept_ms);
         self.read_at(vitals.now_ms(), vitals.wall_ms(), vitals, inputs)
+    }
+
+    /// The machine has slept for so long since it was booted.
+    fn notice_sleep(&mut self, slept_ms: u64) {
+        let before = self.slept_ms.replace(slept_ms).unwrap_or(slept_ms);
+        self.just_slept_ms = slept_ms.saturating_sub(before);
     }
 
     fn read_at(&mut self, now_ms: u64, wall_ms: i64, vitals: &Vitals, inputs: Inputs) -> Reading {
@@ -127,7 +140,7 @@ impl Sampler {
     }
 
     /// How far the time of day moved against the steady clock, in milliseconds. The steady clock
-    /// stands still while the machine is suspended, so that this is a jump as well.
+    /// stands still while the machine is suspended, so ages leave that out; it is not reported.
     fn jumped(&mut self, now_ms: u64, wall_ms: i64) -> i64 {
         let Some((now_before, before_ms)) = self.clocks.replace((now_ms, wall_ms)) else {
             return 0;
@@ -138,7 +151,11 @@ impl Sampler {
             return 0;
         }
         self.jump = Some(Jump { before_ms: before_ms.saturating_add(steady), by_ms });
-        by_ms
+        // Sleep moves the time of day as well; that is not a fault of the clock.
+        let slept_ms = i64::try_from(self.just_slept_ms).unwrap_or(i64::MAX);
+        Some(by_ms.saturating_sub(slept_ms))
+            .filter(|by| by.saturating_abs() >= JUMP_MIN_MS)
+            .unwrap_or(0)
     }
 
     /// The age of something stored at `at_ms` by the time of day.
@@ -214,6 +231,20 @@ mod tests {
             let reading = read(&mut sampler, 25, off_ms, stored(wall(22, off_ms)));
             assert_eq!(age(reading), Some(3000), "stored after the jump");
         }
+    }
+
+    #[test]
+    fn sleep_is_not_a_jump_and_makes_nothing_old() {
+        let mut sampler = Sampler::new();
+        sampler.notice_sleep(500);
+        read(&mut sampler, 10, 0, stored(wall(8, 0)));
+        sampler.notice_sleep(500 + DAY_MS as u64);
+        let reading = read(&mut sampler, 15, DAY_MS, stored(wall(8, 0)));
+        assert_eq!(reading.clock_jump_ms, 0);
+        assert_eq!(reading.inbox.and_then(|d| d.oldest_ms), Some(7000));
+        sampler.notice_sleep(500 + DAY_MS as u64);
+        let reading = read(&mut sampler, 20, 2 * DAY_MS, Inputs::default());
+        assert_eq!(reading.clock_jump_ms, DAY_MS, "without sleep it is one");
     }
 
     #[test]

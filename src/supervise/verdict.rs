@@ -294,7 +294,7 @@ fn clock_jumped(r: &Reading) -> Option<Seen> {
     }
     let far = span(far);
     let text = if r.clock_jump_ms > 0 {
-        format!("the time of day jumped forward by {far}, or the machine was suspended")
+        format!("the time of day jumped forward by {far}")
     } else {
         format!("the time of day jumped back by {far}")
     };

@@ -34,6 +34,7 @@ fn beat(age_ms: u64, pid: u32, verdict: Verdict) -> Heartbeat {
         time_ms: now.time_ms - i64::try_from(age_ms).expect("small"),
         boot_id: now.boot_id.expect("a boot id"),
         boot_ms: now.boot_ms.expect("an uptime").saturating_sub(age_ms),
+        awake_ms: now.awake_ms.map(|ms| ms.saturating_sub(age_ms)),
         sequence: 7,
         pid,
         version: "0.1.0".into(),

@@ -91,6 +91,9 @@ pub(crate) struct Progress {
     pub number: u32,       // of the latest notification that it accepted
     /// The notification that was being sent when this was saved. It may have arrived.
     pub attempt: Option<Attempt>,
+    /// Recipients of that notification that may take it later, while the others have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
 }
 
 /// A notification being sent, by its kind and its number within the incident.

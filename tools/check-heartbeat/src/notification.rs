@@ -64,6 +64,8 @@ pub struct Notification {
     pub duration_s: Option<u64>,
     /// When the event happened, not when it was sent.
     pub at_ms: i64,
+    /// The recipients of the channel that it is still for; empty for all.
+    pub only: Vec<String>,
 }
 
 impl Notification {

@@ -38,10 +38,17 @@ impl IncidentLog {
         }
         let pending = self.incidents.iter_mut().filter_map(|incident| {
             let progress = incident.progress.get(channel)?;
-            let kind = due(incident, progress, origin)?;
-            let number = progress.next_number(kind);
-            incident.progress.get_mut(channel)?.attempt = Some(Attempt { kind, number });
-            Some(notification(kind, number, incident, origin))
+            let left = progress.attempt.filter(|_| !progress.left.is_empty());
+            let kind = due(incident, progress, origin).or(left.map(|attempt| attempt.kind))?;
+            let attempt = Attempt { kind, number: progress.next_number(kind) };
+            let progress = incident.progress.get_mut(channel)?;
+            if left != Some(attempt) {
+                // Something newer is for all of them.
+                progress.left.clear();
+            }
+            progress.attempt = Some(attempt);
+            let only = progress.left.clone();
+            Some(Notification { only, ..notification(kind, attempt.number, incident, origin) })
         });
         pending.take(MAX_PENDING).collect()
     }
@@ -50,20 +57,31 @@ impl IncidentLog {
     pub(crate) fn record(&mut self, outcome: &Outcome, mode: Mode, now: &Now) {
         let Outcome { channel, notification, result } = outcome;
         self.backoffs.remove(channel);
-        if let Err(failure) = result {
-            if failure.permanent {
-                self.backoffs.insert(channel.clone(), Backoff { since: now.clone() });
+        let taken = match result {
+            Ok(taken) => taken,
+            Err(failure) => {
+                if failure.permanent {
+                    self.backoffs.insert(channel.clone(), Backoff { since: now.clone() });
+                }
+                return;
             }
-            return;
-        }
+        };
         let Some(incident) = self.incident(&notification.incident) else { return };
         // In the mode `First`, the channel that accepted is the only one from now on.
         incident.progress.retain(|name, _| name == channel || mode == Mode::All);
         if matches!(notification.kind, Kind::Down | Kind::Reminder) {
-            let (last, number) = (Some(now.clone()), notification.number);
-            incident.progress.insert(channel.clone(), Progress { last, number, attempt: None });
-        } else {
+            let (kind, number) = (notification.kind, notification.number);
+            let attempt = (!taken.left.is_empty()).then_some(Attempt { kind, number });
+            // Reminders count from when the first recipients had it.
+            let again = !notification.only.is_empty();
+            let before = incident.progress.get(channel).and_then(|p| p.last.clone());
+            let last = before.filter(|_| again).or_else(|| Some(now.clone()));
+            let progress = Progress { last, number, attempt, left: taken.left.clone() };
+            incident.progress.insert(channel.clone(), progress);
+        } else if taken.left.is_empty() {
             incident.progress.remove(channel);
+        } else if let Some(progress) = incident.progress.get_mut(channel) {
+            progress.left.clone_from(&taken.left);
         }
         self.drop_finished();
     }
@@ -142,5 +160,6 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         ended_ms,
         duration_s: Some(duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
         at_ms: if kind == Kind::Down { started_ms } else { ended_ms.unwrap_or(now.time_ms) },
+        only: Vec::new(),
     }
 }

@@ -124,7 +124,7 @@ pub fn answers(outcomes: &[Outcome], good: impl Fn(&Outcome) -> Option<String>) 
         if failure.is_none() {
             good(outcome).iter().for_each(|line| out(line));
         }
-        for line in failure.iter().chain(outcome.result.iter().flatten()) {
+        for line in failure.iter().chain(outcome.result.iter().flat_map(|taken| &taken.remarks)) {
             err(&format!("channel {}: {line}", outcome.channel));
         }
     }
@@ -158,7 +158,7 @@ fn outcome(outcome: &Outcome) -> Value {
         "accepted": failure.is_none(),
         "message": failure.map(|f| &f.message),
         "hint": failure.and_then(|f| f.hint.as_ref()),
-        "remarks": outcome.result.as_deref().unwrap_or_default(),
+        "remarks": outcome.result.as_ref().map_or(&[][..], |taken| &taken.remarks),
     })
 }
 

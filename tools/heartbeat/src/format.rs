@@ -60,6 +60,9 @@ impl Heartbeat {
         line("format", &FORMAT.to_string());
         line("boot_id", &one_line(&self.boot_id));
         line("boot_ms", &self.boot_ms.to_string());
+        if let Some(ms) = self.awake_ms {
+            line("awake_ms", &ms.to_string());
+        }
         line("sequence", &self.sequence.to_string());
         line("pid", &self.pid.to_string());
         line("version", &one_line(&self.version));
@@ -88,6 +91,7 @@ impl Heartbeat {
             time_ms: fields.time_ms,
             boot_id: fields.boot_id.unwrap_or_default(),
             boot_ms: fields.boot_ms.unwrap_or_default(),
+            awake_ms: fields.awake_ms,
             sequence: fields.sequence.unwrap_or_default(),
             pid: fields.pid.unwrap_or_default(),
             version: fields.version.unwrap_or_default(),
@@ -107,6 +111,7 @@ pub(crate) struct Fields {
     pub(crate) format: Option<u32>,
     pub(crate) boot_id: Option<String>,
     pub(crate) boot_ms: Option<u64>,
+    pub(crate) awake_ms: Option<u64>,
     sequence: Option<u64>,
     pid: Option<u32>,
     version: Option<String>,
@@ -142,6 +147,7 @@ impl Fields {
             "format" => self.format = Some(value.parse().ok()?),
             "boot_id" => self.boot_id = Some(value.to_owned()),
             "boot_ms" => self.boot_ms = Some(value.parse().ok()?),
+            "awake_ms" => self.awake_ms = Some(value.parse().ok()?),
             "sequence" => self.sequence = Some(value.parse().ok()?),
             "pid" => self.pid = Some(value.parse().ok()?),
             "version" => self.version = Some(value.to_owned()),
@@ -235,6 +241,7 @@ pub(crate) mod tests {
             time_ms: 1_795_245_873_120,
             boot_id: "5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10".to_owned(),
             boot_ms: 8_123_450,
+            awake_ms: Some(8_000_000),
             sequence: 1604,
             pid: 812,
             version: "0.1.0".to_owned(),
@@ -251,7 +258,7 @@ pub(crate) mod tests {
     #[test]
     fn the_text_is_for_people_too() {
         let wanted = "2026-11-21T07:24:33.120Z\nformat: 1\n\
-            boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10\nboot_ms: 8123450\nsequence: 1604\n\
+            boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10\nboot_ms: 8123450\nawake_ms: 8000000\nsequence: 1604\n\
             pid: 812\nversion: 0.1.0\nenvironment: production\nverdict: failing\n\
             finding: poll_stalled failing no poll for 3 min: is it there?\n\
             finding: disk degraded\nage: poll 1250\nage: inbox 0\n";
@@ -331,6 +338,7 @@ pub(crate) mod tests {
                     time_ms,
                     boot_id: one_line(&boot_id),
                     boot_ms,
+                    awake_ms: sequence.is_multiple_of(2).then_some(sequence),
                     sequence,
                     pid,
                     version: one_line(&version),

@@ -1,8 +1,9 @@
 //! Whether a heartbeat is good, and why not.
 //!
 //! Pure: the file's content and the present go in, a state with its reason comes out. A heartbeat of
-//! this boot is judged by the time since boot, so that jumps of the wall clock do not matter and
-//! suspend counts; another program's file by the wall clock.
+//! this boot is judged by the time that the machine was awake since then: jumps of the wall clock do not
+//! matter, and a program cannot write while the machine sleeps. One of a version that did not write that
+//! down is judged by the time since boot, another program's file by the wall clock.
 
 use std::time::Duration;
 
@@ -12,6 +13,13 @@ use crate::{Finding, Heartbeat, Now, ParseError, ReadError, Severity, Verdict, r
 /// How far a heartbeat may be ahead of the present: clocks are read one after the other, and differ a
 /// little between machines.
 pub const FUTURE_TOLERANCE_MS: u64 = 5_000;
+
+/// What a program is given after a resume beyond the threshold, in milliseconds: until the checker usually
+/// comes again. Networks and disks need a moment to be there.
+pub const RESUMED_MS: u64 = 60_000;
+
+/// The machine slept if the two clocks since boot moved apart by more than this, in milliseconds.
+const SLEPT_MS: u64 = 2_000;
 
 /// Longest list of findings in a judgement's line, in characters.
 const MAX_REASONS: usize = 400;
@@ -146,7 +154,12 @@ pub fn judge(content: Result<&[u8], &ReadError>, now: &Now, threshold: Duration)
         Age::PreviousBoot if booting(now, threshold) => starting(now),
         Age::PreviousBoot => previous_boot(&fields),
         Age::Future(ahead) => future(&fields, ahead),
-        Age::Past(age) => past(&fields, heartbeat.as_ref(), age, threshold),
+        Age::Past(age) => past(&fields, heartbeat.as_ref(), age, 0, threshold),
+        Age::Awake { age, slept } => {
+            let grace = if slept > 0 { RESUMED_MS.min(threshold) } else { 0 };
+            let threshold = threshold.saturating_add(grace);
+            past(&fields, heartbeat.as_ref(), age, slept, threshold)
+        }
     };
     judgement.heartbeat = heartbeat;
     judgement
@@ -155,6 +168,11 @@ pub fn judge(content: Result<&[u8], &ReadError>, now: &Now, threshold: Duration)
 /// When a heartbeat was, seen from now; in milliseconds.
 enum Age {
     Past(u64),
+    /// So old, not counting how long the machine slept since then.
+    Awake {
+        age: u64,
+        slept: u64,
+    },
     Future(u64),
     PreviousBoot,
 }
@@ -167,6 +185,14 @@ fn age(fields: &Fields, now: &Now) -> Age {
         _ => (i128::from(fields.time_ms), i128::from(now.time_ms)),
     };
     let distance = u64::try_from((is - was).unsigned_abs()).unwrap_or(u64::MAX);
+    let same_boot = boot_id.is_some() && now.boot_id.is_some() && fields.boot_ms.is_some();
+    let awake = fields.awake_ms.zip(now.awake_ms).filter(|_| same_boot && was <= is);
+    // No longer than by the other clock: what says so is nonsense.
+    let awake = awake.and_then(|(was, is)| is.checked_sub(was)).filter(|age| *age <= distance + 1);
+    if let Some(age) = awake {
+        let slept = Some(distance.saturating_sub(age)).filter(|slept| *slept > SLEPT_MS);
+        return Age::Awake { age, slept: slept.unwrap_or(0) };
+    }
     match was > is {
         true if distance > FUTURE_TOLERANCE_MS => Age::Future(distance),
         true => Age::Past(0),
@@ -196,9 +222,18 @@ fn future(fields: &Fields, ahead: u64) -> Judgement {
     Judgement::new(State::Critical, Reason::Future, text)
 }
 
-fn past(fields: &Fields, heartbeat: Option<&Heartbeat>, age: u64, threshold: u64) -> Judgement {
+fn past(
+    fields: &Fields,
+    heartbeat: Option<&Heartbeat>,
+    age: u64,
+    slept: u64,
+    threshold: u64,
+) -> Judgement {
     let old = span(age);
-    let is_old = format!("heartbeat is {old} old");
+    let is_old = match slept {
+        0 => format!("heartbeat is {old} old"),
+        _ => format!("heartbeat is {old} old, not counting {} of sleep", span(slept)),
+    };
     let verdict = heartbeat.map_or(Verdict::Ok, |h| h.verdict);
     let findings = heartbeat.map(|h| h.findings.as_slice()).unwrap_or_default();
     let (state, reason, text) = match verdict {
@@ -257,6 +292,7 @@ mod tests {
             time_ms: beat.time_ms + ms,
             boot_id: Some(beat.boot_id),
             boot_ms: beat.boot_ms.checked_add_signed(ms),
+            awake_ms: beat.awake_ms.and_then(|awake| awake.checked_add_signed(ms)),
         }
     }
 
@@ -278,8 +314,42 @@ mod tests {
             assert_eq!((judgement.state, judgement.age_ms), (State::Ok, Some(3_000)));
             assert_eq!(judgement.text, "heartbeat is 3 s old");
             now.boot_ms = now.boot_ms.map(|ms| ms + 120_000);
+            now.awake_ms = now.awake_ms.map(|ms| ms + 120_000);
             assert_eq!(judged(&ok(), &now).reason, Reason::Stale);
         }
+    }
+
+    #[test]
+    fn a_machine_that_slept_makes_nothing_old() {
+        let hour = 3_600_000;
+        let slept = |ms: i64| {
+            let now = after(ms);
+            Now {
+                time_ms: now.time_ms + hour,
+                boot_ms: now.boot_ms.map(|ms| ms + 3_600_000),
+                ..now
+            }
+        };
+        let judgement = judged(&ok(), &slept(3_000));
+        assert_eq!((judgement.reason, judgement.age_ms), (Reason::Fresh, Some(3_000)));
+        assert_eq!(judgement.text, "heartbeat is 3 s old, not counting 1 h of sleep");
+        // After a resume it gets one interval more, and no longer.
+        assert_eq!(judged(&ok(), &slept(180_000)).reason, Reason::Fresh);
+        let judgement = judged(&ok(), &slept(180_001));
+        assert_eq!((judgement.state, judgement.reason), (State::Critical, Reason::Stale));
+        let short = judge(Ok(ok().render().as_bytes()), &slept(10_001), Duration::from_secs(5));
+        assert_eq!(short.reason, Reason::Stale, "at most twice the threshold");
+        // What a stopped program says is judged the same way.
+        let stopped = Heartbeat { verdict: Verdict::Stopped, ..ok() };
+        assert_eq!(judged(&stopped, &slept(12_000)).reason, Reason::Stopped);
+        // An older program does not say how long the machine was awake.
+        let older = Heartbeat { awake_ms: None, ..ok() };
+        assert_eq!(judged(&older, &slept(3_000)).reason, Reason::Stale);
+        // Nor does nonsense.
+        let odd = Heartbeat { awake_ms: Some(u64::MAX), ..ok() };
+        assert_eq!(judged(&odd, &slept(3_000)).reason, Reason::Stale);
+        let odd = Heartbeat { awake_ms: Some(0), ..ok() };
+        assert_eq!(judged(&odd, &after(3_000)).reason, Reason::Fresh);
     }
 
     #[test]

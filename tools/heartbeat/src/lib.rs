@@ -9,6 +9,7 @@
 //! format: 1
 //! boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10
 //! boot_ms: 8123450
+//! awake_ms: 8123450
 //! sequence: 1604
 //! pid: 812
 //! version: 0.1.0
@@ -60,9 +61,12 @@ pub struct Heartbeat {
     /// The kernel's random id of this boot; empty when unknown.
     #[serde(skip)]
     pub boot_id: String,
-    /// Milliseconds since boot, suspend included (`CLOCK_BOOTTIME`, `/proc/uptime`).
+    /// Milliseconds since boot, suspend included (`CLOCK_BOOTTIME`).
     #[serde(skip)]
     pub boot_ms: u64,
+    /// Milliseconds awake since boot (`CLOCK_MONOTONIC`); versions before 0.3 do not write it.
+    #[serde(skip)]
+    pub awake_ms: Option<u64>,
     /// Counts up from the writer's start.
     pub sequence: u64,
     /// The writer's process id.

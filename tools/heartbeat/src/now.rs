@@ -1,16 +1,18 @@
-//! A point in time by two clocks: the wall clock for people, the time since boot for distances.
+//! A point in time by three clocks: the wall clock for people, the time since boot for distances, and
+//! the time awake for programs, which do nothing while the machine sleeps.
 //!
 //! It can be compared with a later one although the wall clock was set in between.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hygiene::uptime;
 use serde::{Deserialize, Serialize};
 
 /// How far the two clocks may drift apart before the wall clock counts as set.
 const DRIFT_MS: u64 = 5_000;
 
 /// A point in time, once the present. The wall clock may jump; the time since boot cannot, and
-/// counts suspend.
+/// counts suspend; the time awake does not count it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {
     /// Milliseconds since 1970, by the wall clock.
@@ -19,11 +21,14 @@ pub struct Now {
     pub boot_id: Option<String>,
     /// Milliseconds since boot, suspend included; `None` where the kernel reports none.
     pub boot_ms: Option<u64>,
+    /// Milliseconds that the machine was awake since boot; `None` where that was not written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_ms: Option<u64>,
 }
 
 impl Now {
-    /// Asks the clock and the kernel: `/proc/sys/kernel/random/boot_id` and `/proc/uptime`, which
-    /// is `CLOCK_BOOTTIME` in hundredths of a second (proc(5)).
+    /// Asks the clocks (`CLOCK_REALTIME`, `CLOCK_BOOTTIME`, `CLOCK_MONOTONIC`), and the kernel for
+    /// `/proc/sys/kernel/random/boot_id`.
     pub fn read() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let time_ms = match since {
@@ -32,8 +37,8 @@ impl Now {
         };
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let boot_id = boot_id.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        let uptime = std::fs::read_to_string("/proc/uptime").ok();
-        Self { time_ms, boot_id, boot_ms: uptime.as_deref().and_then(uptime_ms) }
+        let (boot_ms, awake_ms) = (Some(uptime::since_boot_ms()), Some(uptime::awake_ms()));
+        Self { time_ms, boot_id, boot_ms, awake_ms }
     }
 
     /// The distance by the time since boot, when both are of one boot.
@@ -63,29 +68,13 @@ impl Now {
     }
 }
 
-/// Milliseconds in the first number of `/proc/uptime`.
-fn uptime_ms(text: &str) -> Option<u64> {
-    let (s, hundredths) = text.split_whitespace().next()?.split_once('.')?;
-    let hundredths: u64 =
-        if hundredths.len() == 2 { hundredths.parse().ok()? } else { return None };
-    s.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(hundredths * 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn uptime_is_in_hundredths() {
-        assert_eq!(uptime_ms("350735.47 234388.90\n"), Some(350_735_470));
-        assert_eq!(uptime_ms("0.05 0.00\n"), Some(50));
-        for odd in ["", "12", "12.5 1.00", "x.00 1.00", "99999999999999999999.00"] {
-            assert_eq!(uptime_ms(odd), None, "{odd}");
-        }
-    }
-
     fn at(time_ms: i64, boot: &str, boot_ms: u64) -> Now {
-        Now { time_ms, boot_id: Some(boot.to_owned()), boot_ms: Some(boot_ms) }
+        let boot_id = Some(boot.to_owned());
+        Now { time_ms, boot_id, boot_ms: Some(boot_ms), awake_ms: None }
     }
 
     #[test]
@@ -121,7 +110,7 @@ mod tests {
     fn time_since_boot_advances() {
         let (a, b) = (Now::read(), Now::read());
         assert_eq!(a.boot_id, b.boot_id);
-        assert!(a.boot_ms <= b.boot_ms, "{a:?} {b:?}");
+        assert!(a.boot_ms <= b.boot_ms && a.awake_ms <= b.awake_ms, "{a:?} {b:?}");
         assert!(a.time_ms > 1_700_000_000_000);
     }
 }

@@ -9,6 +9,7 @@
 //! | [`duration`] | durations in words |
 //! | [`mod@line`] | foreign text on one line |
 //! | [`text`] | small files, read with a bound |
+//! | [`uptime`] | two clocks that no one can set |
 //! | [`url`] | addresses, and what of them may be shown |
 //! | [`secret`] | where secrets come from |
 //!
@@ -23,6 +24,7 @@ pub mod ownership;
 pub mod redact;
 pub mod secret;
 pub mod text;
+pub mod uptime;
 pub mod url;
 
 pub use redact::{MARK, Redactor};

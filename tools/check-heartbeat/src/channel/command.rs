@@ -14,7 +14,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Accepted, Channel, Environment, Failure, QUOTE, attempt_end, name, quote, timeout};
+use super::{
+    Accepted, Channel, Environment, Failure, QUOTE, Taken, attempt_end, name, quote, timeout,
+};
 use crate::notification::Notification;
 use crate::problem::Problem;
 use crate::time_limit::{by, start};
@@ -115,7 +117,7 @@ impl Channel for Command {
         let mut said = [Vec::new(), Vec::new()];
         let status = listen(&events, until, &mut said);
         if status.is_some_and(|status| status.success()) {
-            return Ok(Vec::new());
+            return Ok(Taken::default());
         }
         if status.is_none() {
             // Fails when the whole group has ended meanwhile, which is what was wanted.

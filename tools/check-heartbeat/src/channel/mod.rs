@@ -66,14 +66,22 @@ pub trait Channel: Send {
     fn name(&self) -> &str;
 
     /// Hands the notification over. Returns by `deadline`, give or take a tenth of a second, with
-    /// what people should know although it was accepted, such as one refused recipient among several,
-    /// or why it was not accepted. An attempt that ran out of time after everything was written may
+    /// what was accepted, or why nothing was. An attempt that ran out of time after everything was written may
     /// have arrived: a notification can come twice, but is never lost.
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted;
 }
 
-/// Remarks about a notification that was accepted, or why it was not.
-pub type Accepted = Result<Vec<String>, Failure>;
+/// That a notification was accepted, or why it was not.
+pub type Accepted = Result<Taken, Failure>;
+
+/// A notification that was accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// What people should know all the same, such as one refused recipient among several.
+    pub remarks: Vec<String>,
+    /// Recipients that may take it later, unlike the others; they are tried again alone.
+    pub left: Vec<String>,
+}
 
 /// Why a notification was not accepted. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

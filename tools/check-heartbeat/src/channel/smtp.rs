@@ -17,7 +17,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use rustls::RootCertStore;
 
 use super::secret::Secret;
-use super::{Accepted, Channel, Failure, attempt_end, quote};
+use super::{Accepted, Channel, Failure, Taken, attempt_end, quote};
 use crate::notification::Notification;
 
 pub use settings::Settings;
@@ -53,11 +53,12 @@ impl Channel for Smtp {
 
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
         let sent = attempt_end(self.timeout, deadline)
-            .and_then(|end| self.send(&notification.host, &self.letter(notification)?, end));
+            .and_then(|end| self.send(notification, &self.letter(notification)?, end));
         // Servers repeat what they were sent.
         let redactor = Redactor::new(self.login.iter().map(|(_, password)| password.expose()));
-        let refused = sent.map_err(|failure| failure.redacted(&redactor))?;
-        Ok(refused.into_iter().map(|remark| redactor.clean(remark)).collect())
+        let Taken { remarks, left } = sent.map_err(|failure| failure.redacted(&redactor))?;
+        let remarks = remarks.into_iter().map(|remark| redactor.clean(remark)).collect();
+        Ok(Taken { remarks, left })
     }
 }
 

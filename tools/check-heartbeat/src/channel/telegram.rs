@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::http;
 use super::secret::{Secret, Sources};
-use super::{Accepted, Channel, ChannelConfig, Environment, Failure};
+use super::{Accepted, Channel, ChannelConfig, Environment, Failure, Taken};
 use super::{attempt_end, name, quote, timeout};
 use crate::notification::Notification;
 use crate::problem::Problem;
@@ -125,7 +125,7 @@ impl Telegram {
             let began = body.trim_ascii_start().starts_with(b"{\"ok\":true");
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             if status == 200 && (began || body["ok"] == json!(true)) {
-                return Ok(Vec::new());
+                return Ok(Taken::default());
             }
             let failure = refusal(status, &body, &self.api.origin);
             let left = deadline.saturating_duration_since(Instant::now());

@@ -1,6 +1,6 @@
 //! Mail that arrives: found in the mailbox of a real server, over each kind of connection.
 
-use check_heartbeat::channel::Channel;
+use check_heartbeat::channel::{Channel, Taken};
 use check_heartbeat::notification::Kind;
 
 use crate::postbox::{Mail, Postbox, Setup};
@@ -57,7 +57,7 @@ fn a_mail_arrives_over_each_kind_of_connection() {
         let channel = channel(&postbox, &more);
         assert_eq!(channel.name(), "smtp");
         let remarks = channel.deliver(&notice(1, Kind::Down), later()).expect(tls);
-        assert!(remarks.is_empty());
+        assert_eq!(remarks, Taken::default());
         let mail = postbox.mail();
         assert_eq!(mail.header("X-Encrypted"), Some(encrypted), "{tls}");
         assert_eq!(mail.header("X-RcptTo"), Some("ops@example.org"), "{tls}");
@@ -133,11 +133,62 @@ fn several_people_get_one_mail_and_a_refused_one_is_named() {
     let to = "tls = 'none'\nto = ['a@example.org', 'unknown@example.org', 'later@example.org', \
               'b@example.org']";
     let channel = channel(&postbox, to);
-    let remarks = channel.deliver(&notice(1, Kind::Down), later()).expect("two of four are enough");
+    let taken = channel.deliver(&notice(1, Kind::Down), later()).expect("two of four are enough");
+    let remarks = taken.remarks;
     assert_eq!(postbox.mail().header("X-RcptTo"), Some("a@example.org, b@example.org"));
     assert_eq!(remarks.len(), 2, "{remarks:?}");
     assert!(remarks[0].contains("unknown@example.org (550 "), "{remarks:?}");
     assert!(remarks[1].contains("later@example.org (451 "), "{remarks:?}");
+    assert!(remarks[1].ends_with("it is tried again alone"), "{remarks:?}");
+    assert_eq!(taken.left, ["later@example.org"]);
+}
+
+#[test]
+fn who_was_to_wait_is_tried_again_alone() {
+    let Some(postbox) = Postbox::start(Setup::default()) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let (heartbeat, config) = (dir.path().join("heartbeat"), dir.path().join("config.toml"));
+    let table = format!(
+        "[[watch]]\nname = 'bot'\nfile = '{}'\n[[channel]]\ntype = 'smtp'\nhost = '127.0.0.1'\n\
+         port = {}\ntls = 'none'\nfrom = 'watch@example.org'\n\
+         to = ['ops@example.org', 'once@example.org', 'unknown@example.org']\n",
+        heartbeat.display(),
+        postbox.port
+    );
+    std::fs::write(&config, table).expect("written");
+    let check = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_check-heartbeat"))
+            .arg("--config")
+            .arg(&config)
+            .arg("--state-dir")
+            .arg(dir.path().join("state"))
+            .output()
+            .expect("it runs");
+        let mails = postbox.mails();
+        let to = |mail: &crate::postbox::Mail| {
+            let subject = mail.header("Subject").unwrap_or_default();
+            let kind = subject.split(':').next().unwrap_or_default();
+            format!("{kind} to {}", mail.header("X-RcptTo").unwrap_or_default())
+        };
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (mails.iter().map(to).collect::<Vec<_>>(), said)
+    };
+    let (mails, said) = check();
+    assert_eq!(mails, ["DOWN to ops@example.org"], "{said}");
+    assert!(
+        said.contains("once@example.org (451 ") && said.contains("tried again alone"),
+        "{said}"
+    );
+    let (mails, said) = check();
+    assert_eq!(mails[1..], ["DOWN to once@example.org"], "{said}");
+    assert_eq!(check().0.len(), 2, "everyone has it");
+    let ids: Vec<_> =
+        postbox.mails().iter().map(|m| m.header("Message-ID").map(str::to_owned)).collect();
+    assert_eq!(ids[0], ids[1], "it is the same mail");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time");
+    std::fs::write(&heartbeat, format!("{}\n", now.as_secs())).expect("written");
+    let (mails, said) = check();
+    assert_eq!(mails[2..], ["RECOVERED to ops@example.org, once@example.org"], "{said}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 Prints "PORT n" when it listens, and ends when its standard input closes.
 
-Recipients beginning with "unknown" are refused for good, those beginning with "later" for now.
+Recipients beginning with "unknown" are refused for good, those beginning with "later" for now,
+those beginning with "once" once.
 """
 
 import argparse
@@ -17,9 +18,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 class Post(Mailbox):
+    greylisted = set()
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("unknown"):
             return "550 5.1.1 <%s>: no such person here" % address
+        if address.startswith("once") and address not in self.greylisted:
+            self.greylisted.add(address)
+            return "451 4.7.1 <%s>: greylisted, try again" % address
         if address.startswith("later"):
             return "451 4.7.1 <%s>: greylisted, try again later" % address
         envelope.rcpt_tos.append(address)

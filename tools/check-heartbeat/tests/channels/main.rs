@@ -37,6 +37,7 @@ fn notice(number: u32, kind: Kind) -> Notification {
         ended_ms: ended.then_some(1_795_246_175_000),
         duration_s: ended.then_some(300),
         at_ms: 1_795_246_175_000,
+        only: Vec::new(),
     }
 }
 

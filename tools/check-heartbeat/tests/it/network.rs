@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use botapi_sim::{Options, Sim};
-use check_heartbeat::channel::{Accepted, Channel};
+use check_heartbeat::channel::{Accepted, Channel, Taken};
 use check_heartbeat::deliver::{Job, deliver};
 use check_heartbeat::notification::{Kind, Level, Notification};
 
@@ -128,7 +128,7 @@ impl Channel for Peer {
             // Ends only when the sender is dropped.
             let _ = hang.lock().unwrap().recv();
         }
-        Ok(Vec::new())
+        Ok(Taken::default())
     }
 }
 
@@ -150,6 +150,7 @@ fn a_channel_that_never_answers_blocks_no_one() {
         ended_ms: None,
         duration_s: None,
         at_ms: 0,
+        only: Vec::new(),
     };
     let job = |peer: Peer| -> Job { (Box::new(peer), vec![notification.clone()]) };
     let jobs = vec![

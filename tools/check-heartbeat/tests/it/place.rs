@@ -143,6 +143,7 @@ pub fn beat(verdict: Verdict, age_s: u64, findings: &[(&str, Severity, &str)]) -
         boot_ms: now.boot_ms.expect("Linux reports the uptime").checked_sub(age_s * 1000).expect(
             "the machine that runs the tests was booted longer ago than the oldest beat in them",
         ),
+        awake_ms: now.awake_ms.and_then(|ms| ms.checked_sub(age_s * 1000)),
         sequence: 7,
         pid: 4711,
         version: "0.1.0".to_owned(),

@@ -3,6 +3,7 @@
 use heartbeat::{Now, Severity, Verdict, rfc3339};
 
 use crate::place::{Place, Ran, beat};
+use crate::world::skipped;
 
 fn critical(ran: &Ran, reason: &str) {
     assert_eq!(ran.status, 1, "{ran:?}");
@@ -94,6 +95,35 @@ fn a_clock_that_was_set_changes_nothing() {
         heartbeat::write(&place.heartbeat, &beat).unwrap();
         ok(&place.check(&[]), "heartbeat is 2 s old");
     }
+}
+
+#[test]
+fn a_machine_that_slept_raises_no_alarm() {
+    // A time namespace shifts the clock that counts suspend, as a suspend does, and no other.
+    let asleep = ["-T", "--boottime", "3600"];
+    let permitted = std::process::Command::new("unshare").args(asleep).arg("true").status();
+    if !permitted.is_ok_and(|status| status.success()) {
+        return skipped("a suspend cannot be simulated: unshare --time is not permitted here");
+    }
+    let place = Place::new();
+    let check = |age_s| {
+        place.beat(Verdict::Ok, age_s, &[]);
+        let output = std::process::Command::new("unshare")
+            .args(asleep)
+            .arg(env!("CARGO_BIN_EXE_check-heartbeat"))
+            .args(["--no-alert", "--file"])
+            .arg(&place.heartbeat)
+            .output()
+            .expect("unshare runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (status, said) = check(3);
+    assert!(status == Some(0) && said.contains("3 s old, not counting 1 h of sleep"), "{said}");
+    // Past the threshold, the next check after the resume is awaited; a dead program is found after it.
+    assert_eq!(check(150).0, Some(0));
+    let (status, said) = check(200);
+    assert!(status == Some(1) && said.contains("more than 3 min"), "{said}");
 }
 
 #[test]

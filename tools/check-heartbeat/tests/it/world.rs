@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use check_heartbeat::channel::{Accepted, Channel, Failure};
+use check_heartbeat::channel::{Accepted, Channel, Failure, Taken};
 use check_heartbeat::config::Config;
 use check_heartbeat::incident::{ChannelList, Mode};
 use check_heartbeat::notification::Notification;
@@ -77,7 +77,7 @@ impl Channel for Recorder {
         if dies == Some(Kill::After) {
             shared.snapshot = Some(std::fs::read(&self.log).ok());
         }
-        Ok(Vec::new())
+        Ok(Taken::default())
     }
 }
 
@@ -98,11 +98,13 @@ impl World {
             time_ms: 1_795_245_873_000,
             boot_id: Some("boot-1".to_owned()),
             boot_ms: Some(10_000_000),
+            awake_ms: None,
         };
         let beat = Heartbeat {
             time_ms: now.time_ms,
             boot_id: "boot-1".to_owned(),
             boot_ms: 10_000_000,
+            awake_ms: None,
             sequence: 1,
             pid: 1,
             version: "1".to_owned(),

@@ -7,6 +7,7 @@ use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Mechanism;
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
@@ -17,7 +18,8 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use super::wire::Wire;
 use super::{Smtp, Tls};
 use crate::channel::http::{io_failure, tls_error};
-use crate::channel::{Accepted, Failure, quote};
+use crate::channel::{Accepted, Failure, Taken, quote};
+use crate::notification::Notification;
 
 /// What the dialogue does at the moment, in words.
 const GREETING: &str = "waiting for its greeting";
@@ -34,21 +36,28 @@ struct Dialogue<'a> {
 }
 
 impl Smtp {
-    /// Hands one message over by `end`. Returns remarks about recipients that were refused while
-    /// others were not. `host`: the name of this machine.
-    pub(super) fn send(&self, host: &str, letter: &[u8], end: Instant) -> Accepted {
-        let hello = hello(self.hello.as_deref().unwrap_or(host));
+    /// Hands one message over by `end`, to the recipients that the notification is still for. Returns
+    /// which were refused while others were not.
+    pub(super) fn send(&self, about: &Notification, letter: &[u8], end: Instant) -> Accepted {
+        let is_for =
+            |to: &&Mailbox| about.only.is_empty() || about.only.contains(&to.email.to_string());
+        let to: Vec<&Mailbox> = self.to.iter().filter(is_for).collect();
+        if to.is_empty() {
+            // Those that were left are no longer configured.
+            return Ok(Taken::default());
+        }
+        let hello = hello(self.hello.as_deref().unwrap_or(&about.host));
         let mut dialogue = self.greet(&hello, end)?;
         dialogue.stage = ADDRESSING;
         let from = Mail::new(Some(self.from.email.clone()), Vec::new());
         dialogue.expect(from, 250, "refused the sender")?;
-        let refused = dialogue.name_recipients()?;
+        let taken = dialogue.name_recipients(&to)?;
         dialogue.stage = SENDING;
         dialogue.expect(Data, 354, "refused the message")?;
         dialogue.expect(stuffed(letter), 250, "refused the message")?;
         // The message is accepted; how the farewell goes does not matter.
         let _ = dialogue.wire.send(Quit.to_string().as_bytes());
-        Ok(refused)
+        Ok(taken)
     }
 
     /// Connects, encrypts and logs in, as far as the table wants it.
@@ -136,13 +145,14 @@ impl Dialogue<'_> {
             return Ok(reply);
         }
         let Some(permanent) = refuses(&reply) else { return Err(self.odd()) };
-        let hint = match refusal {
-            "refused the login" => {
+        let hint = match (refusal, permanent) {
+            (_, false) => "the server asks to try again later, and it is tried again",
+            ("refused the login", true) => {
                 "check user and password; providers with two-step login want a password made for \
                  this one program"
             }
-            "refused the sender" => "from must be an address that this user may send as",
-            _ => "",
+            ("refused the sender", true) => "from must be an address that this user may send as",
+            (_, true) => "",
         };
         let message = format!("{} {refusal}: {}", self.mail.host, said(&reply));
         Err(Failure { permanent, ..Failure::transient(message) }.hint(hint))
@@ -179,28 +189,37 @@ impl Dialogue<'_> {
         self.check(reply, 235, "refused the login").map(drop)
     }
 
-    /// Names all recipients. As long as one is accepted, the mail goes to those; the others are
-    /// returned as remarks.
-    fn name_recipients(&mut self) -> Accepted {
-        let Smtp { host, to, .. } = self.mail;
-        let (mut refused, mut all_permanent) = (Vec::new(), true);
+    /// Names the recipients. As long as one is accepted, the mail goes to those; of the others, the ones
+    /// that may be accepted later are left.
+    fn name_recipients(&mut self, to: &[&Mailbox]) -> Accepted {
+        let host = &self.mail.host;
+        let (mut refused, mut left) = (Vec::new(), Vec::new());
         for address in to.iter().map(|to| &to.email) {
             let reply = self.say(Rcpt::new(address.clone(), Vec::new()))?;
             if let Some(permanent) = refuses(&reply) {
-                all_permanent &= permanent;
                 refused.push(format!("{address} ({})", said(&reply)));
+                left.extend((!permanent).then(|| address.to_string()));
             } else if !reply.has_code(251) {
                 self.check(reply, 250, "")?;
             }
         }
         if refused.len() < to.len() {
-            return Ok(refused.iter().map(|one| format!("{host} refused {one}")).collect());
+            let remark = |one: &String| {
+                let again = left.iter().any(|address| one.starts_with(&format!("{address} (")));
+                let then = if again { "; it is tried again alone" } else { "" };
+                format!("{host} refused {one}{then}")
+            };
+            return Ok(Taken { remarks: refused.iter().map(remark).collect(), left });
         }
         let message = format!("{host} refused every recipient: {}", refused.join(", "));
-        let failure = Failure { permanent: all_permanent, ..Failure::transient(message) };
-        let hint =
-            "check the addresses in to, and whether this server relays for this host or user";
-        Err(failure.hint(hint))
+        let permanent = left.is_empty();
+        let hint = if permanent {
+            "check the addresses in to, and whether this server relays for this host or user"
+        } else {
+            "the server may take it later, and it is tried again; if this goes on, ask who runs the \
+             server about greylisting and limits"
+        };
+        Err(Failure { permanent, ..Failure::transient(message) }.hint(hint))
     }
 }
 
