@@ -51,10 +51,27 @@ impl CommandContext {
         match place {
             Place::Private => Ok(role >= Role::Member),
             Place::Group => {
-                Ok(self.access().allow_chats.contains(&chat)
+                Ok(self.configured_id(chat).await?.is_some()
                     || self.store.chat(chat).await?.allowed)
             }
         }
+    }
+
+    /// The id by which the configuration allows a group: its own, or the one that it had before it became a
+    /// supergroup.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn configured_id(&self, chat: ChatId) -> Result<Option<ChatId>, StoreError> {
+        let rules = self.access();
+        if rules.allow_chats.contains(&chat) {
+            return Ok(Some(chat));
+        }
+        if rules.allow_chats.is_empty() {
+            return Ok(None);
+        }
+        let before = self.store.chat(chat).await?.moved_from;
+        Ok(before.filter(|id| rules.allow_chats.contains(id)))
     }
 
     /// A stranger wrote: a short reply with a pairing code, and a word to each owner; then silence

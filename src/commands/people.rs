@@ -173,11 +173,10 @@ async fn remove_group(
     context: &CommandContext,
     asked: &CommandRequest<'_>,
 ) -> Result<Outcome, StoreError> {
-    if context.access().allow_chats.contains(&asked.chat) {
+    if let Some(id) = context.configured_id(asked.chat).await? {
         return Ok(asked.say(format!(
-            "This group is allowed by configuration (`[bot] allow_chats`, id `{}`) and can be \
-             removed only there.",
-            asked.chat
+            "This group is allowed by configuration (`[bot] allow_chats`, id `{id}`) and can be \
+             removed only there."
         )));
     }
     if !context.store.chat(asked.chat).await?.allowed {

@@ -28,6 +28,18 @@ macro_rules! classes {
 }
 
 classes!(
+    /// Why a chat does not take a message, when that is a matter of this chat alone.
+    ChatRefusal {
+        /// The person blocked the bot, or it was removed, or the chat does not exist any more.
+        Gone = "gone",
+        /// The bot may not write there.
+        NoRight = "no_right",
+        /// The topic is closed.
+        TopicClosed = "topic_closed",
+    }
+);
+
+classes!(
     /// How a call of the Bot API failed.
     TelegramClass {
         /// The request never left: name resolution, connection or TLS failed.

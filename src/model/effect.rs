@@ -1,7 +1,7 @@
 //! Changes that thinking asks for; they are stored in the commit that finishes its update.
 
 use super::conversation::ConversationId;
-use super::ids::{ChatId, InboxSeq, UserId};
+use super::ids::{ChatId, InboxSeq, PartId, UserId};
 use super::message::Person;
 
 /// One change of what the bot remembers.
@@ -50,6 +50,15 @@ pub enum Effect {
         chat: ChatId,
         /// Whether it can.
         present: bool,
+    },
+    /// People hear why a part did not arrive.
+    Notify {
+        /// The part.
+        about: PartId,
+        /// Where they read it.
+        to: ChatId,
+        /// What they read, as plain text.
+        text: String,
     },
     /// A group has another id from now on; its settings, history and unsent parts move along.
     MoveChat {

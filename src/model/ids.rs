@@ -54,7 +54,12 @@ impl ChatId {
 
     /// The counter that allots message ids in this chat.
     pub fn counter(self) -> Counter {
-        if self.0 <= Self::SUPERGROUP_BELOW { Counter::Own(self) } else { Counter::Account }
+        if self.is_supergroup() { Counter::Own(self) } else { Counter::Account }
+    }
+
+    /// Whether the chat is a supergroup or channel.
+    pub fn is_supergroup(self) -> bool {
+        self.0 <= Self::SUPERGROUP_BELOW
     }
 
     /// Whether the chat is a group, supergroup or channel.

@@ -137,6 +137,22 @@ pub const PIECES: usize = 20;
 /// Albums and long texts of one chat that are put together at the same time.
 pub const GATHERINGS: usize = 16;
 
+/// A question in a supergroup that is not allowed is looked at again after this time: the group may just have
+/// become one, and the message that says so is still on its way.
+pub const MOVE_LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked at again.
+pub const MOVE_LOOKS: u8 = 5;
+
+/// Questions of one chat that wait for this.
+pub const MOVE_WAITING: usize = 16;
+
+/// People hear of what a chat refuses at most once in this time.
+pub const NOTICE_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Chats whose people have heard of it that are remembered; past that, no one else hears of it.
+pub const NOTICES: usize = 1000;
+
 /// An edited question is answered again for this long after its answer, and one that was not answered for
 /// this long after it was written.
 pub const EDITABLE: Duration = Duration::from_secs(600);

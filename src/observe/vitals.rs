@@ -54,8 +54,8 @@ pub struct Vitals {
     pub sent: Count,
     /// Parts that Telegram refused for good.
     pub dropped: Count,
-    /// Those of them that waited for a chat which the bot may not write to any more.
-    pub shut_out: Count,
+    /// Those of them that their chat did not take: the bot did not fail.
+    pub of_chats: Count,
     /// Parts found to have arrived by the reconciler.
     pub reconciled_arrived: Count,
     /// Parts found not to have arrived by the reconciler, and sent again.
@@ -179,7 +179,7 @@ impl Vitals {
             answers_failed: Count::default(),
             sent: Count::default(),
             dropped: Count::default(),
-            shut_out: Count::default(),
+            of_chats: Count::default(),
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),

@@ -5,6 +5,8 @@
 //! reconciler; whatever happens here concerns one chat.
 
 mod in_doubt;
+mod notices;
+mod of_chat;
 mod refused;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use self::notices::Notices;
 use super::message_ids::MessageIds;
 use super::parts::outgoing;
 use super::send_queue::{Next, NextAction, SendQueue};
@@ -43,6 +46,7 @@ struct Inner {
     send_queue: Mutex<SendQueue>,
     wake: Notify,
     closing: AtomicBool,
+    notices: Notices,
 }
 
 /// The stage that sends.
@@ -89,6 +93,7 @@ impl Delivery {
             send_queue: Mutex::new(send_queue),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
+            notices: Notices::default(),
         }))
     }
 
@@ -214,6 +219,8 @@ impl Delivery {
                 inner.base.vitals.worked(&inner.base.vitals.sending);
                 inner.message_ids.lock().sent(chat, *id, begun);
             }
+            // Sending works; this chat does not want it.
+            Err(e) if e.of_chat().is_some() => inner.base.vitals.worked(&inner.base.vitals.sending),
             Err(e) => inner.base.vitals.failed(&inner.base.vitals.sending, e.class()),
         }
         inner.message_ids.lock().end(chat);

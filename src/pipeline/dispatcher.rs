@@ -4,28 +4,30 @@
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
 mod gather;
+mod later;
+mod launch;
 mod next;
 mod on_disk;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::gather::{Gatherings, together};
+use self::later::Later;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
+use crate::model::message::UpdateEvent;
 use crate::observe::liveness::Loop;
 use crate::store::Queued;
 
@@ -60,6 +62,8 @@ struct ChatQueue {
     ready: VecDeque<Queued>,
     /// Pieces that wait for more of the same album or text.
     gatherings: Gatherings,
+    /// Questions that are looked at again, because the group may just have become another chat.
+    later: Later,
     /// Questions that wait for `/resume`, in order.
     held: Vec<Queued>,
     /// Where those are that come after them and wait on disk.
@@ -85,12 +89,17 @@ struct Running {
 }
 
 /// A worker's last word, or that a pause is over.
+#[derive(Default)]
 struct Ended {
     chat: Option<ChatId>,
     /// It was the pause before what waits on disk is read again.
     retry: bool,
     /// The update, when it has to wait for `/resume`.
     held: Option<Queued>,
+    /// The update, when it is looked at again soon.
+    later: Option<Queued>,
+    /// The chat's new id, when the update says that it has one.
+    moved_to: Option<ChatId>,
     /// How many updates are done.
     done: usize,
 }
@@ -262,7 +271,7 @@ impl Dispatcher {
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
         let from = sender(&queued);
         let question = matches!(route(&queued.update, &self.username), Route::Question { .. })
-            || matches!(queued.update.event, crate::model::message::UpdateEvent::Press(_));
+            || matches!(queued.update.event, UpdateEvent::Press(_));
         let cancel = CancellationToken::new();
         let dead = from
             .and_then(|user| chat_queue.cancelled.get(&user))
@@ -271,6 +280,7 @@ impl Dispatcher {
             cancel.cancel();
         }
         let stopped = chat_queue.stopped.remove(&queued.seq).unwrap_or(0);
+        let has_waited = chat_queue.later.has_waited(queued.seq);
         chat_queue.running = Some(Running { from, question, cancel: cancel.clone() });
         self.running += 1;
         let behind_held = !chat_queue.held.is_empty();
@@ -280,38 +290,9 @@ impl Dispatcher {
             cancel,
             stopped,
             behind_held,
+            has_waited,
         };
         self.launch(chat, worker, queued);
-    }
-
-    /// Starts a worker; its end is heard in [`Dispatcher::run`].
-    fn launch(&self, chat: Option<ChatId>, worker: think::Worker, queued: Queued) {
-        let (ended, tasks) = (self.ended.0.clone(), self.base.tasks.clone());
-        self.base.tasks.spawn("worker", async move {
-            let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;
-            let outcome = match worked {
-                Ok(outcome) => outcome,
-                Err(panic) => {
-                    // The process ends because of it; the next one must not meet it again.
-                    if let think::Worked::Done(Some(leaving)) = worker.give_up(&queued).await {
-                        let send = async move { worker.delivery.send(leaving).await };
-                        tasks.spawn("send", send);
-                    }
-                    std::panic::resume_unwind(panic)
-                }
-            };
-            let (done, held, leaving) = match outcome {
-                think::Worked::Done(leaving) => (1 + queued.others.len(), None, leaving),
-                think::Worked::Held => (0, Some(queued), None),
-                think::Worked::Left => (0, None, None),
-            };
-            // The receiver is gone only when the process halts.
-            let _ = ended.send(Ended { chat, retry: false, held, done });
-            // The chat's next update need not wait for this.
-            if let Some(leaving) = leaving {
-                worker.delivery.send(leaving).await;
-            }
-        });
     }
 
     async fn worker_ended(&mut self, ended: Ended) {
@@ -331,6 +312,12 @@ impl Dispatcher {
                 chat_queue.running = None;
             }
             chat_queue.held.extend(ended.held);
+        }
+        if let Some(queued) = ended.later {
+            self.look_later(queued);
+        }
+        if let Some(chat) = ended.moved_to {
+            self.look_now(Some(chat)).await;
         }
         if !self.signals.paused.load(Ordering::SeqCst) {
             // `/resume` may have come between the worker's look and this.

@@ -117,7 +117,7 @@ fn read(answer: &Result<(), TelegramError>) -> Probe {
     if elsewhere.iter().any(|w| words.contains(w)) {
         return Probe::NotHere;
     }
-    if e.shut_out() || e.moved_to().is_some() {
+    if e.of_chat().is_some() || e.moved_to().is_some() {
         return Probe::Refused;
     }
     match e.retry_policy() {

@@ -21,7 +21,7 @@ use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::effect::Effect;
-use crate::model::ids::InboxSeq;
+use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Body, Incoming, Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
@@ -40,6 +40,8 @@ pub(super) struct Worker {
     pub(super) stopped: usize,
     /// An earlier update of the chat waits for `/resume`, so a question waits behind it.
     pub(super) behind_held: bool,
+    /// It has waited long enough for its group to turn out to be one that is allowed.
+    pub(super) has_waited: bool,
 }
 
 /// How far a worker came.
@@ -48,6 +50,8 @@ pub(super) enum Worked {
     Done(Option<Leaving>),
     /// It waits for `/resume`.
     Held,
+    /// It is looked at again soon: its group may turn out to be one that is allowed.
+    Later,
     /// The process stops; the update is still new.
     Left,
 }
@@ -93,6 +97,12 @@ impl Worker {
         let Some(thought) = thought else { return Worked::Left };
         let Some(mut thought) = thought else { return Worked::Held };
         thought.thread = thought.thread.or(queued.update.thread());
+        if thought.outcome == UpdateOutcome::Refused
+            && !self.has_waited
+            && queued.update.chat().is_some_and(ChatId::is_supergroup)
+        {
+            return Worked::Later;
+        }
         self.finish(queued, thought).await
     }
 

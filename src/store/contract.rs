@@ -218,6 +218,10 @@ pub async fn settled_parts_are_gone_and_due_ones_come_back(place: &impl Place) {
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempts, open[0].due_ms, open[0].state), (1, 5, PartState::Due));
     assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(10))]);
+    assert_eq!(store.asker(stored[1].id).await.unwrap(), Some(UserId(5)));
+    let notify = Effect::Notify { about: stored[1].id, to: ChatId(7), text: "why".into() };
+    store.apply(vec![notify]).await.unwrap();
+    assert_eq!(store.due_parts(ChatId(7), 10).await.unwrap()[0].text, "why");
 }
 
 fn outcome(id: PartId, outcome: DeliveryOutcome) -> DeliveryRecord {
@@ -442,6 +446,7 @@ pub async fn a_group_that_moves_takes_its_conversations_along(place: &impl Place
     assert_eq!(remembered(&store, topic(-5, 0), 10).await, [0; 0]);
     assert_eq!(store.due_parts(ChatId(-1005), 10).await.unwrap().len(), 3);
     assert_eq!(store.chat(ChatId(-5)).await.unwrap().moved_to, Some(ChatId(-1005)));
+    assert_eq!(store.chat(ChatId(-1005)).await.unwrap().moved_from, Some(ChatId(-5)));
 }
 
 pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
@@ -461,7 +466,7 @@ pub async fn what_is_set_for_a_chat_stays(place: &impl Place) {
     store.close().await;
     drop(store);
     let store = open(place);
-    let wanted = ChatState { allowed: true, absent: true, moved_to: None };
+    let wanted = ChatState { allowed: true, absent: true, moved_to: None, moved_from: None };
     assert_eq!(store.chosen_model(topic(-5, 3)).await.unwrap(), model);
     assert_eq!(store.chosen_model(topic(-5, 0)).await.unwrap(), None);
     assert_eq!(store.chat(chat).await.unwrap(), wanted);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::class::TelegramClass;
+use crate::model::class::{ChatRefusal, TelegramClass};
 use crate::model::ids::{ChatId, MessageId, PartId};
 use crate::model::reply::Button;
 use crate::model::text::{Entity, Rich};
@@ -98,6 +98,8 @@ pub enum DeliveryReason {
     Expired,
     /// The bot cannot write to the chat: blocked or kicked.
     ShutOut,
+    /// The chat does not take it.
+    OfChat(ChatRefusal),
     /// Its receiver asked that everything is deleted.
     Forgotten,
     /// The send failed.
@@ -111,6 +113,7 @@ impl DeliveryReason {
             Self::Moved => "moved",
             Self::Expired => "expired",
             Self::ShutOut => "shut_out",
+            Self::OfChat(refusal) => refusal.as_str(),
             Self::Forgotten => "forgotten",
             Self::Failed(class) => class.as_str(),
         }

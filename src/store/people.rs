@@ -37,6 +37,8 @@ pub struct ChatState {
     pub absent: bool,
     /// The id the chat has now, when it became a supergroup.
     pub moved_to: Option<ChatId>,
+    /// The id it had before.
+    pub moved_from: Option<ChatId>,
 }
 
 /// State of the bot itself.

@@ -7,7 +7,7 @@ use super::{
     Backend, ChatState, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals, verbs,
 };
 use crate::model::conversation::{ConversationId, Message};
-use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 
 verbs! {
     /// The offset to poll with next (Bot API `getUpdates.offset`); 0 before the first poll, and
@@ -39,6 +39,9 @@ verbs! {
 
     /// Chats that have parts which are not settled.
     fn open_chats() -> Vec<ChatId>;
+
+    /// Who asked what this part answers, if it goes to the chat where they asked.
+    fn asker(part: PartId) -> Option<UserId>;
 
     /// Due parts of one chat, in order, at most `limit`.
     fn due_parts(chat: ChatId, limit: usize) -> Vec<OpenPart>;

@@ -95,8 +95,8 @@ impl Sample {
             now_ms,
             done: vitals.commands.get() + vitals.answers.get() + vitals.sent.get(),
             failed: vitals.answers_failed.get()
-                // A person who leaves is not a failure.
-                + vitals.dropped.get().saturating_sub(vitals.shut_out.get())
+                // A person who leaves, or a closed topic, is not a failure.
+                + vitals.dropped.get().saturating_sub(vitals.of_chats.get())
                 + given_up.map_or(0, |event| event.count),
             responses: sum(vitals, Timing::Response, |first, _| *first == WorkKind::Command.into()),
             // Parts of answers are many and paced; where parts say what they belong to, only the

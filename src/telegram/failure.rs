@@ -79,20 +79,6 @@ impl TelegramError {
         }
     }
 
-    /// Whether the bot cannot write to the chat at all: blocked, kicked, or the chat is gone.
-    pub fn shut_out(&self) -> bool {
-        match self {
-            Self::Refused { code: 403, .. } => true,
-            Self::Refused { code: 400, description, .. } => {
-                description.contains("chat not found")
-                    || description.contains("PEER_ID_INVALID")
-                    || description.contains("have no rights to send")
-                    || description.contains("not enough rights to send")
-            }
-            _ => false,
-        }
-    }
-
     /// Whether the topic that a message was for does not exist any more.
     pub fn thread_gone(&self) -> bool {
         let gone = ["message thread not found", "topic_deleted", "topic_id_invalid"];
@@ -201,7 +187,7 @@ impl Classify for TelegramError {
         match self {
             Self::NotSent(_) => Blame::Network,
             Self::Late | Self::Unknown(_) | Self::Undecodable => Blame::Telegram,
-            Self::Refused { code: 403, .. } => Blame::User,
+            _ if self.of_chat().is_some() => Blame::User,
             Self::Refused { code, .. } if *code >= 500 => Blame::Telegram,
             Self::Refused { .. } => Blame::Us,
         }

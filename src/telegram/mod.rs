@@ -13,6 +13,7 @@ mod outgoing;
 pub mod pace;
 mod params;
 mod quoted;
+mod refusal;
 pub mod render;
 mod transport;
 

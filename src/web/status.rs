@@ -1,5 +1,7 @@
 //! `/bot/status`: everything that is known, as JSON. `katana-bot status` shows it as a table.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::health::finding;
@@ -91,6 +93,7 @@ fn counts(view: &View<'_>) -> Value {
         "answers_failed": v.answers_failed.get(),
         "sent": v.sent.get(),
         "dropped": v.dropped.get(),
+        "refused_by_chats": v.counters("chat_refused").into_iter().collect::<BTreeMap<_, _>>(),
         "possible_duplicates": v.possible_duplicates.get(),
         "polls": v.polls.get(),
         "polls_failed": v.polls_failed.get(),

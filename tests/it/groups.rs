@@ -150,3 +150,49 @@ async fn a_bot_that_is_kicked_drops_its_replies_there_and_works_again_when_invit
     assert_eq!(stage.texts(GROUP, 2).await[1], "echo: again");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_allowed_by_configuration_stays_allowed_as_a_supergroup() {
+    let stage = Stage::running(&[("KATANA_BOT_ALLOW_CHATS", "-700")]).await;
+    let sim = &stage.sim;
+    sim.say_in(GROUP, 5, "@katana_sim_bot before");
+    stage.texts(GROUP, 1).await;
+    sim.migrate(GROUP, SUPER);
+    sim.say_in(SUPER, 5, "@katana_sim_bot after");
+    assert_eq!(stage.texts(SUPER, 1).await, ["echo: after"]);
+    sim.say_in(SUPER, OWNER, "/remove@katana_sim_bot");
+    let texts = stage.texts(SUPER, 2).await;
+    assert!(
+        texts[1].contains("allowed by configuration") && texts[1].contains("-700"),
+        "{texts:?}"
+    );
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_question_after_a_move_is_answered_whenever_the_move_is_heard_of() {
+    for allowed in ["-700", ""] {
+        let stage = match allowed {
+            "" => let_in().await,
+            ids => Stage::running(&[("KATANA_BOT_ALLOW_CHATS", ids)]).await,
+        };
+        let sim = &stage.sim;
+        // Of the two service messages, only the one in the new chat comes, and after the question.
+        sim.say_in(SUPER, 5, "@katana_sim_bot early");
+        sim.say_in(SUPER, 5, "/help@some_other_bot");
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        assert_eq!(sim.bot_messages(SUPER).len(), 0);
+        sim.say_with(SUPER, 5, "", "migrate_from_chat_id", serde_json::json!(GROUP));
+        assert_eq!(stage.texts(SUPER, 1).await, ["echo: early"]);
+        stage.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supergroup_that_never_was_allowed_stays_silent() {
+    let stage = let_in().await;
+    stage.sim.say_in(SUPER, 5, "@katana_sim_bot hello");
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(SUPER).len(), 0);
+    stage.end().await;
+}

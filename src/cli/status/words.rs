@@ -189,6 +189,9 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     if let Some(line) = counts(&said["counts"]) {
         row("since start", line);
     }
+    if let Some(line) = refused_by_chats(&said["counts"]["refused_by_chats"]) {
+        row("refused by chats", line);
+    }
     if let Some(line) = machine(&said["system"]) {
         row("machine", line);
     }
@@ -236,6 +239,20 @@ fn counts(counts: &Value) -> Option<String> {
     (!shown.is_empty()).then(|| shown.join(", "))
 }
 
+/// What chats did not take, by reason.
+fn refused_by_chats(counts: &Value) -> Option<String> {
+    let words = |reason: &str| match reason {
+        "gone" => "blocked or removed".to_owned(),
+        "no_right" => "no right to write".to_owned(),
+        "topic_closed" => "topic closed".to_owned(),
+        other => other.to_owned(),
+    };
+    let counts = counts.as_object()?.iter();
+    let shown: Vec<String> =
+        counts.map(|(reason, count)| format!("{} {count}", words(reason))).collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
 fn machine(system: &Value) -> Option<String> {
     let share = |used: f64, of: f64| format!("{:.0} %", used / of * 100.0);
     let number = |key: &str| system[key].as_f64();
@@ -276,6 +293,7 @@ mod tests {
         assert_eq!(dependency(&json!({})), None);
         assert_eq!(waiting(&json!({"inbox": null})), None);
         assert_eq!(counts(&Value::Null), None);
+        assert_eq!(refused_by_chats(&json!({})), None);
         assert_eq!(machine(&json!({"memory_total_bytes": 0, "memory_used_bytes": 0})), None);
     }
 
@@ -283,6 +301,9 @@ mod tests {
     fn figures_are_in_words() {
         let failing = json!({"last_worked_age_s": 62.5, "failures": 3, "class": "timeout"});
         assert_eq!(dependency(&failing).unwrap(), "1 min 2 s ago; failed 3 times since (timeout)");
+        let refused = json!({"gone": 1, "topic_closed": 2});
+        let shown = refused_by_chats(&refused).unwrap();
+        assert_eq!(shown, "blocked or removed 1, topic closed 2");
         let queues = json!({"inbox": {"count": 2, "oldest_s": 7.0}, "outbox": {"count": 0}});
         assert_eq!(waiting(&queues).unwrap(), "2 updates (oldest 7 s), 0 messages");
     }

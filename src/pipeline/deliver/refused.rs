@@ -1,6 +1,7 @@
-//! What to do about a part that surely did not arrive: move it, put it off, or drop it.
+//! What to do about a part that surely did not arrive: move it, put it off, or drop it. What a chat does
+//! not want is in [`super::of_chat`].
 //!
-//! Invariant: whatever is dropped is said, as a finding; nothing is dropped that could still
+//! Invariant: what is dropped by the bot's own fault is said, as a finding; nothing is dropped that could still
 //! arrive within the time it is given.
 
 use tokio::time::Instant;
@@ -31,8 +32,8 @@ impl Delivery {
             self.moved(chat, to);
             return Some(NextAction::Continue);
         }
-        if e.shut_out() {
-            return self.shut_out(&part, e).await;
+        if let Some(refusal) = e.of_chat() {
+            return self.refused_by_chat(&part, e, refusal).await;
         }
         if e.thread_gone() && part.extra.thread.is_some() {
             return self.outside_topic(part, e).await;
@@ -98,27 +99,5 @@ impl Delivery {
         );
         self.record_delivery(part, DeliveryOutcome::Dropped(reason), Vec::new()).await?;
         Some(NextAction::Continue)
-    }
-
-    async fn shut_out(&self, part: &OpenPart, e: &TelegramError) -> Option<NextAction> {
-        let inner = &*self.0;
-        let chat = part.chat;
-        let absent = vec![Effect::Presence { chat, present: false }];
-        self.record_delivery(part, DeliveryOutcome::Dropped(DeliveryReason::ShutOut), absent)
-            .await?;
-        let rest = || inner.base.store.drop_due(chat, DeliveryReason::ShutOut);
-        let rest = inner.base.retry_until_stored("drop parts of a chat", rest).await?;
-        // People may leave: that is counted, and is not a fault to fix.
-        inner.base.vitals.dropped.add(1 + rest as u64);
-        inner.base.vitals.shut_out.add(1 + rest as u64);
-        inner.base.vitals.increment("reply", "shut_out");
-        tracing::warn!(
-            finding = "delivery_refused",
-            chat_id = chat.0,
-            parts = 1 + rest,
-            error = %e,
-            "the bot cannot write to this chat any more; its replies are dropped"
-        );
-        Some(NextAction::ShutOut)
     }
 }

@@ -59,7 +59,7 @@ impl Dispatcher {
                 () = tokio::time::sleep(limits::SEND_BACKOFF) => {}
                 () = halt.cancelled() => {}
             }
-            let _ = ended.send(Ended { chat, retry: true, held: None, done: 0 });
+            let _ = ended.send(Ended { chat, retry: true, ..Ended::default() });
         });
     }
 }

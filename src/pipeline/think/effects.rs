@@ -57,7 +57,17 @@ impl Worker {
                         self.parts.signals.resumed.notify_one();
                     }
                 }
-                Effect::MoveChat { from, to } => self.delivery.moved(*from, *to),
+                Effect::MoveChat { from, to } => {
+                    self.delivery.moved(*from, *to);
+                    if self.parts.context.access().allow_chats.contains(from) {
+                        tracing::warn!(
+                            chat_id = from.0,
+                            new_chat_id = to.0,
+                            "a group that bot.allow_chats names has a new id; it stays allowed, but name the \
+                             new id there"
+                        );
+                    }
+                }
                 Effect::Claim(person) => {
                     tracing::info!(
                         message_id = JournalEvent::OwnerChanged.id(),
@@ -75,6 +85,7 @@ impl Worker {
                 | Effect::SetModel { .. }
                 | Effect::StartAfresh(_)
                 | Effect::Used(_)
+                | Effect::Notify { .. }
                 | Effect::Presence { .. } => {}
             }
         }

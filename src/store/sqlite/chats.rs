@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::Sqlite;
-use crate::model::ids::{ChatId, MessageId};
+use crate::model::ids::{ChatId, MessageId, PartId, UserId};
 use crate::store::failure::StoreError;
 use crate::store::people::{ChatState, Settings};
 
@@ -12,7 +12,7 @@ impl Sqlite {
         let bot = self.bot();
         self.look_up(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT allowed, absent, moved_to FROM chats
+                "SELECT allowed, absent, moved_to, moved_from FROM chats
                  WHERE bot_id = ?1 AND chat_id = ?2",
             )?;
             let state = find.query_row(params![bot, chat.0], |r| {
@@ -20,6 +20,7 @@ impl Sqlite {
                     allowed: r.get(0)?,
                     absent: r.get(1)?,
                     moved_to: r.get::<_, Option<i64>>(2)?.map(ChatId),
+                    moved_from: r.get::<_, Option<i64>>(3)?.map(ChatId),
                 })
             });
             Ok(state.optional()?.unwrap_or_default())
@@ -33,6 +34,17 @@ impl Sqlite {
     ) -> Result<Option<MessageId>, StoreError> {
         let bot = self.bot();
         self.look_up(move |conn| Ok(last_sent(conn, bot, chat)?)).await
+    }
+
+    pub(in crate::store) async fn asker(&self, part: PartId) -> Result<Option<UserId>, StoreError> {
+        let bot = self.bot();
+        self.look_up(move |conn| {
+            let sql = "SELECT sender_id FROM outbox WHERE id = ?1 AND bot_id = ?2";
+            let mut find = conn.prepare_cached(sql)?;
+            let row = find.query_row([part.0, bot], |r| r.get::<_, Option<i64>>(0));
+            Ok(row.optional()?.flatten().map(UserId))
+        })
+        .await
     }
 
     pub(in crate::store) async fn settings(&self) -> Result<Settings, StoreError> {

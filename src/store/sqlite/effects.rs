@@ -46,6 +46,14 @@ pub(super) fn apply(
                 tx.prepare_cached("UPDATE bots SET paused = ?2 WHERE bot_id = ?1")?
                     .execute(params![bot, paused])?;
             }
+            Effect::Notify { about, to, text } => {
+                tx.prepare_cached(
+                    "INSERT INTO outbox (bot_id, chat_id, seq, text, extra, state, due_ms, created_ms)
+                     SELECT bot_id, ?3, seq, ?4, '{}', ?5, ?6, ?6 FROM outbox
+                     WHERE id = ?1 AND bot_id = ?2",
+                )?
+                .execute(params![about.0, bot, to.0, text, State::Due, now])?;
+            }
             Effect::MoveChat { from, to } => move_chat(tx, bot, *from, *to)?,
         }
     }
@@ -174,6 +182,7 @@ fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), 
         params![bot, from.0, to.0],
     )?;
     set(tx, bot, from, "moved_to", &to.0)?;
+    set(tx, bot, to, "moved_from", &from.0)?;
     history::move_chat(tx, bot, from, to)?;
     let sql = concat!(
         "UPDATE outbox SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2 AND state = ?4 AND ",

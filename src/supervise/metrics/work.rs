@@ -1,7 +1,7 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
 use super::known::{Names, counted, observed};
-use crate::model::class::{AnswerClass, TelegramClass};
+use crate::model::class::{AnswerClass, ChatRefusal, TelegramClass};
 use crate::model::work::WorkKind;
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::label::Label;
@@ -190,6 +190,11 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         &["class"],
         "Sends of parts that Telegram refused, by class of the error.",
     );
+    let by_chat = Family::counter(
+        "katana_parts_refused_by_chat_total",
+        &["reason"],
+        "Sends of parts that a chat did not take, by reason. They open no finding.",
+    );
     let in_doubt = Family::counter(
         "katana_parts_doubtful_total",
         &["class"],
@@ -205,6 +210,12 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         .with_count(&["dropped"], vitals.dropped.get()),
         counted(refused, vitals, "send_refused", &telegram),
         counted(
+            by_chat,
+            vitals,
+            "chat_refused",
+            &ChatRefusal::ALL.iter().map(|r| r.as_str()).collect::<Vec<_>>(),
+        ),
+        counted(
             in_doubt,
             vitals,
             "send_doubtful",
@@ -213,7 +224,12 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         count(
             "katana_chats_shut_out_total",
             "Chats that the bot can no longer write to: it was blocked or removed.",
-            vitals.counters("reply").iter().map(|(_, n)| n).sum(),
+            vitals
+                .counters("chat_refused")
+                .iter()
+                .filter(|(why, _)| why == ChatRefusal::Gone.as_str())
+                .map(|(_, n)| n)
+                .sum(),
         ),
         Family::counter(
             "katana_reconciliations_total",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::options::ChatKind;
 use crate::people::Sent;
 use crate::sim::Sim;
 use crate::state::Message;
@@ -45,7 +46,8 @@ impl Sim {
                 extra: BTreeMap::new(),
             };
             chat.messages.insert(message_id, kept);
-            let update_id = state.queue.push("message", &body.to_string(), state.clock.now());
+            let kind = if chat.kind == ChatKind::Channel { "channel_post" } else { "message" };
+            let update_id = state.queue.push(kind, &body.to_string(), state.clock.now());
             Some(Sent { update_id: update_id.unwrap_or(0), message_id })
         })
     }

@@ -70,6 +70,10 @@ pub(crate) struct Chat {
     pub(crate) group_bucket: Bucket,
     /// Numbers of the forum topics that there are.
     pub(crate) topics: BTreeSet<i64>,
+    /// Topics that are closed; 0 is the chat outside of topics.
+    pub(crate) closed: BTreeSet<i64>,
+    /// With what words messages of the bot are refused.
+    pub(crate) refuses: Option<String>,
     pub(crate) drafts: Vec<String>,
     pub(crate) actions: u64,
     /// Messages of users that have no answer yet, for latencies.
@@ -324,6 +328,8 @@ impl Chat {
             bucket: Bucket::default(),
             group_bucket: Bucket::default(),
             topics: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            refuses: None,
             drafts: Vec::new(),
             actions: 0,
             unanswered: VecDeque::new(),

@@ -43,6 +43,25 @@ impl Sim {
         });
     }
 
+    /// A topic is closed for the bot; 0 is the chat outside of topics.
+    pub fn close_topic(&self, chat_id: i64, topic: i64) {
+        self.change(|state| {
+            if let Some(chat) = state.chats.get_mut(&chat_id) {
+                chat.closed.insert(topic);
+            }
+        });
+    }
+
+    /// Messages of the bot to a chat are refused with these words (400) from now on, or taken again.
+    pub fn refuse_messages(&self, chat_id: i64, words: Option<&str>) {
+        self.change(|state| {
+            state.ensure_chat(chat_id);
+            if let Some(chat) = state.chats.get_mut(&chat_id) {
+                chat.refuses = words.map(str::to_owned);
+            }
+        });
+    }
+
     /// A user writes in a topic of a chat.
     pub fn say_in_topic(&self, chat_id: i64, topic: i64, user_id: i64, text: &str) -> Sent {
         let mut draft = Draft { text, thread: Some(topic), ..Draft::default() };

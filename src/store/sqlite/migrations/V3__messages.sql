@@ -97,6 +97,12 @@ INSERT INTO chats (bot_id, chat_id, last_sent_id)
 SELECT bot_id, chat_id, max(message_id) FROM outbox WHERE message_id > 0 GROUP BY bot_id, chat_id
 ON CONFLICT (bot_id, chat_id) DO UPDATE SET last_sent_id = excluded.last_sent_id;
 
+-- The id that a supergroup had as a group, which the configuration may still name.
+ALTER TABLE chats ADD COLUMN moved_from INTEGER;
+INSERT INTO chats (bot_id, chat_id, moved_from)
+SELECT bot_id, moved_to, chat_id FROM chats WHERE moved_to IS NOT NULL
+ON CONFLICT (bot_id, chat_id) DO UPDATE SET moved_from = excluded.moved_from;
+
 -- Owners, strangers by age, and whose code it is.
 CREATE INDEX users_role ON users (role, since_ms);
 CREATE INDEX users_code ON users (code) WHERE code IS NOT NULL;

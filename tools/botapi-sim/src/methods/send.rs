@@ -35,6 +35,14 @@ pub(crate) fn message(state: &mut State, params: &Params, received: Instant) -> 
     let stored = validate::store(params.text("text"), &entities).map_err(Refusal::bad)?;
     let chat_id = chat_id(state, params, Need::Write)?;
     let thread = thread(state, params, chat_id)?;
+    if let Some(chat) = state.chats.get(&chat_id) {
+        if let Some(words) = &chat.refuses {
+            return Err(Refusal::bad(words));
+        }
+        if chat.closed.contains(&thread.unwrap_or(0)) {
+            return Err(Refusal::bad("TOPIC_CLOSED"));
+        }
+    }
     let reply_to = reply_to(state, params, chat_id)?;
     let reply_markup = match params.json("reply_markup")? {
         Some(markup) => validate::check_markup(&markup).map_err(Refusal::bad)?,
