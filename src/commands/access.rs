@@ -51,8 +51,13 @@ impl CommandContext {
         match place {
             Place::Private => Ok(role >= Role::Member),
             Place::Group => {
-                Ok(self.configured_id(chat).await?.is_some()
-                    || self.store.chat(chat).await?.allowed)
+                let rules = self.access();
+                if rules.allow_chats.contains(&chat) {
+                    return Ok(true);
+                }
+                let state = self.store.chat(chat).await?;
+                let before = state.moved_from.is_some_and(|id| rules.allow_chats.contains(&id));
+                Ok(state.allowed || before)
             }
         }
     }
@@ -66,9 +71,6 @@ impl CommandContext {
         let rules = self.access();
         if rules.allow_chats.contains(&chat) {
             return Ok(Some(chat));
-        }
-        if rules.allow_chats.is_empty() {
-            return Ok(None);
         }
         let before = self.store.chat(chat).await?.moved_from;
         Ok(before.filter(|id| rules.allow_chats.contains(id)))

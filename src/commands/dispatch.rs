@@ -1,7 +1,8 @@
 //! Finds the command and checks that this person may use it here.
 
-use super::command::{Command, find, nearest};
+use super::command::{Command, Who, find, nearest};
 use super::context::{CommandContext, CommandRequest, Outcome};
+use super::hint::Hint;
 use super::table::table;
 use super::wording;
 use crate::model::access::Role;
@@ -29,9 +30,15 @@ impl CommandContext {
         asked: &CommandRequest<'_>,
         command: Option<&'static Command>,
     ) -> Result<Outcome, StoreError> {
-        if asked.place == Place::Group
-            && !self.may_chat(asked.place, asked.chat, asked.role).await?
+        let is_closed = asked.place == Place::Group
+            && !self.may_chat(asked.place, asked.chat, asked.role).await?;
+        if let Some(command) = command.filter(|_| asked.from.id.is_chat())
+            && is_personal(command)
+            && (!is_closed || command.name == "approve")
         {
+            return Ok(asked.answer(self.hint(Hint::Anonymous)));
+        }
+        if is_closed {
             return self.in_closed_group(asked, command).await;
         }
         // In a group that is allowed everybody may ask, so everybody is as good as a member.
@@ -84,4 +91,9 @@ impl CommandContext {
             None => format!("I do not know /{word}. /help lists what I understand."),
         }))
     }
+}
+
+/// Whether a command depends on who gives it.
+fn is_personal(command: &Command) -> bool {
+    command.who == Who::Owner || matches!(command.name, "claim" | "forget")
 }

@@ -18,7 +18,7 @@ pub enum Hint {
     CommandForOtherBot,
     /// It was edited when its answer was old already.
     EditedLate,
-    /// An anonymous administrator tries to do what only an owner may.
+    /// An anonymous administrator gives a command that depends on who gives it.
     Anonymous,
 }
 
@@ -44,8 +44,7 @@ impl CommandContext {
                 "I answer edited questions only in the first 10 minutes. Please send it as a new message."
             }
             Hint::Anonymous => {
-                "You write anonymously, so I cannot see whether you are my owner. Please send this \
-                 under your own name."
+                "You write anonymously, so I cannot see who you are. Please send this under your own name."
             }
         })
     }

@@ -48,6 +48,13 @@ id!(
     PartId
 );
 
+impl UserId {
+    /// Whether it stands for a group or channel in whose name someone writes.
+    pub fn is_chat(self) -> bool {
+        self.0 < 0
+    }
+}
+
 impl ChatId {
     /// Supergroups and channels have ids at or below this (Bot API: "-100" before the digits).
     const SUPERGROUP_BELOW: i64 = -1_000_000_000_000;

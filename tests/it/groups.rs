@@ -196,3 +196,37 @@ async fn a_supergroup_that_never_was_allowed_stays_silent() {
     assert_eq!(stage.sim.bot_messages(SUPER).len(), 0);
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anonymous_administrator_is_answered_and_has_no_ones_rights() {
+    let stage = let_in().await;
+    let sim = &stage.sim;
+    let say = |chat: i64, text: &str| {
+        let group = serde_json::json!({"id": chat, "type": "group", "title": "Friends"});
+        let from = serde_json::json!({"id": 1_087_968_824, "is_bot": true, "first_name": "Group",
+            "username": "GroupAnonymousBot"});
+        sim.say_fields(
+            chat,
+            0,
+            &serde_json::json!({"text": text, "from": from, "sender_chat": group}),
+        )
+    };
+    say(GROUP, "@katana_sim_bot hello");
+    assert_eq!(stage.texts(GROUP, 2).await[1], "echo: hello");
+    for (count, command) in ["/remove", "/forget", "/pause"].iter().enumerate() {
+        say(GROUP, &format!("{command}@katana_sim_bot yes"));
+        let texts = stage.texts(GROUP, 3 + count).await;
+        assert!(texts[2 + count].starts_with("You write anonymously"), "{command}: {texts:?}");
+    }
+    // Where the bot is not allowed, only who tries to let it in hears why that fails.
+    say(-701, "@katana_sim_bot hello");
+    say(-701, "/help@katana_sim_bot");
+    say(-701, "/approve@katana_sim_bot");
+    let texts = stage.texts(-701, 1).await;
+    assert!(texts[0].starts_with("You write anonymously"), "{texts:?}");
+    say(GROUP, "@katana_sim_bot still here?");
+    assert_eq!(stage.texts(GROUP, 6).await[5], "echo: still here?");
+    stage.idle().await;
+    assert_eq!(sim.bot_messages(-701).len(), 1);
+    stage.end().await;
+}

@@ -21,6 +21,7 @@ mod wire;
 
 mod access;
 mod answers;
+mod authority;
 mod backup;
 mod blank_answers;
 mod chats;
