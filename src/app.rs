@@ -327,7 +327,7 @@ async fn launch(
     let rates = settings::rates(&loaded.config);
     let delivery = Delivery::new(pipeline, rates);
     let chats = Dispatcher::new(pipeline, delivery.clone());
-    let poll = Poll::new(pipeline, settings::poll(&loaded.config));
+    let poll = Poll::new(pipeline, chats.at_once(), settings::poll(&loaded.config));
     let handle = poll.handle();
     let owners = Arc::new(Notify::new());
     reloader.runs(reload::Running {

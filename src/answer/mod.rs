@@ -120,6 +120,12 @@ impl Answerer {
         (engine.provider.name(), engine.provider.model().to_owned())
     }
 
+    /// Whether answers are there without waiting for anything.
+    pub fn is_instant(&self) -> bool {
+        let engine = self.engine.load();
+        engine.provider.is_instant() && engine.knowledge.is_none()
+    }
+
     /// Answers a question; `progress` shows how far it is. `order` grows from question to question:
     /// where people have to wait, the lowest is served first.
     ///

@@ -43,7 +43,7 @@ pub const HANDOVER: usize = 500;
 pub const CLAIM_BATCH: usize = 500;
 
 /// Message ids that the reconciler asks about for one part before it gives up: those of all messages
-/// that a crash can leave in doubt ([`SENDS_AT_ONCE`]), and as many again.
+/// that a crash can leave in doubt ([`SENDS_AT_ONCE`] and [`ARRIVALS`]), and more than half as many again.
 pub const PROBES: usize = 2 * SENDS_AT_ONCE;
 
 /// Recent message ids read at the start from the inbox and from the outbox, so that the reconciler
@@ -186,6 +186,13 @@ pub const QUEUED_PARTS: usize = 32;
 /// Sends on their way at once. Telegram's own limits keep it far below; it bounds what a crash can
 /// leave in doubt when they are switched off.
 pub const SENDS_AT_ONCE: usize = 256;
+
+/// Parts that arrived and wait for the next commit; past that, a send waits for it. A crash leaves them
+/// in doubt.
+pub const ARRIVALS: usize = 64;
+
+/// Where there is no other commit, a part that arrived is stored as such after this time.
+pub const ARRIVAL_STORED: Duration = Duration::from_millis(100);
 
 /// First pause after a failed send; it doubles from here.
 pub const SEND_BACKOFF: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::notices::Notices;
 use super::message_ids::MessageIds;
@@ -47,6 +47,8 @@ struct Inner {
     wake: Notify,
     closing: AtomicBool,
     notices: Notices,
+    /// A task will store what arrived.
+    flushing: AtomicBool,
 }
 
 /// The stage that sends.
@@ -94,6 +96,7 @@ impl Delivery {
             wake: Notify::new(),
             closing: AtomicBool::new(false),
             notices: Notices::default(),
+            flushing: AtomicBool::new(false),
         }))
     }
 
@@ -180,27 +183,26 @@ impl Delivery {
 
     /// Sends a part, and then what follows in its chat for as long as that may leave at once.
     /// `marked`: the part is *sending* on disk already.
-    async fn send_on(&self, part: Box<OpenPart>, id_before: MessageId, marked: bool) {
+    async fn send_on(&self, part: Box<OpenPart>, id_before: MessageId, mut marked: bool) {
         let inner = &*self.0;
-        if !marked {
-            let mark = || inner.base.store.mark_sending(part.id, id_before);
-            match inner.base.retry_until_stored("mark a part as sending", mark).await {
-                Some(true) => {}
-                Some(false) => {
-                    inner.message_ids.lock().end(part.chat);
-                    return self.done(part.chat, NextAction::Continue);
-                }
-                None => return,
-            }
-        }
         let mut now = Some((part, id_before));
         while let Some((part, id_before)) = now {
+            if !std::mem::take(&mut marked) {
+                let mark = || inner.base.store.mark_sending(part.id, id_before);
+                match inner.base.retry_until_stored("mark a part as sending", mark).await {
+                    Some(true) => {}
+                    Some(false) => {
+                        inner.message_ids.lock().end(part.chat);
+                        return self.done(part.chat, NextAction::Continue);
+                    }
+                    None => return,
+                }
+            }
             now = self.attempt(part, id_before).await;
         }
     }
 
-    /// Sends a part that is *sending* on disk; answers the next one of its chat, if that is
-    /// *sending* now, too.
+    /// Sends a part that is *sending* on disk; answers the next one of its chat, if that may leave now.
     async fn attempt(
         &self,
         mut part: Box<OpenPart>,
@@ -226,12 +228,14 @@ impl Delivery {
         inner.message_ids.lock().end(chat);
         let after = match sent {
             Ok(id) => {
+                let after = self.arrived(&part, id).await;
+                // The commit that marks it stores this arrival, too.
                 let next =
                     self.send_queue().follow(chat, &mut inner.message_ids.lock(), Instant::now());
-                if let Some((next, id_before)) = next {
-                    return self.arrived_before(&part, id, next, id_before).await;
+                if next.is_some() {
+                    return next;
                 }
-                self.arrived(&part, id).await
+                after
             }
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
             Err(e) if e.in_doubt() => {
@@ -243,7 +247,8 @@ impl Delivery {
                 );
                 Some(NextAction::InDoubt(part))
             }
-            Err(e) => self.refused(part, &e).await,
+            // Boxed, like other rare cases: a send needs no room for it.
+            Err(e) => Box::pin(self.refused(part, &e)).await,
         };
         if let Some(after) = after {
             self.done(chat, after);
@@ -251,30 +256,34 @@ impl Delivery {
         None
     }
 
-    /// A part arrived, and another one follows: one commit for both.
-    async fn arrived_before(
-        &self,
-        part: &OpenPart,
-        id: MessageId,
-        next: Box<OpenPart>,
-        id_before: MessageId,
-    ) -> Option<(Box<OpenPart>, MessageId)> {
-        let inner = &*self.0;
-        self.note_arrival(part);
-        let row = DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(id) };
-        let store = || inner.base.store.record_delivery_and_mark(row.clone(), next.id, id_before);
-        if !inner.base.retry_until_stored("record a delivery", store).await? {
-            inner.message_ids.lock().end(next.chat);
-            self.done(next.chat, NextAction::Continue);
-            return None;
-        }
-        Some((next, id_before))
-    }
-
     async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<NextAction> {
         self.note_arrival(part);
-        self.record_delivery(part, DeliveryOutcome::Sent(id), Vec::new()).await?;
+        let store = &self.0.base.store;
+        let waiting = store.record_arrival(part.id, part.chat, id).await.unwrap_or(usize::MAX);
+        if waiting >= limits::ARRIVALS {
+            Box::pin(self.flush()).await?;
+        } else if !self.0.flushing.swap(true, Ordering::SeqCst) {
+            let this = self.clone();
+            self.0.base.tasks.spawn("flush", async move { this.flush_soon().await });
+        }
         Some(NextAction::Continue)
+    }
+
+    /// Stores what arrived, should no other commit do so.
+    async fn flush_soon(&self) {
+        let tasks = &self.0.base.tasks;
+        tokio::select! {
+            () = sleep(limits::ARRIVAL_STORED) => {}
+            () = tasks.drain().cancelled() => {}
+        }
+        self.0.flushing.store(false, Ordering::SeqCst);
+        self.flush().await;
+    }
+
+    /// `None`: the process halts; the reconciler will look.
+    async fn flush(&self) -> Option<()> {
+        let flush = || self.0.base.store.flush();
+        self.0.base.retry_until_stored("record deliveries", flush).await
     }
 
     fn note_arrival(&self, part: &OpenPart) {

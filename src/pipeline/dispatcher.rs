@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::gather::is_piece;
 use self::gather::{Gatherings, together};
 use self::later::Later;
 use super::deliver::Delivery;
@@ -128,6 +129,11 @@ impl Dispatcher {
         }
     }
 
+    /// Thinks for ingress, with the same parts as the workers.
+    pub fn at_once(&self) -> think::AtOnce {
+        think::AtOnce::new(Arc::clone(&self.parts), self.delivery.clone())
+    }
+
     /// Hands out work until the process drains, then waits for the workers.
     pub async fn run(mut self) {
         let (drain, halt) = (self.base.tasks.drain().clone(), self.base.tasks.halt().clone());
@@ -144,6 +150,9 @@ impl Dispatcher {
                 continue;
             }
             let wake = self.wakes.first().map(|(at, _)| *at);
+            if self.chats.is_empty() && !self.behind {
+                self.signals.handover.all_done();
+            }
             tokio::select! {
                 () = drain.cancelled() => break,
                 () = filled => {}
@@ -298,6 +307,7 @@ impl Dispatcher {
     async fn worker_ended(&mut self, ended: Ended) {
         self.running -= 1;
         if ended.done > 0 {
+            self.signals.handover.done(ended.chat, ended.done);
             let done = i64::try_from(ended.done).unwrap_or(i64::MAX);
             let before = self.signals.backlog.fetch_sub(done, Ordering::Relaxed);
             let max = i64::try_from(self.settings.load().backlog_max).unwrap_or(i64::MAX);

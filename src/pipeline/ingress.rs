@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::message_ids::MessageIds;
+use super::think::AtOnce;
 use super::{Pipeline, Signals, StageBase, StageSettings};
 use crate::model::message::{Update, UpdateEvent};
 use crate::observe::label::Label;
@@ -31,11 +32,13 @@ pub(super) struct Ingress {
     pub(super) signals: Arc<Signals>,
     pub(super) settings: Arc<ArcSwap<StageSettings>>,
     pub(super) message_ids: MessageIds,
+    pub(super) at_once: Arc<AtOnce>,
 }
 
 impl Ingress {
-    pub(super) fn new(pipeline: &Pipeline) -> Self {
+    pub(super) fn new(pipeline: &Pipeline, at_once: AtOnce) -> Self {
         Self {
+            at_once: Arc::new(at_once),
             base: pipeline.base.clone(),
             signals: Arc::clone(&pipeline.signals),
             settings: Arc::clone(&pipeline.settings),
@@ -55,24 +58,48 @@ impl Ingress {
     ) -> Result<u64, StoreError> {
         let vitals = &self.base.vitals;
         self.note_lag(&updates);
-        let heard: Vec<_> =
-            updates.iter().filter_map(|u| Some((u.chat()?, u.message_id()?))).collect();
+        self.note_ids(&updates);
         let turn = self.signals.handover.turn.lock().await;
-        let Accepted { stored, repeated } = self.base.store.accept(updates, next_offset).await?;
-        let mut message_ids = self.message_ids.lock();
-        for (chat, id) in heard {
-            message_ids.heard(chat, id);
+        let idle = self.signals.handover.idle(updates.iter().filter_map(Update::chat));
+        let ready = self.at_once.think(&updates, idle);
+        let finished = ready.iter().map(|r| (r.place, Arc::clone(&r.finish))).collect();
+        let accepted = self.base.store.accept_and_finish(updates, next_offset, finished).await;
+        let Accepted { stored, finished, repeated } = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                ready.into_iter().for_each(|ready| self.at_once.unstored(ready));
+                return Err(e);
+            }
+        };
+        let (waiting, new) = (stored.len(), stored.len() + finished.len());
+        let now_ms = self.base.clock.now_ms();
+        let mut finished = finished.into_iter().peekable();
+        for ready in ready {
+            match finished.next_if(|(place, _)| *place == ready.place) {
+                Some((_, parts)) => self.at_once.finished(ready, parts, now_ms),
+                None => self.at_once.unstored(ready),
+            }
         }
-        drop(message_ids);
-        let new = stored.len();
-        self.signals.handover.offer(stored);
+        if waiting > 0 {
+            self.signals.handover.offer(stored);
+            let count = i64::try_from(waiting).unwrap_or(i64::MAX);
+            self.signals.backlog.fetch_add(count, Ordering::Relaxed);
+            self.signals.inbox_filled.notify_one();
+        }
         drop(turn);
         vitals.updates.add(new as u64);
         vitals.updates_repeated.add(repeated);
-        let count = i64::try_from(new).unwrap_or(i64::MAX);
-        self.signals.backlog.fetch_add(count, Ordering::Relaxed);
-        self.signals.inbox_filled.notify_one();
         Ok(new as u64)
+    }
+
+    /// Before anything is sent because of them: whatever is sent has a higher id.
+    fn note_ids(&self, updates: &[Update]) {
+        let mut message_ids = self.message_ids.lock();
+        for update in updates {
+            if let (Some(chat), Some(id)) = (update.chat(), update.message_id()) {
+                message_ids.heard(chat, id);
+            }
+        }
     }
 
     /// Telegram had no more updates than were accepted.

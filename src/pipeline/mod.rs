@@ -22,6 +22,8 @@ mod retention;
 mod route;
 mod search;
 mod send_queue;
+#[cfg(test)]
+mod test_pipeline;
 mod think;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub use dispatcher::Dispatcher;
 pub use ingress::UpdateSource;
 pub use poll::{Poll, PollHandle, PollSettings, Polling};
 pub use retention::Retention;
+pub use think::AtOnce;
 
 /// What every stage works with. Cheap to clone.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use self::pending::Pending;
 use super::ingress::{Ingress, UpdateSource};
+use super::think::AtOnce;
 use super::{Pipeline, Signals, StageBase};
 use crate::model::class::TelegramClass;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
@@ -113,18 +114,22 @@ pub enum Step {
     Full,
     /// The client was renewed; the poll was dropped, and the next one starts fresh.
     Renewed,
+    /// The process drains; the poll was dropped.
+    Drained,
 }
 
 impl UpdateSource for Poll {
     async fn run(mut self) {
         self.base.tasks.spawn("pending", self.pending().run());
-        let drain = self.base.tasks.drain().clone();
-        loop {
+        let (drain, halt) = (self.base.tasks.drain().clone(), self.base.tasks.halt().clone());
+        while !drain.is_cancelled() {
             let step = tokio::select! {
-                () = drain.cancelled() => return,
+                // A commit that was begun is waited for: what it stores as *sending* must be sent.
+                () = halt.cancelled() => return,
                 step = self.step() => step,
             };
             match step {
+                Step::Drained => return,
                 Step::Took(_) | Step::Renewed => {}
                 Step::Failed(pause) => {
                     self.base.vitals.tick(Loop::Intake, pause);
@@ -152,12 +157,12 @@ impl UpdateSource for Poll {
 
 impl Poll {
     /// A source that continues at the stored offset.
-    pub fn new(pipeline: &Pipeline, settings: PollSettings) -> Self {
+    pub fn new(pipeline: &Pipeline, at_once: AtOnce, settings: PollSettings) -> Self {
         Self {
             base: pipeline.base.clone(),
             client: pipeline.client.clone(),
             me: pipeline.me.id,
-            ingress: Ingress::new(pipeline),
+            ingress: Ingress::new(pipeline, at_once),
             signals: Arc::clone(&pipeline.signals),
             handle: PollHandle::new(settings),
             forget_offset: Arc::default(),
@@ -198,6 +203,7 @@ impl Poll {
             Err(e) => return self.store_failed(&e),
         };
         let (patient, asked) = (self.answered, Instant::now());
+        let drain = self.base.tasks.drain().clone();
         let polled = tokio::select! {
             polled = self.client.poll(offset, patient, self.me) => polled,
             // What the old connection would have brought comes again by the new one.
@@ -205,6 +211,7 @@ impl Poll {
                 self.start_over();
                 return Step::Renewed;
             }
+            () = drain.cancelled() => return Step::Drained,
         };
         match polled {
             Ok(batch) => match self.accept(batch, Instant::now()).await {

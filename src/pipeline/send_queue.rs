@@ -173,7 +173,9 @@ impl SendQueue {
         }
         let queue = self.map.entry(chat).or_default();
         let waits = queue.not_before.is_some_and(|at| at > now);
-        if queue.busy || queue.loading || queue.on_disk || !queue.parts.is_empty() || waits {
+        let others = queue.busy || queue.loading || queue.on_disk || !queue.parts.is_empty();
+        // Parts that are being committed come first, too.
+        if others || queue.expected > 0 || waits {
             return None;
         }
         let id_before = message_ids.begin(chat)?;

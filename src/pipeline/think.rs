@@ -4,6 +4,7 @@
 //! it is thought about again.
 
 mod access;
+mod at_once;
 mod edited;
 mod effects;
 mod latest;
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
+pub use self::at_once::AtOnce;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving, Slot};
 use super::parts::parts_of;
@@ -22,13 +24,13 @@ use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
-use crate::model::message::{Body, Incoming, Place, Press};
+use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
 use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
-use crate::store::{Finish, Pieces, Queued, StoreError, UpdateOutcome};
+use crate::store::{Finish, OpenPart, Pieces, Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -109,7 +111,7 @@ impl Worker {
     /// Finishes an update whose handling panicked, with an apology where a person waits for one.
     pub(super) async fn give_up(&self, queued: &Queued) -> Worked {
         let mut thought = Thought::nothing(UpdateOutcome::Panicked);
-        if let crate::model::message::UpdateEvent::Message(m) = &queued.update.event
+        if let UpdateEvent::Message(m) = &queued.update.event
             && m.place == Place::Private
         {
             let words = "Something went wrong on my side with this message, and I had to leave it. \
@@ -152,19 +154,19 @@ impl Worker {
             }
             Route::Press(press) => return self.press(queued, press).await,
             Route::Command { message, word, args } => {
-                self.heard(queued, message, WorkKind::Command.as_str(), word.len() + args.len());
+                heard(&queued.update, message, WorkKind::Command.as_str(), word.len() + args.len());
                 self.command(queued.seq, message, &word, &args).await?
             }
             Route::Hint { message, hint } => {
-                self.heard(queued, message, "hint", 0);
+                heard(&queued.update, message, "hint", 0);
                 self.explain(message, parts.context.hint(hint)).await?
             }
             Route::Unsupported { message, kind } => {
-                self.heard(queued, message, kind.as_str(), 0);
+                heard(&queued.update, message, kind.as_str(), 0);
                 self.explain(message, parts.context.unsupported(kind)).await?
             }
             Route::Question { message, text } => {
-                self.heard(queued, message, WorkKind::Question.as_str(), text.len());
+                heard(&queued.update, message, WorkKind::Question.as_str(), text.len());
                 match self.access(message).await? {
                     Err(refused) => refused,
                     Ok(_) if self.cancel.is_cancelled() => {
@@ -189,17 +191,6 @@ impl Worker {
     /// Whether questions wait for `/resume`.
     fn has_to_wait(&self) -> bool {
         self.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
-    }
-
-    fn heard(&self, queued: &Queued, message: &Incoming, kind: &str, length: usize) {
-        tracing::info!(
-            update_id = queued.update.id.0,
-            chat_id = message.chat.0,
-            user_id = message.from.id.0,
-            kind,
-            length,
-            "message received"
-        );
     }
 
     async fn command(
@@ -275,30 +266,25 @@ impl Worker {
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
         let parts = &self.parts;
         let m = source.message;
-        let speaker = (m.place == Place::Group).then(|| m.from.shown());
-        let question = Question {
-            conversation: m.conversation(),
-            user: m.from.id,
-            speaker: speaker.as_deref(),
-            text,
-            context: m.context.as_deref(),
-            media: match m.body {
-                Body::Text(_) => None,
-                Body::Unsupported(kind) => Some(kind.as_str()),
-            },
-        };
+        let speaker = speaker(m);
+        let question = question(m, text, speaker.as_deref());
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
         let shown = parts.previews.show(m, &self.delivery, seen);
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, source.seq, &progress, &self.cancel) => answered?,
             never = shown => match never {},
         };
+        Ok(self.answered(source, text, answered))
+    }
+
+    fn answered(&self, source: &Source<'_>, text: &str, answered: Answered) -> Thought {
+        let (parts, m) = (&self.parts, source.message);
         if !matches!(answered, Answered::Cancelled) {
             parts.latest_questions.note(m, text);
         }
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
-            Answered::Cancelled => return Ok(Thought::nothing(UpdateOutcome::Cancelled)),
+            Answered::Cancelled => return Thought::nothing(UpdateOutcome::Cancelled),
             Answered::Answer { reply, turn } => {
                 parts.base.vitals.answers.add_one();
                 thought.turn = turn;
@@ -314,12 +300,37 @@ impl Worker {
         };
         let reply_to = m.attached_to();
         thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
-        Ok(thought)
+        thought
     }
 
-    async fn finish(&self, queued: &Queued, thought: Thought) -> Worked {
+    async fn finish(&self, queued: &Queued, mut thought: Thought) -> Worked {
         let base = &self.parts.base;
-        let here = queued.update.chat();
+        if !self.forget_most(&thought.effects).await {
+            return Worked::Left;
+        }
+        let press = thought.press.take();
+        let pieces = pieces_of(queued, thought.keep_body);
+        let (finish, slot) = self.prepare(queued.seq, queued.update.chat(), pieces, thought);
+        let commit = || base.store.finish(Arc::clone(&finish));
+        let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
+            self.unstored(slot);
+            return Worked::Left;
+        };
+        let leaving = self.finished(queued.received_ms, &finish, slot, stored);
+        if let Some((id, notice)) = press {
+            self.parts.close_press(&id, notice);
+        }
+        Worked::Done(leaving)
+    }
+
+    /// What is to be committed, and the place of its first part in the send queue.
+    fn prepare(
+        &self,
+        seq: InboxSeq,
+        here: Option<ChatId>,
+        pieces: Pieces,
+        thought: Thought,
+    ) -> (Arc<Finish>, Option<Slot>) {
         let mut parts = Vec::new();
         for say in thought.replies {
             let thread = thought.thread.filter(|_| Some(say.to) == here);
@@ -329,36 +340,40 @@ impl Worker {
         for part in &mut parts {
             part.extra.answer = answer;
         }
-        if !self.forget_most(&thought.effects).await {
-            return Worked::Left;
-        }
         let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
-        let finish = Arc::new(Finish {
-            seq: queued.seq,
+        let finish = Finish {
+            seq,
             outcome: thought.outcome,
             keep_body: thought.keep_body,
-            pieces: pieces_of(queued, thought.keep_body),
+            pieces,
             effects: thought.effects,
             turn: thought.turn,
             parts,
             first_attempt: slot.as_ref().and_then(Slot::first_attempt),
-        });
-        let commit = || base.store.finish(Arc::clone(&finish));
-        let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
-            let nothing = self.delivery.take(slot, Vec::new());
-            debug_assert!(nothing.is_none(), "nothing was committed");
-            return Worked::Left;
         };
-        self.note_response(queued, thought.outcome);
-        self.take_effect(&finish.effects);
-        let leaving = self.delivery.take(slot, stored);
-        if let Some((id, notice)) = thought.press {
-            self.parts.close_press(&id, notice);
-        }
-        Worked::Done(leaving)
+        (Arc::new(finish), slot)
     }
 
-    fn note_response(&self, queued: &Queued, outcome: UpdateOutcome) {
+    /// The commit failed.
+    fn unstored(&self, slot: Option<Slot>) {
+        let nothing = self.delivery.take(slot, Vec::new());
+        debug_assert!(nothing.is_none(), "nothing was committed");
+    }
+
+    /// The commit is on disk; answers the part that leaves now.
+    fn finished(
+        &self,
+        received_ms: i64,
+        finish: &Finish,
+        slot: Option<Slot>,
+        stored: Vec<OpenPart>,
+    ) -> Option<Leaving> {
+        self.note_response(received_ms, finish.outcome);
+        self.take_effect(&finish.effects);
+        self.delivery.take(slot, stored)
+    }
+
+    fn note_response(&self, received_ms: i64, outcome: UpdateOutcome) {
         let vitals = &self.parts.base.vitals;
         let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
@@ -368,7 +383,7 @@ impl Worker {
             _ => return,
         };
         vitals.increment("update", outcome.as_str());
-        let waited_ms = now_ms.saturating_sub(queued.received_ms);
+        let waited_ms = now_ms.saturating_sub(received_ms);
         vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
     }
 }
@@ -380,4 +395,33 @@ fn pieces_of(queued: &Queued, keep: bool) -> Pieces {
     }
     let whole = keep.then(|| Box::new(queued.update.event.clone()));
     Pieces { others: queued.others.clone(), whole }
+}
+
+fn speaker(message: &Incoming) -> Option<String> {
+    (message.place == Place::Group).then(|| message.from.shown())
+}
+
+fn question<'a>(message: &'a Incoming, text: &'a str, speaker: Option<&'a str>) -> Question<'a> {
+    Question {
+        conversation: message.conversation(),
+        user: message.from.id,
+        speaker,
+        text,
+        context: message.context.as_deref(),
+        media: match message.body {
+            Body::Text(_) => None,
+            Body::Unsupported(kind) => Some(kind.as_str()),
+        },
+    }
+}
+
+fn heard(update: &Update, message: &Incoming, kind: &str, length: usize) {
+    tracing::info!(
+        update_id = update.id.0,
+        chat_id = message.chat.0,
+        user_id = message.from.id.0,
+        kind,
+        length,
+        "message received"
+    );
 }

@@ -39,6 +39,10 @@ impl Provider for Echo {
         false
     }
 
+    fn is_instant(&self) -> bool {
+        true
+    }
+
     fn answer(&self, request: ChatRequest) -> Answering {
         let text = Event::Text(format!("echo: {}", request.question()));
         let finished = Finished { model: Some("echo".to_owned()), ..Finished::default() };

@@ -38,4 +38,8 @@ pub trait Provider: Send + Sync + 'static {
     fn has_context(&self) -> bool {
         true
     }
+    /// Whether the whole answer is there when the stream is polled for the first time.
+    fn is_instant(&self) -> bool {
+        false
+    }
 }

@@ -3,6 +3,10 @@
 //! Invariants: a test gets its stores from a [`Place`] and knows nothing else of the backend; what
 //! only one backend can show (damage, locks, logs) is tested beside it.
 
+mod commits;
+
+pub use commits::*;
+
 use crate::model::access::Role as Access;
 use crate::model::class::TelegramClass;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message, Usage};
@@ -29,7 +33,9 @@ macro_rules! contract {
             update_done_only_with_its_replies,
             settled_parts_are_gone_and_due_ones_come_back,
             a_settled_part_is_not_sent_again,
-            an_outcome_and_the_next_attempt_are_one_commit,
+            an_arrival_is_stored_with_the_next_commit,
+            an_arrival_is_stored_when_the_store_is_closed,
+            an_update_can_be_done_when_it_is_accepted,
             what_is_in_doubt_came_after_all_that_arrived_in_its_chat,
             ids_of_messages_are_remembered_newest_first,
             a_kept_question_is_used_once,
@@ -250,29 +256,6 @@ pub async fn a_settled_part_is_not_sent_again(place: &impl Place) {
     assert_eq!(store.recent_sent_ids(10).await.unwrap(), [(ChatId(5), MessageId(9))]);
 }
 
-pub async fn an_outcome_and_the_next_attempt_are_one_commit(place: &impl Place) {
-    let store = open(place);
-    store.accept(vec![text(1, 5), text(2, 6)], Some(3)).await.unwrap();
-    let stored = store.finish(finish(InboxSeq(1), vec![part(5, "a"), part(5, "b")])).await.unwrap();
-    store.finish(finish(InboxSeq(2), vec![part(6, "c")])).await.unwrap();
-    assert_eq!(store.outbox_chats().await.unwrap(), 2);
-    assert!(store.mark_sending(stored[0].id, MessageId(9)).await.unwrap());
-    let sent = outcome(stored[0].id, DeliveryOutcome::Sent(MessageId(10)));
-    let next = stored[1].id;
-    assert!(store.record_delivery_and_mark(sent, next, MessageId(10)).await.unwrap());
-    let in_doubt = store.parts_in_doubt().await.unwrap();
-    assert_eq!(in_doubt.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["b"]);
-    let wanted = PartState::Sending { id_before: MessageId(10), at_ms: 1_000_000 };
-    assert_eq!(in_doubt[0].state, wanted);
-    // The next one is settled already: the outcome is stored all the same.
-    let sent = outcome(next, DeliveryOutcome::Sent(MessageId(11)));
-    assert!(!store.record_delivery_and_mark(sent, stored[0].id, MessageId(11)).await.unwrap());
-    assert!(store.parts_in_doubt().await.unwrap().is_empty());
-    assert_eq!(store.outbox_chats().await.unwrap(), 1);
-    let sent = [(ChatId(5), MessageId(11)), (ChatId(5), MessageId(10))];
-    assert_eq!(store.recent_sent_ids(10).await.unwrap(), sent);
-}
-
 /// An edit that looks for it would change an older message.
 pub async fn what_is_in_doubt_came_after_all_that_arrived_in_its_chat(place: &impl Place) {
     let store = open(place);
@@ -366,12 +349,15 @@ pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
     let clock = Clock::manual(1_000_000);
     let store = place.open(BOT, clock.clone());
     store.accept(vec![text(1, 5), text(2, 5)], Some(3)).await.unwrap();
-    let parts = store.finish(finish(InboxSeq(1), vec![part(5, "a")])).await.unwrap();
-    let sent = DeliveryRecord { id: parts[0].id, outcome: DeliveryOutcome::Sent(MessageId(4)) };
-    store.record_delivery(vec![sent], Vec::new()).await.unwrap();
+    let parts = vec![part(5, "a"), part(5, "b")];
+    let parts = store.finish(finish(InboxSeq(1), parts)).await.unwrap();
+    for (part, message) in parts.iter().zip([4, 5]) {
+        let sent = DeliveryOutcome::Sent(MessageId(message));
+        store.record_delivery(vec![outcome(part.id, sent)], Vec::new()).await.unwrap();
+    }
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
-    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 });
+    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 }, "the last number stays known");
     assert_eq!(store.inbox_depth().await.unwrap().0, 1);
     turn(&store, 3, topic(5, 0), 5).await;
     clock.advance(80 * 24 * 3600 * 1000);

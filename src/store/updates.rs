@@ -1,7 +1,7 @@
 //! Updates on their way through the bot: accepted, waiting, done.
 
 use super::history::NewTurn;
-use super::parts::NewPart;
+use super::parts::{NewPart, OpenPart};
 use crate::model::effect::Effect;
 use crate::model::ids::{InboxSeq, MessageId};
 use crate::model::message::{Update, UpdateEvent};
@@ -20,10 +20,13 @@ pub struct Queued {
 }
 
 /// The outcome of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accepted {
-    /// Updates that are new in the inbox, in order.
+    /// Updates that are new in the inbox and wait there, in order.
     pub stored: Vec<Queued>,
+    /// Updates that are new and done: the place of each among those that were given, and its parts as
+    /// stored.
+    pub finished: Vec<(usize, Vec<OpenPart>)>,
     /// Updates that had been accepted before.
     pub repeated: u64,
 }
@@ -93,7 +96,7 @@ pub struct Pieces {
 /// Everything that one update led to; stored in one commit.
 #[derive(Clone, Debug)]
 pub struct Finish {
-    /// The update that is done with this.
+    /// The update that is done with this. Of no meaning where it is accepted in the same commit.
     pub seq: InboxSeq,
     /// How it ended.
     pub outcome: UpdateOutcome,

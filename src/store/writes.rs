@@ -18,6 +18,14 @@ verbs! {
     /// Updates that are known are left as they are.
     fn accept(updates: Vec<Update>, next_offset: Option<i64>) -> Accepted;
 
+    /// [`Store::accept`], and [`Store::finish`] for some of the updates, by their place in `updates`, in
+    /// one commit.
+    fn accept_and_finish(
+        updates: Vec<Update>,
+        next_offset: Option<i64>,
+        finished: Vec<(usize, Arc<Finish>)>
+    ) -> Accepted;
+
     /// Marks an update done together with everything it led to. Answers the parts as stored; none
     /// when it was done before.
     fn finish(finish: impl Into<Arc<Finish>>) -> Vec<OpenPart>;
@@ -30,9 +38,12 @@ verbs! {
     /// fails, the parts are still *sending* and the reconciler will look.
     fn record_delivery(records: Vec<DeliveryRecord>, effects: Vec<Effect>) -> ();
 
-    /// [`Store::record_delivery`] for one part and [`Store::mark_sending`] for the next, in one
-    /// commit. `false`: the next one must not be sent.
-    fn record_delivery_and_mark(record: DeliveryRecord, next: PartId, id_before: MessageId) -> bool;
+    /// Stores with the next commit that a part arrived. The commit is another write's, or that of
+    /// [`Store::flush`]; a crash before it leaves the part *sending*. Answers how many such parts wait.
+    fn record_arrival(part: PartId, chat: ChatId, message: MessageId) -> usize;
+
+    /// Commits what [`Store::record_arrival`] left, if anything.
+    fn flush() -> ();
 
     /// Drops everything that is due in a chat; answers how many parts that were.
     fn drop_due(chat: ChatId, reason: DeliveryReason) -> usize;

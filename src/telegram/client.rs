@@ -8,6 +8,7 @@ mod inspect;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hygiene::Redactor;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -75,7 +76,13 @@ impl Renewals {
 }
 
 /// Parameters of a method that takes none.
-const NOTHING: Option<()> = None;
+const NOTHING: Bytes = Bytes::new();
+
+fn json(params: &impl Serialize) -> Result<Bytes, TelegramError> {
+    let json = serde_json::to_vec(params);
+    let unfit = |_| TelegramError::NotSent("the request cannot be encoded".to_owned());
+    json.map(Bytes::from).map_err(unfit)
+}
 
 /// Who the bot is (Bot API `getMe`).
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -146,22 +153,19 @@ impl Client {
     }
 
     /// A call whose result says no more than that it was done.
-    async fn done<P>(&self, method: &str, params: P) -> Result<(), TelegramError>
-    where
-        P: Serialize + Send + Sync,
-    {
-        let _: serde::de::IgnoredAny = self.call(method, Some(params)).await?;
+    async fn done(&self, method: &str, params: impl Serialize) -> Result<(), TelegramError> {
+        let _: serde::de::IgnoredAny = self.call(method, json(&params)?).await?;
         Ok(())
     }
 
-    async fn call<P, T>(&self, method: &str, params: Option<P>) -> Result<T, TelegramError>
+    /// `params`: JSON, or nothing.
+    async fn call<T>(&self, method: &str, params: Bytes) -> Result<T, TelegramError>
     where
-        P: Serialize + Send + Sync,
         T: DeserializeOwned,
     {
         let begun = Instant::now();
         let lines = self.lines();
-        let answer = lines.sends.request(method, params.as_ref()).await;
+        let answer = lines.sends.request(method, params).await;
         let answer = answer.map_err(|e| self.failed(e));
         self.note(method, begun, answer.as_ref().err());
         answer
@@ -214,7 +218,7 @@ impl Client {
         let hold = if patient { lines.poll_timeout } else { Duration::ZERO };
         let params = params::updates(offset, hold);
         let begun = Instant::now();
-        let request = lines.polls.request::<answers::Updates>("getUpdates", Some(&params));
+        let request = lines.polls.request::<answers::Updates>("getUpdates", json(&params)?);
         // One that is to be answered at once has no reason to take as long as one that waits.
         let within =
             if patient { lines.poll_deadline } else { limits::QUICK_POLL.min(lines.poll_deadline) };
@@ -252,9 +256,11 @@ impl Client {
     /// # Errors
     /// Any failure of the call; see [`TelegramError::in_doubt`].
     pub async fn send(&self, message: Outgoing<'_>) -> Result<MessageId, TelegramError> {
-        let clean = Clean::of(&message, &self.redactor);
-        let params = params::send(Clean::instead(&clean, message))?;
-        let sent: answers::SentMessage = self.call("sendMessage", Some(params)).await?;
+        let params = {
+            let clean = Clean::of(&message, &self.redactor);
+            json(&params::send(Clean::instead(&clean, message))?)?
+        };
+        let sent: answers::SentMessage = self.call("sendMessage", params).await?;
         Ok(MessageId(sent.message_id))
     }
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::answers::Answer;
@@ -22,14 +22,14 @@ impl Connection {
         Self(Transport::new(target, &path, idle, whole))
     }
 
-    /// Calls a method; answers its result.
+    /// Calls a method with JSON, or nothing; answers its result.
     ///
     /// # Errors
     /// In words of the server's, which may hold the token.
     pub(super) async fn request<T: DeserializeOwned>(
         &self,
         method: &str,
-        params: Option<&(impl Serialize + Sync)>,
+        params: Bytes,
     ) -> Result<T, TelegramError> {
         let answer = self.0.call(method, params).await.map_err(|failure| match failure {
             Failure::NotSent(words) => TelegramError::NotSent(words),

@@ -9,17 +9,17 @@
 mod connect;
 mod pool;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::http::request::Parts;
-use hyper::http::{HeaderValue, Method, Request, Uri, header};
-use serde::Serialize;
+use hyper::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use tokio::time::timeout;
 
-use self::pool::{Lease, Pool};
+use self::pool::{Lease, Pool, Unsent};
 use crate::model::failure::chain;
 use crate::model::limits;
 
@@ -69,12 +69,8 @@ impl Transport {
         Self { pool, head, path: format!("{}{path}", target.prefix), whole }
     }
 
-    /// Calls a method with JSON parameters.
-    pub(super) async fn call(
-        &self,
-        method: &str,
-        params: Option<&impl Serialize>,
-    ) -> Result<Answer, Failure> {
+    /// Calls a method; `params` is JSON, or empty.
+    pub(super) async fn call(&self, method: &str, params: Bytes) -> Result<Answer, Failure> {
         let mut written = false;
         match timeout(self.whole, self.exchange(method, params, &mut written)).await {
             Ok(answer) => answer,
@@ -87,60 +83,59 @@ impl Transport {
     async fn exchange(
         &self,
         method: &str,
-        params: Option<&impl Serialize>,
+        params: Bytes,
         written: &mut bool,
     ) -> Result<Answer, Failure> {
         let mut line = self.pool.lease().await.map_err(Failure::NotSent)?;
-        let mut request = self.request(method, params, line.buffer())?;
-        for _ in 0..TRIES {
-            *written = true;
-            let mut failed = match line.send(request).await {
-                Ok(response) => {
-                    let answer = read(&mut line, response).await?;
-                    line.keep();
-                    return Ok(answer);
-                }
-                Err(failed) => failed,
-            };
+        *written = true;
+        let sent = {
+            let sent = pin!(line.begin(self.request(method, params)?));
+            line.drive(sent).await
+        };
+        match sent {
+            Ok(response) => read(line, response.status(), response.into_body()).await,
+            // Boxed, because nearly no call needs the room.
+            Err(failed) => Box::pin(self.again(failed, written)).await,
+        }
+    }
+
+    /// Sends a request once more that surely never left.
+    async fn again(&self, mut failed: Unsent, written: &mut bool) -> Result<Answer, Failure> {
+        for _ in 1..TRIES {
             // Only what surely never left is given back.
-            let Some(unsent) = failed.take_message() else {
+            let Some(request) = failed.take_message() else {
                 return Err(Failure::Cut(chain(failed.error())));
             };
             *written = false;
-            request = unsent;
-            line = self.pool.lease().await.map_err(Failure::NotSent)?;
+            let mut line = self.pool.lease().await.map_err(Failure::NotSent)?;
+            *written = true;
+            let sent = line.begin(request);
+            match line.drive(pin!(sent)).await {
+                Ok(response) => return read(line, response.status(), response.into_body()).await,
+                Err(again) => failed = again,
+            }
         }
         Err(Failure::NotSent("the server closes connections before they are used".to_owned()))
     }
 
-    fn request(
-        &self,
-        method: &str,
-        params: Option<&impl Serialize>,
-        buffer: &mut BytesMut,
-    ) -> Result<Request<Full<Bytes>>, Failure> {
-        // Words of this program's own: an error of the address would hold the token.
-        let unfit = || Failure::NotSent("the request cannot be encoded".to_owned());
-        if let Some(params) = params {
-            serde_json::to_writer((&mut *buffer).writer(), params).map_err(|_| unfit())?;
-        }
-        let body = Full::new(buffer.split().freeze());
+    fn request(&self, method: &str, params: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
         let mut head = self.head.clone();
-        head.uri = Uri::try_from(format!("{}/{method}", self.path)).map_err(|_| unfit())?;
-        Ok(Request::from_parts(head, body))
+        // Words of this program's own: an error of the address would hold the token.
+        head.uri = Uri::try_from(format!("{}/{method}", self.path))
+            .map_err(|_| Failure::NotSent("the request cannot be encoded".to_owned()))?;
+        Ok(Request::from_parts(head, Full::new(params)))
     }
 }
 
 /// Reads an answer to its end, so that the next request can follow on the same connection.
 async fn read(
-    line: &mut Lease<'_>,
-    response: hyper::Response<hyper::body::Incoming>,
+    mut line: Lease<'_>,
+    status: StatusCode,
+    mut incoming: hyper::body::Incoming,
 ) -> Result<Answer, Failure> {
-    let status = response.status().as_u16();
-    let mut incoming = response.into_body();
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
-    while let Some(frame) = line.drive(incoming.frame()).await {
+    while let Some(frame) = line.drive(pin!(incoming.frame())).await {
         let frame = frame.map_err(|e| Failure::Cut(chain(&e)))?;
         let Ok(piece) = frame.into_data() else { continue };
         if first.len() + whole.len() + piece.len() > limits::API_ANSWER_BYTES {
@@ -154,8 +149,9 @@ async fn read(
             whole.extend_from_slice(&piece);
         }
     }
+    line.keep();
     let body = if whole.is_empty() { first } else { whole.freeze() };
-    Ok(Answer { status, body })
+    Ok(Answer { status: status.as_u16(), body })
 }
 
 #[cfg(test)]

@@ -157,6 +157,41 @@ fn grow(file: &Path) {
 
 /// A flood that waits when the bot starts: from its first poll to the arrival of the last answer.
 pub(crate) async fn flood(bot: Bot, plan: &Plan, state: &Path, figures: &mut Figures) {
+    let done = answered(bot, plan, state).await;
+    figures.push("flood_per_s", done.per_s);
+    figures.push("peak_rss_mb", done.peak_mb);
+    figures.push("flood_cpu_s_per_1000", done.cpu_s_per_1000);
+    done.wrong.push(figures);
+}
+
+/// The names of the figures of another flood.
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) memory: &'static str,
+}
+
+/// A flood of another shape.
+pub(crate) async fn shaped(
+    bot: Bot,
+    plan: &Plan,
+    state: &Path,
+    shape: Shape,
+    figures: &mut Figures,
+) {
+    let done = answered(bot, plan, state).await;
+    figures.push(shape.name, done.per_s);
+    figures.push(shape.memory, done.peak_mb);
+    done.wrong.push(figures);
+}
+
+struct Done {
+    per_s: f64,
+    peak_mb: f64,
+    cpu_s_per_1000: f64,
+    wrong: Wrong,
+}
+
+async fn answered(bot: Bot, plan: &Plan, state: &Path) -> Done {
     let (sim, state) = (telegram().await, folder(state));
     sim.flood(plan.messages, plan.chats, "hello {n}");
     let running = bot.start(&sim, state.path(), plan.binary.as_deref());
@@ -171,15 +206,15 @@ pub(crate) async fn flood(bot: Bot, plan: &Plan, state: &Path, figures: &mut Fig
     let used = running.quiet_cpu_s().await;
     let seconds = (ended - begun).as_secs_f64();
     let sent = sim.bot_message_count();
-    figures.push("flood_per_s", f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / seconds);
-    figures.push("peak_rss_mb", running.memory_mb("VmHWM"));
-    figures.push("flood_cpu_s_per_1000", per_1000(used, wanted));
-    let wrong = judge(&sim, plan);
-    figures.push("lost", wrong.lost);
-    figures.push("doubled", wrong.doubled);
-    figures.push("disordered", wrong.disordered);
+    let done = Done {
+        per_s: f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / seconds,
+        peak_mb: running.memory_mb("VmHWM"),
+        cpu_s_per_1000: per_1000(used, wanted),
+        wrong: judge(&sim, plan),
+    };
     running.stop().await;
     sim.stop().await;
+    done
 }
 
 /// What a flood must not do.
@@ -188,6 +223,14 @@ struct Wrong {
     lost: f64,
     doubled: f64,
     disordered: f64,
+}
+
+impl Wrong {
+    fn push(&self, figures: &mut Figures) {
+        figures.push("lost", self.lost);
+        figures.push("doubled", self.doubled);
+        figures.push("disordered", self.disordered);
+    }
 }
 
 fn judge(sim: &Sim, plan: &Plan) -> Wrong {

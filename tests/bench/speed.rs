@@ -55,6 +55,10 @@ enum Part {
     Flood,
     Paced,
     Start,
+    /// A flood in one chat.
+    Chat,
+    /// A flood over very many chats.
+    Crowd,
     /// Start and steady stream with a million questions in the state file.
     Grown,
 }
@@ -123,6 +127,17 @@ async fn measure(args: &Args) -> Report {
             }
             if args.wants(Part::Flood) {
                 run::flood(bot, &plan, &state, &mut figures).await;
+            }
+            if args.wants(Part::Chat) {
+                let shape = run::Shape { name: "chat_per_s", memory: "chat_peak_rss_mb" };
+                let plan = Plan { chats: 1, messages: plan.messages / 4, ..plan.clone() };
+                run::shaped(bot, &plan, &state, shape, &mut figures).await;
+            }
+            if args.wants(Part::Crowd) {
+                let shape = run::Shape { name: "crowd_per_s", memory: "crowd_peak_rss_mb" };
+                let plan =
+                    Plan { chats: plan.messages / 2, messages: plan.messages * 5, ..plan.clone() };
+                run::shaped(bot, &plan, &state, shape, &mut figures).await;
             }
             report.add(bot, figures);
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::commands;
 use crate::model::ids::UserId;
 use crate::model::limits;
-use crate::model::message::{Body, Incoming, UpdateEvent};
+use crate::model::message::{Body, Incoming, Update, UpdateEvent};
 use crate::store::Queued;
 
 /// A person, and a topic of the chat (0 outside topics).
@@ -40,7 +40,8 @@ impl Gatherings {
     /// Takes an update in, if it is a piece or ends what is gathered. Answers what can be worked on now, in
     /// order, and until when the update itself waits.
     pub(super) fn take(&mut self, queued: Queued, now: Instant) -> (Vec<Queued>, Option<Instant>) {
-        if self.0.is_empty() && !is_piece(&queued) {
+        let is_piece = queued.others.is_empty() && is_piece(&queued.update);
+        if self.0.is_empty() && !is_piece {
             return (vec![queued], None);
         }
         if let Some(at) = self.0.iter().position(|gathering| gathering.awaits(&queued)) {
@@ -55,7 +56,7 @@ impl Gatherings {
         let is_of_album = message(&queued).is_some_and(|m| m.album.is_some());
         let is_before = |g: &Gathering| g.is_of(sender(&queued)) && !(is_of_album && g.is_album());
         let mut ready = self.close(is_before, &mut VecDeque::new());
-        if is_piece(&queued) && self.0.len() < limits::GATHERINGS {
+        if is_piece && self.0.len() < limits::GATHERINGS {
             let mut gathering = Gathering { before: Vec::new(), last: queued, until: now };
             gathering.until = now + gathering.within();
             let until = gathering.until;
@@ -196,10 +197,10 @@ fn join(before: &[Queued], last: &Queued) -> Option<Incoming> {
 }
 
 /// Whether more may belong to this: a picture of an album, or a text so long that it may have been cut.
-fn is_piece(queued: &Queued) -> bool {
-    let Some(message) = message(queued) else { return false };
+pub(in crate::pipeline) fn is_piece(update: &Update) -> bool {
+    let UpdateEvent::Message(message) = &update.event else { return false };
     let is_cut = || matches!(&message.body, Body::Text(text) if is_long(text));
-    message.edited_s.is_none() && queued.others.is_empty() && (message.album.is_some() || is_cut())
+    message.edited_s.is_none() && (message.album.is_some() || is_cut())
 }
 
 fn is_long(text: &str) -> bool {

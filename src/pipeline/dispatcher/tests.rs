@@ -1,92 +1,16 @@
 //! What the stages do when the state cannot be read.
 
-use std::time::Duration;
-
 use super::*;
-use crate::answer::{AnswerSettings, Answerer};
-use crate::commands::{About, AnswerSource, CommandContext, Rules};
-use crate::lifecycle::Tasks;
-use crate::model::conversation::ChatRequest;
 use crate::model::ids::{BotId, MessageId, UpdateId};
 use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
 use crate::observe::clock::Clock;
 use crate::pipeline::Deliver;
 use crate::pipeline::ingress::Ingress;
-use crate::provider::{Answering, Provider};
-use crate::store::{Finish, Keep, NewPart, PartExtra, Pieces, Store, UpdateOutcome};
-use crate::telegram::{Client, Me, TelegramSettings};
+use crate::pipeline::test_pipeline::pipeline;
+use crate::store::{Finish, NewPart, PartExtra, Pieces, Store, UpdateOutcome};
 
 const CHAT: ChatId = ChatId(5);
-
-struct Silent;
-
-impl Provider for Silent {
-    fn name(&self) -> &'static str {
-        "silent"
-    }
-
-    fn model(&self) -> &str {
-        "silent"
-    }
-
-    fn answer(&self, _: ChatRequest) -> Answering {
-        Box::pin(futures_util::stream::empty())
-    }
-}
-
-async fn pipeline(store: Store) -> Pipeline {
-    let (vitals, clock) = (Arc::default(), Clock::system());
-    let second = Duration::from_secs(1);
-    let telegram = TelegramSettings {
-        api_url: "http://127.0.0.1:9".into(),
-        token: "42:token".into(),
-        poll_timeout: second,
-        poll_deadline: second,
-        send_timeout: second,
-        redactor: hygiene::Redactor::default(),
-    };
-    let answer = AnswerSettings {
-        system_prompt: String::new(),
-        max_history_turns: 1,
-        max_history_tokens: 1,
-        max_output_tokens: 1,
-        passages: 0,
-        models: Vec::new(),
-        answers_at_once: 1,
-        first_token_timeout: second,
-        timeout: second,
-        log_prompts: false,
-        is_blank: |text, _| text.is_empty(),
-        redactor: hygiene::Redactor::default(),
-    };
-    let settings = StageSettings {
-        backlog_max: 1,
-        previews: false,
-        give_up_after: second,
-        reconcile_after: second,
-        keep: Keep { history_days: 1, done_days: 1 },
-    };
-    let about = About {
-        username: "KatanaBot".into(),
-        version: "",
-        environment: String::new(),
-        provider: String::new(),
-        answers_from: AnswerSource::Model,
-        model: String::new(),
-        models: Vec::new(),
-        started_ms: 0,
-    };
-    let me = Me { id: UserId(42), username: "KatanaBot".into(), first_name: String::new() };
-    let client = Client::new(&telegram, Arc::clone(&vitals)).unwrap();
-    let answerer =
-        Answerer::new(Arc::new(Silent), None, store.clone(), answer, Arc::clone(&vitals));
-    let (of_commands, of_stages) = (clock.clone(), Arc::clone(&vitals));
-    let context =
-        CommandContext::new(store.clone(), of_commands, of_stages, Rules::default(), about);
-    let base = StageBase { store, vitals, clock, tasks: Tasks::new() };
-    Pipeline::new(base, (client, me), context, Arc::new(answerer), settings).await.unwrap()
-}
 
 fn said(id: i64) -> Update {
     let event = UpdateEvent::Message(Incoming {
@@ -149,8 +73,8 @@ async fn every_update_comes_once_and_in_order_whether_it_was_handed_over_or_read
     let store = Store::open(&dir.path().join("katana.db"), BotId(42), Clock::system()).unwrap();
     fill(&store).await;
     let pipeline = pipeline(store).await;
-    let ingress = Ingress::new(&pipeline);
     let mut dispatcher = Dispatcher::new(&pipeline, Delivery::new(&pipeline, None));
+    let ingress = Ingress::new(&pipeline, dispatcher.at_once());
     let (mut accepted, mut seen) = (2, Vec::new());
     // Of the seven hundred, not all fit; the first two were there before the process was.
     for (count, behind) in [(700, true), (3, false), (100, false), (501, true), (1, false)] {

@@ -99,3 +99,22 @@ fn while_a_part_is_looked_for_other_chats_have_their_turn() {
     }
     panic!("nothing was sent; {probes} probes");
 }
+
+#[test]
+fn a_part_does_not_overtake_one_that_is_being_committed() {
+    let (chat, now) = (ChatId(5), Instant::now());
+    let mut message_ids = MessageIdTracker::default();
+    message_ids.heard(chat, MessageId(1));
+    let mut send_queue = SendQueue::new(Pacer::new(None), Duration::ZERO);
+    assert!(send_queue.reserve(chat, &mut message_ids, now).is_some());
+    // The second one of the chat waits for the first, which arrives before the commit ends.
+    let epoch = send_queue.expect(chat);
+    message_ids.sent(chat, MessageId(2), now);
+    message_ids.end(chat);
+    send_queue.done(chat, NextAction::Continue, &mut message_ids, now);
+    assert!(send_queue.reserve(chat, &mut message_ids, now).is_none(), "the third");
+    send_queue.offer(chat, epoch, vec![due(chat, 2)]);
+    assert!(
+        matches!(send_queue.next(&mut message_ids, now), Next::Send(part, _) if part.id.0 == 2)
+    );
+}

@@ -33,7 +33,10 @@ impl Sqlite {
         chat: ChatId,
     ) -> Result<Option<MessageId>, StoreError> {
         let bot = self.bot();
-        self.look_up(move |conn| Ok(last_sent(conn, bot, chat)?)).await
+        // Memory first: what leaves it is on disk by then.
+        let arrived = self.arrivals.last_in(chat);
+        let stored = self.look_up(move |conn| Ok(last_sent(conn, bot, chat)?)).await?;
+        Ok(arrived.max(stored))
     }
 
     pub(in crate::store) async fn asker(&self, part: PartId) -> Result<Option<UserId>, StoreError> {

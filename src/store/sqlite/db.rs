@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::arrivals::Arrivals;
+use super::history::MessageNumbers;
 use super::open::{self, Opened};
 use super::{identity, ownership, pre_migration_backup, restore, writer};
 use crate::blocking;
@@ -35,6 +37,9 @@ pub(in crate::store) struct Sqlite {
     pre_migration_backup: Option<PreMigrationBackup>,
     /// The next commit empties the log, which still holds what it deletes.
     pub(super) fold: Arc<AtomicBool>,
+    pub(super) numbers: MessageNumbers,
+    /// What the next commit stores, too.
+    pub(super) arrivals: Arc<Arrivals>,
     commits: Arc<Histogram>,
     pub(super) swept: Arc<Mutex<Progress>>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
@@ -108,9 +113,12 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         let Opened { conn, set_aside, pre_migration_backup } = opened;
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
+        let numbers = MessageNumbers::after(&conn)?;
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
-        let (writer, thread) = writer::Writer::start(conn, Arc::clone(&fold), Arc::clone(&commits))
+        let arrivals = Arc::new(Arrivals::default());
+        let shared = (Arc::clone(&fold), Arc::clone(&arrivals), Arc::clone(&commits));
+        let (writer, thread) = writer::Writer::start(conn, shared.0, shared.1, shared.2)
             .map_err(|source| StoreError::open(path, source))?;
         let readers = Readers {
             path: path.to_owned(),
@@ -126,6 +134,8 @@ impl Sqlite {
             set_aside,
             pre_migration_backup,
             fold,
+            numbers,
+            arrivals,
             commits,
             swept: Arc::default(),
             lock: Mutex::new(lock),

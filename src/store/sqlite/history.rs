@@ -3,6 +3,9 @@
 //! Invariants: a turn is stored and removed as a whole; its number is the id of its first message,
 //! and ids are never used again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{message_role, word};
@@ -47,31 +50,51 @@ macro_rules! remove_turns {
     }};
 }
 
+/// Numbers of messages. None is ever given twice, also when the latest messages were deleted.
+#[derive(Clone, Debug)]
+pub(super) struct MessageNumbers(Arc<AtomicI64>);
+
+impl MessageNumbers {
+    /// Goes on after all that a file knows of.
+    pub(super) fn after(conn: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT max(coalesce((SELECT max(id) FROM messages), 0),
+                              coalesce((SELECT max(after_turn) FROM conversations), 0))";
+        let last: i64 = conn.query_row(sql, [], |r| r.get(0))?;
+        Ok(Self(Arc::new(AtomicI64::new(last + 1))))
+    }
+
+    /// So many that follow each other; answers the first.
+    fn take(&self, count: usize) -> i64 {
+        self.0.fetch_add(i64::try_from(count).unwrap_or(i64::MAX), Ordering::Relaxed)
+    }
+}
+
 /// Stores a turn inside the running transaction.
 pub(super) fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
     turn: &NewTurn,
+    numbers: &MessageNumbers,
 ) -> Result<(), StoreError> {
     let ConversationId { chat, topic } = turn.conversation;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO messages (bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
-         VALUES (?1, ?2, ?3, coalesce(?4,
-             (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'messages'), 1), ?5, ?6, ?7, ?8)",
+        "INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let mut number = None;
+    let first = numbers.take(turn.quoted.len() + turn.messages.len());
+    let mut last = first;
     let quoted = turn.quoted.iter().map(|(author, message)| (Some(author.0), message));
     let said = turn.messages.iter().map(|message| {
         let sender = (message.role == Role::User).then_some(turn.sender.0);
         (sender, message)
     });
-    for (sender, message) in quoted.chain(said) {
+    for (id, (sender, message)) in (first..).zip(quoted.chain(said)) {
         let content =
             serde_json::to_string(&message.content).map_err(|e| StoreError::row("messages", e))?;
         let role = word(message.role);
-        insert.execute(params![bot, chat.0, topic, number, sender, role, content, now])?;
-        number.get_or_insert(tx.last_insert_rowid());
+        insert.execute(params![id, bot, chat.0, topic, first, sender, role, content, now])?;
+        last = id;
     }
     let answer = &turn.answer;
     let sources =
@@ -82,7 +105,7 @@ pub(super) fn insert(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
-        tx.last_insert_rowid(),
+        last,
         bot,
         answer.provider,
         answer.model,
@@ -147,8 +170,10 @@ pub(super) fn forget(
 ) -> Result<usize, StoreError> {
     let mut removed = 0;
     for sql in remove_turns!(
-        "q.id IN (SELECT id FROM messages WHERE bot_id = ?1 AND sender_id = ?2
-                  ORDER BY turn_id LIMIT ?3)"
+        "q.id IN (SELECT id FROM messages WHERE bot_id = ?1 AND chat_id = ?2 AND sender_id = ?2
+                  UNION ALL
+                  SELECT id FROM messages WHERE bot_id = ?1 AND sender_id = ?2
+                    AND sender_id <> chat_id LIMIT ?3)"
     ) {
         removed = tx.prepare_cached(sql)?.execute(params![bot, user.0, limit])?;
     }
@@ -236,10 +261,15 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT count(*) FROM (SELECT DISTINCT turn_id FROM messages
-                   WHERE bot_id = ?1 AND sender_id = ?2 LIMIT ?3)",
+                // In the private chat, and in groups.
+                "SELECT (SELECT count(*) FROM (SELECT DISTINCT topic_id, turn_id FROM messages
+                           WHERE bot_id = ?1 AND chat_id = ?2 AND sender_id = ?2 LIMIT ?3))
+                      + (SELECT count(*) FROM (SELECT DISTINCT turn_id FROM messages
+                           WHERE bot_id = ?1 AND sender_id = ?2 AND sender_id <> chat_id LIMIT ?3))",
             )?;
-            Ok(find.query_row(params![bot, user.0, limits::COUNTED_TURNS + 1], |r| r.get(0))?)
+            let most = limits::COUNTED_TURNS + 1;
+            let count: u64 = find.query_row(params![bot, user.0, most], |r| r.get(0))?;
+            Ok(count.min(most))
         })
         .await
     }

@@ -2,14 +2,18 @@
 //!
 //! Invariant: the next offset is stored in the commit that stores the updates before it.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::db::Sqlite;
-use crate::model::ids::{ChatId, InboxSeq, MessageId, UpdateId};
+use super::finish::Finishing;
+use super::outbox::Asked;
+use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UpdateId};
 use crate::model::limits;
 use crate::model::message::{Update, UpdateEvent};
 use crate::store::failure::StoreError;
-use crate::store::updates::{Accepted, Queued, UpdateOutcome};
+use crate::store::updates::{Accepted, Finish, Queued, UpdateOutcome};
 
 impl Sqlite {
     pub(in crate::store) async fn next_offset(&self) -> Result<i64, StoreError> {
@@ -30,11 +34,27 @@ impl Sqlite {
         updates: Vec<Update>,
         next_offset: Option<i64>,
     ) -> Result<Accepted, StoreError> {
+        self.accept_and_finish(updates, next_offset, Vec::new()).await
+    }
+
+    pub(in crate::store) async fn accept_and_finish(
+        &self,
+        updates: Vec<Update>,
+        next_offset: Option<i64>,
+        finished: Vec<(usize, Arc<Finish>)>,
+    ) -> Result<Accepted, StoreError> {
         let (bot, now) = (self.bot(), self.now_ms());
-        let rows = updates.iter().map(NewRow::of).collect::<Result<Vec<_>, _>>()?;
-        let places = self
-            .write(move |tx| {
-                let places = insert(tx, bot, now, &rows)?;
+        let mut finishing = Finishing::of_each(now, updates.len(), finished, &self.finishing())?;
+        let rows = updates
+            .iter()
+            .zip(&finishing)
+            .map(|(update, finishing)| NewRow::of(update, finishing.as_ref().map(|f| &*f.finish)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (rows, shared) = (Arc::new(rows), Arc::new(finishing));
+        let places = {
+            let (rows, finishing) = (rows, Arc::clone(&shared));
+            self.write(move |tx| {
+                let places = insert(tx, bot, now, &rows, &finishing)?;
                 if let Some(offset) = next_offset {
                     tx.prepare_cached(
                         "UPDATE bots SET next_offset = ?2, offset_ms = ?3 WHERE bot_id = ?1",
@@ -43,17 +63,26 @@ impl Sqlite {
                 }
                 Ok(places)
             })
-            .await?;
+            .await?
+        };
+        finishing = Arc::unwrap_or_clone(shared);
         let mut accepted = Accepted::default();
-        for (update, place) in updates.into_iter().zip(places) {
-            match place {
-                Some(seq) => accepted.stored.push(Queued {
-                    seq,
-                    received_ms: now,
-                    update,
-                    others: Vec::new(),
-                }),
-                None => accepted.repeated += 1,
+        for (number, ((update, place), finishing)) in
+            updates.into_iter().zip(places).zip(finishing).enumerate()
+        {
+            match (place, finishing) {
+                (None, _) => accepted.repeated += 1,
+                (Some((seq, _)), None) => {
+                    accepted.stored.push(Queued {
+                        seq,
+                        received_ms: now,
+                        update,
+                        others: Vec::new(),
+                    });
+                }
+                (Some((_, ids)), Some(finishing)) => {
+                    accepted.finished.push((number, finishing.stored(ids)));
+                }
             }
         }
         Ok(accepted)
@@ -171,32 +200,45 @@ struct NewRow {
     message: Option<i64>,
     sender: Option<i64>,
     body: String,
+    outcome: Option<&'static str>,
 }
 
 impl NewRow {
-    fn of(update: &Update) -> Result<Self, StoreError> {
+    /// `finish`: the update is done in the same commit.
+    fn of(update: &Update, finish: Option<&Finish>) -> Result<Self, StoreError> {
+        let body = match finish {
+            Some(finish) if !finish.keep_body => String::new(),
+            _ => serde_json::to_string(&update.event).map_err(|e| StoreError::row("inbox", e))?,
+        };
         Ok(Self {
             update: update.id.0,
             chat: update.chat().map(|c| c.0),
             message: update.message_id().map(|m| m.0),
             sender: update.from().map(|person| person.id.0),
-            body: serde_json::to_string(&update.event).map_err(|e| StoreError::row("inbox", e))?,
+            body,
+            outcome: finish.map(|finish| finish.outcome.as_str()),
         })
     }
 }
 
-/// Answers the place of each update; none where it was known.
+/// The place of an update that is new, and the ids of its parts.
+type Place = (InboxSeq, Vec<PartId>);
+
+/// Stores updates, and what those of them led to that are done already. Answers the place of each; none
+/// where it was known.
 fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
     rows: &[NewRow],
-) -> Result<Vec<Option<InboxSeq>>, StoreError> {
+    finishing: &[Option<Finishing>],
+) -> Result<Vec<Option<Place>>, StoreError> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, sender_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (bot_id, update_id) DO NOTHING",
+        "INSERT INTO inbox (bot_id, update_id, chat_id, message_id, body, received_ms, sender_id,
+                            done_ms, outcome)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (bot_id, update_id) DO NOTHING",
     )?;
-    let insert = |row: &NewRow| {
+    let mut insert = |(row, finishing): (&NewRow, &Option<Finishing>)| {
         let count = insert.execute(params![
             bot,
             row.update,
@@ -204,11 +246,24 @@ fn insert(
             row.message,
             row.body,
             now,
-            row.sender
+            row.sender,
+            row.outcome.map(|_| now),
+            row.outcome
         ])?;
-        Ok((count == 1).then(|| InboxSeq(tx.last_insert_rowid())))
+        if count == 0 {
+            return Ok(None);
+        }
+        let seq = InboxSeq(tx.last_insert_rowid());
+        let ids = match finishing {
+            Some(finishing) => {
+                let asked = Asked { seq, chat: row.chat, sender: row.sender };
+                finishing.store(tx, bot, now, &asked)?
+            }
+            None => Vec::new(),
+        };
+        Ok(Some((seq, ids)))
     };
-    rows.iter().map(insert).collect()
+    rows.iter().zip(finishing).map(&mut insert).collect()
 }
 
 fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {

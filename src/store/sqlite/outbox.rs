@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::arrivals::Arrival;
 use super::chats;
 use super::columns::{State, is_open};
 use super::db::Sqlite;
@@ -35,18 +36,21 @@ impl Sqlite {
         self.write(move |tx| mark(tx, now, id, id_before)).await
     }
 
-    pub(in crate::store) async fn record_delivery_and_mark(
+    pub(in crate::store) async fn record_arrival(
         &self,
-        record: DeliveryRecord,
-        next: PartId,
-        id_before: MessageId,
-    ) -> Result<bool, StoreError> {
-        let now = self.now_ms();
-        self.write(move |tx| {
-            record_one(tx, &record)?;
-            mark(tx, now, next, id_before)
-        })
-        .await
+        part: PartId,
+        chat: ChatId,
+        message: MessageId,
+    ) -> Result<usize, StoreError> {
+        Ok(self.arrivals.add(Arrival { part, chat, message }))
+    }
+
+    pub(in crate::store) async fn flush(&self) -> Result<(), StoreError> {
+        if self.arrivals.is_empty() {
+            return Ok(());
+        }
+        // Every commit stores them.
+        self.write(|_| Ok(())).await
     }
 
     pub(in crate::store) async fn drop_due(

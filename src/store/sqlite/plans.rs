@@ -21,10 +21,9 @@ const ROWS: &str = "KATANA_PLAN_ROWS";
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Plans that read a whole table, and why they may.
-const ALLOWED: [(&str, &str); 4] = [
+const ALLOWED: [(&str, &str); 3] = [
     ("SCAN each_chat", "one row for each chat, which the index gives"),
     ("SCAN bots", "one row for each account that ever used the file"),
-    ("SCAN sqlite_sequence", "one row for each table"),
     ("SCAN CONSTANT ROW", "no table"),
 ];
 
@@ -157,6 +156,6 @@ async fn rows_of_a_wrong_clock_do_not_keep_those_behind_them() {
     for _ in 0..3 {
         updates += db.sweep(keep).await.unwrap().updates;
     }
-    assert_eq!(updates, behind);
+    assert_eq!(updates, behind - 1, "the last row stays");
     db.close().await;
 }

@@ -46,12 +46,15 @@ impl Sqlite {
             for turn in &old.turns {
                 swept.messages += history::remove_old(tx, *turn, history.unwrap_or(i64::MIN))?;
             }
-            let sql = "DELETE FROM inbox WHERE seq = ?1 AND done_ms < ?2";
+            // The last row stays: its number is the highest, and is not used again.
+            let sql = "DELETE FROM inbox WHERE seq = ?1 AND done_ms < ?2
+                         AND seq < (SELECT max(seq) FROM inbox)";
             for update in &old.updates {
                 swept.updates += tx.prepare_cached(sql)?.execute([*update, done])?;
             }
             let sql = concat!(
-                "DELETE FROM outbox WHERE id = ?1 AND created_ms < ?2 AND NOT ",
+                "DELETE FROM outbox WHERE id = ?1 AND created_ms < ?2
+                   AND id < (SELECT max(id) FROM outbox) AND NOT ",
                 is_open!()
             );
             for part in &old.parts {

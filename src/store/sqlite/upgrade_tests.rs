@@ -17,7 +17,7 @@ use crate::model::message::{Body, UpdateEvent};
 use crate::model::text::EntityKind;
 use crate::observe::clock::Clock;
 use crate::store::contract::turn;
-use crate::store::{PartState, Store, file};
+use crate::store::{DeliveryOutcome, DeliveryRecord, Keep, PartState, Store, file};
 
 const UPDATES: &str = include_str!("tests/update-0.2.json");
 const PART: &str = include_str!("tests/part-0.2.json");
@@ -181,4 +181,39 @@ async fn forgets(store: &Store) {
     let waiting = store.new_updates(InboxSeq(0), 10).await.unwrap();
     assert_eq!(waiting.len(), 3, "what no person sent");
     assert!(store.due_parts(ChatId(-1_001_234_567_890), 10).await.unwrap().is_empty());
+}
+
+/// A number that was used names another row for good: in a button of an old message, for example.
+#[tokio::test]
+async fn numbers_go_on_after_rows_that_were_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("katana.db");
+    let mut conn = Connection::open(&path).unwrap();
+    schema::migrate_to(&mut conn, 2).unwrap();
+    conn.execute_batch(
+        "INSERT INTO inbox (seq, bot_id, update_id, body, received_ms) VALUES (30, 42, 1, '', 1);
+         INSERT INTO outbox (id, bot_id, chat_id, seq, text, extra, due_ms, created_ms)
+           VALUES (40, 42, 7, 30, '', '', 1, 1);
+         DELETE FROM inbox; DELETE FROM outbox;",
+    )
+    .unwrap();
+    drop(conn);
+    let clock = Clock::manual(1_000_000);
+    let store = Store::open(&path, BotId(42), clock.clone()).unwrap();
+    let conversation = ConversationId { chat: ChatId(7), topic: 0 };
+    turn(&store, 1, conversation, 7).await;
+    let part = store.due_parts(ChatId(7), 9).await.unwrap().pop().unwrap();
+    assert_eq!(part.id.0, 41);
+    let sent = DeliveryRecord { id: part.id, outcome: DeliveryOutcome::Sent(MessageId(9)) };
+    store.record_delivery(vec![sent], Vec::new()).await.unwrap();
+    // Everything becomes old, and the last turn is forgotten.
+    clock.advance(400 * 24 * 3600 * 1000);
+    while store.sweep(Keep { history_days: 0, done_days: 1 }).await.unwrap().is_full() {}
+    store.apply(vec![Effect::StartAfresh(conversation), Effect::Forget(UserId(7))]).await.unwrap();
+    store.close().await;
+    let store = Store::open(&path, BotId(42), clock).unwrap();
+    turn(&store, 2, conversation, 7).await;
+    assert_eq!(said(&store, 7, 0, 9).await.len(), 2, "it is not taken for one before /new");
+    assert_eq!(store.due_parts(ChatId(7), 9).await.unwrap()[0].id.0, 42);
+    assert_eq!(store.new_updates(InboxSeq(0), 9).await.unwrap().len(), 0);
 }

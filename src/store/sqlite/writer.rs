@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::failure::kind_of;
+use super::arrivals::Arrivals;
+use crate::model::failure::chain;
 use crate::model::limits;
 use crate::observe::histogram::Histogram;
 use crate::store::failure::{StoreError, StoreErrorKind};
@@ -73,6 +74,7 @@ impl Writer {
     pub(super) fn start(
         mut conn: Connection,
         fold: Arc<AtomicBool>,
+        arrivals: Arc<Arrivals>,
         commits: Arc<Histogram>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
@@ -86,7 +88,7 @@ impl Writer {
                 }
                 while !batch.is_empty() {
                     let begun = Instant::now();
-                    let (count, commit) = commit_some(&mut conn, &mut batch);
+                    let (count, commit) = commit_some(&mut conn, &mut batch, &arrivals);
                     commits.observe(begun.elapsed().as_secs_f64());
                     if fold.swap(false, Ordering::SeqCst) {
                         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -97,6 +99,10 @@ impl Writer {
                         job.answer(commit.clone());
                     }
                 }
+            }
+            if !arrivals.is_empty() {
+                // If it fails, the next process looks for them.
+                let _ = commit_together(&mut conn, &mut [], &arrivals);
             }
         })?;
         Ok((Self(sender), thread))
@@ -121,10 +127,11 @@ impl Writer {
 fn commit_some(
     conn: &mut Connection,
     batch: &mut [Box<dyn Job>],
+    arrivals: &Arrivals,
 ) -> (usize, Result<(), NotCommitted>) {
     let mut count = batch.len();
     let commit = loop {
-        match commit_together(conn, &mut batch[..count]) {
+        match commit_together(conn, &mut batch[..count], arrivals) {
             // It has failed by itself: nothing was to be committed, and its answer says why.
             Ok(Some(0)) => {
                 count = 1;
@@ -132,25 +139,30 @@ fn commit_some(
             }
             Ok(Some(failed)) => count = failed,
             Ok(None) => break Ok(()),
-            Err(e) => break Err((kind_of(e.sqlite_error_code()), e.to_string())),
+            Err(e) => break Err((e.kind(), chain(&e))),
         }
     };
     (count, commit)
 }
 
-/// Runs all jobs in one transaction and commits, or answers which one failed first: then everything
-/// is rolled back.
+/// Runs all jobs in one transaction, stores the parts that arrived, and commits; or answers which job
+/// failed first: then everything is rolled back.
 fn commit_together(
     conn: &mut Connection,
     jobs: &mut [Box<dyn Job>],
-) -> rusqlite::Result<Option<usize>> {
+    arrivals: &Arrivals,
+) -> Result<Option<usize>, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let failed = jobs.iter_mut().position(|job| !job.run(&tx));
     match failed {
         // A full disk has rolled back already.
         Some(_) if tx.is_autocommit() => {}
         Some(_) => tx.rollback()?,
-        None => tx.commit()?,
+        None => {
+            arrivals.store(&tx)?;
+            tx.commit()?;
+            arrivals.committed();
+        }
     }
     Ok(failed)
 }

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -49,8 +49,6 @@ struct Lines {
 struct Line {
     sender: SendRequest<Full<Bytes>>,
     driven: Driven,
-    /// For the body of the next request.
-    buffer: BytesMut,
 }
 
 /// The connection itself; gone as soon as it has ended, because what waits for it is woken only then.
@@ -63,6 +61,9 @@ pub(super) struct Lease<'p> {
     line: Line,
     in_use: InUse<'p>,
 }
+
+/// Why a request has no answer; it is given back if it surely never left.
+pub(super) type Unsent = TrySendError<Request<Full<Bytes>>>;
 
 /// Counts a connection as in use while it lives.
 struct InUse<'p>(&'p Pool);
@@ -92,13 +93,18 @@ impl Pool {
                 break;
             }
         }
+        // Boxed, because most calls find an open one.
+        Box::pin(self.open()).await
+    }
+
+    async fn open(&self) -> Result<Lease<'_>, String> {
         let in_use = InUse::count(self, &mut self.lines());
         let connect = timeout(CONNECT_TIMEOUT, (self.open)());
         let connect = connect.await.map_err(|_| "connecting took too long")?;
         let stream = connect.map_err(|e| chain(&*e))?;
         let (sender, connection) = http1::handshake(stream).await.map_err(|e| chain(&e))?;
         let driven = Driven(Some(Box::pin(connection)));
-        let mut lease = Lease { line: Line { sender, driven, buffer: BytesMut::new() }, in_use };
+        let mut lease = Lease { line: Line { sender, driven }, in_use };
         if lease.ready().await { Ok(lease) } else { Err("closed by the server at once".into()) }
     }
 
@@ -120,24 +126,18 @@ impl Pool {
 }
 
 impl Lease<'_> {
-    /// Sends a request and waits for the head of its answer. The error has the request again if it
-    /// surely never left.
-    pub(super) async fn send(
+    /// Gives a request to the connection. What is answered waits for the head of its answer, and has
+    /// to be driven.
+    pub(super) fn begin(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
-        let sent = self.line.sender.try_send_request(request);
-        self.line.driven.drive(sent).await
+    ) -> impl Future<Output = Result<Response<Incoming>, Unsent>> + use<> {
+        self.line.sender.try_send_request(request)
     }
 
     /// Waits for what comes over this connection.
-    pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn drive<T>(&mut self, work: Pin<&mut impl Future<Output = T>>) -> T {
         self.line.driven.drive(work).await
-    }
-
-    /// For the body of the next request.
-    pub(super) fn buffer(&mut self) -> &mut BytesMut {
-        &mut self.line.buffer
     }
 
     /// The connection can be used again: the last answer was read to its end.
@@ -155,14 +155,14 @@ impl Lease<'_> {
     /// Whether it takes a request.
     async fn ready(&mut self) -> bool {
         let Line { sender, driven, .. } = &mut self.line;
-        driven.drive(sender.ready()).await.is_ok()
+        driven.drive(pin!(sender.ready())).await.is_ok()
     }
 }
 
 impl Driven {
-    /// Waits for `work` and drives the connection that it depends on.
-    async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    /// Waits for `work` and drives the connection that it depends on. Pinned by the caller, because an
+    /// async function keeps what it is given twice.
+    async fn drive<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             // How it ended is the outcome of the work, too.
             if self.0.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {

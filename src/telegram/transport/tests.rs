@@ -49,7 +49,7 @@ async fn transport(server: Server, whole: Duration) -> (Transport, Arc<AtomicUsi
     (Transport::new(&Target::new(&url).unwrap(), "/bot", 8, whole), count)
 }
 
-const NOTHING: Option<&()> = None;
+const NOTHING: Bytes = Bytes::new();
 
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_costs_nothing() {

@@ -5,7 +5,7 @@ PRAGMA application_id = 1264677998;
 -- its number is the id of its first message. topic_id: 0 outside topics. sender_id: the person who
 -- said it; null for what the model and its tools said. content: JSON, as model::conversation has it.
 CREATE TABLE messages (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id        INTEGER PRIMARY KEY,
     bot_id    INTEGER NOT NULL,
     chat_id   INTEGER NOT NULL,
     topic_id  INTEGER NOT NULL,
@@ -70,18 +70,15 @@ INSERT INTO conversations (bot_id, chat_id, topic_id, after_turn, model)
 SELECT bot_id, chat_id, 0, max(2 * history_from - 1, 0), model FROM chats
 WHERE history_from > 0 OR model IS NOT NULL;
 
--- Numbers go on where the exchanges' left off, the deleted ones included: `after_turn` may be one of
--- them, and no later turn may lie at or below it.
-DELETE FROM sqlite_sequence WHERE name = 'messages';
-INSERT INTO sqlite_sequence (name, seq)
-SELECT 'messages', 2 * seq FROM sqlite_sequence WHERE name = 'exchanges';
-
 DROP TABLE notes;
 DROP TABLE exchanges;
 ALTER TABLE chats DROP COLUMN history_from;
 ALTER TABLE chats DROP COLUMN model;
 CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
-CREATE INDEX messages_sender ON messages (bot_id, sender_id, turn_id) WHERE sender_id IS NOT NULL;
+-- A private chat has the number of its person, so `messages_turn` finds what they said there.
+CREATE INDEX messages_sender ON messages (bot_id, sender_id, turn_id) WHERE sender_id <> chat_id;
+-- No later turn may lie at or below one of these.
+CREATE INDEX conversations_after ON conversations (after_turn);
 
 -- What is kept of all conversations, so that no one has to count it.
 ALTER TABLE bots ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
@@ -107,14 +104,62 @@ ON CONFLICT (bot_id, chat_id) DO UPDATE SET moved_from = excluded.moved_from;
 CREATE INDEX users_role ON users (role, since_ms);
 CREATE INDEX users_code ON users (code) WHERE code IS NOT NULL;
 
--- Who sent an update, and whom a part answers, where it goes to the chat of that update.
-ALTER TABLE inbox ADD COLUMN sender_id INTEGER;
-UPDATE inbox SET sender_id = coalesce(json_extract(body, '$.Message.from.id'),
-                                      json_extract(body, '$.Press.from.id'))
-WHERE body <> '' AND json_valid(body);
+-- Who sent an update, and whom a part answers, where it goes to the chat of that update. AUTOINCREMENT
+-- writes one more row for each insertion; the last row of these tables is never removed instead, so that
+-- numbers are not used again. Of an empty table it stands for the rows that were there.
+CREATE TABLE updates (
+    seq         INTEGER PRIMARY KEY,
+    bot_id      INTEGER NOT NULL,
+    update_id   INTEGER NOT NULL,
+    chat_id     INTEGER,
+    message_id  INTEGER,
+    body        TEXT NOT NULL,
+    received_ms INTEGER NOT NULL,
+    done_ms     INTEGER,
+    outcome     TEXT,
+    sender_id   INTEGER
+);
+INSERT INTO updates
+SELECT seq, bot_id, update_id, chat_id, message_id, body, received_ms, done_ms, outcome,
+       CASE WHEN body <> '' AND json_valid(body)
+       THEN coalesce(json_extract(body, '$.Message.from.id'), json_extract(body, '$.Press.from.id'))
+       END
+FROM inbox ORDER BY seq;
+INSERT INTO updates (seq, bot_id, update_id, body, received_ms, done_ms)
+SELECT seq, 0, 0, '', 0, 0 FROM sqlite_sequence
+WHERE name = 'inbox' AND seq > (SELECT coalesce(max(seq), 0) FROM inbox);
+DROP TABLE inbox;
+ALTER TABLE updates RENAME TO inbox;
+CREATE UNIQUE INDEX inbox_update ON inbox (bot_id, update_id);
+CREATE INDEX inbox_new ON inbox (bot_id, seq) WHERE done_ms IS NULL;
 CREATE INDEX inbox_kept ON inbox (bot_id, sender_id) WHERE done_ms IS NOT NULL AND body <> '';
 
-ALTER TABLE outbox ADD COLUMN sender_id INTEGER;
-UPDATE outbox SET sender_id = (SELECT sender_id FROM inbox
-                               WHERE inbox.seq = outbox.seq AND inbox.chat_id = outbox.chat_id)
-WHERE state < 2;
+CREATE TABLE parts (
+    id           INTEGER PRIMARY KEY,
+    bot_id       INTEGER NOT NULL,
+    chat_id      INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    text         TEXT NOT NULL,
+    extra        TEXT NOT NULL,
+    state        INTEGER NOT NULL DEFAULT 0,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    due_ms       INTEGER NOT NULL,
+    floor_id     INTEGER,
+    attempted_ms INTEGER,
+    message_id   INTEGER,
+    created_ms   INTEGER NOT NULL,
+    reason       TEXT,
+    sender_id    INTEGER
+);
+INSERT INTO parts
+SELECT id, bot_id, chat_id, seq, text, extra, state, attempts, due_ms, floor_id, attempted_ms,
+       message_id, created_ms, reason,
+       CASE WHEN state < 2 THEN (SELECT sender_id FROM inbox WHERE inbox.seq = outbox.seq
+                                 AND inbox.chat_id = outbox.chat_id) END
+FROM outbox ORDER BY id;
+INSERT INTO parts (id, bot_id, chat_id, seq, text, extra, state, due_ms, created_ms)
+SELECT seq, 0, 0, 0, '', '', 3, 0, 0 FROM sqlite_sequence
+WHERE name = 'outbox' AND seq > (SELECT coalesce(max(id), 0) FROM outbox);
+DROP TABLE outbox;
+ALTER TABLE parts RENAME TO outbox;
+CREATE INDEX outbox_open ON outbox (bot_id, chat_id, id) WHERE state < 2;

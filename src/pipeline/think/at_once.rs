@@ -1,0 +1,158 @@
+//! At once: an update whose reply is known without waiting is finished in the commit that accepts it.
+//!
+//! Invariants: this happens only in a chat in which nothing else waits, so that its order holds; what
+//! has to wait, or panics, changed nothing and goes the usual way.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Source, ThinkParts, Thought, Worker, heard, question, speaker};
+use crate::answer::Progress;
+use crate::model::effect::Effect;
+use crate::model::ids::{ChatId, InboxSeq};
+use crate::model::message::{Incoming, Update};
+use crate::model::work::WorkKind;
+use crate::pipeline::deliver::{Delivery, Slot};
+use crate::pipeline::dispatcher::is_piece;
+use crate::pipeline::route::{Route, route};
+use crate::store::{Finish, OpenPart, Pieces, StoreError, UpdateOutcome};
+
+/// Commands that never go this way: one deletes for a while before its commit, the other counts wrong
+/// codes when it is only tried.
+const NOT_AT_ONCE: [&str; 2] = ["forget", "claim"];
+
+/// Thinks about updates before they are accepted.
+pub struct AtOnce {
+    worker: Worker,
+}
+
+/// An update that is done with its acceptance.
+pub(in crate::pipeline) struct Ready {
+    /// Its place in the batch.
+    pub(in crate::pipeline) place: usize,
+    /// What it led to.
+    pub(in crate::pipeline) finish: Arc<Finish>,
+    slot: Option<Slot>,
+}
+
+impl AtOnce {
+    pub(in crate::pipeline) fn new(parts: Arc<ThinkParts>, delivery: Delivery) -> Self {
+        let worker = Worker {
+            parts,
+            delivery,
+            cancel: CancellationToken::new(),
+            stopped: 0,
+            behind_held: false,
+        };
+        Self { worker }
+    }
+
+    /// Those of a batch that can be finished now. `idle`: chats in which nothing waits. What is answered
+    /// has to be given to [`AtOnce::finished`] or [`AtOnce::unstored`].
+    pub(in crate::pipeline) fn think(
+        &self,
+        updates: &[Update],
+        mut idle: HashSet<ChatId>,
+    ) -> Vec<Ready> {
+        let mut all = Vec::new();
+        if self.worker.parts.base.tasks.drain().is_cancelled() {
+            return all;
+        }
+        for (place, update) in updates.iter().enumerate() {
+            let Some(chat) = update.chat().filter(|chat| idle.contains(chat)) else { continue };
+            match self.thought(update) {
+                Some(mut thought) => {
+                    thought.thread = thought.thread.or(update.thread());
+                    if !thought.effects.is_empty() {
+                        // What follows may depend on them, so it waits for the commit.
+                        idle.remove(&chat);
+                    }
+                    let pieces = Pieces::default();
+                    let (finish, slot) =
+                        self.worker.prepare(InboxSeq(0), Some(chat), pieces, thought);
+                    all.push(Ready { place, finish, slot });
+                }
+                None => {
+                    idle.remove(&chat);
+                }
+            }
+        }
+        all
+    }
+
+    fn thought(&self, update: &Update) -> Option<Thought> {
+        // More may belong to it.
+        if is_piece(update) {
+            return None;
+        }
+        // The runtime would make it wait after some steps, only to let others run.
+        let think = tokio::task::unconstrained(self.worker.at_once(update));
+        let thought = AssertUnwindSafe(think).catch_unwind().now_or_never()?.ok()?.ok()??;
+        let fits = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Command)
+            && !thought.effects.iter().any(|effect| matches!(effect, Effect::Forget(_)));
+        fits.then_some(thought)
+    }
+
+    /// It was committed: the first part is sent in a task of its own.
+    pub(in crate::pipeline) fn finished(&self, ready: Ready, parts: Vec<OpenPart>, now_ms: i64) {
+        let leaving = self.worker.finished(now_ms, &ready.finish, ready.slot, parts);
+        if let Some(leaving) = leaving {
+            let delivery = self.worker.delivery.clone();
+            let send = async move { delivery.send(leaving).await };
+            self.worker.parts.base.tasks.spawn("send", send);
+        }
+    }
+
+    /// It was not: it is known already, or the commit failed.
+    pub(in crate::pipeline) fn unstored(&self, ready: Ready) {
+        self.worker.unstored(ready.slot);
+    }
+}
+
+impl Worker {
+    /// Thinks about an update, if that may be possible at once.
+    async fn at_once(&self, update: &Update) -> Result<Option<Thought>, StoreError> {
+        let parts = &*self.parts;
+        Ok(match route(update, &parts.me.username) {
+            Route::Command { message, word, args }
+                if !NOT_AT_ONCE.iter().any(|name| word.eq_ignore_ascii_case(name))
+                    && self.may_chat(message).await? =>
+            {
+                let thought = self.command(InboxSeq(0), message, &word, &args).await?;
+                heard(update, message, WorkKind::Command.as_str(), word.len() + args.len());
+                Some(thought)
+            }
+            Route::Question { message, text }
+                if message.edited_s.is_none()
+                    && parts.answerer.is_instant()
+                    && !parts.signals.paused.load(Ordering::SeqCst)
+                    && self.may_chat(message).await? =>
+            {
+                let (progress, _) = watch::channel(Progress::Begun);
+                let speaker = speaker(message);
+                let question = question(message, &text, speaker.as_deref());
+                let answered =
+                    parts.answerer.answer(question, InboxSeq(0), &progress, &self.cancel).await?;
+                heard(update, message, WorkKind::Question.as_str(), text.len());
+                Some(self.answered(&Source { seq: InboxSeq(0), message }, &text, answered))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether the sender may chat here. A stranger's message goes the usual way.
+    async fn may_chat(&self, message: &Incoming) -> Result<bool, StoreError> {
+        let context = &self.parts.context;
+        let role = self.role(message).await?;
+        context.may_chat(message.place, message.chat, role).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
