@@ -1,7 +1,7 @@
 //! Arrivals: parts that arrived, until the next commit stores it.
 //!
-//! Invariant: what waits here is stored by the next commit, whoever it is for; nothing that is marked
-//! later can be on disk before it.
+//! Invariant: the next commit, of any kind, stores what waits here; nothing that is marked later can be on
+//! disk before it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
