@@ -49,6 +49,7 @@ impl AtOnce {
             cancel: CancellationToken::new(),
             stopped: 0,
             behind_held: false,
+            has_waited: false,
         };
         Self { worker }
     }
