@@ -4,6 +4,7 @@
 //! surely happened before that, and explicit refusals, are tried again without asking the
 //! reconciler; whatever happens here concerns one chat.
 
+mod arrived;
 mod in_doubt;
 mod notices;
 mod of_chat;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use self::notices::Notices;
 use super::message_ids::MessageIds;
@@ -25,10 +26,7 @@ use crate::model::effect::Effect;
 use crate::model::failure::{Classify, chain};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::model::work::WorkKind;
-use crate::observe::label::Label;
 use crate::observe::liveness::Loop;
-use crate::observe::vitals::Timing;
 use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::pace::{Pacer, Rates};
 use crate::telegram::{Client, TelegramError};
@@ -254,44 +252,6 @@ impl Delivery {
             self.done(chat, after);
         }
         None
-    }
-
-    async fn arrived(&self, part: &OpenPart, id: MessageId) -> Option<NextAction> {
-        self.note_arrival(part);
-        let store = &self.0.base.store;
-        let waiting = store.record_arrival(part.id, part.chat, id).await.unwrap_or(usize::MAX);
-        if waiting >= limits::ARRIVALS {
-            Box::pin(self.flush()).await?;
-        } else if !self.0.flushing.swap(true, Ordering::SeqCst) {
-            let this = self.clone();
-            self.0.base.tasks.spawn("flush", async move { this.flush_soon().await });
-        }
-        Some(NextAction::Continue)
-    }
-
-    /// Stores what arrived, should no other commit do so.
-    async fn flush_soon(&self) {
-        let tasks = &self.0.base.tasks;
-        tokio::select! {
-            () = sleep(limits::ARRIVAL_STORED) => {}
-            () = tasks.drain().cancelled() => {}
-        }
-        self.0.flushing.store(false, Ordering::SeqCst);
-        self.flush().await;
-    }
-
-    /// `None`: the process halts; the reconciler will look.
-    async fn flush(&self) -> Option<()> {
-        let flush = || self.0.base.store.flush();
-        self.0.base.retry_until_stored("record deliveries", flush).await
-    }
-
-    fn note_arrival(&self, part: &OpenPart) {
-        let inner = &*self.0;
-        inner.base.vitals.sent.add_one();
-        let waited_ms = inner.base.clock.now_ms().saturating_sub(part.created_ms);
-        let kind = if part.extra.answer { WorkKind::Question } else { WorkKind::Command };
-        inner.base.vitals.observe(Timing::Delivery, kind, Label::None, waited_ms as f64 / 1e3);
     }
 
     /// Stores the outcome of a part. `None`: the process halts; the reconciler will look.

@@ -7,6 +7,7 @@ mod access;
 mod at_once;
 mod edited;
 mod effects;
+mod finish;
 mod latest;
 mod parts;
 
@@ -17,8 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::at_once::AtOnce;
 pub(super) use self::parts::ThinkParts;
-use super::deliver::{Delivery, Leaving, Slot};
-use super::parts::parts_of;
+use super::deliver::{Delivery, Leaving};
 use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
@@ -28,9 +28,7 @@ use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
-use crate::observe::label::Label;
-use crate::observe::vitals::Timing;
-use crate::store::{Finish, OpenPart, Pieces, Queued, StoreError, UpdateOutcome};
+use crate::store::{Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
 pub(super) struct Worker {
@@ -302,99 +300,6 @@ impl Worker {
         thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
         thought
     }
-
-    async fn finish(&self, queued: &Queued, mut thought: Thought) -> Worked {
-        let base = &self.parts.base;
-        if !self.forget_most(&thought.effects).await {
-            return Worked::Left;
-        }
-        let press = thought.press.take();
-        let pieces = pieces_of(queued, thought.keep_body);
-        let (finish, slot) = self.prepare(queued.seq, queued.update.chat(), pieces, thought);
-        let commit = || base.store.finish(Arc::clone(&finish));
-        let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
-            self.unstored(slot);
-            return Worked::Left;
-        };
-        let leaving = self.finished(queued.received_ms, &finish, slot, stored);
-        if let Some((id, notice)) = press {
-            self.parts.close_press(&id, notice);
-        }
-        Worked::Done(leaving)
-    }
-
-    /// What is to be committed, and the place of its first part in the send queue.
-    fn prepare(
-        &self,
-        seq: InboxSeq,
-        here: Option<ChatId>,
-        pieces: Pieces,
-        thought: Thought,
-    ) -> (Arc<Finish>, Option<Slot>) {
-        let mut parts = Vec::new();
-        for say in thought.replies {
-            let thread = thought.thread.filter(|_| Some(say.to) == here);
-            parts.extend(parts_of(say.to, say.reply, thread, self.parts.client.redactor()));
-        }
-        let answer = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Failed);
-        for part in &mut parts {
-            part.extra.answer = answer;
-        }
-        let slot = parts.first().map(|first| self.delivery.reserve(first.chat));
-        let finish = Finish {
-            seq,
-            outcome: thought.outcome,
-            keep_body: thought.keep_body,
-            pieces,
-            effects: thought.effects,
-            turn: thought.turn,
-            parts,
-            first_attempt: slot.as_ref().and_then(Slot::first_attempt),
-        };
-        (Arc::new(finish), slot)
-    }
-
-    /// The commit failed.
-    fn unstored(&self, slot: Option<Slot>) {
-        let nothing = self.delivery.take(slot, Vec::new());
-        debug_assert!(nothing.is_none(), "nothing was committed");
-    }
-
-    /// The commit is on disk; answers the part that leaves now.
-    fn finished(
-        &self,
-        received_ms: i64,
-        finish: &Finish,
-        slot: Option<Slot>,
-        stored: Vec<OpenPart>,
-    ) -> Option<Leaving> {
-        self.note_response(received_ms, finish.outcome);
-        self.take_effect(&finish.effects);
-        self.delivery.take(slot, stored)
-    }
-
-    fn note_response(&self, received_ms: i64, outcome: UpdateOutcome) {
-        let vitals = &self.parts.base.vitals;
-        let now_ms = self.parts.base.clock.now_ms();
-        vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
-        let kind = match outcome {
-            UpdateOutcome::Command => WorkKind::Command,
-            UpdateOutcome::Answered | UpdateOutcome::Failed => WorkKind::Question,
-            _ => return,
-        };
-        vitals.increment("update", outcome.as_str());
-        let waited_ms = now_ms.saturating_sub(received_ms);
-        vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
-    }
-}
-
-/// What else is done with an update, and what is kept in its place.
-fn pieces_of(queued: &Queued, keep: bool) -> Pieces {
-    if queued.others.is_empty() {
-        return Pieces::default();
-    }
-    let whole = keep.then(|| Box::new(queued.update.event.clone()));
-    Pieces { others: queued.others.clone(), whole }
 }
 
 fn speaker(message: &Incoming) -> Option<String> {

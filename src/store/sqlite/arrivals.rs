@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use super::outbox;
+use super::settle;
 use crate::model::ids::{ChatId, MessageId, PartId};
 use crate::store::failure::StoreError;
 use crate::store::parts::{DeliveryOutcome, DeliveryRecord};
@@ -58,7 +58,7 @@ impl Arrivals {
         };
         for Arrival { part, message, .. } in parts {
             let outcome = DeliveryOutcome::Sent(message);
-            outbox::record_one(tx, &DeliveryRecord { id: part, outcome })?;
+            settle::record_one(tx, &DeliveryRecord { id: part, outcome })?;
         }
         Ok(())
     }

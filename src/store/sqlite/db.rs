@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::arrivals::Arrivals;
-use super::history::MessageNumbers;
+use super::numbers::MessageNumbers;
 use super::open::{self, Opened};
 use super::{identity, ownership, pre_migration_backup, restore, writer};
 use crate::blocking;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::Sqlite;
-use super::effects;
-use super::history::{self, MessageNumbers};
+use super::history;
+use super::numbers::MessageNumbers;
 use super::outbox::{self, Asked, Prepared};
+use super::{effects, settle};
 use crate::model::effect::Effect;
 use crate::model::ids::{PartId, UserId};
 use crate::model::limits;
@@ -50,7 +51,7 @@ impl Sqlite {
         self.write(move |tx| {
             fold.fetch_or(effects::deletes(&effects), Ordering::SeqCst);
             for row in &records {
-                outbox::record_one(tx, row)?;
+                settle::record_one(tx, row)?;
             }
             effects::apply(tx, bot, now, &effects)
         })

@@ -3,13 +3,11 @@
 //! Invariants: a turn is stored and removed as a whole; its number is the id of its first message,
 //! and ids are never used again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{message_role, word};
 use super::db::Sqlite;
+use super::numbers::MessageNumbers;
 use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
@@ -48,25 +46,6 @@ macro_rules! remove_turns {
             concat!("DELETE FROM messages WHERE id IN ", ids!()),
         ]
     }};
-}
-
-/// Numbers of messages. None is ever given twice, also when the latest messages were deleted.
-#[derive(Clone, Debug)]
-pub(super) struct MessageNumbers(Arc<AtomicI64>);
-
-impl MessageNumbers {
-    /// Goes on after all that a file knows of.
-    pub(super) fn after(conn: &Connection) -> rusqlite::Result<Self> {
-        let sql = "SELECT max(coalesce((SELECT max(id) FROM messages), 0),
-                              coalesce((SELECT max(after_turn) FROM conversations), 0))";
-        let last: i64 = conn.query_row(sql, [], |r| r.get(0))?;
-        Ok(Self(Arc::new(AtomicI64::new(last + 1))))
-    }
-
-    /// So many that follow each other; answers the first.
-    fn take(&self, count: usize) -> i64 {
-        self.0.fetch_add(i64::try_from(count).unwrap_or(i64::MAX), Ordering::Relaxed)
-    }
 }
 
 /// Stores a turn inside the running transaction.

@@ -17,6 +17,7 @@ mod history;
 mod identity;
 mod inbox;
 mod inspect;
+mod numbers;
 mod open;
 mod outbox;
 mod ownership;
@@ -25,6 +26,7 @@ mod pre_migration_backup;
 mod restore;
 mod retention;
 mod schema;
+mod settle;
 mod users;
 mod writer;
 
