@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hygiene::Redactor;
 
+use super::room::Rooms;
+use super::window::Windows;
 use crate::knowledge::Knowledge;
 use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
@@ -48,4 +50,7 @@ pub(super) struct AnswerEngine {
     pub(super) store: Store,
     pub(super) vitals: Arc<Vitals>,
     pub(super) settings: AnswerSettings,
+    pub(super) windows: Arc<Windows>,
+    /// Of this provider: another server may have more room.
+    pub(super) rooms: Rooms,
 }

@@ -58,9 +58,7 @@ impl AnswerError {
             AnswerClass::RateLimit | AnswerClass::Overloaded => {
                 "The model is busy right now and refused the question."
             }
-            AnswerClass::TooLong => {
-                "The conversation has grown too long for the model. /new starts a fresh one."
-            }
+            AnswerClass::TooLong => "This message alone is too long for the model.",
             AnswerClass::Auth
             | AnswerClass::Quota
             | AnswerClass::NotFound

@@ -8,10 +8,15 @@ mod builtin_docs;
 mod concurrency;
 mod engine;
 mod error;
+mod fitting;
+mod plan;
 mod progress;
 mod question;
 mod record;
+mod retrieve;
 mod retry;
+mod room;
+mod sources;
 mod spread;
 mod stream;
 mod window;
@@ -25,11 +30,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
 use crate::model::class::AnswerClass;
-use crate::model::conversation::{AnswerMetadata, ChatRequest, Message, Passage, StopReason};
-use crate::model::failure::chain;
+use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
 use crate::model::ids::InboxSeq;
 use crate::model::limits;
-use crate::model::reply::{Reply, ReplyBody};
+use crate::model::reply::Reply;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
@@ -40,11 +44,13 @@ pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
 use engine::AnswerEngine;
 pub use engine::AnswerSettings;
+use plan::Plan;
 pub use progress::{Obstacle, Progress};
-use question::Asked;
 pub use question::Question;
+use room::Rooms;
 use spread::Spread;
 use stream::Collected;
+use window::Windows;
 
 /// Answers questions.
 pub struct Answerer {
@@ -53,6 +59,7 @@ pub struct Answerer {
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
     spread: Spread,
+    windows: Arc<Windows>,
 }
 
 /// The outcome of a question.
@@ -86,20 +93,19 @@ impl Answerer {
         vitals: Arc<Vitals>,
     ) -> Self {
         let concurrency = ConcurrencyLimit::new(settings.answers_at_once, provider.is_own_server());
+        let windows = Arc::new(Windows::default());
         let engine = AnswerEngine {
             provider,
             knowledge,
             store: store.clone(),
             vitals: Arc::clone(&vitals),
             settings,
+            windows: Arc::clone(&windows),
+            rooms: Rooms::default(),
         };
-        Self {
-            engine: ArcSwap::from_pointee(engine),
-            store,
-            vitals,
-            concurrency,
-            spread: Spread::default(),
-        }
+        let spread = Spread::default();
+        let engine = ArcSwap::from_pointee(engine);
+        Self { engine, store, vitals, concurrency, spread, windows }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -111,7 +117,9 @@ impl Answerer {
     ) {
         self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
-        self.engine.store(Arc::new(AnswerEngine { provider, knowledge, store, vitals, settings }));
+        let (windows, rooms) = (Arc::clone(&self.windows), Rooms::default());
+        let engine = AnswerEngine { provider, knowledge, store, vitals, settings, windows, rooms };
+        self.engine.store(Arc::new(engine));
     }
 
     /// Who answers now: the provider's name and its model.
@@ -170,13 +178,14 @@ impl AnswerEngine {
         question: Question<'_>,
         mut call: Call<'_>,
     ) -> Result<Answered, StoreError> {
-        let (request, asked) = self.request(question).await?;
-        let mut known = self.known(&request);
+        let (mut plan, asked) = self.plan(question).await?;
+        let mut known = self.known(&plan);
+        let request = plan.request();
         let record = self.record(question, &request);
         self.note_retrieval(&record);
         self.log_prompt(&request);
         let begun = Instant::now();
-        let collected = self.ask(&request, &mut call).await;
+        let collected = self.ask_fitting(&mut plan, &mut call).await;
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         // What follows needs nothing of the server.
         drop(call);
@@ -185,7 +194,7 @@ impl AnswerEngine {
         Ok(match collected {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed { error, .. } => {
-                let reply = error.reply(self.chosen(&record));
+                let reply = self.refusal(&plan, &error, self.chosen(&record));
                 Answered::Failed { reply, class: error.class() }
             }
             Collected::Whole { text, finished, .. } => {
@@ -202,78 +211,46 @@ impl AnswerEngine {
                     messages: vec![asked.message, Message::assistant(text.as_str())],
                     answer: known,
                 };
-                let text = text + note(finished.reason);
-                let body = if self.provider.is_markdown() {
-                    ReplyBody::Markdown(text)
-                } else {
-                    ReplyBody::Plain(text)
-                };
-                let reply = Reply { body, buttons: Vec::new(), reply_to: None };
+                let reply = self.reply(text, finished.reason, &plan.passages);
                 Answered::Answer { reply, turn: Some(turn) }
             }
         })
     }
 
-    async fn request(&self, question: Question<'_>) -> Result<(ChatRequest, Asked), StoreError> {
-        let mut request = ChatRequest {
-            system: self.settings.system_prompt.clone(),
-            max_output_tokens: self.settings.max_output_tokens,
-            ..ChatRequest::default()
-        };
-        if self.provider.has_context() {
-            let turns = self.settings.max_history_turns;
-            let kept = self.store.history(question.conversation, turns).await?;
-            request.messages = window::fit(kept, self.settings.max_history_tokens);
-            let chosen = self.store.chosen_model(question.conversation).await?;
-            // It may have been on offer when it was chosen.
-            request.model = chosen.filter(|model| self.settings.models.contains(model));
-        }
-        let asked = question.asked(&request.messages);
-        request.messages.extend(asked.messages());
-        request.passages = self.retrieve(&asked.words()).await;
-        Ok((request, asked))
-    }
-
     /// What is known of an answer before it is there.
-    fn known(&self, request: &ChatRequest) -> AnswerMetadata {
+    fn known(&self, plan: &Plan) -> AnswerMetadata {
         let mut sources: Vec<String> = Vec::new();
-        for passage in &request.passages {
+        for passage in &plan.passages {
             if !sources.contains(&passage.source) {
                 sources.push(passage.source.clone());
             }
         }
-        let model = request.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
+        let model = plan.base.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
         let provider = self.provider.name().to_owned();
         AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
     }
 
-    async fn retrieve(&self, text: &str) -> Vec<Passage> {
-        let Some(knowledge) = &self.knowledge else { return Vec::new() };
-        let found = knowledge.search(text, self.settings.passages).await.unwrap_or_else(|e| {
-            tracing::error!(error = chain(&e), "cannot search the knowledge folder");
-            Vec::new()
-        });
-        // The operator may have put a key into a document by mistake.
-        let clean = |text| self.settings.redactor.clean(text);
-        let clean = |Passage { source, title, text, score }| Passage {
-            source: clean(source),
-            title: clean(title),
-            text: clean(text),
-            score,
-        };
-        found.into_iter().map(clean).collect()
+    /// What the chat sees of an answer.
+    fn reply(&self, text: String, reason: StopReason, passages: &[Passage]) -> Reply {
+        let is_model = self.provider.has_context();
+        let sources = if is_model { sources::sources(passages, &text) } else { None };
+        let below = [note(reason).map(str::to_owned), sources];
+        let footer = below.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
+        let reply =
+            if self.provider.is_markdown() { Reply::markdown(text) } else { Reply::plain(text) };
+        Reply { footer: Some(footer).filter(|footer| !footer.is_empty()), ..reply }
     }
 }
 
 /// What a person reads below an answer that was cut.
-fn note(reason: StopReason) -> &'static str {
+fn note(reason: StopReason) -> Option<&'static str> {
     match reason {
-        StopReason::Length => "\n\n_(The answer reached its length limit and was cut.)_",
-        StopReason::Filtered => "\n\n_(The provider's filter stopped this answer.)_",
+        StopReason::Length => Some("_(The answer reached its length limit and was cut.)_"),
+        StopReason::Filtered => Some("_(The provider's filter stopped this answer.)_"),
         StopReason::Unsaid => {
-            "\n\n_(The model's server did not say whether this answer is complete.)_"
+            Some("_(The model's server did not say whether this answer is complete.)_")
         }
-        StopReason::End | StopReason::ToolCalls | StopReason::Other => "",
+        StopReason::End | StopReason::ToolCalls | StopReason::Other => None,
     }
 }
 

@@ -9,6 +9,8 @@ use super::ids::MessageId;
 pub struct Reply {
     /// What to say.
     pub body: ReplyBody,
+    /// Markdown that stands below the body, outside of whatever the body left open.
+    pub footer: Option<String>,
     /// Rows of buttons below the last part.
     pub buttons: Vec<Vec<Button>>,
     /// The message that each part is attached to (used in groups).
@@ -36,12 +38,16 @@ pub struct Button {
 impl Reply {
     /// A reply in Markdown.
     pub fn markdown(text: impl Into<String>) -> Self {
-        Self { body: ReplyBody::Markdown(text.into()), buttons: Vec::new(), reply_to: None }
+        Self::of(ReplyBody::Markdown(text.into()))
     }
 
     /// A reply that is sent as it is.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self { body: ReplyBody::Plain(text.into()), buttons: Vec::new(), reply_to: None }
+        Self::of(ReplyBody::Plain(text.into()))
+    }
+
+    fn of(body: ReplyBody) -> Self {
+        Self { body, footer: None, buttons: Vec::new(), reply_to: None }
     }
 
     /// The same with one more row of buttons.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits;
+
 /// Text and its entities; nothing in the text has to be parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rich {
@@ -51,6 +53,24 @@ pub enum EntityKind {
 }
 
 impl Rich {
+    /// Puts another text below, after a blank line; `false`, and nothing is changed, when both together
+    /// are too long for one message.
+    pub fn append(&mut self, below: &Self) -> bool {
+        const BETWEEN: &str = "\n\n";
+        let start = utf16_len(&self.text) + BETWEEN.len();
+        let fits = start + utf16_len(&below.text) <= limits::MESSAGE_UNITS
+            && self.entities.len() + below.entities.len() <= limits::MESSAGE_ENTITIES;
+        let Some(start) = u32::try_from(start).ok().filter(|_| fits) else { return false };
+        self.text.push_str(BETWEEN);
+        self.text.push_str(&below.text);
+        let moved = below
+            .entities
+            .iter()
+            .map(|entity| Entity { offset: entity.offset + start, ..entity.clone() });
+        self.entities.extend(moved);
+        true
+    }
+
     /// Text without formatting.
     pub fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), entities: Vec::new() }

@@ -33,6 +33,15 @@ pub(super) fn parts_of(
             last.rich = Rich::plain(note);
         }
     }
+    if let Some(footer) = reply.footer {
+        let below = rendered(&ReplyBody::Markdown(footer), redactor);
+        for rich in below {
+            let is_joined = parts.last_mut().is_some_and(|last| last.rich.append(&rich));
+            if !is_joined {
+                parts.push(NewPart { chat, rich, extra: extra.clone() });
+            }
+        }
+    }
     if let Some(last) = parts.last_mut() {
         last.extra.buttons = reply.buttons;
     }

@@ -22,6 +22,7 @@ use super::deliver::{Delivery, Leaving};
 use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
+use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
@@ -292,8 +293,10 @@ impl Worker {
                 parts.base.vitals.answers_failed.add_one();
                 parts.base.vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
-                thought.keep_body = true;
-                reply.with_row(vec![Button::new("Try again", format!("retry:{}", source.seq))])
+                // Another try of what is too long would be too long again.
+                thought.keep_body = class != AnswerClass::TooLong;
+                let again = Button::new("Try again", format!("retry:{}", source.seq));
+                if thought.keep_body { reply.with_row(vec![again]) } else { reply }
             }
         };
         let reply_to = m.attached_to();

@@ -133,13 +133,15 @@ pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i6
 
 /// The numbers of the turns that a conversation remembers.
 async fn remembered(store: &Store, conversation: ConversationId, turns: usize) -> Vec<i64> {
-    let messages = store.history(conversation, turns).await.unwrap();
-    let number = |pair: &[Message]| {
+    let kept = store.history(conversation, turns).await.unwrap();
+    assert!(kept.is_sorted_by(|one, next| one.number < next.number));
+    let number = |turn: &KeptTurn| {
+        let pair = &turn.messages;
         let id = (1..100).find(|id| pair[0] == Message::user(format!("question {id}"))).unwrap();
         assert_eq!(pair[1], Message::assistant(format!("answer {id}")));
         id
     };
-    messages.chunks(2).map(number).collect()
+    kept.iter().map(number).collect()
 }
 
 fn counts(accepted: &Accepted) -> (usize, u64) {

@@ -18,6 +18,15 @@ pub struct NewTurn {
     pub answer: AnswerMetadata,
 }
 
+/// A turn that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptTurn {
+    /// Its number; later turns have higher ones.
+    pub number: i64,
+    /// The question, and all that answers it.
+    pub messages: Vec<Message>,
+}
+
 /// Figures about all that is kept of this bot's conversations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {

@@ -4,9 +4,10 @@
 //! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
-    Backend, ChatState, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals, verbs,
+    Backend, ChatState, KeptTurn, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals,
+    verbs,
 };
-use crate::model::conversation::{ConversationId, Message};
+use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 
 verbs! {
@@ -80,9 +81,9 @@ verbs! {
     /// The person who was offered this (normalised) code, while it is good.
     fn user_by_code(code: &str) -> Option<KnownUser>;
 
-    /// The messages of the last `turns` turns of a conversation since it was started afresh, oldest
-    /// first. A turn is a question and all that answers it, and comes whole.
-    fn history(conversation: ConversationId, turns: usize) -> Vec<Message>;
+    /// The last `turns` turns of a conversation since it was started afresh, oldest first. A turn is a
+    /// question and all that answers it, and comes whole.
+    fn history(conversation: ConversationId, turns: usize) -> Vec<KeptTurn>;
 
     /// The model chosen for a conversation; `None` for the configured one.
     fn chosen_model(conversation: ConversationId) -> Option<String>;

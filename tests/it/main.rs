@@ -61,3 +61,4 @@ mod topics;
 mod watchdog;
 mod ways;
 mod web;
+mod window;

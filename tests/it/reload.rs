@@ -211,7 +211,7 @@ async fn what_is_kept_follows_the_new_days() {
         store.history(ConversationId { chat: ChatId(5), topic: 0 }, 5).await.expect("history").len()
     };
     retention.step().await;
-    assert_eq!(kept().await, 2, "question and answer");
+    assert_eq!(kept().await, 1, "question and answer");
     let days = ("KATANA_STORE_KEEP_HISTORY_DAYS", "2");
     change(&mut stage, &[days], &["store.keep_history_days"]).await;
     retention.step().await;

@@ -12,7 +12,7 @@ use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
 use crate::store::failure::StoreError;
-use crate::store::history::{NewTurn, Totals};
+use crate::store::history::{KeptTurn, NewTurn, Totals};
 
 /// Removes the turns of the messages that a condition selects: from the figures, then the answers'
 /// metadata, then the messages.
@@ -197,11 +197,11 @@ impl Sqlite {
         &self,
         conversation: ConversationId,
         turns: usize,
-    ) -> Result<Vec<Message>, StoreError> {
+    ) -> Result<Vec<KeptTurn>, StoreError> {
         let (bot, ConversationId { chat, topic }) = (self.bot(), conversation);
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT role, content FROM messages
+                "SELECT role, content, turn_id FROM messages
                  WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3 AND turn_id >= (
                    SELECT min(turn_id) FROM (
                      SELECT DISTINCT turn_id FROM messages
@@ -212,11 +212,15 @@ impl Sqlite {
                  ORDER BY turn_id, id",
             )?;
             let mut rows = find.query(params![bot, chat.0, topic, turns])?;
-            let mut messages = Vec::new();
+            let mut turns: Vec<KeptTurn> = Vec::new();
             while let Some(row) = rows.next()? {
-                messages.push(message(row)?);
+                let (message, number) = (message(row)?, row.get(2)?);
+                match turns.last_mut() {
+                    Some(turn) if turn.number == number => turn.messages.push(message),
+                    _ => turns.push(KeptTurn { number, messages: vec![message] }),
+                }
             }
-            Ok(messages)
+            Ok(turns)
         })
         .await
     }

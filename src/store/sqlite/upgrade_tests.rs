@@ -76,7 +76,8 @@ fn of_0_2(path: &Path) {
 
 /// The last `turns` questions of a chat, with their answers.
 async fn said(store: &Store, chat: i64, topic: i64, turns: usize) -> Vec<Message> {
-    store.history(ConversationId { chat: ChatId(chat), topic }, turns).await.unwrap()
+    let kept = store.history(ConversationId { chat: ChatId(chat), topic }, turns).await.unwrap();
+    kept.into_iter().flat_map(|turn| turn.messages).collect()
 }
 
 fn pair(n: i64) -> [Message; 2] {

@@ -1,0 +1,155 @@
+//! What goes along with a question: passages, history, and less of both when the model has no room.
+
+use botapi_sim::{ModelFault, ModelRequest};
+
+use crate::harness::Stage;
+
+/// The words of a server whose context has so many tokens.
+fn too_long(context: usize) -> ModelFault {
+    let message = format!(
+        "This model's maximum context length is {context} tokens. Please reduce the length of the \
+         messages."
+    );
+    ModelFault::status(400, &format!(r#"{{"error":{{"message":"{message}","code":400}}}}"#))
+}
+
+fn last(stage: &Stage) -> ModelRequest {
+    stage.sim.model().requests().pop().expect("a request")
+}
+
+/// A bot with a model and documents about a lighthouse.
+async fn with_documents() -> Stage {
+    let mut stage = Stage::new().await;
+    let dir = stage.dir.path().join("knowledge");
+    std::fs::create_dir(&dir).expect("a folder");
+    let page = "# Lighthouse\n\n## Keeper\n\nThe lighthouse keeper paints the tower every spring.\n\n\
+                ## Lamp\n\nThe lamp of the lighthouse is cleaned by the keeper on Mondays.\n";
+    std::fs::write(dir.join("lighthouse.md"), page).expect("a page");
+    let harbour = "# Harbour\n\n## Crane\n\nThe crane of the harbour lifts twelve tons.\n";
+    std::fs::write(dir.join("harbour.md"), harbour).expect("a page");
+    let dir = dir.display().to_string();
+    stage.openai().set("KATANA_KNOWLEDGE_DIR", &dir).start().await;
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_are_named_by_the_program_below_an_answer_that_rests_on_them() {
+    let stage = with_documents().await;
+    stage.sim.model().push("Every spring.\n\n```\npaint");
+    let answer = stage.ask(5, "When does the keeper paint the lighthouse tower?").await;
+    assert_eq!(answer, "Every spring.\n\npaint\n\nSource: lighthouse.md");
+    let message = stage.sim.bot_messages(5).remove(0);
+    let last_entity = message.entities.last().expect("entities");
+    let start = botapi_sim::utf16_len("Every spring.\n\npaint\n\nSource: ");
+    assert_eq!(
+        (last_entity["type"].as_str(), last_entity["offset"].as_u64()),
+        (Some("code"), Some(start as u64))
+    );
+    let asked = last(&stage).last_user_text();
+    assert!(asked.starts_with("Documents found") && asked.ends_with("tower?"), "{asked}");
+    assert!(!asked.to_lowercase().contains("source:"), "the model is not asked for it: {asked}");
+    stage.sim.model().push("Sorry, I do not know.");
+    assert_eq!(stage.ask(5, "How tall is the lighthouse?").await, "Sorry, I do not know.");
+    let history = last(&stage).params["messages"].to_string();
+    assert!(!history.contains("Source: "), "never in the history: {history}");
+    assert_eq!(history.matches("<document ").count(), history.matches("</document>").count());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follow_up_is_searched_for_with_what_was_said_before() {
+    let stage = with_documents().await;
+    stage.ask(5, "Who cleans the lamp of the lighthouse?").await;
+    stage.ask(5, "And when?").await;
+    let asked = last(&stage).last_user_text();
+    assert!(asked.contains("on Mondays") && asked.ends_with("And when?"), "{asked}");
+    stage.ask(5, "/new").await;
+    stage.ask(5, "And when?").await;
+    assert_eq!(last(&stage).last_user_text(), "And when?", "there is no context any more");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_beginning_of_a_prompt_stays_the_same_until_a_third_goes_at_once() {
+    let stage = Stage::with_model(&[("KATANA_ANSWER_MAX_HISTORY_TURNS", "6")]).await;
+    let mut changes = 0;
+    let mut before: Vec<serde_json::Value> = Vec::new();
+    for n in 0..16 {
+        stage.ask(5, &format!("question {n}")).await;
+        let now = last(&stage).messages;
+        let is_continued = now.len() >= before.len() && now[..before.len()] == before[..];
+        changes += usize::from(!is_continued);
+        before = now;
+    }
+    assert_eq!(changes, 3, "ten, if one exchange went at a time");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_larger_than_the_context_is_shortened_and_the_size_is_learned() {
+    let stage = Stage::with_model(&[("KATANA_ANSWER_MAX_OUTPUT_TOKENS", "100")]).await;
+    stage.sim.model().respond_with(|_: &ModelRequest| "word ".repeat(80));
+    for n in 0..8 {
+        stage.ask(5, &format!("question {n}")).await;
+    }
+    stage.sim.model().fault_next(too_long(600));
+    assert!(stage.ask(5, "and now?").await.starts_with("word word"));
+    let all = stage.sim.model().requests();
+    let (refused, taken) = (&all[all.len() - 2], &all[all.len() - 1]);
+    assert!(taken.messages.len() < refused.messages.len() && taken.messages.len() > 2);
+    assert_eq!(taken.last_user_text(), "and now?");
+    // From now on it fits at once.
+    let before = stage.sim.model().calls();
+    stage.ask(5, "and then?").await;
+    assert_eq!(stage.sim.model().calls(), before + 1);
+    assert!(last(&stage).messages.len() <= taken.messages.len() + 2);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passages_go_when_the_history_is_gone_and_a_message_that_is_too_long_alone_says_so() {
+    let stage = with_documents().await;
+    stage.ask(5, "Who is the keeper of the lighthouse?").await;
+    let no_figures = || {
+        ModelFault::status(400, r#"{"error":{"code":"context_length_exceeded","message":"no"}}"#)
+    };
+    for _ in 0..2 {
+        stage.sim.model().fault_next(no_figures());
+    }
+    stage.ask(5, "Does the keeper clean the lamp of the lighthouse?").await;
+    let asked = last(&stage);
+    assert_eq!(asked.messages.iter().filter(|m| m["role"] == "user").count(), 1);
+    assert_eq!(asked.last_user_text(), "Does the keeper clean the lamp of the lighthouse?");
+    for _ in 0..3 {
+        stage.sim.model().fault_next(too_long(2048));
+    }
+    let said = stage.ask(6, "What is the lighthouse?").await;
+    assert!(said.starts_with("This message alone is too long for the model."), "{said}");
+    assert!(said.contains("words") && !said.contains('/'), "no command can help: {said}");
+    let message = stage.sim.bot_messages(6).remove(0);
+    assert_eq!(message.reply_markup, None, "trying again cannot help either");
+    assert!(stage.ask(6, "What is a lighthouse?").await.contains("What is a lighthouse?"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_note_below_a_cut_answer_is_never_in_its_code_block_and_never_in_the_history() {
+    let stage = Stage::with_model(&[]).await;
+    stage.sim.model().fault_next(ModelFault::FinishReason("length".into()));
+    stage.sim.model().push("1. So:\n\n   ```sh\n   apt install kata");
+    let text = stage.ask(5, "how?").await;
+    assert!(
+        text.ends_with("apt install kata\n\n(The answer reached its length limit and was cut.)"),
+        "{text}"
+    );
+    let message = stage.sim.bot_messages(5).remove(0);
+    let note = message.entities.iter().find(|e| e["type"] == "italic").expect("the note");
+    let pre = message.entities.iter().find(|e| e["type"] == "pre").expect("the block");
+    let end =
+        |e: &serde_json::Value| e["offset"].as_u64().zip(e["length"].as_u64()).map(|(a, b)| a + b);
+    assert!(end(pre) < note["offset"].as_u64(), "{:?}", message.entities);
+    stage.ask(5, "and then?").await;
+    let history = last(&stage).params["messages"].to_string();
+    assert!(history.contains("apt install kata") && !history.contains("was cut"), "{history}");
+    stage.end().await;
+}
