@@ -3,6 +3,7 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
+mod edited;
 mod gather;
 mod later;
 mod launch;
@@ -11,7 +12,7 @@ mod on_disk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,7 +27,7 @@ use self::later::Later;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
-use crate::model::ids::{ChatId, InboxSeq, UserId};
+use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::limits;
 use crate::model::message::UpdateEvent;
 use crate::observe::liveness::Loop;
@@ -76,6 +77,8 @@ struct ChatQueue {
     retrying: bool,
     /// Questions of this person in this topic accepted before this update are not answered.
     cancelled: HashMap<Asker, InboxSeq>,
+    /// Questions that were edited before it was their turn.
+    superseded: HashSet<InboxSeq>,
     /// For a `/cancel` that waits in the queue: how many questions it stopped.
     stopped: HashMap<InboxSeq, usize>,
 }
@@ -85,6 +88,8 @@ type Asker = (UserId, i64);
 
 struct Running {
     from: Option<Asker>,
+    /// The message that it is about; none for what came in pieces.
+    message: Option<MessageId>,
     question: bool,
     cancel: CancellationToken,
 }
@@ -225,6 +230,9 @@ impl Dispatcher {
 
     fn place(&mut self, queued: Queued) {
         let chat_queue = self.chats.entry(queued.update.chat()).or_default();
+        if is_edited_question(&queued, &self.username) {
+            chat_queue.supersede(&queued);
+        }
         if is_cancel(&queued, &self.username)
             && let Some(from) = sender(&queued)
         {
@@ -285,12 +293,17 @@ impl Dispatcher {
         let dead = from
             .and_then(|user| chat_queue.cancelled.get(&user))
             .is_some_and(|until| queued.seq < *until);
-        if dead {
+        if chat_queue.superseded.remove(&queued.seq) || dead {
             cancel.cancel();
         }
         let stopped = chat_queue.stopped.remove(&queued.seq).unwrap_or(0);
         let has_waited = chat_queue.later.has_waited(queued.seq);
-        chat_queue.running = Some(Running { from, question, cancel: cancel.clone() });
+        chat_queue.running = Some(Running {
+            from,
+            message: queued.update.message_id().filter(|_| queued.others.is_empty()),
+            question,
+            cancel: cancel.clone(),
+        });
         self.running += 1;
         let behind_held = !chat_queue.held.is_empty();
         let worker = think::Worker {
@@ -365,6 +378,11 @@ fn asker(queued: &Queued, username: &str) -> Option<Asker> {
         Route::Question { .. } => sender(queued),
         _ => None,
     }
+}
+
+fn is_edited_question(queued: &Queued, username: &str) -> bool {
+    let is_edit = matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some());
+    is_edit && asker(queued, username).is_some()
 }
 
 fn is_cancel(queued: &Queued, username: &str) -> bool {

@@ -1,8 +1,10 @@
 //! Messages that are changed afterwards: fresh questions are answered again, commands are not run.
 
+use std::time::Duration;
+
 use botapi_sim::ChatKind;
 
-use crate::harness::{OWNER, Stage};
+use crate::harness::{OWNER, SOON, Stage};
 
 const GROUP: i64 = -700;
 
@@ -44,6 +46,24 @@ async fn an_edit_after_ten_minutes_gets_a_hint() {
     stage.sim.edit(5, asked.message_id, "pears?");
     let texts = stage.texts(5, 3).await;
     assert!(texts[2].starts_with("I answer edited questions only"), "{texts:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_question_that_is_edited_before_its_answer_only_the_new_wording_is_answered() {
+    let stage = Stage::with_model(&[]).await;
+    let (sim, model) = (&stage.sim, stage.sim.model());
+    // One is with the model, the other waits behind it.
+    model.set_pace(SOON, Duration::ZERO);
+    let (first, second) = (sim.say(5, "plum?"), sim.say(5, "pear?"));
+    assert!(sim.wait_until(SOON, |sim| sim.model().calls() == 1).await);
+    model.set_pace(Duration::ZERO, Duration::ZERO);
+    sim.edit(5, second.message_id, "pears?");
+    sim.edit(5, first.message_id, "plums?");
+    let texts = stage.texts(5, 2).await;
+    stage.idle().await;
+    assert_eq!((texts, model.calls()), (vec!["echo: pears?".into(), "echo: plums?".into()], 3));
+    assert_eq!(sim.bot_messages(5).len(), 2);
     stage.end().await;
 }
 

@@ -37,11 +37,15 @@ impl Gatherings {
         self.0.is_empty()
     }
 
+    /// Whether an update is a piece, or may end what is gathered.
+    pub(super) fn concern(&self, queued: &Queued) -> bool {
+        !self.0.is_empty() || is_new_piece(queued)
+    }
+
     /// Takes an update in, if it is a piece or ends what is gathered. Answers what can be worked on now, in
     /// order, and until when the update itself waits.
     pub(super) fn take(&mut self, queued: Queued, now: Instant) -> (Vec<Queued>, Option<Instant>) {
-        let is_piece = queued.others.is_empty() && is_piece(&queued.update);
-        if self.0.is_empty() && !is_piece {
+        if !self.concern(&queued) {
             return (vec![queued], None);
         }
         if let Some(at) = self.0.iter().position(|gathering| gathering.awaits(&queued)) {
@@ -56,7 +60,7 @@ impl Gatherings {
         let is_of_album = message(&queued).is_some_and(|m| m.album.is_some());
         let is_before = |g: &Gathering| g.is_of(sender(&queued)) && !(is_of_album && g.is_album());
         let mut ready = self.close(is_before, &mut VecDeque::new());
-        if is_piece && self.0.len() < limits::GATHERINGS {
+        if is_new_piece(&queued) && self.0.len() < limits::GATHERINGS {
             let mut gathering = Gathering { before: Vec::new(), last: queued, until: now };
             gathering.until = now + gathering.within();
             let until = gathering.until;
@@ -194,6 +198,11 @@ fn join(before: &[Queued], last: &Queued) -> Option<Incoming> {
         joined.body = Body::Text(text);
     }
     Some(joined)
+}
+
+/// The same of what is not put together yet.
+fn is_new_piece(queued: &Queued) -> bool {
+    queued.others.is_empty() && is_piece(&queued.update)
 }
 
 /// Whether more may belong to this: a picture of an album, or a text so long that it may have been cut.

@@ -27,6 +27,9 @@ impl Dispatcher {
                 return None;
             };
             self.queued -= 1;
+            if !chat_queue.gatherings.concern(&queued) {
+                return Some(queued);
+            }
             let (ready, until) = chat_queue.gatherings.take(queued, Instant::now());
             chat_queue.ready.extend(ready);
             if let Some(until) = until {
