@@ -67,6 +67,7 @@ impl AnswerEngine {
                 silence,
                 end: retries.deadline(),
                 bytes: limits::ANSWER_BYTES,
+                tokens: u64::from(request.max_output_tokens),
                 is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
             };
             let pieces = self.provider.answer(request.clone());

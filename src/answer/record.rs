@@ -66,6 +66,8 @@ impl AnswerEngine {
             Collected::Whole { finished, first_after, .. } => {
                 if record.is_configured {
                     vitals.worked(&vitals.provider);
+                    let took_s = took.as_secs_f64();
+                    vitals.observe(Timing::Configured, Label::None, Label::None, took_s);
                 }
                 vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
                 if let Some(usage) = finished.usage {
@@ -79,6 +81,9 @@ impl AnswerEngine {
                 // A question that the provider will not answer says nothing about its health.
                 if record.is_configured && !error.is_askers() {
                     vitals.failed(&vitals.provider, error.class());
+                }
+                if !record.is_configured {
+                    vitals.chosen_failed.add_one();
                 }
                 CallOutcome::Failed(error.class().into())
             }

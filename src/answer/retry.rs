@@ -12,6 +12,7 @@ use super::error::AnswerError;
 use super::progress::Obstacle;
 use crate::model::class::AnswerClass;
 use crate::model::failure::{Classify, RetryPolicy, backoff};
+use crate::provider::ProviderError;
 
 /// First pause where the server names none.
 const BASE: Duration = Duration::from_secs(1);
@@ -22,9 +23,9 @@ const LONGEST: Duration = Duration::from_secs(8);
 /// No server is asked again sooner, whatever it says.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Tries while the server has answered lately and does not say that it is busy: about half a
-/// minute, in which most servers have restarted.
-const TRIES: u32 = 6;
+/// Tries while the server has answered lately and does not say that it is busy: some seconds, in
+/// which a connection is made again or a server has restarted.
+const TRIES: u32 = 4;
 
 /// Tries while earlier questions failed, too: each person shall hear that soon.
 const TRIES_FAILING: u32 = 2;
@@ -51,7 +52,7 @@ impl Retries {
     /// final.
     pub(super) fn pause(&mut self, error: &AnswerError) -> Option<(Obstacle, Duration)> {
         let AnswerError::Provider(failure) = error else { return None };
-        let obstacle = obstacle(error.class())?;
+        let obstacle = obstacle(failure)?;
         let policy = failure.retry_policy();
         let is_busy = obstacle != Obstacle::Unreachable;
         let is_tried_enough = match policy {
@@ -74,13 +75,16 @@ impl Retries {
     }
 }
 
-fn obstacle(class: AnswerClass) -> Option<Obstacle> {
-    match class {
+fn obstacle(failure: &ProviderError) -> Option<Obstacle> {
+    // A gateway did not reach the server behind it. Other errors of a server come again: it failed
+    // at this very question.
+    if matches!(failure, ProviderError::Status { status: 502 | 504, .. }) {
+        return Some(Obstacle::Unreachable);
+    }
+    match failure.answer_class() {
         AnswerClass::RateLimit => Some(Obstacle::RateLimit),
         AnswerClass::Overloaded => Some(Obstacle::Busy),
-        AnswerClass::Unreachable | AnswerClass::Cut | AnswerClass::Server => {
-            Some(Obstacle::Unreachable)
-        }
+        AnswerClass::Unreachable | AnswerClass::Cut => Some(Obstacle::Unreachable),
         _ => None,
     }
 }
@@ -88,7 +92,7 @@ fn obstacle(class: AnswerClass) -> Option<Obstacle> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::{ProviderError, Refusal};
+    use crate::provider::Refusal;
 
     fn refused(refusal: Refusal, retry_after: Option<u64>) -> AnswerError {
         let retry_after = retry_after.map(Duration::from_secs);
@@ -104,7 +108,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_may_pass_is_waited_for() {
-        for refusal in [Refusal::Auth, Refusal::Quota, Refusal::NotFound, Refusal::TooLong] {
+        use Refusal::{Auth, NotFound, Quota, Server, TooLong};
+        for refusal in [Auth, Quota, NotFound, TooLong, Server] {
             assert!(pauses(&refused(refusal, Some(1)), false).is_empty(), "{refusal:?}");
         }
         assert!(pauses(&AnswerError::FirstTokenLate, false).is_empty(), "the time is over");
@@ -121,8 +126,8 @@ mod tests {
     async fn a_server_that_is_gone_is_not_waited_for_by_everyone() {
         let gone = AnswerError::Provider(ProviderError::Unreachable { detail: String::new() });
         let (at_first, later) = (pauses(&gone, false), pauses(&gone, true));
-        assert_eq!((at_first.len(), later.len()), (5, 1));
+        assert_eq!((at_first.len(), later.len()), (3, 1));
         let all: Duration = at_first.iter().sum();
-        assert!((15..40).contains(&all.as_secs()), "{all:?}");
+        assert!((5..10).contains(&all.as_secs()), "{all:?}");
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Bounds<'a> {
     pub(super) end: Instant,
     /// Size; what exceeds it is cut, as if the model had stopped there.
     pub(super) bytes: usize,
+    /// Tokens that the answer may have; some servers call it finished when they are used up.
+    pub(super) tokens: u64,
     /// Whether a person would see nothing of a text, so that it does not answer anything.
     pub(super) is_blank: &'a (dyn Fn(&str) -> bool + Sync),
 }
@@ -105,7 +107,10 @@ pub(super) async fn collect(
             // No tools are offered, so a call is as odd as something unknown.
             Event::ToolCall(_) => unused("tool_call"),
             Event::Unknown(kind) => unused(kind),
-            Event::Done(finished) => return done(text, finished, first_after, bounds.is_blank),
+            Event::Done(finished) => {
+                let finished = finished.within(bounds.tokens);
+                return done(text, finished, first_after, bounds.is_blank);
+            }
         }
     }
 }
@@ -160,7 +165,7 @@ mod tests {
         let first = Duration::from_millis(300);
         let is_blank = &|text: &str| text.trim().is_empty();
         let end = Instant::now() + Duration::from_secs(20);
-        let bounds = Bounds { silence: first, end, bytes: 1000, is_blank };
+        let bounds = Bounds { silence: first, end, bytes: 1000, tokens: 50, is_blank };
         collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
     }
 
@@ -198,7 +203,7 @@ mod tests {
             (50, Event::Done(Finished { reason: StopReason::Length, ..Finished::default() })),
         ];
         let silence = Duration::from_secs(9);
-        let bounds = Bounds { silence, end, bytes: 1000, is_blank: &str::is_empty };
+        let bounds = Bounds { silence, end, bytes: 1000, tokens: 50, is_blank: &str::is_empty };
         let shown = async {
             let (mut seen, mut all) = (seen, Vec::new());
             while seen.changed().await.is_ok() && all.len() < 4 {
@@ -239,7 +244,7 @@ mod tests {
         let (words, _seen) = watch::channel(Progress::Begun);
         let silence = Duration::from_millis(200);
         let end = Instant::now() + Duration::from_millis(500);
-        let bounds = Bounds { silence, end, bytes: 1000, is_blank: &str::is_empty };
+        let bounds = Bounds { silence, end, bytes: 1000, tokens: 50, is_blank: &str::is_empty };
         let pieces = paced(vec![(100, Event::Alive); 100]);
         let late =
             collect(pieces, &words, &CancellationToken::new(), bounds, &Vitals::default()).await;

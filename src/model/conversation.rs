@@ -243,6 +243,20 @@ pub struct Finished {
     pub model: Option<String>,
 }
 
+impl Finished {
+    /// The same, with the reason that the count of tokens shows: some servers say that a model had
+    /// finished when its bound was reached. `tokens`: the bound; 0 for none.
+    #[must_use]
+    pub fn within(self, tokens: u64) -> Self {
+        let is_used_up = tokens > 0 && self.usage.is_some_and(|used| used.output_tokens >= tokens);
+        let reason = match self.reason {
+            StopReason::End | StopReason::Unsaid if is_used_up => StopReason::Length,
+            reason => reason,
+        };
+        Self { reason, ..self }
+    }
+}
+
 /// Why a model stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -335,6 +349,20 @@ mod tests {
         let json = r#"{"provider":"","model":"","duration_ms":0,"stop_reason":"tool_calls"}"#;
         assert_eq!(serde_json::to_string(&told).unwrap(), json);
         assert_eq!(serde_json::from_str::<AnswerMetadata>(json).unwrap(), told);
+    }
+
+    #[test]
+    fn tokens_that_are_used_up_are_why_a_model_stopped() {
+        let usage = |output_tokens| Some(Usage { input_tokens: 1, output_tokens });
+        let reason = |reason, output, tokens| {
+            Finished { reason, usage: usage(output), model: None }.within(tokens).reason
+        };
+        assert_eq!(reason(StopReason::End, 50, 50), StopReason::Length);
+        assert_eq!(reason(StopReason::Unsaid, 51, 50), StopReason::Length);
+        assert_eq!(reason(StopReason::End, 49, 50), StopReason::End);
+        assert_eq!(reason(StopReason::End, 50, 0), StopReason::End);
+        assert_eq!(reason(StopReason::Filtered, 50, 50), StopReason::Filtered);
+        assert_eq!(Finished::default().within(50).reason, StopReason::End);
     }
 
     #[test]

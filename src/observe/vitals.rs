@@ -50,6 +50,8 @@ pub struct Vitals {
     pub answers: Count,
     /// Questions whose provider failed.
     pub answers_failed: Count,
+    /// Those of them whose model people chose for their chat.
+    pub chosen_failed: Count,
     /// Parts that arrived.
     pub sent: Count,
     /// Parts that Telegram refused for good.
@@ -94,6 +96,9 @@ pub enum Timing {
     ApiCall,
     /// Questions to a provider in seconds: model, outcome (`ok` or the class of the error).
     Provider,
+    /// Questions that the configured model answered in seconds: nothing, nothing. The verdict goes by
+    /// these; what people chose for their chats concerns them only.
+    Configured,
     /// Tokens of one answer: model, `input` or `output`.
     Tokens,
     /// Tokens of the passages that go along with one question: nothing, nothing.
@@ -143,7 +148,7 @@ impl Timing {
     pub fn bounds(self) -> &'static [f64] {
         match self {
             Self::ApiCall => histogram::CALL_S,
-            Self::Provider | Self::FirstWords => histogram::GEN_AI_S,
+            Self::Provider | Self::Configured | Self::FirstWords => histogram::GEN_AI_S,
             Self::Tokens | Self::Passages => histogram::GEN_AI_TOKENS,
             Self::Response | Self::Delivery | Self::InboundLag => histogram::WAIT_S,
         }
@@ -177,6 +182,7 @@ impl Vitals {
             commands: Count::default(),
             answers: Count::default(),
             answers_failed: Count::default(),
+            chosen_failed: Count::default(),
             sent: Count::default(),
             dropped: Count::default(),
             of_chats: Count::default(),

@@ -130,11 +130,15 @@ impl<D: Dialect> Reading<D> {
             None => return self.end(Some(ProviderError::Cut)),
         };
         if data.trim().is_empty() {
-            return;
+            return self.ready.push_back(Ok(Event::Alive));
         }
         let mut events = Vec::new();
         let next = self.dialect.event(&data, &mut events);
         self.sort(events);
+        // Pings, empty deltas, and text that may still become a mark.
+        if self.ready.is_empty() && self.afterword.is_none() {
+            self.ready.push_back(Ok(Event::Alive));
+        }
         match next {
             Err(error) => self.end(Some(error)),
             Ok(Next::More) if !is_whole => {

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::report::Recent;
-use crate::model::class::CallOutcome;
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
 use crate::observe::histogram::Buckets;
@@ -94,7 +93,8 @@ impl Sample {
         Self {
             now_ms,
             done: vitals.commands.get() + vitals.answers.get() + vitals.sent.get(),
-            failed: vitals.answers_failed.get()
+            // A model that people chose for their chat fails them only.
+            failed: vitals.answers_failed.get().saturating_sub(vitals.chosen_failed.get())
                 // A person who leaves, or a closed topic, is not a failure.
                 + vitals.dropped.get().saturating_sub(vitals.of_chats.get())
                 + given_up.map_or(0, |event| event.count),
@@ -104,9 +104,7 @@ impl Sample {
             deliveries: sum(vitals, Timing::Delivery, |first, _| {
                 *first != WorkKind::Question.into()
             }),
-            provider: sum(vitals, Timing::Provider, |_, outcome| {
-                *outcome == CallOutcome::Ok.into()
-            }),
+            provider: sum(vitals, Timing::Configured, |_, _| true),
             commits: commits.map_or_else(Sum::default, Sum::of),
         }
     }
@@ -154,7 +152,7 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::class::AnswerClass;
+    use crate::model::class::CallOutcome;
     use crate::observe::histogram::Histogram;
 
     fn respond(vitals: &Vitals, times: u64, s: f64) {
@@ -186,18 +184,16 @@ mod tests {
     fn averages_need_a_few_observations_of_the_right_kind() {
         let (mut window, vitals) = (Window::default(), Vitals::default());
         let commits = Histogram::new(&[1.0]);
-        let late = CallOutcome::Failed(AnswerClass::Timeout.into());
         for n in 1..=3 {
             vitals.observe(Timing::Response, WorkKind::Question, Label::None, 60.0);
-            vitals.observe(Timing::Provider, "model", late, 120.0);
-            vitals.observe(Timing::Provider, "model", CallOutcome::Ok, 4.0);
-            vitals.observe(Timing::Provider, "other model", CallOutcome::Ok, 2.0);
+            vitals.observe(Timing::Configured, Label::None, Label::None, 3.0);
+            vitals.observe(Timing::Provider, "chosen", CallOutcome::Ok, 60.0);
             vitals.observe(Timing::Delivery, Label::None, Label::None, 0.5);
             vitals.observe(Timing::Response, WorkKind::Command, Label::None, 0.25);
             commits.observe(0.01);
             let recent = window.look(n * 1000, &vitals, Some(&commits.read()));
             assert_eq!(recent.command_s, (n == 3).then_some(0.75), "{n}");
-            assert_eq!(recent.provider_s, (n >= 2).then_some(3.0), "{n}");
+            assert_eq!(recent.provider_s, (n == 3).then_some(3.0), "{n}");
             assert_eq!(recent.commit_s.is_some(), n == 3, "{n}");
         }
     }

@@ -199,6 +199,26 @@ async fn the_doctor_asks_the_provider_only_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_compares_the_models_with_the_servers_list() {
+    let mut stage = Stage::new().await;
+    stage.openai().set("KATANA_ANSWER_MODELS", "sim-large,sim-model");
+    stage.sim.model().set_key(Some(MODEL_KEY));
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(0), "{}", out.stdout);
+    assert!(out.stdout.contains("on the server's list of 3: sim-model, sim-large\n"), "{out:?}");
+    stage.set("KATANA_ANSWER_MODELS", "sim-large,nosuch");
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(0), "some servers take other names, too: {}", out.stdout);
+    assert!(out.stdout.contains("not on the server's list: nosuch\n"), "{}", out.stdout);
+    assert!(out.stdout.contains("it lists sim-model, sim-small, sim-large"), "{}", out.stdout);
+    assert_eq!(stage.sim.model().calls(), 0, "no question was asked");
+    stage.set("OPENAI_API_KEY", "sk-wrong-key-0123456789");
+    let out = process::run(&stage, &["doctor"]).await;
+    assert_eq!(out.code, Some(69), "{}", out.stdout);
+    assert!(out.stdout.contains("do: the key is wrong"), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_a_webhook_and_an_unreachable_server_without_their_addresses() {
     let mut stage = Stage::new().await;
     stage.sim.set_webhook_url("https://hook.example.org/its-own-secret");

@@ -80,7 +80,7 @@ async fn what_passes_is_waited_for_and_the_draft_says_so() {
         (ModelFault::status(503, loading), "still loading"),
         (ModelFault::status(500, r#"{"error":{"message":"Loading model"}}"#), "still loading"),
         (ModelFault::Closed, "cannot be reached"),
-        (ModelFault::ErrorAfter(0), "cannot be reached"),
+        (ModelFault::status(502, "<html>Bad Gateway</html>"), "cannot be reached"),
         (ModelFault::CutAfter(0), "cannot be reached"),
     ];
     for (fault, words) in faults {
@@ -184,6 +184,29 @@ async fn reasoning_that_ate_the_tokens_is_named_to_people_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn drafts_and_typing_signs_keep_to_the_rate_of_all_calls() {
+    let pace = [("KATANA_DELIVERY_PACE", "true"), ("KATANA_DELIVERY_OVERALL_PER_S", "10")];
+    let stage = Stage::with_model(&pace).await;
+    stage.sim.model().set_slots(1);
+    stage.sim.model().set_pace(Duration::from_millis(300), Duration::from_millis(50));
+    for chat in 1..=30 {
+        stage.sim.say(chat, "a b c");
+    }
+    // All wait, and the places of all change: far more than ten drafts a second are wanted.
+    assert!(stage.sim.model().wait_calls(1, SOON).await);
+    let calls = |sim: &Sim| {
+        sim.calls("sendMessageDraft") + sim.calls("sendChatAction") + sim.calls("sendMessage")
+    };
+    let before = calls(&stage.sim);
+    tokio::time::sleep(SECOND * 4).await;
+    let made = calls(&stage.sim) - before;
+    assert!((10..=44).contains(&made), "{made} calls in 4 s at ten a second");
+    let all = |sim: &Sim| (1..=30).all(|chat| !sim.bot_messages(chat).is_empty());
+    assert!(stage.sim.wait_until(SOON * 2, all).await);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_one_person_chose_can_fail_that_person_only() {
     let stage = Stage::with_model(&[("KATANA_ANSWER_MODELS", "sim-large, gone")]).await;
     stage.ask(5, "/model").await;
@@ -202,6 +225,8 @@ async fn what_one_person_chose_can_fail_that_person_only() {
     }
     let vitals = &stage.app().pipeline().base.vitals;
     assert_eq!(vitals.provider.read().failures, 0);
+    let (failed, chosen) = (vitals.answers_failed.get(), vitals.chosen_failed.get());
+    assert_eq!((failed, chosen), (4, 4), "the share of errors does not count them");
     let series = vitals.observed(katana::observe::vitals::Timing::Provider);
     let labels: Vec<_> = series.iter().map(|(a, b, _)| (a.as_str(), b.as_str())).collect();
     assert_eq!(labels, [("gone", "not_found")], "the model that was asked");

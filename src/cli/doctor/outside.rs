@@ -1,5 +1,6 @@
 //! What is outside the machine: Telegram, the provider, the time of day.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -161,11 +162,14 @@ pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check
         Ok(Err(e)) => return Some(Check { name: NAME, ..failed("the list of models", &e) }),
     };
     let wanted = std::iter::once(&section.model).chain(&config.answer.models);
-    let wanted: Vec<&String> = wanted.filter(|model| !model.is_empty()).collect();
+    let mut wanted: Vec<&str> =
+        wanted.map(String::as_str).filter(|model| !model.is_empty()).collect();
+    let mut seen = BTreeSet::new();
+    wanted.retain(|model| seen.insert(*model));
     let missing: Vec<&str> =
-        wanted.iter().filter(|m| !is_listed(&list, m)).map(|m| m.as_str()).collect();
+        wanted.iter().copied().filter(|model| !is_listed(&list, model)).collect();
     if missing.is_empty() {
-        let text = format!("all {} on the server's list of {}", wanted.len(), list.len());
+        let text = format!("on the server's list of {}: {}", list.len(), wanted.join(", "));
         return Some(Check::good(NAME, text));
     }
     let mut known: Vec<String> =

@@ -33,6 +33,24 @@ async fn every_byte_is_a_sign_of_life() {
 }
 
 #[tokio::test]
+async fn events_that_say_nothing_are_signs_of_life_too() {
+    let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let empty = r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#;
+    let half = r#"{"choices":[{"delta":{"content":"<thi"}}]}"#;
+    let signs = async |answering: Answering| {
+        let pieces: Vec<_> = answering.collect().await;
+        pieces.iter().filter(|piece| matches!(piece, Ok(Event::Alive))).count()
+    };
+    let server = Fake::answering(events(&[empty, empty, empty, half, hi])).await;
+    assert!(signs(openai(&server).answer(ask())).await >= 4);
+    let ping = r#"{"type":"ping"}"#;
+    let text = r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}"#;
+    let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    let server = Fake::answering(events(&[ping, ping, ping, text, end])).await;
+    assert!(signs(anthropic(&server).answer(ask())).await >= 3);
+}
+
+#[tokio::test]
 async fn instructions_that_a_template_refuses_go_into_the_persons_turn_and_that_is_learnt() {
     let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
     let refusal = r#"{"error":{"message":"System role not supported"}}"#;
