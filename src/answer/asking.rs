@@ -31,8 +31,15 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// How many questions come first.
     pub(super) fn queued(progress: &watch::Sender<Progress>) -> impl Fn(usize) + '_ {
-        |before| {
-            progress.send_replace(Progress::Queued { before });
+        move |before| {
+            let place = Progress::Queued { before };
+            progress.send_if_modified(|shown| {
+                let is_new = *shown != place;
+                if is_new {
+                    *shown = place;
+                }
+                is_new
+            });
         }
     }
 
@@ -70,6 +77,13 @@ impl AnswerEngine {
                 tokens: u64::from(request.max_output_tokens),
                 is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
             };
+            call.progress.send_if_modified(|shown| {
+                let waited = matches!(shown, Progress::Queued { .. } | Progress::Waiting { .. });
+                if waited {
+                    *shown = Progress::Thinking;
+                }
+                waited
+            });
             let pieces = self.provider.answer(request.clone());
             let (progress, cancel) = (call.progress, call.cancel);
             let collected = stream::collect(pieces, progress, cancel, bounds, &self.vitals).await;

@@ -37,6 +37,10 @@ async fn twenty_chats_at_once_on_a_server_with_one_slot_are_all_answered_in_orde
     let last = drafts(&stage.sim, 20);
     assert!(last.iter().any(|text| text.contains("questions are before yours")), "{last:?}");
     assert!(last.iter().any(|text| text.contains("Your question is next")), "{last:?}");
+    let thinks = |chat| drafts(&stage.sim, chat).iter().any(|text| text.contains("is thinking"));
+    assert!((1..=20).any(thinks), "a turn that has come is shown, too");
+    let shown = stage.sim.drafts(20);
+    assert!(shown.windows(2).all(|pair| pair[0] != pair[1]), "nothing is shown twice: {shown:?}");
     let first = drafts(&stage.sim, 1);
     assert!(!first.iter().any(|text| text.contains("before yours")), "{first:?}");
     let ids: Vec<_> = (1..=20).map(|chat| stage.sim.bot_messages(chat)[0].message_id).collect();

@@ -30,7 +30,8 @@ impl EatenMarks {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let by_name = || {
             let name = self.model.to_ascii_lowercase();
-            THINKERS.iter().any(|part| name.contains(part))
+            // `non-reasoning` and the like say the opposite.
+            !name.contains("non-") && THINKERS.iter().any(|part| name.contains(part))
         };
         known.get(&self.model).copied().unwrap_or_else(by_name)
     }

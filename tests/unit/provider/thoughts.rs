@@ -108,6 +108,8 @@ fn what_a_model_does_once_is_expected_from_then_on() {
     assert_eq!(plain.0, "No marks at all.", "an answer without thoughts is one");
     let third = read(&mut Thoughts::new(marks.of("m")), "No marks at all.", 4);
     assert!(third.1.len() > 2, "and is shown while it grows the next time: {:?}", third.1);
+    let named = read(&mut Thoughts::new(marks.of("x-non-reasoning")), "No marks at all.", 4);
+    assert!(named.1.len() > 2, "{:?}", named.1);
     let by_name = read(&mut Thoughts::new(marks.of("DeepSeek-R1:7b")), orphan, 4);
     assert!(by_name.1.iter().all(|seen| !seen.contains("secret")), "{:?}", by_name.1);
 }
