@@ -4,14 +4,14 @@ use super::asking::Call;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
 use super::plan::Plan;
-use super::question::{Asked, Question};
+use super::question::{Asked, Question, said};
 use super::room::Room;
 use super::stream::Collected;
 use super::window::Bounds;
 use crate::model::class::AnswerClass;
-use crate::model::conversation::{ChatRequest, ConversationId, Message};
+use crate::model::conversation::{ChatRequest, ConversationId, Message, Role};
 use crate::model::reply::Reply;
-use crate::store::{KeptTurn, StoreError};
+use crate::store::{CutAnswer, KeptTurn, StoreError};
 
 impl AnswerEngine {
     /// What goes to the model for a question.
@@ -24,6 +24,27 @@ impl AnswerEngine {
         plan.passages = self.retrieve(&asked.words(), &history).await;
         self.fit(&mut plan);
         Ok((plan, asked))
+    }
+
+    /// What goes to the model so that it goes on with an answer.
+    pub(super) async fn plan_to_go_on(
+        &self,
+        cut: &CutAnswer,
+        go_on: &str,
+    ) -> Result<Plan, StoreError> {
+        let mut kept = self.kept(cut.conversation).await?;
+        // Other questions may have come in between, or `/new`.
+        let place = kept.iter().position(|turn| turn.number == cut.turn.number);
+        kept.truncate(place.unwrap_or(0));
+        let history: Vec<Message> =
+            kept.iter().flat_map(|turn| turn.messages.iter().cloned()).collect();
+        let mut asked = cut.turn.messages.clone();
+        let words = said(asked.iter().filter(|message| message.role == Role::User));
+        asked.push(Message::user(go_on));
+        let mut plan = self.begin(cut.conversation, kept, asked).await?;
+        plan.passages = self.retrieve(&words, &history).await;
+        self.fit(&mut plan);
+        Ok(plan)
     }
 
     /// What was said before, as far as it can matter.

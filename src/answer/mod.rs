@@ -6,9 +6,11 @@
 mod asking;
 mod builtin_docs;
 mod concurrency;
+mod continued;
 mod engine;
 mod error;
 mod fitting;
+mod joint;
 mod plan;
 mod progress;
 mod question;
@@ -31,13 +33,14 @@ use tokio_util::sync::CancellationToken;
 use crate::knowledge::Knowledge;
 use crate::model::class::AnswerClass;
 use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
-use crate::model::ids::InboxSeq;
+use crate::model::effect::Continued;
+use crate::model::ids::{InboxSeq, UserId};
 use crate::model::limits;
 use crate::model::reply::Reply;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
-use crate::store::{NewTurn, Store, StoreError};
+use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 
 use asking::Call;
 pub use builtin_docs::PAGES;
@@ -78,6 +81,13 @@ pub enum Answered {
         reply: Reply,
         /// For counting.
         class: AnswerClass,
+    },
+    /// An answer that had been cut went on.
+    Continued {
+        /// For the chat.
+        reply: Reply,
+        /// For the history.
+        continued: Continued,
     },
     /// A person sent `/cancel`.
     Cancelled,
@@ -154,10 +164,10 @@ impl Answerer {
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        let answered = engine.answer(question, Call { progress, cancel, permit }).await?;
+        let answered = engine.answer(question, order, Call { progress, cancel, permit }).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
-            Answered::Answer { .. } => None,
+            Answered::Answer { .. } | Answered::Continued { .. } => None,
             Answered::Failed { class, .. } => Some(*class),
         };
         if let Some(class) = self.spread.note(question.conversation.chat, failure) {
@@ -170,12 +180,34 @@ impl Answerer {
         }
         Ok(answered)
     }
+
+    /// Goes on with an answer that was cut. `asked_by`: the update that asked, for the next button.
+    ///
+    /// # Errors
+    /// Only when the store cannot be read; it should be tried again then.
+    pub async fn go_on(
+        &self,
+        cut: &CutAnswer,
+        user: UserId,
+        asked_by: InboxSeq,
+        order: InboxSeq,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Answered, StoreError> {
+        let permit = tokio::select! {
+            permit = self.concurrency.enter(order.0, Call::queued(progress)) => permit,
+            () = cancel.cancelled() => return Ok(Answered::Cancelled),
+        };
+        let engine = self.engine.load_full();
+        engine.go_on(cut, user, asked_by, Call { progress, cancel, permit }).await
+    }
 }
 
 impl AnswerEngine {
     async fn answer(
         &self,
         question: Question<'_>,
+        asked_by: InboxSeq,
         mut call: Call<'_>,
     ) -> Result<Answered, StoreError> {
         let (mut plan, asked) = self.plan(question).await?;
@@ -206,12 +238,15 @@ impl AnswerEngine {
                 // them.
                 let turn = NewTurn {
                     conversation: question.conversation,
+                    asked_by,
                     sender: question.user,
                     quoted: asked.quoted,
                     messages: vec![asked.message, Message::assistant(text.as_str())],
                     answer: known,
                 };
+                let length = text.len();
                 let reply = self.reply(text, finished.reason, &plan.passages);
+                let reply = joint::with_way_on(reply, finished.reason, asked_by, length);
                 Answered::Answer { reply, turn: Some(turn) }
             }
         })

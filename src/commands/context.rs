@@ -14,7 +14,7 @@ use crate::model::message::{ContentKind, Person, Place};
 use crate::model::reply::Reply;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
-use crate::store::Store;
+use crate::store::{CutAnswer, Store};
 
 /// What commands may look at. One per running bot; shared by all chats.
 pub struct CommandContext {
@@ -134,6 +134,9 @@ pub enum FollowUp {
     Nothing,
     /// Asks the provider again for this kept question; it has been checked that the presser may.
     Retry(InboxSeq),
+    /// Goes on with this answer, which the question of this update had; it has been checked that the
+    /// presser may.
+    Continue(InboxSeq, Box<CutAnswer>),
     /// Acknowledges a button press with this short text (Bot API `answerCallbackQuery`, at most
     /// 200 characters).
     ClosePress(String),

@@ -34,6 +34,7 @@ impl CommandContext {
             }
             "model" => Ok(model::press(self, press, role, rest)),
             "retry" => self.press_retry(press, role, rest).await,
+            "continue" => self.press_continue(press, role, rest).await,
             "forget" => Ok(press_forget(press, rest)),
             _ => Ok(toast("This button no longer works.")),
         }
@@ -98,6 +99,39 @@ impl CommandContext {
                 toast("Only the person who asked can try again.")
             }
             Some((seq, _)) => Outcome::default().followed_by(FollowUp::Retry(seq)),
+        })
+    }
+}
+
+impl CommandContext {
+    /// The button has the number of the update that asked, and how long the answer was then: an answer
+    /// goes on from each place once.
+    async fn press_continue(
+        &self,
+        press: &Press,
+        role: Role,
+        rest: &str,
+    ) -> Result<Outcome, StoreError> {
+        if !self.may_chat(press.place, press.chat, role).await? {
+            return Ok(toast("You may not chat with me."));
+        }
+        let numbers = rest.split_once(':').and_then(|(seq, length)| {
+            Some((InboxSeq(seq.parse().ok()?), length.parse::<usize>().ok()?))
+        });
+        let Some((seq, length)) = numbers else {
+            return Ok(toast("This button no longer works."));
+        };
+        // Numbers are easy to guess: an answer of another chat is as good as none.
+        let cut = self.store.cut_answer(seq).await?;
+        let cut = cut.filter(|cut| cut.conversation.chat == press.chat);
+        Ok(match cut {
+            Some(cut) if press.place == Place::Group && cut.asker != Some(press.from.id) => {
+                toast("Only the person who asked can have it go on.")
+            }
+            Some(cut) if cut.text().len() == length => {
+                Outcome::default().followed_by(FollowUp::Continue(seq, Box::new(cut)))
+            }
+            _ => toast("I have gone on from there already, or the answer is no longer kept."),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Changes that thinking asks for; they are stored in the commit that finishes its update.
 
-use super::conversation::ConversationId;
+use super::conversation::{AnswerMetadata, ConversationId};
 use super::ids::{ChatId, InboxSeq, PartId, UserId};
 use super::message::Person;
 
@@ -38,6 +38,8 @@ pub enum Effect {
     },
     /// What was said before is no longer part of this conversation.
     StartAfresh(ConversationId),
+    /// An answer that had been cut went on.
+    Continue(Continued),
     /// Everything this person said, and what was answered, is deleted.
     Forget(UserId),
     /// A kept question was answered after all; another try makes no sense.
@@ -67,4 +69,15 @@ pub enum Effect {
         /// The new id.
         to: ChatId,
     },
+}
+
+/// How an answer that had been cut went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Continued {
+    /// Which answer: the number of its message in the store.
+    pub answer: i64,
+    /// All of its text.
+    pub text: String,
+    /// What is known of what was added; its files stay those of the answer.
+    pub more: AnswerMetadata,
 }

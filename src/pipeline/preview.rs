@@ -17,7 +17,7 @@ use crate::answer::Progress;
 use crate::model::failure::{Classify, RetryPolicy};
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
-use crate::model::message::{Incoming, Place};
+use crate::model::message::{Incoming, Place, Press};
 use crate::telegram::{Client, Outgoing, render};
 
 /// Shows answers while they are written.
@@ -30,19 +30,25 @@ pub(super) struct Previews {
 
 /// Where an answer is shown.
 #[derive(Clone, Copy)]
-struct Spot<'a> {
+pub(super) struct Spot<'a> {
     chat: ChatId,
     place: Place,
     thread: Option<i64>,
-    /// The question.
+    /// The question, or the answer that goes on.
     message: MessageId,
     /// Knows how much may be sent.
     delivery: &'a Delivery,
 }
 
 impl<'a> Spot<'a> {
-    fn of(question: &Incoming, delivery: &'a Delivery) -> Self {
+    pub(super) fn of(question: &Incoming, delivery: &'a Delivery) -> Self {
         let Incoming { chat, place, thread, message_id, .. } = *question;
+        Self { chat, place, thread, message: message_id, delivery }
+    }
+
+    /// Of an answer that goes on.
+    pub(super) fn of_press(press: &Press, delivery: &'a Delivery) -> Self {
+        let Press { chat, place, thread, message_id, .. } = *press;
         Self { chat, place, thread, message: message_id, delivery }
     }
 }
@@ -56,15 +62,13 @@ impl Previews {
         }
     }
 
-    /// Shows how far the answer to `question` is, the latest state winning, until the future is
+    /// Shows how far the answer is, the latest state winning, until the future is
     /// dropped.
     pub(super) async fn show(
         &self,
-        question: &Incoming,
-        delivery: &Delivery,
+        spot: Spot<'_>,
         mut progress: watch::Receiver<Progress>,
     ) -> Infallible {
-        let spot = Spot::of(question, delivery);
         sleep(limits::PREVIEW_AFTER).await;
         loop {
             let drafts = self.settings.load().previews

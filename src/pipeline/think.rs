@@ -5,6 +5,7 @@
 
 mod access;
 mod at_once;
+mod continued;
 mod edited;
 mod effects;
 mod finish;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::at_once::AtOnce;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving};
+use super::preview::Spot;
 use super::route::{Nothing, Route, route};
 use crate::answer::{Answered, Progress, Question};
 use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
@@ -249,6 +251,13 @@ impl Worker {
                     _ => notice = Some("That question is no longer kept.".into()),
                 }
             }
+            FollowUp::Continue(seq, cut) => {
+                if self.has_to_wait() {
+                    return Ok(None);
+                }
+                self.parts.close_press(&press.callback_id, Some("Going on…".into()));
+                return Box::pin(self.go_on(queued.seq, press, seq, &cut)).await.map(Some);
+            }
             FollowUp::Nothing => {}
         }
         thought.press = Some((press.callback_id.clone(), notice));
@@ -268,7 +277,7 @@ impl Worker {
         let speaker = speaker(m);
         let question = question(m, text, speaker.as_deref());
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
-        let shown = parts.previews.show(m, &self.delivery, seen);
+        let shown = parts.previews.show(Spot::of(m, &self.delivery), seen);
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, source.seq, &progress, &self.cancel) => answered?,
             never = shown => match never {},
@@ -287,6 +296,10 @@ impl Worker {
             Answered::Answer { reply, turn } => {
                 parts.base.vitals.answers.add_one();
                 thought.turn = turn;
+                reply
+            }
+            Answered::Continued { reply, continued } => {
+                thought.effects.push(Effect::Continue(continued));
                 reply
             }
             Answered::Failed { reply, class } => {

@@ -119,6 +119,7 @@ pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i6
     let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
     let turn = NewTurn {
         conversation,
+        asked_by: seq,
         sender: UserId(user),
         quoted: Vec::new(),
         messages: vec![

@@ -1,13 +1,15 @@
 //! What was said, in turns: a question and everything that answers it.
 
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
-use crate::model::ids::UserId;
+use crate::model::ids::{InboxSeq, UserId};
 
 /// A turn that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTurn {
     /// Where it was said.
     pub conversation: ConversationId,
+    /// The update that asked, as buttons name the answer.
+    pub asked_by: InboxSeq,
     /// Who asked.
     pub sender: UserId,
     /// Words of other people that the question refers to, with who wrote them; they stand before it.
@@ -25,6 +27,26 @@ pub struct KeptTurn {
     pub number: i64,
     /// The question, and all that answers it.
     pub messages: Vec<Message>,
+}
+
+/// An answer that reached its limit, and can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutAnswer {
+    /// The number of the answer's message.
+    pub answer: i64,
+    /// Where it stands.
+    pub conversation: ConversationId,
+    /// Who asked.
+    pub asker: Option<UserId>,
+    /// The question, and all that answers it so far.
+    pub turn: KeptTurn,
+}
+
+impl CutAnswer {
+    /// The answer so far.
+    pub fn text(&self) -> String {
+        self.turn.messages.last().map(Message::joined).unwrap_or_default()
+    }
 }
 
 /// Figures about all that is kept of this bot's conversations.

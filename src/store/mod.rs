@@ -25,7 +25,7 @@ use crate::observe::clock::Clock;
 
 pub use backup_failure::BackupError;
 pub use failure::{StoreError, StoreErrorKind};
-pub use history::{KeptTurn, NewTurn, Totals};
+pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
 pub use parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };

@@ -4,8 +4,8 @@
 //! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
-    Backend, ChatState, KeptTurn, KnownUser, OpenPart, Queued, Settings, Store, StoreError, Totals,
-    verbs,
+    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, OpenPart, Queued, Settings, Store,
+    StoreError, Totals, verbs,
 };
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
@@ -84,6 +84,9 @@ verbs! {
     /// The last `turns` turns of a conversation since it was started afresh, oldest first. A turn is a
     /// question and all that answers it, and comes whole.
     fn history(conversation: ConversationId, turns: usize) -> Vec<KeptTurn>;
+
+    /// The answer to the question of this update, if it reached its limit and is still kept.
+    fn cut_answer(seq: InboxSeq) -> Option<CutAnswer>;
 
     /// The model chosen for a conversation; `None` for the configured one.
     fn chosen_model(conversation: ConversationId) -> Option<String>;

@@ -48,6 +48,7 @@ async fn turn(store: &Store, n: usize, question: String, answer: String) {
     let seq = store.new_updates(InboxSeq(0), 1).await.expect("read")[0].seq;
     let turn = NewTurn {
         conversation: ConversationId { chat: ChatId(5), topic: 0 },
+        asked_by: seq,
         sender: UserId(5),
         quoted: Vec::new(),
         messages: vec![Message::user(question), Message::assistant(answer)],

@@ -153,3 +153,53 @@ async fn the_note_below_a_cut_answer_is_never_in_its_code_block_and_never_in_the
     assert!(history.contains("apt install kata") && !history.contains("was cut"), "{history}");
     stage.end().await;
 }
+
+/// The button below the bot's last message in a chat.
+fn button(stage: &Stage, chat: i64) -> (i64, String, String) {
+    let message = stage.sim.bot_messages(chat).pop().expect("a message");
+    let markup = message.reply_markup.expect("a button");
+    let text =
+        |field: &str| markup["inline_keyboard"][0][0][field].as_str().expect("a text").to_owned();
+    (message.message_id, text("text"), text("callback_data"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_answer_goes_on_exactly_where_it_stopped_as_one_exchange() {
+    let stage = Stage::with_model(&[]).await;
+    let cut = || stage.sim.model().fault_next(ModelFault::FinishReason("length".into()));
+    cut();
+    stage.sim.model().push("Run this:\n\n```sh\napt inst");
+    stage.ask(5, "how?").await;
+    let (first, label, data) = button(&stage, 5);
+    assert_eq!(label, "Continue");
+    cut();
+    stage.sim.model().push("```sh\napt install katana\nkatana se");
+    stage.sim.press(5, first, 5, &data);
+    assert!(stage.texts(5, 2).await[1].starts_with("all katana\nkatana se"));
+    let code = stage.sim.bot_messages(5)[1].entities[0].clone();
+    assert_eq!((code["type"].as_str(), code["offset"].as_u64()), (Some("pre"), Some(0)));
+    let asked = last(&stage);
+    assert!(
+        asked.messages.iter().any(|m| m["content"] == "Run this:\n\n```sh\napt inst"),
+        "{asked:?}"
+    );
+    // Each place is gone on from once, by those whom the answer is for.
+    stage.sim.press(5, first, 5, &data);
+    stage.sim.press(6, first, 6, &data);
+    let two = |sim: &botapi_sim::Sim| sim.callback_answers().len() >= 3;
+    assert!(stage.sim.wait_until(crate::harness::SOON, two).await);
+    let (second, _, data) = button(&stage, 5);
+    stage.sim.model().push("tup\n```\nDone.");
+    stage.sim.press(5, second, 5, &data);
+    assert_eq!(stage.texts(5, 3).await[2], "tup\n\nDone.");
+    assert_eq!(stage.sim.bot_messages(5)[2].reply_markup, None);
+    stage.idle().await;
+    let totals = stage.store().totals().await.expect("figures");
+    assert_eq!(totals.turns, 1, "one exchange");
+    stage.ask(5, "thanks").await;
+    let whole = "Run this:\n\n```sh\napt install katana\nkatana setup\n```\nDone.";
+    let said = last(&stage).messages;
+    assert!(said.iter().any(|m| m["content"] == whole), "{said:?}");
+    assert!(!format!("{said:?}").contains("Go on exactly"), "{said:?}");
+    stage.end().await;
+}

@@ -112,6 +112,7 @@ impl House {
         let seq = self.context.store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
         let turn = NewTurn {
             conversation: ConversationId { chat, topic: 0 },
+            asked_by: seq,
             sender: user,
             quoted: Vec::new(),
             messages: vec![Message::user("q"), Message::assistant("a")],

@@ -84,6 +84,7 @@ impl Worker {
                 | Effect::AllowChat { .. }
                 | Effect::SetModel { .. }
                 | Effect::StartAfresh(_)
+                | Effect::Continue(_)
                 | Effect::Used(_)
                 | Effect::Notify { .. }
                 | Effect::Presence { .. } => {}

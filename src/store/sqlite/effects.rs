@@ -37,6 +37,7 @@ pub(super) fn apply(
             }
             Effect::Presence { chat, present } => set(tx, bot, *chat, "absent", &!present)?,
             Effect::StartAfresh(conversation) => history::start_afresh(tx, bot, *conversation)?,
+            Effect::Continue(continued) => history::go_on(tx, bot, continued)?,
             Effect::Forget(user) => forget(tx, bot, now, *user)?,
             Effect::Used(seq) => {
                 let sql = "UPDATE inbox SET body = '' WHERE seq = ?1 AND done_ms IS NOT NULL";

@@ -9,10 +9,11 @@ use super::columns::{message_role, word};
 use super::db::Sqlite;
 use super::numbers::MessageNumbers;
 use crate::model::conversation::{Content, ConversationId, Message, Role};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::effect::Continued;
+use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
 use crate::store::failure::StoreError;
-use crate::store::history::{KeptTurn, NewTurn, Totals};
+use crate::store::history::{CutAnswer, KeptTurn, NewTurn, Totals};
 
 /// Removes the turns of the messages that a condition selects: from the figures, then the answers'
 /// metadata, then the messages.
@@ -80,8 +81,8 @@ pub(super) fn insert(
         serde_json::to_string(&answer.sources).map_err(|e| StoreError::row("answers", e))?;
     tx.prepare_cached(
         "INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens,
-                              cost, duration_ms, stop_reason, sources)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                              cost, duration_ms, stop_reason, sources, seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         last,
@@ -93,7 +94,8 @@ pub(super) fn insert(
         answer.cost,
         answer.duration_ms,
         word(answer.stop_reason),
-        sources
+        sources,
+        turn.asked_by.0
     ])?;
     tx.prepare_cached(
         "UPDATE bots SET turns = turns + 1, input_tokens = input_tokens + ?2,
@@ -104,6 +106,39 @@ pub(super) fn insert(
         answer.usage.map_or(0, |u| u.input_tokens),
         answer.usage.map_or(0, |u| u.output_tokens)
     ])?;
+    Ok(())
+}
+
+/// An answer went on: the turn has one answer, with the figures of both. Nothing is stored if it was
+/// deleted meanwhile.
+pub(super) fn go_on(tx: &Connection, bot: i64, continued: &Continued) -> Result<(), StoreError> {
+    let content = [Content::Text { text: continued.text.clone() }];
+    let content = serde_json::to_string(&content).map_err(|e| StoreError::row("messages", e))?;
+    let mut update =
+        tx.prepare_cached("UPDATE messages SET content = ?3 WHERE id = ?1 AND bot_id = ?2")?;
+    if update.execute(params![continued.answer, bot, content])? == 0 {
+        return Ok(());
+    }
+    let (more, usage) = (&continued.more, continued.more.usage);
+    let (input, output) = (usage.map(|u| u.input_tokens), usage.map(|u| u.output_tokens));
+    tx.prepare_cached(
+        "UPDATE answers SET duration_ms = duration_ms + ?2, stop_reason = ?3,
+           input_tokens = coalesce(input_tokens + ?4, input_tokens, ?4),
+           output_tokens = coalesce(output_tokens + ?5, output_tokens, ?5)
+         WHERE message_id = ?1",
+    )?
+    .execute(params![
+        continued.answer,
+        more.duration_ms,
+        word(more.stop_reason),
+        input,
+        output
+    ])?;
+    tx.prepare_cached(
+        "UPDATE bots SET input_tokens = input_tokens + ?2, output_tokens = output_tokens + ?3
+         WHERE bot_id = ?1",
+    )?
+    .execute(params![bot, input.unwrap_or(0), output.unwrap_or(0)])?;
     Ok(())
 }
 
@@ -221,6 +256,38 @@ impl Sqlite {
                 }
             }
             Ok(turns)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn cut_answer(
+        &self,
+        seq: InboxSeq,
+    ) -> Result<Option<CutAnswer>, StoreError> {
+        let bot = self.bot();
+        self.read(move |conn| {
+            let mut find = conn.prepare_cached(
+                "SELECT m.id, m.chat_id, m.topic_id, m.turn_id
+                 FROM answers a JOIN messages m ON m.id = a.message_id
+                 WHERE a.bot_id = ?1 AND a.seq = ?2 AND a.stop_reason = 'length'",
+            )?;
+            let found = find.query_row(params![bot, seq.0], |r| {
+                let conversation = ConversationId { chat: ChatId(r.get(1)?), topic: r.get(2)? };
+                Ok((r.get(0)?, conversation, r.get(3)?))
+            });
+            let Some((answer, conversation, number)) = found.optional()? else { return Ok(None) };
+            let mut find = conn.prepare_cached(
+                "SELECT role, content, sender_id FROM messages
+                 WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3 AND turn_id = ?4 ORDER BY id",
+            )?;
+            let key = params![bot, conversation.chat.0, conversation.topic, number];
+            let (mut rows, mut messages, mut asker) = (find.query(key)?, Vec::new(), None);
+            while let Some(row) = rows.next()? {
+                messages.push(message(row)?);
+                asker = row.get::<_, Option<i64>>(2)?.map(UserId).or(asker);
+            }
+            let turn = KeptTurn { number, messages };
+            Ok(Some(CutAnswer { answer, conversation, asker, turn }))
         })
         .await
     }

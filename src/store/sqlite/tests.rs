@@ -1,7 +1,8 @@
 //! The contract of the store on real files, and what only SQLite can show: damage, locks, marks.
 
 use super::db::Sqlite;
-use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
+use crate::model::conversation::{AnswerMetadata, ConversationId, Message, StopReason, Usage};
+use crate::model::effect::{Continued, Effect};
 use crate::model::ids::{BotId, ChatId, InboxSeq, UserId};
 use crate::observe::clock::Clock;
 use crate::store::contract::{Place, contract, finish, text};
@@ -85,8 +86,14 @@ async fn what_an_answer_cost_stands_beside_it() {
         let conversation = ConversationId { chat: ChatId(5), topic: 0 };
         let answer = AnswerMetadata { cost, ..AnswerMetadata::default() };
         let messages = vec![Message::user("q"), Message::assistant("a")];
-        let turn =
-            NewTurn { conversation, sender: UserId(5), quoted: Vec::new(), messages, answer };
+        let turn = NewTurn {
+            conversation,
+            asked_by: InboxSeq(id),
+            sender: UserId(5),
+            quoted: Vec::new(),
+            messages,
+            answer,
+        };
         store.accept(vec![text(id, 5)], Some(id + 1)).await.unwrap();
         let seq = InboxSeq(id);
         store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();
@@ -95,6 +102,40 @@ async fn what_an_answer_cost_stands_beside_it() {
     let mut rows = conn.prepare("SELECT cost FROM answers ORDER BY message_id").unwrap();
     let costs = rows.query_map([], |r| r.get(0)).unwrap().collect::<Result<Vec<Option<u64>>, _>>();
     assert_eq!(costs.unwrap(), [Some(1_234), None]);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_goes_on_as_one_exchange() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(&dir, 1);
+    let here = ConversationId { chat: ChatId(5), topic: 0 };
+    store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
+    let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
+    let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
+    let cut = AnswerMetadata { usage, stop_reason: StopReason::Length, ..Default::default() };
+    let turn = NewTurn {
+        conversation: here,
+        asked_by: seq,
+        sender: UserId(5),
+        quoted: vec![(UserId(6), Message::user("quoted"))],
+        messages: vec![Message::user("q"), Message::assistant("first")],
+        answer: cut,
+    };
+    store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();
+    let cut = store.cut_answer(seq).await.unwrap().unwrap();
+    assert_eq!((cut.text().as_str(), cut.asker), ("first", Some(UserId(5))));
+    let more = AnswerMetadata { usage, ..Default::default() };
+    let continued = Continued { answer: cut.answer, text: "first and second".to_owned(), more };
+    store.apply(vec![Effect::Continue(continued.clone())]).await.unwrap();
+    assert_eq!(store.cut_answer(seq).await.unwrap(), None, "it is complete");
+    let kept = store.history(here, 5).await.unwrap();
+    assert_eq!((kept.len(), kept[0].messages.len()), (1, 3));
+    assert_eq!(kept[0].messages[2], Message::assistant("first and second"));
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.turns, totals.input_tokens, totals.output_tokens), (1, 20, 2));
+    store.apply(vec![Effect::Forget(UserId(6)), Effect::Continue(continued)]).await.unwrap();
+    assert!(store.history(here, 5).await.unwrap().is_empty(), "the quoted one is forgotten");
+    assert_eq!(store.totals().await.unwrap().input_tokens, 0, "nothing is counted any more");
 }
 
 #[test]

@@ -16,11 +16,12 @@ CREATE TABLE messages (
     at_ms     INTEGER NOT NULL
 );
 
--- What is known of the answer that ended a turn. cost: millionths of a US dollar; null where no price
+-- What is known of the answer that ended a turn. seq: the update that asked, as buttons name it. cost: millionths of a US dollar; null where no price
 -- is known. sources: JSON, names of files, best first.
 CREATE TABLE answers (
     message_id    INTEGER PRIMARY KEY,
     bot_id        INTEGER NOT NULL,
+    seq           INTEGER,
     provider      TEXT NOT NULL,
     model         TEXT NOT NULL,
     input_tokens  INTEGER,
@@ -79,6 +80,8 @@ CREATE INDEX messages_turn ON messages (bot_id, chat_id, topic_id, turn_id);
 CREATE INDEX messages_sender ON messages (bot_id, sender_id, turn_id) WHERE sender_id <> chat_id;
 -- No later turn may lie at or below one of these.
 CREATE INDEX conversations_after ON conversations (after_turn);
+-- Answers that can go on.
+CREATE INDEX answers_cut ON answers (bot_id, seq) WHERE stop_reason = 'length';
 
 -- What is kept of all conversations, so that no one has to count it.
 ALTER TABLE bots ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,81 @@
+//! An answer that was cut goes on.
+
+use std::time::Instant;
+
+use super::asking::Call;
+use super::engine::AnswerEngine;
+use super::question::Question;
+use super::stream::Collected;
+use super::{Answered, joint};
+use crate::model::conversation::AnswerMetadata;
+use crate::model::effect::Continued;
+use crate::model::ids::{InboxSeq, UserId};
+use crate::model::reply::Reply;
+use crate::store::{CutAnswer, StoreError};
+
+/// The instruction for the model. It is not kept: the exchange has one question and one answer.
+pub(super) const GO_ON: &str = "Your answer was cut at its length limit. Go on exactly where it \
+                                stopped. Repeat nothing, and write no introduction.";
+
+impl AnswerEngine {
+    pub(super) async fn go_on(
+        &self,
+        cut: &CutAnswer,
+        user: UserId,
+        asked_by: InboxSeq,
+        mut call: Call<'_>,
+    ) -> Result<Answered, StoreError> {
+        let mut plan = self.plan_to_go_on(cut, GO_ON).await?;
+        let question = Question {
+            conversation: cut.conversation,
+            user,
+            speaker: None,
+            text: GO_ON,
+            context: None,
+            media: None,
+        };
+        let request = plan.request();
+        let record = self.record(question, &request);
+        self.log_prompt(&request);
+        let begun = Instant::now();
+        let collected = self.ask_fitting(&mut plan, &mut call).await;
+        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        drop(call);
+        self.log(&record, &collected, duration_ms);
+        self.note(&record, &collected, begun.elapsed());
+        let (text, finished) = match collected {
+            Collected::Cancelled => return Ok(Answered::Cancelled),
+            Collected::Failed { error, .. } => {
+                let reply = self.refusal(&plan, &error, self.chosen(&record));
+                return Ok(Answered::Failed { reply, class: error.class() });
+            }
+            Collected::Whole { text, finished, .. } => (text, finished),
+        };
+        let before = cut.text();
+        let whole = format!("{before}{}", joint::added(&before, &text));
+        // A secret may stand across the joint.
+        let whole = self.settings.redactor.clean(whole);
+        let (kept, added) = whole.split_at(common(&before, &whole));
+        let shown = joint::shown(kept, added);
+        let reply = if shown.trim().is_empty() {
+            Reply::plain("There is nothing to add: the answer was complete.")
+        } else {
+            self.reply(shown, finished.reason, &plan.passages)
+        };
+        let more = AnswerMetadata {
+            usage: finished.usage,
+            stop_reason: finished.reason,
+            duration_ms,
+            ..AnswerMetadata::default()
+        };
+        let reply = joint::with_way_on(reply, finished.reason, asked_by, whole.len());
+        let continued = Continued { answer: cut.answer, text: whole, more };
+        Ok(Answered::Continued { reply, continued })
+    }
+}
+
+/// How many bytes two texts begin alike with.
+fn common(one: &str, other: &str) -> usize {
+    let alike = one.chars().zip(other.chars()).take_while(|(one, other)| one == other);
+    alike.map(|(char, _)| char.len_utf8()).sum()
+}
