@@ -7,7 +7,7 @@ use std::io::{Read, read_to_string, stdin};
 use std::path::Path;
 use std::time::Duration;
 
-use hygiene::text;
+use hygiene::{quick, text};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use toml::{Table, Value};
@@ -102,6 +102,7 @@ impl Config {
         let read = match path.to_str() {
             // What the run itself was given may come through a pipe.
             Some("/dev/stdin") => {
+                quick::waiting();
                 read_to_string(stdin().take(MAX_BYTES)).map_err(|e| e.to_string())
             }
             _ => text::read(path, MAX_BYTES),

@@ -5,7 +5,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 fn main() {
-    let status = match Args::try_parse() {
+    let quick = Args::quick(std::env::args_os().skip(1));
+    let status = match quick.map_or_else(Args::try_parse, Ok) {
         Ok(args) => run::run(&args),
         Err(error) => {
             // Nothing is left to do when standard output or standard error is gone.

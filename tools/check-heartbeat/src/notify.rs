@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use heartbeat::{Now, State};
-use hygiene::duration;
+use hygiene::{duration, quick};
 
 use crate::channel::{Channel, Environment, telegram_from_env};
 use crate::cli::Args;
@@ -73,6 +73,7 @@ pub fn notify(
     if good && !state_dir::exists(&folders) {
         return done;
     }
+    quick::waiting();
     let state = StateDir::open(folders).unwrap_or_else(|problem| {
         let then = "alerts are sent all the same, but the next run will not know it";
         done.remarks.push(format!("{problem}; {then}"));

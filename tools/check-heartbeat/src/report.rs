@@ -4,6 +4,7 @@ use std::io::Write;
 
 use heartbeat::State;
 use hygiene::duration;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use crate::cli::Args;
@@ -27,6 +28,14 @@ pub struct Done {
     pub remarks: Vec<String>,
     /// Whether another run was at work, so that nothing was sent.
     pub busy: bool,
+}
+
+/// Whether both outputs take a few lines at once. A pipe that no one empties would hold the run up.
+pub fn is_ready() -> bool {
+    let (out, err) = (std::io::stdout(), std::io::stderr());
+    let mut both = [PollFd::new(&out, PollFlags::OUT), PollFd::new(&err, PollFlags::OUT)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut both, Some(&at_once)).is_ok_and(|ready| ready == both.len())
 }
 
 /// Writes a line to standard output. A reader that went away is not a reason to fail.

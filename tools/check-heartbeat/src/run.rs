@@ -3,17 +3,18 @@
 //! The result is printed before anything is sent, and needs neither configuration nor state nor
 //! network. The whole run ends within 50 s: channels get what is left until `CHANNELS`, each call
 //! into a disk has a limit of its own, and what hangs all the same is ended at `LATE` with the exit
-//! status that is known by then.
+//! status that is known by then. As long as all is well and in memory, there is one thread only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Now, State};
+use hygiene::quick;
 
 use crate::channel::{self, Failure};
 use crate::cli::Args;
@@ -39,14 +40,7 @@ const LAST_LINE: Duration = Duration::from_millis(500);
 pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
     let known = Arc::new(AtomicU8::new(if args.nagios { report::EXIT_UNKNOWN } else { 1 }));
-    let (nagios, status) = (args.nagios, Arc::clone(&known));
-    drop(start(move || {
-        thread::sleep(LATE);
-        let status = status.load(Ordering::Relaxed);
-        // Standard error may be what hangs.
-        within(LAST_LINE, move || report::late(nagios && status == report::EXIT_UNKNOWN));
-        std::process::exit(i32::from(status))
-    }));
+    end_in_time(args.nagios, begun, &known);
     let config = Config::load(args.config.as_deref());
     if args.test_alert {
         return test_alert(args, config, begun);
@@ -56,6 +50,9 @@ pub fn run(args: &Args) -> u8 {
     let mut problems = config.problems.clone();
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
     known.store(exit, Ordering::Relaxed);
+    if !report::is_ready() {
+        quick::waiting();
+    }
     report::found(args, &checked);
     let mut done = Done::default();
     if !args.no_alert {
@@ -70,6 +67,24 @@ pub fn run(args: &Args) -> u8 {
         report::out(&report::json(&checked, &done, &problems, exit));
     }
     exit
+}
+
+/// Ends the run at [`LATE`] with the exit status that is known by then. The thread for that is started
+/// before the first thing that may wait: a run in which all is well needs none.
+fn end_in_time(nagios: bool, begun: Instant, known: &Arc<AtomicU8>) {
+    let (known, started) = (Arc::clone(known), Once::new());
+    quick::before_waiting(move || {
+        let known = Arc::clone(&known);
+        started.call_once(|| {
+            drop(start(move || {
+                thread::sleep(LATE.saturating_sub(begun.elapsed()));
+                let status = known.load(Ordering::Relaxed);
+                // Standard error may be what hangs.
+                within(LAST_LINE, move || report::late(nagios && status == report::EXIT_UNKNOWN));
+                std::process::exit(i32::from(status))
+            }));
+        });
+    });
 }
 
 /// What to check: the one file that was named, else what is configured, else the packaged file.
@@ -102,6 +117,7 @@ fn start_pings(checked: &[Checked], deadline: Instant) -> Vec<Ping> {
     for Watch { name, ping_url, .. } in checked.iter().map(|one| &one.watch) {
         if let Some(url) = ping_url.as_ref().filter(|url| settled.insert(url)) {
             let url = url.clone();
+            quick::waiting();
             pings.push((name.clone(), start(move || channel::ping(&url, deadline))));
         }
     }
@@ -122,6 +138,7 @@ fn collect_pings(pings: Vec<Ping>, deadline: Instant, done: &mut Done) {
 
 /// Sends a test through every channel, whatever the mode, and prints each answer.
 fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
+    quick::waiting();
     let mut problems = config.problems.clone();
     let (channels, _) = open_channels(&config, &mut problems);
     let now = Now::read();

@@ -14,7 +14,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use hygiene::{atomic, duration, ownership};
+use hygiene::{atomic, duration, ownership, quick};
 
 use crate::cli::Args;
 use crate::incident_log::IncidentLog;
@@ -66,7 +66,15 @@ pub fn in_memory(folder: &Path) -> PathBuf {
 
 /// Whether anything is remembered in one of these folders.
 pub fn exists(folders: &[PathBuf]) -> bool {
-    folders.iter().any(|folder| folder.join(FILE).exists())
+    folders.iter().map(|folder| folder.join(FILE)).any(|file| match quick::is_missing(&file) {
+        Some(is_missing) => !is_missing,
+        None => {
+            if !heartbeat::in_memory(&file) && quick::is_remote(&file) {
+                quick::waiting();
+            }
+            file.exists()
+        }
+    })
 }
 
 impl StateDir {

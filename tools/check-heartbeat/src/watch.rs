@@ -1,10 +1,12 @@
 //! One watched file: judged, and turned into observations for the log of incidents.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use heartbeat::{Finding, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
 use hygiene::line::one_line;
+use hygiene::quick;
 use serde::Deserialize;
 
 use crate::incident::{Bad, Observation, Subject};
@@ -72,18 +74,31 @@ pub struct Checked {
     pub judgement: Judgement,
 }
 
-/// Reads and judges the files. Those that lie on a disk are read at the same time: one that gives no
+/// A file that was read, or is being read.
+enum Read {
+    Done(Checked),
+    Begun(Receiver<Checked>),
+}
+
+/// Reads and judges the files. Those that are not in memory are read at the same time: one that gives no
 /// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     let begin = |watch: &Watch| {
+        if heartbeat::in_memory(&watch.file) {
+            return Read::Done(watch.check(now));
+        }
+        if let Some(content) = heartbeat::read_quick(&watch.file) {
+            return Read::Done(watch.judge(Ok(&content), now));
+        }
+        quick::waiting();
         let (own, then) = (watch.clone(), now.clone());
-        (!heartbeat::in_memory(&watch.file)).then(|| start(move || own.check(&then)))
+        Read::Begun(start(move || own.check(&then)))
     };
     let begun: Vec<_> = watches.iter().map(begin).collect();
     let until = Instant::now() + READING;
-    let checked = watches.iter().zip(begun).map(|(watch, answer)| match answer {
-        None => watch.check(now),
-        Some(answer) => by(until, &answer).unwrap_or_else(|| {
+    let checked = watches.iter().zip(begun).map(|(watch, read)| match read {
+        Read::Done(checked) => checked,
+        Read::Begun(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
             watch.judge(Err(&ReadError::Refused(error)), now)
         }),

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use hygiene::atomic::{self, Kind};
+use hygiene::quick;
 
 use crate::{Heartbeat, MAX_BYTES};
 
@@ -72,6 +73,11 @@ pub fn write(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
 /// Whether the file lies in memory: a boot empties its folder, and no disk can hold a reader up.
 pub fn in_memory(path: &Path) -> bool {
     VOLATILE.iter().any(|folder| path.starts_with(folder))
+}
+
+/// The content of a heartbeat file, if the kernel has it in memory; never waits for a disk.
+pub fn read_quick(path: &Path) -> Option<Vec<u8>> {
+    quick::read(path, MAX_BYTES)
 }
 
 /// Reads a heartbeat file of any kind. Pipes and devices are refused before they are opened,

@@ -25,7 +25,7 @@ mod judge;
 mod now;
 pub mod rfc3339;
 
-pub use file::{ReadError, in_memory, read, temporary, write};
+pub use file::{ReadError, in_memory, read, read_quick, temporary, write};
 pub use format::ParseError;
 pub use hygiene::duration::in_words as span;
 use serde::{Serialize, Serializer};

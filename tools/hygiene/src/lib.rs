@@ -8,6 +8,7 @@
 //! | [`beneath`] | opens what lies in a folder, and nothing outside |
 //! | [`duration`] | durations in words |
 //! | [`mod@line`] | foreign text on one line |
+//! | [`quick`] | what the kernel has in memory already, without waiting |
 //! | [`text`] | small files, read with a bound |
 //! | [`uptime`] | two clocks that no one can set |
 //! | [`url`] | addresses, and what of them may be shown |
@@ -21,6 +22,7 @@ pub mod beneath;
 pub mod duration;
 pub mod line;
 pub mod ownership;
+pub mod quick;
 pub mod redact;
 pub mod secret;
 pub mod text;

@@ -9,11 +9,18 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::quick;
+
 /// Reads a text of at most `most` bytes.
 ///
 /// # Errors
 /// Why it cannot be read, to continue a sentence about the file.
 pub fn read(path: &Path, most: u64) -> Result<String, String> {
+    let bound = usize::try_from(most).unwrap_or(usize::MAX - 1);
+    if let Some(bytes) = quick::read(path, bound) {
+        return String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned());
+    }
+    quick::waiting();
     let mut bytes = Vec::new();
     // Opening a pipe that no process writes to would wait forever.
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();

@@ -96,8 +96,12 @@ fn delayed(place: &Place, call: &str, seconds: u32, files: &[&str]) -> Option<Ra
     let inner = place.command(&[]);
     let mut traced = Command::new("strace");
     traced.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
-    traced.args(["-f", "-q", "-e", &format!("trace={call}"), "-o"]).arg(place.path("trace"));
+    traced
+        .args(["-f", "-q", "-e", &format!("trace={call},preadv2"), "-o"])
+        .arg(place.path("trace"));
     traced.args(["-e", &format!("inject={call}:delay_enter={seconds}s")]);
+    // What a disk has still to bring is not in memory.
+    traced.args(["-e", "inject=preadv2:error=EAGAIN"]);
     for name in files {
         traced.arg("-P").arg(place.path(name));
     }
@@ -179,4 +183,50 @@ fn the_whole_run_ends_in_time_whatever_hangs() {
         assert!(format!("{ran:?}").contains("was ended after 49 s"), "{ran:?}");
         assert!((Duration::from_secs(48)..Duration::from_secs(51)).contains(&took), "{took:?}");
     }
+}
+
+/// The threads and processes that a run starts.
+fn started(place: &Place, config: &str, more: &[&str]) -> Option<(i32, usize)> {
+    let trace = place.path("started");
+    let mut traced = Command::new("strace");
+    traced.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    traced.args(["-f", "-q", "-e", "trace=clone,clone3,fork,vfork", "-e", "signal=none", "-o"]);
+    traced.arg(&trace).arg(env!("CARGO_BIN_EXE_check-heartbeat"));
+    traced
+        .arg("--config")
+        .arg(place.path(config))
+        .arg("--state-dir")
+        .arg(place.path("state"))
+        .args(more);
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        skipped("strace is not installed (apt install strace)");
+        return None;
+    }
+    let ran = ran(traced);
+    let calls = std::fs::read_to_string(&trace).unwrap_or_default();
+    if ran.err.contains("ptrace") || ran.err.contains("PTRACE") {
+        skipped(&format!("strace may not trace here: {ran:?}"));
+        return None;
+    }
+    Some((ran.status, calls.matches("clone").count() + calls.matches("fork").count()))
+}
+
+#[test]
+fn a_run_in_which_all_is_well_starts_no_thread() {
+    let place = Place::new();
+    std::fs::write(place.path("token"), "1234567890:AAExampleExampleExampleExampleExampl").unwrap();
+    let telegram = format!(
+        "[[channel]]\ntype = \"telegram\"\nchat_id = 1\ntoken_file = \"{}\"\n",
+        place.path("token").display()
+    );
+    place.configure(&format!("{}{telegram}", place.command_channel("a")));
+    place.good();
+    for more in [&[][..], &["--verbose"], &["--json"], &["--nagios"], &["--no-alert"]] {
+        let Some(found) = started(&place, "config.toml", more) else { return };
+        assert_eq!(found, (0, 0), "{more:?}");
+    }
+    // The trace sees what is started where something is wrong.
+    place.stale();
+    let Some((status, threads)) = started(&place, "config.toml", &[]) else { return };
+    assert!(status == 1 && threads > 0, "{status} {threads}");
 }
