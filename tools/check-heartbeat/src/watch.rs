@@ -76,7 +76,7 @@ pub struct Checked {
 
 /// A file that was read, or is being read.
 enum Read {
-    Done(Checked),
+    Done(Box<Checked>),
     Begun(Receiver<Checked>),
 }
 
@@ -85,10 +85,10 @@ enum Read {
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     let begin = |watch: &Watch| {
         if heartbeat::in_memory(&watch.file) {
-            return Read::Done(watch.check(now));
+            return Read::Done(Box::new(watch.check(now)));
         }
         if let Some(content) = heartbeat::read_quick(&watch.file) {
-            return Read::Done(watch.judge(Ok(&content), now));
+            return Read::Done(Box::new(watch.judge(Ok(&content), now)));
         }
         quick::waiting();
         let (own, then) = (watch.clone(), now.clone());
@@ -97,7 +97,7 @@ pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     let begun: Vec<_> = watches.iter().map(begin).collect();
     let until = Instant::now() + READING;
     let checked = watches.iter().zip(begun).map(|(watch, read)| match read {
-        Read::Done(checked) => checked,
+        Read::Done(checked) => *checked,
         Read::Begun(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
             watch.judge(Err(&ReadError::Refused(error)), now)

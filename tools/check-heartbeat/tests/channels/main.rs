@@ -2,6 +2,7 @@
 
 mod command;
 mod documented;
+mod floods;
 mod leaks;
 mod mail;
 mod mail_faults;
