@@ -248,7 +248,10 @@ impl Finished {
     /// finished when its bound was reached. `tokens`: the bound; 0 for none.
     #[must_use]
     pub fn within(self, tokens: u64) -> Self {
-        let is_used_up = tokens > 0 && self.usage.is_some_and(|used| used.output_tokens >= tokens);
+        // Some count the end as a token. A server that counts far more does not keep to the bound.
+        let bound = tokens..=tokens + 1;
+        let is_used_up =
+            tokens > 0 && self.usage.is_some_and(|used| bound.contains(&used.output_tokens));
         let reason = match self.reason {
             StopReason::End | StopReason::Unsaid if is_used_up => StopReason::Length,
             reason => reason,
@@ -360,6 +363,7 @@ mod tests {
         assert_eq!(reason(StopReason::End, 50, 50), StopReason::Length);
         assert_eq!(reason(StopReason::Unsaid, 51, 50), StopReason::Length);
         assert_eq!(reason(StopReason::End, 49, 50), StopReason::End);
+        assert_eq!(reason(StopReason::End, 4500, 50), StopReason::End);
         assert_eq!(reason(StopReason::End, 50, 0), StopReason::End);
         assert_eq!(reason(StopReason::Filtered, 50, 50), StopReason::Filtered);
         assert_eq!(Finished::default().within(50).reason, StopReason::End);

@@ -44,9 +44,10 @@ async fn a_server_without_drafts_is_asked_once_and_answers_still_come() {
 async fn in_a_group_a_slow_answer_is_announced_by_a_typing_sign() {
     let stage = Stage::with_model(&[("KATANA_BOT_ALLOW_CHATS", "-700")]).await;
     stage.sim.model().set_pace(Duration::from_millis(900), Duration::ZERO);
+    stage.sim.model().push("hello to all");
     stage.sim.say_in(-700, 5, "@katana_sim_bot hello");
     assert!(stage.sim.wait_until(SOON, |sim| sim.actions(-700) > 0).await);
-    assert_eq!(stage.texts(-700, 1).await, ["echo: hello"]);
+    assert_eq!(stage.texts(-700, 1).await, ["hello to all"]);
     assert_eq!(stage.sim.calls("sendMessageDraft"), 0);
     stage.end().await;
 }
@@ -73,8 +74,8 @@ async fn a_long_answer_comes_in_parts_in_order_attached_to_the_question() {
     let parts = stage.sim.bot_messages(-700);
     assert!(parts.len() >= 5, "{} parts", parts.len());
     assert!(parts.iter().all(|p| botapi_sim::utf16_len(&p.text) <= 4096));
-    assert_eq!(parts[0].reply_to, Some(asked.message_id));
-    assert!(parts[1..].iter().all(|p| p.reply_to.is_none()));
+    let asked = Some(asked.message_id);
+    assert!(parts.iter().all(|p| p.reply_to == asked), "each part stays with its question");
     let said: Vec<_> =
         parts.iter().flat_map(|p| p.text.lines()).filter(|l| !l.is_empty()).collect();
     assert_eq!(said, lines);
