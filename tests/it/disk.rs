@@ -25,8 +25,9 @@ async fn on_a_full_disk_nothing_is_confirmed_and_nothing_is_lost() {
     stage.idle().await;
 
     let ballast = mount.fill();
-    // Long enough to need room that is not there, whatever the log still holds.
-    let long = "x".repeat(4000);
+    // Long enough to need room that is not there, whatever the log still holds, and too short to be
+    // taken for a piece of a longer text.
+    let long = "x".repeat(3900);
     let first = stage.sim.say(5, &format!("{long} 0")).update_id;
     for i in 1..60 {
         stage.sim.say(5 + i % 3, &format!("{long} {i}"));

@@ -22,6 +22,7 @@ impl Worker {
         let received_ms = queued.received_ms;
         let ignored = |why| {
             parts.base.vitals.increment("ignored", why);
+            tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
             Ok(Some(Thought::nothing(UpdateOutcome::Ignored)))
         };
         if parts.latest_questions.is_same(message, text) {

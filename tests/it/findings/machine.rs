@@ -91,8 +91,9 @@ async fn on_small_disk(heartbeat_too: bool) -> Option<(Stage, Show, Mount)> {
 async fn full_disk() {
     let Some((stage, show, mount)) = on_small_disk(false).await else { return };
     let ballast = mount.fill();
-    // Long enough to need room that is not there, whatever the log still holds.
-    let long = "x".repeat(4000);
+    // Long enough to need room that is not there, whatever the log still holds, and too short to be
+    // taken for a piece of a longer text.
+    let long = "x".repeat(3900);
     for i in 0..60 {
         stage.sim.say(5 + i % 3, &format!("{long} {i}"));
     }
