@@ -37,6 +37,8 @@ const ROWS: &[Row] = &[
     ("grown_p99_ms", "  p99, ms", 2, ""),
     ("grown_commands_p50_ms", "  with commands: p50, ms", 2, ""),
     ("grown_commands_p99_ms", "  p99, ms", 2, ""),
+    ("grown_forget_p50_ms", "  with a deletion: p50, ms", 2, ""),
+    ("grown_forget_p99_ms", "  p99, ms", 2, ""),
 ];
 
 /// The figures of one bot; several values each.
