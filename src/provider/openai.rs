@@ -14,7 +14,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use hygiene::Redactor;
-use learned::Learned;
+use learned::{Learned, Way};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
@@ -105,6 +105,8 @@ struct Asking {
     shared: Arc<Shared>,
     prompt: Arc<ChatRequest>,
     model: String,
+    /// How it was asked last.
+    asked: Way,
     /// The answer to the latest way of asking.
     answering: Option<Answering>,
     /// The answer has begun, so the way of asking is right.
@@ -172,6 +174,7 @@ impl Provider for OpenAi {
             shared: Arc::clone(&self.shared),
             prompt: Arc::new(prompt::compose(request)),
             model,
+            asked: Way::default(),
             answering: None,
             began: false,
             over: false,
@@ -191,7 +194,8 @@ impl Asking {
                 return None;
             }
             let Some(answering) = &mut self.answering else {
-                match ask(&self.shared, &self.prompt, &self.model).await {
+                self.asked = self.shared.learned.way(&self.model);
+                match ask(&self.shared, &self.prompt, &self.model, self.asked).await {
                     Ok(answering) => self.answering = Some(answering),
                     Err(refused) if self.learns(&refused.error, &refused.body) => {}
                     Err(refused) => {
@@ -215,10 +219,12 @@ impl Asking {
         }
     }
 
-    /// Whether another way of asking may work. Each thing is learnt at most once, so this ends.
+    /// Whether another way of asking may work: this refusal showed it, or that of another question
+    /// meanwhile. Nothing is unlearnt, so this ends.
     fn learns(&self, error: &ProviderError, body: &str) -> bool {
-        let has_system = !self.prompt.system.is_empty();
-        self.shared.learned.learns(error, body, &self.model, has_system)
+        let (learned, has_system) = (&self.shared.learned, !self.prompt.system.is_empty());
+        learned.learn(error, body, &self.model, has_system);
+        learned.way(&self.model) != self.asked
     }
 }
 
@@ -226,10 +232,11 @@ async fn ask(
     shared: &Shared,
     prompt: &Arc<ChatRequest>,
     model: &str,
+    way: Way,
 ) -> Result<Answering, http::Refused> {
     let scrubber = Scrubber { redactor: shared.redactor.clone(), said: Arc::clone(prompt) };
-    let mut request = request::request(prompt, model.to_owned(), shared.learned.folds(model));
-    shared.learned.apply(&mut request, prompt.max_output_tokens);
+    let mut request = request::request(prompt, model.to_owned(), way.folded);
+    way.apply(&mut request, prompt.max_output_tokens);
     let body = serde_json::to_vec(&request).map_err(|_| ProviderError::Unusable {
         setting: "the request",
         problem: "it cannot be written as json",

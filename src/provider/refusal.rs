@@ -28,7 +28,7 @@ const QUOTA: [&str; 8] = [
 ];
 
 /// The conversation does not fit the model.
-const TOO_LONG: [&str; 19] = [
+const TOO_LONG: [&str; 18] = [
     "context length",
     "context window",
     "context size",
@@ -38,7 +38,6 @@ const TOO_LONG: [&str; 19] = [
     "prompt too long",
     "input is too long",
     "input length exceeds",
-    "too many tokens",
     "too many input tokens",
     "maximum number of tokens",
     "maximum prompt length",
@@ -111,11 +110,18 @@ const NOT_FOUND: [&str; 9] = [
 pub(super) fn refusal(codes: &str, message: &str, status: Option<u16>) -> Refusal {
     let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
     let named = |parts: &[&str]| parts.iter().any(|part| codes.contains(part));
+    // Bedrock and Gemini say the words of other refusals about a limit for a minute.
+    let is_soon = || says(&["please wait", "per minute", "perminute", "retry in", "throttl"]);
+    if status == Some(429) && (is_soon() || named(&["throttl"])) {
+        return Refusal::RateLimit;
+    }
     // What gets no better by waiting comes first: it is often said beside a limit.
     if named(&["insufficient_quota", "billing", "budget_exceeded"]) || says(&QUOTA) {
         return Refusal::Quota;
     }
-    if named(&["context_length", "max_length", "request_too_large", "exceed_context"])
+    let is_long = status != Some(429) && says(&["too many tokens"]);
+    if is_long
+        || named(&["context_length", "max_length", "request_too_large", "exceed_context"])
         || named(&["tokens_limit_reached", "string_above_max_length"])
         || says(&TOO_LONG)
     {
@@ -209,6 +215,10 @@ mod tests {
             (400, "Invalid model name passed in model=x. Call `/v1/models`", NotFound),
             (400, "x is not a valid model ID", NotFound),
             (500, "litellm.RateLimitError: no", RateLimit),
+            (429, "Too many tokens, please wait before trying again.", RateLimit),
+            (429, "You exceeded your current quota. Please retry in 12.5s.", RateLimit),
+            (429, "You exceeded your current quota, please check your plan.", Quota),
+            (400, "Too many tokens in the prompt: 9 > 8", TooLong),
             (429, "No deployments available for selected model", RateLimit),
             (500, "Loading model", Overloaded),
             (500, "Model m is currently loading", Overloaded),

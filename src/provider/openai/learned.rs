@@ -14,6 +14,26 @@ use crate::provider::refusal::refuses_system;
 /// Models remembered; people choose from short lists.
 const MODELS: usize = 64;
 
+/// One way of asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Way {
+    bare: bool,
+    newer_bound: bool,
+    /// Instructions go into the person's turn.
+    pub(super) folded: bool,
+}
+
+impl Way {
+    /// Adds what servers differ in.
+    pub(super) fn apply(self, request: &mut CreateChatCompletionRequest, tokens: u32) {
+        request.stream_options = (!self.bare).then_some(ChatCompletionStreamOptions {
+            include_usage: Some(true),
+            include_obfuscation: None,
+        });
+        request::bound(request, tokens, self.newer_bound);
+    }
+}
+
 /// How a server wants to be asked.
 pub(super) struct Learned {
     /// The server refused `stream_options` before.
@@ -33,9 +53,14 @@ impl Learned {
         }
     }
 
-    /// Whether instructions go into the person's turn.
-    pub(super) fn folds(&self, model: &str) -> bool {
-        self.no_system.lock().unwrap_or_else(PoisonError::into_inner).contains(model)
+    /// How to ask, by what is known now.
+    pub(super) fn way(&self, model: &str) -> Way {
+        let no_system = self.no_system.lock().unwrap_or_else(PoisonError::into_inner);
+        Way {
+            bare: self.no_stream_options.load(Ordering::Relaxed),
+            newer_bound: self.newer_bound.load(Ordering::Relaxed),
+            folded: no_system.contains(model),
+        }
     }
 
     #[cfg(test)]
@@ -43,39 +68,22 @@ impl Learned {
         self.newer_bound.load(Ordering::Relaxed)
     }
 
-    /// Adds what servers differ in.
-    pub(super) fn apply(&self, request: &mut CreateChatCompletionRequest, tokens: u32) {
-        let bare = self.no_stream_options.load(Ordering::Relaxed);
-        request.stream_options = (!bare).then_some(ChatCompletionStreamOptions {
-            include_usage: Some(true),
-            include_obfuscation: None,
-        });
-        request::bound(request, tokens, self.newer_bound.load(Ordering::Relaxed));
-    }
-
-    /// Learns from a refusal, with its raw body where there is one; whether there was anything new.
-    pub(super) fn learns(
-        &self,
-        error: &ProviderError,
-        body: &str,
-        model: &str,
-        has_system: bool,
-    ) -> bool {
+    /// Learns from a refusal, with its raw body where there is one.
+    pub(super) fn learn(&self, error: &ProviderError, body: &str, model: &str, has_system: bool) {
         let (bad, detail) = match error {
             ProviderError::Status { status, detail, .. } => (matches!(status, 400 | 422), detail),
             ProviderError::Stream { detail, .. } => (false, detail),
-            _ => return false,
+            _ => return,
         };
         if bad && body.contains("stream_options") {
-            return !self.no_stream_options.swap(true, Ordering::Relaxed);
+            self.no_stream_options.store(true, Ordering::Relaxed);
+        } else if bad && body.contains("max_completion_tokens") {
+            self.newer_bound.store(true, Ordering::Relaxed);
+        } else if has_system && refuses_system(&detail.to_lowercase()) {
+            let mut known = self.no_system.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < MODELS {
+                known.insert(model.to_owned());
+            }
         }
-        if bad && body.contains("max_completion_tokens") {
-            return !self.newer_bound.swap(true, Ordering::Relaxed);
-        }
-        if !has_system || !refuses_system(&detail.to_lowercase()) {
-            return false;
-        }
-        let mut known = self.no_system.lock().unwrap_or_else(PoisonError::into_inner);
-        known.len() < MODELS && known.insert(model.to_owned())
     }
 }

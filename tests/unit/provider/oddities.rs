@@ -73,6 +73,19 @@ async fn instructions_that_a_template_refuses_go_into_the_persons_turn_and_that_
 }
 
 #[tokio::test]
+async fn what_one_question_learns_helps_those_that_were_asked_at_the_same_time() {
+    let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let refusal = response(400, "", r#"{"error":{"message":"System role not supported"}}"#);
+    let [first, second] = [refusal.clone(), refusal].map(Reply::Raw);
+    let server = Fake::start(vec![first, second, Reply::Raw(events(&[hi]))]).await;
+    let provider = openai(&server);
+    let ask = || ChatRequest { system: "Be brief.".to_owned(), ..ask() };
+    let both = tokio::join!(told(provider.answer(ask())), told(provider.answer(ask())));
+    assert_eq!(both, ("Hi|End".to_owned(), "Hi|End".to_owned()));
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[tokio::test]
 async fn a_redirect_is_refused_and_the_hint_names_the_address_to_configure() {
     let location = "location: https://u:pw@new.example/v1/chat/completions?x=1\r\n";
     for status in [301, 302, 307, 308] {
