@@ -29,6 +29,7 @@ use super::route::{Route, route};
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::limits;
+use crate::model::message::Update;
 use crate::model::message::UpdateEvent;
 use crate::observe::liveness::Loop;
 use crate::store::Queued;
@@ -233,7 +234,7 @@ impl Dispatcher {
         if is_edited_question(&queued, &self.username) {
             chat_queue.supersede(&queued);
         }
-        if is_cancel(&queued, &self.username)
+        if is_cancel(&queued.update, &self.username)
             && let Some(from) = sender(&queued)
         {
             let mut stopped = 0;
@@ -385,6 +386,7 @@ fn is_edited_question(queued: &Queued, username: &str) -> bool {
     is_edit && asker(queued, username).is_some()
 }
 
-fn is_cancel(queued: &Queued, username: &str) -> bool {
-    matches!(route(&queued.update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case("cancel"))
+/// Whether this is `/cancel`.
+pub(super) fn is_cancel(update: &Update, username: &str) -> bool {
+    matches!(route(update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case("cancel"))
 }

@@ -101,12 +101,15 @@ impl Transport {
 
     /// Sends a request once more that surely never left.
     async fn again(&self, mut failed: Unsent, written: &mut bool) -> Result<Answer, Failure> {
-        for _ in 1..TRIES {
-            // Only what surely never left is given back.
-            let Some(request) = failed.take_message() else {
-                return Err(Failure::Cut(chain(failed.error())));
-            };
+        let mut tries = 1;
+        // Only what surely never left is given back.
+        while let Some(request) = failed.take_message() {
             *written = false;
+            if tries == TRIES {
+                let why = "the server closes connections before they are used";
+                return Err(Failure::NotSent(why.to_owned()));
+            }
+            tries += 1;
             let mut line = self.pool.lease().await.map_err(Failure::NotSent)?;
             *written = true;
             let sent = line.begin(request);
@@ -115,7 +118,7 @@ impl Transport {
                 Err(again) => failed = again,
             }
         }
-        Err(Failure::NotSent("the server closes connections before they are used".to_owned()))
+        Err(Failure::Cut(chain(failed.error())))
     }
 
     fn request(&self, method: &str, params: Bytes) -> Result<Request<Full<Bytes>>, Failure> {

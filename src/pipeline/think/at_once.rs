@@ -16,10 +16,10 @@ use super::{Source, ThinkParts, Thought, Worker, heard, question, speaker};
 use crate::answer::Progress;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
-use crate::model::message::{Incoming, Update};
+use crate::model::message::{Incoming, Update, UpdateEvent};
 use crate::model::work::WorkKind;
 use crate::pipeline::deliver::{Delivery, Slot};
-use crate::pipeline::dispatcher::is_piece;
+use crate::pipeline::dispatcher::{is_cancel, is_piece};
 use crate::pipeline::route::{Route, route};
 use crate::store::{Finish, OpenPart, Pieces, StoreError, UpdateOutcome};
 
@@ -65,26 +65,42 @@ impl AtOnce {
         if self.worker.parts.base.tasks.drain().is_cancelled() {
             return all;
         }
-        for (place, update) in updates.iter().enumerate() {
-            let Some(chat) = update.chat().filter(|chat| idle.contains(chat)) else { continue };
-            match self.thought(update) {
-                Some(mut thought) => {
-                    thought.thread = thought.thread.or(update.thread());
-                    if !thought.effects.is_empty() {
-                        // What follows may depend on them, so it waits for the commit.
-                        idle.remove(&chat);
-                    }
-                    let pieces = Pieces::default();
-                    let (finish, slot) =
-                        self.worker.prepare(InboxSeq(0), Some(chat), pieces, thought);
-                    all.push(Ready { place, finish, slot });
-                }
-                None => {
-                    idle.remove(&chat);
-                }
+        // They concern what was said before them in the same batch.
+        for update in updates.iter().filter(|update| self.looks_back(update)) {
+            if let Some(chat) = update.chat() {
+                idle.remove(&chat);
             }
         }
+        for (place, update) in updates.iter().enumerate() {
+            let Some(chat) = update.chat().filter(|chat| idle.contains(chat)) else { continue };
+            // What panics here would panic again with the next process, to which Telegram gives it again.
+            let ready =
+                std::panic::catch_unwind(AssertUnwindSafe(|| self.ready(place, update, chat)));
+            let Ok(Some(ready)) = ready else {
+                idle.remove(&chat);
+                continue;
+            };
+            if !ready.finish.effects.is_empty() {
+                // What follows may depend on them, so it waits for the commit.
+                idle.remove(&chat);
+            }
+            all.push(ready);
+        }
         all
+    }
+
+    fn ready(&self, place: usize, update: &Update, chat: ChatId) -> Option<Ready> {
+        let mut thought = self.thought(update)?;
+        thought.thread = thought.thread.or(update.thread());
+        let pieces = Pieces::default();
+        let (finish, slot) = self.worker.prepare(InboxSeq(0), Some(chat), pieces, thought);
+        Some(Ready { place, finish, slot })
+    }
+
+    /// Whether an update changes what becomes of earlier ones: an edit, or `/cancel`.
+    fn looks_back(&self, update: &Update) -> bool {
+        let UpdateEvent::Message(message) = &update.event else { return false };
+        message.edited_s.is_some() || is_cancel(update, &self.worker.parts.me.username)
     }
 
     fn thought(&self, update: &Update) -> Option<Thought> {
@@ -94,7 +110,7 @@ impl AtOnce {
         }
         // The runtime would make it wait after some steps, only to let others run.
         let think = tokio::task::unconstrained(self.worker.at_once(update));
-        let thought = AssertUnwindSafe(think).catch_unwind().now_or_never()?.ok()?.ok()??;
+        let thought = think.now_or_never()?.ok()??;
         let fits = matches!(thought.outcome, UpdateOutcome::Answered | UpdateOutcome::Command)
             && !thought.effects.iter().any(|effect| matches!(effect, Effect::Forget(_)));
         fits.then_some(thought)

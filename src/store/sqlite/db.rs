@@ -113,7 +113,11 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         let Opened { conn, set_aside, pre_migration_backup } = opened;
         conn.execute("INSERT OR IGNORE INTO bots (bot_id) VALUES (?1)", [bot.0])?;
-        let numbers = MessageNumbers::after(&conn)?;
+        // Who only visits the file stores no messages, and may meet one that is not migrated.
+        let numbers = match &lock {
+            Some(_) => MessageNumbers::after(&conn)?,
+            None => MessageNumbers::default(),
+        };
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
         let arrivals = Arc::new(Arrivals::default());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::Connection;
 
 /// Numbers of messages. None is ever given twice, also when the latest messages were deleted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct MessageNumbers(Arc<AtomicI64>);
 
 impl MessageNumbers {

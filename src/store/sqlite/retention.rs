@@ -46,7 +46,12 @@ impl Sqlite {
             for turn in &old.turns {
                 swept.messages += history::remove_old(tx, *turn, history.unwrap_or(i64::MIN))?;
             }
-            // The last row stays: its number is the highest, and is not used again.
+            for update in &old.updates {
+                let sql =
+                    "UPDATE inbox SET body = '' WHERE seq = ?1 AND done_ms < ?2 AND body <> ''";
+                tx.prepare_cached(sql)?.execute([*update, done])?;
+            }
+            // The last row stays, without its text: its number is the highest, and is not used again.
             let sql = "DELETE FROM inbox WHERE seq = ?1 AND done_ms < ?2
                          AND seq < (SELECT max(seq) FROM inbox)";
             for update in &old.updates {

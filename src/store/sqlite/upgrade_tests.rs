@@ -94,6 +94,11 @@ async fn a_state_of_0_2_goes_on_with_nothing_lost() {
     assert_eq!((contents.schema, contents.bots[0].turns), (2, 100_000));
     assert_eq!((contents.bots[0].waiting, contents.bots[0].unsent), (6, 3));
 
+    // A command line may visit the file before the daemon migrates it.
+    let visitor = Store::visit(&path, BotId(42), Clock::manual(1_000_000)).unwrap();
+    assert_eq!(visitor.users().await.unwrap().len(), 2);
+    visitor.close().await;
+
     let begun = Instant::now();
     let store = Store::open(&path, BotId(42), Clock::manual(1_000_000)).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());

@@ -119,6 +119,17 @@ async fn what_has_effects_or_waits_lets_the_rest_of_its_chat_wait() {
 }
 
 #[tokio::test]
+async fn what_looks_back_lets_what_it_may_concern_go_the_usual_way() {
+    let house = house(Way::AtOnce).await;
+    let mut edited = said(2, 5, "why not?");
+    let UpdateEvent::Message(message) = &mut edited.event else { panic!("a message") };
+    message.edited_s = Some(2);
+    let updates =
+        [said(1, 5, "why?"), edited, said(3, 6, "why?"), said(4, 6, "/cancel"), said(5, 7, "why?")];
+    assert_eq!(house.places(&updates), [4]);
+}
+
+#[tokio::test]
 async fn a_strangers_message_goes_the_usual_way() {
     let house = house(Way::AtOnce).await;
     house.pipeline.context.set_access(Rules::default());
