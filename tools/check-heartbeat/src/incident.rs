@@ -94,6 +94,9 @@ pub(crate) struct Progress {
     /// Recipients of that notification that may take it later, while the others have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// Since when these recipients are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_since: Option<Now>,
 }
 
 /// A notification being sent, by its kind and its number within the incident.

@@ -164,7 +164,7 @@ impl Notifier<'_> {
             let time = self.deadline.saturating_duration_since(Instant::now());
             let until = Instant::now() + time / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
             let mut record = |outcome: &Outcome| {
-                log.record(outcome, list.mode, now);
+                done.remarks.extend(log.record(outcome, list.mode, now));
                 // After what cannot be recorded nothing more is sent, or it would come each minute.
                 self.state.save(&mut log)
             };

@@ -18,6 +18,8 @@ const MAX_PENDING: usize = 20;
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;
+/// How long recipients that the others have overtaken are tried again alone.
+const LEFT_MS: u64 = 4 * 3_600_000;
 
 /// Where and when notifications are made.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub struct Origin {
 
 impl IncidentLog {
     /// Takes up what this channel has to be sent now, oldest first, and records that it is about to
-    /// be sent, so that no other notification takes its number.
+    /// be sent, so that no other notification takes its number. What most recipients have comes last.
     pub(crate) fn take_up(&mut self, channel: &str, origin: &Origin) -> Vec<Notification> {
         if self.backoff_left_ms(channel, &origin.now) > 0 {
             return Vec::new();
@@ -50,11 +52,14 @@ impl IncidentLog {
             let only = progress.left.clone();
             Some(Notification { only, ..notification(kind, attempt.number, incident, origin) })
         });
-        pending.take(MAX_PENDING).collect()
+        let mut pending: Vec<Notification> = pending.take(MAX_PENDING).collect();
+        pending.sort_by_key(|notification| !notification.only.is_empty());
+        pending
     }
 
-    /// Records a channel's answer. What it did not accept stays pending.
-    pub(crate) fn record(&mut self, outcome: &Outcome, mode: Mode, now: &Now) {
+    /// Records a channel's answer. What it did not accept stays pending. Returns a remark when
+    /// recipients that were left are given up.
+    pub(crate) fn record(&mut self, outcome: &Outcome, mode: Mode, now: &Now) -> Option<String> {
         let Outcome { channel, notification, result } = outcome;
         self.backoffs.remove(channel);
         let taken = match result {
@@ -63,27 +68,38 @@ impl IncidentLog {
                 if failure.permanent {
                     self.backoffs.insert(channel.clone(), Backoff { since: now.clone() });
                 }
-                return;
+                return None;
             }
         };
-        let Some(incident) = self.incident(&notification.incident) else { return };
+        let incident = self.incident(&notification.incident)?;
+        // What was known before, when this was for those that were left.
+        let again = !notification.only.is_empty();
+        let before = incident.progress.get(channel).filter(|_| again).cloned();
+        let since = before.as_ref().and_then(|p| p.left_since.clone());
+        let mut left = taken.left.clone();
+        let is_over = since.as_ref().is_some_and(|since| since.elapsed_ms(now) >= LEFT_MS);
+        let given_up = (is_over && !left.is_empty()).then(|| {
+            let (what, who) = (notification.subject(), std::mem::take(&mut left).join(", "));
+            let tried = duration::in_words(LEFT_MS);
+            format!("channel {channel}: \"{what}\" is no longer tried for {who}, after {tried}")
+        });
+        let left_since = (!left.is_empty()).then(|| since.unwrap_or_else(|| now.clone()));
         // In the mode `First`, the channel that accepted is the only one from now on.
         incident.progress.retain(|name, _| name == channel || mode == Mode::All);
         if matches!(notification.kind, Kind::Down | Kind::Reminder) {
             let (kind, number) = (notification.kind, notification.number);
-            let attempt = (!taken.left.is_empty()).then_some(Attempt { kind, number });
+            let attempt = (!left.is_empty()).then_some(Attempt { kind, number });
             // Reminders count from when the first recipients had it.
-            let again = !notification.only.is_empty();
-            let before = incident.progress.get(channel).and_then(|p| p.last.clone());
-            let last = before.filter(|_| again).or_else(|| Some(now.clone()));
-            let progress = Progress { last, number, attempt, left: taken.left.clone() };
+            let last = before.and_then(|p| p.last).or_else(|| Some(now.clone()));
+            let progress = Progress { last, number, attempt, left, left_since };
             incident.progress.insert(channel.clone(), progress);
-        } else if taken.left.is_empty() {
+        } else if left.is_empty() {
             incident.progress.remove(channel);
         } else if let Some(progress) = incident.progress.get_mut(channel) {
-            progress.left.clone_from(&taken.left);
+            (progress.left, progress.left_since) = (left, left_since);
         }
         self.drop_finished();
+        given_up
     }
 
     /// How long the channel is still left alone.
@@ -161,5 +177,75 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         duration_s: Some(duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
         at_ms: if kind == Kind::Down { started_ms } else { ended_ms.unwrap_or(now.time_ms) },
         only: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Taken;
+    use crate::incident::{Bad, ChannelList, Observation, Subject};
+
+    const MINUTE: u64 = 60_000;
+
+    fn at(ms: u64) -> Now {
+        let boot_id = Some("boot".to_owned());
+        Now { time_ms: i64::try_from(ms).unwrap(), boot_id, boot_ms: Some(ms), awake_ms: None }
+    }
+
+    /// One run in which the server refuses one recipient for now. What was sent, by kind and whether
+    /// it was for that one only, and the remarks.
+    fn run(log: &mut IncidentLog, bad: &[&str], now: &Now) -> (Vec<(Kind, bool)>, Vec<String>) {
+        for watch in ["a", "b"] {
+            let subject = Subject { watch: watch.to_owned(), finding: None };
+            let found = match bad.contains(&watch) {
+                true => Observation::Bad(Bad {
+                    level: Level::Critical,
+                    environment: None,
+                    summary: "stale".to_owned(),
+                    details: Vec::new(),
+                }),
+                false => Observation::Good("fresh".to_owned()),
+            };
+            log.observe(subject, found, now, (1, 1));
+        }
+        let names = vec!["mail".to_owned()];
+        log.tidy(&ChannelList { names, mode: Mode::All, complete: true }, now);
+        let origin = Origin { host: "h".to_owned(), reminder_ms: None, now: now.clone() };
+        let (mut sent, mut remarks) = (Vec::new(), Vec::new());
+        for notification in log.take_up("mail", &origin) {
+            sent.push((notification.kind, !notification.only.is_empty()));
+            let left = vec!["later@example.org".to_owned()];
+            let result = Ok(Taken { remarks: Vec::new(), left });
+            let outcome = Outcome { channel: "mail".to_owned(), notification, result };
+            remarks.extend(log.record(&outcome, Mode::All, now));
+        }
+        (sent, remarks)
+    }
+
+    #[test]
+    fn who_is_left_is_given_up_in_the_end_and_delays_no_one() {
+        use Kind::{Down, Recovered};
+        let (mut log, begun) = (IncidentLog::default(), 10 * MINUTE);
+        assert_eq!(run(&mut log, &["a"], &at(begun)).0, [(Down, false)]);
+        // What is new comes before what most have.
+        let (sent, _) = run(&mut log, &["a", "b"], &at(begun + MINUTE));
+        assert_eq!(sent, [(Down, false), (Down, true)]);
+        let (sent, remarks) = run(&mut log, &["a", "b"], &at(begun + LEFT_MS - 1));
+        assert_eq!((sent.len(), remarks.len()), (2, 0));
+        let (_, remarks) = run(&mut log, &["a", "b"], &at(begun + LEFT_MS));
+        assert_eq!(
+            remarks,
+            ["channel mail: \"DOWN: a on h\" is no longer tried for later@example.org, after 4 h"]
+        );
+        let (sent, remarks) = run(&mut log, &["a", "b"], &at(begun + LEFT_MS + MINUTE));
+        assert_eq!((sent, remarks.len()), (vec![(Down, true)], 1), "now the other one");
+        assert_eq!(run(&mut log, &["a", "b"], &at(begun + LEFT_MS + MINUTE)).0, []);
+        // The end has a time of its own, after which nothing is left.
+        let over = begun + 2 * LEFT_MS;
+        assert_eq!(run(&mut log, &[], &at(over)).0, [(Recovered, false); 2]);
+        assert_eq!(run(&mut log, &[], &at(over + LEFT_MS - 1)).0, [(Recovered, true); 2]);
+        assert_eq!(run(&mut log, &[], &at(over + LEFT_MS)).1.len(), 2);
+        assert!(log.is_empty());
     }
 }

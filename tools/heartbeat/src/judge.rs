@@ -121,7 +121,7 @@ impl Judgement {
 
 /// Judges what [`read`](crate::read) returned. A heartbeat exactly as old as the threshold is fresh.
 ///
-/// Until `threshold` after boot, a heartbeat from before the boot and a missing file below `/run` (which
+/// Until `threshold` after boot, not counting sleep, a heartbeat from before the boot and a missing file below `/run` (which
 /// the boot has emptied) are [`Starting`](Reason::Starting): the program had no time to write one yet.
 pub fn judge(content: Result<&[u8], &ReadError>, now: &Now, threshold: Duration) -> Judgement {
     use Reason::{Empty, Garbled, Missing, Unreadable};
@@ -200,8 +200,10 @@ fn age(fields: &Fields, now: &Now) -> Age {
     }
 }
 
+/// Whether the machine was awake for less than the threshold since it booted.
 fn booting(now: &Now, threshold: u64) -> bool {
-    now.boot_ms.is_some_and(|uptime| uptime < threshold)
+    let awake = now.boot_ms.map(|uptime| now.awake_ms.map_or(uptime, |awake| awake.min(uptime)));
+    awake.is_some_and(|awake| awake < threshold)
 }
 
 fn starting(now: &Now) -> Judgement {
@@ -379,6 +381,7 @@ mod tests {
         let booted = |boot_ms| Now {
             boot_id: Some("another".to_owned()),
             boot_ms: Some(boot_ms),
+            awake_ms: None,
             ..after(60_000)
         };
         let early = judged(&ok(), &booted(119_999));
@@ -387,6 +390,14 @@ mod tests {
         let late = judged(&ok(), &booted(120_000));
         assert_eq!((late.state, late.reason), (State::Critical, Reason::PreviousBoot));
         assert!(late.text.contains("2026-11-21T07:24:33.120Z"), "{}", late.text);
+        // A machine that slept before the first heartbeat is still booting after it resumed.
+        let missing =
+            |now: &Now| judge(Err(&ReadError::Missing { volatile: true }), now, THRESHOLD).reason;
+        for (awake, is_early) in [(0, true), (119_999, true), (120_000, false), (u64::MAX, false)] {
+            let resumed = Now { awake_ms: Some(awake), ..booted(8 * 3_600_000) };
+            assert_eq!(judged(&ok(), &resumed).reason == Reason::Starting, is_early, "{awake}");
+            assert_eq!(missing(&resumed) == Reason::Starting, is_early, "{awake}");
+        }
     }
 
     #[test]

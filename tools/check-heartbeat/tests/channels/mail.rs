@@ -192,6 +192,32 @@ fn who_was_to_wait_is_tried_again_alone() {
 }
 
 #[test]
+fn a_refusal_of_who_is_left_is_not_the_channels() {
+    let Some(postbox) = Postbox::start(Setup::default()) else { return };
+    let to = "tls = 'none'\nto = ['ops@example.org', 'unknown@example.org', 'later@example.org']";
+    let channel = channel(&postbox, to);
+    let cases: [(&[&str], &str, &str, &[&str]); 5] = [
+        (&["unknown@example.org"], "stale", "(550 ", &[]),
+        (&["later@example.org"], "stale", "(451 ", &["later@example.org"]),
+        (&["unknown@example.org", "later@example.org"], "stale", "(550 ", &["later@example.org"]),
+        (&["ops@example.org"], "spam, please", "554 ", &[]),
+        (&["ops@example.org"], "a full disk, please", "452 ", &["ops@example.org"]),
+    ];
+    for (only, summary, remark, left) in cases {
+        let mut notification = notice(1, Kind::Down);
+        notification.summary = summary.to_owned();
+        // Where it is for all of them, a refusal of them all is a failure.
+        let all = only.len() == 1 && summary != "stale";
+        assert!(!all || channel.deliver(&notification, later()).is_err());
+        notification.only = only.iter().map(|&address| address.to_owned()).collect();
+        let taken = channel.deliver(&notification, later()).expect(remark);
+        assert!(taken.remarks[0].contains(remark), "{:?}", taken.remarks);
+        assert_eq!(taken.left, left, "{only:?}");
+    }
+    assert!(postbox.mails().is_empty());
+}
+
+#[test]
 fn login_is_used_where_plain_is_not_offered() {
     let setup =
         Setup { tls: "implicit", login: Some(LOGIN), without: Some("PLAIN"), chatty: false };

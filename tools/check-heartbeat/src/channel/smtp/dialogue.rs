@@ -51,11 +51,21 @@ impl Smtp {
         dialogue.stage = ADDRESSING;
         let from = Mail::new(Some(self.from.email.clone()), Vec::new());
         dialogue.expect(from, 250, "refused the sender")?;
-        let taken = dialogue.name_recipients(&to)?;
-        dialogue.stage = SENDING;
-        dialogue.expect(Data, 354, "refused the message")?;
-        dialogue.expect(stuffed(letter), 250, "refused the message")?;
-        // The message is accepted; how the farewell goes does not matter.
+        // That those who are left are refused once more says nothing about the channel.
+        let alone = !about.only.is_empty();
+        let mut taken = dialogue.name_recipients(&to, alone)?;
+        if taken.remarks.len() < to.len() {
+            match dialogue.hand_over(letter) {
+                Err(failure) if alone => {
+                    if !failure.permanent {
+                        taken.left.clone_from(&about.only);
+                    }
+                    taken.remarks.push(failure.to_string());
+                }
+                result => result?,
+            }
+        }
+        // How the farewell goes does not matter.
         let _ = dialogue.wire.send(Quit.to_string().as_bytes());
         Ok(taken)
     }
@@ -189,9 +199,15 @@ impl Dialogue<'_> {
         self.check(reply, 235, "refused the login").map(drop)
     }
 
+    fn hand_over(&mut self, letter: &[u8]) -> Result<(), Failure> {
+        self.stage = SENDING;
+        self.expect(Data, 354, "refused the message")?;
+        self.expect(stuffed(letter), 250, "refused the message").map(drop)
+    }
+
     /// Names the recipients. As long as one is accepted, the mail goes to those; of the others, the ones
-    /// that may be accepted later are left.
-    fn name_recipients(&mut self, to: &[&Mailbox]) -> Accepted {
+    /// that may be accepted later are left. `alone`: others have it, and no one need be accepted.
+    fn name_recipients(&mut self, to: &[&Mailbox], alone: bool) -> Accepted {
         let host = &self.mail.host;
         let (mut refused, mut left) = (Vec::new(), Vec::new());
         for address in to.iter().map(|to| &to.email) {
@@ -203,7 +219,7 @@ impl Dialogue<'_> {
                 self.check(reply, 250, "")?;
             }
         }
-        if refused.len() < to.len() {
+        if alone || refused.len() < to.len() {
             let remark = |one: &String| {
                 let again = left.iter().any(|address| one.starts_with(&format!("{address} (")));
                 let then = if again { "; it is tried again alone" } else { "" };
