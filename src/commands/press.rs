@@ -6,7 +6,7 @@ use super::requests::let_in;
 use super::{CommandContext, FollowUp, Outcome, OutgoingReply, model, privacy, wording};
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
-use crate::model::ids::{ChatId, InboxSeq};
+use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
 use crate::model::message::{Place, Press, UpdateEvent};
 use crate::model::reply::Reply;
@@ -94,7 +94,7 @@ impl CommandContext {
         Ok(match kept {
             None => toast("That question is no longer kept. Please ask it again."),
             Some((_, message))
-                if press.place == Place::Group && message.from.id != press.from.id =>
+                if press.place == Place::Group && !may_press(press, message.from.id) =>
             {
                 toast("Only the person who asked can try again.")
             }
@@ -125,7 +125,10 @@ impl CommandContext {
         let cut = self.store.cut_answer(seq).await?;
         let cut = cut.filter(|cut| cut.conversation.chat == press.chat);
         Ok(match cut {
-            Some(cut) if press.place == Place::Group && cut.asker != Some(press.from.id) => {
+            Some(cut)
+                if press.place == Place::Group
+                    && !cut.asker.is_some_and(|asker| may_press(press, asker)) =>
+            {
                 toast("Only the person who asked can have it go on.")
             }
             Some(cut) if cut.text().len() == length => {
@@ -134,6 +137,12 @@ impl CommandContext {
             _ => toast("I have gone on from there already, or the answer is no longer kept."),
         })
     }
+}
+
+/// Whether a button under someone's answer is for the person who pressed it. Who asks in the name of a chat
+/// presses under their own name, and Telegram does not say that both are the same: all may press there.
+fn may_press(press: &Press, asker: UserId) -> bool {
+    asker == press.from.id || asker.0 < 0
 }
 
 /// The question carries the id of the person it is for: in a group another person might press.

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::edited::is_edit;
 pub(super) use self::gather::is_piece;
 use self::gather::{Gatherings, together};
 use self::later::Later;
@@ -80,6 +81,8 @@ struct ChatQueue {
     cancelled: HashMap<Asker, InboxSeq>,
     /// Questions that were edited before it was their turn.
     superseded: HashSet<InboxSeq>,
+    /// Edits that took the place of a question that has no answer.
+    replacing: HashSet<InboxSeq>,
     /// For a `/cancel` that waits in the queue: how many questions it stopped.
     stopped: HashMap<InboxSeq, usize>,
 }
@@ -92,6 +95,8 @@ struct Running {
     /// The message that it is about; none for what came in pieces.
     message: Option<MessageId>,
     question: bool,
+    /// It is no edit, or one in the place of a question that has no answer.
+    is_first: bool,
     cancel: CancellationToken,
 }
 
@@ -232,7 +237,7 @@ impl Dispatcher {
     fn place(&mut self, queued: Queued) {
         let chat_queue = self.chats.entry(queued.update.chat()).or_default();
         if is_edited_question(&queued, &self.username) {
-            chat_queue.supersede(&queued);
+            chat_queue.supersede(&queued, &self.username);
         }
         if is_cancel(&queued.update, &self.username)
             && let Some(from) = sender(&queued)
@@ -298,11 +303,13 @@ impl Dispatcher {
             cancel.cancel();
         }
         let stopped = chat_queue.stopped.remove(&queued.seq).unwrap_or(0);
+        let replaces = chat_queue.replacing.remove(&queued.seq);
         let has_waited = chat_queue.later.has_waited(queued.seq);
         chat_queue.running = Some(Running {
             from,
             message: queued.update.message_id().filter(|_| queued.others.is_empty()),
             question,
+            is_first: replaces || !is_edit(&queued),
             cancel: cancel.clone(),
         });
         self.running += 1;
@@ -314,6 +321,7 @@ impl Dispatcher {
             stopped,
             behind_held,
             has_waited,
+            replaces,
         };
         self.launch(chat, worker, queued);
     }
@@ -333,7 +341,7 @@ impl Dispatcher {
             if ended.retry {
                 chat_queue.retrying = false;
             } else {
-                chat_queue.running = None;
+                chat_queue.stopped_running(ended.held.as_ref().or(ended.later.as_ref()));
             }
             chat_queue.held.extend(ended.held);
         }
@@ -382,8 +390,7 @@ fn asker(queued: &Queued, username: &str) -> Option<Asker> {
 }
 
 fn is_edited_question(queued: &Queued, username: &str) -> bool {
-    let is_edit = matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some());
-    is_edit && asker(queued, username).is_some()
+    is_edit(queued) && asker(queued, username).is_some()
 }
 
 /// Whether this is `/cancel`.

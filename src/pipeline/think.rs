@@ -9,6 +9,7 @@ mod continued;
 mod edited;
 mod effects;
 mod finish;
+mod given_up;
 mod latest;
 mod parts;
 
@@ -27,10 +28,9 @@ use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
-use crate::model::message::{Body, Incoming, Place, Press, Update, UpdateEvent};
+use crate::model::message::{Body, Incoming, Place, Press, Update};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
-use crate::observe::finding::Kind;
 use crate::store::{Queued, StoreError, UpdateOutcome};
 
 /// Works on one update.
@@ -45,6 +45,8 @@ pub(super) struct Worker {
     pub(super) behind_held: bool,
     /// It has waited long enough for its group to turn out to be one that is allowed.
     pub(super) has_waited: bool,
+    /// For an edit: the question before it has no answer and gets none.
+    pub(super) replaces: bool,
 }
 
 /// How far a worker came.
@@ -106,26 +108,6 @@ impl Worker {
         {
             return Worked::Later;
         }
-        self.finish(queued, thought).await
-    }
-
-    /// Finishes an update whose handling panicked, with an apology where a person waits for one.
-    pub(super) async fn give_up(&self, queued: &Queued) -> Worked {
-        let mut thought = Thought::nothing(UpdateOutcome::Panicked);
-        if let UpdateEvent::Message(m) = &queued.update.event
-            && m.place == Place::Private
-        {
-            let words = "Something went wrong on my side with this message, and I had to leave it. \
-                         The operator of this bot can see it in my log.";
-            thought.replies.push(OutgoingReply { to: m.chat, reply: Reply::plain(words) });
-            thought.thread = m.thread;
-        }
-        self.parts.base.vitals.happened(Kind::UpdateGivenUp);
-        tracing::error!(
-            finding = "update_given_up",
-            update_id = queued.update.id.0,
-            "handling an update panicked; it is finished, so that it cannot stop the next start"
-        );
         self.finish(queued, thought).await
     }
 

@@ -53,6 +53,10 @@ async fn a_kept_question_is_asked_again_only_for_whom_it_may() {
     assert_eq!(by_asker.follow_up, FollowUp::Retry(group));
     let by_other = house.press_in(GROUP, MEMBER, &retry(group)).await;
     assert!(toast(&by_other).contains("Only the person who asked"));
+    // Under a question that was asked in the name of the group, all may press.
+    let anonymous = house.kept(GROUP, UserId(GROUP.0)).await;
+    let by_other = house.press_in(GROUP, MEMBER, &retry(anonymous)).await;
+    assert_eq!(by_other.follow_up, FollowUp::Retry(anonymous));
     house.clock.advance(i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap() + 1);
     assert!(toast(&house.press(MEMBER, &retry(private)).await).contains("no longer kept"));
 }

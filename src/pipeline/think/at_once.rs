@@ -50,6 +50,7 @@ impl AtOnce {
             stopped: 0,
             behind_held: false,
             has_waited: false,
+            replaces: false,
         };
         Self { worker }
     }
@@ -164,7 +165,7 @@ impl Worker {
     }
 
     /// Whether the sender may chat here. A stranger's message goes the usual way.
-    async fn may_chat(&self, message: &Incoming) -> Result<bool, StoreError> {
+    pub(super) async fn may_chat(&self, message: &Incoming) -> Result<bool, StoreError> {
         let context = &self.parts.context;
         let role = self.role(message).await?;
         context.may_chat(message.place, message.chat, role).await

@@ -1,6 +1,7 @@
 //! Questions that were edited: answered again while their answer is fresh.
 //!
-//! Invariant: an edit that changed no word is never answered.
+//! Invariants: an edit that changed no word is never answered; one that took the place of a question without an
+//! answer always is, however late it came.
 
 use super::{Thought, Worker};
 use crate::commands::Hint;
@@ -27,6 +28,9 @@ impl Worker {
         };
         if parts.latest_questions.is_same(message, text) {
             return ignored("edited_without_change");
+        }
+        if self.replaces {
+            return Ok(None);
         }
         let is_fresh = match parts.base.store.answered_at(message.chat, message.message_id).await? {
             Some(answered_ms) => received_ms.saturating_sub(answered_ms) <= most_ms,
