@@ -24,6 +24,8 @@ pub(super) struct Call<'a> {
     pub(super) progress: &'a watch::Sender<Progress>,
     /// A person sent `/cancel`.
     pub(super) cancel: &'a CancellationToken,
+    /// The answer that goes on, as far as it is there.
+    pub(super) before: &'a str,
     /// Its place at the server.
     pub(super) permit: Permit<'a>,
 }
@@ -61,21 +63,38 @@ impl Call<'_> {
 }
 
 impl AnswerEngine {
-    /// Asks, and asks again what may pass before the first word. All tries have `timeout` together,
-    /// from the moment at which the server is asked; the time in our own queue is not the server's.
-    pub(super) async fn ask(&self, request: &ChatRequest, call: &mut Call<'_>) -> Collected {
-        let silence = self.settings.first_token_timeout;
-        let deadline = || Instant::now() + self.settings.timeout;
+    /// The tries of a question whose server is asked now. They have `timeout` together; the time in
+    /// our own queue is not the server's.
+    pub(super) fn tries(&self) -> Retries {
         let is_failing = self.vitals.provider.read().failures > 0;
-        let mut retries = Retries::new(deadline(), is_failing);
-        let mut steps_back = 0;
+        Retries::new(Instant::now() + self.settings.timeout, is_failing)
+    }
+
+    /// Whether words show nothing. What goes on with a code block or a list shows with its beginning.
+    fn is_blank(&self, before: &str, text: &str) -> bool {
+        let is_blank = |text: &str| (self.settings.is_blank)(text, self.provider.is_markdown());
+        match before {
+            "" => is_blank(text),
+            _ => text.trim().is_empty() || is_blank(&format!("{before}{text}")),
+        }
+    }
+
+    /// Asks, and asks again what may pass before the first word.
+    pub(super) async fn ask(
+        &self,
+        request: &ChatRequest,
+        call: &mut Call<'_>,
+        retries: &mut Retries,
+    ) -> Collected {
+        let silence = self.settings.first_token_timeout;
+        let (mut steps_back, before) = (0, call.before);
         loop {
             let bounds = Bounds {
                 silence,
                 end: retries.deadline(),
                 bytes: limits::ANSWER_BYTES,
                 tokens: u64::from(request.max_output_tokens),
-                is_blank: &|text| (self.settings.is_blank)(text, self.provider.is_markdown()),
+                is_blank: &|text| self.is_blank(before, text),
             };
             call.progress.send_if_modified(|shown| {
                 let waited = matches!(shown, Progress::Queued { .. } | Progress::Waiting { .. });
@@ -98,14 +117,16 @@ impl AnswerEngine {
             // The server has fewer slots than it was given questions, so this one was in its queue.
             let is_queued = matches!(error, AnswerError::FirstTokenLate)
                 && steps_back < STEPS_BACK
+                && Instant::now() < retries.deadline()
                 && call.permit.is_crowded();
             if is_queued {
                 steps_back += 1;
                 tracing::info!("the server was silent; fewer questions are asked at once now");
+                let since = Instant::now();
                 if !call.step_back().await {
                     return Collected::Cancelled;
                 }
-                retries = Retries::new(deadline(), is_failing);
+                retries.queued(since.elapsed());
                 continue;
             }
             let Some((obstacle, pause)) = retries.pause(error) else { return collected };

@@ -7,6 +7,7 @@ use super::engine::AnswerEngine;
 use super::question::Question;
 use super::stream::Collected;
 use super::{Answered, joint};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::AnswerMetadata;
 use crate::model::effect::Continued;
 use crate::model::ids::{InboxSeq, UserId};
@@ -16,6 +17,10 @@ use crate::store::{CutAnswer, StoreError};
 /// The instruction for the model. It is not kept: the exchange has one question and one answer.
 pub(super) const GO_ON: &str = "Your answer was cut at its length limit. Go on exactly where it \
                                 stopped. Repeat nothing, and write no introduction.";
+
+/// What a person hears when the question and the answer so far fill what the model can read.
+const NO_ROOM: &str = "The question and its answer fill all that the model can read, so it cannot go \
+                       on. Please ask for the rest in a new question.";
 
 impl AnswerEngine {
     pub(super) async fn go_on(
@@ -46,7 +51,10 @@ impl AnswerEngine {
         let (text, finished) = match collected {
             Collected::Cancelled => return Ok(Answered::Cancelled),
             Collected::Failed { error, .. } => {
-                let reply = self.refusal(&plan, &error, self.chosen(&record));
+                let reply = match error.class() {
+                    AnswerClass::TooLong => Reply::plain(NO_ROOM),
+                    _ => error.reply(self.chosen(&record)),
+                };
                 return Ok(Answered::Failed { reply, class: error.class() });
             }
             Collected::Whole { text, finished, .. } => (text, finished),
@@ -54,7 +62,7 @@ impl AnswerEngine {
         let before = cut.text();
         let whole = format!("{before}{}", joint::added(&before, &text));
         // A secret may stand across the joint.
-        let whole = self.settings.redactor.clean(whole);
+        let whole = joint::bounded(self.settings.redactor.clean(whole));
         let (kept, added) = whole.split_at(common(&before, &whole));
         let shown = joint::shown(kept, added);
         let reply = if shown.trim().is_empty() {

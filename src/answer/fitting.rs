@@ -13,6 +13,9 @@ use crate::model::conversation::{ChatRequest, ConversationId, Message, Role};
 use crate::model::reply::Reply;
 use crate::store::{CutAnswer, KeptTurn, StoreError};
 
+/// Times that a question is asked with less before it is asked alone.
+const SHRINKS: u32 = 6;
+
 impl AnswerEngine {
     /// What goes to the model for a question.
     pub(super) async fn plan(&self, question: Question<'_>) -> Result<(Plan, Asked), StoreError> {
@@ -90,16 +93,17 @@ impl AnswerEngine {
 
     /// Asks; when the model finds it too long, asks again with less, until only the question is left.
     pub(super) async fn ask_fitting(&self, plan: &mut Plan, call: &mut Call<'_>) -> Collected {
-        let mut is_shrunk = false;
+        let mut retries = self.tries();
+        let mut shrunk = 0;
         loop {
-            let collected = self.ask(&plan.request(), call).await;
+            let collected = self.ask(&plan.request(), call, &mut retries).await;
             match &collected {
                 Collected::Whole { finished, .. } => {
                     if let Some(usage) = finished.usage {
                         let model = self.model(plan);
                         self.rooms.read(model, usage.input_tokens, plan.estimate());
                     }
-                    if is_shrunk {
+                    if shrunk > 0 {
                         plan.settle(&self.windows);
                     }
                     return collected;
@@ -109,10 +113,12 @@ impl AnswerEngine {
                 {
                     self.rooms.refused(self.model(plan), &error.words(), plan.estimate());
                     let room = self.rooms.of(self.model(plan));
-                    if !plan.shrink(room) {
+                    let is_less = shrunk <= SHRINKS
+                        && if shrunk < SHRINKS { plan.shrink(room) } else { plan.strip() };
+                    if !is_less {
                         return collected;
                     }
-                    is_shrunk = true;
+                    shrunk += 1;
                     let words = error.words();
                     tracing::info!(error = words, "too long for the model; asking with less");
                 }

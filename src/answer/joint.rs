@@ -4,6 +4,7 @@
 
 use crate::model::conversation::StopReason;
 use crate::model::ids::InboxSeq;
+use crate::model::limits::ANSWER_BYTES;
 use crate::model::reply::{Button, Reply};
 
 /// A repetition this long, in bytes, is one, and not a coincidence.
@@ -14,6 +15,9 @@ const REPEATED_LINE: usize = 4;
 
 /// The longest repetition that is looked for, in bytes.
 const LONGEST: usize = 600;
+
+/// An answer that can grow by less, in bytes, does not go on.
+const ROOM: usize = 1024;
 
 /// What a continuation adds: models like to open a code block again, or to begin with the last words.
 pub(super) fn added<'m>(before: &str, more: &'m str) -> &'m str {
@@ -45,7 +49,13 @@ pub(super) fn shown(before: &str, added: &str) -> String {
     }
 }
 
-/// The reply with a button, if the answer reached its limit. It names the update that asked, and where
+/// An answer grows with each continuation, up to what one may have.
+pub(super) fn bounded(mut whole: String) -> String {
+    whole.truncate(whole.floor_char_boundary(ANSWER_BYTES));
+    whole
+}
+
+/// The reply with a button, if the answer reached its limit and can still grow. It names the update that asked, and where
 /// the answer stopped.
 pub(super) fn with_way_on(
     reply: Reply,
@@ -53,7 +63,7 @@ pub(super) fn with_way_on(
     asked_by: InboxSeq,
     length: usize,
 ) -> Reply {
-    if reason != StopReason::Length {
+    if reason != StopReason::Length || length > ANSWER_BYTES - ROOM {
         return reply;
     }
     reply.with_row(vec![Button::new("Continue", format!("continue:{asked_by}:{length}"))])
@@ -99,6 +109,20 @@ mod tests {
         ] {
             assert_eq!(added(before, more), wanted, "{before:?} + {more:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_does_not_grow_without_end() {
+        assert_eq!(bounded("a".to_owned()), "a");
+        let whole = bounded("ä".repeat(ANSWER_BYTES / 2) + "more");
+        assert_eq!(whole.len(), ANSWER_BYTES);
+        assert_eq!(bounded(format!("a{whole}")).len(), ANSWER_BYTES - 1, "no half characters");
+        let has_button = |length| {
+            let (reply, asked_by) = (Reply::plain("x"), InboxSeq(1));
+            let offered = with_way_on(reply.clone(), StopReason::Length, asked_by, length);
+            offered != reply
+        };
+        assert!(has_button(5000) && !has_button(ANSWER_BYTES));
     }
 
     #[test]

@@ -164,7 +164,8 @@ impl Answerer {
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        let answered = engine.answer(question, order, Call { progress, cancel, permit }).await?;
+        let call = Call { progress, cancel, before: "", permit };
+        let answered = engine.answer(question, order, call).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
             Answered::Answer { .. } | Answered::Continued { .. } => None,
@@ -199,7 +200,9 @@ impl Answerer {
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        engine.go_on(cut, user, asked_by, Call { progress, cancel, permit }).await
+        let before = cut.text();
+        let call = Call { progress, cancel, before: &before, permit };
+        engine.go_on(cut, user, asked_by, call).await
     }
 }
 

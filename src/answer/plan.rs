@@ -82,6 +82,14 @@ impl Plan {
         is_shorter
     }
 
+    /// Leaves out all but the question; `false` when that was all.
+    pub(super) fn strip(&mut self) -> bool {
+        let is_alone = self.turns.is_empty() && self.passages.is_empty();
+        self.turns.clear();
+        self.passages.clear();
+        !is_alone
+    }
+
     /// The next request begins where this one began, and need not be refused first.
     pub(super) fn settle(&self, windows: &Windows) {
         let first = self.turns.first().map_or(self.last + 1, |turn| turn.number);
@@ -146,6 +154,14 @@ mod tests {
         plan.settle(&windows);
         let bounds = Bounds { turns: 10, tokens: 10_000 };
         assert!(windows.fit(plan.conversation, self::plan(4, 0).turns, bounds).is_empty());
+    }
+
+    #[test]
+    fn the_question_alone_is_the_last_that_is_asked() {
+        let mut plan = plan(4, 2);
+        assert!(plan.strip() && !plan.strip());
+        assert_eq!(plan.request().messages, [Message::user("why?")]);
+        assert!(plan.request().passages.is_empty());
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Retries {
         self.deadline
     }
 
+    /// The time in our own queue is not the server's.
+    pub(super) fn queued(&mut self, time: Duration) {
+        self.deadline += time;
+    }
+
     /// What to wait for and how long before the next try, after this failure; `None` when it is
     /// final.
     pub(super) fn pause(&mut self, error: &AnswerError) -> Option<(Obstacle, Duration)> {
@@ -64,9 +69,11 @@ impl Retries {
         if is_tried_enough {
             return None;
         }
+        // A server that asks for no wait at all would be asked all the time.
+        let ours = backoff(self.tries, BASE, LONGEST).max(SHORTEST);
         let pause = match policy {
-            RetryPolicy::After(wait) => wait.max(SHORTEST),
-            _ => backoff(self.tries, BASE, LONGEST).max(SHORTEST),
+            RetryPolicy::After(wait) => wait.max(ours),
+            _ => ours,
         };
         self.tries += 1;
         // A try at the very end could not become an answer.
@@ -116,7 +123,8 @@ mod tests {
         assert!(pauses(&AnswerError::Empty, false).is_empty());
         let wait = pauses(&refused(Refusal::RateLimit, Some(2)), false);
         assert_eq!(wait[0], Duration::from_secs(2), "as the server says");
-        assert!(pauses(&refused(Refusal::RateLimit, Some(0)), false)[0] >= SHORTEST);
+        let at_once = pauses(&refused(Refusal::RateLimit, Some(0)), false);
+        assert!(at_once[0] >= SHORTEST && at_once[5] >= LONGEST / 2, "{at_once:?}");
         assert!(pauses(&refused(Refusal::RateLimit, Some(130)), false).is_empty(), "too long");
         assert!(!pauses(&refused(Refusal::Overloaded, None), false).is_empty());
         assert!(!pauses(&AnswerError::Provider(ProviderError::Cut), false).is_empty());

@@ -3,6 +3,7 @@
 use super::{Thought, Worker};
 use crate::answer::{Answered, Progress};
 use crate::commands::OutgoingReply;
+use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
 use crate::model::ids::InboxSeq;
 use crate::model::message::{Place, Press};
@@ -40,7 +41,9 @@ impl Worker {
                 parts.base.vitals.answers_failed.add_one();
                 parts.base.vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
-                reply.with_row(vec![Button::new("Continue", press.data.clone())])
+                let on = Button::new("Continue", press.data.clone());
+                // Another try of what is too long would be too long again.
+                if class == AnswerClass::TooLong { reply } else { reply.with_row(vec![on]) }
             }
         };
         let reply_to = (press.place == Place::Group).then_some(press.message_id);
