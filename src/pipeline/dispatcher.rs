@@ -21,7 +21,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::edited::is_edit;
 pub(super) use self::gather::is_piece;
 use self::gather::{Gatherings, together};
 use self::later::Later;
@@ -95,7 +94,7 @@ struct Running {
     /// The message that it is about; none for what came in pieces.
     message: Option<MessageId>,
     question: bool,
-    /// It is no edit, or one in the place of a question that has no answer.
+    /// It is new, or an edit in the place of a question that has no answer.
     is_first: bool,
     cancel: CancellationToken,
 }
@@ -387,6 +386,10 @@ fn asker(queued: &Queued, username: &str) -> Option<Asker> {
         Route::Question { .. } => sender(queued),
         _ => None,
     }
+}
+
+fn is_edit(queued: &Queued) -> bool {
+    matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some())
 }
 
 fn is_edited_question(queued: &Queued, username: &str) -> bool {

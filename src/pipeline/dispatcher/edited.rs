@@ -1,7 +1,6 @@
 //! Questions that are edited before they are answered: only the new wording gets an answer.
 
-use super::{ChatQueue, asker};
-use crate::model::message::UpdateEvent;
+use super::{ChatQueue, asker, is_edit};
 use crate::store::Queued;
 
 impl ChatQueue {
@@ -33,9 +32,4 @@ impl ChatQueue {
             self.replacing.insert(queued.seq);
         }
     }
-}
-
-/// Whether a message was changed.
-pub(super) fn is_edit(queued: &Queued) -> bool {
-    matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some())
 }

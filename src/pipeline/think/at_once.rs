@@ -98,7 +98,7 @@ impl AtOnce {
         Some(Ready { place, finish, slot })
     }
 
-    /// Whether an update changes what becomes of earlier ones: an edit, or `/cancel`.
+    /// Whether an update concerns earlier ones: an edit, or `/cancel`.
     fn looks_back(&self, update: &Update) -> bool {
         let UpdateEvent::Message(message) = &update.event else { return false };
         message.edited_s.is_some() || is_cancel(update, &self.worker.parts.me.username)

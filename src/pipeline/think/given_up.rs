@@ -1,5 +1,4 @@
-//! What becomes of an update whose handling panicked: it is finished, with an apology where a person waits for an
-//! answer.
+//! Updates whose handling panicked: each is finished, with an apology where a person waits for an answer.
 //!
 //! Invariant: nothing that may have panicked keeps the update from being finished.
 
