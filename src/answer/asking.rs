@@ -87,6 +87,7 @@ impl AnswerEngine {
         retries: &mut Retries,
     ) -> Collected {
         let silence = self.settings.first_token_timeout;
+        let is_chosen = request.model.is_some();
         let (mut steps_back, before) = (0, call.before);
         loop {
             let bounds = Bounds {
@@ -109,13 +110,17 @@ impl AnswerEngine {
             let error = match &collected {
                 Collected::Failed { error, wrote: false } => error,
                 Collected::Whole { first_after, .. } => {
-                    call.permit.began(*first_after, silence);
+                    // Another model says nothing about how many the usual one takes.
+                    if !is_chosen {
+                        call.permit.began(*first_after, silence);
+                    }
                     return collected;
                 }
                 _ => return collected,
             };
             // The server has fewer slots than it was given questions, so this one was in its queue.
             let is_queued = matches!(error, AnswerError::FirstTokenLate)
+                && !is_chosen
                 && steps_back < STEPS_BACK
                 && Instant::now() < retries.deadline()
                 && call.permit.is_crowded();

@@ -75,12 +75,14 @@ impl AnswerError {
             | AnswerClass::Garbage
             | AnswerClass::Cut => "I could not reach the model, or its answer broke off.",
         };
-        let way_back = match chosen {
-            Some(model) => {
-                format!(" Here {model} answers; /model default goes back to the usual model.")
-            }
-            None => String::new(),
-        };
+        let way_back = way_back(chosen);
         Reply::plain(format!("{words}{way_back} Your question is kept; nothing was lost."))
     }
+}
+
+/// How to leave a model that was chosen in the conversation; begins with a blank.
+pub(super) fn way_back(chosen: Option<&str>) -> String {
+    chosen.map_or_else(String::new, |model| {
+        format!(" Here {model} answers; /model default goes back to the usual model.")
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::asking::Call;
 use super::engine::AnswerEngine;
-use super::error::AnswerError;
+use super::error::{AnswerError, way_back};
 use super::plan::Plan;
 use super::question::{Asked, Question, said};
 use super::room::Room;
@@ -143,7 +143,8 @@ impl AnswerEngine {
             _ => String::new(),
         };
         Reply::plain(format!(
-            "This message alone is too long for the model.{room} Please send a shorter part of it."
+            "This message alone is too long for the model.{room} Please send a shorter part of it.{}",
+            way_back(chosen)
         ))
     }
 }

@@ -165,13 +165,15 @@ impl Answerer {
         };
         let engine = self.engine.load_full();
         let call = Call { progress, cancel, before: "", permit };
-        let answered = engine.answer(question, order, call).await?;
+        let (answered, is_configured) = engine.answer(question, order, call).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
             Answered::Answer { .. } | Answered::Continued { .. } => None,
             Answered::Failed { class, .. } => Some(*class),
         };
-        if let Some(class) = self.spread.note(question.conversation.chat, failure) {
+        // What one person chose says nothing about the others' questions.
+        if is_configured && let Some(class) = self.spread.note(question.conversation.chat, failure)
+        {
             self.vitals.happened(Kind::QuestionsRefused);
             tracing::warn!(
                 finding = "questions_refused",
@@ -207,12 +209,13 @@ impl Answerer {
 }
 
 impl AnswerEngine {
+    /// Answers, and says whether it was by the configured model.
     async fn answer(
         &self,
         question: Question<'_>,
         asked_by: InboxSeq,
         mut call: Call<'_>,
-    ) -> Result<Answered, StoreError> {
+    ) -> Result<(Answered, bool), StoreError> {
         let (mut plan, asked) = self.plan(question).await?;
         let mut known = self.known(&plan);
         let request = plan.request();
@@ -226,7 +229,8 @@ impl AnswerEngine {
         drop(call);
         self.log(&record, &collected, duration_ms);
         self.note(&record, &collected, begun.elapsed());
-        Ok(match collected {
+        let is_configured = self.chosen(&record).is_none();
+        let answered = match collected {
             Collected::Cancelled => Answered::Cancelled,
             Collected::Failed { error, .. } => {
                 let reply = self.refusal(&plan, &error, self.chosen(&record));
@@ -252,7 +256,8 @@ impl AnswerEngine {
                 let reply = joint::with_way_on(reply, finished.reason, asked_by, length);
                 Answered::Answer { reply, turn: Some(turn) }
             }
-        })
+        };
+        Ok((answered, is_configured))
     }
 
     /// What is known of an answer before it is there.

@@ -14,6 +14,7 @@ pub(super) use eaten::EatenMarks;
 use place::Place;
 
 use crate::model::conversation::Event;
+use crate::model::limits;
 
 /// Marks as models write them, in lower case, the opening one first.
 const MARKS: [(&str, &str); 9] = [
@@ -191,7 +192,9 @@ impl Thoughts {
                 }
                 self.mode = Mode::Thought(close);
             }
-            (_, None) if self.place.closes(&self.pending) => self.close(events),
+            (_, None) if self.place.closes(&self.pending, self.mode == Mode::Presumed) => {
+                self.close(mark, events);
+            }
             _ => return self.hand_on(mark, events),
         }
         self.skips_blanks = true;
@@ -201,8 +204,9 @@ impl Thoughts {
     }
 
     /// A closing mark without an opening one: everything so far was thought.
-    fn close(&mut self, events: &mut Vec<Event>) {
+    fn close(&mut self, mark: &str, events: &mut Vec<Event>) {
         let said = std::mem::take(&mut self.said);
+        let is_named = self.place.is_in_a_sentence();
         self.place = Place::default();
         if self.mode == Mode::Answer && !said.trim().is_empty() {
             events.push(Event::Withdrawn);
@@ -210,6 +214,10 @@ impl Thoughts {
         match (self.opened, said.trim().is_empty()) {
             (true, false) => self.withdrawn = Some(said),
             (true, true) => {}
+            // If nothing follows, it was the answer, and named the mark.
+            (false, false) if is_named && self.mode == Mode::Answer => {
+                self.withdrawn = Some(said + mark);
+            }
             (false, _) => self.eaten.note(true),
         }
         (self.mode, self.opened) = (Mode::Answer, true);
@@ -223,7 +231,9 @@ impl Thoughts {
             Mode::Thought(_) => events.push(Event::Reasoning(text.to_owned())),
             Mode::Presumed => {
                 self.place.pass(text);
-                self.said.push_str(text);
+                if self.said.len() < limits::ANSWER_BYTES {
+                    self.said.push_str(text);
+                }
                 events.push(Event::Reasoning(text.to_owned()));
             }
             Mode::Answer => self.answer(text, events),

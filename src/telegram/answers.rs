@@ -94,6 +94,12 @@ pub(super) struct RepliedTo {
     pub forum_topic_created: Option<serde::de::IgnoredAny>,
 }
 
+/// Whose a message is.
+#[derive(Deserialize)]
+pub(super) struct OnlyFrom {
+    pub from: User,
+}
+
 /// A message of another chat, or one that is not passed on.
 #[derive(Deserialize)]
 pub(super) struct ExternalReply {

@@ -274,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_to_the_bot_is_one_whatever_it_answers() {
+        let json = r#"{"update_id":7,"message":{"message_id":3,"date":9,"chat":{"id":-5,"type":"group"},
+            "from":{"id":5,"is_bot":false,"first_name":"A"},"text":"why?","reply_to_message":
+            {"message_id":1,"from":{"id":99,"is_bot":true,"first_name":"K"},"text":{"a":"new form"}}}}"#;
+        let UpdateEvent::Message(m) = convert(json).unwrap().event else { panic!() };
+        assert!(m.reply_to_bot);
+        let of_other = json.replace("99", "98");
+        let UpdateEvent::Message(m) = convert(&of_other).unwrap().event else { panic!() };
+        assert!(!m.reply_to_bot && m.context.is_none());
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         assert_eq!(kind(r#"{"update_id":1,"telepathy":{"x":1}}"#), "telepathy");
         assert_eq!(kind(r#"{"update_id":1}"#), "empty");

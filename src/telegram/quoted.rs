@@ -6,7 +6,7 @@ use hygiene::line::one_line;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::answers::{self, NamedChat, Origin, RepliedTo, User};
+use super::answers::{self, NamedChat, OnlyFrom, Origin, RepliedTo, User};
 use crate::model::ids::UserId;
 use crate::model::message::ContentKind;
 use crate::model::quote::{Author, Context, Referred};
@@ -33,7 +33,11 @@ pub(super) fn context(message: &answers::Message, me: UserId) -> Option<Box<Cont
 
 fn replied(message: &answers::Message, me: UserId) -> Option<Referred> {
     if let Some(raw) = message.reply_to_message.as_deref() {
-        let replied = read::<RepliedTo>(Some(raw))?;
+        let Some(replied) = read::<RepliedTo>(Some(raw)) else {
+            // What this version cannot read is still a reply to the bot, if it is the bot's.
+            let by_bot = read::<OnlyFrom>(Some(raw)).is_some_and(|only| only.from.id == me.0);
+            return by_bot.then(|| Referred { media: media(raw), by_bot, ..Referred::default() });
+        };
         if replied.forum_topic_created.is_some() {
             return None;
         }

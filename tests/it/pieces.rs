@@ -161,3 +161,17 @@ async fn try_again_asks_the_whole_again() {
     assert!(body.contains("part 1 ") && body.contains("xthe end"), "{body}");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_of_different_people_stay_apart_when_they_are_forwarded() {
+    let stage = Stage::running(&[]).await;
+    for (number, name) in [(1, "Ann"), (2, "Bob")] {
+        let origin = json!({"type": "hidden_user", "sender_user_name": name, "date": 1});
+        let fields = json!({"text": long(number, 4_000), "forward_origin": origin});
+        stage.sim.say_fields(5, 5, &fields);
+    }
+    let texts = stage.texts(5, 2).await;
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(5).len(), 2, "{texts:?}");
+    stage.end().await;
+}

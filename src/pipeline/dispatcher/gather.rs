@@ -14,6 +14,7 @@ use crate::commands;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::message::{Body, Incoming, Update, UpdateEvent};
+use crate::model::quote::Author;
 use crate::store::Queued;
 
 /// A person, and a topic of the chat (0 outside topics).
@@ -131,6 +132,7 @@ impl Gathering {
         let is_of_same = last.from.id == next.from.id
             && last.thread == next.thread
             && last.authorship == next.authorship
+            && source(last) == source(next)
             && next.edited_s.is_none()
             && queued.others.is_empty();
         if !is_of_same || last.album.is_some() {
@@ -210,6 +212,11 @@ pub(in crate::pipeline) fn is_piece(update: &Update) -> bool {
     let UpdateEvent::Message(message) = &update.event else { return false };
     let is_cut = || matches!(&message.body, Body::Text(text) if is_long(text));
     message.edited_s.is_none() && (message.album.is_some() || is_cut())
+}
+
+/// Who wrote it first, if it was forwarded.
+fn source(message: &Incoming) -> Option<&Author> {
+    message.context.as_ref()?.forwarded.as_ref()
 }
 
 fn is_long(text: &str) -> bool {

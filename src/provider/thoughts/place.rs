@@ -43,9 +43,10 @@ impl Place {
     }
 
     /// Whether thoughts can end here, with this behind the mark: on a line of its own, or right
-    /// behind the last thought.
-    pub(super) fn closes(&self, after: &str) -> bool {
-        if self.is_code() {
+    /// behind the last thought. `is_expected`: the server eats opening marks; then a fence that thoughts
+    /// left open hides no mark on a line of its own.
+    pub(super) fn closes(&self, after: &str, is_expected: bool) -> bool {
+        if self.is_code() && !(is_expected && self.line.trim().is_empty()) {
             return false;
         }
         let ends_line = after.is_empty() || after.starts_with(['\n', '\r']);
@@ -57,6 +58,11 @@ impl Place {
             Some(last) if "\"'`([{<«„“‘/|*_".contains(last) => false,
             _ => ends_line || after.starts_with(char::is_alphanumeric),
         }
+    }
+
+    /// Whether words and a blank are in front, as where a sentence names the mark.
+    pub(super) fn is_in_a_sentence(&self) -> bool {
+        !self.line.trim().is_empty() && self.line.ends_with([' ', '\t'])
     }
 
     fn is_code(&self) -> bool {

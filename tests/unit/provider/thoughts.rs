@@ -57,6 +57,7 @@ fn thoughts_are_not_part_of_the_answer() {
         ("<think>hm\nand on and on", ""),
         ("<think>", ""),
         ("hm hm\n</think>", ""),
+        ("The tag at the end is </think>", "The tag at the end is </think>"),
         ("<think>a</think>\nb\n</think>\n\nYes.", "Yes."),
         ("<think>a</think>\n</think>\nYes.", "Yes."),
         ("a\n</think>\nb\n</think>\nYes.", "Yes."),
