@@ -20,7 +20,7 @@ const UNITS_MIN: usize = 2;
 /// Cuts `marked` into parts of at most `units` UTF-16 units.
 pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
     let text = marked.text.trim_end();
-    let spans = spans::resolve(marked.spans);
+    let spans = spans::resolve(within(marked.spans, text));
     let mut pieces = Pieces { spans: &spans, next: 0, open: Vec::new() };
     let mut parts = Vec::new();
     let mut start = 0;
@@ -30,14 +30,14 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
             return parts;
         }
         let far = after_units(text, start, units.max(UNITS_MIN));
-        let mut within = pieces.from(start, far);
-        let worth_a_cut: Vec<Span> = within.iter().filter(|s| !thin::may_go(s)).cloned().collect();
+        let mut shown = pieces.from(start, far);
+        let worth_a_cut: Vec<Span> = shown.iter().filter(|s| !thin::may_go(s)).cloned().collect();
         let hard = after_entities(&worth_a_cut, start).min(far);
         let end = if hard == text.len() {
             hard
         } else {
             let codes: Vec<&Span> =
-                within.iter().filter(|s| matches!(s.kind, EntityKind::Pre { .. })).collect();
+                shown.iter().filter(|s| matches!(s.kind, EntityKind::Pre { .. })).collect();
             let in_code = |at: usize| {
                 let after = codes.partition_point(|s| s.end <= at);
                 codes.get(after).is_some_and(|s| s.start < at)
@@ -46,13 +46,23 @@ pub(super) fn parts(marked: Marked, units: usize) -> Vec<Rich> {
         };
         let kept = start + text[start..end].trim_end().len();
         let part = &text[start..kept];
-        within.retain(|s| s.start < kept);
-        thin::until(&mut within, text, |spans| after_entities(spans, start) >= kept);
+        shown.retain(|s| s.start < kept);
+        thin::until(&mut shown, text, |spans| after_entities(spans, start) >= kept);
         if !is_blank(part) {
-            parts.push(Rich { text: part.to_owned(), entities: clip(&within, start, kept, part) });
+            parts.push(Rich { text: part.to_owned(), entities: clip(&shown, start, kept, part) });
         }
         start = end;
     }
+}
+
+/// `spans` without what lies beyond the end of `text`: formatting of the whitespace that was trimmed.
+fn within(mut spans: Vec<Span>, text: &str) -> Vec<Span> {
+    for span in &mut spans {
+        span.start = span.start.min(text.len());
+        span.end = span.end.min(text.len());
+    }
+    spans.retain(|s| s.start < s.end);
+    spans
 }
 
 /// The byte after at most `units` UTF-16 units from `start`.

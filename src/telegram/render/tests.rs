@@ -258,6 +258,17 @@ fn formatting_thins_out_before_a_message_splits() {
 }
 
 #[test]
+fn formatting_of_whitespace_at_the_end_goes_with_it() {
+    let many = (0..119).map(|i| Entity { kind: EntityKind::Code, offset: i * 2, length: 1 });
+    let beyond = Entity { kind: EntityKind::Bold, offset: 238, length: 5 };
+    let text = "a ".repeat(120) + "   ";
+    let parts = split(&Rich { text, entities: many.chain([beyond]).collect() }, MESSAGE_UNITS);
+    parts.iter().for_each(assert_sendable);
+    assert_eq!(parts.len(), 1);
+    markdown(&("`a` ".repeat(120) + "**a<br><br>**")).iter().for_each(assert_sendable);
+}
+
+#[test]
 fn addresses_are_worth_another_part() {
     let link = |i| format!("- **x** [t](https://a.b/{i})\n");
     let parts = markdown(&(0..150).map(link).collect::<String>());
@@ -380,6 +391,15 @@ proptest! {
         if preview != Rich::default() {
             assert_sendable(&preview);
         }
+    }
+
+    /// More formatting than a message takes.
+    #[test]
+    fn every_part_is_what_telegram_would_keep_of_many_marks(
+        start in hostile(), unit in "[*_~`a< \u{A0}]{1,12}", times in 50usize..150, end in hostile(),
+    ) {
+        let source = start + &unit.repeat(times) + &end;
+        markdown(&source).iter().for_each(assert_sendable);
     }
 
     #[test]
