@@ -6,6 +6,7 @@ mod doctor;
 mod endpoint;
 pub mod exit;
 mod hangup;
+mod last_exit;
 mod run;
 mod setup;
 mod sources;
@@ -101,6 +102,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write down how systemd saw the daemon end; for the unit
+    #[command(hide = true)]
+    RecordExit,
     /// Set up the bot: token, provider, alerts, start; asks, or takes flags. Can be repeated
     Setup(Box<setup::Args>),
     /// List, approve and remove the people who may chat
@@ -135,16 +139,19 @@ fn obey() -> ExitCode {
         Ok(args) => args,
         Err(e) => {
             let _ = e.print();
-            return if e.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+            if !e.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            last_exit::misused();
+            return ExitCode::from(exit::USAGE);
         }
     };
     // Two crypto libraries in one build make rustls panic unless one is chosen; a second
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match args.command {
-        Command::Run => load(args.config.clone())
-            .inspect_err(run::refused)
-            .and_then(|loaded| run::run(&loaded, args.config)),
+        Command::Run => daemon(args.config),
+        Command::RecordExit => Ok(last_exit::record(args.config)),
         Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
         Command::PrintConfig => visit(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
@@ -165,8 +172,18 @@ fn obey() -> ExitCode {
     outcome.unwrap_or_else(|e| complain(&e))
 }
 
-fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
-    Config::load(&Sources::from_process(file)).map_err(anyhow::Error::new)
+/// Runs the daemon; how it ends with an error is written down beside its heartbeat.
+fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let examined = Config::examine(&Sources::from_process(file.clone()));
+    if !examined.problems.0.is_empty() {
+        last_exit::refused(&examined);
+        run::refused(&examined.problems);
+        return Err(anyhow::Error::new(examined.problems));
+    }
+    let loaded = examined.loaded;
+    run::run(&loaded, file).inspect_err(|e| {
+        last_exit::ended(&loaded, remedy(e).0, &chain(e.as_ref()));
+    })
 }
 
 /// The configuration of a daemon, as seen from outside its unit.
@@ -182,7 +199,16 @@ fn complain(e: &anyhow::Error) -> ExitCode {
     // Printed, it has no level. Systemd takes one from here (sd-daemon(3)), for `journalctl -p err`.
     let level = if logging::is_in_journal() { "<3>" } else { "" };
     eprintln!("{level}katana-bot: {}", chain(e.as_ref()));
-    let (code, hint) = if let Some(stop) = e.downcast_ref::<Stop>() {
+    let (code, hint) = remedy(e);
+    if let Some(hint) = hint {
+        eprintln!("{level}  hint: {hint}");
+    }
+    ExitCode::from(code)
+}
+
+/// Exit status, and what to do.
+fn remedy(e: &anyhow::Error) -> (u8, Option<&str>) {
+    if let Some(stop) = e.downcast_ref::<Stop>() {
         (stop.code, stop.hint.as_deref())
     } else if let Some(store) = e.downcast_ref::<StoreError>() {
         (of_store(store), Some(store.hint()))
@@ -199,9 +225,5 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         (exit::UNAVAILABLE, Some(CA_CERTIFICATES))
     } else {
         (exit::SOFTWARE, None)
-    };
-    if let Some(hint) = hint {
-        eprintln!("{level}  hint: {hint}");
     }
-    ExitCode::from(code)
 }

@@ -30,6 +30,7 @@ const NO_HEARTBEAT: &[Reason] = &[
     Reason::Future,
     Reason::PreviousBoot,
     Reason::StoppedLong,
+    Reason::Ended,
 ];
 
 fn file(name: &str) -> PathBuf {

@@ -13,6 +13,7 @@ use super::sources::sources;
 use super::style::{is_colourful, say};
 use crate::config::{Config, Examined, Problem, Problems, print_warnings};
 use crate::knowledge::{Knowledge, RemarkKind};
+use crate::logging;
 use crate::model::failure::chain;
 
 const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
@@ -128,6 +129,12 @@ pub(super) fn rows(list: &[Problem]) -> Vec<BTreeMap<&'static str, String>> {
 
 fn print(problems: &[Problem], warnings: &[Problem]) {
     let colour = is_colourful(&std::io::stderr());
+    // A unit runs it before each reload; its journal takes the level from here (sd-daemon(3)).
+    let in_journal = logging::is_in_journal();
+    if in_journal && !problems.is_empty() {
+        let problems = Problems(problems.to_vec());
+        eprintln!("<3>the configuration is refused: {}", problems.in_one_line());
+    }
     if !warnings.is_empty() {
         eprint!("Warnings:\n{}", print_warnings(warnings, colour));
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use hygiene::Redactor;
 
-use super::exit;
 use super::hangup::Hangups;
+use super::{exit, last_exit};
 use crate::app::{App, Prepared, Tuning};
 use crate::config::{Config, Format, Loaded, Problems};
 use crate::lifecycle::{Signal, Signals, Tasks};
@@ -53,10 +53,10 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
 
 /// The configuration cannot be used. What is printed to the journal has no level and no id, so one
 /// entry has them.
-pub(super) fn refused(e: &anyhow::Error) {
-    let Some(problems) = e.downcast_ref::<Problems>().filter(|_| logging::is_in_journal()) else {
+pub(super) fn refused(problems: &Problems) {
+    if !logging::is_in_journal() {
         return;
-    };
+    }
     logging::begin(Sink::JournalAlone, "info", Redactor::default());
     tracing::error!(
         message_id = JournalEvent::ConfigRefused.id(),
@@ -90,14 +90,14 @@ async fn live(
         tokio::select! {
             app = &mut starting => break app?,
             signal = signals.next() => match signal {
-                Signal::Stop if tasks.drain().is_cancelled() => return Ok(second_signal()),
+                Signal::Stop if tasks.drain().is_cancelled() => return Ok(second_signal(loaded)),
                 // The start ends by itself then, and says in the heartbeat that it was stopped.
                 Signal::Stop => tasks.drain().cancel(),
                 Signal::Reload => hangups.ask(),
             },
         }
     };
-    let Some(mut app) = app else { return Ok(without_start(&tasks)) };
+    let Some(mut app) = app else { return Ok(without_start(loaded, &tasks)) };
     watch(&mut app, &mut signals, &tasks, &hangups).await;
     let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
@@ -112,6 +112,7 @@ async fn watch(app: &mut App, signals: &mut Signals, tasks: &Tasks, hangups: &Ha
                 ready = true;
                 systemd::ready(&supervise::words(&app.report_hub().report()));
                 hangups.told_ready();
+                last_exit::clear(&app.reloader().loaded());
                 tracing::info!(message_id = JournalEvent::Ready.id(), "ready: Telegram answered the first poll");
             }
             () = tasks.drain().cancelled() => return,
@@ -131,6 +132,7 @@ async fn end(
 ) -> anyhow::Result<ExitCode> {
     systemd::stopping("stopping: running answers get their grace period");
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new updates are accepted");
+    let loaded = app.reloader().loaded();
     let stop = app.stop(grace);
     tokio::pin!(stop);
     let mut extensions = tokio::time::interval(EXTENSION / 2);
@@ -140,7 +142,7 @@ async fn end(
             // The grace may be longer than the unit's `TimeoutStopSec`.
             _ = extensions.tick() => systemd::extend(EXTENSION),
             signal = signals.next() => if signal == Signal::Stop {
-                return Ok(second_signal());
+                return Ok(second_signal(&loaded));
             },
         }
     };
@@ -150,7 +152,7 @@ async fn end(
             task,
             "stopped because a task failed; unfinished work is on disk"
         );
-        return Ok(ExitCode::from(exit::SOFTWARE));
+        return Ok(failed(&loaded, task));
     }
     if gentle {
         tracing::info!(message_id = JournalEvent::Stopped.id(), "stopped; nothing was lost");
@@ -163,16 +165,27 @@ async fn end(
     Ok(ExitCode::SUCCESS)
 }
 
-fn second_signal() -> ExitCode {
+fn second_signal(loaded: &Loaded) -> ExitCode {
     tracing::warn!(
         message_id = JournalEvent::StoppedAtOnce.id(),
         "second signal: stopping at once; unfinished work is on disk"
     );
+    last_exit::ended(loaded, exit::TEMPFAIL, "a second signal stopped it at once");
     ExitCode::from(exit::TEMPFAIL)
 }
 
+/// A task, or the use of memory, has stopped the process.
+fn failed(loaded: &Loaded, task: &str) -> ExitCode {
+    let reason = match task {
+        "memory" => "it used more memory than watch.rss_stop_mb allows".to_owned(),
+        _ => format!("its task \"{task}\" failed, which is a mistake in the program"),
+    };
+    last_exit::ended(loaded, exit::SOFTWARE, &reason);
+    ExitCode::from(exit::SOFTWARE)
+}
+
 /// The process drained before Telegram had answered.
-fn without_start(tasks: &Tasks) -> ExitCode {
+fn without_start(loaded: &Loaded, tasks: &Tasks) -> ExitCode {
     let Some(task) = tasks.failed() else {
         tracing::info!(
             message_id = JournalEvent::Stopped.id(),
@@ -185,7 +198,7 @@ fn without_start(tasks: &Tasks) -> ExitCode {
         task,
         "stopped before startup was complete, because a task failed"
     );
-    ExitCode::from(exit::SOFTWARE)
+    failed(loaded, task)
 }
 
 fn sink(config: &Config) -> Sink {

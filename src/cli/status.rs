@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use heartbeat::{Heartbeat, Judgement, Now, Reason, State, Verdict};
+use heartbeat::{Heartbeat, Judgement, LastExit, Now, Reason, State, Verdict};
 use serde_json::Value;
 
 use self::findings::{Findings, Overall};
@@ -55,8 +55,9 @@ pub(super) fn heartbeat_file(loaded: &Loaded) -> PathBuf {
 /// Reads and judges a heartbeat, as `check-heartbeat` does by default.
 pub(super) fn judged(path: &Path) -> Judgement {
     let threshold = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
-    let read = heartbeat::read(path);
-    heartbeat::judge(read.as_deref(), &Now::read(), threshold)
+    let (read, now) = (heartbeat::read(path), Now::read());
+    let judged = heartbeat::judge(read.as_deref(), &now, threshold);
+    judged.with_exit(LastExit::read(path).as_ref(), &now)
 }
 
 fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
@@ -70,7 +71,8 @@ fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
     };
     let overall = overall(&judgement, &answer);
     let endpoint = listen.map(|listen| format!("http://{}", endpoint::reachable(listen)));
-    Findings { path, judgement, endpoint, answer, overall }
+    let exit = LastExit::read(&path).filter(|_| judgement.reason == Reason::Ended);
+    Findings { path, judgement, exit, endpoint, answer, overall }
 }
 
 /// `/bot/status` of the process with this id, or of any when no id is known.
@@ -131,7 +133,7 @@ fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
         (Reason::Fresh, _) => Overall::Ok,
         (Reason::Degraded, _) => Overall::Degraded,
         (Reason::Failing, _) => Overall::Failing,
-        (Reason::Missing | Reason::PreviousBoot, _) => Overall::NotRunning,
+        (Reason::Missing | Reason::PreviousBoot | Reason::Ended, _) => Overall::NotRunning,
         _ => Overall::Stale,
     }
 }

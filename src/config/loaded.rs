@@ -2,6 +2,7 @@
 //! the next one.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use hygiene::Redactor;
 
@@ -63,6 +64,14 @@ impl Loaded {
     pub fn secret(&self, path: &str) -> Option<&Secret> {
         match &row(&self.rows, path)?.value {
             Value::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// The file and the line (from 1) that set this key.
+    pub fn place(&self, path: &str) -> Option<(PathBuf, u64)> {
+        match self.origins.get(path)? {
+            Origin::File { path, line } => Some((path.clone(), *line as u64)),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! the wrong place. It names the key, where the value came from, and what would be right.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// One thing that is wrong (or, as a warning, unwise).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,24 @@ impl Problem {
         hint: impl Into<String>,
     ) -> Self {
         Self { key: key.into(), message: message.into(), hint: hint.into() }
+    }
+
+    /// Key, message, and file with line (from 1) apart. A problem with a file as a whole has no key.
+    pub fn apart(&self) -> (Option<&str>, &str, Option<(PathBuf, u64)>) {
+        let place = |text: &str| {
+            let (file, line) = text.rsplit_once(':')?;
+            Some((PathBuf::from(file), line.parse().ok()?)).filter(|_| file.starts_with('/'))
+        };
+        if self.key.contains('/') {
+            let without_column = self.key.rsplit_once(':').and_then(|(start, _)| place(start));
+            let whole = || (PathBuf::from(&self.key), 1);
+            return (None, &self.message, Some(without_column.unwrap_or_else(whole)));
+        }
+        let inner = self.message.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+        match inner.and_then(|(message, text)| Some((message, place(text)?))) {
+            Some((message, place)) => (Some(&self.key), message, Some(place)),
+            None => (Some(&self.key), &self.message, None),
+        }
     }
 }
 
@@ -105,5 +124,22 @@ mod tests {
         assert!(problems.print(true).contains("\x1b[1;31mbot.access\x1b[0m:"));
         assert_eq!(problems.in_one_line(), "bot.access: not a word of the list (and 1 more)");
         assert!(problems.about("log.level") && !problems.about("log.format"));
+    }
+
+    #[test]
+    fn a_problem_comes_apart() {
+        let apart = |key: &str, message: &str| {
+            let problem = Problem::new(key, message, "");
+            let (key, message, place) = problem.apart();
+            let place = place.map(|(file, line)| format!("{}:{line}", file.display()));
+            format!("{key:?} {message} {place:?}")
+        };
+        assert_eq!(
+            apart("a.b", "wrong (/x/y.toml:12)"),
+            r#"Some("a.b") wrong Some("/x/y.toml:12")"#
+        );
+        assert_eq!(apart("a.b", "wrong (12:12)"), r#"Some("a.b") wrong (12:12) None"#);
+        assert_eq!(apart("/x/y.toml:3:7", "no TOML"), r#"None no TOML Some("/x/y.toml:3")"#);
+        assert_eq!(apart("/x/y.toml", "unreadable"), r#"None unreadable Some("/x/y.toml:1")"#);
     }
 }

@@ -40,6 +40,7 @@ mod groups;
 mod hangup;
 mod in_doubt;
 mod intake;
+mod last_exit;
 mod leaks;
 mod lifecycle;
 mod odd_server;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heartbeat::Judgement;
+use heartbeat::{Judgement, LastExit};
 use serde_json::{Value, json};
 
 use crate::cli::style::Mark;
@@ -11,6 +11,8 @@ use crate::cli::style::Mark;
 pub(super) struct Findings {
     pub(super) path: PathBuf,
     pub(super) judgement: Judgement,
+    /// How it ended, if it has not run since.
+    pub(super) exit: Option<LastExit>,
     /// Where the endpoint should be, if it is not off.
     pub(super) endpoint: Option<String>,
     /// `/bot/status`, or why there is none.
@@ -73,6 +75,7 @@ impl Findings {
                 "age_ms": self.judgement.age_ms,
                 "beat": self.judgement.heartbeat,
             },
+            "last_exit": self.exit,
             "endpoint": {
                 "address": self.endpoint,
                 "error": self.answer.as_ref().err(),

@@ -4,6 +4,7 @@ use heartbeat::{Reason, Severity, Verdict, rfc3339, span};
 use serde_json::Value;
 
 use super::findings::{Findings, Overall, in_words};
+use crate::cli::exit;
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::observe::finding::Kind;
 
@@ -19,6 +20,10 @@ struct Finding {
 /// The whole page.
 pub(super) fn page(found: &Findings, style: Style) -> String {
     let mut page = headline(found, style);
+    if let Some(exit) = &found.exit {
+        let advice = style.faint(&format!("do: {}", after_exit(exit.exit_code)));
+        page.push_str(&format!("      {advice}\n"));
+    }
     for finding in findings(found) {
         page.push_str(&block(&finding, style));
     }
@@ -39,6 +44,9 @@ fn headline(found: &Findings, style: Style) -> String {
     let since = beat.map(|b| rfc3339::format(b.time_ms)).unwrap_or_default();
     let story = match overall {
         Overall::Stopped => format!("not running: stopped cleanly at {since}"),
+        Overall::NotRunning if found.exit.is_some() => {
+            format!("not running: {}", found.judgement.text)
+        }
         Overall::NotRunning => match (beat, old) {
             (Some(_), Some(old)) => format!("not running since {since}, {old} ago"),
             (Some(_), None) => format!("not running: {}", found.judgement.text),
@@ -63,6 +71,17 @@ fn headline(found: &Findings, style: Style) -> String {
     };
     let sign = style.sign(mark);
     format!("{sign} katana-bot {}{ready}\n", style.coloured(mark, &visible(&story)))
+}
+
+/// What to do about an exit status.
+fn after_exit(code: Option<u8>) -> &'static str {
+    match code {
+        Some(exit::CONFIG) => {
+            "fix it, `katana-bot check-config` checks it; then `systemctl restart katana-bot`"
+        }
+        Some(exit::USAGE) => "`systemctl cat katana-bot`: fix ExecStart; then restart the unit",
+        _ => "`journalctl -u katana-bot -n 50` has its last lines",
+    }
 }
 
 /// From the endpoint if it answers, because only the endpoint says since when; otherwise from the

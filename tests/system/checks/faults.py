@@ -53,9 +53,11 @@ def a_reload_changes_what_it_says(stage):
     machine.until("a reload", lambda: "configuration read again" in stage.journal(since=since))
     since = stage.cursor()
     machine.put(CONFIG, good + "[log]\nlevel = 5\n")
-    machine.run("systemctl reload katana-bot")
-    refused = "the new configuration is refused"
-    machine.until("a refused reload", lambda: refused in stage.journal(since=since))
+    assert machine.run("systemctl reload katana-bot").returncode, "a reload with a mistake fails"
+    refused = "the configuration is refused: log.level: the value "
+    machine.until("the reason", lambda: refused in stage.journal("-u katana-bot -p err", since))
+    assert f"({CONFIG}:4)" in stage.journal(since=since), stage.journal(since=since)
+    stage.is_active()
     machine.put(CONFIG, good)
     machine.say("systemctl reload katana-bot")
     stage.is_active()
@@ -74,13 +76,17 @@ def a_bad_configuration_is_reported_once_and_at_once(stage):
     assert "status=78" in machine.run("systemctl status katana-bot").stdout
     said = stage.journal("-u katana-bot -n 20", since)
     assert "bot.acces" in said and "did you mean" in said, said
-    # The heartbeat was good a moment ago; without OnFailure= no one would know for 15 s.
+    # Without OnFailure= no one would know for up to a minute.
     machine.until("an alert", lambda: len(stage.alerts()) > alerts, within=8)
     time.sleep(11)
     assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
     assert "DOWN" in stage.alerts()[alerts]
     down = stage.alerts()[alerts]
-    assert "the heartbeat file does not exist" in down and "Runbook: missing" in down, down
+    why = f"exit status 78: bot.acces: there is no such key ({CONFIG}:4)"
+    assert why in down and "Runbook: ended" in down, down
+    assert "(production)" in down, down
+    said = machine.run("katana-bot status").stdout
+    assert why in said and "katana-bot check-config" in said, said
     assert stage.state() == "failed", "it is not started again"
     machine.put(CONFIG, good)
     machine.say("systemctl restart katana-bot", timeout=60)
@@ -98,7 +104,8 @@ def exits_in_a_loop_send_one_alert(stage):
         is_69 = lambda: machine.show("katana-bot", "ExecMainStatus") == "69"
         machine.until("exit 69", is_69)
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
-        assert "Runbook: stopped_long" in stage.alerts()[-1], stage.alerts()[-1]
+        down = stage.alerts()[-1]
+        assert "exit status 69: cannot open the state file" in down and "Runbook: ended" in down, down
         before = restarts()
         machine.until("that it goes on", lambda: restarts() >= before + 2, within=60)
         assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]

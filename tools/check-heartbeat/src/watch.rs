@@ -122,7 +122,9 @@ impl Watch {
     }
 
     fn judge(&self, content: Result<&[u8], &ReadError>, now: &Now) -> Checked {
-        let mut judgement = heartbeat::judge(content, now, self.threshold.0);
+        let exit = heartbeat::LastExit::read(&self.file);
+        let judged = heartbeat::judge(content, now, self.threshold.0);
+        let mut judgement = judged.with_exit(exit.as_ref(), now);
         if self.stopped_ok && judgement.reason == Reason::StoppedLong {
             judgement.state = State::Ok;
             judgement.text.push_str(", as it may be");

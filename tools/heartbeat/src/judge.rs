@@ -75,6 +75,8 @@ pub enum Reason {
     Future,
     /// The heartbeat is from before the last boot.
     PreviousBoot,
+    /// The program ended with an error, see [`LastExit`](crate::LastExit).
+    Ended,
 }
 
 impl Reason {
@@ -94,6 +96,7 @@ impl Reason {
             Self::Stale => "stale",
             Self::Future => "future",
             Self::PreviousBoot => "previous_boot",
+            Self::Ended => "ended",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
 //!
-//! Apart from the standard library, only `serde` and our own `hygiene` are used, so that the checker
-//! stays small and the daemon gains nothing new. The file is text for people first: its first line is the time in RFC 3339, then
+//! Apart from the standard library, only `serde` with its JSON and our own `hygiene` are used, so that the checker
+//! stays small and the daemon gains nothing new. Beside it may be `last-exit`, which says why the daemon ended. The file is text for people first: its first line is the time in RFC 3339, then
 //! one `key: value` a line. Nothing here panics on any content of a file.
 //!
 //! ```text
@@ -22,6 +22,7 @@
 mod file;
 mod format;
 mod judge;
+mod last_exit;
 mod now;
 pub mod rfc3339;
 
@@ -31,6 +32,7 @@ pub use hygiene::duration::in_words as span;
 use serde::{Serialize, Serializer};
 
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
+pub use last_exit::LastExit;
 pub use now::Now;
 
 /// Where the packaged daemon writes, and the checker looks.
