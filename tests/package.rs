@@ -354,7 +354,7 @@ fn templates_differ_from_their_units_in_the_name_alone() {
         ("katana-bot-check.timer", "katana-bot-check@.timer"),
     ] {
         let differs = |line: &&String| {
-            let own = ["Environment=", "ConditionPathExists="];
+            let own = ["ExecStart=", "Environment=", "ConditionPathExists="];
             !own.iter().any(|key| line.starts_with(key))
         };
         let (one, many) = (settings(one), settings(many));
