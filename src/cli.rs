@@ -13,6 +13,8 @@ mod sources;
 mod status;
 mod stop;
 mod style;
+mod tool;
+mod unit;
 mod users;
 
 use std::path::PathBuf;
@@ -54,6 +56,9 @@ enum Command {
         /// Machine-readable output
         #[arg(long)]
         json: bool,
+        /// Leave out the secrets, which may be readable only for the bot
+        #[arg(long)]
+        without_secrets: bool,
     },
     /// Print the effective configuration with the origin of each value, secrets masked
     PrintConfig,
@@ -152,12 +157,14 @@ fn obey() -> ExitCode {
     let outcome = match args.command {
         Command::Run => daemon(args.config),
         Command::RecordExit => Ok(last_exit::record(args.config)),
-        Command::CheckConfig { json } => Ok(check::check_config(args.config, json)),
+        Command::CheckConfig { json, without_secrets } => {
+            Ok(check::check_config(args.config, json, without_secrets))
+        }
         Command::PrintConfig => visit(args.config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
-        Command::Status { json, file } => Ok(status::status(args.config, file, json)),
+        Command::Status { json, file } => status::status(args.config, file, json),
         Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
         Command::Backup { file, force, json } => backup::backup(args.config, &file, force, json),
         Command::Restore { file, check, other_bot, json } => {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use super::exit;
 use super::sources::sources;
 use super::style::{is_colourful, say};
-use crate::config::{Config, Examined, Problem, Problems, print_warnings};
+use crate::config::{Config, Examined, Key, Problem, Problems, find, print_warnings};
 use crate::knowledge::{Knowledge, RemarkKind};
 use crate::logging;
 use crate::model::failure::chain;
@@ -20,8 +20,13 @@ const AS_USER: &str = "give it to the user that the bot runs as; if you are not 
 the check as that user";
 
 /// Runs the command.
-pub(super) fn check_config(file: Option<PathBuf>, json: bool) -> ExitCode {
-    let (problems, warnings) = everything(Config::examine(&sources(file)));
+pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: bool) -> ExitCode {
+    let (mut problems, mut warnings) = everything(Config::examine(&sources(file)));
+    if without_secrets {
+        let is_setting = |p: &Problem| !find(&p.key).is_some_and(Key::is_secret);
+        problems.retain(|p| is_setting(p) || p.apart().2.is_some());
+        warnings.retain(is_setting);
+    }
     if json {
         let out = serde_json::json!({
             "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)

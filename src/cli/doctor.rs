@@ -9,8 +9,6 @@ mod outside;
 mod settings;
 mod state;
 
-pub(in crate::cli) use machine::{BOOTED, tool, within};
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,18 +56,19 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
     let unit = endpoint::unit(sources.file());
-    let (telegram, provider, models, clock, unit) = tokio::join!(
+    let (telegram, provider, models, clock, watching, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
         outside::clock(&loaded.config.telegram.api_url),
+        machine::watching(loaded, &unit),
         machine::unit(&unit),
     );
     checks.extend(telegram);
     checks.push(provider);
     checks.extend(models);
     checks.push(clock);
-    checks.extend(machine::watching(loaded));
+    checks.extend(watching);
     checks.push(unit);
     checks
 }

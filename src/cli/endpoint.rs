@@ -21,7 +21,7 @@ const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 808
 
 /// Where the packaged units' configurations are: `katana-bot.toml`, and `NAME.toml` of
 /// `katana-bot@NAME`.
-const CONFIG_FOLDER: &str = "/etc/katana-bot";
+pub(super) const CONFIG_FOLDER: &str = "/etc/katana-bot";
 
 /// Where units of the package, and of an administrator, are.
 const UNIT_FOLDERS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];

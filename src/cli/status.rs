@@ -1,24 +1,29 @@
 //! `katana-bot status`: how the daemon is, from its heartbeat file and its HTTP endpoint.
 //!
 //! Needs no token and no valid configuration, because people run it when something is wrong.
-//! Invariant: the heartbeat decides whether the daemon runs; the endpoint is newer and has more
-//! details, but counts only if its process is the one that the heartbeat names.
+//! Invariants: the endpoint is newer and has more details than the heartbeat, but counts only if its process
+//! is the one that the heartbeat names. Where the endpoint does not answer, the unit and the process say
+//! whether there is a daemon; a boot id alone never says that there is none, because containers hide it.
 
 mod findings;
+mod remedy;
 mod words;
 
-pub(super) use self::findings::in_words;
+pub(super) use self::findings::{Findings, Overall, in_words};
+pub(super) use self::remedy::remedies;
+pub(super) use self::words::story;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use heartbeat::{Heartbeat, Judgement, LastExit, Now, Reason, State, Verdict};
+use anyhow::Context;
+use heartbeat::{Judgement, LastExit, Now, Reason, State, Verdict};
 use serde_json::Value;
 
-use self::findings::{Findings, Overall};
 use super::endpoint;
 use super::style::{Mark, Style, say};
+use super::unit::{Process, Unit};
 use crate::config::{Config, Loaded};
 use crate::observe::finding::Status;
 use crate::supervise::Phase;
@@ -29,50 +34,105 @@ const GONE_AFTER_MS: u64 = 15_000;
 /// The text for an endpoint without a listener.
 const NO_LISTENER: &str = "nothing listens there";
 
+/// The text for an endpoint that takes a connection and says nothing.
+const NO_ANSWER: &str = "it does not answer in time";
+
+/// A start takes this long at most; a machine that has just booted is slow.
+const START_GRACE_MS: u64 = heartbeat::DEFAULT_THRESHOLD_S * 1000;
+
 /// Exit status if people are not served, or if that is unknown.
 const BAD: u8 = 1;
 
 /// Runs the command.
-pub(super) fn status(config: Option<PathBuf>, file: Option<PathBuf>, json: bool) -> ExitCode {
-    let loaded = Config::examine(&endpoint::sources(config)).loaded;
-    let found = look(&loaded, file);
+///
+/// # Errors
+/// When the runtime cannot be made.
+pub(super) fn status(
+    config: Option<PathBuf>,
+    file: Option<PathBuf>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let sources = endpoint::sources(config);
+    let unit = endpoint::unit(sources.file());
+    let loaded = Config::examine(&sources).loaded;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let found = runtime.block_on(look(&loaded, file, &unit));
     if json {
         say(&format!("{}\n", found.json()));
     } else {
         say(&words::page(&found, Style::of(&std::io::stdout())));
     }
-    match found.overall.mark() {
+    Ok(match found.overall.mark() {
         Mark::Bad => ExitCode::from(BAD),
         _ => ExitCode::SUCCESS,
-    }
+    })
 }
 
 /// Where the daemon of this configuration writes its heartbeat.
-pub(super) fn heartbeat_file(loaded: &Loaded) -> PathBuf {
+fn heartbeat_file(loaded: &Loaded) -> PathBuf {
     loaded.config.watch.heartbeat_path.clone()
 }
 
 /// Reads and judges a heartbeat, as `check-heartbeat` does by default.
-pub(super) fn judged(path: &Path) -> Judgement {
+fn judged(path: &Path, now: &Now) -> Judgement {
     let threshold = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
-    let (read, now) = (heartbeat::read(path), Now::read());
-    let judged = heartbeat::judge(read.as_deref(), &now, threshold);
-    judged.with_exit(LastExit::read(path).as_ref(), &now)
+    let read = heartbeat::read(path);
+    let judged = heartbeat::judge(read.as_deref(), now, threshold);
+    judged.with_exit(LastExit::read(path).as_ref(), now)
 }
 
-fn look(loaded: &Loaded, file: Option<PathBuf>) -> Findings {
+/// Finds out everything about the daemon of this configuration. `file`: its heartbeat, if it is elsewhere;
+/// `unit`: its unit's name, without `.service`.
+pub(super) async fn look(loaded: &Loaded, file: Option<PathBuf>, unit: &str) -> Findings {
     let path = file.unwrap_or_else(|| heartbeat_file(loaded));
-    let judgement = judged(&path);
+    let now = Now::read();
+    let mut judgement = judged(&path, &now);
     let listen = endpoint::address(loaded);
-    let pid = judgement.heartbeat.as_ref().map(|beat| beat.pid);
+    let alive = judgement.heartbeat.as_ref().filter(|beat| beat.verdict != Verdict::Stopped);
+    let named = alive.map(|beat| beat.pid);
     let answer = match listen {
-        Some(listen) => ask(listen, loaded, pid),
+        Some(listen) => ask(listen, loaded, judgement.heartbeat.as_ref().map(|beat| beat.pid)),
         None => Err("the endpoint is off".to_owned()),
     };
-    let overall = overall(&judgement, &answer);
-    let endpoint = listen.map(|listen| format!("http://{}", endpoint::reachable(listen)));
+    let unit_name = unit.to_owned();
+    // Only the packaged unit is known to write this heartbeat.
+    let is_packaged = path == Path::new("/run").join(unit).join("heartbeat");
+    let unit = match is_packaged && answer.is_err() {
+        true => Unit::ask(unit).await.ok().flatten().filter(Unit::is_installed),
+        false => None,
+    };
+    let pid = unit.as_ref().map_or(named, Unit::main_pid);
+    let process = match pid {
+        Some(pid) => Some(Process::of(pid)),
+        None => unit.as_ref().map(|_| Process::Gone),
+    };
+    let is_its_own = answer.is_ok() || unit.is_some() && pid.is_some() && pid == named;
+    let hides_boot = judgement.reason == Reason::PreviousBoot && is_its_own;
+    if hides_boot {
+        judgement = judged(&path, &Now { boot_id: None, boot_ms: None, awake_ms: None, ..now });
+    }
     let exit = LastExit::read(&path).filter(|_| judgement.reason == Reason::Ended);
-    Findings { path, judgement, exit, endpoint, answer, overall }
+    let endpoint = listen.map(|listen| format!("http://{}", endpoint::reachable(listen)));
+    let late_ms = loaded.config.watch.every_s * 3_000 + 5_000;
+    let mut found = Findings {
+        path,
+        judgement,
+        exit,
+        endpoint,
+        answer,
+        unit_name,
+        unit,
+        pid,
+        process,
+        hides_boot,
+        late_ms,
+        overall: Overall::Ok,
+    };
+    found.overall = overall(&found);
+    found
 }
 
 /// `/bot/status` of the process with this id, or of any when no id is known.
@@ -84,9 +144,7 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     let token = token.map(crate::config::Secret::expose);
     let answer = endpoint::get(listen, "/bot/status", token).map_err(|e| match e.kind() {
         std::io::ErrorKind::ConnectionRefused => NO_LISTENER.to_owned(),
-        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
-            "it does not answer in time".to_owned()
-        }
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => NO_ANSWER.to_owned(),
         _ => e.to_string(),
     })?;
     let said = match answer.code {
@@ -112,37 +170,75 @@ fn by_verdict(status: &Value) -> Overall {
     }
 }
 
-fn overall(judgement: &Judgement, answer: &Result<Value, String>) -> Overall {
-    if let Ok(said) = answer {
-        if said["report"]["stale"] == true {
-            return Overall::Stale;
-        }
-        // Its heartbeat may be missing or old; people are alerted then, so this must say it too.
-        return match (by_verdict(&said["status"]), judgement.reason) {
-            (_, Reason::Stale) => Overall::Stale,
-            (Overall::Ok, _) if judgement.state == State::Critical => Overall::Degraded,
-            (verdict, _) if said["phase"] == Phase::Starting.name() => verdict.max_starting(),
-            (verdict, _) => verdict,
-        };
+fn overall(found: &Findings) -> Overall {
+    let judgement = &found.judgement;
+    if let Ok(said) = &found.answer {
+        return by_answer(said, judgement);
     }
-    let refused = answer.as_ref().is_err_and(|why| why == NO_LISTENER);
-    match (judgement.reason, &judgement.heartbeat) {
-        (Reason::Stopped | Reason::StoppedLong, _) => Overall::Stopped,
-        (_, Some(beat)) if is_gone(beat, judgement, refused) => Overall::NotRunning,
-        (Reason::Starting, _) => Overall::Starting,
-        (Reason::Fresh, _) => Overall::Ok,
-        (Reason::Degraded, _) => Overall::Degraded,
-        (Reason::Failing, _) => Overall::Failing,
-        (Reason::Missing | Reason::PreviousBoot | Reason::Ended, _) => Overall::NotRunning,
+    let is_old = is_refused(found) || judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
+    let is_stopped = matches!(judgement.reason, Reason::Stopped | Reason::StoppedLong);
+    match found.process {
+        Some(Process::IsStopped) => Overall::Hangs,
+        Some(Process::Lives) => of_living(found),
+        Some(Process::Gone) if is_stopped => Overall::Stopped,
+        Some(Process::Gone) if is_old || found.unit.is_some() => Overall::NotRunning,
+        _ => by_heartbeat(judgement),
+    }
+}
+
+fn by_answer(said: &Value, judgement: &Judgement) -> Overall {
+    if said["report"]["stale"] == true {
+        return Overall::Stale;
+    }
+    let is_new =
+        said["about"]["uptime_s"].as_f64().is_none_or(|s| s * 1000.0 < START_GRACE_MS as f64);
+    // Its heartbeat may be missing or old; people are alerted then, so this must say it too.
+    match (by_verdict(&said["status"]), judgement.reason) {
+        (_, Reason::Stale) => Overall::Stale,
+        (Overall::Ok, _) if judgement.state == State::Critical => Overall::Degraded,
+        (verdict, _) if said["phase"] == Phase::Starting.name() => match verdict {
+            Overall::Ok if is_new => Overall::Starting,
+            Overall::Ok => Overall::Failing,
+            worse => worse,
+        },
+        (verdict, _) => verdict,
+    }
+}
+
+/// There is a process, and its endpoint does not answer.
+fn of_living(found: &Findings) -> Overall {
+    let judgement = &found.judgement;
+    let main_age_ms = found.unit.as_ref().and_then(Unit::main_age_ms);
+    let is_new = main_age_ms.is_some_and(|age| age < START_GRACE_MS);
+    let wrote = judgement
+        .heartbeat
+        .as_ref()
+        .is_some_and(|beat| Some(beat.pid) == found.pid && beat.verdict != Verdict::Stopped);
+    let is_silent = found.answer.as_ref().is_err_and(|why| why == NO_ANSWER);
+    match wrote {
+        false if is_new => Overall::Starting,
+        false if is_silent => Overall::Hangs,
+        false => Overall::Stale,
+        true if judgement.age_ms.is_some_and(|age| age > found.late_ms) => Overall::Hangs,
+        true => match by_heartbeat(judgement) {
+            Overall::Ok if is_silent => Overall::Degraded,
+            verdict => verdict,
+        },
+    }
+}
+
+fn by_heartbeat(judgement: &Judgement) -> Overall {
+    match judgement.reason {
+        Reason::Stopped | Reason::StoppedLong => Overall::Stopped,
+        Reason::Starting => Overall::Starting,
+        Reason::Fresh => Overall::Ok,
+        Reason::Degraded => Overall::Degraded,
+        Reason::Failing => Overall::Failing,
+        Reason::Missing | Reason::PreviousBoot | Reason::Ended => Overall::NotRunning,
         _ => Overall::Stale,
     }
 }
 
-/// Whether the process that wrote the heartbeat is gone: it is not in the process list, and its endpoint
-/// is `refused`, or its heartbeat is old. Only reported if process 1 is visible, because a mount option
-/// can hide the processes of others (proc(5), `hidepid`).
-fn is_gone(beat: &Heartbeat, judgement: &Judgement, refused: bool) -> bool {
-    let exists = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
-    let old = refused || judgement.age_ms.is_none_or(|age| age > GONE_AFTER_MS);
-    old && beat.verdict != Verdict::Stopped && exists(1) && !exists(beat.pid)
+fn is_refused(found: &Findings) -> bool {
+    found.answer.as_ref().is_err_and(|why| why == NO_LISTENER)
 }

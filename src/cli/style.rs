@@ -8,6 +8,8 @@ use std::io::{IsTerminal, Write};
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mark {
+    /// Not looked at.
+    Skipped,
     /// As it should be.
     Good,
     /// Worth knowing.
@@ -20,6 +22,7 @@ impl Mark {
     /// The word in JSON.
     pub(super) fn word(self) -> &'static str {
         match self {
+            Self::Skipped => "skipped",
             Self::Good => "ok",
             Self::Note => "warning",
             Self::Bad => "bad",
@@ -46,6 +49,7 @@ impl Style {
     /// A sign for it, one column wide.
     pub(super) fn sign(self, mark: Mark) -> String {
         let (tint, sign, plain) = match mark {
+            Mark::Skipped => ("\x1b[2m", "-", "-"),
             Mark::Good => ("\x1b[32m", "✓", "+"),
             Mark::Note => ("\x1b[1;33m", "!", "!"),
             Mark::Bad => ("\x1b[1;31m", "✗", "x"),
@@ -56,6 +60,7 @@ impl Style {
     /// Text in the colour of a mark.
     pub(super) fn coloured(self, mark: Mark, text: &str) -> String {
         match mark {
+            Mark::Skipped => self.faint(text),
             Mark::Good => self.tinted("\x1b[1;32m", text),
             Mark::Note => self.tinted("\x1b[1;33m", text),
             Mark::Bad => self.tinted("\x1b[1;31m", text),

@@ -114,8 +114,10 @@ macro_rules! kinds {
 
 kinds! {
     /// The process ends and is started again and again.
-    CrashLoop = failing("crash_loop", "e7f5345930934f78adf3f5a13f0513e0")
-        .first_step("see why it exits: `journalctl -u katana-bot -p err -n 50`");
+    CrashLoop = failing_or_degraded("crash_loop", "e7f5345930934f78adf3f5a13f0513e0")
+        // Who has served for a minute goes on serving, as far as anyone knows.
+        .blocks_answers(false)
+        .first_step("see why it ends: `journalctl -u katana-bot -p notice -n 50`");
 
     /// A loop of the process does not turn.
     StageStalled = failing("stage_stalled", "4ddef5f578e146508ebacf86870da1cc")
@@ -249,7 +251,7 @@ kinds! {
 
     /// The process before this one ended without a clean stop.
     UncleanStart = degraded("unclean_start", "c2c0a0dd517a4e05ac4c8ec2e75524ed")
-        .first_step("see why the last process ended: `journalctl -u katana-bot -p err`");
+        .first_step("see what went before: `journalctl -u katana-bot -p notice -n 30`");
 
     /// A new configuration was not accepted.
     ConfigRejected = degraded("config_rejected", "721c0983d7d6455183986c107edd626f")

@@ -2,19 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use heartbeat::{Heartbeat, Now};
+use heartbeat::{Heartbeat, LastExit, Now};
 
-use super::report::Report;
+use super::report::{PreviousEnd, Report};
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::{Severity, Status};
 use crate::observe::liveness::Loop;
 
-/// The age under which the heartbeat carries starts without a clean stop to the next process.
+/// The age under which the heartbeat carries starts after a crash to the next process.
 const UNCLEAN: &str = "unclean_start";
 
 /// For how long they are carried, in milliseconds, and how many.
 const REMEMBERED_MS: u64 = 3_600_000;
 const REMEMBERED: usize = 10;
+
+/// What systemd calls an end after a stop that took too long, and the exit status after a second signal.
+const TIMEOUT: &str = "timeout";
+const SECOND_SIGNAL: u8 = 75;
 
 /// Writes the heartbeat. Its calls may block, as the disk does.
 pub(super) struct HeartbeatWriter {
@@ -22,17 +26,23 @@ pub(super) struct HeartbeatWriter {
     environment: String,
     /// Whether the last one could not be written, so that it is said once.
     broken: bool,
-    /// Starts without a clean stop before them, in milliseconds since boot.
+    /// Starts after a crash, in milliseconds since boot.
     unclean_boot_ms: Vec<u64>,
+    previous_end: Option<PreviousEnd>,
 }
 
 impl HeartbeatWriter {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
-        let unclean_boot_ms = unclean_starts(&path, &Now::read());
-        Self { path, environment, broken: false, unclean_boot_ms }
+        let (unclean_boot_ms, previous_end) = before(&path, &Now::read());
+        Self { path, environment, broken: false, unclean_boot_ms, previous_end }
     }
 
-    /// Milliseconds since each start that no clean stop came before, this one included.
+    /// How the process before this one ended, unless it was stopped.
+    pub(super) fn previous_end(&self) -> Option<&PreviousEnd> {
+        self.previous_end.as_ref()
+    }
+
+    /// Milliseconds since each start after a crash, this one included.
     pub(super) fn unclean_starts_ms(&self) -> Vec<u64> {
         let boot_ms = Now::read().boot_ms.unwrap_or_default();
         self.unclean_boot_ms.iter().map(|at_ms| boot_ms.saturating_sub(*at_ms)).collect()
@@ -105,23 +115,37 @@ impl HeartbeatWriter {
     }
 }
 
-/// What the heartbeat of the previous process shows, if it is from this boot: whether it ended
-/// without a clean stop, and what it knew of those before it.
-fn unclean_starts(path: &Path, now: &Now) -> Vec<u64> {
+/// What the heartbeat of the previous process shows, if it is from this boot, and what was written down
+/// of its end: the starts after a crash, and how it ended without a clean stop.
+///
+/// An end while someone stopped it, which took too long, is not clean, but no crash either.
+fn before(path: &Path, now: &Now) -> (Vec<u64>, Option<PreviousEnd>) {
     let text = heartbeat::read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some(last) = text.and_then(|text| Heartbeat::parse(&text).ok()) else { return Vec::new() };
+    let last = text.and_then(|text| Heartbeat::parse(&text).ok());
+    let Some(last) = last else { return (Vec::new(), None) };
     let boot_ms = now.boot_ms.unwrap_or_default();
     let same_boot = now.boot_id.as_deref() == Some(last.boot_id.as_str());
     if !same_boot || last.boot_ms > boot_ms {
-        return Vec::new();
+        return (Vec::new(), None);
     }
+    let exit = LastExit::read(path).filter(|exit| exit.is_after(Some(last.time_ms)));
+    let is_unclean = last.verdict != heartbeat::Verdict::Stopped;
+    let was_being_stopped = exit.as_ref().is_some_and(|exit| {
+        exit.result.as_deref() == Some(TIMEOUT) || exit.exit_code == Some(SECOND_SIGNAL)
+    });
     let known = last.ages.iter().filter(|(name, _)| name == UNCLEAN);
     let mut starts: Vec<u64> = known.map(|(_, ms)| last.boot_ms.saturating_sub(*ms)).collect();
-    if last.verdict != heartbeat::Verdict::Stopped {
+    if is_unclean && !was_being_stopped {
         starts.push(boot_ms);
     }
     starts.retain(|at_ms| boot_ms - at_ms < REMEMBERED_MS);
-    starts.split_off(starts.len().saturating_sub(REMEMBERED))
+    let starts = starts.split_off(starts.len().saturating_sub(REMEMBERED));
+    let end = PreviousEnd {
+        last_sign_ms: last.time_ms,
+        silent_ms: boot_ms - last.boot_ms,
+        why: exit.map(|exit| format!("{}: {}", exit.how(), exit.reason)),
+    };
+    (starts, is_unclean.then_some(end))
 }
 
 /// What the verdict was formed from, in milliseconds.

@@ -120,6 +120,17 @@ pub struct Happened {
     pub ago_ms: u64,
 }
 
+/// How the process before this one ended, without a clean stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousEnd {
+    /// Its last sign of life, Unix milliseconds.
+    pub last_sign_ms: i64,
+    /// From then to the start of this process, in milliseconds.
+    pub silent_ms: u64,
+    /// How and why, where that was written down.
+    pub why: Option<String>,
+}
+
 /// Everything the verdict looks at. Times are milliseconds since the start of the process, unless
 /// they say otherwise.
 #[derive(Clone, Debug, Default)]
@@ -171,6 +182,10 @@ pub struct Reading {
     /// Milliseconds since each start without a clean stop before it, of this process and those
     /// before it.
     pub unclean_starts_ms: Vec<u64>,
+    /// How the process before this one ended, unless it was stopped.
+    pub previous_end: Option<PreviousEnd>,
+    /// When the first poll of this process was answered.
+    pub served_ms: Option<u64>,
     /// Why the last reload was refused, while the old configuration stands.
     pub config_rejected: Option<String>,
     /// When an update was last done, Unix milliseconds.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hygiene::uptime;
 
-use super::report::{Depth, Happened, Reading, Spell, System};
+use super::report::{Depth, Happened, PreviousEnd, Reading, Spell, System};
 use super::window::Window;
 use crate::observe::histogram::Buckets;
 use crate::observe::liveness::Loop;
@@ -41,6 +41,8 @@ pub struct Inputs {
     pub outbox_chats: u64,
     /// Milliseconds since each start without a clean stop before it.
     pub unclean_starts_ms: Vec<u64>,
+    /// How the process before this one ended, unless it was stopped.
+    pub previous_end: Option<PreviousEnd>,
     /// The machine, when it was looked at.
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
@@ -62,6 +64,7 @@ pub struct Sampler {
     conflicts: u64,
     conflict: Option<Spell>,
     backlog_full_ms: Option<u64>,
+    served_ms: Option<u64>,
 }
 
 /// The last jump of the time of day.
@@ -111,6 +114,8 @@ impl Sampler {
             ago_ms: now_ms.saturating_sub(event.last_ms),
         });
         let processed_at_ms = vitals.processed_at_ms.load(Relaxed);
+        let polling = vitals.polling.read();
+        self.served_ms = self.served_ms.or(polling.worked_ms);
         Reading {
             now_ms,
             wall_ms,
@@ -118,7 +123,7 @@ impl Sampler {
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
             conflict: self.conflicting(now_ms, vitals.conflicts.get(), inputs.conflict),
-            polling: vitals.polling.read(),
+            polling,
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
             store: vitals.store.read(),
@@ -134,6 +139,8 @@ impl Sampler {
             happened: happened.collect(),
             system: inputs.system,
             unclean_starts_ms: inputs.unclean_starts_ms,
+            previous_end: inputs.previous_end,
+            served_ms: self.served_ms,
             config_rejected: inputs.config_rejected,
             processed_at_ms: (processed_at_ms > 0).then_some(processed_at_ms),
         }

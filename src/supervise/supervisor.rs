@@ -162,6 +162,7 @@ impl Supervisor {
                 outbox: depths.outbox,
                 outbox_chats: depths.outbox_chats,
                 unclean_starts_ms: self.heartbeat.unclean_starts_ms(),
+                previous_end: self.heartbeat.previous_end().cloned(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
                 config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::figures::LINE_CHARS;
+use super::report::PreviousEnd;
 use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;
@@ -289,6 +290,52 @@ const ROWS: &[Row] = &[
         &[0.0, 2.0],
     ),
 ];
+
+#[test]
+fn a_crash_loop_is_failing_until_it_has_served_for_a_minute() {
+    let crashed = |served: Option<f64>| Reading {
+        unclean_starts_ms: vec![1_000, 2_000, 3_000],
+        served_ms: served.and_then(ago),
+        ..healthy()
+    };
+    for (served, wanted) in [
+        (None, Severity::Failing),
+        (Some(59.0), Severity::Failing),
+        (Some(60.0), Severity::Degraded),
+    ] {
+        let all = seen(&crashed(served), &Thresholds::default());
+        let found = all.iter().find(|s| s.kind == Kind::CrashLoop).expect("it is seen");
+        assert_eq!(found.severity, wanted, "{found:?}");
+        assert_eq!(found.text.contains("served again, for 1 min now"), served == Some(60.0));
+    }
+}
+
+#[test]
+fn an_unclean_start_says_who_ended_the_last_process_and_for_how_long_no_one_was_served() {
+    let text = |why: Option<&str>, served_ms| {
+        let previous_end = Some(PreviousEnd {
+            last_sign_ms: 1_795_245_873_120,
+            silent_ms: 35_000,
+            why: why.map(str::to_owned),
+        });
+        let (now_ms, served_ms) = (30_000, served_ms);
+        let reading = Reading { previous_end, now_ms, served_ms, ..healthy() };
+        let all = seen(&reading, &Thresholds::default());
+        all.into_iter().find(|s| s.kind == Kind::UncleanStart).expect("it is seen").text
+    };
+    assert_eq!(
+        text(Some("SIGKILL: a signal from outside the bot killed it"), Some(2_000)),
+        "the previous process ended with SIGKILL: a signal from outside the bot killed it; \
+         its last sign of life was at 07:24:33 UTC, no one was served for 37 s"
+    );
+    assert_eq!(
+        text(None, None),
+        "the previous process ended without a clean stop; \
+         its last sign of life was at 07:24:33 UTC, no one has been served since"
+    );
+    let long = text(Some(&"x".repeat(400)), None);
+    assert!(long.ends_with("no one has been served since"), "{long}");
+}
 
 #[test]
 fn one_chat_that_waits_is_not_an_outage() {

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use heartbeat::rfc3339;
 use hygiene::duration::in_words as span;
 
-use super::figures::{bytes, line, seconds, share};
+use super::figures::{LINE_CHARS, bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
 use crate::model::class::{FailureClass, TelegramClass};
@@ -37,6 +38,9 @@ const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Starts without a clean stop before them, within [`CRASH_LOOP_MS`], that make a crash loop.
 const CRASH_LOOP_STARTS: usize = 3;
+
+/// A process that has served for so long, in milliseconds, has left the loop, as far as people notice.
+const SETTLED_MS: u64 = 60_000;
 
 /// Ten minutes, in milliseconds.
 const CRASH_LOOP_MS: u64 = 600_000;
@@ -267,9 +271,25 @@ fn updates_stuck(r: &Reading) -> Option<Seen> {
 }
 
 fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
-    let ago = r.unclean_starts_ms.iter().min().filter(|ago| **ago < ms(t.event))?;
-    let text = format!("the previous process ended without a clean stop, {} ago", span(*ago));
-    raise(Kind::UncleanStart, text)
+    let Some(end) = r.previous_end.as_ref().filter(|_| r.now_ms < ms(t.event)) else {
+        let ago = r.unclean_starts_ms.iter().min().filter(|ago| **ago < ms(t.event))?;
+        let text =
+            format!("a process ended without a clean stop; the next one began {} ago", span(*ago));
+        return raise(Kind::UncleanStart, text);
+    };
+    let why = match &end.why {
+        Some(why) => format!("the previous process ended with {why}"),
+        None => "the previous process ended without a clean stop".to_owned(),
+    };
+    let time = rfc3339::format(end.last_sign_ms);
+    let last = time.get(11..19).unwrap_or_default();
+    let unserved = match r.served_ms {
+        Some(at_ms) => format!("no one was served for {}", span(end.silent_ms + at_ms)),
+        None => "no one has been served since".to_owned(),
+    };
+    // The cause may be long, and is in the journal as well.
+    let why = hygiene::line::one_line(&why, LINE_CHARS - 85);
+    raise(Kind::UncleanStart, format!("{why}; its last sign of life was at {last} UTC, {unserved}"))
 }
 
 fn crash_loop(r: &Reading) -> Option<Seen> {
@@ -278,8 +298,14 @@ fn crash_loop(r: &Reading) -> Option<Seen> {
         return None;
     }
     let within = span(CRASH_LOOP_MS);
-    let text = format!("restarted {lately} times within {within}, each time without a clean stop");
-    raise(Kind::CrashLoop, text)
+    let crashed = format!("it crashed and was started again {lately} times within {within}");
+    let lasts = r.served_ms.map(|at_ms| r.now_ms.saturating_sub(at_ms));
+    let settled = lasts.filter(|lasts| *lasts >= SETTLED_MS);
+    let text = match settled {
+        Some(lasts) => format!("{crashed}; people are served again, for {} now", span(lasts)),
+        None => crashed,
+    };
+    Some(raise(Kind::CrashLoop, text)?.milder_if(settled.is_some()))
 }
 
 fn config_rejected(r: &Reading) -> Option<Seen> {

@@ -69,3 +69,24 @@ async fn an_error_at_the_start_and_what_systemd_saw_are_left_too() {
         assert!(exit.how() == how && exit.reason.contains(words), "{exit:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_checks_the_file_without_the_secrets() {
+    let mut stage = Stage::new().await;
+    let file = stage.dir.path().join("katana-bot.toml");
+    stage.set("KATANA_CONFIG", &file.display().to_string());
+    // What ExecReload= sees: credentials that only ExecStart= may read.
+    stage.set("KATANA_TELEGRAM_TOKEN", "").set("CREDENTIALS_DIRECTORY", "/nowhere");
+    let check = ["check-config", "--without-secrets"];
+    for (text, code, words) in [
+        ("[log]\nlevel = \"debug\"\n", 0, ""),
+        ("[log]\nlevel = 5\n", 78, "log.level: the value"),
+        ("[telegram]\ntoken = \"1:secret\"\n", 78, "a secret in the configuration file"),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let out = process::run(&stage, &check).await;
+        assert_eq!(out.code, Some(code), "{text}: {out:?}");
+        assert!(out.stderr.contains(words), "{out:?}");
+    }
+    assert_eq!(process::run(&stage, &["check-config"]).await.code, Some(78));
+}

@@ -120,7 +120,51 @@ async fn the_status_shows_findings_from_the_heartbeat_with_what_to_do() {
     heartbeat::write(&file, &old).expect("written");
     let out = process::run(&stage, &["status"]).await;
     assert_eq!(out.code, Some(1), "{out:?}");
-    assert!(out.stdout.contains("gives no sign of life since"), "{}", out.stdout);
+    let hangs = format!("process {} hangs: it is there, but does not answer", std::process::id());
+    assert!(out.stdout.contains(&hangs), "{}", out.stdout);
+    assert!(out.stdout.contains("do: then `kill -KILL"), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_doctor_agree_on_a_bot_that_hangs() {
+    let (stage, daemon) = running().await;
+    daemon.signal("STOP");
+    let hangs = format!("process {} hangs: a signal (SIGSTOP)", daemon.id());
+    let said = process::run(&stage, &["status"]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains(&hangs), "{}", said.stdout);
+    for words in ["its last sign of life was at 20", "do: for a report, first: `", "do: then `"] {
+        assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
+    }
+    let found = process::run(&stage, &["doctor"]).await;
+    assert_eq!(found.code, Some(69), "{}", found.stdout);
+    assert!(found.stdout.contains(&format!("x heartbeat      {hangs}")), "{}", found.stdout);
+    assert!(!found.stdout.contains("another program has"), "{}", found.stdout);
+    let json = json(&process::run(&stage, &["status", "--json"]).await);
+    assert_eq!((&json["state"], &json["process"]), (&"hangs".into(), &daemon.id().into()));
+    daemon.signal("CONT");
+    assert_eq!(process::run(&stage, &["status"]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_id_alone_does_not_say_that_the_bot_is_gone() {
+    let (stage, mut daemon) = running().await;
+    let file = stage.config().config.watch.heartbeat_path;
+    let text = std::fs::read_to_string(&file).expect("a heartbeat");
+    let beat = Heartbeat::parse(&text).expect("a heartbeat");
+    let elsewhere = Heartbeat { boot_id: "of-the-host".into(), ..beat };
+    let other = stage.dir.path().join("elsewhere");
+    heartbeat::write(&other, &elsewhere).expect("written");
+    let path = other.display().to_string();
+    let said = process::run(&stage, &["status", "--file", &path]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("running, all is well"), "{}", said.stdout);
+    assert!(said.stdout.contains("it hides the boot id"), "{}", said.stdout);
+    daemon.signal("TERM");
+    daemon.ended().await;
+    let said = process::run(&stage, &["status", "--file", &path]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("not running"), "{}", said.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,7 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -s c -l confi
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -l json -d 'Machine-readable output'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -l without-secrets -d 'Leave out the secrets, which may be readable only for the bot'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand print-config" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand print-config" -s h -l help -d 'Print help'

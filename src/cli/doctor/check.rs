@@ -20,6 +20,16 @@ impl Check {
         Self { name, mark: Mark::Good, text: text.into(), advice: Vec::new(), is_config: false }
     }
 
+    /// What was not looked at, and need not be.
+    pub(super) fn skipped(name: &'static str, text: impl Into<String>) -> Self {
+        Self { mark: Mark::Skipped, ..Self::good(name, text) }
+    }
+
+    /// The same with these lines of advice.
+    pub(super) fn advised(self, advice: Vec<String>) -> Self {
+        Self { advice, ..self }
+    }
+
     pub(super) fn note(
         name: &'static str,
         text: impl Into<String>,

@@ -1,58 +1,57 @@
 //! What runs on this machine: the daemon's signs of life, its unit, time synchronisation.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use heartbeat::{Judgement, Reason, State};
+use heartbeat::State;
 
 use super::check::Check;
+use crate::cli::status::{Findings, Overall};
+use crate::cli::tool::{BOOTED, tool};
+use crate::cli::unit::{Unit, advice_for};
 use crate::cli::{endpoint, status};
 use crate::config::Loaded;
 
-/// Longest time for a question to systemd: its bus can hang.
-const TOOL: Duration = Duration::from_secs(5);
-
-/// Exists if systemd runs the machine (sd_booted(3)).
-pub(in crate::cli) const BOOTED: &str = "/run/systemd/system";
-
-/// Heartbeat and endpoint.
-pub(super) fn watching(loaded: &Loaded) -> Vec<Check> {
-    let path = status::heartbeat_file(loaded);
-    let judgement = status::judged(&path);
+/// The daemon by its heartbeat, its process and its endpoint: in the words of `katana-bot status`.
+pub(super) async fn watching(loaded: &Loaded, unit: &str) -> Vec<Check> {
+    let found = status::look(loaded, None, unit).await;
     let endpoint = match endpoint::address(loaded) {
-        Some(listen) => listening(loaded, listen, is_alive(&judgement)),
-        None => Check::good("endpoint", "off"),
+        Some(listen) => listening(loaded, listen, found.overall),
+        None => Check::skipped("endpoint", "off"),
     };
-    vec![heartbeat(&judgement, &path), endpoint]
+    vec![heartbeat(&found, unit), endpoint]
 }
 
-fn is_alive(judgement: &Judgement) -> bool {
-    matches!(judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing)
-}
-
-fn heartbeat(judgement: &Judgement, path: &Path) -> Check {
+fn heartbeat(found: &Findings, unit: &str) -> Check {
     const NAME: &str = "heartbeat";
-    let text = status::in_words(path, judgement);
-    match (judgement.reason, judgement.state) {
-        (Reason::Missing | Reason::Stopped | Reason::StoppedLong | Reason::PreviousBoot, _) => {
-            Check::note(NAME, format!("{text}: the bot does not run"), "start the bot")
+    let text = status::in_words(&found.path, &found.judgement);
+    let remedies = status::remedies(found);
+    match (found.overall, found.judgement.state) {
+        (Overall::Hangs, _) => Check::bad(NAME, status::story(found), "").advised(remedies),
+        (Overall::Stopped | Overall::NotRunning, _) if found.exit.is_some() => {
+            Check::bad(NAME, text, "").advised(remedies)
+        }
+        (Overall::Stopped | Overall::NotRunning, _) => {
+            Check::note(NAME, format!("{text}: the bot does not run"), "").advised(remedies)
         }
         (_, State::Ok) => Check::good(NAME, text),
-        (_, State::Warning) => Check::note(NAME, text, "`katana-bot status` says more"),
-        (_, State::Critical) => {
-            let advice =
-                "`katana-bot status` says more; so does /usr/share/doc/katana-bot/runbook.md";
-            Check::bad(NAME, text, advice)
+        (_, state) => {
+            let more = advice_for(unit, "`katana-bot status` says more");
+            match state {
+                State::Critical => {
+                    let more = format!("{more}; so does /usr/share/doc/katana-bot/runbook.md");
+                    Check::bad(NAME, text, more)
+                }
+                _ => Check::note(NAME, text, more),
+            }
         }
     }
 }
 
 /// Whether the address is free, or ours.
-fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
+fn listening(loaded: &Loaded, listen: SocketAddr, bot: Overall) -> Check {
     const NAME: &str = "endpoint";
+    let lives = matches!(bot, Overall::Ok | Overall::Degraded | Overall::Failing);
     let error = match TcpListener::bind(listen) {
         Ok(_) if lives => {
             let text = format!("the bot runs, but does not listen on {listen}");
@@ -71,6 +70,10 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
             let word = health["status"].as_str().unwrap_or("unknown");
             Check::good(NAME, format!("katana-bot answers on {listen}: {word}"))
         }
+        None if matches!(bot, Overall::Hangs | Overall::Starting) => {
+            let text = format!("{listen} is in use, and the bot does not answer there");
+            Check::note(NAME, text, "see heartbeat")
+        }
         None => {
             let text = format!("another program has {listen}");
             if loaded.origins.get("web.listen") == Some(&crate::config::Origin::Default) {
@@ -85,22 +88,18 @@ fn listening(loaded: &Loaded, listen: SocketAddr, lives: bool) -> Check {
 /// The unit, where systemd runs the machine; `name` is without `.service`.
 pub(super) async fn unit(name: &str) -> Check {
     const NAME: &str = "unit";
-    if !Path::new(BOOTED).exists() {
-        return Check::good(NAME, "systemd does not run this machine");
+    match Unit::ask(name).await {
+        Ok(Some(unit)) => judged(name, &unit),
+        Ok(None) => Check::skipped(NAME, "systemd does not run this machine"),
+        Err(()) => Check::note(NAME, "systemd does not answer", "run `systemctl status` by hand"),
     }
-    let wanted = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts";
-    let Some(said) = tool("systemctl", &["show", &format!("{name}.service"), wanted]).await else {
-        return Check::note(NAME, "systemd does not answer", "run `systemctl status` by hand");
-    };
-    judged(name, &said)
 }
 
 /// What `systemctl show` says about the unit.
-fn judged(unit: &str, said: &str) -> Check {
+fn judged(unit: &str, said: &Unit) -> Check {
     const NAME: &str = "unit";
-    let said: BTreeMap<&str, &str> = said.lines().filter_map(|l| l.split_once('=')).collect();
-    let of = |name| said.get(name).copied().unwrap_or_default();
-    if of("LoadState") != "loaded" {
+    let of = |name| said.get(name);
+    if !said.is_installed() {
         let text = format!("there is no {unit}.service");
         return Check::note(
             NAME,
@@ -147,23 +146,6 @@ pub(super) async fn is_time_kept() -> Option<bool> {
     }
 }
 
-/// Standard output of a program that succeeded in time.
-pub(in crate::cli) async fn tool(program: &str, arguments: &[&str]) -> Option<String> {
-    within(TOOL, program, arguments).await
-}
-
-/// The same with its own timeout: a command takes longer than a query.
-pub(in crate::cli) async fn within(
-    limit: Duration,
-    program: &str,
-    arguments: &[&str],
-) -> Option<String> {
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(limit, command.output()).await.ok()?.ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,13 +158,13 @@ mod tests {
                 "LoadState=loaded\nUnitFileState={enabled}\nActiveState={active}\nSubState={sub}\n\
                  NRestarts=2\n"
             );
-            judged("katana-bot", &text).mark
+            judged("katana-bot", &Unit::of(&text)).mark
         };
         assert_eq!(said("active", "running", "enabled"), Mark::Good);
         assert_eq!(said("active", "running", "disabled"), Mark::Note);
         assert_eq!(said("inactive", "dead", "enabled"), Mark::Note);
         assert_eq!(said("failed", "failed", "enabled"), Mark::Bad);
         assert_eq!(said("activating", "auto-restart", "enabled"), Mark::Bad);
-        assert_eq!(judged("katana-bot", "LoadState=not-found\n").mark, Mark::Note);
+        assert_eq!(judged("katana-bot", &Unit::of("LoadState=not-found\n")).mark, Mark::Note);
     }
 }

@@ -137,7 +137,7 @@ pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) ->
         }
         Ok(_) => {
             let text = format!("{name}, {model}, {key}: reachable; no question was asked");
-            Check::good(NAME, text)
+            Check::skipped(NAME, format!("{text} (--ask-provider)"))
         }
         Err(e) => failed(&format!("{name}, {model}, {key}"), &e),
     }
@@ -154,7 +154,7 @@ pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check
     let provider = app::provider(config, None).ok()?;
     let list = match tokio::time::timeout(CALL, provider.models()).await {
         Ok(Ok(Some(list))) => list,
-        Ok(Ok(None)) => return Some(Check::good(NAME, "the server has no list of its models")),
+        Ok(Ok(None)) => return Some(Check::skipped(NAME, "the server has no list of its models")),
         // That it cannot be reached is said already.
         Err(_) | Ok(Err(ProviderError::Unreachable { .. } | ProviderError::Timeout)) => {
             return None;
@@ -240,7 +240,7 @@ pub(super) async fn clock(api_url: &str) -> Check {
         return if kept.contains("not") {
             Check::note(NAME, text, advice)
         } else {
-            Check::good(NAME, text)
+            Check::skipped(NAME, text)
         };
     };
     let off_s: i64 = Clock::system().now_ms() / 1000 - server_s;

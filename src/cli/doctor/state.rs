@@ -30,7 +30,10 @@ fn file(path: &Path) -> Check {
     const NAME: &str = "state file";
     let shown = path.display();
     if !path.exists() {
-        return Check::good(NAME, format!("{shown} does not exist yet; the first run creates it"));
+        return Check::skipped(
+            NAME,
+            format!("{shown} does not exist yet; the first run creates it"),
+        );
     }
     match file::inspect(path, CHECK_BYTES) {
         Ok(found) => judged(path, &found),
@@ -64,7 +67,8 @@ fn judged(path: &Path, found: &Inspection) -> Check {
         v if v < known => format!("schema {v}, the next start migrates it to {known}"),
         v => format!("schema {v}"),
     };
-    Check::good(NAME, format!("{shown}: {size}, {whole}, {schema}"))
+    let text = format!("{shown}: {size}, {whole}, {schema}");
+    if found.is_checked { Check::good(NAME, text) } else { Check::skipped(NAME, text) }
 }
 
 /// Free space where the state is, or will be.

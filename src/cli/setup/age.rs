@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::doctor::tool;
+use crate::cli::tool::tool;
 use crate::observe::clock::Clock;
 
 /// Ticks of /proc in a second: USER_HZ, the same on every architecture that Debian has.

@@ -5,24 +5,36 @@ use std::path::{Path, PathBuf};
 use heartbeat::{Judgement, LastExit};
 use serde_json::{Value, json};
 
+use super::remedy::remedies;
 use crate::cli::style::Mark;
+use crate::cli::unit::{Process, Unit};
 
 /// Everything that was found out.
-pub(super) struct Findings {
-    pub(super) path: PathBuf,
-    pub(super) judgement: Judgement,
+pub(in crate::cli) struct Findings {
+    pub(in crate::cli) path: PathBuf,
+    pub(in crate::cli) judgement: Judgement,
     /// How it ended, if it has not run since.
-    pub(super) exit: Option<LastExit>,
+    pub(in crate::cli) exit: Option<LastExit>,
     /// Where the endpoint should be, if it is not off.
     pub(super) endpoint: Option<String>,
     /// `/bot/status`, or why there is none.
-    pub(super) answer: Result<Value, String>,
-    pub(super) overall: Overall,
+    pub(in crate::cli) answer: Result<Value, String>,
+    pub(super) unit_name: String,
+    /// What systemd says, if the endpoint does not answer and the unit is the packaged one.
+    pub(super) unit: Option<Unit>,
+    /// The process that should answer, and its state.
+    pub(super) pid: Option<u32>,
+    pub(super) process: Option<Process>,
+    /// A container shows the daemon another boot id than this command.
+    pub(super) hides_boot: bool,
+    /// A heartbeat that is older, in milliseconds, is late.
+    pub(super) late_ms: u64,
+    pub(in crate::cli) overall: Overall,
 }
 
 /// The state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overall {
+pub(in crate::cli) enum Overall {
     Starting,
     Ok,
     Degraded,
@@ -31,7 +43,9 @@ pub(super) enum Overall {
     Stopped,
     /// It ended without saying so, or never ran.
     NotRunning,
-    /// It may hang.
+    /// Its process is there, and gives no sign of life.
+    Hangs,
+    /// It gives no sign of life, and it is not known whether it runs.
     Stale,
 }
 
@@ -44,21 +58,17 @@ impl Overall {
             Self::Failing => "failing",
             Self::Stopped => "stopped",
             Self::NotRunning => "not running",
+            Self::Hangs => "hangs",
             Self::Stale => "stale",
         }
     }
 
-    pub(super) fn mark(self) -> Mark {
+    pub(in crate::cli) fn mark(self) -> Mark {
         match self {
             Self::Ok => Mark::Good,
             Self::Starting | Self::Degraded => Mark::Note,
             _ => Mark::Bad,
         }
-    }
-
-    /// The state of a process that has just started, unless it is worse.
-    pub(super) fn max_starting(self) -> Self {
-        if self == Self::Ok { Self::Starting } else { self }
     }
 }
 
@@ -76,6 +86,8 @@ impl Findings {
                 "beat": self.judgement.heartbeat,
             },
             "last_exit": self.exit,
+            "process": self.pid,
+            "do": remedies(self),
             "endpoint": {
                 "address": self.endpoint,
                 "error": self.answer.as_ref().err(),

@@ -4,9 +4,11 @@ use heartbeat::{Reason, Severity, Verdict, rfc3339, span};
 use serde_json::Value;
 
 use super::findings::{Findings, Overall, in_words};
-use crate::cli::exit;
+use super::remedy::remedies;
 use crate::cli::style::{Mark, Style, columns, visible};
+use crate::cli::unit::{Process, Unit, advice_for};
 use crate::observe::finding::Kind;
+use crate::supervise::Phase;
 
 /// A finding, wherever it was read.
 struct Finding {
@@ -20,12 +22,11 @@ struct Finding {
 /// The whole page.
 pub(super) fn page(found: &Findings, style: Style) -> String {
     let mut page = headline(found, style);
-    if let Some(exit) = &found.exit {
-        let advice = style.faint(&format!("do: {}", after_exit(exit.exit_code)));
-        page.push_str(&format!("      {advice}\n"));
+    for advice in remedies(found) {
+        page.push_str(&format!("      {}\n", style.faint(&format!("do: {advice}"))));
     }
     for finding in findings(found) {
-        page.push_str(&block(&finding, style));
+        page.push_str(&block(&finding, &found.unit_name, style));
     }
     let rows = figures(found);
     if !rows.is_empty() {
@@ -37,34 +38,9 @@ pub(super) fn page(found: &Findings, style: Style) -> String {
 
 /// The summary, in one line.
 fn headline(found: &Findings, style: Style) -> String {
-    let (overall, mark) = (found.overall, found.overall.mark());
+    let mark = found.overall.mark();
     let said = found.answer.as_ref().ok();
-    let beat = found.judgement.heartbeat.as_ref();
-    let old = found.judgement.age_ms.map(span);
-    let since = beat.map(|b| rfc3339::format(b.time_ms)).unwrap_or_default();
-    let story = match overall {
-        Overall::Stopped => format!("not running: stopped cleanly at {since}"),
-        Overall::NotRunning if found.exit.is_some() => {
-            format!("not running: {}", found.judgement.text)
-        }
-        Overall::NotRunning => match (beat, old) {
-            (Some(_), Some(old)) => format!("not running since {since}, {old} ago"),
-            (Some(_), None) => format!("not running: {}", found.judgement.text),
-            (None, _) => format!("not running: {}", found.judgement.text),
-        },
-        Overall::Stale => match (said, old) {
-            (None, Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
-            (Some(said), _) if said["report"]["stale"] == true => {
-                let age = said["report"]["age_s"].as_f64().map(s).unwrap_or_default();
-                format!("answers, but no longer judges itself: its last verdict is {age} old")
-            }
-            _ => format!("does not work correctly: {}", found.judgement.text),
-        },
-        Overall::Starting => "starting".to_owned(),
-        Overall::Ok => "running, all is well".to_owned(),
-        Overall::Degraded => "running, something needs a look".to_owned(),
-        Overall::Failing => "running, but people are not served".to_owned(),
-    };
+    let story = story(found);
     let ready = match said.map(|said| &said["ready"]) {
         Some(Value::Bool(false)) if mark != Mark::Bad => ", not ready",
         _ => "",
@@ -73,14 +49,86 @@ fn headline(found: &Findings, style: Style) -> String {
     format!("{sign} katana-bot {}{ready}\n", style.coloured(mark, &visible(&story)))
 }
 
-/// What to do about an exit status.
-fn after_exit(code: Option<u8>) -> &'static str {
-    match code {
-        Some(exit::CONFIG) => {
-            "fix it, `katana-bot check-config` checks it; then `systemctl restart katana-bot`"
+/// What the daemon does, or why it does not.
+pub(in crate::cli) fn story(found: &Findings) -> String {
+    let judgement = &found.judgement;
+    let beat = judgement.heartbeat.as_ref();
+    let old = judgement.age_ms.map(span);
+    let since = beat.map(|b| rfc3339::format(b.time_ms)).unwrap_or_default();
+    match found.overall {
+        Overall::Stopped => format!("not running: stopped cleanly at {since}"),
+        Overall::NotRunning => match (systemd_says(found), beat, old) {
+            _ if found.exit.is_some() => format!("not running: {}", judgement.text),
+            (Some(says), _, _) => format!("not running: {says}"),
+            (None, Some(_), Some(old)) => format!("not running since {since}, {old} ago"),
+            _ => format!("not running: {}", judgement.text),
+        },
+        Overall::Hangs => hangs(found),
+        Overall::Stale => match (&found.answer, old) {
+            (Ok(said), _) if said["report"]["stale"] == true => {
+                let age = said["report"]["age_s"].as_f64().map(s).unwrap_or_default();
+                format!("answers, but no longer judges itself: its last verdict is {age} old")
+            }
+            (Err(_), _) if found.unit.is_some() => starts_for_long(found),
+            (Err(_), Some(old)) => format!("gives no sign of life since {since}, {old} ago"),
+            _ => format!("does not work correctly: {}", judgement.text),
+        },
+        Overall::Starting => match found.unit.as_ref().map(|unit| unit.get("StatusText")) {
+            Some(doing) if !doing.is_empty() => format!("starting: {doing}"),
+            _ => "starting".to_owned(),
+        },
+        Overall::Ok => "running, all is well".to_owned(),
+        Overall::Degraded => "running, something needs a look".to_owned(),
+        Overall::Failing if is_settling(found) => {
+            "running again, after it crashed several times".to_owned()
         }
-        Some(exit::USAGE) => "`systemctl cat katana-bot`: fix ExecStart; then restart the unit",
-        _ => "`journalctl -u katana-bot -n 50` has its last lines",
+        Overall::Failing => "running, but people are not served".to_owned(),
+    }
+}
+
+/// Whether it would serve people, if it stayed.
+fn is_settling(found: &Findings) -> bool {
+    let mut failing = findings(found).into_iter().filter(|f| f.severity == Severity::Failing);
+    let only_crashes = failing.all(|finding| finding.name == Kind::CrashLoop.name());
+    only_crashes && found.answer.as_ref().is_ok_and(|said| said["phase"] == Phase::Running.name())
+}
+
+fn hangs(found: &Findings) -> String {
+    let pid = found.pid.unwrap_or_default();
+    let last = match (&found.judgement.heartbeat, found.judgement.age_ms) {
+        (Some(beat), Some(age)) => {
+            let time = rfc3339::format(beat.time_ms);
+            format!("its last sign of life was at {time}, {} ago", span(age))
+        }
+        _ => "it gives no sign of life".to_owned(),
+    };
+    match found.process {
+        Some(Process::IsStopped) => {
+            format!("process {pid} hangs: a signal (SIGSTOP) or a debugger has stopped it; {last}")
+        }
+        _ => format!("process {pid} hangs: it is there, but does not answer; {last}"),
+    }
+}
+
+/// The unit has a process that has written no heartbeat.
+fn starts_for_long(found: &Findings) -> String {
+    let (pid, unit) = (found.pid.unwrap_or_default(), found.unit.as_ref());
+    let age = unit.and_then(Unit::main_age_ms).map(span).unwrap_or_default();
+    let doing = unit.map_or("", |unit| unit.get("StatusText"));
+    format!("gives no sign of life: process {pid} began {age} ago (\"{doing}\")")
+}
+
+/// Why the unit has no process, where systemd knows that.
+fn systemd_says(found: &Findings) -> Option<String> {
+    let unit = found.unit.as_ref()?;
+    let (result, status) = (unit.get("Result"), unit.get("ExecMainStatus"));
+    match (unit.get("ActiveState"), unit.get("SubState")) {
+        ("failed", _) => Some(format!("the unit has failed ({result}, status {status})")),
+        (_, "auto-restart") => {
+            Some(format!("systemd is about to start it again ({result}, status {status})"))
+        }
+        _ if unit.get("ConditionResult") == "no" => Some("the unit waits for its token".to_owned()),
+        _ => None,
     }
 }
 
@@ -129,7 +177,7 @@ fn of_json(finding: &Value) -> Finding {
     }
 }
 
-fn block(finding: &Finding, style: Style) -> String {
+fn block(finding: &Finding, unit: &str, style: Style) -> String {
     let mark = match finding.severity {
         Severity::Failing => Mark::Bad,
         Severity::Degraded => Mark::Note,
@@ -140,7 +188,7 @@ fn block(finding: &Finding, style: Style) -> String {
     if let Some(kind) = Kind::named(&finding.name) {
         block.push_str(&format!(
             "      {}\n",
-            style.faint(&format!("do: {}", kind.facts().first_step))
+            style.faint(&format!("do: {}", advice_for(unit, kind.facts().first_step)))
         ));
     }
     block
@@ -155,6 +203,13 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
         Err(_) => from_beat(found, &mut row),
     }
     row("heartbeat", in_words(&found.path, &found.judgement));
+    if found.hides_boot {
+        let file = "/usr/share/doc/katana-bot/examples/systemd/container.conf";
+        row(
+            "container",
+            format!("it hides the boot id, and the heartbeat seems old to cron: {file}"),
+        );
+    }
     match (&found.endpoint, &found.answer) {
         (Some(address), Ok(_)) => row("endpoint", address.clone()),
         (Some(address), Err(why)) => row("endpoint", format!("{address}: {why}")),
@@ -165,7 +220,8 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
 
 fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
     let Some(beat) = &found.judgement.heartbeat else { return };
-    row("version", format!("{}, {}, process {}", beat.version, beat.environment, beat.pid));
+    let version = of_environment(&beat.version, &beat.environment);
+    row("version", format!("{version}, process {}", beat.pid));
     // Ages are those of the moment when the heartbeat was formed; they have grown since.
     let older = found.judgement.age_ms.unwrap_or(0);
     let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
@@ -183,12 +239,14 @@ fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
 fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let about = &said["about"];
-    let version = format!("{}, {}", text(&about["version"]), text(&about["environment"]));
+    let environment = about["environment"].as_str().unwrap_or_default();
+    let version = of_environment(&text(&about["version"]), environment);
     match (about["pid"].as_u64(), about["uptime_s"].as_f64()) {
         (Some(pid), Some(up)) => row("version", format!("{version}, process {pid}, up {}", s(up))),
         _ => row("version", version),
     }
-    if about["username"].is_string() {
+    // Before Telegram has answered, it has no name.
+    if about["username"].as_str().is_some_and(|name| !name.is_empty()) {
         let model = about["model"].as_str().filter(|model| !model.is_empty());
         let model = model.map(|model| format!(", {model}")).unwrap_or_default();
         row("bot", format!("@{} by {}{model}", text(&about["username"]), text(&about["provider"])));
@@ -213,6 +271,14 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     }
     if let Some(line) = machine(&said["system"]) {
         row("machine", line);
+    }
+}
+
+/// The version, with the name of the installation if it has one.
+fn of_environment(version: &str, environment: &str) -> String {
+    match environment {
+        "" => version.to_owned(),
+        name => format!("{version}, {name}"),
     }
 }
 

@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, faults, first, many, setup, upkeep
+from . import alerts, faults, first, many, setup, states, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -16,6 +16,10 @@ ALL = [
     first.secrets_are_not_visible,
     first.anyone_may_check_the_heartbeat,
     alerts.alerts_reach_a_second_bot_and_a_mailbox,
+    states.a_container_that_hides_its_boot_id_misleads_no_one,
+    states.a_hang_is_named_and_its_remedy_works,
+    states.a_stopped_bot_is_started_by_what_status_says,
+    states.an_end_by_a_signal_is_shown_with_its_cause,
     faults.a_kill_loses_nothing,
     faults.a_process_that_hangs_is_restarted,
     faults.a_reload_changes_what_it_says,

@@ -1,0 +1,148 @@
+//! The unit and the process of the daemon, as systemd and the kernel see them, and how advice names them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::endpoint;
+use super::tool::{BOOTED, tool};
+
+/// What is asked about.
+const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts,MainPID,Result,\
+                          ExecMainStatus,ConditionResult,StatusText,ExecMainStartTimestampMonotonic";
+
+/// What systemd says about the unit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit {
+    said: BTreeMap<String, String>,
+}
+
+impl Unit {
+    /// Asks systemd, for at most 5 s. `Ok(None)` if it does not run the machine.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) async fn ask(name: &str) -> Result<Option<Self>, ()> {
+        if !Path::new(BOOTED).exists() {
+            return Ok(None);
+        }
+        let said = tool("systemctl", &["show", &format!("{name}.service"), PROPERTIES]).await;
+        Ok(Some(Self::of(&said.ok_or(())?)))
+    }
+
+    /// From what `systemctl show` prints.
+    pub(super) fn of(said: &str) -> Self {
+        let pairs = said.lines().filter_map(|line| line.split_once('='));
+        Self { said: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
+    }
+
+    /// A property; empty if systemd does not name it.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.said.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether there is such a unit.
+    pub(super) fn is_installed(&self) -> bool {
+        self.get("LoadState") == "loaded"
+    }
+
+    /// The main process, if there is one.
+    pub(super) fn main_pid(&self) -> Option<u32> {
+        self.get("MainPID").parse().ok().filter(|pid| *pid != 0)
+    }
+
+    /// How long the main process has been there, in milliseconds that the machine was awake.
+    pub(super) fn main_age_ms(&self) -> Option<u64> {
+        let started_us: u64 = self.get("ExecMainStartTimestampMonotonic").parse().ok()?;
+        (started_us > 0).then(|| hygiene::uptime::awake_ms().saturating_sub(started_us / 1000))
+    }
+}
+
+/// A process, as the kernel shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Process {
+    /// It runs or waits.
+    Lives,
+    /// A signal (SIGSTOP) or a tracer has stopped it.
+    IsStopped,
+    Gone,
+    /// A mount option may hide it (proc(5), `hidepid`).
+    Unknown,
+}
+
+impl Process {
+    /// The state of the process with this id.
+    pub(super) fn of(pid: u32) -> Self {
+        let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+        match stat(pid) {
+            // The state stands behind the name, which may have brackets and blanks in it.
+            Some(text) => match text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()) {
+                Some('T' | 't') => Self::IsStopped,
+                Some('Z' | 'X' | 'x') => Self::Gone,
+                _ => Self::Lives,
+            },
+            None if stat(1).is_some() => Self::Gone,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Advice for the first bot, written for the bot of this unit: commands between backticks name the unit and
+/// the configuration.
+pub(super) fn advice_for(unit: &str, advice: &str) -> String {
+    let Some((kind, name)) = unit.split_once('@') else { return advice.to_owned() };
+    let own = |command: &str| {
+        let words = command.split(' ').map(|word| if word == kind { unit } else { word });
+        let words: Vec<&str> = words.collect();
+        let is_ours = |word: &&str| **word == *unit;
+        match words.iter().position(is_ours) {
+            // As a command of its own, not as the name of a unit.
+            Some(at) if words[..at].iter().all(|word| *word == "sudo") => {
+                let config = format!("{kind} --config {}/{name}.toml", endpoint::CONFIG_FOLDER);
+                [&words[..at], &[config.as_str()], &words[at + 1..]].concat().join(" ")
+            }
+            _ => words.join(" "),
+        }
+    };
+    let parts = advice.split('`').enumerate();
+    let parts = parts.map(|(n, part)| if n % 2 == 1 { own(part) } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_unit_and_the_configuration_of_an_instance() {
+        let advice =
+            "run `sudo katana-bot doctor`, then `systemctl restart katana-bot`: katana-bot waits";
+        assert_eq!(advice_for("katana-bot", advice), advice);
+        assert_eq!(
+            advice_for("katana-bot@staging", advice),
+            "run `sudo katana-bot --config /etc/katana-bot/staging.toml doctor`, then \
+             `systemctl restart katana-bot@staging`: katana-bot waits"
+        );
+    }
+
+    #[test]
+    fn a_process_is_found_stopped_and_missed() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id();
+        assert_eq!(Process::of(pid), Process::Lives);
+        let stop = std::process::Command::new("kill").args(["-STOP", &pid.to_string()]).status();
+        assert!(stop.unwrap().success());
+        let begun = std::time::Instant::now();
+        while Process::of(pid) != Process::IsStopped && begun.elapsed().as_secs() < 10 {}
+        assert_eq!(Process::of(pid), Process::IsStopped);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(Process::of(pid), Process::Gone);
+    }
+
+    #[test]
+    fn what_systemd_says_is_read() {
+        let unit = Unit::of("LoadState=loaded\nMainPID=0\nStatusText=a=b\n");
+        assert!(unit.is_installed() && unit.main_pid().is_none());
+        assert_eq!((unit.get("StatusText"), unit.get("Result")), ("a=b", ""));
+    }
+}
