@@ -61,7 +61,7 @@ pub(super) fn status(
         .context("cannot start the runtime")?;
     let found = runtime.block_on(look(&loaded, file, &unit));
     if json {
-        say(&format!("{}\n", found.json()));
+        say(&format!("{}\n", found.json(&remedies(&found))));
     } else {
         say(&words::page(&found, Style::of(&std::io::stdout())));
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use heartbeat::{Heartbeat, LastExit, Now};
 
-use super::report::{PreviousEnd, Report};
+use super::previous_end::PreviousEnd;
+use super::report::Report;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::{Severity, Status};
 use crate::observe::liveness::Loop;

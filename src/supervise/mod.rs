@@ -13,6 +13,7 @@ mod figures;
 mod heartbeat;
 mod judge;
 pub mod metrics;
+mod previous_end;
 mod probe;
 mod report;
 mod report_hub;

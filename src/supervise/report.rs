@@ -1,6 +1,7 @@
 //! The report: what the supervisor saw last, as plain data. The heartbeat, the endpoint, the metrics
 //! and systemd only repeat it.
 
+use super::previous_end::PreviousEnd;
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Verdict};
 use crate::observe::liveness::{Loop, Overdue};
@@ -118,17 +119,6 @@ pub struct Happened {
     pub count: u64,
     /// Milliseconds since it happened last.
     pub ago_ms: u64,
-}
-
-/// How the process before this one ended, without a clean stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreviousEnd {
-    /// Its last sign of life, Unix milliseconds.
-    pub last_sign_ms: i64,
-    /// From then to the start of this process, in milliseconds.
-    pub silent_ms: u64,
-    /// How and why, where that was written down.
-    pub why: Option<String>,
 }
 
 /// Everything the verdict looks at. Times are milliseconds since the start of the process, unless

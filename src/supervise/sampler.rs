@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use hygiene::uptime;
 
-use super::report::{Depth, Happened, PreviousEnd, Reading, Spell, System};
+use super::previous_end::PreviousEnd;
+use super::report::{Depth, Happened, Reading, Spell, System};
 use super::window::Window;
 use crate::observe::histogram::Buckets;
 use crate::observe::liveness::Loop;

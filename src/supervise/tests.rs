@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::figures::LINE_CHARS;
-use super::report::PreviousEnd;
+use super::previous_end::PreviousEnd;
 use super::thresholds::over_limit;
 use super::verdict::{Level, seen};
 use super::*;

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use heartbeat::rfc3339;
 use hygiene::duration::in_words as span;
 
-use super::figures::{LINE_CHARS, bytes, line, seconds, share};
+use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
 use crate::model::class::{FailureClass, TelegramClass};
@@ -277,19 +276,7 @@ fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
             format!("a process ended without a clean stop; the next one began {} ago", span(*ago));
         return raise(Kind::UncleanStart, text);
     };
-    let why = match &end.why {
-        Some(why) => format!("the previous process ended with {why}"),
-        None => "the previous process ended without a clean stop".to_owned(),
-    };
-    let time = rfc3339::format(end.last_sign_ms);
-    let last = time.get(11..19).unwrap_or_default();
-    let unserved = match r.served_ms {
-        Some(at_ms) => format!("no one was served for {}", span(end.silent_ms + at_ms)),
-        None => "no one has been served since".to_owned(),
-    };
-    // The cause may be long, and is in the journal as well.
-    let why = hygiene::line::one_line(&why, LINE_CHARS - 85);
-    raise(Kind::UncleanStart, format!("{why}; its last sign of life was at {last} UTC, {unserved}"))
+    raise(Kind::UncleanStart, end.in_words(r.served_ms))
 }
 
 fn crash_loop(r: &Reading) -> Option<Seen> {

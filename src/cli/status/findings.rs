@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use heartbeat::{Judgement, LastExit};
 use serde_json::{Value, json};
 
-use super::remedy::remedies;
 use crate::cli::style::Mark;
 use crate::cli::unit::{Process, Unit};
 
@@ -73,7 +72,8 @@ impl Overall {
 }
 
 impl Findings {
-    pub(super) fn json(&self) -> Value {
+    /// For programs. `remedies`: what to do.
+    pub(super) fn json(&self, remedies: &[String]) -> Value {
         json!({
             "state": self.overall.word(),
             "good": self.overall.mark() != Mark::Bad,
@@ -87,7 +87,7 @@ impl Findings {
             },
             "last_exit": self.exit,
             "process": self.pid,
-            "do": remedies(self),
+            "do": remedies,
             "endpoint": {
                 "address": self.endpoint,
                 "error": self.answer.as_ref().err(),

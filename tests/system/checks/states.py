@@ -27,8 +27,8 @@ def a_hang_is_named_and_its_remedy_works(stage):
     commands = advised(status.stdout)
     assert commands[-1] == "systemctl restart katana-bot" and len(commands) == 2, commands
     for command in commands:
-        machine.say(f"cd /root && {command}", timeout=90)
-    saved = machine.say("cat /root/katana-hang.txt")
+        machine.say(f"cd /srv && {command}", timeout=90)
+    saved = machine.say("cat /srv/katana-hang.txt")
     assert "State:\tT" in saved and "ready: Telegram answered" in saved, saved[-400:]
     stage.is_active()
     machine.until("good words", lambda: machine.run("katana-bot status").returncode == 0)

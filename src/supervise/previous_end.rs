@@ -1,0 +1,40 @@
+//! How the process before this one ended, and what people hear of it.
+
+use heartbeat::rfc3339;
+use hygiene::duration::in_words as span;
+
+use super::figures::LINE_CHARS;
+
+/// Room for what follows the cause, in characters.
+const REST_CHARS: usize = 85;
+
+/// How the process before this one ended, without a clean stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousEnd {
+    /// Its last sign of life, Unix milliseconds.
+    pub last_sign_ms: i64,
+    /// From then to the start of this process, in milliseconds.
+    pub silent_ms: u64,
+    /// How and why, where that was written down.
+    pub why: Option<String>,
+}
+
+impl PreviousEnd {
+    /// The cause, the last sign of life, and for how long no one was served. `served_ms`: when this process
+    /// had its first poll answered, in milliseconds since its start.
+    pub fn in_words(&self, served_ms: Option<u64>) -> String {
+        let why = match &self.why {
+            Some(why) => format!("the previous process ended with {why}"),
+            None => "the previous process ended without a clean stop".to_owned(),
+        };
+        let time = rfc3339::format(self.last_sign_ms);
+        let last = time.get(11..19).unwrap_or_default();
+        let unserved = match served_ms {
+            Some(at_ms) => format!("no one was served for {}", span(self.silent_ms + at_ms)),
+            None => "no one has been served since".to_owned(),
+        };
+        // The cause may be long, and is in the journal as well.
+        let why = hygiene::line::one_line(&why, LINE_CHARS - REST_CHARS);
+        format!("{why}; its last sign of life was at {last} UTC, {unserved}")
+    }
+}
