@@ -45,11 +45,20 @@ impl Call<'_> {
         }
     }
 
-    /// Waits, unless the question is cancelled first.
-    async fn pause(&self, pause: Duration) -> bool {
+    /// Waits with its place given to others, then for a place again, unless the question is cancelled first.
+    /// Answers how long it waited for the place.
+    async fn pause(&mut self, pause: Duration) -> Option<Duration> {
+        let show = Self::queued(self.progress);
+        self.permit.give_up();
+        let wait = async {
+            sleep(pause).await;
+            let since = Instant::now();
+            self.permit.enter_again(show).await;
+            since.elapsed()
+        };
         tokio::select! {
-            () = sleep(pause) => true,
-            () = self.cancel.cancelled() => false,
+            waited = wait => Some(waited),
+            () = self.cancel.cancelled() => None,
         }
     }
 
@@ -144,9 +153,8 @@ impl AnswerEngine {
                 "the provider is asked again"
             );
             call.progress.send_replace(Progress::Waiting { obstacle, pause });
-            if !call.pause(pause).await {
-                return Collected::Cancelled;
-            }
+            let Some(queued) = call.pause(pause).await else { return Collected::Cancelled };
+            retries.queued(queued);
         }
     }
 }

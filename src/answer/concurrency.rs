@@ -99,6 +99,11 @@ impl ConcurrencyLimit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Waits for a permit; the lowest `order` is served first. `show` is given the number of those
     /// before.
     pub(super) async fn enter(&self, order: i64, show: impl Fn(usize)) -> Permit<'_> {
@@ -189,15 +194,31 @@ impl Permit<'_> {
 
     /// Fewer at once, and this one waits for its turn again, before all others.
     pub(super) async fn step_back(&mut self, show: impl Fn(usize)) {
-        let ticket = {
+        {
             let mut state = self.limit.lock();
             if state.epoch == self.epoch {
                 let size = state.size / 2;
                 state.set_size(size);
                 state.epoch += 1;
             }
-            self.is_held = false;
+        }
+        self.give_up();
+        self.enter_again(show).await;
+    }
+
+    /// Others have the place until this one is [back](Self::enter_again).
+    pub(super) fn give_up(&mut self) {
+        if std::mem::take(&mut self.is_held) {
+            let mut state = self.limit.lock();
             state.running -= 1;
+            state.grant();
+        }
+    }
+
+    /// Waits for a place, before all others.
+    pub(super) async fn enter_again(&mut self, show: impl Fn(usize)) {
+        let ticket = {
+            let mut state = self.limit.lock();
             let ticket = self.limit.ticket(&mut state, i64::MIN);
             state.grant();
             ticket
@@ -210,11 +231,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.is_held {
-            let mut state = self.limit.lock();
-            state.running -= 1;
-            state.grant();
-        }
+        self.give_up();
     }
 }
 

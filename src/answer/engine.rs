@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hygiene::Redactor;
 
-use super::room::Rooms;
+use super::context_size::ContextSizes;
 use super::window::Windows;
 use crate::knowledge::Knowledge;
 use crate::observe::vitals::Vitals;
@@ -52,5 +52,5 @@ pub(super) struct AnswerEngine {
     pub(super) settings: AnswerSettings,
     pub(super) windows: Arc<Windows>,
     /// Of this provider: another server may have more room.
-    pub(super) rooms: Rooms,
+    pub(super) context_sizes: ContextSizes,
 }

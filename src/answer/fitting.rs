@@ -1,20 +1,31 @@
 //! Asking with as much as the model has room for.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::asking::Call;
+use super::context_size::ContextSize;
 use super::engine::AnswerEngine;
 use super::error::{AnswerError, way_back};
 use super::plan::Plan;
 use super::question::{Asked, Question, said};
-use super::room::Room;
 use super::stream::Collected;
 use super::window::Bounds;
 use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, ConversationId, Message, Role};
+use crate::model::ids::MessageId;
 use crate::model::reply::Reply;
 use crate::store::{CutAnswer, KeptTurn, StoreError};
 
 /// Times that a question is asked with less before it is asked alone.
 const SHRINKS: u32 = 6;
+
+/// Prompt and answer of fewer tokens fit every model.
+const SMALL: usize = 2000;
+
+/// Longest wait for a server to say how much its model can read; without that, its refusals show it.
+const SIZE_WITHIN: Duration = Duration::from_secs(2);
 
 impl AnswerEngine {
     /// What goes to the model for a question.
@@ -22,10 +33,13 @@ impl AnswerEngine {
         let kept = self.kept(question.conversation).await?;
         let history: Vec<Message> =
             kept.iter().flat_map(|turn| turn.messages.iter().cloned()).collect();
-        let asked = question.asked(&history);
+        // Providers without a model answer the words, and have no use for what stands around them.
+        let media = question.media.filter(|_| self.provider.has_context());
+        let question = Question { media, ..question };
+        let asked = question.asked(&history, self.last_sent(&question).await?);
         let mut plan = self.begin(question.conversation, kept, asked.messages()).await?;
         plan.passages = self.retrieve(&asked.words(), &history).await;
-        self.fit(&mut plan);
+        self.fit(&mut plan).await;
         Ok((plan, asked))
     }
 
@@ -46,7 +60,7 @@ impl AnswerEngine {
         asked.push(Message::user(go_on));
         let mut plan = self.begin(cut.conversation, kept, asked).await?;
         plan.passages = self.retrieve(&words, &history).await;
-        self.fit(&mut plan);
+        self.fit(&mut plan).await;
         Ok(plan)
     }
 
@@ -80,11 +94,39 @@ impl AnswerEngine {
         Ok(Plan { conversation, turns, last, asked, passages: Vec::new(), base })
     }
 
-    fn fit(&self, plan: &mut Plan) {
+    async fn fit(&self, plan: &mut Plan) {
+        self.ask_for_size(plan).await;
         let turns = self.settings.max_history_turns;
         let bounds = Bounds { turns, tokens: self.settings.max_history_tokens };
-        let room = self.rooms.of(self.model(plan));
-        plan.fit(&self.windows, bounds, room);
+        plan.fit(&self.windows, bounds, self.size(plan));
+    }
+
+    /// Asks a server of one's own how much the model can read, before the first prompt that may be too much.
+    async fn ask_for_size(&self, plan: &Plan) {
+        let most = plan.estimate() + plan.base.max_output_tokens as usize;
+        let model = self.model(plan);
+        if most < SMALL || !self.provider.is_own_server() || !self.context_sizes.is_wanted(model) {
+            return;
+        }
+        let size = timeout(SIZE_WITHIN, self.provider.context_size(model)).await;
+        if let Ok(Some(size)) = size {
+            tracing::info!(model, tokens = size, "the server says how much the model can read");
+            self.context_sizes.learn(model, size);
+        }
+    }
+
+    /// How much the model can read, where that is known.
+    fn size(&self, plan: &Plan) -> Option<ContextSize> {
+        self.context_sizes.of(self.model(plan), plan.script())
+    }
+
+    /// The last message of the bot in a chat, where a question answers one.
+    async fn last_sent(&self, question: &Question<'_>) -> Result<Option<MessageId>, StoreError> {
+        let reply = question.context.and_then(|context| context.reply.as_ref());
+        match reply.filter(|reply| reply.by_bot && reply.message_id.is_some()) {
+            Some(_) => self.store.last_sent(question.conversation.chat).await,
+            None => Ok(None),
+        }
     }
 
     fn model<'p>(&'p self, plan: &'p Plan) -> &'p str {
@@ -101,7 +143,8 @@ impl AnswerEngine {
                 Collected::Whole { finished, .. } => {
                     if let Some(usage) = finished.usage {
                         let model = self.model(plan);
-                        self.rooms.read(model, usage.input_tokens, plan.estimate());
+                        let (script, estimate) = (plan.script(), plan.estimate());
+                        self.context_sizes.read(model, script, usage.input_tokens, estimate);
                     }
                     if shrunk > 0 {
                         plan.settle(&self.windows);
@@ -111,10 +154,12 @@ impl AnswerEngine {
                 Collected::Failed { error, wrote: false }
                     if error.class() == AnswerClass::TooLong =>
                 {
-                    self.rooms.refused(self.model(plan), &error.words(), plan.estimate());
-                    let room = self.rooms.of(self.model(plan));
+                    let (script, estimate) = (plan.script(), plan.estimate());
+                    let (model, words) = (self.model(plan), error.words());
+                    self.context_sizes.refused(model, script, &words, estimate);
+                    let context = self.size(plan);
                     let is_less = shrunk <= SHRINKS
-                        && if shrunk < SHRINKS { plan.shrink(room) } else { plan.strip() };
+                        && if shrunk < SHRINKS { plan.shrink(context) } else { plan.strip() };
                     if !is_less {
                         return collected;
                     }
@@ -134,16 +179,17 @@ impl AnswerEngine {
         }
         /// English words that a token makes on average.
         const WORDS: f64 = 0.7;
-        let words =
-            |room: Room| (room.for_prompt(room.for_answer(usize::MAX)) as f64 * WORDS) as usize;
-        let room = match self.rooms.of(self.model(plan)).map(words) {
+        let words = |context: ContextSize| {
+            (context.for_prompt(context.for_answer(usize::MAX)) as f64 * WORDS) as usize
+        };
+        let context = match self.size(plan).map(words) {
             Some(words) if words >= 100 => {
                 format!(" It has room for about {} words.", words / 100 * 100)
             }
             _ => String::new(),
         };
         Reply::plain(format!(
-            "This message alone is too long for the model.{room} Please send a shorter part of it.{}",
+            "This message alone is too long for the model.{context} Please send a shorter part of it.{}",
             way_back(chosen)
         ))
     }

@@ -6,6 +6,7 @@
 mod asking;
 mod builtin_docs;
 mod concurrency;
+mod context_size;
 mod continued;
 mod engine;
 mod error;
@@ -17,9 +18,8 @@ mod question;
 mod record;
 mod retrieve;
 mod retry;
-mod room;
+mod shared_failures;
 mod sources;
-mod spread;
 mod stream;
 mod window;
 
@@ -45,13 +45,13 @@ use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 use asking::Call;
 pub use builtin_docs::PAGES;
 use concurrency::ConcurrencyLimit;
+use context_size::ContextSizes;
 use engine::AnswerEngine;
 pub use engine::AnswerSettings;
 use plan::Plan;
 pub use progress::{Obstacle, Progress};
 pub use question::Question;
-use room::Rooms;
-use spread::Spread;
+use shared_failures::SharedFailures;
 use stream::Collected;
 use window::Windows;
 
@@ -61,8 +61,17 @@ pub struct Answerer {
     store: Store,
     vitals: Arc<Vitals>,
     concurrency: ConcurrencyLimit,
-    spread: Spread,
+    shared_failures: SharedFailures,
     windows: Arc<Windows>,
+}
+
+/// Which update asks.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedBy {
+    /// The update that asked first, as buttons name the answer.
+    pub update: InboxSeq,
+    /// The update that asks now: where people have to wait, the lowest is served first.
+    pub order: InboxSeq,
 }
 
 /// The outcome of a question.
@@ -111,11 +120,11 @@ impl Answerer {
             vitals: Arc::clone(&vitals),
             settings,
             windows: Arc::clone(&windows),
-            rooms: Rooms::default(),
+            context_sizes: ContextSizes::default(),
         };
-        let spread = Spread::default();
+        let shared_failures = SharedFailures::default();
         let engine = ArcSwap::from_pointee(engine);
-        Self { engine, store, vitals, concurrency, spread, windows }
+        Self { engine, store, vitals, concurrency, shared_failures, windows }
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -127,8 +136,9 @@ impl Answerer {
     ) {
         self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
-        let (windows, rooms) = (Arc::clone(&self.windows), Rooms::default());
-        let engine = AnswerEngine { provider, knowledge, store, vitals, settings, windows, rooms };
+        let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
+        let engine =
+            AnswerEngine { provider, knowledge, store, vitals, settings, windows, context_sizes };
         self.engine.store(Arc::new(engine));
     }
 
@@ -144,15 +154,19 @@ impl Answerer {
         engine.provider.is_instant() && engine.knowledge.is_none()
     }
 
-    /// Answers a question; `progress` shows how far it is. `order` grows from question to question:
-    /// where people have to wait, the lowest is served first.
+    /// How many questions wait until there is room for them.
+    pub fn waiting(&self) -> usize {
+        self.concurrency.waiting()
+    }
+
+    /// Answers a question; `progress` shows how far it is.
     ///
     /// # Errors
     /// Only when the store cannot be read; the question should be asked again then.
     pub async fn answer(
         &self,
         question: Question<'_>,
-        order: InboxSeq,
+        asked_by: AskedBy,
         progress: &watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
@@ -160,19 +174,20 @@ impl Answerer {
             return Ok(too_long());
         }
         let permit = tokio::select! {
-            permit = self.concurrency.enter(order.0, Call::queued(progress)) => permit,
+            permit = self.concurrency.enter(asked_by.order.0, Call::queued(progress)) => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
         let call = Call { progress, cancel, before: "", permit };
-        let (answered, is_configured) = engine.answer(question, order, call).await?;
+        let (answered, is_configured) = engine.answer(question, asked_by.update, call).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
             Answered::Answer { .. } | Answered::Continued { .. } => None,
             Answered::Failed { class, .. } => Some(*class),
         };
         // What one person chose says nothing about the others' questions.
-        if is_configured && let Some(class) = self.spread.note(question.conversation.chat, failure)
+        if is_configured
+            && let Some(class) = self.shared_failures.note(question.conversation.chat, failure)
         {
             self.vitals.happened(Kind::QuestionsRefused);
             tracing::warn!(
@@ -184,7 +199,7 @@ impl Answerer {
         Ok(answered)
     }
 
-    /// Goes on with an answer that was cut. `asked_by`: the update that asked, for the next button.
+    /// Goes on with an answer that was cut.
     ///
     /// # Errors
     /// Only when the store cannot be read; it should be tried again then.
@@ -192,19 +207,18 @@ impl Answerer {
         &self,
         cut: &CutAnswer,
         user: UserId,
-        asked_by: InboxSeq,
-        order: InboxSeq,
+        asked_by: AskedBy,
         progress: &watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         let permit = tokio::select! {
-            permit = self.concurrency.enter(order.0, Call::queued(progress)) => permit,
+            permit = self.concurrency.enter(asked_by.order.0, Call::queued(progress)) => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
         let before = cut.text();
         let call = Call { progress, cancel, before: &before, permit };
-        engine.go_on(cut, user, asked_by, call).await
+        engine.go_on(cut, user, asked_by.update, call).await
     }
 }
 

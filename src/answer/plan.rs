@@ -2,7 +2,7 @@
 //!
 //! Invariant: the question itself is never cut. The oldest turns go first, then the passages.
 
-use super::room::Room;
+use super::context_size::{ContextSize, Script};
 use super::window::{self, Bounds, Windows};
 use crate::model::conversation::{ChatRequest, ConversationId, Message, Passage};
 use crate::provider::tokens;
@@ -24,16 +24,21 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Takes as much of the history along as the operator and the model allow.
-    pub(super) fn fit(&mut self, windows: &Windows, mut bounds: Bounds, room: Option<Room>) {
-        if let Some(room) = room {
+    pub(super) fn fit(
+        &mut self,
+        windows: &Windows,
+        mut bounds: Bounds,
+        context: Option<ContextSize>,
+    ) {
+        if let Some(context) = context {
             let turns = std::mem::take(&mut self.turns);
-            self.bound_answer(room);
-            bounds.tokens = bounds.tokens.min(self.budget(room).saturating_sub(self.estimate()));
+            self.bound_answer(context);
+            bounds.tokens = bounds.tokens.min(self.budget(context).saturating_sub(self.estimate()));
             self.turns = turns;
         }
         self.turns = windows.fit(self.conversation, std::mem::take(&mut self.turns), bounds);
-        if let Some(room) = room {
-            self.drop_passages(self.budget(room));
+        if let Some(context) = context {
+            self.drop_passages(self.budget(context));
         }
     }
 
@@ -42,6 +47,14 @@ impl Plan {
         let said = self.turns.iter().flat_map(|turn| turn.messages.iter().cloned());
         let messages = said.chain(self.asked.iter().cloned()).collect();
         ChatRequest { messages, passages: self.passages.clone(), ..self.base.clone() }
+    }
+
+    /// The script that most of the prompt is written in.
+    pub(super) fn script(&self) -> Script {
+        let messages = self.turns.iter().flat_map(|turn| &turn.messages).chain(&self.asked);
+        let texts = messages.flat_map(Message::texts);
+        let passages = self.passages.iter().map(|passage| passage.text.as_str());
+        Script::of(texts.chain(passages).chain([self.base.system.as_str()]))
     }
 
     /// Roughly how many tokens the prompt takes.
@@ -58,9 +71,9 @@ impl Plan {
 
     /// Leaves something out, because the server found it too long; `false` when nothing is left but the
     /// question.
-    pub(super) fn shrink(&mut self, room: Option<Room>) -> bool {
-        let budget = room.map(|room| self.budget(room));
-        let is_shorter = room.is_some_and(|room| self.bound_answer(room));
+    pub(super) fn shrink(&mut self, context: Option<ContextSize>) -> bool {
+        let budget = context.map(|context| self.budget(context));
+        let is_shorter = context.is_some_and(|context| self.bound_answer(context));
         if !self.turns.is_empty() {
             let before = self.turns.len();
             while budget.is_some_and(|budget| self.estimate() > budget) && !self.turns.is_empty() {
@@ -96,8 +109,8 @@ impl Plan {
         windows.begin(self.conversation, first);
     }
 
-    fn budget(&self, room: Room) -> usize {
-        room.for_prompt(self.base.max_output_tokens as usize)
+    fn budget(&self, context: ContextSize) -> usize {
+        context.for_prompt(self.base.max_output_tokens as usize)
     }
 
     fn drop_passages(&mut self, budget: usize) {
@@ -105,9 +118,9 @@ impl Plan {
     }
 
     /// Bounds the answer to what the model has room for; whether that changed anything.
-    fn bound_answer(&mut self, room: Room) -> bool {
+    fn bound_answer(&mut self, context: ContextSize) -> bool {
         let wanted = self.base.max_output_tokens;
-        let bounded = u32::try_from(room.for_answer(wanted as usize)).unwrap_or(wanted);
+        let bounded = u32::try_from(context.for_answer(wanted as usize)).unwrap_or(wanted);
         self.base.max_output_tokens = bounded;
         bounded < wanted
     }
@@ -116,7 +129,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::room::Rooms;
+    use crate::answer::context_size::ContextSizes;
     use crate::model::ids::ChatId;
 
     fn plan(turns: i64, passages: usize) -> Plan {
@@ -166,18 +179,18 @@ mod tests {
 
     #[test]
     fn a_known_size_is_kept_to_at_once() {
-        let rooms = Rooms::default();
-        rooms.refused("m", "context length is 900 tokens", 1);
-        let (room, windows) = (rooms.of("m"), Windows::default());
+        let context_sizes = ContextSizes::default();
+        context_sizes.refused("m", Script::Latin, "context length is 900 tokens", 1);
+        let (context, windows) = (context_sizes.of("m", Script::Latin), Windows::default());
         let mut plan = plan(9, 2);
-        plan.fit(&windows, Bounds { turns: 20, tokens: 10_000 }, room);
+        plan.fit(&windows, Bounds { turns: 20, tokens: 10_000 }, context);
         assert!(!plan.turns.is_empty() && plan.passages.len() == 2, "{}", plan.turns.len());
-        assert!(plan.estimate() <= room.unwrap().for_prompt(100), "{}", plan.estimate());
+        assert!(plan.estimate() <= context.unwrap().for_prompt(100), "{}", plan.estimate());
         let mut plan = self::plan(9, 2);
-        assert!(plan.shrink(room));
-        assert!(plan.turns.len() > 1 && plan.estimate() <= room.unwrap().for_prompt(100));
+        assert!(plan.shrink(context));
+        assert!(plan.turns.len() > 1 && plan.estimate() <= context.unwrap().for_prompt(100));
         plan.base.max_output_tokens = 900;
-        plan.fit(&windows, Bounds { turns: 20, tokens: 10_000 }, room);
+        plan.fit(&windows, Bounds { turns: 20, tokens: 10_000 }, context);
         assert_eq!(plan.request().max_output_tokens, 450, "an answer leaves room for the question");
     }
 }

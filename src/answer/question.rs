@@ -1,8 +1,8 @@
 //! What is asked: a person's words, with what they refer to.
 
 use crate::model::conversation::{Content, ConversationId, Message, Role};
-use crate::model::ids::UserId;
-use crate::model::quote::{Author, Context, Quote, QuoteKind};
+use crate::model::ids::{MessageId, UserId};
+use crate::model::quote::{Author, Context, Quote, QuoteKind, Referred};
 
 /// What the bot itself is called as the author of a message that is answered.
 const OURSELVES: &str = "you, the assistant";
@@ -46,8 +46,9 @@ impl Question<'_> {
         self.text.len() + context
     }
 
-    /// The question as messages; `history` is what was said before.
-    pub(super) fn asked(&self, history: &[Message]) -> Asked {
+    /// The question as messages; `history` is what was said before, `last_sent` the last message of the bot
+    /// in the chat.
+    pub(super) fn asked(&self, history: &[Message], last_sent: Option<MessageId>) -> Asked {
         let mut asked = Asked { quoted: Vec::new(), message: Message::user("") };
         asked.message.content.clear();
         let context = self.context;
@@ -61,7 +62,7 @@ impl Question<'_> {
                 let quote = Quote { kind, author: author_name, text, media };
                 self.add(&mut asked, author.id, quote);
             };
-            let said_last = reply.by_bot && is_last(history, &reply.text);
+            let said_last = reply.by_bot && is_last(history, reply, last_sent);
             let is_empty = reply.text.is_empty() && reply.media.is_none();
             if !(said_last || is_empty) {
                 add(QuoteKind::Reply, &reply.text);
@@ -121,28 +122,39 @@ impl Asked {
 
 /// What people say in these messages, quotes included.
 pub(super) fn said<'a>(messages: impl Iterator<Item = &'a Message>) -> String {
-    let pieces = messages.flat_map(|message| &message.content);
-    let texts = pieces.filter_map(|piece| match piece {
-        Content::Text { text } => Some(text.as_str()),
-        Content::Quote(quote) => Some(quote.text.as_str()),
-        _ => None,
-    });
-    texts.collect::<Vec<_>>().join("\n")
+    messages.flat_map(Message::texts).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether the conversation ends with this message of the bot, so that it need not be quoted.
-fn is_last(history: &[Message], shown: &str) -> bool {
+/// Whether the conversation ends with this message of the bot, so that it need not be quoted. A short text may
+/// stand in many answers, so it is one's last only by its number (or where that is unknown, if it is all
+/// of the answer).
+fn is_last(history: &[Message], reply: &Referred, last_sent: Option<MessageId>) -> bool {
     let letters = |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).collect() };
-    let known: String = letters(shown).chars().take(KNOWN_BY).collect();
-    let last = history.iter().rfind(|message| message.role == Role::Assistant);
-    !known.is_empty() && last.is_some_and(|last| letters(&last.joined()).contains(&known))
+    let shown = letters(&reply.text);
+    let known: String = shown.chars().take(KNOWN_BY).collect();
+    let Some(last) = history.iter().rfind(|message| message.role == Role::Assistant) else {
+        return false;
+    };
+    let said = letters(&last.joined());
+    let is_short = known.len() == shown.len();
+    !known.is_empty()
+        && match (reply.message_id, last_sent) {
+            (Some(id), Some(last)) if id == last => said.contains(&known),
+            (Some(_), Some(_)) => !is_short && said.contains(&known),
+            _ => {
+                if is_short {
+                    said == shown
+                } else {
+                    said.contains(&known)
+                }
+            }
+        }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::ids::ChatId;
-    use crate::model::quote::Referred;
 
     fn question(context: Option<&Context>) -> Question<'_> {
         let conversation = ConversationId { chat: ChatId(-1), topic: 0 };
@@ -158,19 +170,19 @@ mod tests {
 
     fn reply(id: i64, by_bot: bool, text: &str) -> Context {
         let author = Author { name: "Ann".to_owned(), id: Some(UserId(id)) };
-        let reply = Referred { author, text: text.to_owned(), media: None, by_bot };
+        let reply = Referred { author, text: text.to_owned(), by_bot, ..Referred::default() };
         Context { reply: Some(reply), ..Context::default() }
     }
 
     #[test]
     fn words_of_others_are_kept_under_their_own_numbers() {
         let context = Context { selected: Some("part".to_owned()), ..reply(6, false, "a part") };
-        let asked = question(Some(&context)).asked(&[]);
+        let asked = question(Some(&context)).asked(&[], None);
         assert_eq!(asked.quoted.len(), 1);
         assert_eq!((asked.quoted[0].0, asked.quoted[0].1.content.len()), (UserId(6), 2));
         assert_eq!(asked.message.content.len(), 2, "the speaker and the words");
         let own = reply(5, false, "mine");
-        let asked = question(Some(&own)).asked(&[]);
+        let asked = question(Some(&own)).asked(&[], None);
         assert!(asked.quoted.is_empty() && asked.message.content.len() == 3);
         assert_eq!(asked.words(), "mine\nwhy?");
     }
@@ -178,7 +190,7 @@ mod tests {
     #[test]
     fn the_bots_last_words_are_not_quoted_again() {
         let history = [Message::user("x"), Message::assistant("**Old** answer")];
-        let asked = |text: &str| question(Some(&reply(9, true, text))).asked(&history);
+        let asked = |text: &str| question(Some(&reply(9, true, text))).asked(&history, None);
         assert_eq!(asked("Old answer").message.content.len(), 2);
         let older = asked("Another answer");
         let Content::Quote(quote) = &older.message.content[0] else { panic!("{older:?}") };
@@ -186,10 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn a_short_old_answer_is_not_taken_for_the_last_one() {
+        let long = "Yes, plums are what you want, and many of them, as ripe as they can be today, or tomorrow.";
+        let history = [Message::user("x"), Message::assistant(long)];
+        let is_quoted = |text: &str, id: Option<i64>| {
+            let mut context = reply(9, true, text);
+            context.reply.as_mut().unwrap().message_id = id.map(MessageId);
+            let asked = question(Some(&context)).asked(&history, id.map(|_| MessageId(8)));
+            asked.message.content.len() == 3
+        };
+        assert!(is_quoted("Yes", Some(4)) && is_quoted("Yes", None), "an older message");
+        assert!(!is_quoted("Yes", Some(8)), "the last part of the last answer");
+        assert!(is_quoted("No", Some(8)), "the answer to a command");
+        assert!(!is_quoted(long, Some(4)) && !is_quoted(long, None), "the first part of it");
+    }
+
+    #[test]
     fn what_was_forwarded_stays_its_authors() {
         let author = Author { name: "News".to_owned(), id: None };
         let context = Context { forwarded: Some(author), ..Context::default() };
-        let asked = question(Some(&context)).asked(&[]);
+        let asked = question(Some(&context)).asked(&[], None);
         let Content::Quote(quote) = &asked.message.content[1] else { panic!("{asked:?}") };
         assert_eq!((quote.kind, quote.text.as_str()), (QuoteKind::Forward, "why?"));
     }

@@ -31,7 +31,7 @@ use crate::telegram::{Client, TelegramError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
     /// The new configuration is in effect.
-    Taken {
+    Applied {
         /// Keys whose new value is in effect.
         changed: Vec<String>,
         /// Keys whose old value stays in effect until a restart.
@@ -211,12 +211,12 @@ impl Reloader {
         );
         self.report_hub.set_config_rejected(None);
         self.loaded.send_replace(Arc::new(fresh.loaded));
-        Reloaded::Taken { changed: fresh.changed, needs_restart }
+        Reloaded::Applied { changed: fresh.changed, needs_restart }
     }
 
     /// When the last owner is removed, someone must be able to become the owner.
-    async fn offer_claim(&self, taken: &Reloaded) {
-        let Reloaded::Taken { changed, .. } = taken else { return };
+    async fn offer_claim(&self, applied: &Reloaded) {
+        let Reloaded::Applied { changed, .. } = applied else { return };
         let Some(running) =
             self.running.get().filter(|_| changed.iter().any(|key| key == "bot.owners"))
         else {

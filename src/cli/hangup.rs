@@ -58,7 +58,7 @@ impl Hangups {
                 let now = supervise::words(&self.reloader.report_hub().report());
                 // This status line stays until the next change, so it shows the current state.
                 systemd::ready(&match outcome {
-                    Reloaded::Taken { .. } => now,
+                    Reloaded::Applied { .. } => now,
                     Reloaded::Rejected(why) => format!("{now}; configuration refused: {why}"),
                 });
             }

@@ -8,7 +8,7 @@ use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
-use crate::model::message::{Place, Press, UpdateEvent};
+use crate::model::message::{Place, Press};
 use crate::model::reply::Reply;
 use crate::store::{KnownUser, StoreError};
 
@@ -87,11 +87,12 @@ impl CommandContext {
         let life = i64::try_from(limits::RETRY_LIFE.as_millis()).unwrap_or(i64::MAX);
         let oldest = self.clock.now_ms().saturating_sub(life);
         // Numbers are easy to guess: a question of another chat is as good as none.
-        let kept = kept.filter(|q| q.received_ms >= oldest).and_then(|q| match q.update.event {
-            UpdateEvent::Message(message) if message.chat == press.chat => Some((q.seq, message)),
+        let kept = kept.filter(|q| q.received_ms >= oldest);
+        let question = match kept.as_ref().and_then(|q| q.update.message().map(|m| (q.seq, m))) {
+            Some((seq, m)) if self.is_same_chat(press.chat, m.chat).await? => Some((seq, m)),
             _ => None,
-        });
-        Ok(match kept {
+        };
+        Ok(match question {
             None => toast("That question is no longer kept. Please ask it again."),
             Some((_, message))
                 if press.place == Place::Group && !may_press(press, message.from.id) =>
@@ -100,6 +101,13 @@ impl CommandContext {
             }
             Some((seq, _)) => Outcome::default().followed_by(FollowUp::Retry(seq)),
         })
+    }
+
+    /// Whether two ids are of one chat: a group has another one since it became a supergroup.
+    async fn is_same_chat(&self, one: ChatId, other: ChatId) -> Result<bool, StoreError> {
+        Ok(one == other
+            || self.store.chat(other).await?.moved_to == Some(one)
+            || self.store.chat(one).await?.moved_to == Some(other))
     }
 }
 
@@ -122,8 +130,10 @@ impl CommandContext {
             return Ok(toast("This button no longer works."));
         };
         // Numbers are easy to guess: an answer of another chat is as good as none.
-        let cut = self.store.cut_answer(seq).await?;
-        let cut = cut.filter(|cut| cut.conversation.chat == press.chat);
+        let cut = match self.store.cut_answer(seq).await? {
+            Some(cut) if self.is_same_chat(press.chat, cut.conversation.chat).await? => Some(cut),
+            _ => None,
+        };
         Ok(match cut {
             Some(cut)
                 if press.place == Place::Group

@@ -133,6 +133,15 @@ impl Message {
         Self::text(Role::Assistant, text)
     }
 
+    /// What people and the model say in it, quotes included, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.content.iter().filter_map(|content| match content {
+            Content::Text { text } => Some(text.as_str()),
+            Content::Quote(quote) => Some(quote.text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Its texts, in order, a blank line between them.
     pub fn joined(&self) -> String {
         let texts = self.content.iter().filter_map(|content| match content {

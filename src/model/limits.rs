@@ -134,6 +134,10 @@ pub const ALBUM_WITHIN: Duration = Duration::from_secs(1);
 /// Pieces that are put together: albums have at most 10, and a longer text is too long for a question.
 pub const PIECES: usize = 20;
 
+/// Updates of a chat on disk among which the rest of an album or a long text is looked for: people who write
+/// at the same time can come in between.
+pub const PIECES_SOUGHT: usize = 256;
+
 /// Albums and long texts of one chat that are put together at the same time.
 pub const GATHERINGS: usize = 16;
 
@@ -160,6 +164,9 @@ pub const EDITABLE: Duration = Duration::from_secs(600);
 /// Updates among which the answer to an edited question is looked for; at the rate at which Telegram takes
 /// messages, more than [`EDITABLE`] can bring.
 pub const EDITABLE_UPDATES: usize = 20_000;
+
+/// Kept updates of one person in one chat among which an edited piece of an album or paste is looked for.
+pub const KEPT_UPDATES: usize = 20;
 
 /// Questions that are remembered, so that an edit that changed nothing is not answered.
 pub const REMEMBERED_QUESTIONS: usize = 4096;

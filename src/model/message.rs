@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
+use super::pieces::{Piece, joined};
 use super::quote::Context;
 
 /// What the kind of an ignored update begins with when the update cannot be read.
@@ -87,6 +88,10 @@ pub struct Incoming {
     /// When it was edited, Unix seconds, by Telegram's clock; `None` for a new message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_s: Option<i64>,
+    /// The messages that it was put together from, in order: an album, or a text that was cut. Empty for a
+    /// message that came whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
 }
 
 /// Whose words a message holds.
@@ -272,6 +277,29 @@ impl Incoming {
         }
     }
 
+    /// Gives it other words.
+    pub fn reword(&mut self, words: &str) {
+        match &mut self.body {
+            Body::Text(text) => words.clone_into(text),
+            Body::Unsupported(_) => self.caption = Some(words.to_owned()).filter(|w| !w.is_empty()),
+        }
+    }
+
+    /// Its words are those of its pieces, put together.
+    pub fn join_pieces(&mut self) {
+        let joined = joined(&self.pieces, self.album.is_some());
+        self.reword(&joined);
+    }
+
+    /// Gives one of its pieces other words; `false` if this is not among them.
+    pub fn reword_piece(&mut self, message: MessageId, words: &str) -> bool {
+        let piece = self.pieces.iter_mut().find(|piece| piece.message_id == message);
+        let Some(piece) = piece else { return false };
+        words.clone_into(&mut piece.words);
+        self.join_pieces();
+        true
+    }
+
     /// The message that a reply is attached to: in groups this one, and where it is not the last one of its chat.
     pub fn attached_to(&self) -> Option<MessageId> {
         let attach = self.place == Place::Group || self.edited_s.is_some();
@@ -301,6 +329,17 @@ impl Press {
     }
 }
 
+impl UpdateEvent {
+    /// Whether it holds words of this person that someone else refers to or passes on.
+    pub fn quotes(&self, person: UserId) -> bool {
+        let Self::Message(message) = self else { return false };
+        let context = message.context.as_deref();
+        let replied = context.and_then(|context| context.reply.as_ref()).map(|reply| &reply.author);
+        let forwarded = context.and_then(|context| context.forwarded.as_ref());
+        [replied, forwarded].into_iter().flatten().any(|author| author.id == Some(person))
+    }
+}
+
 impl Update {
     /// The chat the update belongs to, where it has one.
     pub fn chat(&self) -> Option<ChatId> {
@@ -327,6 +366,14 @@ impl Update {
         match &self.event {
             UpdateEvent::Message(m) => Some(&m.from),
             UpdateEvent::Press(p) => Some(&p.from),
+            _ => None,
+        }
+    }
+
+    /// The message, if it is one.
+    pub fn message(&self) -> Option<&Incoming> {
+        match &self.event {
+            UpdateEvent::Message(message) => Some(message),
             _ => None,
         }
     }

@@ -25,6 +25,7 @@ pub mod failure;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod pieces;
 pub mod quote;
 pub mod reply;
 pub mod text;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::UserId;
+use super::ids::{MessageId, UserId};
 
 /// What a message refers to, or passes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Referred {
     /// What else it holds, as the Bot API names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<String>,
+    /// Its number in the chat, where it stands in the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
     /// This bot wrote it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_bot: bool,

@@ -3,9 +3,9 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
+mod deferred;
 mod edited;
 mod gather;
-mod later;
 mod launch;
 mod next;
 mod on_disk;
@@ -21,11 +21,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::deferred::Deferred;
+use self::edited::EditsOnDisk;
 pub(super) use self::gather::is_piece;
 use self::gather::{Gatherings, together};
-use self::later::Later;
 use super::deliver::Delivery;
 use super::route::{Route, route};
+use super::think::mark;
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::limits;
@@ -66,11 +68,15 @@ struct ChatQueue {
     /// Pieces that wait for more of the same album or text.
     gatherings: Gatherings,
     /// Questions that are looked at again, because the group may just have become another chat.
-    later: Later,
+    deferred: Deferred,
     /// Questions that wait for `/resume`, in order.
     held: Vec<Queued>,
     /// Where those are that come after them and wait on disk.
     on_disk: VecDeque<InboxSeq>,
+    /// Edits among those.
+    edits_on_disk: EditsOnDisk,
+    /// What waits again after a worker has looked at it.
+    seen: HashSet<InboxSeq>,
     /// Questions of each person in each topic that wait on disk and are not cancelled.
     unread: HashMap<Asker, usize>,
     running: Option<Running>,
@@ -91,11 +97,15 @@ type Asker = (UserId, i64);
 
 struct Running {
     from: Option<Asker>,
-    /// The message that it is about; none for what came in pieces.
-    message: Option<MessageId>,
+    /// The message that it is about, with a mark of its words.
+    said: Option<(MessageId, u64)>,
+    /// The same of each piece of what came in pieces.
+    pieces: Vec<(MessageId, u64)>,
     question: bool,
     /// It is new, or an edit in the place of a question that has no answer.
     is_first: bool,
+    /// It is such an edit.
+    replaces: bool,
     cancel: CancellationToken,
 }
 
@@ -108,7 +118,7 @@ struct Ended {
     /// The update, when it has to wait for `/resume`.
     held: Option<Queued>,
     /// The update, when it is looked at again soon.
-    later: Option<Queued>,
+    deferred: Option<Queued>,
     /// The chat's new id, when the update says that it has one.
     moved_to: Option<ChatId>,
     /// How many updates are done.
@@ -235,8 +245,8 @@ impl Dispatcher {
 
     fn place(&mut self, queued: Queued) {
         let chat_queue = self.chats.entry(queued.update.chat()).or_default();
-        if is_edited_question(&queued, &self.username) {
-            chat_queue.supersede(&queued, &self.username);
+        if is_edit(&queued) && chat_queue.take_edit(&queued, &self.username) {
+            return;
         }
         if is_cancel(&queued.update, &self.username)
             && let Some(from) = sender(&queued)
@@ -271,6 +281,9 @@ impl Dispatcher {
             || self.queued >= limits::QUEUED_UPDATES && !chat_queue.queue.is_empty();
         if is_full || !chat_queue.on_disk.is_empty() {
             chat_queue.on_disk.push_back(queued.seq);
+            if is_edit(&queued) {
+                chat_queue.edits_on_disk.add(&queued);
+            }
             if let Some(from) = asker(&queued, &self.username) {
                 *chat_queue.unread.entry(from).or_default() += 1;
             }
@@ -303,12 +316,15 @@ impl Dispatcher {
         }
         let stopped = chat_queue.stopped.remove(&queued.seq).unwrap_or(0);
         let replaces = chat_queue.replacing.remove(&queued.seq);
-        let has_waited = chat_queue.later.has_waited(queued.seq);
+        let has_waited = chat_queue.deferred.has_waited(queued.seq);
+        let was_seen = chat_queue.seen.remove(&queued.seq);
         chat_queue.running = Some(Running {
             from,
-            message: queued.update.message_id().filter(|_| queued.others.is_empty()),
+            said: queued.update.message().map(|m| (m.message_id, mark(m.words()))),
+            pieces: pieces_of(&queued.update),
             question,
             is_first: replaces || !is_edit(&queued),
+            replaces,
             cancel: cancel.clone(),
         });
         self.running += 1;
@@ -317,10 +333,7 @@ impl Dispatcher {
             parts: Arc::clone(&self.parts),
             delivery: self.delivery.clone(),
             cancel,
-            stopped,
-            behind_held,
-            has_waited,
-            replaces,
+            info: think::DispatchInfo { stopped, behind_held, has_waited, was_seen, replaces },
         };
         self.launch(chat, worker, queued);
     }
@@ -340,12 +353,12 @@ impl Dispatcher {
             if ended.retry {
                 chat_queue.retrying = false;
             } else {
-                chat_queue.stopped_running(ended.held.as_ref().or(ended.later.as_ref()));
+                chat_queue.stopped_running(ended.held.as_ref().or(ended.deferred.as_ref()));
             }
             chat_queue.held.extend(ended.held);
         }
-        if let Some(queued) = ended.later {
-            self.look_later(queued);
+        if let Some(queued) = ended.deferred {
+            self.defer(queued);
         }
         if let Some(chat) = ended.moved_to {
             self.look_now(Some(chat)).await;
@@ -392,8 +405,10 @@ fn is_edit(queued: &Queued) -> bool {
     matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some())
 }
 
-fn is_edited_question(queued: &Queued, username: &str) -> bool {
-    is_edit(queued) && asker(queued, username).is_some()
+/// The pieces of what came in pieces, with a mark of the words of each.
+fn pieces_of(update: &Update) -> Vec<(MessageId, u64)> {
+    let pieces = update.message().map_or(&[][..], |message| &message.pieces);
+    pieces.iter().map(|piece| (piece.message_id, mark(&piece.words))).collect()
 }
 
 /// Whether this is `/cancel`.

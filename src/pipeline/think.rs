@@ -5,13 +5,13 @@
 
 mod access;
 mod at_once;
-mod continued;
 mod edited;
 mod effects;
 mod finish;
 mod given_up;
 mod latest;
 mod parts;
+mod press;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,16 +19,17 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 pub use self::at_once::AtOnce;
+pub(super) use self::latest::mark;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving};
 use super::preview::Spot;
 use super::route::{Nothing, Route, route};
-use crate::answer::{Answered, Progress, Question};
-use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
+use crate::answer::{Answered, AskedBy, Progress, Question};
+use crate::commands::{CommandRequest, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
-use crate::model::message::{Body, Incoming, Place, Press, Update};
+use crate::model::message::{Body, Incoming, Place, Update, UpdateEvent};
 use crate::model::reply::{Button, Reply};
 use crate::model::work::WorkKind;
 use crate::store::{Queued, StoreError, UpdateOutcome};
@@ -39,12 +40,21 @@ pub(super) struct Worker {
     pub(super) delivery: Delivery,
     /// Cancelled by `/cancel`.
     pub(super) cancel: CancellationToken,
+    /// What the dispatcher knows of the update.
+    pub(super) info: DispatchInfo,
+}
+
+/// What the dispatcher knows of an update.
+#[derive(Default)]
+pub(super) struct DispatchInfo {
     /// For a `/cancel`: how many questions it stopped.
     pub(super) stopped: usize,
     /// An earlier update of the chat waits for `/resume`, so a question waits behind it.
     pub(super) behind_held: bool,
     /// It has waited long enough for its group to turn out to be one that is allowed.
     pub(super) has_waited: bool,
+    /// A worker has looked at it before, and it had to wait.
+    pub(super) was_seen: bool,
     /// For an edit: the question before it has no answer and gets none.
     pub(super) replaces: bool,
 }
@@ -56,9 +66,9 @@ pub(super) enum Worked {
     /// It waits for `/resume`.
     Held,
     /// It is looked at again soon: its group may turn out to be one that is allowed.
-    Later,
+    Deferred,
     /// The process stops; the update is still new.
-    Left,
+    Interrupted,
 }
 
 /// What thinking came to, before it is stored.
@@ -69,6 +79,8 @@ struct Thought {
     effects: Vec<Effect>,
     turn: Option<crate::store::NewTurn>,
     keep_body: bool,
+    /// What came in pieces, kept in the place of the update.
+    whole: Option<Box<UpdateEvent>>,
     /// Notice for a pressed button, and which.
     press: Option<(String, Option<String>)>,
     /// Forum topic that the replies to this chat belong to.
@@ -87,7 +99,10 @@ impl Thought {
 
 /// Where a question comes from.
 struct Source<'a> {
+    /// The update that asked, as the button *Try again* names it.
     seq: InboxSeq,
+    /// Its place among the questions that wait: that of the update that asks now.
+    order: InboxSeq,
     message: &'a Incoming,
 }
 
@@ -95,18 +110,23 @@ impl Worker {
     /// Thinks and finishes.
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
         let halt = self.parts.base.tasks.halt();
+        let pieces = || self.with_its_pieces(queued);
+        let whole =
+            self.parts.base.retry_until_stored("read the pieces of a question", pieces).await;
+        let Some(whole) = whole else { return Worked::Interrupted };
+        let queued = whole.as_ref().unwrap_or(queued);
         let thought = tokio::select! {
             thought = self.parts.base.retry_until_stored("handle an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,
         };
-        let Some(thought) = thought else { return Worked::Left };
+        let Some(thought) = thought else { return Worked::Interrupted };
         let Some(mut thought) = thought else { return Worked::Held };
         thought.thread = thought.thread.or(queued.update.thread());
         if thought.outcome == UpdateOutcome::Refused
-            && !self.has_waited
+            && !self.info.has_waited
             && queued.update.chat().is_some_and(ChatId::is_supergroup)
         {
-            return Worked::Later;
+            return Worked::Deferred;
         }
         self.finish(queued, thought).await
     }
@@ -149,7 +169,9 @@ impl Worker {
                 self.explain(message, parts.context.unsupported(kind)).await?
             }
             Route::Question { message, text } => {
-                heard(&queued.update, message, WorkKind::Question.as_str(), text.len());
+                if !self.info.was_seen {
+                    heard(&queued.update, message, WorkKind::Question.as_str(), text.len());
+                }
                 match self.access(message).await? {
                     Err(refused) => refused,
                     Ok(_) if self.cancel.is_cancelled() => {
@@ -162,7 +184,7 @@ impl Worker {
                         {
                             return Ok(Some(thought));
                         }
-                        let source = Source { seq: queued.seq, message };
+                        let source = Source { seq: queued.seq, order: queued.seq, message };
                         // Boxed, because commands need no room for it.
                         Box::pin(self.answer(&source, &text)).await?
                     }
@@ -173,7 +195,7 @@ impl Worker {
 
     /// Whether questions wait for `/resume`.
     fn has_to_wait(&self) -> bool {
-        self.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
+        self.info.behind_held || self.parts.signals.paused.load(Ordering::SeqCst)
     }
 
     async fn command(
@@ -195,62 +217,13 @@ impl Worker {
             word,
             args,
             addressed: true,
-            cancelled: self.stopped,
+            cancelled: self.info.stopped,
             reply_to: message.attached_to(),
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done");
         Ok(Thought::of(UpdateOutcome::Command, outcome))
-    }
-
-    async fn press(&self, queued: &Queued, press: &Press) -> Result<Option<Thought>, StoreError> {
-        let context = &self.parts.context;
-        let outcome = context.press(press, context.role(&press.from.id).await?).await?;
-        let then = outcome.follow_up.clone();
-        let mut thought = Thought::of(UpdateOutcome::Press, outcome);
-        let mut notice = None;
-        match then {
-            FollowUp::ClosePress(words) => notice = Some(words),
-            FollowUp::Retry(seq) => {
-                if self.has_to_wait() {
-                    return Ok(None);
-                }
-                let kept = self.parts.base.store.kept_update(seq).await?;
-                match kept.as_ref().map(|k| route(&k.update, &self.parts.me.username)) {
-                    Some(Route::Question { message, text }) => {
-                        self.parts.close_press(&press.callback_id, Some("Trying again…".into()));
-                        let source = Source { seq, message };
-                        let mut again = Box::pin(self.answer(&source, &text)).await?;
-                        // The question itself stays kept until it is answered, not this press.
-                        again.keep_body = false;
-                        again.thread = message.thread;
-                        if again.outcome == UpdateOutcome::Answered {
-                            again.effects.push(Effect::Used(seq));
-                        }
-                        return Ok(Some(again));
-                    }
-                    _ => notice = Some("That question is no longer kept.".into()),
-                }
-            }
-            FollowUp::Continue(seq, cut) => {
-                if self.has_to_wait() {
-                    return Ok(None);
-                }
-                self.parts.close_press(&press.callback_id, Some("Going on…".into()));
-                return Box::pin(self.go_on(queued.seq, press, seq, &cut)).await.map(Some);
-            }
-            FollowUp::Nothing => {}
-        }
-        thought.press = Some((press.callback_id.clone(), notice));
-        Ok(Some(thought)).inspect(|_| {
-            tracing::info!(
-                update_id = queued.update.id.0,
-                chat_id = press.chat.0,
-                user_id = press.from.id.0,
-                "button pressed"
-            );
-        })
     }
 
     async fn answer(&self, source: &Source<'_>, text: &str) -> Result<Thought, StoreError> {
@@ -260,8 +233,9 @@ impl Worker {
         let question = question(m, text, speaker.as_deref());
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
         let shown = parts.previews.show(Spot::of(m, &self.delivery), seen);
+        let asked = AskedBy { update: source.seq, order: source.order };
         let answered = tokio::select! {
-            answered = parts.answerer.answer(question, source.seq, &progress, &self.cancel) => answered?,
+            answered = parts.answerer.answer(question, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
         };
         Ok(self.answered(source, text, answered))
@@ -272,11 +246,28 @@ impl Worker {
         if !matches!(answered, Answered::Cancelled) {
             parts.latest_questions.note(m, text);
         }
+        let again = Button::new("Try again", format!("retry:{}", source.seq));
+        let (mut thought, reply) = self.outcome(answered, again);
+        // Another try of what is too long would be too long again.
+        thought.keep_body = thought.outcome == UpdateOutcome::Failed && !reply.buttons.is_empty();
+        if thought.outcome == UpdateOutcome::Cancelled {
+            return thought;
+        }
+        let reply_to = m.attached_to();
+        thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
+        thought
+    }
+
+    /// What an answer leads to, and the reply. `again`: the button below a failure that another try may
+    /// help.
+    fn outcome(&self, answered: Answered, again: Button) -> (Thought, Reply) {
+        let vitals = &self.parts.base.vitals;
         let mut thought = Thought::nothing(UpdateOutcome::Answered);
         let reply = match answered {
-            Answered::Cancelled => return Thought::nothing(UpdateOutcome::Cancelled),
+            Answered::Cancelled => {
+                return (Thought::nothing(UpdateOutcome::Cancelled), Reply::plain(""));
+            }
             Answered::Answer { reply, turn } => {
-                parts.base.vitals.answers.add_one();
                 thought.turn = turn;
                 reply
             }
@@ -285,18 +276,16 @@ impl Worker {
                 reply
             }
             Answered::Failed { reply, class } => {
-                parts.base.vitals.answers_failed.add_one();
-                parts.base.vitals.increment("answer_failed", class.as_str());
+                vitals.answers_failed.add_one();
+                vitals.increment("answer_failed", class.as_str());
                 thought.outcome = UpdateOutcome::Failed;
                 // Another try of what is too long would be too long again.
-                thought.keep_body = class != AnswerClass::TooLong;
-                let again = Button::new("Try again", format!("retry:{}", source.seq));
-                if thought.keep_body { reply.with_row(vec![again]) } else { reply }
+                let helps = class != AnswerClass::TooLong;
+                return (thought, if helps { reply.with_row(vec![again]) } else { reply });
             }
         };
-        let reply_to = m.attached_to();
-        thought.replies.push(OutgoingReply { to: m.chat, reply: Reply { reply_to, ..reply } });
-        thought
+        vitals.answers.add_one();
+        (thought, reply)
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct ErrorBody {
     words: String,
     /// The sentence for people.
     message: String,
+    /// When the server wants to be asked again.
+    wait: Option<Duration>,
 }
 
 impl ErrorBody {
@@ -61,7 +63,7 @@ impl ErrorBody {
         if self.is_filter() {
             return ProviderError::Filtered;
         }
-        let refusal = self.refusal(Some(status));
+        let (refusal, retry_after) = (self.refusal(Some(status)), retry_after.or(self.wait));
         ProviderError::Status { status, retry_after, refusal, detail: self.detail(scrubber) }
     }
 
@@ -82,7 +84,9 @@ impl ErrorBody {
         let inner = ["error", "base_resp"].iter().find_map(|name| value.get(name));
         let inner = inner.filter(|inner| inner.is_object()).unwrap_or(value);
         let message = said(inner).or_else(|| said(value)).unwrap_or_default();
-        let mut error_body = Self { message, ..Self::default() };
+        let wait = asked_wait(inner, &message);
+        let mut error_body =
+            Self { message: with_figures(inner, message), wait, ..Self::default() };
         for (name, value) in inner.as_object().into_iter().flatten() {
             if !CODES.contains(&plain_name(name).as_str()) {
                 continue;
@@ -119,6 +123,50 @@ impl ErrorBody {
     }
 }
 
+/// llama.cpp has the sizes beside the sentence.
+fn with_figures(error: &Value, mut message: String) -> String {
+    for name in ["n_prompt_tokens", "n_ctx"] {
+        if let Some(figure) = error.get(name).and_then(Value::as_u64) {
+            message.push_str(&format!(" ({name} {figure})"));
+        }
+    }
+    message
+}
+
+/// How long the server wants to be left alone: Gemini's `retryDelay`, or in the sentence.
+fn asked_wait(error: &Value, message: &str) -> Option<Duration> {
+    let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+    let mut delays = details.filter_map(|detail| detail.get("retryDelay")?.as_str());
+    let lower = message.to_lowercase();
+    let said = || {
+        let mut places =
+            ["retry in ", "try again in "].iter().filter_map(|words| lower.split_once(words));
+        places.next().map(|(_, rest)| rest)
+    };
+    duration(delays.next().or_else(said)?)
+}
+
+/// A span of time such as `12.5s`, `1m30s`, `250ms` or `20 seconds`, at the beginning of a text; at most a day.
+fn duration(text: &str) -> Option<Duration> {
+    let (mut rest, mut total) = (text.trim_start(), None);
+    loop {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else { break };
+        let behind = rest[digits..].trim_start();
+        let letters = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let seconds = match &behind[..letters] {
+            "ms" | "milliseconds" => 0.001,
+            "s" | "sec" | "second" | "seconds" => 1.0,
+            "m" | "min" | "minute" | "minutes" => 60.0,
+            "h" | "hour" | "hours" => 3600.0,
+            _ => break,
+        };
+        total = Some(total.unwrap_or(0.0) + number * seconds);
+        rest = &behind[letters..];
+    }
+    total.map(|seconds| Duration::from_secs_f64(seconds.min(24.0 * 3600.0)))
+}
+
 /// Names of fields that hold a class: words or numbers.
 const CODES: [&str; 7] =
     ["type", "code", "status", "param", "errorcode", "statuscode", "errortype"];
@@ -139,24 +187,50 @@ const SENTENCES: [&str; 12] = [
     "title",
 ];
 
+/// Those of them that only errors have.
+const ERRORS: [&str; 7] =
+    ["error", "errormessage", "errormsg", "msg", "detail", "errordescription", "errors"];
+
 /// A name without the differences in its spelling: `errorMessage` and `error_message`.
 fn plain_name(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
-/// Whether a value belongs to no answer and says why. An answer has choices, or the type of an
-/// event.
+/// Whether a value belongs to no answer and reports an error: under a name that only errors have, or beside a
+/// status that says so. A sentence alone is no error: gateways send notices.
 fn is_refusal(value: &Value) -> bool {
-    if let Some(status) = value.pointer("/base_resp/status_code").and_then(Value::as_i64)
-        && status != 0
-    {
+    let number = |path: &str| value.pointer(path).and_then(Value::as_i64);
+    if number("/base_resp/status_code").is_some_and(|status| status != 0) {
         return true;
     }
     let has_choices = value.get("choices").is_some_and(|choices| !choices.is_null());
-    let status = value.get("status").and_then(Value::as_u64);
-    let is_event = value.get("type").is_some_and(Value::is_string)
-        && !status.is_some_and(|status| (400..600).contains(&status));
-    value.is_object() && !has_choices && !is_event && said(value).is_some()
+    let is_bad = |status: &Value| match status {
+        Value::Number(number) => number.as_i64().is_some_and(|number| number >= 400),
+        Value::String(word) => word.parse::<u16>().is_ok_and(|number| number >= 400),
+        _ => false,
+    };
+    let bad = |names: &[&str]| field(value, names).is_some_and(is_bad);
+    let is_event = value.get("type").is_some_and(Value::is_string) && !bad(&["status"]);
+    if has_choices || is_event || said(value).is_none() {
+        return false;
+    }
+    let is_named = ERRORS.iter().any(|name| field(value, &[name]).and_then(sentence).is_some());
+    let is_failure = field(value, &["success", "ok"]) == Some(&Value::Bool(false));
+    let is_success = field(value, &["success", "ok"]) == Some(&Value::Bool(true));
+    is_failure || bad(&["status", "statuscode", "code"]) || is_named && !is_success
+}
+
+/// The sentence of a value that is no part of an answer, and perhaps no error either: it says why, should
+/// nothing else come.
+pub(super) fn notice(value: &Value) -> Option<ErrorBody> {
+    value.get("choices").is_none().then(|| said(value))??;
+    Some(ErrorBody::of_json(value))
+}
+
+/// A field under one of these plain names.
+fn field<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
+    let mut fields = value.as_object()?.iter();
+    fields.find(|(name, _)| names.contains(&plain_name(name).as_str())).map(|(_, value)| value)
 }
 
 /// The sentence for people in an object.
@@ -273,6 +347,37 @@ mod tests {
     }
 
     #[test]
+    fn the_body_says_when_to_ask_again_and_how_much_fits() {
+        for (body, seconds) in [
+            (
+                r#"{"error":{"message":"slow","details":[{"@type":"x"},{"retryDelay":"17s"}]}}"#,
+                17.0,
+            ),
+            (r#"[{"error":{"message":"Please retry in 12.5s.","code":429}}]"#, 12.5),
+            (r#"{"error":{"message":"Rate limit. Please try again in 1m30s. See x"}}"#, 90.0),
+            (r#"{"error":"try again in 250ms"}"#, 0.25),
+            (r#"{"error":"try again in 20 seconds"}"#, 20.0),
+            (r#"{"error":"try again in 900000 hours"}"#, 86400.0),
+            (r#"{"error":"try again in a while"}"#, 0.0),
+            (r#"{"error":"try again in 5 ways"}"#, 0.0),
+        ] {
+            let wait = ErrorBody::of_body(body).wait.unwrap_or_default();
+            assert_eq!(wait, Duration::from_secs_f64(seconds), "{body}");
+        }
+        let header = Some(Duration::from_secs(3));
+        let refused = ErrorBody::of_body(r#"{"error":"try again in 20s"}"#);
+        let error = refused.refused(429, header, &scrubber());
+        assert!(
+            matches!(error, ProviderError::Status { retry_after, .. } if retry_after == header)
+        );
+        let body = r#"{"error":{"code":400,"message":"too long","type":"exceed_context_size_error","n_prompt_tokens":5321,"n_ctx":4096}}"#;
+        let error = ErrorBody::of_body(body).refused(400, None, &scrubber());
+        let ProviderError::Status { refusal, detail, .. } = error else { panic!("{error:?}") };
+        let wanted = "too long (n_prompt_tokens 5321) (n_ctx 4096)";
+        assert_eq!((refusal, detail.as_str()), (Refusal::TooLong, wanted));
+    }
+
+    #[test]
     fn a_filter_is_not_our_fault() {
         let body = r#"{"error":{"message":"x","code":"content_filter","status":400}}"#;
         let scrubber = scrubber();
@@ -295,7 +400,8 @@ mod tests {
             r#"{"detail":{"message":"slow down"}}"#,
             r#"{"detail":[{"msg":"slow down","input":"my secret"}]}"#,
             r#"{"code":1210,"msg":"slow down","success":false}"#,
-            r#"{"Message":"slow down"}"#,
+            r#"{"Message":"slow down","statusCode":429}"#,
+            r#"{"message":"slow down","ok":false}"#,
             r#"{"success":false,"errors":[{"code":1,"message":"slow down"}]}"#,
             r#"{"errors":["slow down"]}"#,
             r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"slow down"}}"#,
@@ -319,6 +425,10 @@ mod tests {
         assert_eq!(within(r#"{"choices":[],"error":"","message":"","code":0}"#), None);
         assert_eq!(within(r#"{"choices":[{"message":{"content":"hi"}}],"msg":"ok"}"#), None);
         assert_eq!(within(r#"{"type":"new_thing","message":"hi"}"#), None);
+        assert_eq!(within(r#"{"message":"still queued","status":"queued"}"#), None);
+        assert_eq!(within(r#"{"message":{"role":"assistant","content":"hi"}}"#), None);
+        assert_eq!(within(r#"{"msg":"accepted","success":true}"#), None);
+        assert_eq!(within(r#"{"title":"queue","reason":"warm-up","code":200}"#), None);
         assert_eq!(within(r#"{"usage":{"prompt_tokens":1}}"#), None);
         assert_eq!(within(r#"{"base_resp":{"status_code":0,"status_msg":""},"choices":[]}"#), None);
     }

@@ -30,6 +30,11 @@ pub trait Provider: Send + Sync + 'static {
     fn models(&self) -> BoxFuture<'_, ModelList> {
         std::future::ready(Ok(None)).boxed()
     }
+    /// Asks the server how many tokens a model can read, prompt and answer together; `None` where it does
+    /// not say. It costs nothing.
+    fn context_size(&self, _model: &str) -> BoxFuture<'_, Option<usize>> {
+        std::future::ready(None).boxed()
+    }
     /// Whether it is a server of one's own, which may have few places, rather than a hosted service.
     fn is_own_server(&self) -> bool {
         false

@@ -5,6 +5,7 @@
 //! sends just what the vendor's types promise. Why its client is not used: docs/decisions/0005.
 
 mod chunks;
+mod context_size;
 mod learned;
 mod request;
 
@@ -139,6 +140,16 @@ impl OpenAi {
     }
 }
 
+impl Shared {
+    /// Another address of the same API.
+    fn beside(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        let path = format!("{}{path}", url.path().trim_end_matches("/chat/completions"));
+        url.set_path(&path);
+        url
+    }
+}
+
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.shared.url.host_str().unwrap_or_default();
@@ -161,11 +172,13 @@ impl Provider for OpenAi {
 
     fn models(&self) -> BoxFuture<'_, ModelList> {
         let shared = &self.shared;
-        let mut url = shared.url.clone();
-        let path = format!("{}/models", url.path().trim_end_matches("/chat/completions"));
-        url.set_path(&path);
+        let url = shared.beside("/models");
         let (headers, redactor) = (shared.headers.clone(), shared.redactor.clone());
         model_list::ask(&shared.http, url, headers, redactor).boxed()
+    }
+
+    fn context_size(&self, model: &str) -> BoxFuture<'_, Option<usize>> {
+        context_size::ask(&self.shared, model.to_owned()).boxed()
     }
 
     fn answer(&self, request: ChatRequest) -> Answering {

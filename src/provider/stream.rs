@@ -37,6 +37,10 @@ pub(super) trait Dialect: Send + 'static {
     fn reason(&self) -> Option<StopReason>;
     /// What else is known of the answer so far: tokens and the model; the reason is not.
     fn known(&self) -> Finished;
+    /// What the server said instead of an answer, if it said nothing else.
+    fn objection(&self) -> Option<ProviderError> {
+        None
+    }
     /// The calls of tools so far.
     fn calls(&mut self) -> &mut ToolCalls;
 }
@@ -170,6 +174,7 @@ impl<D: Dialect> Reading<D> {
     /// answer ended in order, though without a reason.
     fn end(&mut self, error: Option<ProviderError>) {
         self.over = true;
+        let error = self.dialect.objection().or(error);
         let reason = match (self.dialect.reason(), error) {
             (Some(reason), _) => reason,
             (None, None) => StopReason::Unsaid,

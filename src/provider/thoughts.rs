@@ -10,6 +10,7 @@ mod eaten;
 mod place;
 
 pub(super) use eaten::EatenMarks;
+use eaten::begins_like_thoughts;
 
 use place::Place;
 
@@ -57,6 +58,8 @@ pub(super) struct Thoughts {
     /// The text before a second closing mark, which is the answer if nothing follows.
     withdrawn: Option<String>,
     eaten: EatenMarks,
+    /// The first words of a model that has not answered yet, until they show how the text begins.
+    opening: Option<String>,
 }
 
 /// What the text is at this point.
@@ -80,6 +83,7 @@ struct Found {
 impl Thoughts {
     pub(super) fn new(eaten: EatenMarks) -> Self {
         let mode = if eaten.are_expected() { Mode::Presumed } else { Mode::Answer };
+        let opening = (mode == Mode::Answer && eaten.is_unknown()).then(String::new);
         Self {
             mode,
             pending: String::new(),
@@ -89,11 +93,15 @@ impl Thoughts {
             skips_blanks: false,
             withdrawn: None,
             eaten,
+            opening,
         }
     }
 
     /// The server sends thoughts apart from the text, so it eats no marks.
     pub(super) fn come_apart(&mut self, events: &mut Vec<Event>) {
+        if let Some(opening) = self.opening.take() {
+            self.push(&opening, events);
+        }
         if self.mode == Mode::Presumed {
             self.mode = Mode::Answer;
             let held = std::mem::take(&mut self.said);
@@ -103,6 +111,20 @@ impl Thoughts {
 
     /// More text.
     pub(super) fn push(&mut self, text: &str, events: &mut Vec<Event>) {
+        let Some(mut opening) = self.opening.take() else { return self.take(text, events) };
+        opening.push_str(text);
+        match begins_like_thoughts(&opening) {
+            None => self.opening = Some(opening),
+            Some(is_thought) => {
+                if is_thought {
+                    self.mode = Mode::Presumed;
+                }
+                self.take(&opening, events);
+            }
+        }
+    }
+
+    fn take(&mut self, text: &str, events: &mut Vec<Event>) {
         // In small pieces, because each mark costs a look at all that is pending.
         let mut rest = text;
         while !rest.is_empty() {
@@ -115,6 +137,9 @@ impl Thoughts {
 
     /// The text is complete.
     pub(super) fn finish(&mut self, events: &mut Vec<Event>) {
+        if let Some(opening) = self.opening.take() {
+            self.take(&opening, events);
+        }
         while self.step(true, events) {}
         if self.mode == Mode::Presumed {
             self.mode = Mode::Answer;

@@ -3,8 +3,10 @@
 //! Invariants: a test gets its stores from a [`Place`] and knows nothing else of the backend; what
 //! only one backend can show (damage, locks, logs) is tested beside it.
 
+mod answered;
 mod commits;
 
+pub use answered::*;
 pub use commits::*;
 
 use crate::model::access::Role as Access;
@@ -40,6 +42,8 @@ macro_rules! contract {
             ids_of_messages_are_remembered_newest_first,
             a_kept_question_is_used_once,
             pieces_are_done_together_and_kept_as_a_whole,
+            an_edit_is_compared_with_what_was_asked_last,
+            who_is_quoted_has_not_asked_and_is_forgotten_with_kept_questions,
             people_are_offered_codes_approved_and_removed,
             old_rows_are_swept_and_open_ones_stay,
             topics_do_not_read_each_other_and_turns_stay_whole,
@@ -289,8 +293,6 @@ pub async fn ids_of_messages_are_remembered_newest_first(place: &impl Place) {
     let all = store.recent_message_ids(10).await.unwrap();
     assert_eq!(all, [id(5, 4), id(6, 2), id(5, 1)], "done or not, where there is one");
     assert_eq!(store.recent_message_ids(1).await.unwrap(), [id(5, 4)]);
-    assert_eq!(store.answered_at(ChatId(5), MessageId(1)).await.unwrap(), Some(1_000_000));
-    assert_eq!(store.answered_at(ChatId(5), MessageId(4)).await.unwrap(), None, "not done");
 }
 
 pub async fn a_kept_question_is_used_once(place: &impl Place) {

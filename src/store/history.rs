@@ -8,7 +8,7 @@ use crate::model::ids::{InboxSeq, UserId};
 pub struct NewTurn {
     /// Where it was said.
     pub conversation: ConversationId,
-    /// The update that asked, as buttons name the answer.
+    /// The update that asked, as buttons name the answer; 0 for the one that is done with it.
     pub asked_by: InboxSeq,
     /// Who asked.
     pub sender: UserId,

@@ -31,7 +31,7 @@ pub use parts::{
 };
 pub use people::{ChatState, KnownUser, Opening, Settings};
 pub use sqlite::{PassageIndex, file};
-pub use updates::{Accepted, Finish, Pieces, Queued, UpdateOutcome};
+pub use updates::{Accepted, Finish, LastAnswer, Pieces, Queued, UpdateOutcome};
 pub use upkeep::{
     BotContents, Contents, Inspection, Keep, PreMigrationBackup, Restored, Swept, Timings,
 };

@@ -4,8 +4,8 @@
 //! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
-    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, OpenPart, Queued, Settings, Store,
-    StoreError, Totals, verbs,
+    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, LastAnswer, OpenPart, Queued, Settings,
+    Store, StoreError, Totals, verbs,
 };
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
@@ -34,9 +34,13 @@ verbs! {
     /// newest first, with the chat each stands in.
     fn recent_message_ids(limit: usize) -> Vec<(ChatId, MessageId)>;
 
-    /// When the question in this message was answered last (Unix ms), or its failure was reported; among
-    /// the latest [`limits::EDITABLE_UPDATES`](crate::model::limits::EDITABLE_UPDATES) updates of the file.
-    fn answered_at(chat: ChatId, message: MessageId) -> Option<i64>;
+    /// Updates of this person in this chat that are done and kept, the latest first; at most
+    /// [`limits::KEPT_UPDATES`](crate::model::limits::KEPT_UPDATES).
+    fn kept_updates_of(user: UserId, chat: ChatId) -> Vec<Queued>;
+
+    /// The last answer to a question in one of these messages, or the report that there is none; among the
+    /// latest [`limits::EDITABLE_UPDATES`](crate::model::limits::EDITABLE_UPDATES) updates of the file.
+    fn last_answer(chat: ChatId, messages: Vec<MessageId>) -> Option<LastAnswer>;
 
     /// Chats that have parts which are not settled.
     fn open_chats() -> Vec<ChatId>;

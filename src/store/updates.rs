@@ -2,6 +2,7 @@
 
 use super::history::NewTurn;
 use super::parts::{NewPart, OpenPart};
+use crate::model::conversation::Message;
 use crate::model::effect::Effect;
 use crate::model::ids::{InboxSeq, MessageId};
 use crate::model::message::{Update, UpdateEvent};
@@ -15,8 +16,18 @@ pub struct Queued {
     pub received_ms: i64,
     /// The update.
     pub update: Update,
-    /// The other pieces of the same album or paste, which this update stands for and which are done with it.
+    /// What is done with this update: the other pieces of the same album or paste, and edits of them that it
+    /// has taken in.
     pub others: Vec<InboxSeq>,
+}
+
+/// The last answer to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// When it was stored, Unix milliseconds; the answer, or that there is none.
+    pub at_ms: i64,
+    /// The question as the history has it, if it still does.
+    pub question: Option<Message>,
 }
 
 /// The outcome of a batch.
@@ -89,7 +100,7 @@ impl UpdateOutcome {
 pub struct Pieces {
     /// All but the update itself.
     pub others: Vec<InboxSeq>,
-    /// The whole, to be kept in place of the update where its text is kept.
+    /// The whole, to be kept in place of the update.
     pub whole: Option<Box<UpdateEvent>>,
 }
 

@@ -84,6 +84,7 @@ pub(super) struct Message {
 /// The message that another one answers.
 #[derive(Deserialize)]
 pub(super) struct RepliedTo {
+    pub message_id: Option<i64>,
     pub from: Option<User>,
     pub sender_chat: Option<NamedChat>,
     pub text: Option<String>,

@@ -149,6 +149,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId, edited_s: Option<i64
         album: m.media_group_id,
         authorship,
         edited_s,
+        pieces: Vec::new(),
     })
 }
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::answers::{self, NamedChat, OnlyFrom, Origin, RepliedTo, User};
-use crate::model::ids::UserId;
+use crate::model::ids::{MessageId, UserId};
 use crate::model::message::ContentKind;
 use crate::model::quote::{Author, Context, Referred};
 
@@ -61,7 +61,8 @@ fn referred(replied: RepliedTo) -> Referred {
         author.name =
             one_line(&format!("{}, forwarded from {}", author.name, first.name), NAME_CHARS);
     }
-    Referred { author, text, ..Referred::default() }
+    let message_id = replied.message_id.map(MessageId);
+    Referred { author, text, message_id, ..Referred::default() }
 }
 
 fn origin(origin: Origin) -> Author {

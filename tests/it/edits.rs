@@ -25,6 +25,9 @@ async fn a_question_edited_after_its_answer_is_answered_again_below_it() {
     // Not only as long as the process remembers.
     assert!(stage.stop().await);
     stage.start().await;
+    stage.sim.edit(5, asked.message_id, "plums?");
+    stage.idle().await;
+    assert_eq!(stage.counter("ignored", "edited_without_change"), 1);
     stage.sim.edit(5, asked.message_id, "plums or pears?");
     assert_eq!(stage.texts(5, 3).await[2], "echo: plums or pears?");
     stage.end().await;
@@ -64,6 +67,20 @@ async fn of_a_question_that_is_edited_before_its_answer_only_the_new_wording_is_
     stage.idle().await;
     assert_eq!((texts, model.calls()), (vec!["echo: pears?".into(), "echo: plums?".into()], 3));
     assert_eq!(sim.bot_messages(5).len(), 2);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_changes_no_word_leaves_a_running_answer_alone() {
+    let stage = Stage::with_model(&[]).await;
+    let (sim, model) = (&stage.sim, stage.sim.model());
+    model.set_pace(Duration::from_secs(1), Duration::ZERO);
+    let asked = sim.say(5, "plum?");
+    assert!(sim.wait_until(SOON, |sim| sim.model().calls() == 1).await);
+    sim.edit(5, asked.message_id, "plum?");
+    assert_eq!(stage.texts(5, 1).await, ["echo: plum?"]);
+    stage.idle().await;
+    assert_eq!((model.calls(), stage.counter("ignored", "edited_without_change")), (1, 1));
     stage.end().await;
 }
 

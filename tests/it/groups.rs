@@ -3,6 +3,7 @@
 use botapi_sim::{ChatKind, Hold, HoldAt};
 
 use crate::harness::{OWNER, SOON, Stage, eventually};
+use crate::process::Daemon;
 
 const GROUP: i64 = -700;
 const SUPER: i64 = -1_000_000_000_700;
@@ -186,6 +187,21 @@ async fn the_first_question_after_a_move_is_answered_whenever_the_move_is_heard_
         assert_eq!(stage.texts(SUPER, 1).await, ["echo: early"]);
         stage.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_looked_at_several_times_is_logged_once() {
+    let stage = Stage::new().await;
+    let daemon = Daemon::start(&stage);
+    stage.sim.say_in(SUPER, 5, "@katana_sim_bot hello");
+    stage.sim.say(7, "hello");
+    stage.texts(7, 1).await;
+    // Longer than the second after which it is looked at again.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let log = daemon.log();
+    let received = log.lines().filter(|line| line.contains("message received"));
+    assert_eq!(received.count(), 2, "{log}");
+    drop(daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,12 +11,12 @@ use crate::process::Daemon;
 const GROUP: i64 = -700;
 
 /// A text of so many units, with its number.
-fn long(number: usize, units: usize) -> String {
+pub fn long(number: usize, units: usize) -> String {
     let head = format!("part {number} ");
     format!("{head}{}", "x".repeat(units - head.len()))
 }
 
-fn photo(album: &str, caption: &str) -> serde_json::Value {
+pub fn photo(album: &str, caption: &str) -> serde_json::Value {
     let mut fields = json!({"media_group_id": album, "photo": [{"file_id": "p", "file_unique_id": "u",
         "width": 9, "height": 9}]});
     if !caption.is_empty() {

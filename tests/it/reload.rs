@@ -21,7 +21,7 @@ async fn change(stage: &mut Stage, settings: &[(&str, &str)], keys: &[&str]) {
         stage.set(key, value);
     }
     match stage.app().reload(&stage.sources()).await {
-        Reloaded::Taken { changed, needs_restart } => {
+        Reloaded::Applied { changed, needs_restart } => {
             assert_eq!(changed, keys);
             assert!(needs_restart.is_empty(), "{needs_restart:?}");
         }
@@ -264,7 +264,8 @@ async fn what_cannot_change_is_named_and_stays_as_it_is() {
     let named = ["bot.environment", "telegram.token", "store.path", "log.format"];
     // Also when it is read once more: until the restart, it is still so.
     for _ in 0..2 {
-        let Reloaded::Taken { changed, needs_restart } = stage.app().reload(&stage.sources()).await
+        let Reloaded::Applied { changed, needs_restart } =
+            stage.app().reload(&stage.sources()).await
         else {
             panic!("taken");
         };
@@ -319,7 +320,7 @@ async fn no_message_is_lost_or_doubled_by_fifty_reloads() {
             .set("KATANA_DELIVERY_PACE", if odd { "true" } else { "false" })
             .set("KATANA_DELIVERY_CHAT_BURST", "100");
         let done = stage.app().reload(&stage.sources()).await;
-        assert!(matches!(done, Reloaded::Taken { .. }), "{done:?}");
+        assert!(matches!(done, Reloaded::Applied { .. }), "{done:?}");
     }
     stage.set("KATANA_DELIVERY_PACE", "false");
     stage.app().reload(&stage.sources()).await;

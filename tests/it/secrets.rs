@@ -124,7 +124,7 @@ async fn a_key_that_a_reload_brings_is_kept_secret_and_so_is_the_old_one() {
     stage.openai().set("OPENAI_API_KEY", KEY).start().await;
     stage.set("OPENAI_API_KEY", next);
     let reloaded = stage.app().reload(&stage.sources()).await;
-    assert!(matches!(reloaded, Reloaded::Taken { .. }), "{reloaded:?}");
+    assert!(matches!(reloaded, Reloaded::Applied { .. }), "{reloaded:?}");
     stage.sim.model().push(format!("Once {KEY}, now {next}.").as_str());
     assert_eq!(stage.ask(5, "Which keys?").await, "Once [secret], now [secret].");
     // What people say themselves is not repeated to them either.

@@ -14,7 +14,9 @@ use crate::commands;
 use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::model::message::{Body, Incoming, Update, UpdateEvent};
+use crate::model::pieces::Piece;
 use crate::model::quote::Author;
+use crate::model::text::utf16_len;
 use crate::store::Queued;
 
 /// A person, and a topic of the chat (0 outside topics).
@@ -38,9 +40,40 @@ impl Gatherings {
         self.0.is_empty()
     }
 
+    /// The pieces, to be changed.
+    pub(super) fn pieces_mut(&mut self) -> impl Iterator<Item = &mut Queued> {
+        self.0
+            .iter_mut()
+            .flat_map(|gathering| gathering.before.iter_mut().chain([&mut gathering.last]))
+    }
+
+    /// The last piece of each.
+    pub(super) fn last_pieces(&self) -> impl Iterator<Item = &Queued> {
+        self.0.iter().map(|gathering| &gathering.last)
+    }
+
+    /// Whether nothing more is expected of some by now.
+    pub(super) fn are_due(&self, now: Instant) -> bool {
+        self.0.iter().any(|gathering| gathering.until <= now)
+    }
+
+    /// Adds a piece to one that is due and awaits it; whether there is one.
+    pub(super) fn add_to_due(&mut self, queued: &Queued, now: Instant) -> bool {
+        let awaits = |g: &&mut Gathering| g.until <= now && !g.is_whole() && g.awaits(queued);
+        let found = self.0.iter_mut().find(awaits);
+        found.map(|gathering| gathering.add(queued.clone())).is_some()
+    }
+
+    /// Adds those of the queue to what is due.
+    pub(super) fn add_from(&mut self, queue: &mut VecDeque<Queued>, now: Instant) {
+        for gathering in self.0.iter_mut().filter(|gathering| gathering.until <= now) {
+            gathering.complete(queue);
+        }
+    }
+
     /// Whether an update is a piece, or may end what is gathered.
     pub(super) fn concern(&self, queued: &Queued) -> bool {
-        !self.0.is_empty() || is_new_piece(queued)
+        !self.0.is_empty() || is_piece(&queued.update)
     }
 
     /// Takes an update in, if it is a piece or ends what is gathered. Answers what can be worked on now, in
@@ -58,10 +91,10 @@ impl Gatherings {
             return (Vec::new(), Some(self.0[at].until));
         }
         // What a person says next comes after what was said before; only albums may come mixed.
-        let is_of_album = message(&queued).is_some_and(|m| m.album.is_some());
+        let is_of_album = queued.update.message().is_some_and(|m| m.album.is_some());
         let is_before = |g: &Gathering| g.is_of(sender(&queued)) && !(is_of_album && g.is_album());
         let mut ready = self.close(is_before, &mut VecDeque::new());
-        if is_new_piece(&queued) && self.0.len() < limits::GATHERINGS {
+        if is_piece(&queued.update) && self.0.len() < limits::GATHERINGS {
             let mut gathering = Gathering { before: Vec::new(), last: queued, until: now };
             gathering.until = now + gathering.within();
             let until = gathering.until;
@@ -96,14 +129,7 @@ impl Gatherings {
             std::mem::take(&mut self.0).into_iter().partition(is_ended);
         self.0 = rest;
         let complete = |mut gathering: Gathering| {
-            let mut at = 0;
-            while let Some(queued) = queue.get(at).filter(|_| !gathering.is_whole()) {
-                if gathering.awaits(queued) {
-                    queue.remove(at).into_iter().for_each(|queued| gathering.add(queued));
-                } else {
-                    at += 1;
-                }
-            }
+            gathering.complete(queue);
             gathering.whole()
         };
         ended.into_iter().map(complete).collect()
@@ -126,28 +152,26 @@ impl Gathering {
         self.before.push(std::mem::replace(&mut self.last, queued));
     }
 
+    /// Adds its next pieces that are in the queue.
+    fn complete(&mut self, queue: &mut VecDeque<Queued>) {
+        let mut at = 0;
+        while let Some(queued) = queue.get(at).filter(|_| !self.is_whole()) {
+            if self.awaits(queued) {
+                queue.remove(at).into_iter().for_each(|queued| self.add(queued));
+            } else {
+                at += 1;
+            }
+        }
+    }
+
     /// Whether this is the next piece.
     fn awaits(&self, queued: &Queued) -> bool {
-        let (Some(last), Some(next)) = (message(&self.last), message(queued)) else { return false };
-        let is_of_same = last.from.id == next.from.id
-            && last.thread == next.thread
-            && last.authorship == next.authorship
-            && source(last) == source(next)
-            && next.edited_s.is_none()
-            && queued.others.is_empty();
-        if !is_of_same || last.album.is_some() {
-            return is_of_same && last.album == next.album;
-        }
-        let Body::Text(text) = &next.body else { return false };
-        let within_s = i64::try_from(limits::PIECES_WITHIN.as_secs()).unwrap_or(0);
-        let is_command = !is_long(text) && commands::is_command(text, "").is_some();
-        // By Telegram's clock: what waited at Telegram arrives together, whenever it was written.
-        next.date_s.saturating_sub(last.date_s) <= within_s && !is_command
+        is_next(&self.last, queued)
     }
 
     /// Whether no further piece can belong to it.
     fn is_whole(&self) -> bool {
-        let is_end = message(&self.last).is_none_or(|m| m.album.is_none() && !is_long(m.words()));
+        let is_end = self.last.update.message().is_none_or(|m| m.album.is_none() && !is_long(m));
         is_end || self.before.len() + 1 >= limits::PIECES
     }
 
@@ -156,7 +180,7 @@ impl Gathering {
     }
 
     fn is_album(&self) -> bool {
-        message(&self.last).is_some_and(|m| m.album.is_some())
+        self.last.update.message().is_some_and(|m| m.album.is_some())
     }
 
     fn within(&self) -> Duration {
@@ -165,9 +189,10 @@ impl Gathering {
 
     /// All pieces as one update: the last one, because everything before it was said by then.
     fn whole(self) -> Queued {
-        let others = self.before.iter().map(|piece| piece.seq).collect();
         let joined = join(&self.before, &self.last);
-        let mut whole = Queued { others, ..self.last };
+        let done_with = |piece: Queued| [piece.seq].into_iter().chain(piece.others);
+        let mut whole = self.last;
+        whole.others.extend(self.before.into_iter().flat_map(done_with));
         if let Some(joined) = joined {
             whole.update.event = UpdateEvent::Message(joined);
         }
@@ -177,41 +202,53 @@ impl Gathering {
 
 /// One message that says what all of them say; `None` for a single one.
 fn join(before: &[Queued], last: &Queued) -> Option<Incoming> {
-    let messages: Vec<&Incoming> = before.iter().chain([last]).filter_map(message).collect();
+    let messages: Vec<&Incoming> =
+        before.iter().chain([last]).filter_map(|piece| piece.update.message()).collect();
     let [first, .., last] = messages[..] else { return None };
     // A reply is attached to the picture with the words, or to the beginning of a long text.
-    let base = messages.iter().find(|m| !m.words().is_empty()).unwrap_or(&messages[0]);
+    let base = messages.iter().find(|m| !m.words().is_empty()).unwrap_or(&first);
     let mut joined = Incoming::clone(base);
     joined.date_s = last.date_s;
     joined.reply_to_bot = messages.iter().any(|m| m.reply_to_bot);
-    if first.album.is_some() {
-        let captions: Vec<&str> = messages.iter().filter_map(|m| m.caption.as_deref()).collect();
-        joined.caption = (!captions.is_empty()).then(|| captions.join("\n"));
-    } else {
-        let mut text = String::new();
-        for piece in &messages {
-            text.push_str(piece.words());
-            // A client that cuts where a line ends leaves the line break out.
-            if units(piece.words()) < limits::MESSAGE_UNITS {
-                text.push('\n');
-            }
-        }
-        text.truncate(text.trim_end_matches('\n').len());
-        joined.body = Body::Text(text);
-    }
+    let piece = |m: &&Incoming| Piece { message_id: m.message_id, words: m.words().to_owned() };
+    joined.pieces = messages.iter().map(piece).collect();
+    joined.join_pieces();
     Some(joined)
 }
 
-/// The same of what is not put together yet.
-fn is_new_piece(queued: &Queued) -> bool {
-    queued.others.is_empty() && is_piece(&queued.update)
+/// Whether more may belong to this: a picture of an album, or a text so long that it may have been cut. What
+/// was put together already is whole.
+pub(in crate::pipeline) fn is_piece(update: &Update) -> bool {
+    let Some(message) = update.message() else { return false };
+    let is_cut = || matches!(&message.body, Body::Text(_)) && is_long(message);
+    let is_new = message.edited_s.is_none() && message.pieces.len() <= 1;
+    is_new && (message.album.is_some() || is_cut())
 }
 
-/// Whether more may belong to this: a picture of an album, or a text so long that it may have been cut.
-pub(in crate::pipeline) fn is_piece(update: &Update) -> bool {
-    let UpdateEvent::Message(message) = &update.event else { return false };
-    let is_cut = || matches!(&message.body, Body::Text(text) if is_long(text));
-    message.edited_s.is_none() && (message.album.is_some() || is_cut())
+/// Whether an update is the last piece of what waits in front of it.
+pub(super) fn is_tail<'a>(mut before: impl Iterator<Item = &'a Queued>, queued: &Queued) -> bool {
+    before.any(|piece| is_piece(&piece.update) && is_next(piece, queued))
+}
+
+/// Whether an update is the next piece after another one.
+fn is_next(piece: &Queued, queued: &Queued) -> bool {
+    let (Some(last), Some(next)) = (piece.update.message(), queued.update.message()) else {
+        return false;
+    };
+    let is_of_same = last.from.id == next.from.id
+        && last.thread == next.thread
+        && last.authorship == next.authorship
+        && source(last) == source(next)
+        && next.edited_s.is_none()
+        && next.pieces.len() <= 1;
+    if !is_of_same || last.album.is_some() {
+        return is_of_same && last.album == next.album;
+    }
+    let Body::Text(text) = &next.body else { return false };
+    let within_s = i64::try_from(limits::PIECES_WITHIN.as_secs()).unwrap_or(0);
+    let is_command = !is_long(next) && commands::is_command(text, "").is_some();
+    // By Telegram's clock: what waited at Telegram arrives together, whenever it was written.
+    next.date_s.saturating_sub(last.date_s) <= within_s && !is_command
 }
 
 /// Who wrote it first, if it was forwarded.
@@ -219,23 +256,15 @@ fn source(message: &Incoming) -> Option<&Author> {
     message.context.as_ref()?.forwarded.as_ref()
 }
 
-fn is_long(text: &str) -> bool {
+/// Whether a text may have been cut behind it. One that is known to be a piece was, however short it is now.
+fn is_long(message: &Incoming) -> bool {
+    let text = message.words();
     // No text has more units than bytes; most are short.
-    text.len() >= limits::PIECE_UNITS && units(text) >= limits::PIECE_UNITS
-}
-
-fn units(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
+    !message.pieces.is_empty()
+        || text.len() >= limits::PIECE_UNITS && utf16_len(text) >= limits::PIECE_UNITS
 }
 
 /// Who said it, and in which topic.
 fn sender(queued: &Queued) -> Option<Asker> {
     Some((queued.update.from()?.id, queued.update.thread().unwrap_or(0)))
-}
-
-fn message(queued: &Queued) -> Option<&Incoming> {
-    match &queued.update.event {
-        UpdateEvent::Message(message) => Some(message),
-        _ => None,
-    }
 }

@@ -39,8 +39,8 @@ impl Dispatcher {
                     };
                 }
                 think::Worked::Held => end.held = Some(queued),
-                think::Worked::Later => end.later = Some(queued),
-                think::Worked::Left => {}
+                think::Worked::Deferred => end.deferred = Some(queued),
+                think::Worked::Interrupted => {}
             }
             // The receiver is gone only when the process halts.
             let _ = ended.send(end);

@@ -20,7 +20,7 @@ impl Dispatcher {
             }
             let chat_queue = self.chats.get_mut(&chat)?;
             let Some(queued) = chat_queue.queue.pop_front() else {
-                let waits = !chat_queue.gatherings.is_empty() || !chat_queue.later.is_empty();
+                let waits = !chat_queue.gatherings.is_empty() || !chat_queue.deferred.is_empty();
                 if chat_queue.held.is_empty() && !waits {
                     self.chats.remove(&chat);
                 }
@@ -39,16 +39,16 @@ impl Dispatcher {
     }
 
     /// A question is looked at again after a pause.
-    pub(super) fn look_later(&mut self, queued: Queued) {
+    pub(super) fn defer(&mut self, queued: Queued) {
         let (chat, at) = (queued.update.chat(), Instant::now() + limits::MOVE_LOOK);
-        self.chats.entry(chat).or_default().later.add(queued, at);
+        self.chats.entry(chat).or_default().deferred.add(queued, at);
         self.wakes.insert((at, chat));
     }
 
     /// A group has become this chat: what waits for that is looked at now.
     pub(super) async fn look_now(&mut self, chat: Option<ChatId>) {
         if let Some(chat_queue) = self.chats.get_mut(&chat) {
-            chat_queue.ready.extend(chat_queue.later.take_all());
+            chat_queue.ready.extend(chat_queue.deferred.take_all());
             self.start(chat).await;
         }
     }
@@ -57,12 +57,13 @@ impl Dispatcher {
     pub(super) async fn wake_up(&mut self, now: Instant) {
         while let Some((at, chat)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
             self.wakes.remove(&(at, chat));
+            self.fetch_pieces(chat, now).await;
             if let Some(chat_queue) = self.chats.get_mut(&chat) {
                 let before = chat_queue.queue.len();
                 let due = chat_queue.gatherings.due(&mut chat_queue.queue, now);
                 self.queued -= before - chat_queue.queue.len();
                 chat_queue.ready.extend(due);
-                chat_queue.ready.extend(chat_queue.later.take_due(now));
+                chat_queue.ready.extend(chat_queue.deferred.take_due(now));
             }
             self.start(chat).await;
         }

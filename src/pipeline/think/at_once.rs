@@ -12,8 +12,8 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Source, ThinkParts, Thought, Worker, heard, question, speaker};
-use crate::answer::Progress;
+use super::{DispatchInfo, Source, ThinkParts, Thought, Worker, heard, question, speaker};
+use crate::answer::{AskedBy, Progress};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Update, UpdateEvent};
@@ -47,10 +47,7 @@ impl AtOnce {
             parts,
             delivery,
             cancel: CancellationToken::new(),
-            stopped: 0,
-            behind_held: false,
-            has_waited: false,
-            replaces: false,
+            info: DispatchInfo::default(),
         };
         Self { worker }
     }
@@ -155,10 +152,12 @@ impl Worker {
                 let (progress, _) = watch::channel(Progress::Begun);
                 let speaker = speaker(message);
                 let question = question(message, &text, speaker.as_deref());
+                let (seq, order) = (InboxSeq(0), InboxSeq(0));
+                let asked = AskedBy { update: seq, order };
                 let answered =
-                    parts.answerer.answer(question, InboxSeq(0), &progress, &self.cancel).await?;
+                    parts.answerer.answer(question, asked, &progress, &self.cancel).await?;
                 heard(update, message, WorkKind::Question.as_str(), text.len());
-                Some(self.answered(&Source { seq: InboxSeq(0), message }, &text, answered))
+                Some(self.answered(&Source { seq, order, message }, &text, answered))
             }
             _ => None,
         })

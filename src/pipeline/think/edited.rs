@@ -5,11 +5,36 @@
 
 use super::{Thought, Worker};
 use crate::commands::Hint;
+use crate::model::conversation::{Content, Message};
+use crate::model::ids::MessageId;
 use crate::model::limits;
-use crate::model::message::Incoming;
+use crate::model::message::{Incoming, UpdateEvent};
+use crate::model::quote::QuoteKind;
 use crate::store::{Queued, StoreError, UpdateOutcome};
 
 impl Worker {
+    /// The whole with the new wording, if an update edits a piece of an album or paste that is done.
+    pub(super) async fn with_its_pieces(
+        &self,
+        queued: &Queued,
+    ) -> Result<Option<Queued>, StoreError> {
+        let Some(edit) = queued.update.message().filter(|m| m.edited_s.is_some()) else {
+            return Ok(None);
+        };
+        let kept = self.parts.base.store.kept_updates_of(edit.from.id, edit.chat).await?;
+        for kept in kept {
+            if let UpdateEvent::Message(mut whole) = kept.update.event
+                && whole.reword_piece(edit.message_id, edit.words())
+            {
+                whole.edited_s = edit.edited_s;
+                let mut queued = queued.clone();
+                queued.update.event = UpdateEvent::Message(whole);
+                return Ok(Some(queued));
+            }
+        }
+        Ok(None)
+    }
+
     /// What to do about an edited question instead of answering it again, if so.
     pub(super) async fn instead_of_answer(
         &self,
@@ -26,14 +51,24 @@ impl Worker {
             tracing::debug!(update_id = queued.update.id.0, kind = why, "update ignored");
             Ok(Some(Thought::nothing(UpdateOutcome::Ignored)))
         };
-        if parts.latest_questions.is_same(message, text) {
+        let is_same = parts.latest_questions.is_same(message, text);
+        if is_same == Some(true) {
             return ignored("edited_without_change");
         }
-        if self.replaces {
+        if self.info.replaces {
             return Ok(None);
         }
-        let is_fresh = match parts.base.store.answered_at(message.chat, message.message_id).await? {
-            Some(answered_ms) => received_ms.saturating_sub(answered_ms) <= most_ms,
+        let pieces = message.pieces.iter().map(|piece| piece.message_id);
+        let messages: Vec<MessageId> = pieces.chain([message.message_id]).collect();
+        let last = parts.base.store.last_answer(message.chat, messages).await?;
+        // An earlier process may have answered it.
+        if is_same.is_none()
+            && last.as_ref().and_then(|l| l.question.as_ref()).is_some_and(|q| says(q, text))
+        {
+            return ignored("edited_without_change");
+        }
+        let is_fresh = match last {
+            Some(last) => received_ms.saturating_sub(last.at_ms) <= most_ms,
             // It was not meant for the bot until now.
             None => edited_s.saturating_sub(message.date_s).saturating_mul(1000) <= most_ms,
         };
@@ -45,4 +80,13 @@ impl Worker {
         }
         self.explain(message, parts.context.hint(Hint::EditedLate)).await.map(Some)
     }
+}
+
+/// Whether a question has this wording.
+fn says(question: &Message, wording: &str) -> bool {
+    question.content.iter().any(|piece| match piece {
+        Content::Text { text } => text == wording,
+        Content::Quote(quote) => quote.kind == QuoteKind::Forward && quote.text == wording,
+        _ => false,
+    })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Thought, Worked, Worker};
 use crate::model::ids::{ChatId, InboxSeq};
+use crate::model::message::UpdateEvent;
 use crate::model::work::WorkKind;
 use crate::observe::label::Label;
 use crate::observe::vitals::Timing;
@@ -16,15 +17,15 @@ impl Worker {
     pub(super) async fn finish(&self, queued: &Queued, mut thought: Thought) -> Worked {
         let base = &self.parts.base;
         if !self.forget_most(&thought.effects).await {
-            return Worked::Left;
+            return Worked::Interrupted;
         }
         let press = thought.press.take();
-        let pieces = pieces_of(queued, thought.keep_body);
+        let pieces = pieces_of(queued, &mut thought);
         let (finish, slot) = self.prepare(queued.seq, queued.update.chat(), pieces, thought);
         let commit = || base.store.finish(Arc::clone(&finish));
         let Some(stored) = base.retry_until_stored("finish an update", commit).await else {
             self.unstored(slot);
-            return Worked::Left;
+            return Worked::Interrupted;
         };
         let leaving = self.finished(queued.received_ms, &finish, slot, stored);
         if let Some((id, notice)) = press {
@@ -99,10 +100,15 @@ impl Worker {
 }
 
 /// What else is done with an update, and what is kept in its place.
-fn pieces_of(queued: &Queued, keep: bool) -> Pieces {
-    if queued.others.is_empty() {
-        return Pieces::default();
-    }
-    let whole = keep.then(|| Box::new(queued.update.event.clone()));
+fn pieces_of(queued: &Queued, thought: &mut Thought) -> Pieces {
+    use UpdateOutcome::{Answered, Cancelled, Failed};
+    let is_question = matches!(thought.outcome, Answered | Failed | Cancelled);
+    let whole = thought.whole.take().or_else(|| whole_of(queued).filter(|_| is_question));
     Pieces { others: queued.others.clone(), whole }
+}
+
+/// What came in pieces, which is kept so that an edit of a piece can be answered.
+pub(super) fn whole_of(queued: &Queued) -> Option<Box<UpdateEvent>> {
+    let is_whole = queued.update.message().is_some_and(|message| !message.pieces.is_empty());
+    is_whole.then(|| Box::new(queued.update.event.clone()))
 }

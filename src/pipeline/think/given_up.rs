@@ -105,7 +105,7 @@ mod tests {
     use crate::observe::clock::Clock;
     use crate::pipeline::deliver::Delivery;
     use crate::pipeline::test_pipeline::pipeline;
-    use crate::pipeline::think::ThinkParts;
+    use crate::pipeline::think::{DispatchInfo, ThinkParts};
     use crate::store::Store;
 
     const GROUP: ChatId = ChatId(-7);
@@ -149,10 +149,7 @@ mod tests {
             parts: Arc::new(ThinkParts::new(&pipeline)),
             delivery: Delivery::new(&pipeline, None),
             cancel: CancellationToken::new(),
-            stopped: 0,
-            behind_held: false,
-            has_waited: false,
-            replaces: false,
+            info: DispatchInfo::default(),
         };
         let to_bot = "@KatanaBot why?";
         let not_allowed = worker.apology(&said(GROUP, to_bot)).await;

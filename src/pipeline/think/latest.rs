@@ -23,16 +23,17 @@ impl LatestQuestions {
         latest.push_back((message.chat, message.message_id, mark(text)));
     }
 
-    /// Whether this is what was answered last for the message.
-    pub(super) fn is_same(&self, message: &Incoming, text: &str) -> bool {
+    /// Whether this is what was answered last for the message; `None` when that is not remembered.
+    pub(super) fn is_same(&self, message: &Incoming, text: &str) -> Option<bool> {
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut of_message = latest.iter().rev();
         let found = of_message.find(|(c, m, _)| (*c, *m) == (message.chat, message.message_id));
-        found.is_some_and(|(_, _, known)| *known == mark(text))
+        found.map(|(_, _, known)| *known == mark(text))
     }
 }
 
-fn mark(text: &str) -> u64 {
+/// A mark of a text, to be compared within this process only.
+pub(in crate::pipeline) fn mark(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -49,14 +50,15 @@ mod tests {
         latest.note(&message(1), "plum?");
         latest.note(&message(2), "pear?");
         latest.note(&message(1), "fig?");
-        assert!(latest.is_same(&message(1), "fig?") && latest.is_same(&message(2), "pear?"));
-        assert!(!latest.is_same(&message(1), "plum?") && !latest.is_same(&message(3), "fig?"));
+        let same = |id, text| latest.is_same(&message(id), text);
+        assert_eq!([same(1, "fig?"), same(2, "pear?")], [Some(true); 2]);
+        assert_eq!((same(1, "plum?"), same(3, "fig?")), (Some(false), None));
         let elsewhere = Incoming { chat: ChatId(9), ..message(1) };
-        assert!(!latest.is_same(&elsewhere, "fig?"));
+        assert_eq!(latest.is_same(&elsewhere, "fig?"), None);
         for _ in 0..limits::REMEMBERED_QUESTIONS {
             latest.note(&elsewhere, "x");
         }
-        assert!(!latest.is_same(&message(1), "fig?"));
+        assert_eq!(same(1, "fig?"), None);
         assert_eq!(latest.0.lock().unwrap().len(), limits::REMEMBERED_QUESTIONS);
     }
 }

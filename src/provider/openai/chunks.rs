@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::model::conversation::{Event, Finished, StopReason, Usage};
 use crate::provider::ProviderError;
-use crate::provider::error_body::ErrorBody;
+use crate::provider::error_body::{ErrorBody, notice};
 use crate::provider::scrub::Scrubber;
 use crate::provider::stream::{Dialect, Next, count, json, text};
 use crate::provider::tool_calls::{Piece, ToolCalls, arguments};
@@ -37,12 +37,18 @@ pub(super) struct Chunks {
     calls: ToolCalls,
     usage: Option<Usage>,
     model: Option<String>,
+    /// A sentence that belongs to no answer.
+    notice: Option<ErrorBody>,
+    /// Some part of an answer came.
+    has_answered: bool,
 }
 
 impl Chunks {
     pub(super) fn new(scrubber: Scrubber) -> Self {
         let calls = ToolCalls::default();
-        Self { scrubber, reason: None, refused: false, calls, usage: None, model: None }
+        let (reason, usage, model, notice) = (None, None, None, None);
+        let (refused, has_answered) = (false, false);
+        Self { scrubber, reason, refused, calls, usage, model, notice, has_answered }
     }
 
     /// Reads a `delta`, or the `message` of an answer that was not streamed.
@@ -119,10 +125,12 @@ impl Dialect for Chunks {
         }
         let Some(choices) = chunk.get("choices") else {
             if usage.is_none() {
+                self.notice = notice(&chunk).or(self.notice.take());
                 events.push(Event::Unknown("event"));
             }
             return Ok(Next::More);
         };
+        self.has_answered = true;
         let Some(choice) = choices.get(0) else { return Ok(Next::More) };
         if let Some(said) = choice.get("delta").or_else(|| choice.get("message")) {
             self.said(said, events)?;
@@ -148,6 +156,11 @@ impl Dialect for Chunks {
     fn known(&self) -> Finished {
         let (usage, model) = (self.usage, self.model.clone());
         Finished { usage, model, ..Finished::default() }
+    }
+
+    fn objection(&self) -> Option<ProviderError> {
+        let notice = self.notice.as_ref().filter(|_| !self.has_answered)?;
+        Some(notice.in_stream(&self.scrubber))
     }
 
     fn calls(&mut self) -> &mut ToolCalls {

@@ -54,7 +54,8 @@ impl Place {
         let is_alone = self.line.trim().is_empty();
         match self.line.chars().next_back() {
             _ if is_alone => ends_line || !after.starts_with([' ', ',', '.', '`', '\'', '"']),
-            Some(' ' | '\t') => ends_paragraph,
+            // Behind a blank within a sentence, the sentence is about the mark.
+            Some(' ' | '\t') => ends_paragraph && (is_expected || self.has_ended_a_sentence()),
             Some(last) if "\"'`([{<«„“‘/|*_".contains(last) => false,
             _ => ends_line || after.starts_with(char::is_alphanumeric),
         }
@@ -63,6 +64,10 @@ impl Place {
     /// Whether words and a blank are in front, as where a sentence names the mark.
     pub(super) fn is_in_a_sentence(&self) -> bool {
         !self.line.trim().is_empty() && self.line.ends_with([' ', '\t'])
+    }
+
+    fn has_ended_a_sentence(&self) -> bool {
+        self.line.trim_end().ends_with(['.', '!', '?', '…', '。', '！', '？'])
     }
 
     fn is_code(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
 use crate::model::limits;
-use crate::model::message::Person;
+use crate::model::message::{Person, UpdateEvent};
 use crate::store::failure::StoreError;
 use crate::store::parts::DeliveryReason;
 use crate::store::updates::UpdateOutcome;
@@ -149,6 +149,7 @@ fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), Store
          WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NOT NULL AND body <> ''",
     )?
     .execute(params![bot, user.0])?;
+    forget_kept_quotes(tx, bot, user)?;
     // What still waits is not answered either: not in another chat, not after a pause.
     tx.prepare_cached(
         "UPDATE inbox SET body = '', done_ms = ?3, outcome = ?4
@@ -156,6 +157,26 @@ fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), Store
     )?
     .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
     drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
+}
+
+/// Removes kept questions of others that quote the person: another try would store the words again. Few
+/// are kept, so each is read.
+fn forget_kept_quotes(tx: &Connection, bot: i64, user: UserId) -> Result<(), StoreError> {
+    let mut find = tx.prepare_cached(
+        "SELECT seq, body FROM inbox WHERE bot_id = ?1 AND done_ms IS NOT NULL AND body <> ''",
+    )?;
+    let (mut rows, mut quoting) = (find.query([bot])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().unwrap_or_default();
+        if serde_json::from_str::<UpdateEvent>(body).is_ok_and(|event| event.quotes(user)) {
+            quoting.push(row.get::<_, i64>(0)?);
+        }
+    }
+    let mut remove = tx.prepare_cached("UPDATE inbox SET body = '' WHERE seq = ?1")?;
+    for seq in quoting {
+        remove.execute([seq])?;
+    }
+    Ok(())
 }
 
 /// Drops what is due to a person: in their own chat, and what answers them in another.

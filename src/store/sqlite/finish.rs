@@ -121,7 +121,7 @@ impl Finishing {
         self.with.fold.fetch_or(effects::deletes(&finish.effects), Ordering::SeqCst);
         effects::apply(tx, bot, now, &finish.effects)?;
         if let Some(turn) = &finish.turn {
-            history::insert(tx, bot, now, turn, &self.with.numbers)?;
+            history::insert(tx, bot, now, turn, asked.seq, &self.with.numbers)?;
         }
         self.parts.iter().map(|part| outbox::insert(tx, bot, asked, part)).collect()
     }
@@ -143,13 +143,13 @@ fn done(tx: &Connection, now: i64, finish: &Finish) -> Result<Option<Asked>, Sto
     let asked =
         done.query_row(key, |r| Ok(Asked { seq: finish.seq, chat: r.get(0)?, sender: r.get(1)? }));
     let asked = asked.optional()?;
-    if asked.is_some() && !finish.pieces.others.is_empty() {
+    if asked.is_some() && (!finish.pieces.others.is_empty() || finish.pieces.whole.is_some()) {
         join(tx, now, finish)?;
     }
     Ok(asked)
 }
 
-/// Marks the other pieces of an album or paste done, and keeps the whole where its text is kept.
+/// Marks the other pieces of an album or paste done, and keeps the whole.
 fn join(tx: &Connection, now: i64, finish: &Finish) -> Result<(), StoreError> {
     let mut done = tx.prepare_cached(
         "UPDATE inbox SET done_ms = ?2, outcome = ?3, body = '' WHERE seq = ?1 AND done_ms IS NULL",
@@ -157,7 +157,7 @@ fn join(tx: &Connection, now: i64, finish: &Finish) -> Result<(), StoreError> {
     for seq in &finish.pieces.others {
         done.execute(params![seq.0, now, UpdateOutcome::Joined.as_str()])?;
     }
-    if let Some(whole) = finish.pieces.whole.as_deref().filter(|_| finish.keep_body) {
+    if let Some(whole) = finish.pieces.whole.as_deref() {
         let body = serde_json::to_string(whole).map_err(|e| StoreError::row("inbox", e))?;
         tx.prepare_cached("UPDATE inbox SET body = ?2 WHERE seq = ?1")?
             .execute(params![finish.seq.0, body])?;

@@ -49,14 +49,16 @@ macro_rules! remove_turns {
     }};
 }
 
-/// Stores a turn inside the running transaction.
+/// Stores a turn inside the running transaction; `finishing` is the update that is done with it.
 pub(super) fn insert(
     tx: &Connection,
     bot: i64,
     now: i64,
     turn: &NewTurn,
+    finishing: InboxSeq,
     numbers: &MessageNumbers,
 ) -> Result<(), StoreError> {
+    let asked_by = if turn.asked_by == InboxSeq(0) { finishing } else { turn.asked_by };
     let ConversationId { chat, topic } = turn.conversation;
     let mut insert = tx.prepare_cached(
         "INSERT INTO messages (id, bot_id, chat_id, topic_id, turn_id, sender_id, role, content, at_ms)
@@ -95,7 +97,7 @@ pub(super) fn insert(
         answer.duration_ms,
         word(answer.stop_reason),
         sources,
-        turn.asked_by.0
+        asked_by.0
     ])?;
     tx.prepare_cached(
         "UPDATE bots SET turns = turns + 1, input_tokens = input_tokens + ?2,
@@ -311,11 +313,16 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                // In the private chat, and in groups.
+                // In the private chat, and in groups: who was only quoted is not the last who speaks.
                 "SELECT (SELECT count(*) FROM (SELECT DISTINCT topic_id, turn_id FROM messages
                            WHERE bot_id = ?1 AND chat_id = ?2 AND sender_id = ?2 LIMIT ?3))
-                      + (SELECT count(*) FROM (SELECT DISTINCT turn_id FROM messages
-                           WHERE bot_id = ?1 AND sender_id = ?2 AND sender_id <> chat_id LIMIT ?3))",
+                      + (SELECT count(*) FROM (SELECT DISTINCT turn_id FROM messages m
+                           WHERE bot_id = ?1 AND sender_id = ?2 AND sender_id <> chat_id
+                             AND NOT EXISTS (SELECT 1 FROM messages later
+                               WHERE later.bot_id = m.bot_id AND later.chat_id = m.chat_id
+                                 AND later.topic_id = m.topic_id AND later.turn_id = m.turn_id
+                                 AND later.id > m.id AND later.sender_id <> m.sender_id)
+                           LIMIT ?3))",
             )?;
             let most = limits::COUNTED_TURNS + 1;
             let count: u64 = find.query_row(params![bot, user.0, most], |r| r.get(0))?;
@@ -351,7 +358,7 @@ impl Sqlite {
     }
 }
 
-fn message(row: &Row<'_>) -> Result<Message, StoreError> {
+pub(super) fn message(row: &Row<'_>) -> Result<Message, StoreError> {
     let role = message_role(row.get_ref(0)?.as_str().unwrap_or_default());
     let content = row.get_ref(1)?.as_str().unwrap_or_default();
     // What a later version wrote must not take the rest of the conversation with it.

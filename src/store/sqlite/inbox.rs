@@ -13,7 +13,7 @@ use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UpdateId};
 use crate::model::limits;
 use crate::model::message::{Update, UpdateEvent};
 use crate::store::failure::StoreError;
-use crate::store::updates::{Accepted, Finish, Queued, UpdateOutcome};
+use crate::store::updates::{Accepted, Finish, Queued};
 
 impl Sqlite {
     pub(in crate::store) async fn next_offset(&self) -> Result<i64, StoreError> {
@@ -138,33 +138,6 @@ impl Sqlite {
         .await
     }
 
-    pub(in crate::store) async fn answered_at(
-        &self,
-        chat: ChatId,
-        message: MessageId,
-    ) -> Result<Option<i64>, StoreError> {
-        let bot = self.bot();
-        let [answered, failed] = [UpdateOutcome::Answered, UpdateOutcome::Failed];
-        self.read(move |conn| {
-            // By the key: an index of messages would cost every update more than this costs an edit.
-            let mut find = conn.prepare_cached(
-                "SELECT max(done_ms) FROM inbox
-                 WHERE seq > (SELECT max(seq) FROM inbox) - ?4 AND +bot_id = ?1
-                   AND chat_id = ?2 AND message_id = ?3 AND outcome IN (?5, ?6)",
-            )?;
-            let values = params![
-                bot,
-                chat.0,
-                message.0,
-                limits::EDITABLE_UPDATES,
-                answered.as_str(),
-                failed.as_str()
-            ];
-            Ok(find.query_row(values, |r| r.get(0))?)
-        })
-        .await
-    }
-
     pub(in crate::store) async fn inbox_depth(&self) -> Result<(u64, Option<i64>), StoreError> {
         let bot = self.bot();
         self.read(move |conn| {
@@ -266,7 +239,7 @@ fn insert(
     rows.iter().zip(finishing).map(&mut insert).collect()
 }
 
-fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+pub(super) fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
     let body = row.get_ref(3)?.as_str().unwrap_or_default();
     let event = serde_json::from_str(body)
         .unwrap_or_else(|_| UpdateEvent::Ignored { kind: "unreadable".into(), chat: None });

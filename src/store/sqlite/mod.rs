@@ -3,6 +3,7 @@
 //! Invariants: `synchronous=FULL`, so a commit that was answered survives a power cut; one thread
 //! writes ([`writer`]); statements stay prepared.
 
+mod answered;
 mod arrivals;
 mod atomic_file;
 mod backup;

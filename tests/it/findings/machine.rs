@@ -165,7 +165,7 @@ async fn figures() {
     ] {
         stage.set(key, low);
         let reloaded = stage.app().reload(&stage.sources()).await;
-        assert!(matches!(reloaded, Reloaded::Taken { .. }), "{reloaded:?}");
+        assert!(matches!(reloaded, Reloaded::Applied { .. }), "{reloaded:?}");
         show.shows_only(kind).await;
         assert_eq!(stage.ask(5, kind.name()).await, format!("echo: {}", kind.name()));
         stage.set(key, high);

@@ -128,7 +128,7 @@ async fn revoked_token() {
     stage.sim.say(5, "meanwhile");
     stage.set("KATANA_TELEGRAM_TOKEN", &new);
     let reloaded = stage.app().reload(&stage.sources()).await;
-    assert!(matches!(reloaded, Reloaded::Taken { .. }), "{reloaded:?}");
+    assert!(matches!(reloaded, Reloaded::Applied { .. }), "{reloaded:?}");
     ends_well(stage, &show, 5, &["echo: meanwhile"]).await;
 }
 

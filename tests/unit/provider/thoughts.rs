@@ -76,6 +76,8 @@ fn an_answer_that_mentions_the_marks_keeps_them() {
         "Models write `<think>` before and `</think>` after it.",
         "`</think>` closes it.\nThat is all.",
         "<think> is a tag that models use.",
+        "A model ends its thoughts with </think>\n\nAfter that its answer begins.",
+        "First. The mark is called </think>\n\nThen there is <think>, which opens.",
         "Like this:\n\n```xml\n<think>\nhm\n</think>\nYes.\n```\n\nThat is all.",
         "~~~\n</think>\n~~~\nDone.",
         "The pair is <think>…</think>, in angle brackets.",
@@ -113,6 +115,26 @@ fn what_a_model_does_once_is_expected_from_then_on() {
     assert!(named.1.len() > 2, "{:?}", named.1);
     let by_name = read(&mut Thoughts::new(marks.of("DeepSeek-R1:7b")), orphan, 4);
     assert!(by_name.1.iter().all(|seen| !seen.contains("secret")), "{:?}", by_name.1);
+}
+
+#[test]
+fn a_text_that_begins_like_thoughts_is_not_shown_before_it_turns_out_to_be_an_answer() {
+    let orphan = "Okay, the user wants plums.\n</think>\n\nHere are plums.";
+    for size in [1, 5, 100] {
+        let first = read(&mut Thoughts::new(EatenMarks::default().of("m")), orphan, size);
+        assert_eq!(first.0, "Here are plums.");
+        assert!(first.1.iter().all(|seen| !seen.contains("user")), "{:?}", first.1);
+    }
+    let marks = EatenMarks::default();
+    let plain = "Okay, let us see: there are plums, and there are pears.";
+    for time in 0..2 {
+        let (answer, seen, _) = read(&mut Thoughts::new(marks.of("m")), plain, 5);
+        assert_eq!(answer, plain);
+        assert_eq!(seen.iter().filter(|seen| !seen.is_empty()).count() > 3, time == 1, "{seen:?}");
+    }
+    // What begins otherwise is shown from the first word on.
+    let other = read(&mut Thoughts::new(EatenMarks::default().of("m")), "Okra is green.", 2);
+    assert!(other.1.len() > 3 && other.0 == "Okra is green.", "{:?}", other.1);
 }
 
 #[test]

@@ -14,13 +14,13 @@ use crate::store::Queued;
 
 /// Those of one chat.
 #[derive(Debug, Default)]
-pub(super) struct Later {
+pub(super) struct Deferred {
     waiting: Vec<(Instant, Queued)>,
     /// How often each was looked at.
     looks: HashMap<InboxSeq, u8>,
 }
 
-impl Later {
+impl Deferred {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -51,6 +51,16 @@ impl Later {
         self.waiting = rest;
         let due: Vec<(Instant, Queued)> = due;
         due.into_iter().map(|(_, queued)| queued).collect()
+    }
+
+    /// What waits.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.waiting.iter().map(|(_, queued)| queued)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Queued> {
+        self.waiting.iter_mut().map(|(_, queued)| queued)
     }
 
     /// All of them.

@@ -22,7 +22,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 
 /// How the latest questions ended.
 #[derive(Default)]
-pub(super) struct Spread {
+pub(super) struct SharedFailures {
     latest: Mutex<VecDeque<Ended>>,
 }
 
@@ -33,7 +33,7 @@ struct Ended {
     class: Option<AnswerClass>,
 }
 
-impl Spread {
+impl SharedFailures {
     /// Takes in how a question of `chat` ended. The class of the failure, if at least three chats have
     /// it and it is how at least half of the latest questions ended.
     pub(super) fn note(&self, chat: ChatId, failure: Option<AnswerClass>) -> Option<AnswerClass> {
@@ -74,9 +74,9 @@ mod tests {
     fn one_failure_of_several_chats_is_everyones() {
         let now = Instant::now();
         let long = Some(AnswerClass::TooLong);
-        let spread = Spread::default();
+        let shared_failures = SharedFailures::default();
         let note = |s: u64, chat, class| {
-            spread.note_at(now + Duration::from_secs(s), ChatId(chat), class).is_some()
+            shared_failures.note_at(now + Duration::from_secs(s), ChatId(chat), class).is_some()
         };
         assert!(!note(0, 1, long) && !note(1, 1, long) && !note(2, 1, long), "one chat only");
         assert!(!note(3, 2, long));
