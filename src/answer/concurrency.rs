@@ -321,6 +321,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_pauses_gives_the_place_to_others_and_is_the_next() {
+        for adapts in [false, true] {
+            let limit = ConcurrencyLimit::new(1, adapts);
+            let mut first = now(&limit).await.expect("free");
+            let mut second = pin!(limit.enter(1, |_| ()));
+            let mut third = pin!(limit.enter(2, |_| ()));
+            assert!(second.as_mut().now_or_never().is_none());
+            assert!(third.as_mut().now_or_never().is_none());
+            first.give_up();
+            first.give_up();
+            let permit = second.await;
+            let mut again = Box::pin(first.enter_again(|_| ()));
+            assert!(again.as_mut().now_or_never().is_none());
+            drop(permit);
+            assert!(third.as_mut().now_or_never().is_none());
+            again.await;
+            assert_eq!(limit.waiting(), 1);
+            drop(first);
+            assert!(third.now_or_never().is_some());
+        }
+    }
+
+    #[tokio::test]
     async fn a_turn_that_no_one_takes_goes_to_the_next() {
         let limit = ConcurrencyLimit::new(1, false);
         let first = now(&limit).await;

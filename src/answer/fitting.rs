@@ -110,7 +110,11 @@ impl AnswerEngine {
         }
         let size = timeout(SIZE_WITHIN, self.provider.context_size(model)).await;
         if let Ok(Some(size)) = size {
-            tracing::info!(model, tokens = size, "the server says how much the model can read");
+            tracing::info!(
+                model,
+                context_tokens = size,
+                "the server says how much the model can read"
+            );
             self.context_sizes.learn(model, size);
         }
     }

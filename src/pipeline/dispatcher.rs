@@ -3,8 +3,10 @@
 //! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
+mod chat_queue;
 mod deferred;
 mod edited;
+mod edits_on_disk;
 mod gather;
 mod launch;
 mod next;
@@ -12,7 +14,7 @@ mod on_disk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,15 +23,14 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::deferred::Deferred;
-use self::edited::EditsOnDisk;
+use self::chat_queue::{ChatQueue, Running, asker, pieces_of, sender};
 pub(super) use self::gather::is_piece;
-use self::gather::{Gatherings, together};
+use self::gather::together;
 use super::deliver::Delivery;
 use super::route::{Route, route};
 use super::think::mark;
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
-use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
+use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::limits;
 use crate::model::message::Update;
 use crate::model::message::UpdateEvent;
@@ -57,56 +58,6 @@ pub struct Dispatcher {
     running: usize,
     /// When pieces are looked at again, and in which chat.
     wakes: BTreeSet<(Instant, Option<ChatId>)>,
-}
-
-/// One chat's updates.
-#[derive(Default)]
-struct ChatQueue {
-    queue: VecDeque<Queued>,
-    /// Comes before the queue: pieces that were put together, and what had to wait behind them.
-    ready: VecDeque<Queued>,
-    /// Pieces that wait for more of the same album or text.
-    gatherings: Gatherings,
-    /// Questions that are looked at again, because the group may just have become another chat.
-    deferred: Deferred,
-    /// Questions that wait for `/resume`, in order.
-    held: Vec<Queued>,
-    /// Where those are that come after them and wait on disk.
-    on_disk: VecDeque<InboxSeq>,
-    /// Edits among those.
-    edits_on_disk: EditsOnDisk,
-    /// What waits again after a worker has looked at it.
-    seen: HashSet<InboxSeq>,
-    /// Questions of each person in each topic that wait on disk and are not cancelled.
-    unread: HashMap<Asker, usize>,
-    running: Option<Running>,
-    /// What waits on disk could not be read, and is read again after a pause.
-    retrying: bool,
-    /// Questions of this person in this topic accepted before this update are not answered.
-    cancelled: HashMap<Asker, InboxSeq>,
-    /// Questions that were edited before it was their turn.
-    superseded: HashSet<InboxSeq>,
-    /// Edits that took the place of a question that has no answer.
-    replacing: HashSet<InboxSeq>,
-    /// For a `/cancel` that waits in the queue: how many questions it stopped.
-    stopped: HashMap<InboxSeq, usize>,
-}
-
-/// Who asks, and in which topic of the chat (0 outside topics): what a `/cancel` is about.
-type Asker = (UserId, i64);
-
-struct Running {
-    from: Option<Asker>,
-    /// The message that it is about, with a mark of its words.
-    said: Option<(MessageId, u64)>,
-    /// The same of each piece of what came in pieces.
-    pieces: Vec<(MessageId, u64)>,
-    question: bool,
-    /// It is new, or an edit in the place of a question that has no answer.
-    is_first: bool,
-    /// It is such an edit.
-    replaces: bool,
-    cancel: CancellationToken,
 }
 
 /// A worker's last word, or that a pause is over.
@@ -245,7 +196,7 @@ impl Dispatcher {
 
     fn place(&mut self, queued: Queued) {
         let chat_queue = self.chats.entry(queued.update.chat()).or_default();
-        if is_edit(&queued) && chat_queue.take_edit(&queued, &self.username) {
+        if queued.is_edit() && chat_queue.take_edit(&queued, &self.username) {
             return;
         }
         if is_cancel(&queued.update, &self.username)
@@ -281,7 +232,7 @@ impl Dispatcher {
             || self.queued >= limits::QUEUED_UPDATES && !chat_queue.queue.is_empty();
         if is_full || !chat_queue.on_disk.is_empty() {
             chat_queue.on_disk.push_back(queued.seq);
-            if is_edit(&queued) {
+            if queued.is_edit() {
                 chat_queue.edits_on_disk.add(&queued);
             }
             if let Some(from) = asker(&queued, &self.username) {
@@ -323,7 +274,7 @@ impl Dispatcher {
             said: queued.update.message().map(|m| (m.message_id, mark(m.words()))),
             pieces: pieces_of(&queued.update),
             question,
-            is_first: replaces || !is_edit(&queued),
+            is_first: replaces || !queued.is_edit(),
             replaces,
             cancel: cancel.clone(),
         });
@@ -386,29 +337,6 @@ impl Dispatcher {
             self.start(chat).await;
         }
     }
-}
-
-/// Who caused an update, and in which topic.
-fn sender(queued: &Queued) -> Option<Asker> {
-    Some((queued.update.from()?.id, queued.update.thread().unwrap_or(0)))
-}
-
-/// Who asks, if it is a question.
-fn asker(queued: &Queued, username: &str) -> Option<Asker> {
-    match route(&queued.update, username) {
-        Route::Question { .. } => sender(queued),
-        _ => None,
-    }
-}
-
-fn is_edit(queued: &Queued) -> bool {
-    matches!(&queued.update.event, UpdateEvent::Message(m) if m.edited_s.is_some())
-}
-
-/// The pieces of what came in pieces, with a mark of the words of each.
-fn pieces_of(update: &Update) -> Vec<(MessageId, u64)> {
-    let pieces = update.message().map_or(&[][..], |message| &message.pieces);
-    pieces.iter().map(|piece| (piece.message_id, mark(&piece.words))).collect()
 }
 
 /// Whether this is `/cancel`.

@@ -197,7 +197,7 @@ fn plain_name(name: &str) -> String {
 }
 
 /// Whether a value belongs to no answer and reports an error: under a name that only errors have, or beside a
-/// status that says so. A sentence alone is no error: gateways send notices.
+/// status that says so. Gateways send notices, so a sentence alone is not one.
 fn is_refusal(value: &Value) -> bool {
     let number = |path: &str| value.pointer(path).and_then(Value::as_i64);
     if number("/base_resp/status_code").is_some_and(|status| status != 0) {
@@ -220,8 +220,8 @@ fn is_refusal(value: &Value) -> bool {
     is_failure || bad(&["status", "statuscode", "code"]) || is_named && !is_success
 }
 
-/// The sentence of a value that is no part of an answer, and perhaps no error either: it says why, should
-/// nothing else come.
+/// The sentence of a value that does not belong to an answer, and may be a notice or an error: it says why,
+/// should nothing else come.
 pub(super) fn notice(value: &Value) -> Option<ErrorBody> {
     value.get("choices").is_none().then(|| said(value))??;
     Some(ErrorBody::of_json(value))

@@ -178,7 +178,12 @@ impl Provider for OpenAi {
     }
 
     fn context_size(&self, model: &str) -> BoxFuture<'_, Option<usize>> {
-        context_size::ask(&self.shared, model.to_owned()).boxed()
+        let shared = &self.shared;
+        let mut props = shared.url.clone();
+        props.set_path("/props");
+        let (urls, headers) = ([props, shared.beside("/models")], shared.headers.clone());
+        let redactor = shared.redactor.clone();
+        context_size::ask(&shared.http, urls, headers, redactor, model.to_owned()).boxed()
     }
 
     fn answer(&self, request: ChatRequest) -> Answering {

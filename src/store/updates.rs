@@ -21,6 +21,13 @@ pub struct Queued {
     pub others: Vec<InboxSeq>,
 }
 
+impl Queued {
+    /// Whether it is a message that was changed.
+    pub fn is_edit(&self) -> bool {
+        self.update.message().is_some_and(|message| message.edited_s.is_some())
+    }
+}
+
 /// The last answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastAnswer {

@@ -103,6 +103,21 @@ async fn what_passes_is_waited_for_and_the_draft_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_until_the_server_is_asked_again_delays_no_one_else() {
+    let stage = Stage::with_model(&[("KATANA_PIPELINE_ANSWERS_AT_ONCE", "1")]).await;
+    let slow = r#"{"error":{"code":429,"message":"slow","details":[{"retryDelay":"3s"}]}}"#;
+    stage.sim.model().fault_next(ModelFault::status(429, slow));
+    stage.sim.say(5, "one");
+    assert!(stage.sim.model().wait_calls(1, SOON).await);
+    let asked = std::time::Instant::now();
+    assert_eq!(stage.ask(6, "two").await, "echo: two");
+    assert!(asked.elapsed() < SECOND * 2, "{:?}", asked.elapsed());
+    assert_eq!(stage.texts(5, 1).await, ["echo: one"]);
+    assert!(asked.elapsed() > SECOND * 2, "the server asked for a pause of 3 s");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_waited_for_beyond_the_time_of_an_answer_or_after_the_first_word() {
     let stage = Stage::with_model(&[("KATANA_ANSWER_TIMEOUT_S", "3")]).await;
     stage.sim.model().fault_next(ModelFault::rate_limited("60"));

@@ -46,7 +46,7 @@ async fn an_album_gets_one_reply() {
     stage.texts(7, 2).await;
     stage.idle().await;
     let texts = stage.texts(GROUP, 1).await;
-    assert!(texts.len() == 1 && texts[0].starts_with("echo: what are these?"), "{texts:?}");
+    assert_eq!(texts, ["echo: what are these?"], "echo says what was said, and no more");
     assert_eq!(sim.bot_messages(GROUP)[0].reply_to, Some(asked.message_id));
     let mut texts = stage.texts(7, 2).await;
     texts.sort();

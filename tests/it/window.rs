@@ -70,6 +70,24 @@ async fn a_follow_up_is_searched_for_with_what_was_said_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_ones_own_says_how_much_fits_before_anything_is_refused() {
+    let stage = Stage::with_model(&[("KATANA_ANSWER_MAX_OUTPUT_TOKENS", "1500")]).await;
+    stage.sim.model().set_context(2000);
+    stage.ask(5, "hi").await;
+    assert_eq!(last(&stage).params["max_tokens"], 1500, "that fits everywhere");
+    let long = format!("why? {}", "plum pear ".repeat(240));
+    for _ in 0..3 {
+        stage.sim.model().push("because");
+        stage.ask(5, &long).await;
+        let asked = last(&stage);
+        assert_eq!(asked.params["max_tokens"], 1000, "an answer leaves room for the question");
+        let size = asked.params["messages"].to_string().len() / 4;
+        assert!(size < 1000, "{size} tokens: the history gives way");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_beginning_of_a_prompt_stays_the_same_until_a_third_goes_at_once() {
     let stage = Stage::with_model(&[("KATANA_ANSWER_MAX_HISTORY_TURNS", "6")]).await;
     let mut changes = 0;

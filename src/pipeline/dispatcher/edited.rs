@@ -4,60 +4,27 @@
 //! takes the place of the question, which is not answered. An edit that changes no word changes nothing
 //! here; it is recognised when it is its turn.
 
-use std::collections::HashMap;
-
-use super::{ChatQueue, asker, gather, is_edit};
-use crate::model::ids::{InboxSeq, MessageId};
+use super::chat_queue::{ChatQueue, asker};
+use super::gather;
+use crate::model::ids::MessageId;
 use crate::model::message::{Incoming, UpdateEvent};
 use crate::model::pieces::Piece;
 use crate::pipeline::think::mark;
 use crate::store::Queued;
 
-/// Edits of one chat that wait on disk, while what they change may wait there, too.
-#[derive(Debug, Default)]
-pub(super) struct EditsOnDisk(HashMap<MessageId, Vec<InboxSeq>>);
-
-impl EditsOnDisk {
-    pub(super) fn add(&mut self, edited: &Queued) {
-        if let Some(message) = edited.update.message_id() {
-            self.0.entry(message).or_default().push(edited.seq);
-        }
-    }
-
-    /// The edits of these, which are no longer remembered here.
-    pub(super) fn take<'a>(&mut self, updates: impl Iterator<Item = &'a Queued>) -> Vec<InboxSeq> {
-        let mut edits = Vec::new();
-        if !self.0.is_empty() {
-            let originals = updates.filter(|queued| !is_edit(queued));
-            let messages = originals.filter_map(|queued| queued.update.message_id());
-            edits.extend(messages.filter_map(|message| self.0.remove(&message)).flatten());
-        }
-        edits.sort_unstable();
-        edits
-    }
-
-    /// This one is not on disk any more.
-    pub(super) fn remove(&mut self, edited: &Queued) {
-        let Some(message) = edited.update.message_id() else { return };
-        if let Some(seqs) = self.0.get_mut(&message) {
-            seqs.retain(|seq| *seq != edited.seq);
-            if seqs.is_empty() {
-                self.0.remove(&message);
-            }
-        }
-    }
-}
-
 impl ChatQueue {
     /// Takes an edit in before it is its turn. Answers whether nothing is left to be done about it.
     pub(super) fn take_edit(&mut self, edited: &Queued, username: &str) -> bool {
         let id = edited.update.message_id();
-        let at = self.queue.iter().position(|q| !is_edit(q) && q.update.message_id() == id);
+        let at = self.queue.iter().position(|q| !q.is_edit() && q.update.message_id() == id);
         let is_tail = at.is_some_and(|at| {
             let before = self.gatherings.last_pieces().chain(self.queue.range(..at));
             gather::is_tail(before, &self.queue[at])
         });
-        let is_done = self.all_waiting().any(|waiting| absorb(waiting, edited, is_tail));
+        let mut gathered = self.gatherings.pieces_mut();
+        let is_done = gathered.any(|piece| absorb(piece, edited, true));
+        drop(gathered);
+        let is_done = is_done || self.all_waiting().any(|q| absorb(q, edited, is_tail));
         if !is_done {
             self.supersede(edited, username);
         }
@@ -73,7 +40,7 @@ impl ChatQueue {
     ) {
         for (number, edited) in edits.iter().enumerate() {
             let id = edited.update.message_id();
-            let at = read.iter().position(|q| !is_edit(q) && q.update.message_id() == id);
+            let at = read.iter().position(|q| !q.is_edit() && q.update.message_id() == id);
             let is_tail = at.is_some_and(|at| {
                 let queued = self.gatherings.last_pieces().chain(&self.queue);
                 gather::is_tail(queued.chain(&read[..at]), &read[at])
@@ -89,17 +56,17 @@ impl ChatQueue {
             let earlier = read.iter().chain(&edits[..number]);
             let is_old = |q: &&Queued| q.seq < edited.seq && q.update.message_id() == id;
             let old: Vec<&Queued> = earlier.filter(is_old).collect();
-            if old.iter().any(|q| !is_edit(q) && asker(q, username).is_some()) {
+            if old.iter().any(|q| !q.is_edit() && asker(q, username).is_some()) {
                 self.replacing.insert(edited.seq);
             }
             self.superseded.extend(old.iter().map(|q| q.seq));
         }
     }
 
+    /// What waits and is not gathered.
     fn all_waiting(&mut self) -> impl Iterator<Item = &mut Queued> {
-        let gathered = self.gatherings.pieces_mut();
         let queued = self.queue.iter_mut().chain(&mut self.ready).chain(&mut self.held);
-        gathered.chain(queued).chain(self.deferred.iter_mut())
+        queued.chain(self.deferred.iter_mut())
     }
 
     /// What waits of the same message is not answered, and a running answer to it stops.
@@ -114,7 +81,7 @@ impl ChatQueue {
             let Some(old) = q.update.message().filter(is_old) else { continue };
             if is_question && mark(old.words()) != words_mark {
                 replaces |= asker(q, username).is_some()
-                    && (!is_edit(q) || self.replacing.contains(&q.seq));
+                    && (!q.is_edit() || self.replacing.contains(&q.seq));
                 self.superseded.insert(q.seq);
             }
         }

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::{Dispatcher, Ended, asker};
+use super::chat_queue::asker;
+use super::{Dispatcher, Ended};
 use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::limits;

@@ -1,7 +1,9 @@
 //! What the stages do when the state cannot be read.
 
+use std::collections::VecDeque;
+
 use super::*;
-use crate::model::ids::{BotId, MessageId, UpdateId};
+use crate::model::ids::{BotId, MessageId, UpdateId, UserId};
 use crate::model::message::{Body, Incoming, Person, Place, Update, UpdateEvent};
 use crate::model::text::Rich;
 use crate::observe::clock::Clock;

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use hygiene::Redactor;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::Shared;
 use crate::model::conversation::ChatRequest;
 use crate::provider::http;
 use crate::provider::is_listed;
@@ -26,20 +28,21 @@ const IN_LIST: [&str; 6] = [
 /// Where `/props` has it.
 const IN_PROPS: [&str; 2] = ["/default_generation_settings/n_ctx", "/n_ctx"];
 
-pub(super) async fn ask(shared: &Shared, model: String) -> Option<usize> {
-    let mut props = shared.url.clone();
-    props.set_path("/props");
-    let of_slot = get(shared, props).await.and_then(|props| size(&props, &IN_PROPS));
+/// Asks the server for its properties, then for its list of models.
+pub(super) async fn ask(
+    client: &reqwest::Client,
+    [props, list]: [Url; 2],
+    headers: HeaderMap,
+    redactor: Redactor,
+    model: String,
+) -> Option<usize> {
+    let scrubber = Scrubber { redactor, said: Arc::new(ChatRequest::default()) };
+    let get = async |url| http::get(client, url, headers.clone(), &scrubber).await.ok().flatten();
+    let of_slot = get(props).await.and_then(|props| size(&props, &IN_PROPS));
     match of_slot {
         Some(size) => Some(size),
-        None => in_list(&get(shared, shared.beside("/models")).await?, &model),
+        None => in_list(&get(list).await?, &model),
     }
-}
-
-async fn get(shared: &Shared, url: reqwest::Url) -> Option<Value> {
-    let said = Arc::new(ChatRequest::default());
-    let scrubber = Scrubber { redactor: shared.redactor.clone(), said };
-    http::get(&shared.http, url, shared.headers.clone(), &scrubber).await.ok().flatten()
 }
 
 /// The size in the model's row; llama.cpp names its only row by the file.

@@ -64,7 +64,7 @@ async fn route(inner: Arc<Inner>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path();
     if path.starts_with("/bot") {
         bot(&inner, request).await
-    } else if path.starts_with("/v1/") {
+    } else if path.starts_with("/v1/") || path == "/props" {
         let (parts, body) = request.into_parts();
         let body = whole(body).await?;
         crate::model::answer(&inner.model, &parts, &body).await

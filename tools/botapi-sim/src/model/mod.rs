@@ -34,6 +34,10 @@ pub(crate) async fn answer(server: &ModelServer, parts: &Parts, body: &Bytes) ->
         return Ok(json(status, &error));
     }
     match (&parts.method, path) {
+        (&Method::GET, "/props") => Ok(match server.context() {
+            Some(tokens) => json(200, &openai::props(tokens)),
+            None => json(404, &openai::error("not_found_error", "File Not Found")),
+        }),
         (&Method::GET, "/v1/models") => Ok(json(200, &openai::models())),
         (&Method::POST, "/v1/embeddings") => {
             let (status, body) = openai::embeddings(body);

@@ -59,6 +59,11 @@ pub(super) fn no_key() -> Value {
     )
 }
 
+/// What llama.cpp says about itself.
+pub(super) fn props(context: usize) -> Value {
+    json!({"default_generation_settings": {"n_ctx": context}, "total_slots": 1})
+}
+
 pub(super) fn models() -> Value {
     json!({"object": "list", "data": [
         {"id": "sim-model", "object": "model", "created": CREATED, "owned_by": "botapi-sim"},

@@ -180,6 +180,7 @@ struct Inner {
     fault_always: Option<ModelFault>,
     /// Requests that are answered at once; those beyond wait for their turn.
     slots: Option<Arc<Semaphore>>,
+    context: Option<usize>,
     respond: Option<Respond>,
     requests: VecDeque<ModelRequest>,
 }
@@ -294,6 +295,16 @@ impl ModelServer {
 
     pub(crate) fn slots(&self) -> Option<Arc<Semaphore>> {
         self.lock().slots.clone()
+    }
+
+    /// Says in `/props`, as llama.cpp does, that a slot has so many tokens; without that, there is no such
+    /// page.
+    pub fn set_context(&self, tokens: usize) {
+        self.lock().context = Some(tokens);
+    }
+
+    pub(crate) fn context(&self) -> Option<usize> {
+        self.lock().context
     }
 
     /// Requires this key from now on (`Authorization: Bearer` or `x-api-key`); `None` takes any.
