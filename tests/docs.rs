@@ -31,6 +31,7 @@ const NO_HEARTBEAT: &[Reason] = &[
     Reason::PreviousBoot,
     Reason::StoppedLong,
     Reason::Ended,
+    Reason::Unreachable,
 ];
 
 fn file(name: &str) -> PathBuf {

@@ -50,26 +50,31 @@ const CHECKER: &str = "\
 0 | The heartbeat is good, or degraded.
 1 | Critical: missing, empty, unreadable, garbled, stale, from the future, from before the last boot, failing, or stopped for too long. With --warn-exit also degraded.
 64 | The command line is invalid.
+77 | Only root and the checker's user may do this.
 78 | Nothing is critical, but the configuration has a mistake.
-0, 1, 2, 3 | With --nagios: ok, warning, critical, unknown (a mistake in the command line or the configuration).
+0, 1, 2, 3 | With --nagios: ok, warning, critical, unknown (a mistake in the command line or the configuration; the reason is on standard output).
 # ENVIRONMENT
 TELEGRAM_ALERT_BOT_TOKEN, TELEGRAM_ALERT_CHAT_ID | A Telegram channel without a configuration file.
 SMTP_ALERT_PASSWORD | The password of mail channels.
 ..._FILE | For token and password: a file that holds it.
 CREDENTIALS_DIRECTORY | systemd credentials telegram-alert-token and smtp-alert-password.
 STATE_DIRECTORY | Where incidents are remembered, unless --state-dir is given.
-HTTPS_PROXY, NO_PROXY | Honoured by Telegram channels and pings.
+HTTPS_PROXY, NO_PROXY | Honoured by Telegram channels, pings and --url.
+TZ | The time zone of alerts, if not that of the machine.
 # FILES
 /run/katana-bot/heartbeat | The heartbeat of katana-bot(8).
 /etc/katana-bot/check-heartbeat.toml | The configuration, if it exists: check-heartbeat.toml(5).
 /var/lib/katana-check | Open incidents and undelivered alerts: of the packaged timer, and without the package, of a check run by root.
 ~/.local/state/check-heartbeat | The same for a check that another user runs.
 # SIGNALS
+SIGTERM, SIGINT | End --every at once.
 any | The check may be killed at any time: the next check sends what no channel has accepted yet.
 # EXAMPLES
 check-heartbeat | Judge the packaged file, and alert people; for cron, once a minute.
 check-heartbeat --no-alert --file /run/other/heartbeat --threshold 5m | Judge a file with a time in it, from any program, and send no alerts.
-check-heartbeat --test-alert | Send a test through every channel.
+check-heartbeat --test-alert | Send a test through every channel; as root, with the secrets of the packaged unit.
+check-heartbeat silence 2h --reason disk | Hold back alerts about planned work.
+check-heartbeat --every 60s | Check every minute, in a container without cron.
 # SEE ALSO
 check-heartbeat.toml(5), katana-bot(8), crontab(5), systemd.timer(5)
 ";

@@ -7,6 +7,7 @@
 
 mod findings;
 mod remedy;
+mod silence;
 mod words;
 
 pub(super) use self::findings::{Findings, Overall, in_words};

@@ -29,6 +29,8 @@ pub struct Facts {
     pub opens_after_s: u64,
     /// How long, in seconds, the condition must be gone before the finding closes.
     pub closes_after_s: u64,
+    /// What it means for people, in one line.
+    pub impact: &'static str,
     /// What to do first, in one line; the runbook has the rest.
     pub first_step: &'static str,
 }
@@ -50,7 +52,7 @@ impl Facts {
         severities: &'static [Severity],
         blocks_answers: bool,
     ) -> Self {
-        let (opens_after_s, closes_after_s, first_step) = (0, 0, "");
+        let (opens_after_s, closes_after_s, impact, first_step) = (0, 0, "", "");
         Self {
             name,
             message_id,
@@ -58,6 +60,7 @@ impl Facts {
             blocks_answers,
             opens_after_s,
             closes_after_s,
+            impact,
             first_step,
         }
     }
@@ -69,6 +72,11 @@ impl Facts {
 
     const fn blocks_answers(mut self, blocks: bool) -> Self {
         self.blocks_answers = blocks;
+        self
+    }
+
+    const fn impact(mut self, line: &'static str) -> Self {
+        self.impact = line;
         self
     }
 
@@ -117,54 +125,65 @@ kinds! {
     CrashLoop = failing_or_degraded("crash_loop", "e7f5345930934f78adf3f5a13f0513e0")
         // Who has served for a minute goes on serving, as far as anyone knows.
         .blocks_answers(false)
+        .impact("no one gets answers, or only between two ends of the process; messages wait")
         .first_step("see why it ends: `journalctl -u katana-bot -p notice -n 50`");
 
     /// A loop of the process does not turn.
     StageStalled = failing("stage_stalled", "4ddef5f578e146508ebacf86870da1cc")
         // The tick's own deadline was missed already.
         .debounce(0, 10)
+        .impact("some or all messages get no answer; they wait")
         .first_step("wait a minute: the watchdog restarts it; then keep the log");
 
     /// Telegram does not accept the token.
     TokenRefused = failing("token_refused", "109ded6eaa2c4ee4a0d3328dd57852a9")
+        .impact("no one gets answers; messages wait at Telegram for 24 hours")
         .first_step("get a new token from @BotFather, store it, restart the bot");
 
     /// Another program takes this bot's updates.
     Conflict = failing("conflict", "63d6dba41ab546258a5575f0f4312ee1")
+        .impact("some or all messages are answered by another program, or not at all")
         .first_step("stop the other bot that uses this token, or delete the webhook");
 
     /// No poll was completed for too long.
     PollStalled = failing("poll_stalled", "8e7ca1b7e3dc4259b2ca91fff483d486")
+        .impact("no one gets answers; messages wait at Telegram for 24 hours")
         .first_step("try `curl -sS https://api.telegram.org` on this machine");
 
     /// Polls are answered with errors, or not at all.
     PollFailing = failing("poll_failing", "a7947dc76cdd4a74ab19caf227968a80")
         // One poll that works between many that fail is not a recovery.
         .debounce(0, 10)
+        .impact("no one gets answers, or late ones; messages wait at Telegram for 24 hours")
         .first_step("check network, DNS and proxy; see the class of the error");
 
     /// Telegram holds updates that polls do not return.
     UpdatesStuck = failing("updates_stuck", "1457f911c2cf4f11951a91d1128e53d4")
+        .impact("no one gets answers; messages wait at Telegram for 24 hours")
         .first_step("`systemctl restart katana-bot`; then `katana-bot doctor`");
 
     /// Commits fail.
     StoreFailing = failing("store_failing", "df67dfd76c344360b3fa0929b0f06c42")
         .debounce(0, 30)
+        .impact("no one gets answers; what cannot be stored waits at Telegram for 24 hours")
         .first_step("check the disk: `df -h`, `dmesg`, and who owns the state directory");
 
     /// The state file was damaged and set aside.
     StoreCorrupt = degraded("store_corrupt", "3a80395b56a245b3b55c05bb016ba67a")
+        .impact("people are served, but have to be approved again; conversations were forgotten")
         .first_step("check the disk, then restore a backup");
 
     /// The disk of the state directory is nearly full.
     DiskFull = degraded("disk_full", "233b7f61a6fe4c538f32983413ca6adb")
         .debounce(10, 60)
+        .impact("none yet; on a full disk no one gets answers")
         .first_step("free some space on the disk of the state directory");
 
     /// So many updates wait that polling pauses.
     BacklogFull = degraded("backlog_full", "a44c7423d5c14531808815a4ebd4398f")
         .debounce(5, 30)
         .blocks_answers(true)
+        .impact("answers come late; new messages wait at Telegram for 24 hours")
         .first_step("find out what is slow: provider, Telegram's limits, disk");
 
     /// An update waits for too long.
@@ -173,6 +192,7 @@ kinds! {
         .debounce(15, 15)
         // One chat may wait while the others are served.
         .blocks_answers(false)
+        .impact("some messages are answered late")
         .first_step("look for other findings, then for one very slow question");
 
     /// A reply waits for too long.
@@ -180,81 +200,97 @@ kinds! {
         .debounce(15, 15)
         // One chat may wait while the others are served.
         .blocks_answers(false)
+        .impact("some answers are ready, but arrive late")
         .first_step("look for 429 and network errors in the log");
 
     /// The provider fails.
     ProviderFailing = degraded("provider_failing", "a4c4ef55e3bb4b1ba1935ac0e92c16b6")
         .debounce(0, 15)
         .blocks_answers(true)
+        .impact("questions get an apology with a button to try again; commands work")
         .first_step("see the error class; check key, credit and model of the provider");
 
     /// Questions of several chats fail in the same way, which is not their fault then.
     QuestionsRefused = degraded("questions_refused", "b0c6f5d2a9e84f1d8c37e41a5d926b70")
         .blocks_answers(true)
+        .impact("questions of several chats get an apology; commands work")
         .first_step("see `CLASS` in the log; for `too_long` look at knowledge.dir: `katana-bot doctor`");
 
     /// The provider takes long.
     ProviderSlow = degraded("provider_slow", "a804456995df472a92355213598025fc")
         // Averages of minutes are steady already.
         .debounce(0, 60)
+        .impact("answers take a long time; commands work")
         .first_step("see the provider's status page, or choose a faster model");
 
     /// Telegram refused a reply for good.
     DeliveryRefused = degraded("delivery_refused", "966904245bb345ae994899b848916b20")
+        .impact("a reply did not arrive; everything else works")
         .first_step("see the log line with the reason");
 
     /// A reply may have been sent twice.
     PossibleDuplicate = degraded("possible_duplicate", "5cb552696c244cc497c17815d3a22761")
+        .impact("someone may see one message twice; everything works")
         .first_step("nothing, unless it happens often");
 
     /// An update could not be handled and was finished without an answer.
     UpdateGivenUp = degraded("update_given_up", "7f02a3bf137e4d6da12bdd8bc7cd3156")
+        .impact("one message got an apology in place of an answer; everything else works")
         .first_step("keep the log and report it");
 
     /// Too large a share of the work fails.
     ErrorRatio = degraded("error_ratio", "6cd4232d44644dd79cdc83257195d7f3")
         .debounce(0, 60)
+        .impact("some messages get an apology, or no answer")
         .first_step("see what fails: `journalctl -u katana-bot -p warning`");
 
     /// People wait too long for a reply.
     ResponseSlow = degraded("response_slow", "c2ffe5ab6c1046c2b3e9d3b7d52ec788")
         .debounce(0, 60)
+        .impact("answers and commands are slow")
         .first_step("see disk and processors: `iostat`, `top`");
 
     /// Commits take long.
     StoreSlow = degraded("store_slow", "0ca68d7f39ce4ba0953648ad7fe14e5b")
         .debounce(0, 60)
         .blocks_answers(true)
+        .impact("answers and commands are a little slower")
         .first_step("see what else uses the disk: `iostat -x 5`");
 
     /// The machine's memory is nearly used up.
     MemoryHigh = degraded("memory_high", "404a445e95564f4a87837e4e9864defa")
         // More than one sample a minute.
         .debounce(90, 120)
+        .impact("none yet; the kernel may soon end a process")
         .first_step("see what uses the memory: `top -o %MEM`");
 
     /// The process itself uses more memory than it should.
     RssHigh = degraded("rss_high", "609cbc165b494e57aeb8c93591e13834")
         .debounce(90, 120)
+        .impact("none")
         .first_step("nothing: above the higher threshold it restarts itself; report it if it recurs");
 
     /// The machine's processors are busy.
     CpuHigh = degraded("cpu_high", "7d333df614ee49dd8a8bfa6061fbf004")
         .debounce(150, 120)
+        .impact("answers may take longer")
         .first_step("see what uses the processors: `top`");
 
     /// The time of day jumped.
     ClockJumped = degraded("clock_jumped", "2236af9f3e5546b18b66a1897f8d5791")
         // Seen in one reading only; reported for some minutes.
         .debounce(0, 300)
+        .impact("none")
         .first_step("check time synchronisation: `timedatectl`");
 
     /// The process before this one ended without a clean stop.
     UncleanStart = degraded("unclean_start", "c2c0a0dd517a4e05ac4c8ec2e75524ed")
+        .impact("none now; no one was served until the new process had started")
         .first_step("see what went before: `journalctl -u katana-bot -p notice -n 30`");
 
     /// A new configuration was not accepted.
     ConfigRejected = degraded("config_rejected", "721c0983d7d6455183986c107edd626f")
+        .impact("none: the configuration of before is in effect")
         .first_step("run `katana-bot check-config`, fix what it names, reload again");
 }
 
@@ -285,6 +321,7 @@ mod tests {
         assert_eq!(names.len(), Kind::ALL.len());
         for kind in Kind::ALL {
             assert!(!kind.facts().first_step.is_empty(), "{kind:?}");
+            assert!(!kind.facts().impact.is_empty(), "{kind:?}");
             assert_eq!(Kind::named(kind.name()), Some(kind));
         }
         assert_eq!(Kind::named("of_a_newer_version"), None);

@@ -30,12 +30,15 @@ pub(super) struct HeartbeatWriter {
     /// Starts after a crash, in milliseconds since boot.
     unclean_boot_ms: Vec<u64>,
     previous_end: Option<PreviousEnd>,
+    /// Since when people are served without a break, in milliseconds since boot.
+    serving_boot_ms: Option<u64>,
 }
 
 impl HeartbeatWriter {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
         let (unclean_boot_ms, previous_end) = before(&path, &Now::read());
-        Self { path, environment, broken: false, unclean_boot_ms, previous_end }
+        let serving_boot_ms = None;
+        Self { path, environment, broken: false, unclean_boot_ms, previous_end, serving_boot_ms }
     }
 
     /// How the process before this one ended, unless it was stopped.
@@ -56,6 +59,10 @@ impl HeartbeatWriter {
             Status::Degraded => heartbeat::Verdict::Degraded,
             Status::Failing => heartbeat::Verdict::Failing,
         };
+        let polled = report.reading.polling.worked_ms.is_some();
+        let serves = polled && verdict != heartbeat::Verdict::Failing;
+        let since = self.serving_boot_ms.or_else(|| Now::read().boot_ms);
+        self.serving_boot_ms = since.filter(|_| serves);
         self.put(&self.heartbeat(report, verdict));
     }
 
@@ -76,7 +83,12 @@ impl HeartbeatWriter {
                 Severity::Failing => heartbeat::Severity::Failing,
             },
             text: finding.text.clone(),
+            impact: finding.kind.facts().impact.to_owned(),
+            first_step: finding.kind.facts().first_step.to_owned(),
         });
+        let mut ages = ages(report);
+        let serving = self.serving_boot_ms.zip(now.boot_ms).map(|(at, now)| now.saturating_sub(at));
+        ages.extend(serving.map(|ms| (heartbeat::SERVING.to_owned(), ms)));
         Heartbeat {
             time_ms: now.time_ms,
             boot_id: now.boot_id.unwrap_or_default(),
@@ -88,7 +100,7 @@ impl HeartbeatWriter {
             environment: self.environment.clone(),
             verdict,
             findings: findings.collect(),
-            ages: ages(report),
+            ages,
         }
     }
 

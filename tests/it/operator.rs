@@ -95,6 +95,8 @@ async fn the_status_shows_findings_from_the_heartbeat_with_what_to_do() {
         name: name.into(),
         severity,
         text: text.into(),
+        impact: String::new(),
+        first_step: String::new(),
     };
     let mut failing = beat(1_000, std::process::id(), Verdict::Failing);
     failing.findings = vec![

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::findings::{Findings, Overall, in_words};
 use super::remedy::remedies;
+use super::silence;
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit, advice_for};
 use crate::observe::finding::Kind;
@@ -209,6 +210,9 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
             "container",
             format!("it hides the boot id, and the heartbeat seems old to cron: {file}"),
         );
+    }
+    if let Some(silence) = silence::of(&found.path) {
+        row("alerts", silence);
     }
     match (&found.endpoint, &found.answer) {
         (Some(address), Ok(_)) => row("endpoint", address.clone()),

@@ -85,7 +85,7 @@ def a_bad_configuration_is_reported_once_and_at_once(stage):
     assert "DOWN" in stage.alerts()[alerts]
     down = stage.alerts()[alerts]
     why = f"exit status 78: bot.acces: there is no such key ({CONFIG}:4)"
-    assert why in down and "Runbook: ended" in down, down
+    assert why in down and "/runbook.md#ended" in down, down
     assert "(production)" in down, down
     said = machine.run("katana-bot status").stdout
     assert why in said and "katana-bot check-config" in said, said
@@ -107,7 +107,7 @@ def exits_in_a_loop_send_one_alert(stage):
         machine.until("exit 69", is_69)
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
         down = stage.alerts()[-1]
-        assert "exit status 69: cannot open the state file" in down and "Runbook: ended" in down, down
+        assert "exit status 69: cannot open the state file" in down and "/runbook.md#ended" in down, down
         before = restarts()
         machine.until("that it goes on", lambda: restarts() >= before + 2, within=60)
         assert len(stage.alerts()) == alerts + 1, stage.alerts()[alerts:]
@@ -146,7 +146,7 @@ def on_a_full_disk_nothing_is_lost(stage):
         assert "disk_full" in status(), status()
         machine.until("DOWN", lambda: len(stage.alerts()) > alerts)
         down = stage.alerts()[-1]
-        assert "DOWN" in down and "disk_full" in down and "Runbook: store_failing" in down, down
+        assert "DOWN" in down and "disk_full" in down and "/runbook.md#store_failing" in down, down
         beat = lambda: machine.say("cat /run/katana-bot/heartbeat")
         machine.until("its own finding", lambda: "finding: disk_full degraded" in beat())
         assert "finding: store_failing failing" in beat(), beat()
@@ -213,7 +213,7 @@ def out_of_memory_it_is_killed_and_loses_nothing(stage):
         # On a slow machine, the end of it may have been reported by now.
         warning = stage.alerts()[alerts]
         assert "WARNING: katana-bot, unclean_start" in warning, warning
-        assert "Runbook: unclean_start" in warning, warning
+        assert "/runbook.md#unclean_start" in warning, warning
         recovered(stage, alerts + 2, within=60)
         assert answers() == [f"echo: {text}" for text in texts], answers()
     finally:
@@ -274,7 +274,7 @@ def a_missing_token_is_waited_for(stage):
     # It has run before: its absence is reported.
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
     down = stage.alerts()[-1]
-    assert "stopped cleanly" in down and "Runbook: stopped_long" in down, down
+    assert "stopped cleanly" in down and "/runbook.md#stopped_long" in down, down
     machine.say(f"mv /srv/token {TOKEN_FILE} && systemctl start katana-bot", timeout=60)
     stage.is_active()
     recovered(stage, alerts + 2)
@@ -294,7 +294,7 @@ def a_wrong_token_is_named(stage):
     assert WRONG.split(":")[1] not in stage.journal()
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
     down = stage.alerts()[-1]
-    assert "DOWN" in down and "Runbook: token_refused" in down, down
+    assert "DOWN" in down and "/runbook.md#token_refused" in down, down
     assert stage.state() == "activating", "it is not restarted for that"
     machine.put(TOKEN_FILE, BOT + "\n", 0o600)
     machine.say("systemctl restart katana-bot", timeout=60)

@@ -4,11 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const AFTER: &str = "\
 Exit status: 0 ok, or a warning; 1 critical (with --warn-exit also a warning); 64 wrong arguments;
-78 not critical, but the configuration has a mistake. With --nagios: 0, 1, 2, and 3 for mistakes.
+77 only for root; 78 not critical, but the configuration has a mistake. With --nagios: 0, 1, 2, and 3 for
+mistakes.
 
 Without a configuration file, TELEGRAM_ALERT_BOT_TOKEN and TELEGRAM_ALERT_CHAT_ID in the
 environment are enough to get alerts.";
@@ -22,13 +23,28 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub file: Option<PathBuf>,
     /// Oldest heartbeat that is fresh, in seconds or like 2m [default: 120]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, short = 'c', visible_alias = "critical", value_name = "TIME", value_parser = time)]
     pub threshold: Option<Duration>,
+    /// Age from which a fresh heartbeat is a warning [default: none]
+    #[arg(long, short, value_name = "TIME", value_parser = time)]
+    pub warning: Option<Duration>,
+    /// Judge when the file was last changed, not what is in it
+    #[arg(long)]
+    pub mtime: bool,
+    /// Ask the /health of a bot on another machine, in place of a file
+    #[arg(long, value_name = "URL", conflicts_with_all = ["file", "instance", "mtime"])]
+    pub url: Option<String>,
+    /// Check one of several bots: its heartbeat, its incidents, its unit's user and secrets
+    #[arg(long, value_name = "NAME", value_parser = instance, global = true)]
+    pub instance: Option<String>,
+    /// Go on, with a check so often, until SIGTERM; for containers without cron
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub every: Option<Duration>,
     /// The configuration [default: /etc/katana-bot/check-heartbeat.toml, if it exists]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub config: Option<PathBuf>,
-    /// Where incidents are remembered [default: $STATE_DIRECTORY, else /var/lib/katana-check for root, else ~/.local/state/check-heartbeat]
-    #[arg(long, value_name = "DIR")]
+    /// Where incidents are remembered [default: $STATE_DIRECTORY, else /var/lib/katana-check for root and its owner, else ~/.local/state/check-heartbeat]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
     /// Check and print only: send nothing, remember nothing, fetch no ping_url
     #[arg(long)]
@@ -51,6 +67,39 @@ pub struct Args {
     /// Also print what was sent to which channel
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+/// What root and the checker's user may do about incidents.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Action {
+    /// Send no alert about what goes on, or about the first cause that comes, for some time
+    Silence {
+        /// For how long, such as 2h
+        #[arg(value_name = "TIME", value_parser = time, required_unless_present_any = ["until", "end"])]
+        time: Option<Duration>,
+        /// Until when, such as 18:30 or "2026-11-21 18:30"
+        #[arg(long, value_name = "WHEN", conflicts_with = "time")]
+        until: Option<String>,
+        /// Shown in alerts and by status
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
+        /// Hold back second causes as well
+        #[arg(long)]
+        everything: bool,
+        /// End the silence now
+        #[arg(long, conflicts_with_all = ["time", "until", "everything"])]
+        end: bool,
+    },
+    /// Send no reminders about what goes on now
+    Ack {
+        /// Shown in what is sent later
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Show what goes on, what is acknowledged, and the silence
+    Status,
 }
 
 impl Args {
@@ -73,6 +122,9 @@ impl Args {
                 "--warn-exit" => set(&mut args.warn_exit, true, 7),
                 "--json" => set(&mut args.json, true, 8),
                 "--verbose" | "-v" => set(&mut args.verbose, true, 9),
+                "--instance" => {
+                    set(&mut args.instance, Some(instance(value()?.to_str()?).ok()?), 10)
+                }
                 _ => return None,
             };
             // What stands twice, or excludes another, is for clap to refuse.
@@ -85,6 +137,21 @@ impl Args {
         let fits = timed && !(args.json && args.nagios || args.verbose && args.quiet);
         fits.then_some(args)
     }
+}
+
+/// The name of one of several bots, as systemd takes it.
+fn instance(text: &str) -> Result<String, String> {
+    let fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let good =
+        !text.is_empty() && text.len() <= 60 && !text.starts_with('.') && text.chars().all(fit);
+    let wanted = "write the part after the @ of its unit, such as staging";
+    good.then(|| text.to_owned()).ok_or_else(|| wanted.to_owned())
+}
+
+/// The time between two checks.
+fn interval(text: &str) -> Result<Duration, String> {
+    let time = time(text).ok().filter(|time| (1..=86_400).contains(&time.as_secs()));
+    time.ok_or_else(|| "write a time from 1s to 1d, such as 60s".to_owned())
 }
 
 fn set<T>(place: &mut T, value: T, number: u32) -> u32 {
@@ -142,6 +209,9 @@ mod tests {
             "--verbose",
             "-v",
             "--test-alert",
+            "--instance",
+            "silence",
+            "status",
             "--help",
             "x",
             "2m",

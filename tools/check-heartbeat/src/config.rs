@@ -152,7 +152,8 @@ impl Config {
     fn add_watch(&mut self, prefix: &str, table: Table) {
         let (mut watch, _) = lenient::<Watch>(table, prefix, &mut self.problems);
         if watch.name.is_empty() {
-            watch.name = Watch::name_for(&watch.file);
+            let of_file = || Watch::name_for(&watch.file);
+            watch.name = watch.url.as_deref().map_or_else(of_file, Watch::name_for_url);
         }
         let mut problem = |key, message, hint| {
             self.problems.push(Problem::new(&format!("{prefix}{key}"), message, hint));

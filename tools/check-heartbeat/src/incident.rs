@@ -33,8 +33,8 @@ pub struct ChannelList {
 
 /// What a check found about one subject.
 pub(crate) enum Observation {
-    /// All is well, and why.
-    Good(String),
+    /// All is well, why, and since when, where the heartbeat says so.
+    Good(String, Option<Now>),
     Bad(Bad),
     /// The check cannot know.
     Unknown,
@@ -47,6 +47,12 @@ pub(crate) struct Bad {
     pub environment: Option<String>, // the installation, when the heartbeat names it
     pub summary: String,             // in one line
     pub details: Vec<String>,
+    /// Names of what is wrong: a reason or findings. One that was not there before is news.
+    #[serde(default)]
+    pub causes: Vec<String>,
+    /// The last sign of life before it.
+    #[serde(skip)]
+    pub since: Option<Now>,
 }
 
 /// A watch as a whole, or one finding of it.
@@ -56,7 +62,15 @@ pub(crate) struct Subject {
     pub finding: Option<String>,
 }
 
-/// From the first bad check to the first good one.
+/// That someone knows of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ack {
+    pub at: Now,
+    pub by: String,
+    pub reason: String, // may be empty
+}
+
+/// From the last sign of life, or where there was none the first bad check, to the first good one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Incident {
     pub id: String, // lower-case letters, digits and `-`
@@ -64,8 +78,18 @@ pub(crate) struct Incident {
     pub subject: Subject,
     #[serde(flatten)]
     pub bad: Bad, // what was wrong at first, with the worst level so far
-    pub latest: String,   // what was wrong at the latest check
-    pub started: Now,     // the first bad check
+    pub latest: String, // what was wrong at the latest check
+    #[serde(default)]
+    pub latest_details: Vec<String>,
+    /// The names of what was wrong at the latest bad check.
+    #[serde(default, rename = "latest_causes")]
+    pub causes: Vec<String>,
+    /// Those that a silence holds back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silenced: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Ack>,
+    pub started: Now,     // the last sign of life, or the first bad check
     pub checked: Now,     // the latest check of any kind
     pub end: Option<End>, // `None` while it goes on
     pub assigned: bool,   // whether `progress` names its channels, even if there are none
@@ -79,7 +103,7 @@ pub(crate) struct Incident {
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
-    pub at: Now,          // the first good check
+    pub at: Now,          // since when all was well again
     pub duration_ms: u64, // from the start
     pub summary: String,  // what the good check found
 }
@@ -94,6 +118,9 @@ pub(crate) struct Progress {
     /// Recipients of that notification that may take it later, while the others have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// The causes that it has accepted, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
     /// Since when these recipients are left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_since: Option<Now>,
@@ -121,12 +148,39 @@ impl Progress {
 impl Incident {
     /// A new one that no channel knows of. `id` must be unique.
     pub fn new(id: String, subject: Subject, bad: Bad, started: Now, checked: Now) -> Self {
-        let (latest, end, progress) = (bad.summary.clone(), None, BTreeMap::new());
-        let (assigned, bad_now) = (false, true);
-        Self { id, subject, bad, latest, started, checked, end, assigned, progress, bad_now }
+        Self {
+            id,
+            subject,
+            latest: bad.summary.clone(),
+            latest_details: bad.details.clone(),
+            causes: bad.causes.clone(),
+            bad,
+            started,
+            checked,
+            silenced: Vec::new(),
+            ack: None,
+            end: None,
+            assigned: false,
+            progress: BTreeMap::new(),
+            bad_now: true,
+        }
     }
 
-    pub fn finish(&mut self, at: Now, summary: &str) {
+    /// Takes in one more bad check.
+    pub fn goes_on(&mut self, bad: Bad) {
+        self.bad.level = self.bad.level.min(bad.level);
+        (self.latest, self.latest_details, self.causes) = (bad.summary, bad.details, bad.causes);
+        self.bad_now = true;
+    }
+
+    /// Whether a silence holds back all that is wrong.
+    pub fn is_silenced(&self) -> bool {
+        !self.silenced.is_empty() && self.causes.iter().all(|cause| self.silenced.contains(cause))
+    }
+
+    /// Ends it at `at`, or at the check of `now` where that was before it began.
+    pub fn finish(&mut self, at: Now, now: &Now, summary: &str) {
+        let at = if at.elapsed_ms(&self.started) > 0 { now.clone() } else { at };
         let duration_ms = self.started.elapsed_ms(&at);
         self.end = Some(End { at, duration_ms, summary: summary.to_owned() });
     }
@@ -136,6 +190,11 @@ impl Incident {
     pub fn assign(&mut self, channels: &ChannelList) {
         if channels.complete {
             self.progress.retain(|name, _| channels.names.contains(name));
+        }
+        if self.end.is_some() && !self.silenced.is_empty() {
+            // What was over before the silence was is news to no one.
+            self.assigned = true;
+            self.progress.retain(|_, progress| progress.last.is_some());
         }
         if channels.mode == Mode::First && self.progress.values().any(|p| p.last.is_some()) {
             self.progress.retain(|_, progress| progress.last.is_some());

@@ -10,11 +10,14 @@ use heartbeat::Now;
 use serde::{Deserialize, Serialize};
 
 use crate::incident::{ChannelList, Incident, Observation, Subject};
+use crate::silence::Silence;
 
 /// Most incidents that are kept. Past that, the oldest that are over are dropped.
 const MAX_INCIDENTS: usize = 200;
 /// Most subjects that are counted towards an incident at the same time.
 const MAX_STREAKS: usize = 500;
+/// How long a symptom may outlast its cause: twice what averages look back.
+const SYMPTOM_MS: u64 = 10 * 60_000;
 /// An incident whose subject was not checked for so long is closed: the watch was removed.
 const FORGOTTEN_MS: u64 = 7 * 86_400_000;
 
@@ -25,6 +28,15 @@ struct Streak {
     subject: Subject,
     count: u32,
     first: Now,
+}
+
+/// A finding that follows from another cause, which has an incident or had one until lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Symptom {
+    #[serde(flatten)]
+    subject: Subject,
+    /// When the cause was last there.
+    cause_seen: Now,
 }
 
 /// A channel that refused for a reason that stays until someone changes something.
@@ -39,6 +51,8 @@ pub(crate) struct Backoff {
 pub struct IncidentLog {
     pub revision: u64, // counts up each time that it is saved
     streaks: Vec<Streak>,
+    symptoms: Vec<Symptom>,
+    pub(crate) silence: Option<Silence>,
     /// In the order of their beginning.
     pub(crate) incidents: Vec<Incident>,
     #[serde(rename = "pauses")]
@@ -48,7 +62,8 @@ pub struct IncidentLog {
 impl IncidentLog {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.streaks.is_empty() && self.incidents.is_empty()
+        let Self { streaks, symptoms, silence, incidents, .. } = self;
+        streaks.is_empty() && symptoms.is_empty() && silence.is_none() && incidents.is_empty()
     }
 
     /// Takes in what a check found about one subject. `needed`: how many bad checks in a row begin an
@@ -68,23 +83,22 @@ impl IncidentLog {
             (Observation::Unknown, _) => {}
             (Observation::Bad(bad), Some(open)) => {
                 self.forget_streak(&subject);
-                let incident = &mut self.incidents[open];
-                incident.bad.level = incident.bad.level.min(bad.level);
-                incident.latest = bad.summary;
-                incident.bad_now = true;
+                self.incidents[open].goes_on(bad);
             }
             (Observation::Bad(bad), None) => {
-                if let Some(first) = self.count(&subject, now, needed.0) {
+                let since = bad.since.as_ref().unwrap_or(now);
+                if let Some(first) = self.count(&subject, since, needed.0) {
                     let id = id(&subject, &first, self.revision);
                     self.incidents.push(Incident::new(id, subject, bad, first, now.clone()));
                 }
             }
-            (Observation::Good(summary), Some(open)) => {
-                if let Some(first) = self.count(&subject, now, needed.1) {
-                    self.incidents[open].finish(first, &summary);
+            (Observation::Good(summary, since), Some(open)) => {
+                let since = since.as_ref().unwrap_or(now);
+                if let Some(first) = self.count(&subject, since, needed.1) {
+                    self.incidents[open].finish(first, now, &summary);
                 }
             }
-            (Observation::Good(_), None) => self.forget_streak(&subject),
+            (Observation::Good(..), None) => self.forget_streak(&subject),
         }
     }
 
@@ -105,6 +119,40 @@ impl IncidentLog {
         self.streaks.retain(|s| s.subject != *subject);
     }
 
+    /// Whether an incident about this goes on.
+    pub(crate) fn is_open(&self, subject: &Subject) -> bool {
+        self.incidents.iter().any(|i| i.end.is_none() && i.subject == *subject)
+    }
+
+    /// Whether a finding follows from another cause, and so is not an incident of its own. It stays so for
+    /// some minutes after its cause is gone, because averages over minutes do.
+    pub(crate) fn follows(&mut self, subject: &Subject, has_cause: bool, now: &Now) -> bool {
+        if self.is_open(subject) {
+            return false;
+        }
+        let known = self.symptoms.iter().position(|symptom| symptom.subject == *subject);
+        match (known, has_cause) {
+            (Some(known), true) => self.symptoms[known].cause_seen = now.clone(),
+            (None, true) => {
+                let (subject, cause_seen) = (subject.clone(), now.clone());
+                self.symptoms.push(Symptom { subject, cause_seen });
+            }
+            (Some(known), false) => {
+                return self.symptoms[known].cause_seen.elapsed_ms(now) < SYMPTOM_MS;
+            }
+            (None, false) => return false,
+        }
+        true
+    }
+
+    /// Forgets the symptoms of a watch that are not reported any more.
+    pub(crate) fn keep_symptoms(&mut self, watch: &str, reported: &BTreeSet<String>) {
+        self.symptoms.retain(|symptom| {
+            let name = symptom.subject.finding.as_ref();
+            symptom.subject.watch != watch || name.is_some_and(|name| reported.contains(name))
+        });
+    }
+
     /// The findings of a watch that have an incident or are on the way to one.
     pub(crate) fn findings(&self, watch: &str) -> BTreeSet<String> {
         let open = self.incidents.iter().filter(|i| i.end.is_none()).map(|i| &i.subject);
@@ -116,7 +164,8 @@ impl IncidentLog {
     pub(crate) fn close_unwatched(&mut self, now: &Now) {
         for incident in self.incidents.iter_mut().filter(|i| i.end.is_none()) {
             if incident.checked.elapsed_ms(now) > FORGOTTEN_MS {
-                incident.finish(incident.checked.clone(), "no longer watched");
+                let at = incident.checked.clone();
+                incident.finish(at, now, "no longer watched");
             }
         }
     }
@@ -126,6 +175,7 @@ impl IncidentLog {
     pub(crate) fn tidy(&mut self, channels: &ChannelList, now: &Now) -> Vec<String> {
         self.streaks.retain(|streak| streak.first.elapsed_ms(now) < FORGOTTEN_MS);
         self.streaks.truncate(MAX_STREAKS);
+        self.symptoms.truncate(MAX_STREAKS);
         self.incidents.iter_mut().for_each(|incident| incident.assign(channels));
         if channels.complete {
             self.backoffs.retain(|name, _| channels.names.contains(name));
@@ -142,6 +192,37 @@ impl IncidentLog {
     /// Drops the incidents of which every channel has accepted everything.
     pub(crate) fn drop_finished(&mut self) {
         self.incidents.retain(|i| i.end.is_none() || !i.assigned || !i.progress.is_empty());
+    }
+
+    /// Begins a silence, or replaces one.
+    pub(crate) fn silence(&mut self, silence: Silence) {
+        self.end_silence();
+        self.silence = Some(silence);
+        self.apply_silence(None);
+    }
+
+    /// Ends the silence: what goes on and was held back is sent now.
+    pub(crate) fn end_silence(&mut self) -> bool {
+        for incident in self.incidents.iter_mut().filter(|incident| incident.end.is_none()) {
+            incident.silenced.clear();
+        }
+        self.silence.take().is_some()
+    }
+
+    /// Marks what the silence holds back. `now`: the time of a check, or `None` when it was just set.
+    pub(crate) fn apply_silence(&mut self, now: Option<&Now>) {
+        let Some(silence) = &mut self.silence else { return };
+        if now.is_some_and(|now| silence.left_ms(now) == 0) {
+            self.end_silence();
+            return;
+        }
+        let open = self.incidents.iter_mut().filter(|incident| incident.end.is_none());
+        for incident in open {
+            if silence.everything || now.is_none() || !silence.taken {
+                silence.taken = true;
+                incident.silenced.clone_from(&incident.causes);
+            }
+        }
     }
 }
 

@@ -10,9 +10,13 @@
 
 #![allow(missing_docs, reason = "a library for the program and its tests alone")]
 
+mod advice;
+mod as_user;
 pub mod channel;
 pub mod cli;
+pub mod clock;
 pub mod config;
+mod control;
 pub mod deliver;
 pub mod incident;
 pub mod incident_log;
@@ -20,8 +24,12 @@ pub mod notification;
 pub mod notify;
 pub mod pending;
 mod problem;
+mod remote;
+mod repeat;
 pub mod report;
 pub mod run;
+mod silence;
 pub mod state_dir;
+mod symptoms;
 mod time_limit;
 pub mod watch;

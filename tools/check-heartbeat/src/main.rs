@@ -9,14 +9,16 @@ fn main() {
     let status = match quick.map_or_else(Args::try_parse, Ok) {
         Ok(args) => run::run(&args),
         Err(error) => {
+            let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if !helps && std::env::args_os().any(|arg| arg == "--nagios") {
+                let text = error.to_string();
+                let why = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                report::unknown(&format!("wrong arguments: {why}"));
+                std::process::exit(i32::from(report::EXIT_UNKNOWN));
+            }
             // Nothing is left to do when standard output or standard error is gone.
             let _ = error.print();
-            let nagios = std::env::args_os().any(|arg| arg == "--nagios");
-            match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-                _ if nagios => report::EXIT_UNKNOWN,
-                _ => report::EXIT_USAGE,
-            }
+            if helps { 0 } else { report::EXIT_USAGE }
         }
     };
     // Ends the threads of channels that had no answer in time, too.

@@ -8,6 +8,8 @@ use hygiene::duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::clock::clock;
+
 /// What happened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -16,6 +18,8 @@ pub enum Kind {
     Down,
     /// It still goes on.
     Reminder,
+    /// It still goes on, and has another cause than before.
+    Changed,
     /// It is over, and this channel had accepted its beginning.
     Recovered,
     /// It was over before this channel accepted its beginning.
@@ -56,6 +60,8 @@ pub struct Notification {
     /// What happened, in one line.
     pub summary: String,
     pub details: Vec<String>,
+    /// Names of what is wrong now.
+    pub causes: Vec<String>,
     pub started_ms: i64,
     /// `None` while it goes on.
     pub ended_ms: Option<i64>,
@@ -77,6 +83,7 @@ impl Notification {
             (Kind::Down, Level::Warning) => "WARNING",
             (Kind::Reminder, Level::Critical) => "STILL DOWN",
             (Kind::Reminder, Level::Warning) => "STILL A WARNING",
+            (Kind::Changed, _) => "NEW CAUSE",
             (Kind::Recovered, _) => "RECOVERED",
             (Kind::Late, Level::Critical) => "WAS DOWN",
             (Kind::Late, Level::Warning) => "WAS A WARNING",
@@ -126,10 +133,4 @@ impl Notification {
             "at": rfc3339::format(self.at_ms),
         })
     }
-}
-
-/// A time for people, to the second: `2026-11-21 07:24:33 UTC`.
-pub fn clock(time_ms: i64) -> String {
-    let full = rfc3339::format(time_ms);
-    format!("{} {} UTC", &full[..10], &full[11..19])
 }

@@ -15,12 +15,12 @@ use crate::report::Done;
 use crate::state_dir::{self, StateDir};
 use crate::watch::Checked;
 
+/// The channels that can be used, and the list of all.
+pub type Channels = (Vec<Box<dyn Channel>>, ChannelList);
+
 /// Opens the channels of the configuration; without any, the one that the environment describes.
 /// Returns those that can be used and the list of all, and adds what is wrong to `problems`.
-pub fn open_channels(
-    config: &Config,
-    problems: &mut Vec<Problem>,
-) -> (Vec<Box<dyn Channel>>, ChannelList) {
+pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
     let env = Environment::of_process();
     let names = config.channels.iter().map(|entry| entry.name.clone()).collect();
     let mut list = ChannelList { mode: config.mode, complete: config.complete, names };
@@ -59,10 +59,10 @@ pub fn notify(
     checked: &[Checked],
     now: &Now,
     deadline: Instant,
-    problems: &mut Vec<Problem>,
+    channels: Channels,
 ) -> Done {
     let mut done = Done::default();
-    let (open, list) = open_channels(config, problems);
+    let (open, list) = channels;
     // Without a channel, now or later, there is nothing to remember.
     if list.names.is_empty() && list.complete {
         return done;
@@ -133,7 +133,9 @@ impl Notifier<'_> {
         if self.config.watches_known {
             checked.iter().for_each(|one| one.enter(&mut log, &self.config.alert_on, now));
             log.close_unwatched(now);
+            log.apply_silence(Some(now));
         }
+        done.silence = log.silence.as_ref().map(|silence| silence.words(now));
         for id in log.tidy(list, now) {
             done.remarks.push(format!("too many incidents wait; {id} was dropped"));
         }

@@ -1,23 +1,28 @@
 //! Pending notifications: what each channel has still to be sent, read from the log of incidents,
 //! and what its answers change in the log.
 //!
-//! A channel gets one DOWN for each incident, then reminders, then one RECOVERED. An incident that
+//! A channel gets one DOWN for each incident, then reminders and what is new about its cause, then one
+//! RECOVERED. An incident that
 //! was over before the channel accepted its DOWN is sent as one LATE. Nothing is recorded as
 //! accepted before the channel has accepted it.
 
 use heartbeat::Now;
 use hygiene::duration;
 
+use crate::clock::clock;
 use crate::deliver::Outcome;
-use crate::incident::{Attempt, Incident, Mode, Progress};
+use crate::incident::{Ack, Attempt, Incident, Mode, Progress};
 use crate::incident_log::{Backoff, IncidentLog};
-use crate::notification::{Kind, Level, Notification, clock};
+use crate::notification::{Kind, Level, Notification};
+use crate::symptoms;
 
 /// Most notifications that one channel is sent in one run; the others wait for the next run.
 const MAX_PENDING: usize = 20;
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;
+/// Most causes of one incident that are news.
+const MAX_CAUSES: usize = 40;
 /// How long recipients that the others have overtaken are tried again alone.
 const LEFT_MS: u64 = 4 * 3_600_000;
 
@@ -86,12 +91,18 @@ impl IncidentLog {
         let left_since = (!left.is_empty()).then(|| since.unwrap_or_else(|| now.clone()));
         // In the mode `First`, the channel that accepted is the only one from now on.
         incident.progress.retain(|name, _| name == channel || mode == Mode::All);
-        if matches!(notification.kind, Kind::Down | Kind::Reminder) {
+        if matches!(notification.kind, Kind::Down | Kind::Reminder | Kind::Changed) {
             let (kind, number) = (notification.kind, notification.number);
             let attempt = (!left.is_empty()).then_some(Attempt { kind, number });
             // Reminders count from when the first recipients had it.
             let last = before.and_then(|p| p.last).or_else(|| Some(now.clone()));
-            let progress = Progress { last, number, attempt, left, left_since };
+            let known = incident.progress.get(channel).map(|p| p.causes.clone());
+            let mut causes = known.unwrap_or_default();
+            causes.extend(notification.causes.iter().cloned());
+            causes.sort();
+            causes.dedup();
+            causes.truncate(MAX_CAUSES);
+            let progress = Progress { last, number, attempt, left, left_since, causes };
             incident.progress.insert(channel.clone(), progress);
         } else if left.is_empty() {
             incident.progress.remove(channel);
@@ -116,11 +127,21 @@ impl IncidentLog {
 /// What kind of notification a channel has to be sent about this incident.
 fn due(incident: &Incident, progress: &Progress, origin: &Origin) -> Option<Kind> {
     match (&incident.end, &progress.last) {
+        (None, _) if incident.is_silenced() => None,
         (None, None) => Some(Kind::Down),
+        (None, Some(_)) if !incident.bad_now => None,
         (None, Some(last)) => {
+            let known = |cause: &str| {
+                progress.causes.iter().any(|k| k == cause || symptoms::follows_from(cause, k))
+            };
+            let is_news = |cause: &String| !known(cause);
+            let may = !progress.causes.is_empty() && progress.causes.len() < MAX_CAUSES;
+            if may && incident.causes.iter().any(is_news) {
+                return Some(Kind::Changed);
+            }
             let since = last.elapsed_ms(&origin.now);
             let old = origin.reminder_ms.is_some_and(|every| since >= every);
-            (old && incident.bad_now).then_some(Kind::Reminder)
+            (old && incident.ack.is_none()).then_some(Kind::Reminder)
         }
         (Some(_), Some(_)) => Some(Kind::Recovered),
         (Some(_), None) => Some(Kind::Late),
@@ -145,8 +166,14 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
             details = vec![format!("It was: {summary}")];
             summary.clone_from(&end.summary);
         }
-        (Kind::Reminder, _) => {
-            details = vec![format!("It began with: {summary}")];
+        (Kind::Reminder | Kind::Changed, _) => {
+            details.clone_from(&incident.latest_details);
+            details.push(format!("It began with: {summary}"));
+            summary.clone_from(&incident.latest);
+        }
+        (Kind::Down, _) if incident.causes != incident.bad.causes => {
+            details.clone_from(&incident.latest_details);
+            details.push(format!("It began with: {summary}"));
             summary.clone_from(&incident.latest);
         }
         (Kind::Late, _) => {
@@ -161,6 +188,10 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         }
         _ => {}
     }
+    if let Some(Ack { at, by, reason }) = &incident.ack {
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        details.push(format!("Acknowledged by {by}, {}{reason}", clock(at.seen_from_ms(now))));
+    }
     Notification {
         incident: incident.id.clone(),
         number,
@@ -172,6 +203,7 @@ fn notification(kind: Kind, number: u32, incident: &Incident, origin: &Origin) -
         environment: incident.bad.environment.clone(),
         summary,
         details,
+        causes: incident.causes.clone(),
         started_ms,
         ended_ms,
         duration_s: Some(duration_ms / 1000).filter(|s| kind != Kind::Down || *s >= 60),
@@ -204,8 +236,10 @@ mod tests {
                     environment: None,
                     summary: "stale".to_owned(),
                     details: Vec::new(),
+                    causes: Vec::new(),
+                    since: None,
                 }),
-                false => Observation::Good("fresh".to_owned()),
+                false => Observation::Good("fresh".to_owned(), None),
             };
             log.observe(subject, found, now, (1, 1));
         }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use heartbeat::State;
 use hygiene::duration;
+use hygiene::line::one_line;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
@@ -17,6 +18,8 @@ use crate::watch::Checked;
 pub const EXIT_USAGE: u8 = 64;
 /// Exit status for mistakes in the configuration (sysexits(3), `EX_CONFIG`).
 pub const EXIT_CONFIG: u8 = 78;
+/// Exit status for what only root and the checker's user may do (sysexits(3), `EX_NOPERM`).
+pub const EXIT_NOPERM: u8 = 77;
 /// Exit status of a Nagios plugin that could not do all of its work.
 pub const EXIT_UNKNOWN: u8 = 3;
 
@@ -26,6 +29,8 @@ pub struct Done {
     pub outcomes: Vec<Outcome>,
     /// What else went wrong: lock, state, pings.
     pub remarks: Vec<String>,
+    /// The silence that is in effect, in words.
+    pub silence: Option<String>,
     /// Whether another run was at work, so that nothing was sent.
     pub busy: bool,
 }
@@ -70,13 +75,13 @@ pub fn status(args: &Args, state: State, problems: bool) -> u8 {
 pub fn late(nagios: bool) {
     let line = "the check was ended after 49 s: a file or a disk gives no answer (look for processes \
                 in state D, and for errors of a disk or a network file system in the kernel's log)";
-    if nagios { out(&format!("HEARTBEAT UNKNOWN - {line}")) } else { err(line) }
+    if nagios { unknown(line) } else { err(line) }
 }
 
 /// Prints what was found, for people or for Nagios; for programs it comes later.
-pub fn found(args: &Args, checked: &[Checked]) {
+pub fn found(args: &Args, checked: &[Checked], problems: &[Problem]) {
     if args.nagios {
-        return out(&nagios(checked));
+        return out(&nagios(checked, problems));
     }
     for one in checked {
         let state = one.judgement.state;
@@ -89,27 +94,54 @@ pub fn found(args: &Args, checked: &[Checked]) {
     }
 }
 
-/// One line with performance data, as the Nagios plugin guidelines want it.
-fn nagios(checked: &[Checked]) -> String {
+/// What a plugin prints when it cannot do its work: the reason, and never OK.
+pub fn unknown(why: &str) {
+    out(&format!("HEARTBEAT UNKNOWN - {}", plain(why)));
+}
+
+/// One line; the bar begins the performance data.
+fn plain(text: &str) -> String {
+    one_line(text, 1_000).replace('|', "/")
+}
+
+/// As the Nagios plugin guidelines want it: one line with performance data, and for several watches one
+/// more line each.
+fn nagios(checked: &[Checked], problems: &[Problem]) -> String {
     let state = worst(checked);
     let shown = checked.iter().filter(|c| checked.len() == 1 || c.judgement.state > State::Ok);
-    // The bar begins the performance data.
-    let mut lines: Vec<String> = shown.map(|c| c.line().replace('|', "/")).collect();
+    let mut lines: Vec<String> = shown.map(|c| plain(&c.line())).collect();
     if lines.is_empty() {
         lines.push(format!("{} heartbeats are good", checked.len()));
+    }
+    let mut word = state.word().to_uppercase();
+    if !problems.is_empty() {
+        let mistakes = problems.iter().map(|p| plain(&format!("configuration: {p}")));
+        if state == State::Critical {
+            lines.extend(mistakes);
+        } else {
+            // What it found may be about the wrong files, by the wrong thresholds.
+            lines = mistakes.collect();
+            word = "UNKNOWN".to_owned();
+        }
     }
     let data = checked.iter().filter_map(|c| {
         let age = c.judgement.age_ms? / 1000;
         let limit = c.watch.threshold.0.as_secs();
+        let warning = c.watch.warning.map_or(limit, |warning| warning.0.as_secs());
         let label = match checked {
             [_] => "age".to_owned(),
             _ => format!("'age {}'", c.watch.name.replace(['\'', '=', '|'], "_")),
         };
-        Some(format!("{label}={age}s;{limit};{limit};0"))
+        Some(format!("{label}={age}s;{warning};{limit};0"))
     });
     let data = data.collect::<Vec<_>>().join(" ");
-    let line = format!("HEARTBEAT {} - {} | {data}", state.word().to_uppercase(), lines.join("; "));
-    line.trim_end_matches([' ', '|']).to_owned()
+    let line = format!("HEARTBEAT {word} - {} | {data}", lines.join("; "));
+    let mut text = line.trim_end_matches([' ', '|']).to_owned();
+    for one in checked.iter().filter(|_| checked.len() > 1) {
+        let state = one.judgement.state.word().to_uppercase();
+        text.push_str(&format!("\n{state}: {}", plain(&one.line())));
+    }
+    text
 }
 
 /// Prints what was done about it. What failed goes to standard error in any case.
@@ -117,6 +149,8 @@ pub fn done(args: &Args, done: &Done) {
     // A Nagios plugin has printed its line; what follows would become a part of it.
     let verbose = args.verbose && !args.json && !args.nagios;
     done.remarks.iter().for_each(|remark| err(remark));
+    let shown = done.silence.iter().filter(|_| !args.quiet && !args.json && !args.nagios);
+    shown.for_each(|silence| out(&format!("Silence: {silence}")));
     if done.busy && verbose {
         out("another check is at work on the same state directory: this one sends nothing");
     }
@@ -139,8 +173,9 @@ pub fn answers(outcomes: &[Outcome], good: impl Fn(&Outcome) -> Option<String>) 
     }
 }
 
-/// Prints what is wrong with the configuration.
-pub fn problems(problems: &[Problem]) {
+/// Prints what is wrong with the configuration; a plugin has said it in its line.
+pub fn problems(args: &Args, problems: &[Problem]) {
+    let problems = if args.nagios { &[] } else { problems };
     problems.iter().for_each(|problem| err(&format!("configuration: {problem}")));
 }
 
@@ -151,6 +186,7 @@ pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) ->
         "exit": exit,
         "watches": checked.iter().map(watch).collect::<Vec<_>>(),
         "told": done.outcomes.iter().map(outcome).collect::<Vec<_>>(),
+        "silence": done.silence,
         "busy": done.busy,
         "remarks": done.remarks,
         "problems": problems,
@@ -176,6 +212,7 @@ fn watch(checked: &Checked) -> Value {
     json!({
         "name": watch.name,
         "file": watch.file.display().to_string(),
+        "url": watch.url,
         "threshold_s": watch.threshold.0.as_secs(),
         "state": judgement.state.word(),
         "reason": judgement.reason.word(),

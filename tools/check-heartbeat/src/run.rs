@@ -6,7 +6,7 @@
 //! status that is known by then. As long as all is well and in memory, there is one thread only.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Once};
@@ -16,12 +16,16 @@ use std::time::{Duration, Instant};
 use heartbeat::{Now, State};
 use hygiene::quick;
 
+use crate::as_user;
 use crate::channel::{self, Failure};
 use crate::cli::Args;
 use crate::config::{Config, Problem};
+use crate::control;
 use crate::deliver::{Job, Outcome, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
+use crate::problem::Time;
+use crate::repeat;
 use crate::report::{self, Done};
 use crate::time_limit::{by, start, within};
 use crate::watch::{Checked, Watch, check_all};
@@ -39,6 +43,15 @@ const LAST_LINE: Duration = Duration::from_millis(500);
 /// Does one run and returns its exit status.
 pub fn run(args: &Args) -> u8 {
     let begun = Instant::now();
+    if let Some(status) = as_user::run(args) {
+        return status;
+    }
+    if let Some(every) = args.every {
+        return repeat::run(every);
+    }
+    if let Some(action) = &args.action {
+        return control::run(args, action);
+    }
     let known = Arc::new(AtomicU8::new(if args.nagios { report::EXIT_UNKNOWN } else { 1 }));
     end_in_time(args.nagios, begun, &known);
     let config = Config::load(args.config.as_deref());
@@ -53,15 +66,18 @@ pub fn run(args: &Args) -> u8 {
     if !report::is_ready() {
         quick::waiting();
     }
-    report::found(args, &checked);
+    // A plugin has one line for everything, so it looks at the channels first.
+    let early = (args.nagios && !args.no_alert).then(|| open_channels(&config, &mut problems));
+    report::found(args, &checked, &problems);
     let mut done = Done::default();
     if !args.no_alert {
+        let channels = early.unwrap_or_else(|| open_channels(&config, &mut problems));
         let pings = start_pings(&checked, begun + PINGS);
-        done = notify(args, &config, &checked, &now, begun + CHANNELS, &mut problems);
+        done = notify(args, &config, &checked, &now, begun + CHANNELS, channels);
         collect_pings(pings, begun + PINGS, &mut done);
     }
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
-    report::problems(&problems);
+    report::problems(args, &problems);
     report::done(args, &done);
     if args.json {
         report::out(&report::json(&checked, &done, &problems, exit));
@@ -91,15 +107,24 @@ fn end_in_time(nagios: bool, begun: Instant, known: &Arc<AtomicU8>) {
 fn watches(args: &Args, config: &Config) -> Vec<Watch> {
     let packaged = Path::new(heartbeat::DEFAULT_PATH);
     let mut watches = config.watches.clone();
-    if let Some(file) = &args.file {
-        watches.retain(|watch| watch.file == *file);
+    let instance = args.instance.as_ref().map(|name| format!("/run/katana-bot@{name}/heartbeat"));
+    let file = args.file.clone().or(instance.map(PathBuf::from));
+    if let Some(file) = &file {
+        watches.retain(|watch| watch.url.is_none() && watch.file == *file);
+        watches.truncate(1);
+    }
+    if let Some(url) = &args.url {
+        watches.retain(|watch| watch.url.as_ref() == Some(url));
         watches.truncate(1);
     }
     if watches.is_empty() {
-        watches.push(config.watch_of(args.file.as_deref().unwrap_or(packaged)));
+        let watch = config.watch_of(file.as_deref().unwrap_or(packaged));
+        watches.push(args.url.as_ref().map_or(watch.clone(), |url| watch.at_url(url)));
     }
-    if let Some(threshold) = args.threshold {
-        watches.iter_mut().for_each(|watch| watch.threshold.0 = threshold);
+    for watch in &mut watches {
+        watch.threshold.0 = args.threshold.unwrap_or(watch.threshold.0);
+        watch.warning = args.warning.map(Time).or(watch.warning);
+        watch.mtime |= args.mtime;
     }
     watches
 }
@@ -165,7 +190,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let works = outcomes.iter().filter(|o| o.result.is_ok()).map(|o| o.channel.clone());
     let works: Vec<String> = works.collect();
     clear_backoff(args, &works).iter().for_each(|remark| report::err(remark));
-    report::problems(&problems);
+    report::problems(args, &problems);
     let exit = match problems.is_empty() {
         true => u8::from(works.len() < outcomes.len()),
         false => report::EXIT_CONFIG,

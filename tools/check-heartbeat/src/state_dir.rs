@@ -10,7 +10,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Error, ErrorKind, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -46,12 +46,29 @@ pub fn folders(args: &Args) -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     // systemd.exec(5): several are separated by colons.
     let first = |dirs: PathBuf| dirs.to_str().and_then(|d| d.split(':').next()).map(PathBuf::from);
+    let packaged = packaged(args);
     let own = args.state_dir.clone().or_else(|| variable("STATE_DIRECTORY").and_then(first));
     let home = || variable("HOME").map(|home| home.join(".local/state"));
-    let state = variable("XDG_STATE_HOME").or_else(home).filter(|_| ownership::own_uid() != 0);
-    let own = own.or_else(|| Some(state?.join("check-heartbeat")));
-    let own = own.unwrap_or_else(|| "/var/lib/katana-check".into());
+    let is_ours = || {
+        let own = ownership::own_uid();
+        own == 0 || std::fs::metadata(&packaged).is_ok_and(|about| about.uid() == own)
+    };
+    let state = || variable("XDG_STATE_HOME").or_else(home).filter(|_| !is_ours());
+    let name = match &args.instance {
+        Some(name) => format!("check-heartbeat@{name}"),
+        None => "check-heartbeat".to_owned(),
+    };
+    let own = own.or_else(|| Some(state()?.join(name)));
+    let own = own.unwrap_or_else(|| packaged.clone());
     vec![own.clone(), in_memory(&own)]
+}
+
+/// Where the package's unit remembers incidents.
+pub fn packaged(args: &Args) -> PathBuf {
+    match &args.instance {
+        Some(name) => format!("/var/lib/katana-check@{name}").into(),
+        None => "/var/lib/katana-check".into(),
+    }
 }
 
 /// The folder in memory that stands in for this one.

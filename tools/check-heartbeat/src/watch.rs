@@ -1,24 +1,33 @@
 //! One watched file: judged, and turned into observations for the log of incidents.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use heartbeat::{Finding, Judgement, Now, ReadError, Reason, Severity, State, Verdict};
+use heartbeat::{
+    Finding, Judgement, LastExit, Now, ReadError, Reason, Severity, State, Verdict, rfc3339,
+};
 use hygiene::line::one_line;
-use hygiene::quick;
+use hygiene::url::Origin;
+use hygiene::{duration, quick};
 use serde::Deserialize;
 
+use crate::advice;
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
 use crate::problem::{Time, checks, line, url};
+use crate::remote;
+use crate::symptoms;
 use crate::time_limit::{by, start};
 
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;
 /// How long a file that does not lie in memory may take to be read.
 const READING: Duration = Duration::from_secs(10);
+/// How long another machine may take to answer.
+const ASKING: Duration = Duration::from_secs(9);
 
 /// A file to watch, as a `[[watch]]` of the configuration describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,6 +39,13 @@ pub struct Watch {
     pub file: PathBuf,
     /// The oldest heartbeat that is fresh.
     pub threshold: Time,
+    /// The age from which it is a warning, which begins no incident.
+    pub warning: Option<Time>,
+    /// Whether the time of the file's last change counts, and not what is in it.
+    pub mtime: bool,
+    /// The `/health` of a bot on another machine, in place of a file.
+    #[serde(deserialize_with = "url")]
+    pub url: Option<String>,
     /// Whether a program that was stopped on purpose may stay so, until the next boot: shutting the
     /// machine down stops it on purpose as well, and after a boot it is expected again.
     pub stopped_ok: bool,
@@ -49,6 +65,9 @@ impl Default for Watch {
             name: String::new(),
             file: heartbeat::DEFAULT_PATH.into(),
             threshold: Time(Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S)),
+            warning: None,
+            mtime: false,
+            url: None,
             stopped_ok: false,
             failures_needed: 1,
             good_checks_needed: 1,
@@ -72,6 +91,8 @@ pub enum AlertOn {
 pub struct Checked {
     pub watch: Watch,
     pub judgement: Judgement,
+    /// How the program ended, where that is what was found.
+    pub exit: Option<LastExit>,
 }
 
 /// A file that was read, or is being read.
@@ -84,10 +105,12 @@ enum Read {
 /// answer, as on a network file system whose server is gone, is unreadable, and hides no other.
 pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
     let begin = |watch: &Watch| {
-        if heartbeat::in_memory(&watch.file) {
+        let is_file = watch.url.is_none();
+        if is_file && heartbeat::in_memory(&watch.file) {
             return Read::Done(Box::new(watch.check(now)));
         }
-        if let Some(content) = heartbeat::read_quick(&watch.file) {
+        let quick = (is_file && !watch.mtime).then(|| heartbeat::read_quick(&watch.file));
+        if let Some(content) = quick.flatten() {
             return Read::Done(Box::new(watch.judge(Ok(&content), now)));
         }
         quick::waiting();
@@ -100,7 +123,7 @@ pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
         Read::Done(checked) => *checked,
         Read::Begun(answer) => by(until, &answer).unwrap_or_else(|| {
             let error = std::io::Error::other("there was no answer within 10 s");
-            watch.judge(Err(&ReadError::Refused(error)), now)
+            watch.unread(error, now)
         }),
     });
     checked.collect()
@@ -115,10 +138,35 @@ impl Watch {
         }
     }
 
+    /// The same for a bot on another machine.
+    pub fn at_url(self, url: &str) -> Self {
+        Self { name: Self::name_for_url(url), url: Some(url.to_owned()), ..self }
+    }
+
+    /// The name for an address that has none: without its path, which may hold a secret.
+    pub fn name_for_url(url: &str) -> String {
+        Origin::of(url).map_or_else(|_| "url".to_owned(), |origin| origin.shown)
+    }
+
     /// Reads and judges the file.
     pub fn check(&self, now: &Now) -> Checked {
-        let content = heartbeat::read(&self.file);
+        if let Some(url) = &self.url {
+            let judgement = remote::judge(url, now, Instant::now() + ASKING);
+            return Checked { watch: self.clone(), judgement, exit: None };
+        }
+        let content = if self.mtime { touched(&self.file) } else { heartbeat::read(&self.file) };
         self.judge(content.as_deref(), now)
+    }
+
+    /// What gave no answer in time.
+    fn unread(&self, error: std::io::Error, now: &Now) -> Checked {
+        match &self.url {
+            Some(_) => {
+                let judgement = remote::unreachable(&error.to_string());
+                Checked { watch: self.clone(), judgement, exit: None }
+            }
+            None => self.judge(Err(&ReadError::Refused(error)), now),
+        }
     }
 
     fn judge(&self, content: Result<&[u8], &ReadError>, now: &Now) -> Checked {
@@ -133,7 +181,35 @@ impl Watch {
         if self.stopped_ok && stopped && judgement.reason == Reason::PreviousBoot {
             judgement.text.push_str("; stopped_ok counts until a boot");
         }
-        Checked { watch: self.clone(), judgement }
+        let age_ms = judgement.age_ms.filter(|_| judgement.state == State::Ok);
+        let late = age_ms.zip(self.warning).filter(|(age_ms, warning)| {
+            u128::from(*age_ms) > warning.0.as_millis() && judgement.reason == Reason::Fresh
+        });
+        if let Some((_, warning)) = late {
+            judgement.state = State::Warning;
+            let limit = u64::try_from(warning.0.as_millis()).unwrap_or(u64::MAX);
+            judgement.text.push_str(&format!(", more than {}", duration::in_words(limit)));
+        }
+        if self.mtime {
+            judgement.text = judgement.text.replace("heartbeat is", "last change is");
+        }
+        let exit = exit.filter(|_| judgement.reason == Reason::Ended);
+        Checked { watch: self.clone(), judgement, exit }
+    }
+}
+
+/// The time of a file's last change, as the content of a heartbeat.
+fn touched(file: &Path) -> Result<Vec<u8>, ReadError> {
+    let modified = std::fs::metadata(file).and_then(|about| about.modified());
+    match modified {
+        Ok(time) => {
+            let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Ok(rfc3339::format(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).into_bytes())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(ReadError::Missing { volatile: heartbeat::in_memory(file) })
+        }
+        Err(error) => Err(ReadError::Refused(error)),
     }
 }
 
@@ -143,7 +219,8 @@ impl Checked {
         let (watch, judgement) = (&self.watch, &self.judgement);
         let who = self.environment().map(|e| format!(" ({e})")).unwrap_or_default();
         let file = watch.file.display().to_string();
-        let named = judgement.state == State::Critical && watch.name != file;
+        let is_file = watch.url.is_none() && watch.name != file;
+        let named = judgement.state == State::Critical && is_file;
         let file = if named { format!(" [{file}]") } else { String::new() };
         format!("{}{who}: {}{file}", watch.name, judgement.text)
     }
@@ -151,17 +228,28 @@ impl Checked {
     /// Takes what was found into the log.
     pub fn enter(&self, log: &mut IncidentLog, alert_on: &[AlertOn], now: &Now) {
         let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
-        log.observe(self.subject(None), self.observation(alert_on), now, debounce);
+        let was_down = log.is_open(&self.subject(None));
+        log.observe(self.subject(None), self.observation(alert_on, now), now, debounce);
         let mut gone = log.findings(&self.watch.name);
-        for (name, bad) in self.degraded(alert_on) {
+        let degraded = self.degraded(alert_on);
+        let reported: BTreeSet<String> = degraded.iter().map(|(name, _)| name.clone()).collect();
+        for (name, bad) in degraded {
             gone.remove(&name);
-            log.observe(self.subject(Some(name)), Observation::Bad(bad), now, debounce);
+            let has_cause = symptoms::has_cause(&name, was_down, &reported);
+            if !log.follows(&self.subject(Some(name.clone())), has_cause, now) {
+                log.observe(self.subject(Some(name)), Observation::Bad(bad), now, debounce);
+            }
+        }
+        if !self.is_unknown() && self.judgement.state != State::Critical {
+            log.keep_symptoms(&self.watch.name, &reported);
         }
         for name in gone {
             // The alert about the whole speaks for its findings, and a dead program reports none.
             let observation = match self.judgement.state == State::Critical || self.is_unknown() {
                 true => Observation::Unknown,
-                false => Observation::Good(format!("no longer reported; {}", self.judgement.text)),
+                false => {
+                    Observation::Good(format!("no longer reported; {}", self.judgement.text), None)
+                }
             };
             log.observe(self.subject(Some(name)), observation, now, debounce);
         }
@@ -178,19 +266,61 @@ impl Checked {
     }
 
     /// The program as a whole.
-    fn observation(&self, alert_on: &[AlertOn]) -> Observation {
+    fn observation(&self, alert_on: &[AlertOn], now: &Now) -> Observation {
         let judgement = &self.judgement;
         let counts = judgement.reason != Reason::Failing || alert_on.contains(&AlertOn::Failing);
         match judgement.state {
             _ if self.is_unknown() => Observation::Unknown,
             State::Critical if counts => {
                 let findings = self.findings();
-                let worst = findings.first().filter(|f| f.severity == Severity::Failing);
-                let topic = worst.map_or(judgement.reason.word(), |finding| &finding.name);
-                Observation::Bad(self.bad(Level::Critical, topic, &judgement.text))
+                let failing = findings.iter().filter(|f| f.severity == Severity::Failing);
+                let mut causes: Vec<String> = failing.map(|finding| finding.name.clone()).collect();
+                if causes.is_empty() {
+                    causes.push(self.cause());
+                }
+                let worst = advice::worst(&findings);
+                let mut details = advice::lines(&self.watch.file, judgement, worst);
+                for Finding { name, severity, text, .. } in findings.into_iter().take(16) {
+                    details.push(format!("Finding: {name} ({}): {text}", severity.word()));
+                }
+                let since = self.last_sign_of_life(now);
+                let bad = self.bad(Level::Critical, &judgement.text, details);
+                Observation::Bad(Bad { causes, since, ..bad })
             }
-            _ => Observation::Good(judgement.text.clone()),
+            _ => Observation::Good(judgement.text.clone(), self.serving_since()),
         }
+    }
+
+    /// A name for what is wrong with a program that names no finding. Its silence is one cause, however
+    /// long it is and wherever the file went.
+    fn cause(&self) -> String {
+        match (self.judgement.reason, &self.exit) {
+            (_, Some(exit)) if exit.is_final() => format!("{}: {}", exit.how(), exit.why()),
+            // Any other end is followed by a start.
+            (Reason::Missing | Reason::Stale | Reason::PreviousBoot | Reason::Ended, _) => {
+                symptoms::SILENT.to_owned()
+            }
+            (reason, _) => reason.word().to_owned(),
+        }
+    }
+
+    /// When the program was last seen alive, where it is not any more.
+    fn last_sign_of_life(&self, now: &Now) -> Option<Now> {
+        if let Some(time_ms) = self.exit.as_ref().and_then(LastExit::time_ms) {
+            let ago = u64::try_from(now.time_ms.saturating_sub(time_ms)).unwrap_or(0);
+            let boot_ms = now.boot_ms.map(|ms| ms.saturating_sub(ago));
+            return Some(Now { time_ms, boot_ms, ..now.clone() });
+        }
+        let beat = self.judgement.heartbeat.as_ref()?;
+        let lives = matches!(self.judgement.reason, Reason::Failing | Reason::Future);
+        (!lives).then(|| at(beat, 0))
+    }
+
+    /// Since when people are served without a break, as the program says.
+    fn serving_since(&self) -> Option<Now> {
+        let beat = self.judgement.heartbeat.as_ref()?;
+        let serving = beat.ages.iter().find(|(name, _)| name == heartbeat::SERVING)?;
+        Some(at(beat, serving.1))
     }
 
     /// The findings of a degraded program, each an incident of its own.
@@ -199,27 +329,52 @@ impl Checked {
         if judgement.reason != Reason::Degraded || !alert_on.contains(&AlertOn::Degraded) {
             return Vec::new();
         }
-        let bad = |name: &str, text: &str| {
+        let all: Vec<_> = judgement.heartbeat.iter().flat_map(|beat| &beat.findings).collect();
+        let names: BTreeSet<String> = all.iter().map(|finding| finding.name.clone()).collect();
+        let bad = |finding: &Finding| {
+            let Finding { name, text, .. } = finding;
+            let mut details = advice::lines(&self.watch.file, judgement, Some(finding));
+            for other in all.iter().filter(|other| symptoms::follows_from(&other.name, name)) {
+                details.push(format!("Also: {}: {}", other.name, other.text));
+            }
             let summary = if text.is_empty() { name } else { text };
-            (name.to_owned(), self.bad(Level::Warning, name, summary))
+            let mut causes = vec![name.clone()];
+            if name == symptoms::UNCLEAN {
+                // Each new process is another one.
+                let beat = judgement.heartbeat.iter();
+                causes.extend(beat.map(|beat| format!("{name} of process {}", beat.pid)));
+            }
+            (name.clone(), Bad { causes, ..self.bad(Level::Warning, summary, details) })
         };
-        let findings = judgement.heartbeat.iter().flat_map(|beat| &beat.findings);
-        let named: Vec<_> = findings.map(|f| bad(&f.name, &f.text)).collect();
-        if named.is_empty() { vec![bad("degraded", &judgement.text)] } else { named }
+        if names.is_empty() {
+            let details = advice::lines(&self.watch.file, judgement, None);
+            let bad = self.bad(Level::Warning, &judgement.text, details);
+            return vec![("degraded".to_owned(), bad)];
+        }
+        all.iter().map(|finding| bad(finding)).collect()
     }
 
-    /// `topic`: the heading of the runbook that helps.
-    fn bad(&self, level: Level, topic: &str, summary: &str) -> Bad {
+    /// Something wrong, without the names of its causes.
+    fn bad(&self, level: Level, summary: &str, mut details: Vec<String>) -> Bad {
         let environment = self.environment().map(str::to_owned);
+        if let Some(beat) = &self.judgement.heartbeat {
+            details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
+        }
+        match &self.watch.url {
+            Some(url) => details.push(format!("Asked: {}", Watch::name_for_url(url))),
+            None => details.push(format!("File: {}", self.watch.file.display())),
+        }
         // What lies on disk is bounded.
-        let details = self.details(topic).iter().map(|line| one_line(line, MAX_LINE)).collect();
-        Bad { level, environment, summary: one_line(summary, MAX_LINE), details }
+        let details = details.iter().map(|line| one_line(line, MAX_LINE)).collect();
+        let summary = one_line(summary, MAX_LINE);
+        Bad { level, environment, summary, details, causes: Vec::new(), since: None }
     }
 
     /// The installation, when the heartbeat names it.
     fn environment(&self) -> Option<&str> {
-        let beat = self.judgement.heartbeat.as_ref()?;
-        Some(beat.environment.as_str()).filter(|name| !name.is_empty())
+        let exit = self.exit.as_ref().map(|exit| exit.environment.as_str());
+        let beat = self.judgement.heartbeat.as_ref().map(|beat| beat.environment.as_str());
+        [exit, beat].into_iter().flatten().find(|name| !name.is_empty())
     }
 
     /// The findings of a failing program, the worst first.
@@ -230,37 +385,16 @@ impl Checked {
         findings.sort_by_key(|finding| finding.severity != Severity::Failing);
         findings
     }
-
-    /// More of it, for people.
-    fn details(&self, topic: &str) -> Vec<String> {
-        let (judgement, unit) = (&self.judgement, unit(&self.watch.file));
-        let mut details = Vec::new();
-        for Finding { name, severity, text } in self.findings().into_iter().take(16) {
-            details.push(format!("Finding: {name} ({}): {text}", severity.word()));
-        }
-        if let Some(beat) = &judgement.heartbeat {
-            details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
-        }
-        details.push(format!("File: {}", self.watch.file.display()));
-        // Only Katana's own heartbeat, or its place, says that this is Katana.
-        if judgement.heartbeat.is_some() || unit.is_some() {
-            let unit = unit.unwrap_or("katana-bot");
-            let instance = unit.split_once('@');
-            let which = instance.map(|(_, name)| format!(" --config /etc/katana-bot/{name}.toml"));
-            details.push(format!(
-                "Do: systemctl status {unit}; journalctl -u {unit} -p warning -n 30; \
-                 katana-bot status{}. Runbook: {topic}",
-                which.unwrap_or_default()
-            ));
-        }
-        details
-    }
 }
 
-/// The unit whose heartbeat lies there: `/run/katana-bot@staging/heartbeat`.
-fn unit(file: &Path) -> Option<&str> {
-    let (folder, name) = (file.parent()?, file.file_name()?);
-    let unit = folder.strip_prefix("/run").ok()?.to_str()?;
-    let ours = unit == "katana-bot" || unit.starts_with("katana-bot@");
-    (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
+/// When a heartbeat was written, or so many milliseconds before that.
+fn at(beat: &heartbeat::Heartbeat, before_ms: u64) -> Now {
+    let before = i64::try_from(before_ms).unwrap_or(i64::MAX);
+    let boot_id = Some(beat.boot_id.clone()).filter(|id| !id.is_empty());
+    Now {
+        time_ms: beat.time_ms.saturating_sub(before),
+        boot_ms: boot_id.as_ref().map(|_| beat.boot_ms.saturating_sub(before_ms)),
+        boot_id,
+        awake_ms: None,
+    }
 }

@@ -1,7 +1,8 @@
 //! The text of a heartbeat: how it is written, and how it is read.
 //!
-//! Each value takes one line, whatever it holds. A reader skips keys that it does not know, and
-//! needs only the first lines of a file of a newer format.
+//! Each value takes one line, whatever it holds, also when it is read: any program may have written
+//! the file, and its texts reach terminals and mails. No error quotes the file. A reader skips keys that
+//! it does not know, and needs only the first lines of a file of a newer format.
 
 use std::fmt;
 
@@ -19,15 +20,15 @@ pub enum ParseError {
     /// Not text in UTF-8.
     NotText,
     /// The first line is neither a time in RFC 3339 nor one in seconds or milliseconds since 1970.
-    NoTime(String),
+    NoTime,
     /// A time and nothing more: another program's heartbeat.
     Plain,
     /// It ends in the middle of a line.
     Cut,
     /// A line that must be there is not.
     MissingKey(&'static str),
-    /// A value that makes no sense, with its key.
-    BadValue(String, String),
+    /// The value of this key makes no sense.
+    BadValue(String),
 }
 
 impl fmt::Display for ParseError {
@@ -35,11 +36,11 @@ impl fmt::Display for ParseError {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::NotText => f.write_str("is not text"),
-            Self::NoTime(line) => write!(f, "does not begin with a time but with \"{line}\""),
+            Self::NoTime => f.write_str("does not begin with a time"),
             Self::Plain => f.write_str("holds a time and nothing more"),
             Self::Cut => f.write_str("is cut off: its last line has no end"),
             Self::MissingKey(key) => write!(f, "is incomplete: it has no line \"{key}:\""),
-            Self::BadValue(key, value) => write!(f, "is garbled: {key} is \"{value}\""),
+            Self::BadValue(key) => write!(f, "is garbled: the value of {key} makes no sense"),
         }
     }
 }
@@ -71,6 +72,11 @@ impl Heartbeat {
         for finding in self.findings.iter().take(MAX_ENTRIES) {
             let (name, severity) = (one_word(&finding.name), finding.severity.word());
             line("finding", format!("{name} {severity} {}", one_line(&finding.text)).trim_end());
+            for (key, text) in [("impact", &finding.impact), ("first_step", &finding.first_step)] {
+                if !text.is_empty() {
+                    line(key, &format!("{name} {}", one_line(text)));
+                }
+            }
         }
         for (name, ms) in self.ages.iter().take(MAX_ENTRIES) {
             line("age", &format!("{} {ms}", one_word(name)));
@@ -119,8 +125,8 @@ pub(crate) struct Fields {
     verdict: Option<Verdict>,
     findings: Vec<Finding>,
     ages: Vec<(String, u64)>,
-    /// The first value that makes no sense, with its key.
-    bad: Option<(String, String)>,
+    /// The key of the first value that makes no sense.
+    bad: Option<String>,
 }
 
 impl Fields {
@@ -129,13 +135,14 @@ impl Fields {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = text.lines().map(str::trim).skip_while(|line| line.is_empty());
         let first = lines.next().ok_or(ParseError::Empty)?;
-        let time_ms = time(first).ok_or_else(|| ParseError::NoTime(excerpt(first)))?;
+        let time_ms = time(first).ok_or(ParseError::NoTime)?;
         let mut fields = Self { time_ms, ..Self::default() };
         for line in lines {
             let Some((key, value)) = line.split_once(':') else { continue };
             let value = value.trim();
             if fields.take(key.trim(), value).is_none() && fields.bad.is_none() {
-                fields.bad = Some((excerpt(key.trim()), excerpt(value)));
+                // One that is known, so it quotes nothing.
+                fields.bad = Some(key.trim().to_owned());
             }
         }
         Ok(fields)
@@ -150,19 +157,29 @@ impl Fields {
             "awake_ms" => self.awake_ms = Some(value.parse().ok()?),
             "sequence" => self.sequence = Some(value.parse().ok()?),
             "pid" => self.pid = Some(value.parse().ok()?),
-            "version" => self.version = Some(value.to_owned()),
-            "environment" => self.environment = Some(value.to_owned()),
+            "version" => self.version = Some(one_line(value)),
+            "environment" => self.environment = Some(one_line(value)),
             "verdict" => self.verdict = Some(Verdict::from_word(value)?),
             "finding" if self.findings.len() < MAX_ENTRIES => {
                 let (name, rest) = value.split_once(' ')?;
                 let (severity, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 let severity = Severity::from_word(severity)?;
-                let (name, text) = (name.to_owned(), text.trim().to_owned());
-                self.findings.push(Finding { name, severity, text });
+                let (name, text) = (one_word(name), one_line(text));
+                let (impact, first_step) = Default::default();
+                self.findings.push(Finding { name, severity, text, impact, first_step });
+            }
+            "impact" | "first_step" => {
+                let (name, text) = value.split_once(' ')?;
+                // They follow their finding; what is about none is about one that was left out.
+                if let Some(last) = self.findings.last_mut().filter(|last| last.name == name) {
+                    let is_impact = key == "impact";
+                    let place = if is_impact { &mut last.impact } else { &mut last.first_step };
+                    *place = one_line(text);
+                }
             }
             "age" if self.ages.len() < MAX_ENTRIES => {
                 let (name, ms) = value.split_once(' ')?;
-                self.ages.push((name.to_owned(), ms.trim().parse().ok()?));
+                self.ages.push((one_word(name), ms.trim().parse().ok()?));
             }
             _ => {}
         }
@@ -171,9 +188,9 @@ impl Fields {
 
     /// What the known format demands beyond a time.
     fn check(&self, text: &str) -> Result<(), ParseError> {
-        if let Some((key, value)) = &self.bad {
+        if let Some(key) = &self.bad {
             return Err(match text.ends_with('\n') {
-                true => ParseError::BadValue(key.clone(), value.clone()),
+                true => ParseError::BadValue(key.clone()),
                 false => ParseError::Cut,
             });
         }
@@ -210,11 +227,6 @@ fn time(line: &str) -> Option<i64> {
     Some(whole * 1000 + ms)
 }
 
-/// The start of something unexpected, fit for one line of an error.
-fn excerpt(text: &str) -> String {
-    hygiene::line::one_line(text, 41)
-}
-
 /// One line of at most [`MAX_TEXT`] characters.
 fn one_line(text: &str) -> String {
     hygiene::line::one_line(text, MAX_TEXT)
@@ -236,6 +248,8 @@ pub(crate) mod tests {
             name: name.to_owned(),
             severity,
             text: text.to_owned(),
+            impact: String::new(),
+            first_step: if text.is_empty() { "free some space".to_owned() } else { String::new() },
         };
         Heartbeat {
             time_ms: 1_795_245_873_120,
@@ -261,7 +275,7 @@ pub(crate) mod tests {
             boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10\nboot_ms: 8123450\nawake_ms: 8000000\nsequence: 1604\n\
             pid: 812\nversion: 0.1.0\nenvironment: production\nverdict: failing\n\
             finding: poll_stalled failing no poll for 3 min: is it there?\n\
-            finding: disk degraded\nage: poll 1250\nage: inbox 0\n";
+            finding: disk degraded\nfirst_step: disk free some space\nage: poll 1250\nage: inbox 0\n";
         assert_eq!(sample().render(), wanted);
         assert_eq!(Heartbeat::parse(wanted), Ok(sample()));
     }
@@ -302,7 +316,7 @@ pub(crate) mod tests {
         assert_eq!((beat.verdict, beat.time_ms), (Verdict::Degraded, 1_795_245_873_000));
         let known = text.replace("format: 7", "format: 1") + "\n";
         let error = Heartbeat::parse(&known).unwrap_err();
-        assert_eq!(error.to_string(), "is garbled: verdict is \"sleepy\"");
+        assert_eq!(error.to_string(), "is garbled: the value of verdict makes no sense");
     }
 
     #[test]
@@ -332,7 +346,9 @@ pub(crate) mod tests {
                 let verdicts = [Verdict::Ok, Verdict::Degraded, Verdict::Failing, Verdict::Stopped];
                 let findings = findings.into_iter().map(|(name, failing, text)| {
                     let severity = if failing { Severity::Failing } else { Severity::Degraded };
-                    Finding { name, severity, text: one_line(&text) }
+                    let text = one_line(&text);
+                    let (impact, first_step) = (text.clone(), one_line(&version));
+                    Finding { name, severity, text, impact, first_step }
                 });
                 Heartbeat {
                     time_ms,

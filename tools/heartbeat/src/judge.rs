@@ -77,6 +77,8 @@ pub enum Reason {
     PreviousBoot,
     /// The program ended with an error, see [`LastExit`](crate::LastExit).
     Ended,
+    /// There is no answer from another machine.
+    Unreachable,
 }
 
 impl Reason {
@@ -97,6 +99,7 @@ impl Reason {
             Self::Future => "future",
             Self::PreviousBoot => "previous_boot",
             Self::Ended => "ended",
+            Self::Unreachable => "unreachable",
         }
     }
 }
@@ -447,7 +450,7 @@ mod tests {
             (&b""[..], Reason::Empty, "is empty"),
             (b" \n\n", Reason::Empty, "is empty"),
             (b"\xff\xfe", Reason::Garbled, "is not text"),
-            (b"hello\n", Reason::Garbled, "does not begin with a time but with \"hello\""),
+            (b"hello\n", Reason::Garbled, "does not begin with a time"),
             (cut.as_bytes(), Reason::Garbled, "is incomplete: it has no line \"boot_ms:\""),
         ] {
             let judgement = judge(Ok(content), &now, THRESHOLD);

@@ -16,6 +16,8 @@
 //! environment: production
 //! verdict: degraded
 //! finding: provider_slow degraded the last 20 answers took 9.1 s on average
+//! impact: provider_slow answers take a long time
+//! first_step: provider_slow see the provider's status page, or choose a faster model
 //! age: poll 1250
 //! ```
 
@@ -40,6 +42,9 @@ pub const DEFAULT_PATH: &str = "/run/katana-bot/heartbeat";
 
 /// Oldest heartbeat, in seconds, that the checker takes for fresh unless told otherwise.
 pub const DEFAULT_THRESHOLD_S: u64 = 120;
+
+/// The age that says for how long people have been served without a break.
+pub const SERVING: &str = "serving";
 
 /// The version of the format that this crate writes and fully understands.
 pub const FORMAT: u32 = 1;
@@ -161,4 +166,10 @@ pub struct Finding {
     pub severity: Severity,
     /// One line for people.
     pub text: String,
+    /// What it means for those who use the program; empty when the writer does not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub impact: String,
+    /// What to do first; empty when the writer does not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub first_step: String,
 }

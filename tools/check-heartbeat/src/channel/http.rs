@@ -65,6 +65,15 @@ pub fn ping(url: &str, deadline: Instant) -> Result<(), Failure> {
     Err(Failure::permanent(message).hint(hint))
 }
 
+/// Asks `url`, and returns the status and the beginning of the answer. It ends by `deadline`, and within
+/// 15 s.
+pub fn fetch(url: &str, deadline: Instant) -> Result<(u16, Vec<u8>), Failure> {
+    let origin = Origin::of(url).map_err(|why| Failure::permanent(format!("the address {why}")))?;
+    let end = attempt_end(ATTEMPT, deadline)?;
+    let response = agent(&origin, end).get(url).call();
+    response.map(answer).map_err(|error| explain(&error, &origin))
+}
+
 /// Why a call had no answer. Never the text of ureq's own error: some repeat the address.
 pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
     let host = &origin.shown;

@@ -17,7 +17,7 @@ use hygiene::line::one_line;
 use serde::Deserialize;
 use toml::Value;
 
-pub use http::ping;
+pub use http::{fetch, ping};
 pub use hygiene::secret::Environment;
 pub use telegram::telegram_from_env;
 

@@ -34,6 +34,7 @@ fn notice(number: u32, kind: Kind) -> Notification {
         environment: Some("production".to_owned()),
         summary: "the heartbeat is 4 min old – older than 2 min".to_owned(),
         details: vec!["It was: healthy".to_owned(), ".a line that begins with a dot".to_owned()],
+        causes: Vec::new(),
         started_ms: 1_795_245_875_000,
         ended_ms: ended.then_some(1_795_246_175_000),
         duration_s: ended.then_some(300),

@@ -132,7 +132,7 @@ fn findings_are_incidents_of_their_own_unless_the_whole_is_down() {
     assert!(told[3]["details"].to_string().contains("poll_stalled (failing): no poll"), "{told:?}");
     // Each names the heading of the runbook that explains most.
     for (notice, heading) in [(0, "cpu"), (1, "disk"), (3, "poll_stalled")] {
-        let read_on = format!("Runbook: {heading}\"");
+        let read_on = format!("/runbook.md#{heading}\"");
         assert!(told[notice]["details"].to_string().contains(&read_on), "{told:?}");
     }
     assert!(!place.remembers());

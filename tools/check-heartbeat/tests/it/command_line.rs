@@ -31,6 +31,81 @@ fn nagios_gets_its_words_and_statuses() {
 }
 
 #[test]
+fn a_plugin_that_cannot_work_is_unknown_on_standard_output() {
+    let place = Place::new();
+    place.good();
+    for (config, args, reason) in [
+        ("nonsense = 1\n", &[][..], "configuration: nonsense: "),
+        ("this is | not toml\n", &[], "configuration: line 1 is not TOML"),
+        ("[[channel]]\ntype = \"telegram\"\nchat_id = 1\n", &[], "channel[1].token: is missing"),
+        ("", &["--no-such-flag"], "wrong arguments: unexpected argument"),
+        ("", &["--threshold", "soon"], "wrong arguments: invalid value 'soon'"),
+        ("", &["--config", "no/such/file"], "cannot read no/such/file"),
+    ] {
+        std::fs::write(place.path("config.toml"), config).unwrap();
+        let ran = place.check(&[&["--nagios"], args].concat());
+        assert_eq!((ran.status, ran.err.as_str()), (3, ""), "{config}{args:?}: {ran:?}");
+        assert!(ran.out.starts_with("HEARTBEAT UNKNOWN - "), "{ran:?}");
+        assert!(ran.out.contains(reason), "{ran:?}");
+        assert!(!ran.out.split(' ').any(|word| word == "OK"), "{ran:?}");
+        assert_eq!(ran.out.lines().count(), 1, "{ran:?}");
+    }
+    // What is critical is so with a mistake as well.
+    place.stale();
+    std::fs::write(place.path("config.toml"), "nonsense = 1\n").unwrap();
+    let ran = place.check(&["--nagios"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.out.starts_with("HEARTBEAT CRITICAL - ") && ran.out.contains("nonsense"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_heartbeat_has_a_warning_age_of_its_own() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    place.beat(Verdict::Ok, 70, &[]);
+    let ran = place.run(&["--nagios", "-w", "60", "-c", "2m"]);
+    assert_eq!((ran.status, ran.err.as_str()), (1, ""));
+    assert!(ran.out.starts_with("HEARTBEAT WARNING - bot (testing): heartbeat is 1 min 10 s old"));
+    assert!(ran.out.contains("more than 1 min | age=70s;60;120;0"), "{ran:?}");
+    assert_eq!(place.run(&["--nagios", "-w", "80", "-c", "2m", "--no-alert"]).status, 0);
+    assert_eq!(place.run(&["--nagios", "-w", "30", "-c", "60", "--no-alert"]).status, 2);
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let config = config.replace("[[channel]]", "warning = \"1m\"\n[[channel]]");
+    std::fs::write(place.path("config.toml"), config).unwrap();
+    let ran = place.run(&[]);
+    assert_eq!(ran.status, 0);
+    assert!(ran.out.starts_with("WARNING: bot"), "{ran:?}");
+    assert!(place.kinds("a").is_empty(), "a warning by age is only shown");
+}
+
+#[test]
+fn a_file_that_is_only_touched_can_be_watched() {
+    let place = Place::new();
+    let touch = |ago: u64| {
+        let file = std::fs::File::create(&place.heartbeat).unwrap();
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(ago);
+        file.set_modified(time).unwrap();
+    };
+    touch(50);
+    assert_eq!(place.check(&[]).status, 1, "it is empty");
+    let ran = place.check(&["--mtime"]);
+    assert!(ran.status == 0 && ran.out.contains("last change is 50 s old"), "{ran:?}");
+    touch(500);
+    let ran = place.check(&["--mtime"]);
+    assert!(ran.status == 1 && ran.err.contains("last change is 8 min 20 s old"), "{ran:?}");
+    std::fs::remove_file(&place.heartbeat).unwrap();
+    assert!(place.check(&["--mtime"]).err.contains("does not exist"));
+    touch(5);
+    place.configure("");
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    std::fs::write(place.path("config.toml"), format!("{config}mtime = true\n")).unwrap();
+    assert_eq!(place.run(&[]).status, 0);
+}
+
+#[test]
 fn programs_get_json() {
     let place = Place::new();
     place.beat(Verdict::Degraded, 3, &[("cpu", Severity::Degraded, "91 %")]);
@@ -100,6 +175,10 @@ fn several_watches_have_the_worst_status() {
     let ran = place.run(&["--nagios"]);
     assert_eq!(ran.status, 2);
     assert!(ran.out.contains("'age bot'=1s;120;120;0 'age other'="), "{ran:?}");
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert!(lines[0].starts_with("HEARTBEAT CRITICAL - other: ") && lines[0].contains(" | "));
+    assert!(lines[1].starts_with("OK: bot (testing): "), "one line for each: {ran:?}");
+    assert!(lines[2].starts_with("CRITICAL: other: ") && lines.len() == 3, "{ran:?}");
     // One that is named on the command line is checked alone.
     assert_eq!(place.check(&[]).status, 0);
 }

@@ -7,13 +7,16 @@
 mod alerts;
 mod command_line;
 mod configuration;
+mod control;
 mod disks;
 mod example;
 mod kills;
 mod network;
 mod outage;
 mod place;
+mod remote;
 mod simulation;
 mod states;
+mod texts;
 mod upgrade;
 mod world;

@@ -146,6 +146,7 @@ fn a_channel_that_never_answers_blocks_no_one() {
         environment: None,
         summary: String::new(),
         details: Vec::new(),
+        causes: Vec::new(),
         started_ms: 0,
         ended_ms: None,
         duration_s: None,

@@ -95,7 +95,7 @@ fn an_incident_lasts_over_a_boot() {
     let told = world.accepted("a");
     let kinds: Vec<Kind> = told.iter().map(|n| n.kind).collect();
     assert_eq!(kinds, [Kind::Down, Kind::Recovered]);
-    assert_eq!(told[1].duration_s, Some(360), "by the wall clock");
+    assert_eq!(told[1].duration_s, Some(660), "from the last sign of life, by the wall clock");
 }
 
 #[test]

@@ -136,6 +136,8 @@ pub fn beat(verdict: Verdict, age_s: u64, findings: &[(&str, Severity, &str)]) -
         name: (*name).to_owned(),
         severity: *severity,
         text: (*text).to_owned(),
+        impact: format!("{name} is felt"),
+        first_step: format!("see {name}: `journalctl -u katana-bot`"),
     };
     Heartbeat {
         time_ms: now.time_ms - i64::try_from(age_s).unwrap() * 1000,

@@ -1,0 +1,133 @@
+//! Root runs the check as the checker's own user, with the secrets of its unit: there is one memory of
+//! incidents, and what root tries is what the timer does.
+
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use hygiene::ownership;
+
+use crate::cli::Args;
+use crate::report::{self, EXIT_NOPERM};
+use crate::state_dir;
+
+/// What the unit is given beside its user; passed on as it is.
+const GIVEN: [&str; 7] = [
+    "LoadCredential=",
+    "LoadCredentialEncrypted=",
+    "SetCredential=",
+    "SetCredentialEncrypted=",
+    "ImportCredential=",
+    "Environment=",
+    "EnvironmentFile=",
+];
+
+/// Becomes the user that owns the state directory, if we are root and someone else owns it; or refuses
+/// what only that user and root may do. `None` where this process goes on by itself.
+pub fn run(args: &Args) -> Option<u8> {
+    let typed = args.config.as_deref() == Some(Path::new("/dev/stdin"));
+    if args.no_alert || typed {
+        return None;
+    }
+    let own = ownership::own_uid();
+    if own != 0 {
+        return refused(args, own);
+    }
+    let folder = state_dir::folders(args).swap_remove(0);
+    let about =
+        std::fs::metadata(&folder).ok().filter(|about| about.is_dir() && about.uid() != 0)?;
+    let program = std::env::current_exe().ok()?;
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if args.state_dir.is_none() {
+        words.extend(["--state-dir".into(), folder.into()]);
+    }
+    let mut command = match by_systemd(args, about.uid()) {
+        Some(mut command) => {
+            command.arg(program);
+            command
+        }
+        None => {
+            let mut command = Command::new(program);
+            command.uid(about.uid()).gid(about.gid());
+            command
+        }
+    };
+    let error = command.args(words).exec();
+    report::err(&format!("cannot become the user {}: {error}", about.uid()));
+    Some(EXIT_NOPERM)
+}
+
+/// What asks for the memory of the packaged check needs its user. A check by hand has one of its own.
+fn refused(args: &Args, own: u32) -> Option<u8> {
+    let asks = args.action.is_some() || args.test_alert;
+    let other = std::env::var_os("STATE_DIRECTORY").is_some() || args.state_dir.is_some();
+    if !asks || other {
+        return None;
+    }
+    let owner = std::fs::metadata(state_dir::packaged(args)).ok()?.uid();
+    (owner != own).then(|| {
+        report::err("only root and the checker's user may do this: run it with sudo");
+        EXIT_NOPERM
+    })
+}
+
+/// A command of systemd that runs what follows as this user, with what the unit is given. `None` where
+/// systemd or the unit is not there, or where secrets are in our own environment.
+fn by_systemd(args: &Args, uid: u32) -> Option<Command> {
+    let names = ["TELEGRAM_ALERT_BOT_TOKEN", "SMTP_ALERT_PASSWORD"];
+    if names.iter().any(|name| std::env::var_os(name).is_some()) {
+        return None;
+    }
+    let unit = match &args.instance {
+        Some(name) => format!("katana-bot-check@{name}.service"),
+        None => "katana-bot-check.service".to_owned(),
+    };
+    if !Path::new("/run/systemd/system").exists() {
+        return None;
+    }
+    let shown = Command::new("systemctl").args(["cat", &unit]).output().ok()?;
+    let text = String::from_utf8(shown.stdout).ok().filter(|_| shown.status.success())?;
+    let mut command = Command::new("systemd-run");
+    command.args(["--pipe", "--wait", "--collect", "--quiet", "--service-type=exec"]);
+    command.arg(format!("--uid={uid}")).arg("--property=UMask=0077");
+    for line in given(&text) {
+        command.arg(format!("--property={line}"));
+    }
+    if let Some(user) = std::env::var_os("SUDO_USER") {
+        let mut setting = OsString::from("--setenv=SUDO_USER=");
+        setting.push(user);
+        command.arg(setting);
+    }
+    Some(command)
+}
+
+/// The settings of a unit and its drop-ins that are passed on; an empty one takes back those before it.
+fn given(unit: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in unit.lines().map(str::trim) {
+        if let Some(key) = GIVEN.iter().find(|key| line.starts_with(**key)) {
+            if line == *key {
+                lines.retain(|other| !other.starts_with(*key));
+            } else {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::given;
+
+    #[test]
+    fn what_the_unit_is_given_is_passed_on_and_can_be_taken_back() {
+        let unit = "[Service]\nUser=katana-check\nLoadCredential=a:b\n  LoadCredential=c:d\n\
+                    # /etc/systemd/system/x.d/y.conf\n[Service]\nLoadCredential=\n\
+                    LoadCredentialEncrypted=a:e\nEnvironment=TZ=UTC\n";
+        assert_eq!(given(unit), ["LoadCredentialEncrypted=a:e", "Environment=TZ=UTC"]);
+        assert_eq!(given("LoadCredential=a:b\n#LoadCredential=\n"), ["LoadCredential=a:b"]);
+    }
+}
