@@ -35,7 +35,7 @@ impl CommandContext {
             "model" => Ok(model::press(self, press, role, rest)),
             "retry" => self.press_retry(press, role, rest).await,
             "continue" => self.press_continue(press, role, rest).await,
-            "forget" => Ok(press_forget(press, rest)),
+            "forget" => self.press_forget(press, rest).await,
             _ => Ok(toast("This button no longer works.")),
         }
     }
@@ -147,29 +147,29 @@ impl CommandContext {
             _ => toast("I have gone on from there already, or the answer is no longer kept."),
         })
     }
+
+    /// The question carries the id of the person it is for: in a group another person might press.
+    async fn press_forget(&self, press: &Press, rest: &str) -> Result<Outcome, StoreError> {
+        let Some((answer, id)) = rest.split_once(':') else {
+            return Ok(toast("This button no longer works."));
+        };
+        if id != press.from.id.to_string() {
+            return Ok(toast("This question is for someone else."));
+        }
+        Ok(match answer {
+            "yes" => in_chat(press, privacy::forgotten(self).await?)
+                .with(Effect::Forget(press.from.id))
+                .followed_by(FollowUp::ClosePress("Deleted.".to_owned())),
+            "no" => toast("Nothing was deleted."),
+            _ => toast("This button no longer works."),
+        })
+    }
 }
 
 /// Whether a button under someone's answer is for the person who pressed it. Who asks in the name of a chat
 /// presses under their own name, and Telegram does not say that both are the same: all may press there.
 fn may_press(press: &Press, asker: UserId) -> bool {
     asker == press.from.id || asker.0 < 0
-}
-
-/// The question carries the id of the person it is for: in a group another person might press.
-fn press_forget(press: &Press, rest: &str) -> Outcome {
-    let Some((answer, id)) = rest.split_once(':') else {
-        return toast("This button no longer works.");
-    };
-    if id != press.from.id.to_string() {
-        return toast("This question is for someone else.");
-    }
-    match answer {
-        "yes" => in_chat(press, privacy::FORGOTTEN.to_owned())
-            .with(Effect::Forget(press.from.id))
-            .followed_by(FollowUp::ClosePress("Deleted.".to_owned())),
-        "no" => toast("Nothing was deleted."),
-        _ => toast("This button no longer works."),
-    }
 }
 
 fn toast(text: &str) -> Outcome {

@@ -10,8 +10,23 @@ use crate::model::message::Place;
 use crate::model::reply::{Button, Reply};
 use crate::store::StoreError;
 
-pub(super) const FORGOTTEN: &str = "Done. What you said to me and what I answered is deleted, in \
-    all our chats. Messages already in Telegram stay there; you can delete those yourself.";
+/// What is said when it is deleted, and what it does not reach.
+pub(super) async fn forgotten(context: &CommandContext) -> Result<String, StoreError> {
+    let mut text = "Done. What you said to me and what I answered is deleted, in all our chats. \
+                    Messages already in Telegram stay there; you can delete those yourself."
+        .to_owned();
+    let copies = context.store.older_copies().await?;
+    let day =
+        |ms| jiff::Timestamp::from_millisecond(ms).map(|at| at.strftime("%Y-%m-%d").to_string());
+    let last = copies.iter().filter_map(|copy| copy.until_ms).max().and_then(|ms| day(ms).ok());
+    if let Some(day) = last {
+        let _ = write!(text, " A copy from before an update still has it; it is removed on {day}.");
+    }
+    if copies.iter().any(|copy| copy.until_ms.is_none()) {
+        text.push_str(" An older copy that my operator keeps still has it, until they remove it.");
+    }
+    Ok(text)
+}
 
 pub(super) async fn whoami(
     context: &CommandContext,
@@ -63,7 +78,7 @@ pub(super) async fn forget(
         return context.stranger(asked.from, asked.chat, asked.place).await;
     }
     if asked.args.eq_ignore_ascii_case("yes") {
-        return Ok(asked.say(FORGOTTEN).with(Effect::Forget(id)));
+        return Ok(asked.say(forgotten(context).await?).with(Effect::Forget(id)));
     }
     let what = match kept {
         0 => "I have stored no answered questions of yours; a question that failed may still be \

@@ -180,6 +180,12 @@ pub const RETENTION_WINDOW: usize = 20_000;
 /// Turns that `/forget` removes in one commit, which others' writes wait for.
 pub const FORGET_BATCH: usize = 25;
 
+/// How long a stop waits for the writes that were begun before it interrupts the one that runs.
+pub const CLOSE_STORE: Duration = Duration::from_secs(10);
+
+/// How long a stop overwrites what was deleted before; the next start does the rest.
+pub const ERASE_AT_END: Duration = Duration::from_secs(2);
+
 /// Questions of one person are counted up to this.
 pub const COUNTED_TURNS: u64 = 10_000;
 

@@ -4,8 +4,8 @@
 //! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
-    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, LastAnswer, OpenPart, Queued, Settings,
-    Store, StoreError, Totals, verbs,
+    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, LastAnswer, OlderCopy, OpenPart, Queued,
+    Settings, Store, StoreError, Totals, verbs,
 };
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
@@ -41,6 +41,9 @@ verbs! {
     /// The last answer to a question in one of these messages, or the report that there is none; among the
     /// latest [`limits::EDITABLE_UPDATES`](crate::model::limits::EDITABLE_UPDATES) updates of the file.
     fn last_answer(chat: ChatId, messages: Vec<MessageId>) -> Option<LastAnswer>;
+
+    /// Copies of the state that lie beside it.
+    fn older_copies() -> Vec<OlderCopy>;
 
     /// Chats that have parts which are not settled.
     fn open_chats() -> Vec<ChatId>;

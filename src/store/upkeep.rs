@@ -92,6 +92,15 @@ pub struct PreMigrationBackup {
     pub schema: u32,
 }
 
+/// A copy of the state beside the file, which holds what people may since have asked to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OlderCopy {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// When it is removed (Unix ms); `None`: by no one but the operator.
+    pub until_ms: Option<i64>,
+}
+
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {

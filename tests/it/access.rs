@@ -54,6 +54,28 @@ async fn the_claim_code_makes_its_sender_the_owner_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_all_who_send_the_code_at_once_one_hears_that_they_own_the_bot() {
+    let mut stage = Stage::new().await;
+    stage.set("KATANA_BOT_ACCESS", "").set("KATANA_BOT_OWNERS", "").start().await;
+    let code = stage.app().claim_code().expect("this bot has no owner").to_owned();
+    for person in 5..25 {
+        stage.sim.say(person, &format!("/claim {code}"));
+    }
+    stage.idle().await;
+    let mut owners = Vec::new();
+    for person in 5..25 {
+        let texts = stage.texts(person, 1).await;
+        match texts[0].starts_with("Welcome: you are my owner") {
+            true => owners.push(person),
+            false => assert_eq!(texts[0], "This bot already has an owner."),
+        }
+    }
+    assert_eq!(owners.len(), 1, "{owners:?}");
+    assert!(stage.ask(owners[0], "/users").await.contains("owner"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_gets_one_reply_with_a_code_and_then_silence() {
     let stage = closed().await;
     for text in ["hello", "are you there?", "/help", "/status", "/unknown", "hello?"] {

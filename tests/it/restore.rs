@@ -116,6 +116,36 @@ fn changed(file: &Path, sql: &str) -> Vec<u8> {
     std::fs::read(&copy).expect("it can be read")
 }
 
+/// What makes a backup run something when it is used, and what is said of it.
+const HOSTILE: [(&str, &str, &str); 7] = [
+    (
+        "a trigger",
+        "CREATE TRIGGER t AFTER INSERT ON inbox BEGIN
+           INSERT INTO users (bot_id, user_id, role, name, since_ms) VALUES (1, 66, 'owner', 'Eve', 0);
+         END",
+        "its trigger t is not that of schema",
+    ),
+    ("a view", "CREATE VIEW v AS SELECT 1", "its view v is not that of schema"),
+    (
+        "a table that is a view without an end",
+        "CREATE VIEW \"v\u{1b}[2J\" AS WITH RECURSIVE n (i) AS
+           (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "its view v [2J is not that of schema",
+    ),
+    (
+        "a generated column",
+        "ALTER TABLE users ADD COLUMN g TEXT GENERATED ALWAYS AS (zeroblob(1000000000))",
+        "its table users is not that of schema",
+    ),
+    (
+        "an index on an expression",
+        "CREATE INDEX x ON messages (length(zeroblob(id)))",
+        "its index x is not that of schema",
+    ),
+    ("another column", "ALTER TABLE bots ADD COLUMN more TEXT", "its table bots is not that of schema"),
+    ("another table", "CREATE TABLE more (a)", "its table more is not that of schema"),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let mut stage = Stage::new().await;
@@ -136,6 +166,16 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let edited = changed(&file, "UPDATE refinery_schema_history SET checksum = '1'");
     let lacking = changed(&file, "DROP INDEX inbox_new");
     let other = changed(&at(&stage, "not-there"), "CREATE TABLE bots (bot_id INTEGER)");
+    let hostile = HOSTILE.map(|(name, sql, words)| (name, changed(&file, sql), words));
+    for (name, bytes, words) in &hostile {
+        std::fs::write(&bad, bytes).expect("written");
+        for more in [&["--check"][..], &[]] {
+            let out = restore(&stage, &bad, more).await;
+            assert_eq!(out.code, Some(69), "{name}: {out:?}");
+            assert!(out.stderr.contains(words), "{name}: {out:?}");
+        }
+        assert!(std::fs::read(&path).expect("it can be read") == old, "{name}: it was touched");
+    }
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),
@@ -153,7 +193,7 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
         ),
         ("another database", &other[..], 69, "not a state file of katana-bot"),
         ("edited", &edited[..], 69, "not a state file of katana-bot"),
-        ("an index is gone", &lacking[..], 69, "inbox_new does not match schema"),
+        ("an index is gone", &lacking[..], 69, "its index inbox_new is not that of schema"),
         ("newer", &newer[..], 78, "newer version (schema 900"),
     ] {
         std::fs::write(&bad, bytes).expect("written");

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::check::Check;
 use super::settings;
 use crate::model::failure::chain;
-use crate::store::{Inspection, file};
+use crate::store::{Inspection, OlderCopy, file};
 use crate::supervise::{Machine, System};
 
 /// Larger files are not checked completely, because that would take too long.
@@ -22,8 +22,27 @@ pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
         let advice = format!("chmod 600 {}*", path.display());
         checks.push(Check::bad("state file", text, advice).config());
     }
+    checks.extend(file::older_copies(path).iter().map(older_copy));
     checks.extend(disk(path, disk_ratio));
     checks
+}
+
+/// What was forgotten since is still in it.
+fn older_copy(copy: &OlderCopy) -> Check {
+    let shown = copy.path.display();
+    match copy.until_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()) {
+        Some(at) => {
+            let day = at.strftime("%Y-%m-%d");
+            Check::good(
+                "older copy",
+                format!("{shown} stays until {day}; /forget does not reach it"),
+            )
+        }
+        None => {
+            let text = format!("{shown} stays; what people have forgotten since is still in it");
+            Check::note("older copy", text, format!("when you no longer need it: rm {shown}*"))
+        }
+    }
 }
 
 fn file(path: &Path) -> Check {

@@ -31,9 +31,9 @@ pub(super) fn examine(
     care: CheckLevel,
 ) -> Result<Contents, BackupError> {
     let fail = |e| BackupError::of_sqlite(named, e);
-    // The file may come from anywhere: nothing in its schema is run.
-    conn.pragma_update(None, "trusted_schema", "OFF").map_err(fail)?;
-    conn.pragma_update(None, "cell_size_check", "ON").map_err(fail)?;
+    // What the schema says first: checking the rows would run what is in it.
+    let version = schema::version(conn)?;
+    fits(conn, named, version)?;
     let check = match care {
         CheckLevel::Whole => "PRAGMA integrity_check(1)",
         CheckLevel::Quick => "PRAGMA quick_check(1)",
@@ -42,8 +42,6 @@ pub(super) fn examine(
     if verdict != "ok" {
         return Err(BackupError::damaged(named, verdict));
     }
-    let version = schema::version(conn)?;
-    fits(conn, named, version)?;
     let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes = conn.query_row(pages, [], |r| r.get(0)).map_err(fail)?;
     Ok(Contents { bytes, schema: version, bots: count(conn, version).map_err(fail)? })
@@ -63,29 +61,40 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
     if !schema::is_ours(conn).map_err(fail)? {
         return Err(BackupError::Foreign { path: path() });
     }
-    let wanted = columns(&schema::example(version)?).map_err(fail)?;
-    match wanted.difference(&columns(conn).map_err(fail)?).next() {
+    let (wanted, found) = (objects(&schema::example(version)?), objects(conn));
+    let (wanted, found) = (wanted.map_err(fail)?, found.map_err(fail)?);
+    match wanted.symmetric_difference(&found).next() {
         None => Ok(()),
-        Some((name, _)) => {
-            let why = format!("{name} does not match schema {version}");
+        Some(Object { kind, name, .. }) => {
+            let name = hygiene::line::one_line(name, 60);
+            let why = format!("its {kind} {name} is not that of schema {version}");
             Err(BackupError::damaged(named, why))
         }
     }
 }
 
-/// Tables with their columns, and indexes. Additions by others do not matter.
-fn columns(conn: &Connection) -> rusqlite::Result<BTreeSet<(String, Option<String>)>> {
-    let mut rows = conn.prepare(
-        "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
-           WHERE t.type = 'table'
-         UNION ALL SELECT name, NULL FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
-    )?;
-    let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    rows.filter(|row| {
-        let own = |name: &str| !name.starts_with("sqlite_") && name != schema::HISTORY;
-        row.as_ref().map_or(true, |(name, _): &(String, _)| own(name))
-    })
-    .collect()
+/// A table, an index, a view or a trigger, with the statement that made it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    sql: Option<String>,
+}
+
+/// All that the file's schema has. Each trigger, view, generated column or index on an expression is a
+/// program that SQLite would run.
+fn objects(conn: &Connection) -> rusqlite::Result<BTreeSet<Object>> {
+    let mut rows = conn.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master")?;
+    let rows = rows.query_map([], |r| {
+        Ok(Object { kind: r.get(0)?, name: r.get(1)?, table: r.get(2)?, sql: r.get(3)? })
+    })?;
+    rows.filter(|row| !row.as_ref().is_ok_and(is_statistics)).collect()
+}
+
+/// Whether SQLite's ANALYZE made it, which an administrator may run.
+fn is_statistics(object: &Object) -> bool {
+    object.sql.as_deref() == Some("CREATE TABLE sqlite_stat1(tbl,idx,stat)")
 }
 
 fn count(conn: &Connection, version: u32) -> rusqlite::Result<Vec<BotContents>> {

@@ -18,10 +18,11 @@ use super::open::{self, Opened};
 use super::{identity, ownership, pre_migration_backup, restore, writer};
 use crate::blocking;
 use crate::model::ids::BotId;
+use crate::model::limits;
 use crate::observe::clock::Clock;
 use crate::observe::histogram::{self, Histogram};
 use crate::store::failure::{StoreError, StoreErrorKind};
-use crate::store::upkeep::{PreMigrationBackup, Timings};
+use crate::store::upkeep::{OlderCopy, PreMigrationBackup, Timings};
 
 /// Readers kept open; a further one is opened when all are busy, and closed afterwards.
 const READERS: usize = 4;
@@ -32,6 +33,8 @@ pub(in crate::store) struct Sqlite {
     clock: Clock,
     writer: Mutex<Option<writer::Writer>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Ends the statement that the writer runs.
+    interrupt: rusqlite::InterruptHandle,
     readers: Arc<Readers>,
     set_aside: Option<PathBuf>,
     pre_migration_backup: Option<PreMigrationBackup>,
@@ -121,9 +124,15 @@ impl Sqlite {
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
         let arrivals = Arc::new(Arrivals::default());
-        let shared = (Arc::clone(&fold), Arc::clone(&arrivals), Arc::clone(&commits));
-        let (writer, thread) = writer::Writer::start(conn, shared.0, shared.1, shared.2)
-            .map_err(|source| StoreError::open(path, source))?;
+        let shared = writer::Shared {
+            fold: Arc::clone(&fold),
+            arrivals: Arc::clone(&arrivals),
+            commits: Arc::clone(&commits),
+            is_keeper: lock.is_some(),
+        };
+        let interrupt = conn.get_interrupt_handle();
+        let (writer, thread) =
+            writer::Writer::start(conn, shared).map_err(|source| StoreError::open(path, source))?;
         let readers = Readers {
             path: path.to_owned(),
             idle: Mutex::default(),
@@ -134,6 +143,7 @@ impl Sqlite {
             clock,
             writer: Mutex::new(Some(writer)),
             thread: Mutex::new(Some(thread)),
+            interrupt,
             readers: Arc::new(readers),
             set_aside,
             pre_migration_backup,
@@ -171,12 +181,25 @@ impl Sqlite {
         drop(writer);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // The thread ends after the last queued write; joining it must not block the runtime.
-            let _ = blocking::run(move || thread.join()).await;
+            // The thread ends after the last queued write; joining it must not block the runtime. A
+            // statement that does not end must not keep the process alive: it is as if the power went.
+            let ended = blocking::run(move || thread.join());
+            tokio::pin!(ended);
+            let mut patience = limits::CLOSE_STORE;
+            while tokio::time::timeout(patience, &mut ended).await.is_err() {
+                tracing::warn!("a statement on the state file takes too long, and is interrupted");
+                self.interrupt.interrupt();
+                patience = Duration::from_secs(1);
+            }
         }
         self.readers.clear();
         // Nothing is written any more, so the next process need not wait for the last clone.
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    pub(in crate::store) async fn older_copies(&self) -> Result<Vec<OlderCopy>, StoreError> {
+        let path = self.path().to_owned();
+        self.read(move |_| Ok(pre_migration_backup::beside(&path))).await
     }
 
     pub(in crate::store) async fn probe(&self) -> Result<(), StoreError> {

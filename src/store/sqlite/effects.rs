@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::columns::{State, is_open};
-use super::{history, users};
+use super::{erase, history, users};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -66,7 +66,13 @@ pub(super) fn deletes(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Forget(_)))
 }
 
-fn claim(tx: &Connection, bot: i64, now: i64, person: &Person) -> Result<(), StoreError> {
+/// Makes a person the owner of a bot that has none.
+pub(super) fn claim(
+    tx: &Connection,
+    bot: i64,
+    now: i64,
+    person: &Person,
+) -> Result<(), StoreError> {
     // Two people may have sent the code at once; the first commit wins.
     if !users::owners(tx, bot)?.is_empty() {
         return Ok(());
@@ -156,6 +162,7 @@ fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), Store
          WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NULL",
     )?
     .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
+    erase::request(tx, bot)?;
     drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
 }
 

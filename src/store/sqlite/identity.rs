@@ -12,7 +12,7 @@ use hygiene::atomic::sibling;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::atomic_file::uri;
-use super::{ownership, schema};
+use super::{open, ownership, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 
 /// Where the header has it (sqlite.org/fileformat2.html, 1.3).
@@ -163,7 +163,9 @@ fn connect(path: &Path, header: &[u8]) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri(path, how), flags)
+    let conn = Connection::open_with_flags(uri(path, how), flags)?;
+    open::configure(&conn)?;
+    Ok(conn)
 }
 
 fn wrong(path: &Path, why: &str) -> StoreError {

@@ -12,6 +12,7 @@ mod columns;
 mod contents;
 mod db;
 mod effects;
+mod erase;
 mod failure;
 mod finish;
 mod history;
@@ -45,6 +46,7 @@ pub use passages::PassageIndex;
 pub mod file {
     pub use super::backup::{backup, backup_to, examine};
     pub use super::inspect::inspect;
+    pub use super::pre_migration_backup::beside as older_copies;
     pub use super::restore::restore;
     pub use super::schema::newest as newest_schema;
     #[cfg(test)]

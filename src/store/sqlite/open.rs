@@ -23,6 +23,9 @@ const CHECK_BYTES: u64 = 64 * 1024 * 1024;
 /// Most links that are followed to a file that is not there yet; path_resolution(7) has the same.
 const MAX_LINKS: usize = 40;
 
+/// Between the state file's name and the time at which it was found damaged.
+pub(super) const CORRUPT: &str = ".corrupt-";
+
 /// How long a call waits until another process gives its lock back.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
@@ -153,15 +156,21 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
-    prepare_once(&conn)?;
+    configure(&conn)?;
     #[cfg(test)]
     let conn = super::plans::watched(conn);
     Ok(conn)
 }
 
-/// Statements stay prepared. Without the stability guarantee of the query planner, SQLite plans a
-/// statement again for each value bound to a range or a limit, which costs more than running it.
-fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
+/// What holds for each connection. The file may come from anywhere: nothing in its schema is run, no
+/// statement can bypass SQLite's own bookkeeping, and each cell is checked before it is used
+/// (sqlite.org/security.html). Statements stay prepared: without the stability guarantee of the query
+/// planner, SQLite plans a statement again for each value bound to a range or a limit, which costs more
+/// than running it.
+pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.pragma_update(None, "cell_size_check", "ON")?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -172,7 +181,7 @@ pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
-    prepare_once(&conn)?;
+    configure(&conn)?;
     #[cfg(test)]
     let conn = super::plans::watched(conn);
     Ok(conn)
@@ -190,7 +199,7 @@ pub(super) fn mark_suspect(path: &Path) {
     reason = "a damaged file is moved as it is; nothing is written"
 )]
 fn set_aside(path: &Path, stamp_ms: i64) -> Result<PathBuf, StoreError> {
-    let aside = sibling(path, &format!(".corrupt-{stamp_ms}"));
+    let aside = sibling(path, &format!("{CORRUPT}{stamp_ms}"));
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let from = sibling(path, suffix);
         if from.exists() {

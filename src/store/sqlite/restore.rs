@@ -22,7 +22,7 @@ use crate::store::failure::StoreError;
 use crate::store::upkeep::Restored;
 
 /// Between the state file's name and the time at which it was replaced.
-const KEPT: &str = ".before-restore-";
+pub(super) const KEPT: &str = ".before-restore-";
 
 /// Makes a copy of the backup `from` the state file `path`. With `bot`, the backup has to hold
 /// state of that bot. A file of an older schema is migrated by the next start.

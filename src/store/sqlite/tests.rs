@@ -403,3 +403,17 @@ async fn a_file_of_a_newer_version_is_refused() {
     let refused = Store::open(&path, BotId(1), Clock::system());
     assert_eq!(refused.err().map(|e| e.kind()), Some(StoreErrorKind::Schema));
 }
+
+#[tokio::test]
+async fn a_statement_without_an_end_does_not_keep_the_store_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
+    let endless = store.write(|tx| {
+        let sql =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        Ok(tx.query_row(sql, [], |r| r.get::<_, i64>(0))?)
+    });
+    let (outcome, ()) = tokio::join!(endless, store.close());
+    let why = crate::model::failure::chain(&outcome.unwrap_err());
+    assert!(why.contains("interrupted"), "{why}");
+}

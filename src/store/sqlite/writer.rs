@@ -11,6 +11,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::arrivals::Arrivals;
+use super::erase;
 use crate::model::failure::chain;
 use crate::model::limits;
 use crate::observe::histogram::Histogram;
@@ -19,6 +20,30 @@ use crate::store::failure::{StoreError, StoreErrorKind};
 /// Sends writes to the thread that owns the writing connection.
 #[derive(Clone, Debug)]
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+/// What the writing thread shares with the file's other parts.
+pub(super) struct Shared {
+    /// Set by a write that deletes what people asked for: after the commit, the write-ahead log is
+    /// folded into the file and emptied, and unused space is overwritten.
+    pub(super) fold: Arc<AtomicBool>,
+    /// What the next commit stores, too.
+    pub(super) arrivals: Arc<Arrivals>,
+    /// How long commits take.
+    pub(super) commits: Arc<Histogram>,
+    /// Whether this process may do more to the file than was asked for: the daemon may, a visiting
+    /// command line may not.
+    pub(super) is_keeper: bool,
+}
+
+/// What the thread owns.
+struct Thread {
+    conn: Connection,
+    shared: Shared,
+    /// The page at which unused space is overwritten next.
+    erasing: Option<u32>,
+    /// A reader hindered the last fold.
+    fold_again: bool,
+}
 
 /// Why a commit failed; each of its writes gets one.
 type NotCommitted = (StoreErrorKind, String);
@@ -65,46 +90,19 @@ where
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the last `Writer` is dropped. After a commit that finds
-    /// `fold` set, the write-ahead log is folded into the file and emptied.
+    /// Starts the thread; it ends when the last `Writer` is dropped.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one thread that owns the writing connection"
     )]
     pub(super) fn start(
-        mut conn: Connection,
-        fold: Arc<AtomicBool>,
-        arrivals: Arc<Arrivals>,
-        commits: Arc<Histogram>,
+        conn: Connection,
+        shared: Shared,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
-        let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
-        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            let mut batch = Vec::with_capacity(limits::COMMIT_BATCH);
-            while let Some(first) = jobs.blocking_recv() {
-                batch.push(first);
-                while batch.len() < limits::COMMIT_BATCH {
-                    let Ok(job) = jobs.try_recv() else { break };
-                    batch.push(job);
-                }
-                while !batch.is_empty() {
-                    let begun = Instant::now();
-                    let (count, commit) = commit_some(&mut conn, &mut batch, &arrivals);
-                    commits.observe(begun.elapsed().as_secs_f64());
-                    if fold.swap(false, Ordering::SeqCst) {
-                        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                        // Without it the log is folded later, when it has grown.
-                        let _ = conn.query_row(sql, [], |_| Ok(()));
-                    }
-                    for job in batch.drain(..count) {
-                        job.answer(commit.clone());
-                    }
-                }
-            }
-            if !arrivals.is_empty() {
-                // If it fails, the next process looks for them.
-                let _ = commit_together(&mut conn, &mut [], &arrivals);
-            }
-        })?;
+        let (sender, jobs) = mpsc::channel::<Box<dyn Job>>(limits::WRITE_QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || Thread { conn, shared, erasing: None, fold_again: false }.run(jobs))?;
         Ok((Self(sender), thread))
     }
 
@@ -119,6 +117,77 @@ impl Writer {
         let job = Write { work, result: None, caller };
         self.0.send(Box::new(job)).await.map_err(|_| StoreError::closed())?;
         answer.await.map_err(|_| StoreError::closed())?
+    }
+}
+
+impl Thread {
+    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        if self.shared.is_keeper && erase::is_due(&self.conn).unwrap_or(false) {
+            self.erasing = Some(1);
+        }
+        let mut batch = Vec::with_capacity(limits::COMMIT_BATCH);
+        while let Some(first) = self.next(&mut jobs) {
+            batch.push(first);
+            while batch.len() < limits::COMMIT_BATCH {
+                let Ok(job) = jobs.try_recv() else { break };
+                batch.push(job);
+            }
+            while !batch.is_empty() {
+                let begun = Instant::now();
+                let (count, commit) =
+                    commit_some(&mut self.conn, &mut batch, &self.shared.arrivals);
+                self.shared.commits.observe(begun.elapsed().as_secs_f64());
+                if self.shared.fold.swap(false, Ordering::SeqCst) {
+                    self.fold();
+                    self.erasing = self.shared.is_keeper.then_some(1);
+                } else if self.fold_again {
+                    self.fold();
+                }
+                for job in batch.drain(..count) {
+                    job.answer(commit.clone());
+                }
+            }
+        }
+        if !self.shared.arrivals.is_empty() {
+            // If it fails, the next process looks for them.
+            let _ = commit_together(&mut self.conn, &mut [], &self.shared.arrivals);
+        }
+        let deadline = Instant::now() + limits::ERASE_AT_END;
+        while self.erasing.is_some() && Instant::now() < deadline {
+            self.erase();
+        }
+    }
+
+    /// The next job. While there is none, unused space is overwritten.
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
+        while self.erasing.is_some() {
+            match jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(mpsc::error::TryRecvError::Empty) => self.erase(),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+            }
+        }
+        jobs.blocking_recv()
+    }
+
+    fn erase(&mut self) {
+        let Some(page) = self.erasing else { return };
+        self.erasing = erase::step(&mut self.conn, page).unwrap_or_else(|e| {
+            let error = chain(&e);
+            tracing::warn!(
+                error,
+                "cannot overwrite what was deleted; trying again at the next start"
+            );
+            None
+        });
+        if self.erasing.is_none() {
+            self.fold();
+        }
+    }
+
+    fn fold(&mut self) {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.fold_again = self.conn.query_row(sql, [], |r| r.get(0)).unwrap_or(true);
     }
 }
 

@@ -91,6 +91,9 @@ UPDATE bots SET (turns, input_tokens, output_tokens) =
     (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
      FROM answers WHERE answers.bot_id = bots.bot_id);
 
+-- Whether unused space of the file may still hold what was deleted.
+ALTER TABLE bots ADD COLUMN erasing INTEGER NOT NULL DEFAULT 0;
+
 -- The last message that surely arrived in a chat. Whatever is in doubt there came later.
 ALTER TABLE chats ADD COLUMN last_sent_id INTEGER;
 INSERT INTO chats (bot_id, chat_id, last_sent_id)
