@@ -20,6 +20,7 @@ use crate::web::{About, Parts, Web, WebError};
 /// The endpoint, bound and not yet answering, and who it says it is.
 pub(super) struct Endpoint {
     web: Option<Web>,
+    connections_per_client: usize,
     info: EndpointInfo,
 }
 
@@ -56,7 +57,8 @@ impl Endpoint {
             answerer: Arc::clone(answerer),
         };
         info.follow(config);
-        Ok(Self { web, info })
+        let connections_per_client = config.web.connections_per_client as usize;
+        Ok(Self { web, connections_per_client, info })
     }
 
     /// Where it listens.
@@ -86,6 +88,7 @@ impl Endpoint {
             about: self.info.about,
             admin_token: self.info.admin_token,
             report_every: settings.every,
+            connections_per_client: self.connections_per_client,
             commands: commands::table().iter().map(|command| command.name).collect(),
             redactor: settings.redactor.clone(),
             store_timings: Some(Box::new(move || store.timings())),

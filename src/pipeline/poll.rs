@@ -240,7 +240,7 @@ impl Poll {
         self.base.vitals.polls.add_one();
         if batch.nonsense > 0 {
             self.base.vitals.increment("skipped", "no_update_id");
-            tracing::warn!(count = batch.nonsense, "elements without update_id skipped");
+            tracing::warn!(count = batch.nonsense, "elements without a usable update_id skipped");
         }
         let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
         let Some(next) = batch.next_offset else {

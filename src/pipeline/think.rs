@@ -238,6 +238,9 @@ impl Worker {
             answered = parts.answerer.answer(question, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
         };
+        if self.has_lost_access(m).await? {
+            return Ok(Thought::nothing(UpdateOutcome::Cancelled));
+        }
         Ok(self.answered(source, text, answered))
     }
 

@@ -104,7 +104,7 @@ pub struct Batch {
     pub updates: Vec<Update>,
     /// The offset that confirms all of them, if there were any.
     pub next_offset: Option<i64>,
-    /// Elements that were not updates at all, without even an id.
+    /// Elements that were not updates at all, without an id or with one that cannot be.
     pub nonsense: usize,
 }
 
@@ -231,14 +231,16 @@ impl Client {
         let mut batch = Batch::default();
         for element in &raw {
             match convert::update(element, me) {
-                Some(update) => {
-                    let after = update.id.0.saturating_add(1);
-                    batch.next_offset = Some(batch.next_offset.map_or(after, |n| n.max(after)));
-                    batch.updates.push(update);
-                }
+                Some(update) => batch.updates.push(update),
                 None => batch.nonsense += 1,
             }
         }
+        // Telegram sends them in order, each once, and no more than it was asked for. What is cut off of
+        // a server that does otherwise comes again.
+        batch.updates.sort_by_key(|update| update.id);
+        batch.updates.dedup_by_key(|update| update.id);
+        batch.updates.truncate(limits::POLL_BATCH as usize);
+        batch.next_offset = batch.updates.last().map(|update| update.id.0 + 1);
         Ok(batch)
     }
 

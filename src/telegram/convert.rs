@@ -3,6 +3,8 @@
 //! Invariant: every update becomes something; what is not understood becomes `Ignored` with a
 //! name to count it by.
 
+use std::ops::RangeInclusive;
+
 use serde_json::value::RawValue;
 
 use super::{answers, quoted};
@@ -10,6 +12,9 @@ use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{
     Authorship, Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
 };
+
+/// Identifiers that updates have: positive numbers of 32 bits, which grow by one (Bot API `Update`).
+const UPDATE_IDS: RangeInclusive<i64> = 1..=i32::MAX as i64;
 
 /// Longest text kept of one message, in bytes: Telegram's own limit is 16 kB, other servers might
 /// have none.
@@ -75,6 +80,10 @@ const SERVICE: &[&str] = &[
 /// One update of a batch, or `None` when it has not even an id.
 pub(super) fn update(raw: &RawValue, me: UserId) -> Option<Update> {
     let id = serde_json::from_str::<answers::UpdateId>(raw.get()).ok()?.update_id;
+    // An offset beyond all real ids would make the bot deaf.
+    if !UPDATE_IDS.contains(&id) {
+        return None;
+    }
     let event = match serde_json::from_str::<answers::Update>(raw.get()) {
         Ok(known) => event(known, raw, me),
         Err(_) => ignored(format!("{UNDECODABLE}{}", kind_of(raw)), None),

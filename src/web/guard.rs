@@ -2,12 +2,13 @@
 //!
 //! The address of the other side decides nothing: behind a proxy everybody comes from the loopback.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -42,9 +43,36 @@ impl Guard {
         scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(token.ct_eq(&wanted))
     }
 
-    /// Whether the client may see everything.
+    /// Whether the client may see everything. A web page elsewhere can have its own name point to this
+    /// machine, and a browser here would let it read the answers (DNS rebinding): being on the loopback
+    /// counts only under a name of the loopback.
     pub(super) fn sees_all(&self, headers: &HeaderMap) -> bool {
-        self.loopback || self.knows(headers)
+        (self.loopback && is_asked_locally(headers)) || self.knows(headers)
+    }
+
+    /// What is wrong with how the request names this server (RFC 9112, section 3.2).
+    pub(super) fn refuses_host(
+        &self,
+        version: Version,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<Response<Body>> {
+        let count = headers.get_all(header::HOST).iter().count();
+        let is_simple_probe = version < Version::HTTP_11 && PUBLIC.contains(&path);
+        match count {
+            1 => None,
+            0 if is_simple_probe => None,
+            0 => Some(refusal(
+                StatusCode::BAD_REQUEST,
+                "the request has no Host header",
+                "send one; only /health and /ready answer HTTP/1.0 without it",
+            )),
+            _ => Some(refusal(
+                StatusCode::BAD_REQUEST,
+                "the request has several Host headers",
+                "send one; look for a proxy that adds its own",
+            )),
+        }
     }
 
     /// Whether the client may read this path.
@@ -55,6 +83,14 @@ impl Guard {
     ) -> Option<Response<Body>> {
         if PUBLIC.contains(&path) || self.sees_all(headers) {
             return None;
+        }
+        if self.loopback {
+            return Some(refusal(
+                StatusCode::FORBIDDEN,
+                "the request names this server by a name that is not of the loopback, so only /health and \
+                 /ready answer",
+                "ask for 127.0.0.1 or localhost; let a proxy send that as Host, or the admin token",
+            ));
         }
         Some(match **self.token.load() {
             Some(_) => unauthorized(),
@@ -81,6 +117,15 @@ impl Guard {
             ),
         })
     }
+}
+
+/// Whether the client asked for this machine itself: by an address, or as `localhost`.
+fn is_asked_locally(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(Ok(authority)) = host.map(str::parse::<Authority>) else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let name = host.to_ascii_lowercase();
+    host.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
 fn unauthorized() -> Response<Body> {

@@ -31,7 +31,9 @@ pub(super) async fn protect(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    let response = match state.guard.refuses_to_show(request.uri().path(), request.headers()) {
+    let (guard, path, headers) = (&state.guard, request.uri().path(), request.headers());
+    let refused = guard.refuses_host(request.version(), path, headers);
+    let response = match refused.or_else(|| guard.refuses_to_show(path, headers)) {
         Some(refused) => refused,
         None => next.run(request).await,
     };

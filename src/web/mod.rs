@@ -127,8 +127,10 @@ impl Web {
     /// Answers until `end` is cancelled, and a moment longer for requests under way. `/ready` can
     /// say that the bot drains only while this runs, so `end` should come after the drain.
     pub async fn run(self, parts: Parts, end: CancellationToken) {
+        let is_loopback = self.address.ip().to_canonical().is_loopback();
+        let per_client = if is_loopback { 0 } else { parts.connections_per_client };
         let router = routes::router(parts, self.address);
         tracing::info!(address = %self.address, "answering HTTP requests");
-        serve::serve(self.listener, router, end).await;
+        serve::serve(self.listener, router, per_client, end).await;
     }
 }

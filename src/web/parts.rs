@@ -23,6 +23,9 @@ pub struct Parts {
     pub admin_token: Arc<ArcSwap<Option<SecretString>>>,
     /// How often a report is made; one that is much older means that the supervisor does not turn.
     pub report_every: Duration,
+    /// How many connections one client may have at a time; 0 stands for any number. On the loopback, where
+    /// all clients look alike, it is not looked at.
+    pub connections_per_client: usize,
     /// Names of the chat commands, so that their counts begin at 0.
     pub commands: Vec<&'static str>,
     /// Knows what no answer may hold.

@@ -71,6 +71,7 @@ impl Stage {
             about: Arc::new(ArcSwap::from_pointee(about)),
             admin_token: Arc::clone(&token),
             report_every,
+            connections_per_client: 16,
             commands: vec!["help"],
             redactor: Redactor::default(),
             store_timings: None,
@@ -111,7 +112,7 @@ impl Stage {
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
-        self.say(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await
+        self.say(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")).await
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -349,29 +350,93 @@ async fn what_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn the_slow_are_cut_off_and_the_sixty_fifth_waits_for_them() {
+async fn idle_connections_make_room_and_the_slow_are_cut_off() {
     let stage = Stage::new(LOOPBACK, None).await;
     stage.report(Phase::Running, vec![]);
-    let begun = Instant::now();
-    let mut slow = Vec::new();
-    for _ in 0..limits::WEB_CONNECTIONS {
-        let mut stream = TcpStream::connect(stage.address).await.unwrap();
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: ").await.unwrap();
-        slow.push(stream);
-    }
-    // One of them drips: each byte comes in time, the headers do not.
-    let drip = async {
-        while slow[0].write_all(b"x").await.is_ok() && begun.elapsed() < Duration::from_secs(15) {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        begun.elapsed()
+    let probed = async || {
+        let begun = Instant::now();
+        assert_eq!(stage.get("/health").await.status, 200);
+        assert!(begun.elapsed() < limits::WEB_HEADER_TIMEOUT, "it waited for a slow one");
     };
-    let (answer, cut) = tokio::join!(stage.get("/health"), drip);
-    assert_eq!(answer.status, 200);
-    assert!(cut >= limits::WEB_HEADER_TIMEOUT && cut < limits::WEB_REQUEST_TIMEOUT, "{cut:?}");
-    assert!(begun.elapsed() >= limits::WEB_HEADER_TIMEOUT, "64 were open before it");
-    for mut stream in slow {
-        assert!(read(&mut stream).await.is_none_or(|answer| answer.status == 408));
+    // A client that does nothing but connect, thirty times as often as there is room.
+    let mut idle = Vec::new();
+    for at in 0..30 * limits::WEB_CONNECTIONS {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: ").await;
+        idle.push(stream);
+        if at % 200 == 0 {
+            probed().await;
+        }
+    }
+    probed().await;
+    // One of those that are left drips: each byte comes in time, the headers do not.
+    let mut last = idle.pop().unwrap();
+    drop(idle);
+    let begun = Instant::now();
+    while last.write_all(b"x").await.is_ok() && begun.elapsed() < Duration::from_secs(15) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(begun.elapsed() < limits::WEB_REQUEST_TIMEOUT, "{:?}", begun.elapsed());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_client_from_elsewhere_has_so_many_connections() {
+    let stage = Stage::new(EVERYWHERE, None).await;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        idle.push(TcpStream::connect(stage.address).await.unwrap());
+    }
+    let mut more = TcpStream::connect(stage.address).await.unwrap();
+    let _ = more.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(read(&mut more).await.is_none(), "the seventeenth is refused");
+    idle.pop();
+    let again = async {
+        loop {
+            let mut stream = TcpStream::connect(stage.address).await.unwrap();
+            let _ = stream.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            if read(&mut stream).await.is_some() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), again).await.expect("one went, one may come");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_name_that_a_request_has_for_this_server_is_looked_at() {
+    let stage = Stage::new(LOOPBACK, Some(TOKEN)).await;
+    stage.report(Phase::Running, vec![]);
+    for (host, status) in [
+        ("localhost", 200),
+        ("LOCALHOST:8080", 200),
+        ("bot.localhost", 200),
+        ("127.0.0.1:8080", 200),
+        ("[::1]:8080", 200),
+        ("192.0.2.7", 200),
+        ("attacker.example", 403),
+        ("localhost.attacker.example", 403),
+        ("127.0.0.1.attacker.example:8080", 403),
+        ("", 403),
+        ("a b", 403),
+    ] {
+        let answer = stage.say(&format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!(answer.status, status, "{host}");
+        let probe = stage.say(&format!("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!(probe.status, 200, "{host}");
+        assert_eq!(probe.json().get("version").is_some(), status == 200, "in short: {host}");
+    }
+    let named = format!("GET /metrics HTTP/1.1\r\nHost: bot.example\r\n{}\r\n", bearer(TOKEN));
+    assert_eq!(stage.say(&named).await.status, 200, "the token opens it under each name");
+    for (request, status) in [
+        ("GET /health HTTP/1.0\r\n\r\n", 200),
+        ("GET /ready HTTP/1.0\r\n\r\n", 200),
+        ("GET /metrics HTTP/1.0\r\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+    ] {
+        assert_eq!(stage.say(request).await.status, status, "{request}");
     }
     stage.end().await;
 }

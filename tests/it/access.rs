@@ -1,5 +1,7 @@
 //! Access: closed until an owner opens it, from the chat, by a button, or on the machine.
 
+use std::time::Duration;
+
 use botapi_sim::Message;
 
 use crate::harness::{OWNER, SOON, Stage};
@@ -116,6 +118,26 @@ async fn the_owner_lets_someone_in_with_a_button() {
     assert!(stage.sim.wait_until(SOON, answered).await);
     let last = stage.sim.callback_answers().pop().expect("an answer");
     assert_eq!(last["text"], "Decided already, or the code is too old. See /users.");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_under_way_is_dropped_when_its_asker_is_removed() {
+    let stage = Stage::with_model(&[("KATANA_BOT_ACCESS", "closed")]).await;
+    assert!(stage.ask(OWNER, "/start").await.contains("You are my owner"));
+    let code = code_in(&stage.ask(5, "hello").await);
+    stage.texts(OWNER, 2).await;
+    stage.ask(OWNER, &format!("/approve {code}")).await;
+    stage.texts(5, 2).await;
+    stage.sim.model().set_pace(Duration::ZERO, Duration::from_secs(3));
+    stage.sim.say(5, "a long story");
+    assert!(stage.sim.model().wait_calls(1, SOON).await);
+    assert!(stage.ask(OWNER, "/remove 5").await.contains("is off my list"));
+    stage.idle().await;
+    let texts = stage.texts(5, 2).await;
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    stage.sim.model().set_pace(Duration::ZERO, Duration::ZERO);
+    assert!(stage.ask(OWNER, "and now?").await.len() > 1, "others are answered");
     stage.end().await;
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use katana::observe::finding::Kind;
 use katana::pipeline::Polling;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -18,6 +19,8 @@ enum Mood {
     Forgetful,
     /// An answer that does not end.
     Endless,
+    /// More updates than asked for, in no order, some twice, and some with ids that cannot be.
+    Wild,
 }
 
 /// A Bot API of one mood. Counts the polls without an offset.
@@ -50,6 +53,7 @@ async fn serve(mut stream: TcpStream, mood: Mood, afresh: Arc<AtomicUsize>) -> O
             "getMe" => r#"{"id":4242,"is_bot":true,"first_name":"Odd","username":"odd_bot"}"#,
             "getWebhookInfo" => r#"{"url":"","pending_update_count":7}"#,
             "getUpdates" if mood == Mood::Endless => return endless(&mut stream).await,
+            "getUpdates" if mood == Mood::Wild => &wild(&body),
             "getUpdates" => {
                 if !body.contains("\"offset\"") {
                     afresh.fetch_add(1, Ordering::SeqCst);
@@ -87,6 +91,17 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String
             return None;
         }
     }
+}
+
+/// The updates 1 to 250 from the offset on, and those that cannot be.
+fn wild(body: &str) -> String {
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let offset = body["offset"].as_i64().unwrap_or(0);
+    let real = (1..=250).rev().filter(|id| *id >= offset);
+    let ids =
+        [i64::MAX, -5, 0, i64::from(u32::MAX)].into_iter().chain(real.flat_map(|id| [id, id]));
+    let updates: Vec<_> = ids.map(|id| json!({ "update_id": id, "poll": {} })).collect();
+    serde_json::Value::from(updates).to_string()
 }
 
 async fn endless(stream: &mut TcpStream) -> Option<()> {
@@ -154,4 +169,24 @@ async fn an_answer_without_end_is_cut_off_long_before_the_deadline() {
     let soon = tokio::time::timeout(Duration::from_secs(10), failing).await;
     assert!(soon.is_ok_and(|r| r.is_ok()), "it reads on and on");
     assert!(app.stop(SOON).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_cannot_be_poison_neither_the_offset_nor_the_disk() {
+    let server = OddServer::start(Mood::Wild).await;
+    let mut stage = stage(&server).await;
+    stage.start().await;
+    let store = stage.store();
+    let begun = Instant::now();
+    while store.next_offset().await.expect("an offset") != 251 {
+        assert!(begun.elapsed() < SOON, "{:?}", store.next_offset().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counted =
+        rusqlite::Connection::open(stage.dir.path().join("katana.db")).expect("the state");
+    let sql = "SELECT count(*), min(update_id), max(update_id) FROM inbox";
+    let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?));
+    let kept: (i64, i64, i64) = counted.query_row(sql, [], row).expect("a row");
+    assert_eq!(kept, (250, 1, 250));
+    assert!(stage.stop().await);
 }

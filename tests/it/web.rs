@@ -35,7 +35,7 @@ impl Endpoint {
     /// The whole answer, with its head.
     async fn ask(&self, method: &str, path: &str, headers: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(self.0).await.expect("connected");
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.expect("asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("answered");

@@ -6,7 +6,7 @@ use crate::config::credential;
 use crate::config::key::Part;
 use crate::config::listen;
 use crate::config::resolved::Resolved;
-use crate::config::rule::{self, optional_secret};
+use crate::config::rule::{self, count, optional_secret};
 use crate::config::secret::Secret;
 use crate::config::section::section;
 use crate::config::source::Origin;
@@ -39,6 +39,13 @@ section! {
             .when("To restart the intake over HTTP, or to read more than the health from another \
             machine.")
             .live(Part::Watch),
+
+        /// How many connections one client may have at a time, on an address that other machines can
+        /// reach; 0 stands for any number. Behind a reverse proxy, all clients have the proxy's
+        /// address.
+        connections_per_client: u32 = count(0..=64, 16)
+            .when("Raise it when a proxy or a monitoring server in front of it is refused.")
+            .restart("the limit belongs to the listener"),
     }
 }
 

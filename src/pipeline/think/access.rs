@@ -3,7 +3,8 @@
 use super::{Thought, Worker};
 use crate::commands::OutgoingReply;
 use crate::model::access::Role;
-use crate::model::message::{Authorship, Incoming};
+use crate::model::ids::ChatId;
+use crate::model::message::{Authorship, Incoming, Place, Press};
 use crate::model::reply::Reply;
 use crate::store::{StoreError, UpdateOutcome};
 
@@ -35,6 +36,30 @@ impl Worker {
         }
         let outcome = context.stranger(&message.from, message.chat, message.place).await?;
         Ok(Err(Thought::of(UpdateOutcome::Refused, outcome)))
+    }
+
+    /// Whether someone who may chat here was removed, or the group closed, while their question was being
+    /// answered. Then no one gets the answer.
+    pub(super) async fn has_lost_access(&self, message: &Incoming) -> Result<bool, StoreError> {
+        let role = self.role(message).await?;
+        self.has_lost(message.place, message.chat, role).await
+    }
+
+    /// The same for someone who pressed a button.
+    pub(super) async fn presser_has_lost_access(&self, press: &Press) -> Result<bool, StoreError> {
+        let role = self.parts.context.role(&press.from.id).await?;
+        self.has_lost(press.place, press.chat, role).await
+    }
+
+    async fn has_lost(&self, place: Place, chat: ChatId, role: Role) -> Result<bool, StoreError> {
+        let may_chat = self.parts.context.may_chat(place, chat, role).await?;
+        if !may_chat {
+            tracing::info!(
+                chat_id = chat.0,
+                "an answer was dropped: its asker may no longer chat here"
+            );
+        }
+        Ok(!may_chat)
     }
 
     /// The sender's role. A chat in whose name someone writes has none.

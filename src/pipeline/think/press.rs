@@ -103,6 +103,9 @@ impl Worker {
             answered = parts.answerer.go_on(cut, user, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
         };
+        if self.presser_has_lost_access(press).await? {
+            return Ok(Thought::nothing(UpdateOutcome::Cancelled));
+        }
         let on = Button::new("Continue", press.data.clone());
         let (mut thought, reply) = self.outcome(answered, on);
         if thought.outcome == UpdateOutcome::Cancelled {

@@ -32,7 +32,7 @@ pub(super) fn examine(
 ) -> Result<Contents, BackupError> {
     let fail = |e| BackupError::of_sqlite(named, e);
     // What the schema says first: checking the rows would run what is in it.
-    let version = schema::version(conn)?;
+    let version = schema::version(conn).map_err(fail)?;
     fits(conn, named, version)?;
     let check = match care {
         CheckLevel::Whole => "PRAGMA integrity_check(1)",

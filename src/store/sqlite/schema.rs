@@ -28,13 +28,13 @@ pub(super) const APPLICATION_ID: i32 = 0x4b61_746e;
 pub(super) const HISTORY: &str = "refinery_schema_history";
 
 /// The last migration that was applied; 0 when none was.
-pub(super) fn version(conn: &Connection) -> Result<u32, StoreError> {
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
     let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
     if conn.query_row(table, [HISTORY], |_| Ok(())).optional()?.is_none() {
         return Ok(0);
     }
     let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
-    Ok(conn.query_row(newest, [], |r| r.get(0))?)
+    conn.query_row(newest, [], |r| r.get(0))
 }
 
 /// Whether each migration that the file has is one of ours, unchanged.
