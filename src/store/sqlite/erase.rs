@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tree_page_stays_as_it_is() {
+    fn pages_of_other_kinds_stay_as_they_are() {
         for start in [[0u8, 0, 0, 0, 0, 0, 0, 0], [13, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]] {
             let mut page = vec![7u8; 4096];
             page[..8].copy_from_slice(&start);
