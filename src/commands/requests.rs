@@ -20,25 +20,19 @@ pub(super) async fn claim(
     }
     let now = context.clock.now_ms();
     let expected = claim_code(context).await?;
+    let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+    let may_try = limiter.may_try(asked.from.id, now);
     let typed = normalise_code(asked.args);
-    let is_right = {
-        let limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-        limiter.may_try(asked.from.id, now) && typed.is_some() && typed == expected
-    };
-    // Many may send it at once: the store decides who is first, before anyone hears of it.
-    if is_right && context.store.claim(asked.from.clone()).await? {
+    if may_try && typed.is_some() && typed == expected {
         let text = "Welcome: you are my owner now.\n\n- Ask me anything, to try me out\n- People \
                     who write to me get a code; I tell you, and you let them in with a button\n- \
                     In a group, add me and send /approve there\n- /help shows everything else";
         return Ok(asked.say(text).with(Effect::Claim(asked.from.clone())));
     }
-    let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
     // A bot that has an owner counts tries like one that has none, so that no one can talk to it
     // without end.
     Ok(match limiter.wrong_code(asked.from.id, now) {
-        Tries::Left if is_right || expected.is_none() => {
-            asked.say("This bot already has an owner.")
-        }
+        Tries::Left if expected.is_none() => asked.say("This bot already has an owner."),
         Tries::Left if asked.args.is_empty() => {
             asked.say("Please send the code with it: `/claim CODE`. It is in my log.")
         }

@@ -115,6 +115,9 @@ impl Worker {
             self.parts.base.retry_until_stored("read the pieces of a question", pieces).await;
         let Some(whole) = whole else { return Worked::Interrupted };
         let queued = whole.as_ref().unwrap_or(queued);
+        let is_claim = matches!(route(&queued.update, &self.parts.me.username),
+            Route::Command { word, .. } if word == "claim");
+        let _turn = if is_claim { Some(self.parts.claims.lock().await) } else { None };
         let thought = tokio::select! {
             thought = self.parts.base.retry_until_stored("handle an update", || self.think(queued)) => thought,
             () = halt.cancelled() => None,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, MessageId, PartId, UserId};
-use crate::model::message::{Person, Update};
+use crate::model::message::Update;
 
 verbs! {
     /// Stores a batch, and the offset after it if the source of updates has one, in one commit.
@@ -51,9 +51,6 @@ verbs! {
     /// Makes sure that a bot without an owner can be claimed, and says how. `fresh_code` is used
     /// when there is none yet.
     fn opening(fresh_code: String) -> Opening;
-
-    /// Makes a person the owner of a bot that has none; answers whether they own it now.
-    fn claim(person: Person) -> bool;
 
     /// Deletes some of what a person said, with the answers; answers whether there may be more.
     fn forget_some(user: UserId) -> bool;

@@ -39,6 +39,7 @@ mod entities;
 mod findings;
 mod groups;
 mod hangup;
+mod hostile_backups;
 mod in_doubt;
 mod intake;
 mod last_exit;

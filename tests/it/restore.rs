@@ -19,7 +19,7 @@ mod first {
     refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
-async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {
+pub async fn restore(stage: &Stage, from: &Path, more: &[&str]) -> Output {
     let from = from.display().to_string();
     process::run(stage, &[&["restore", from.as_str()], more].concat()).await
 }
@@ -104,7 +104,7 @@ async fn a_log_that_was_not_folded_is_kept_with_the_old_state_and_never_meets_th
 }
 
 /// The bytes of a database after a statement; of a new one, if there is no such file.
-fn changed(file: &Path, sql: &str) -> Vec<u8> {
+pub fn changed(file: &Path, sql: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy");
     if file.exists() {
@@ -115,36 +115,6 @@ fn changed(file: &Path, sql: &str) -> Vec<u8> {
     drop(conn);
     std::fs::read(&copy).expect("it can be read")
 }
-
-/// What makes a backup run something when it is used, and what is said of it.
-const HOSTILE: [(&str, &str, &str); 7] = [
-    (
-        "a trigger",
-        "CREATE TRIGGER t AFTER INSERT ON inbox BEGIN
-           INSERT INTO users (bot_id, user_id, role, name, since_ms) VALUES (1, 66, 'owner', 'Eve', 0);
-         END",
-        "its trigger t is not that of schema",
-    ),
-    ("a view", "CREATE VIEW v AS SELECT 1", "its view v is not that of schema"),
-    (
-        "a table that is a view without an end",
-        "CREATE VIEW \"v\u{1b}[2J\" AS WITH RECURSIVE n (i) AS
-           (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-        "its view v [2J is not that of schema",
-    ),
-    (
-        "a generated column",
-        "ALTER TABLE users ADD COLUMN g TEXT GENERATED ALWAYS AS (zeroblob(1000000000))",
-        "its table users is not that of schema",
-    ),
-    (
-        "an index on an expression",
-        "CREATE INDEX x ON messages (length(zeroblob(id)))",
-        "its index x is not that of schema",
-    ),
-    ("another column", "ALTER TABLE bots ADD COLUMN more TEXT", "its table bots is not that of schema"),
-    ("another table", "CREATE TABLE more (a)", "its table more is not that of schema"),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
@@ -166,16 +136,6 @@ async fn bad_backups_are_refused_and_the_old_state_is_untouched() {
     let edited = changed(&file, "UPDATE refinery_schema_history SET checksum = '1'");
     let lacking = changed(&file, "DROP INDEX inbox_new");
     let other = changed(&at(&stage, "not-there"), "CREATE TABLE bots (bot_id INTEGER)");
-    let hostile = HOSTILE.map(|(name, sql, words)| (name, changed(&file, sql), words));
-    for (name, bytes, words) in &hostile {
-        std::fs::write(&bad, bytes).expect("written");
-        for more in [&["--check"][..], &[]] {
-            let out = restore(&stage, &bad, more).await;
-            assert_eq!(out.code, Some(69), "{name}: {out:?}");
-            assert!(out.stderr.contains(words), "{name}: {out:?}");
-        }
-        assert!(std::fs::read(&path).expect("it can be read") == old, "{name}: it was touched");
-    }
     for (name, bytes, code, words) in [
         ("truncated", &bytes[..third], 69, "damaged"),
         ("cut at a page", &bytes[..bytes.len() - 4096], 69, "damaged"),

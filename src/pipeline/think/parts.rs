@@ -20,6 +20,9 @@ pub(in crate::pipeline) struct ThinkParts {
     pub(super) signals: Arc<Signals>,
     pub(super) previews: Previews,
     pub(super) latest_questions: LatestQuestions,
+    /// Held from the look at who owns the bot to the commit, so that only one of all who send the claim
+    /// code hears that they are the owner.
+    pub(super) claims: tokio::sync::Mutex<()>,
 }
 
 impl ThinkParts {
@@ -33,6 +36,7 @@ impl ThinkParts {
             signals: Arc::clone(&pipeline.signals),
             previews: Previews::new(pipeline),
             latest_questions: LatestQuestions::default(),
+            claims: tokio::sync::Mutex::default(),
         }
     }
 

@@ -13,7 +13,8 @@ use hygiene::ownership::{at, in_real_folder};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{open, ownership};
+use super::connection::configure;
+use super::ownership;
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 
@@ -58,7 +59,7 @@ impl AtomicFile {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut into = Connection::open_with_flags(self.new.path(), flags).map_err(fail)?;
-        open::configure(&into).map_err(fail)?;
+        configure(&into).map_err(fail)?;
         self.still_there(to)?;
         // What is half written after a crash is thrown away; `publish` waits for the disk.
         into.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
@@ -164,7 +165,7 @@ pub(super) fn reading(path: &Path) -> Result<Connection, BackupError> {
         // No process writes to it.
         Connection::open_with_flags(uri(&real, "immutable=1"), flags)
     };
-    let conn = opened.and_then(|conn| open::configure(&conn).map(|()| conn));
+    let conn = opened.and_then(|conn| configure(&conn).map(|()| conn));
     conn.map_err(|e| BackupError::of_sqlite(path, e))
 }
 

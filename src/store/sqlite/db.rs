@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::arrivals::Arrivals;
 use super::numbers::MessageNumbers;
 use super::open::{self, Opened};
-use super::{identity, ownership, pre_migration_backup, restore, writer};
+use super::{copies, identity, ownership, pre_migration_backup, restore, writer};
 use crate::blocking;
 use crate::model::ids::BotId;
 use crate::model::limits;
@@ -199,7 +199,7 @@ impl Sqlite {
 
     pub(in crate::store) async fn older_copies(&self) -> Result<Vec<OlderCopy>, StoreError> {
         let path = self.path().to_owned();
-        self.read(move |_| Ok(pre_migration_backup::beside(&path))).await
+        self.read(move |_| Ok(copies::beside(&path))).await
     }
 
     pub(in crate::store) async fn probe(&self) -> Result<(), StoreError> {

@@ -66,13 +66,7 @@ pub(super) fn deletes(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Forget(_)))
 }
 
-/// Makes a person the owner of a bot that has none.
-pub(super) fn claim(
-    tx: &Connection,
-    bot: i64,
-    now: i64,
-    person: &Person,
-) -> Result<(), StoreError> {
+fn claim(tx: &Connection, bot: i64, now: i64, person: &Person) -> Result<(), StoreError> {
     // Two people may have sent the code at once; the first commit wins.
     if !users::owners(tx, bot)?.is_empty() {
         return Ok(());

@@ -12,7 +12,8 @@ use hygiene::atomic::sibling;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::atomic_file::uri;
-use super::{open, ownership, schema};
+use super::connection::configure;
+use super::{ownership, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 
 /// Where the header has it (sqlite.org/fileformat2.html, 1.3).
@@ -164,7 +165,7 @@ fn connect(path: &Path, header: &[u8]) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(uri(path, how), flags)?;
-    open::configure(&conn)?;
+    configure(&conn)?;
     Ok(conn)
 }
 

@@ -9,7 +9,9 @@ mod atomic_file;
 mod backup;
 mod chats;
 mod columns;
+mod connection;
 mod contents;
+mod copies;
 mod db;
 mod effects;
 mod erase;
@@ -45,8 +47,8 @@ pub use passages::PassageIndex;
 /// What is done to a state file as a whole, without opening it as the state of a bot.
 pub mod file {
     pub use super::backup::{backup, backup_to, examine};
+    pub use super::copies::beside as older_copies;
     pub use super::inspect::inspect;
-    pub use super::pre_migration_backup::beside as older_copies;
     pub use super::restore::restore;
     pub use super::schema::newest as newest_schema;
     #[cfg(test)]

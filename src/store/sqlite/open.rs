@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use hygiene::atomic::sibling;
 use hygiene::ownership::{at, folder};
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::connection::configure;
+use super::copies::CORRUPT;
 use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
@@ -22,9 +23,6 @@ const CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Most links that are followed to a file that is not there yet; path_resolution(7) has the same.
 const MAX_LINKS: usize = 40;
-
-/// Between the state file's name and the time at which it was found damaged.
-pub(super) const CORRUPT: &str = ".corrupt-";
 
 /// How long a call waits until another process gives its lock back.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -160,20 +158,6 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     #[cfg(test)]
     let conn = super::plans::watched(conn);
     Ok(conn)
-}
-
-/// What holds for each connection. The file may come from anywhere: nothing in its schema is run, no
-/// statement can bypass SQLite's own bookkeeping, and each cell is checked before it is used
-/// (sqlite.org/security.html). Statements stay prepared: without the stability guarantee of the query
-/// planner, SQLite plans a statement again for each value bound to a range or a limit, which costs more
-/// than running it.
-pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    conn.pragma_update(None, "cell_size_check", "ON")?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    Ok(())
 }
 
 /// A connection that cannot write.

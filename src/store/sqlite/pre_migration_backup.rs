@@ -11,17 +11,13 @@ use rusqlite::Connection;
 
 use super::atomic_file::AtomicFile;
 use super::contents::{CheckLevel, examine};
+use super::copies::{BEFORE_MIGRATION, DAYS, named};
 use super::{failure, schema};
 use crate::store::failure::StoreError;
-use crate::store::upkeep::{OlderCopy, PreMigrationBackup};
+use crate::store::upkeep::PreMigrationBackup;
 
 /// Copies that stay. Who goes back further than three schemas has a backup of their own.
 const KEPT: usize = 3;
-
-/// Days that a copy stays. Whether an upgrade was good shows within a month.
-const DAYS: i64 = 30;
-
-const MARK: &str = ".before-v";
 
 /// Keeps a copy if the file is about to be migrated.
 pub(super) fn keep(
@@ -32,7 +28,7 @@ pub(super) fn keep(
     if schema == 0 || schema >= newest {
         return Ok(None);
     }
-    let copy = sibling(path, &format!("{MARK}{newest}"));
+    let copy = sibling(path, &format!("{BEFORE_MIGRATION}{newest}"));
     let write = || {
         let atomic_file = AtomicFile::take(sibling(&copy, ".partial"), &copy, None)?;
         atomic_file.fill(conn, path, &copy)?;
@@ -56,38 +52,8 @@ pub(super) fn sweep(path: &Path, now_ms: i64) {
     }
 }
 
-/// Copies of the state that lie beside it: those from before a migration, with the time at which they
-/// go (Unix ms), then those that a restore or damage left, which stay until someone removes them.
-pub fn beside(path: &Path) -> Vec<OlderCopy> {
-    let until = |copy: &Path| {
-        let changed_s = std::fs::metadata(copy).ok()?.mtime();
-        Some(changed_s.saturating_add(DAYS * 24 * 3600).saturating_mul(1000))
-    };
-    let kept = copies(path).into_iter().map(|(_, path)| OlderCopy { until_ms: until(&path), path });
-    let others = [super::restore::KEPT, super::open::CORRUPT].map(|mark| named(path, mark));
-    let others = others
-        .into_iter()
-        .flatten()
-        .filter(|(rest, _)| !rest.contains("-wal") && !rest.contains("-shm"));
-    let mut all: Vec<_> =
-        kept.chain(others.map(|(_, path)| OlderCopy { until_ms: None, path })).collect();
-    all.sort_by(|one, other| one.path.cmp(&other.path));
-    all
-}
-
-/// Files beside `path` that have its name and `mark`, with the rest of their names.
-fn named(path: &Path, mark: &str) -> Vec<(String, PathBuf)> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let start = format!("{}{mark}", name.to_string_lossy());
-    let rest = |entry: &std::fs::DirEntry| {
-        Some(entry.file_name().to_str()?.strip_prefix(&start)?.to_owned())
-    };
-    entries.flatten().filter_map(|entry| Some((rest(&entry)?, entry.path()))).collect()
-}
-
 fn copies(path: &Path) -> Vec<(u32, PathBuf)> {
-    let copies = named(path, MARK).into_iter();
+    let copies = named(path, BEFORE_MIGRATION).into_iter();
     copies.filter_map(|(version, path)| Some((version.parse().ok()?, path))).collect()
 }
 
@@ -113,33 +79,5 @@ mod tests {
         sweep(&path, now_ms + 31 * 24 * 3_600_000);
         assert_eq!(left(&names[2..]), [false, false, false, true, true]);
         assert!(dir.path().join("other.db.before-v1").exists());
-    }
-
-    #[test]
-    fn copies_beside_the_file_are_known_with_the_day_they_go() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("katana.db");
-        for name in [
-            "",
-            "-wal",
-            ".before-v3",
-            ".before-v4.partial",
-            ".lock",
-            ".corrupt-17-wal",
-            ".corrupt-17",
-            ".before-restore-20261129T000000Z",
-        ] {
-            std::fs::write(sibling(&path, name), "").unwrap();
-        }
-        let changed = std::fs::metadata(sibling(&path, ".before-v3")).unwrap().mtime();
-        let found = beside(&path).into_iter().map(|copy| (copy.path, copy.until_ms));
-        assert_eq!(
-            found.collect::<Vec<_>>(),
-            [
-                (sibling(&path, ".before-restore-20261129T000000Z"), None),
-                (sibling(&path, ".before-v3"), Some((changed + 30 * 24 * 3600) * 1000)),
-                (sibling(&path, ".corrupt-17"), None),
-            ]
-        );
     }
 }

@@ -14,15 +14,13 @@ use hygiene::ownership::{at, folder, give};
 
 use super::atomic_file::{AtomicFile, reading, refuse_special};
 use super::contents::{CheckLevel, examine};
+use super::copies::BEFORE_RESTORE;
 use super::{identity, open, ownership};
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 use crate::store::upkeep::Restored;
-
-/// Between the state file's name and the time at which it was replaced.
-pub(super) const KEPT: &str = ".before-restore-";
 
 /// Makes a copy of the backup `from` the state file `path`. With `bot`, the backup has to hold
 /// state of that bot. A file of an older schema is migrated by the next start.
@@ -112,7 +110,8 @@ fn keep_old(path: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
 /// still the old file, and its log has only the kept name. For the daemon, which holds the lock.
 pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
     let Some(state) = at(path)? else { return Ok(()) };
-    let start = format!("{}{KEPT}", path.file_name().unwrap_or_default().to_string_lossy());
+    let start =
+        format!("{}{BEFORE_RESTORE}", path.file_name().unwrap_or_default().to_string_lossy());
     let mut found = false;
     for entry in std::fs::read_dir(folder(path))? {
         let entry = entry?;
@@ -141,7 +140,7 @@ pub(super) fn undo_cut(path: &Path) -> io::Result<()> {
 /// A dated name for the file, one that nothing has.
 fn second_name(path: &Path, now_ms: i64) -> io::Result<PathBuf> {
     let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let dated = format!("{KEPT}{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    let dated = format!("{BEFORE_RESTORE}{}", at.strftime("%Y%m%dT%H%M%SZ"));
     for n in 1..100 {
         let more = if n == 1 { String::new() } else { format!("-{n}") };
         let name = sibling(path, &format!("{dated}{more}"));

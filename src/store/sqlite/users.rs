@@ -4,7 +4,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::RoleColumn;
 use super::db::Sqlite;
-use super::effects;
 use crate::model::access::Role;
 use crate::model::ids::UserId;
 use crate::model::limits;
@@ -81,15 +80,6 @@ impl Sqlite {
             let code =
                 tx.query_row("SELECT claim_code FROM bots WHERE bot_id = ?1", [bot], |r| r.get(0))?;
             Ok(Opening::Claimable(code))
-        })
-        .await
-    }
-
-    pub(in crate::store) async fn claim(&self, person: Person) -> Result<bool, StoreError> {
-        let (bot, now) = (self.bot(), self.now_ms());
-        self.write(move |tx| {
-            effects::claim(tx, bot, now, &person)?;
-            Ok(owners(tx, bot)?.contains(&person.id))
         })
         .await
     }
