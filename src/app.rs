@@ -34,6 +34,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
+use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{
     Deliver, Delivery, Dispatcher, Pipeline, Poll, PollHandle, Polling, Retention, StageBase,
@@ -98,17 +99,18 @@ impl Prepared {
                 message_id = JournalEvent::StateSetAside.id(),
                 finding = "store_corrupt",
                 path = %aside.display(),
-                "the state file was damaged; it was set aside under this name and a new one created"
+                "the state file was damaged; it was set aside as {} and a new one created",
+                aside.display()
             );
         }
         if let Some(kept) = store.pre_migration_backup() {
             tracing::info!(
                 message_id = JournalEvent::StateMigrated.id(),
                 path = %kept.path.display(),
-                "the state file was migrated from schema {} to {}; the old one was kept under \
-                this name",
+                "the state file was migrated from schema {} to {}; the old one was kept as {}",
                 kept.schema,
-                file::newest_schema()
+                file::newest_schema(),
+                kept.path.display()
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
@@ -216,7 +218,7 @@ impl Prepared {
 
     /// `getMe`, until it is answered.
     async fn introduce(&self, tasks: &Tasks) -> Option<Me> {
-        let mut attempt = 0;
+        let (mut attempt, mut repeats) = (0, Repeats::default());
         // A token that was replaced meanwhile is tried at once.
         let mut renewals = self.client.renewals();
         loop {
@@ -236,19 +238,27 @@ impl Prepared {
                 RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
                 _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
             };
-            tracing::error!(
-                message_id = e.token_refused().then(|| JournalEvent::TokenNotAccepted.id()),
-                error = chain(&e),
-                class = e.class().as_str(),
-                attempt,
-                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                "{}",
-                if e.token_refused() {
-                    "Telegram refuses the token; get a new one from @BotFather, store it, restart"
-                } else {
-                    "cannot reach Telegram; trying again"
-                }
-            );
+            let (error, class) = (chain(&e), e.class().as_str());
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            if !repeats.is_news(class) {
+                tracing::debug!(error, class, attempt, pause_ms, "cannot reach Telegram again");
+            } else if e.token_refused() {
+                tracing::error!(
+                    message_id = JournalEvent::TokenNotAccepted.id(),
+                    error,
+                    class,
+                    "Telegram refuses the token; get a new one from @BotFather, store it, restart \
+                     ({error})"
+                );
+            } else {
+                tracing::error!(
+                    error,
+                    class,
+                    attempt,
+                    pause_ms,
+                    "cannot reach Telegram: {error}; trying again until it works"
+                );
+            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = renewals.next() => {}

@@ -189,7 +189,11 @@ fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     }
     let loaded = examined.loaded;
     run::run(&loaded, file).inspect_err(|e| {
-        last_exit::ended(&loaded, remedy(e).0, &chain(e.as_ref()));
+        // Nothing is written beside a file of something else.
+        let is_foreign = e.downcast_ref::<StoreError>().is_some_and(StoreError::is_foreign);
+        if !is_foreign || !last_exit::is_beside_state(&loaded) {
+            last_exit::ended(&loaded, remedy(e).0, &chain(e.as_ref()));
+        }
     })
 }
 

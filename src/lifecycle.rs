@@ -50,7 +50,7 @@ impl Tasks {
                 tracing::error!(
                     message_id = JournalEvent::TaskPanicked.id(),
                     task = name,
-                    "a task panicked; draining"
+                    "the task \"{name}\" panicked; draining"
                 );
                 let _ = this.failed.set(name);
                 this.drain.cancel();

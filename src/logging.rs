@@ -80,7 +80,7 @@ pub fn set_level(level: &str) {
     if let Some(handle) = FILTER.get()
         && let Err(e) = handle.reload(filter(level))
     {
-        tracing::error!(error = %e, "cannot change the level of the log");
+        tracing::error!(error = %e, "cannot change the level of the log: {e}");
     }
 }
 

@@ -269,6 +269,39 @@ fn each_file_says_what_it_is_for() {
     );
 }
 
+/// Fields of an event that hold a cause.
+const CAUSES: &[&str] = &["error", "reason", "task"];
+
+#[test]
+fn warnings_and_errors_are_sentences_with_their_cause() {
+    let mut complaints = Vec::new();
+    for source in ours() {
+        for level in ["tracing::warn!", "tracing::error!", "tracing::$level!"] {
+            for (start, _) in source.code.match_indices(level) {
+                let open = start + level.len();
+                if source.tests_at(start) {
+                    continue;
+                }
+                let event = &source.text[open..closing(&source.code, open)];
+                let has = |cause: &&&str| {
+                    let fields = event.split([',', '(']).map(|field| field.trim());
+                    fields.clone().any(|field| field == **cause)
+                        || event.contains(&format!("{cause} ="))
+                };
+                let cause = CAUSES.iter().find(has);
+                // `journalctl -p warning` shows the message, and none of the fields.
+                if let Some(cause) = cause.filter(|_| !event.contains('{')) {
+                    complaints.push(format!(
+                        "{}: the message does not say the field {cause}: write \"…: {{{cause}}}\"",
+                        at(&source.path, source.line_of(start))
+                    ));
+                }
+            }
+        }
+    }
+    none(complaints, "events without their cause");
+}
+
 #[test]
 fn files_are_short() {
     let mut complaints = Vec::new();

@@ -1,6 +1,6 @@
 //! Who answers, from what, and how: what the steps of an answer work with.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hygiene::Redactor;
@@ -8,6 +8,7 @@ use hygiene::Redactor;
 use super::context_size::ContextSizes;
 use super::window::Windows;
 use crate::knowledge::Knowledge;
+use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
 use crate::store::Store;
@@ -53,4 +54,6 @@ pub(super) struct AnswerEngine {
     pub(super) windows: Arc<Windows>,
     /// Of this provider: another server may have more room.
     pub(super) context_sizes: ContextSizes,
+    /// Failures of the provider, as they are logged.
+    pub(super) failures: Mutex<Repeats>,
 }

@@ -23,7 +23,7 @@ mod sources;
 mod stream;
 mod window;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -121,6 +121,7 @@ impl Answerer {
             settings,
             windows: Arc::clone(&windows),
             context_sizes: ContextSizes::default(),
+            failures: Mutex::default(),
         };
         let shared_failures = SharedFailures::default();
         let engine = ArcSwap::from_pointee(engine);
@@ -137,8 +138,17 @@ impl Answerer {
         self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
         let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
-        let engine =
-            AnswerEngine { provider, knowledge, store, vitals, settings, windows, context_sizes };
+        let failures = Mutex::default();
+        let engine = AnswerEngine {
+            provider,
+            knowledge,
+            store,
+            vitals,
+            settings,
+            windows,
+            context_sizes,
+            failures,
+        };
         self.engine.store(Arc::new(engine));
     }
 

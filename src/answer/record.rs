@@ -3,6 +3,7 @@
 //! Invariant: a model that people chose for their chat can fail them only: the provider's health is
 //! that of the configured model.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -12,6 +13,7 @@ use super::question::Question;
 use super::stream::Collected;
 use crate::model::class::CallOutcome;
 use crate::model::conversation::ChatRequest;
+use crate::model::limits;
 use crate::model::text::tokens;
 use crate::observe::label::{Label, TokenKind};
 use crate::observe::vitals::Timing;
@@ -125,20 +127,37 @@ impl AnswerEngine {
                     "cancelled"
                 );
             }
-            Collected::Failed { error, .. } => tracing::warn!(
-                finding = record.is_configured.then_some("provider_failing"),
-                chat_id,
-                provider,
-                model,
-                duration_ms,
-                outcome = error.class().as_str(),
-                prompt_length = length,
-                prompt_hash = hash,
-                passages = record.passages,
-                passage_tokens = record.passage_tokens,
-                error = error.words(),
-                "provider failed"
-            ),
+            Collected::Failed { error, .. } => {
+                let (class, words) = (error.class().as_str(), error.words());
+                // A provider that is down fails every question: the first of its class in a while is a
+                // warning.
+                let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_news = failures.is_news_after(class, limits::QUIET);
+                drop(failures);
+                macro_rules! failed {
+                    ($level:ident) => {
+                        tracing::$level!(
+                            finding = record.is_configured.then_some("provider_failing"),
+                            chat_id,
+                            provider,
+                            model,
+                            duration_ms,
+                            outcome = class,
+                            prompt_length = length,
+                            prompt_hash = hash,
+                            passages = record.passages,
+                            passage_tokens = record.passage_tokens,
+                            error = words,
+                            "provider failed: {words}"
+                        )
+                    };
+                }
+                if is_news {
+                    failed!(warn);
+                } else {
+                    failed!(info);
+                }
+            }
         }
     }
 

@@ -31,7 +31,8 @@ impl AnswerEngine {
         let history = if self.provider.has_context() { history } else { &[] };
         let found = search(knowledge, words, history, self.settings.passages, WEIGHT).await;
         let found = found.unwrap_or_else(|e| {
-            tracing::error!(error = chain(&e), "cannot search the knowledge folder");
+            let error = chain(&e);
+            tracing::error!(error, "cannot search the knowledge folder: {error}");
             Vec::new()
         });
         // The operator may have put a key into a document by mistake.

@@ -46,7 +46,7 @@ impl Endpoint {
         };
         let web = match bound {
             Err(e @ WebError::InUse { .. }) if !asked_for => {
-                tracing::warn!(error = %e, "running without the HTTP endpoint; {}", e.hint());
+                tracing::warn!(error = %e, "running without the HTTP endpoint: {e}; {}", e.hint());
                 None
             }
             bound => bound?,

@@ -33,7 +33,8 @@ async fn publish(pipeline: &Pipeline, shown: &mut Vec<UserId>) {
     let owners = match pipeline.context.owners().await {
         Ok(owners) => owners,
         Err(e) => {
-            tracing::warn!(error = chain(&e), "cannot read who owns the bot");
+            let error = chain(&e);
+            tracing::warn!(error, "cannot read who owns the bot: {error}");
             return;
         }
     };
@@ -63,7 +64,7 @@ where
         match call().await {
             Ok(()) => return,
             Err(e) if e.retry_policy() == RetryPolicy::Never || attempt == 3 => {
-                tracing::warn!(?scope, error = %e, "cannot publish the command menu");
+                tracing::warn!(?scope, error = %e, "cannot publish the command menu: {e}");
                 return;
             }
             Err(_) => {

@@ -190,7 +190,9 @@ impl Reloader {
         if let Some(running) = self.running.get() {
             running.take(&fresh, &self.answerer, self.reconcile_after);
         }
-        for warning in &fresh.loaded.warnings {
+        // Those that were given before are known.
+        let old = self.loaded();
+        for warning in fresh.loaded.warnings.iter().filter(|w| !old.warnings.contains(w)) {
             tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
         }
         for key in &fresh.changed {
@@ -223,7 +225,8 @@ impl Reloader {
             return;
         };
         if let Err(e) = open_access(&running.pipeline.base.store, &self.loaded()).await {
-            tracing::error!(error = chain(e.as_ref()), "cannot offer a claim code");
+            let error = chain(e.as_ref());
+            tracing::error!(error, "cannot offer a claim code: {error}");
         }
     }
 

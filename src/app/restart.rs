@@ -27,7 +27,10 @@ pub(super) async fn restarts(
                 "intake and connections to Telegram are restarted, as \
             requested"
             ),
-            Err(e) => tracing::error!(error = chain(&e), "cannot renew the Telegram client"),
+            Err(e) => {
+                let error = chain(&e);
+                tracing::error!(error, "cannot renew the Telegram client: {error}");
+            }
         }
     }
 }

@@ -133,11 +133,13 @@ pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>
     for path in knowledge.left_out() {
         tracing::warn!(
             path = %path.display(),
-            "skipped: too large, not UTF-8, one too many, or a link out of the folder"
+            "skipped {}: too large, not UTF-8, one too many, or a link out of the folder",
+            path.display()
         );
     }
     for remark in knowledge.remarks() {
-        tracing::warn!(path = %dir.join(&remark.file).display(), reason = %remark.kind, "look at this document");
+        let path = dir.join(&remark.file).display().to_string();
+        tracing::warn!(path, reason = %remark.kind, "look at {path}: {}", remark.kind);
     }
     Ok(Some(Arc::new(knowledge)))
 }

@@ -42,6 +42,12 @@ pub(super) fn ended(loaded: &Loaded, code: u8, reason: &str) {
     write(loaded, LastExit::now(Some(code), reason));
 }
 
+/// Whether it lies in the folder of the state file, as without a unit.
+pub(super) fn is_beside_state(loaded: &Loaded) -> bool {
+    let config = &loaded.config;
+    config.watch.heartbeat_path.parent() == config.store.path.parent()
+}
+
 /// The command line is wrong, so the configuration is not known. Only a unit has a place for it.
 pub(super) fn misused() {
     if let Ok(folder) = var(RUNTIME_DIRECTORY) {

@@ -42,11 +42,8 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
-        tracing::error!(
-            message_id = JournalEvent::CannotRun.id(),
-            error = chain(e.as_ref()),
-            "cannot run"
-        );
+        let error = chain(e.as_ref());
+        tracing::error!(message_id = JournalEvent::CannotRun.id(), error, "cannot run: {error}");
     }
     outcome
 }
@@ -150,7 +147,7 @@ async fn end(
         tracing::error!(
             message_id = JournalEvent::StoppedByFailure.id(),
             task,
-            "stopped because a task failed; unfinished work is on disk"
+            "stopped because the task \"{task}\" failed; unfinished work is on disk"
         );
         return Ok(failed(&loaded, task));
     }
@@ -196,7 +193,7 @@ fn without_start(loaded: &Loaded, tasks: &Tasks) -> ExitCode {
     tracing::error!(
         message_id = JournalEvent::StoppedByFailure.id(),
         task,
-        "stopped before startup was complete, because a task failed"
+        "stopped before startup was complete, because the task \"{task}\" failed"
     );
     failed(loaded, task)
 }

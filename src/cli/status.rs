@@ -110,7 +110,10 @@ pub(super) async fn look(loaded: &Loaded, file: Option<PathBuf>, unit: &str) -> 
         Some(pid) => Some(Process::of(pid)),
         None => unit.as_ref().map(|_| Process::Gone),
     };
-    let is_its_own = answer.is_ok() || unit.is_some() && pid.is_some() && pid == named;
+    let wrote = judgement.heartbeat.as_ref().map(|beat| beat.pid);
+    let is_of_unit =
+        unit.as_ref().zip(wrote).is_some_and(|(unit, wrote)| unit.is_its_process(wrote));
+    let is_its_own = answer.is_ok() || is_of_unit;
     let hides_boot = judgement.reason == Reason::PreviousBoot && is_its_own;
     if hides_boot {
         judgement = judged(&path, &Now { boot_id: None, boot_ms: None, awake_ms: None, ..now });

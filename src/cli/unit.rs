@@ -7,7 +7,7 @@ use super::endpoint;
 use super::tool::{BOOTED, tool};
 
 /// What is asked about.
-const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts,MainPID,Result,\
+const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts,MainPID,ExecMainPID,Result,\
                           ExecMainStatus,ConditionResult,StatusText,ExecMainStartTimestampMonotonic";
 
 /// What systemd says about the unit.
@@ -48,6 +48,11 @@ impl Unit {
     /// The main process, if there is one.
     pub(super) fn main_pid(&self) -> Option<u32> {
         self.get("MainPID").parse().ok().filter(|pid| *pid != 0)
+    }
+
+    /// Whether this is the main process, or was the last one, since the machine or the container booted.
+    pub(super) fn is_its_process(&self, pid: u32) -> bool {
+        self.get("ExecMainPID").parse() == Ok(pid)
     }
 
     /// How long the main process has been there, in milliseconds that the machine was awake.

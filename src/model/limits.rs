@@ -94,6 +94,12 @@ pub const RATE_LIMIT_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Pause after a 401 or 404: the token must be changed by hand, so hot retries do not help.
 pub const TOKEN_REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
+/// A failure that did not happen for so long is news again.
+pub const QUIET: Duration = Duration::from_secs(600);
+
+/// Polls that Telegram has not refused for so long are undisturbed: the other program is gone.
+pub const UNDISTURBED: Duration = Duration::from_secs(60);
+
 /// Pause after a 409: Telegram paces repeated conflicts to 3 s itself.
 pub const CONFLICT_PAUSE: Duration = Duration::from_secs(5);
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | liveness tick | a loop says that it ran, and by when it will run again |
 //! | health of a dependency | how calls to Telegram, the provider or the store go |
+//! | repeats | a state that goes on, which is logged once |
 //! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
 //! | journal event | something an administrator searches the journal for, under a fixed message id |
 
@@ -18,4 +19,5 @@ pub mod histogram;
 mod kind;
 pub mod label;
 pub mod liveness;
+pub mod repeats;
 pub mod vitals;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::clock::Clock;
 use super::dependency::DependencyHealth;
@@ -38,6 +38,8 @@ pub struct Vitals {
     pub polls_failed: Count,
     /// 409 answers to polls.
     pub conflicts: Count,
+    /// The host that a webhook sends updates to, while one is set. One text a conflict.
+    pub webhook: ArcSwapOption<String>,
     /// 429 answers to any call.
     pub rate_limited: Count,
     /// Updates accepted into the inbox.
@@ -176,6 +178,7 @@ impl Vitals {
             polls: Count::default(),
             polls_failed: Count::default(),
             conflicts: Count::default(),
+            webhook: ArcSwapOption::empty(),
             rate_limited: Count::default(),
             updates: Count::default(),
             updates_repeated: Count::default(),

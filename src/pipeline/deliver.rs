@@ -23,10 +23,11 @@ use super::parts::outgoing;
 use super::send_queue::{Next, NextAction, SendQueue};
 use super::{Pipeline, Signals, StageBase, StageSettings};
 use crate::model::effect::Effect;
-use crate::model::failure::{Classify, chain};
+use crate::model::failure::Classify;
 use crate::model::ids::{ChatId, MessageId};
 use crate::model::limits;
 use crate::observe::liveness::Loop;
+use crate::observe::repeats::Repeats;
 use crate::store::{DeliveryOutcome, DeliveryRecord, OpenPart, PartState};
 use crate::telegram::pace::{Pacer, Rates};
 use crate::telegram::{Client, TelegramError};
@@ -47,6 +48,26 @@ struct Inner {
     notices: Notices,
     /// A task will store what arrived.
     flushing: AtomicBool,
+    /// Sends that failed, as they are logged.
+    repeats: Mutex<Repeats>,
+}
+
+impl Inner {
+    /// A send failed, and is repeated. An outage does that to every message, again and again: the first of
+    /// its class in a while is a warning.
+    fn warn_of(&self, chat: ChatId, e: &TelegramError, words: std::fmt::Arguments<'_>) {
+        let class = e.class().as_str();
+        if self
+            .repeats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_news_after(class, limits::QUIET)
+        {
+            tracing::warn!(chat_id = chat.0, class, error = %e, "{words}");
+        } else {
+            tracing::debug!(chat_id = chat.0, class, error = %e, "{words}");
+        }
+    }
 }
 
 /// The stage that sends.
@@ -95,6 +116,7 @@ impl Delivery {
             closing: AtomicBool::new(false),
             notices: Notices::default(),
             flushing: AtomicBool::new(false),
+            repeats: Mutex::default(),
         }))
     }
 
@@ -238,10 +260,11 @@ impl Delivery {
             Err(TelegramError::Undecodable) => self.arrived(&part, MessageId(0)).await,
             Err(e) if e.in_doubt() => {
                 inner.base.vitals.increment("send_doubtful", e.class().as_str());
-                tracing::warn!(
-                    chat_id = chat.0,
-                    error = %e,
-                    "a message may or may not have arrived; looking before it is sent again"
+                let words = "a message may or may not have arrived";
+                inner.warn_of(
+                    chat,
+                    &e,
+                    format_args!("{words}: {e}; looking before it is sent again"),
                 );
                 Some(NextAction::InDoubt(part))
             }
@@ -344,11 +367,7 @@ impl Deliver {
                     match inner.base.store.due_parts(chat, limits::QUEUED_PARTS).await {
                         Ok(parts) => self.0.send_queue().loaded(chat, parts, limits::QUEUED_PARTS),
                         Err(e) => {
-                            inner.base.store_failed(&e);
-                            tracing::error!(
-                                error = chain(&e),
-                                "cannot read the outbox; trying again"
-                            );
+                            inner.base.cannot_read("the outbox", &e);
                             let mut send_queue = self.0.send_queue();
                             send_queue.loaded(chat, Vec::new(), limits::QUEUED_PARTS);
                             send_queue.fill(chat);

@@ -194,6 +194,16 @@ impl StageBase {
         }
     }
 
+    /// A read failed, and is repeated; said once while the store fails.
+    fn cannot_read(&self, what: &str, e: &StoreError) {
+        let is_news = self.vitals.store.read().failures == 0;
+        self.store_failed(e);
+        if is_news {
+            let error = chain(e);
+            tracing::error!(error, "cannot read {what}: {error}; trying again");
+        }
+    }
+
     /// Repeats a step on the store until it works, with pauses; `None` when the process halts
     /// first or trying again makes no sense. Nothing is lost by giving up: the row is on disk.
     async fn retry_until_stored<T, F>(
@@ -210,15 +220,21 @@ impl StageBase {
                 Ok(value) => return Some(value),
                 Err(e) => {
                     attempt += 1;
+                    let is_final = e.retry_policy() == RetryPolicy::Never;
+                    let is_news = self.vitals.store.read().failures == 0;
                     self.store_failed(&e);
-                    tracing::error!(
-                        error = chain(&e),
-                        class = e.class().as_str(),
-                        attempt,
-                        "cannot {what}: {}",
-                        e.hint()
-                    );
-                    if e.retry_policy() == RetryPolicy::Never {
+                    let (error, class) = (chain(&e), e.class().as_str());
+                    // While the disk is full, every chat comes here again and again.
+                    if is_news || is_final {
+                        tracing::error!(
+                            error,
+                            class,
+                            attempt,
+                            "cannot {what}: {}; {error}",
+                            e.hint()
+                        );
+                    }
+                    if is_final {
                         return None;
                     }
                     let pause =

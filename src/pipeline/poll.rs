@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hygiene::url::Origin;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +24,7 @@ use crate::model::ids::UserId;
 use crate::model::limits;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::liveness::Loop;
+use crate::observe::repeats::Repeats;
 use crate::telegram::{Batch, Client, Conflict, Renewals, TelegramError};
 
 /// Updates from `getUpdates`.
@@ -37,6 +39,12 @@ pub struct Poll {
     /// The next poll is to begin without an offset.
     forget_offset: Arc<AtomicBool>,
     failures: u32,
+    /// Failures as they are logged.
+    repeats: Repeats,
+    /// When Telegram refused a poll because another program takes the updates.
+    disturbed: Option<Instant>,
+    /// Whether the last batch had elements without an id.
+    nonsense: bool,
     /// Whether the last poll was answered. The first one, and the one after a failure, do not wait
     /// for messages: so everybody learns at once that polling works.
     answered: bool,
@@ -167,6 +175,9 @@ impl Poll {
             handle: PollHandle::new(settings),
             forget_offset: Arc::default(),
             failures: 0,
+            repeats: Repeats::default(),
+            disturbed: None,
+            nonsense: false,
             answered: false,
             renewals: pipeline.client.renewals(),
             started: Instant::now(),
@@ -240,8 +251,15 @@ impl Poll {
         self.base.vitals.polls.add_one();
         if batch.nonsense > 0 {
             self.base.vitals.increment("skipped", "no_update_id");
-            tracing::warn!(count = batch.nonsense, "elements without a usable update_id skipped");
+            if !self.nonsense {
+                let count = batch.nonsense;
+                tracing::warn!(
+                    count,
+                    "Telegram sent {count} elements without a usable update_id; skipped"
+                );
+            }
         }
+        self.nonsense = batch.nonsense > 0;
         let all = batch.updates.len() + batch.nonsense < limits::POLL_BATCH as usize;
         let Some(next) = batch.next_offset else {
             // What has no id cannot be confirmed either, and comes again at once.
@@ -268,8 +286,16 @@ impl Poll {
     }
 
     fn succeeded(&mut self) {
-        if self.failures > 0 {
-            tracing::info!(failures = self.failures, "polling works again");
+        // Two programs that poll take turns: polls that work lie between those that are refused.
+        let is_disturbed = self.disturbed.is_some_and(|at| at.elapsed() < limits::UNDISTURBED);
+        if !is_disturbed && let Some(over) = self.repeats.over() {
+            let (count, lasted) =
+                (over.count, hygiene::duration::in_words(over.lasted.as_millis() as u64));
+            tracing::info!(
+                failures = count,
+                "polling works again, after {count} failures within {lasted}"
+            );
+            self.base.vitals.webhook.store(None);
         }
         // Only now: a poll whose updates could not be stored brought nothing.
         self.base.vitals.worked(&self.base.vitals.polling);
@@ -284,12 +310,15 @@ impl Poll {
         self.base.store_failed(e);
         self.base.vitals.accept_failing.store(true, Ordering::Relaxed);
         self.base.vitals.failed(&self.base.vitals.polling, e.class());
-        tracing::error!(
-            error = chain(e),
-            class = e.class().as_str(),
-            "cannot store updates: {}",
-            e.hint()
-        );
+        if self.repeats.is_news(e.class().as_str()) {
+            let error = chain(e);
+            tracing::error!(
+                error,
+                class = e.class().as_str(),
+                "cannot store updates: {}; {error}",
+                e.hint()
+            );
+        }
         // Nothing is confirmed to Telegram, so nothing is lost by waiting.
         self.note_polling(Polling::Failing);
         Step::Failed(backoff(self.failures, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX))
@@ -306,11 +335,13 @@ impl Poll {
         self.answered = false;
         if e.token_refused() {
             self.note_polling(Polling::TokenRefused);
-            tracing::error!(
-                message_id = JournalEvent::TokenNotAccepted.id(),
-                class = e.class().as_str(),
-                "Telegram refuses the token; get a new one from @BotFather, store it, restart"
-            );
+            if self.repeats.is_news(e.class().as_str()) {
+                tracing::error!(
+                    message_id = JournalEvent::TokenNotAccepted.id(),
+                    class = e.class().as_str(),
+                    "Telegram refuses the token; get a new one from @BotFather, store it, restart"
+                );
+            }
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);
         }
         self.note_polling(Polling::Failing);
@@ -320,13 +351,12 @@ impl Poll {
             _ => backoff(self.failures, limits::POLL_BACKOFF.min(longest), longest),
         };
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tracing::warn!(
-            error = chain(e),
-            class = e.class().as_str(),
-            failures = self.failures,
-            pause_ms,
-            "poll failed; trying again"
-        );
+        let (error, class, failures) = (chain(e), e.class().as_str(), self.failures);
+        if self.repeats.is_news(class) {
+            tracing::warn!(error, class, failures, pause_ms, "poll failed: {error}; trying again");
+        } else {
+            tracing::debug!(error, class, failures, pause_ms, "poll failed again");
+        }
         Step::Failed(pause)
     }
 
@@ -337,10 +367,15 @@ impl Poll {
             Conflict::Webhook => {
                 self.answered = false;
                 self.note_polling(Polling::Conflict);
-                tracing::error!(
-                    "a webhook is set for this bot, so Telegram refuses polls; call deleteWebhook, \
-                     or stop the program that set it"
-                );
+                if self.repeats.is_news("webhook") {
+                    let host = self.webhook_host().await;
+                    let by = host.as_ref().map(|host| format!(" ({host})")).unwrap_or_default();
+                    self.base.vitals.webhook.store(host.map(Arc::new));
+                    tracing::error!(
+                        "a webhook is set for this bot{by}, so Telegram refuses polls; stop the \
+                         program that set it, then call deleteWebhook"
+                    );
+                }
             }
             // Our own poll from before a start or a renewal is cut off by the new one: normal, once.
             Conflict::OtherPoller
@@ -349,14 +384,24 @@ impl Poll {
                 tracing::info!("an earlier poll is still open at Telegram; trying again");
             }
             Conflict::OtherPoller => {
+                self.disturbed = Some(Instant::now());
                 self.note_polling(Polling::Conflict);
-                tracing::error!(
-                    "another process polls with the same token; stop it, or give one of them a \
-                     token of its own"
-                );
+                self.base.vitals.webhook.store(None);
+                if self.repeats.is_news("poller") {
+                    tracing::error!(
+                        "another process polls with the same token, and Telegram does not say where; \
+                         stop it, or give one of them a token of its own"
+                    );
+                }
             }
         }
         Step::Failed(limits::CONFLICT_PAUSE)
+    }
+
+    /// The host of the webhook that is set; the rest of its address may hold a secret.
+    async fn webhook_host(&self) -> Option<String> {
+        let asked = tokio::time::timeout(limits::CONFLICT_PAUSE, self.client.webhook()).await;
+        Some(Origin::of(&asked.ok()?.ok()?.url).ok()?.host)
     }
 
     fn note_polling(&self, now: Polling) {

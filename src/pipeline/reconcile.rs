@@ -95,7 +95,11 @@ async fn probe(client: &Client, part: &OpenPart, id: MessageId) -> (u64, Found) 
             Probe::Wait(_) | Probe::Broken => Found::NoAnswer,
             Probe::Refused => answer.err().map_or(Found::Unclear, Found::Refusal),
             Probe::Odd => {
-                tracing::warn!(chat_id = part.chat.0, ?answer, "unexpected answer to a probe");
+                tracing::warn!(
+                    chat_id = part.chat.0,
+                    ?answer,
+                    "unexpected answer to a probe: {answer:?}"
+                );
                 Found::Unclear
             }
         };

@@ -48,7 +48,8 @@ impl Retention {
                 swept.is_full()
             }
             Err(e) => {
-                tracing::warn!(error = chain(&e), "cannot remove old rows; trying again later");
+                let error = chain(&e);
+                tracing::warn!(error, "cannot remove old rows: {error}; trying again later");
                 false
             }
         }

@@ -141,7 +141,7 @@ impl Worker {
                 let (update_id, kind) = (queued.update.id.0, why.as_str());
                 parts.base.vitals.increment("ignored", kind);
                 if matches!(why, Nothing::Undecodable(_)) {
-                    tracing::warn!(update_id, kind, "update cannot be read");
+                    tracing::warn!(update_id, kind, "an update cannot be read ({kind})");
                 }
                 tracing::debug!(update_id, kind, "update ignored");
                 Thought::nothing(UpdateOutcome::Ignored)
@@ -225,7 +225,7 @@ impl Worker {
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
-        tracing::info!(chat_id = message.chat.0, command = word, "command done");
+        tracing::info!(chat_id = message.chat.0, command = word, "command done: /{word}");
         Ok(Thought::of(UpdateOutcome::Command, outcome))
     }
 

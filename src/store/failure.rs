@@ -120,6 +120,11 @@ impl StoreError {
         })
     }
 
+    /// Whether the file belongs to something else, and must stay as it is.
+    pub fn is_foreign(&self) -> bool {
+        self.kind == StoreErrorKind::WrongFile
+    }
+
     /// Whether the state itself is damaged.
     pub fn is_corruption(&self) -> bool {
         self.kind == StoreErrorKind::Corrupt

@@ -116,7 +116,7 @@ impl HeartbeatWriter {
                         message_id = JournalEvent::HeartbeatUnwritten.id(),
                         path = %self.path.display(),
                         error = %e,
-                        "cannot write the heartbeat; checks will consider the bot dead \
+                        "cannot write the heartbeat: {e}; checks will consider the bot dead \
                          (watch.heartbeat_path)"
                     );
                 }

@@ -31,10 +31,11 @@ pub async fn probe(store: Store, vitals: Arc<Vitals>, end: CancellationToken) {
             Ok(()) => vitals.worked(&vitals.store),
             Err(e) => {
                 if !failing {
+                    let error = chain(&e);
                     tracing::error!(
-                        error = chain(&e),
+                        error,
                         class = e.class().as_str(),
-                        "cannot commit to the state file: {}",
+                        "cannot commit to the state file: {}; {error}",
                         e.hint()
                     );
                 }

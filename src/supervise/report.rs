@@ -141,6 +141,8 @@ pub struct Reading {
     pub polling: DependencyState,
     /// 409 answers to polls, while they go on. Polls that work may lie between them.
     pub conflict: Option<Spell>,
+    /// The host that a webhook sends updates to, while one is set.
+    pub webhook: Option<String>,
     /// Sends.
     pub sending: DependencyState,
     /// Questions to the provider.

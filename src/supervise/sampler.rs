@@ -3,7 +3,6 @@
 //! Invariant: ages and durations are by the steady clock, or corrected by the jumps of the time of
 //! day that were seen, so that a jump makes nothing look old.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,10 +15,6 @@ use super::window::Window;
 use crate::observe::histogram::Buckets;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-
-/// After this long without a 409 the next one is another matter: twice what makes a finding, within
-/// these bounds. Longer than the pauses that other programs make between polls that fail.
-const CONFLICT_QUIET_MS: RangeInclusive<u64> = 10_000..=120_000;
 
 /// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
 const JUMP_MIN_MS: i64 = 1000;
@@ -48,8 +43,8 @@ pub struct Inputs {
     pub system: Option<System>,
     /// Why the last reload was refused, while the old configuration stands.
     pub config_rejected: Option<String>,
-    /// How long conflicts go on before they are a finding.
-    pub conflict: Option<Duration>,
+    /// After so long without a 409 the next one is another matter.
+    pub undisturbed: Duration,
 }
 
 /// Remembers what one reading has to know of those before it.
@@ -123,7 +118,8 @@ impl Sampler {
             clock_jump_ms,
             overdue: vitals.overdue(),
             silent_ms: Loop::ALL.map(|looping| vitals.silent_ms(looping)),
-            conflict: self.conflicting(now_ms, vitals.conflicts.get(), inputs.conflict),
+            conflict: self.conflicting(now_ms, vitals.conflicts.get(), inputs.undisturbed),
+            webhook: vitals.webhook.load_full().map(|host| (*host).clone()),
             polling,
             sending: vitals.sending.read(),
             provider: vitals.provider.read(),
@@ -185,10 +181,8 @@ impl Sampler {
 
     /// A spell of conflicts. Polls that work lie between them when two programs take turns, so
     /// that the count of failures in a row does not show it.
-    fn conflicting(&mut self, now_ms: u64, count: u64, after: Option<Duration>) -> Option<Spell> {
-        let twice =
-            after.map_or(u64::MAX, |a| u64::try_from(a.as_millis() * 2).unwrap_or(u64::MAX));
-        let quiet_ms = twice.clamp(*CONFLICT_QUIET_MS.start(), *CONFLICT_QUIET_MS.end());
+    fn conflicting(&mut self, now_ms: u64, count: u64, undisturbed: Duration) -> Option<Spell> {
+        let quiet_ms = u64::try_from(undisturbed.as_millis()).unwrap_or(u64::MAX);
         let new = count.saturating_sub(self.conflicts);
         self.conflicts = count;
         let goes_on = |s: &Spell| now_ms.saturating_sub(s.last_ms) <= quiet_ms;
@@ -271,37 +265,27 @@ mod tests {
             vitals.conflicts.add(conflicts);
             // Each is followed by a poll that works, because two programs take turns.
             vitals.polling.worked(s * 1000, wall(s, 0));
-            let reading = sampler.read_at(s * 1000, wall(s, 0), &vitals, Inputs::default());
-            let found = seen(&reading, &Thresholds::default());
+            let thresholds = Thresholds::default();
+            let inputs = Inputs { undisturbed: thresholds.undisturbed(), ..Inputs::default() };
+            let reading = sampler.read_at(s * 1000, wall(s, 0), &vitals, inputs);
+            let found = seen(&reading, &thresholds);
             let level = found.iter().find(|f| f.kind == Kind::Conflict).map(|f| f.level);
             (level, reading.conflict.map(|s| s.count))
         };
         use crate::supervise::verdict::Level::{Hold, Raise};
         assert_eq!(at(5, 0), (None, None));
         assert_eq!(at(10, 1), (Some(Hold), Some(1)), "our own restart");
-        assert_eq!(at(100, 0), (Some(Hold), Some(1)));
-        assert_eq!(at(135, 0), (None, None));
-        for s in (200..260).step_by(20) {
-            assert_eq!(at(s, 1).0, Some(Hold), "{s}");
-        }
-        assert_eq!(at(260, 2), (Some(Raise), Some(5)));
-        assert_eq!(at(375, 0).0, Some(Raise), "the other one may only be waiting");
-        assert_eq!(at(385, 0), (None, None));
-    }
-
-    #[test]
-    fn conflicts_that_are_a_finding_sooner_are_over_sooner() {
-        for (after_s, over_s) in [(0, 10), (8, 16), (60, 120), (3600, 120)] {
-            let (mut sampler, vitals) = (Sampler::new(), Vitals::default());
-            vitals.conflicts.add_one();
-            let mut goes_on = |s: u64| {
-                let told =
-                    Inputs { conflict: Some(Duration::from_secs(after_s)), ..Inputs::default() };
-                sampler.read_at(s * 1000, wall(s, 0), &vitals, told).conflict.is_some()
-            };
-            assert!(goes_on(5) && goes_on(5 + over_s), "{after_s}");
-            assert!(!goes_on(6 + over_s), "{after_s}");
-        }
+        assert_eq!(
+            at(55, 2),
+            (Some(Hold), Some(3)),
+            "the process that this one replaces is ending"
+        );
+        assert_eq!(at(60, 0), (Some(Raise), Some(3)), "it goes on");
+        assert_eq!(at(115, 0), (None, None));
+        assert_eq!(at(200, 1), (Some(Hold), Some(1)), "one alone");
+        assert_eq!(at(210, 1), (Some(Raise), Some(2)), "reported within 15 s");
+        assert_eq!(at(265, 0).0, Some(Raise), "the other one may only be waiting");
+        assert_eq!(at(270, 0), (None, None), "well after the first undisturbed minute");
     }
 
     #[test]

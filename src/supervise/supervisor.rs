@@ -166,7 +166,7 @@ impl Supervisor {
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
                 config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),
-                conflict: Some(self.judge.thresholds().conflict),
+                undisturbed: self.judge.thresholds().undisturbed(),
             },
         );
         let mut verdict = self.judge.judge(&reading);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::report::System;
+use crate::model::limits;
 
 /// Where normal ends. Ratios are 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,27 @@ pub struct Thresholds {
     pub event: Duration,
     /// Stretches or shortens how long conditions must hold or be gone.
     pub debounce: f64,
+}
+
+/// In the first time after a start, an old poll of our own may still be open at Telegram, and the process
+/// that this one replaces may still be ending.
+const START: Duration = Duration::from_secs(60);
+
+/// A conflict is over when so long has passed without a 409: a minute, with the time between two reports.
+/// Other programs pause for less when a poll fails.
+const UNDISTURBED: Duration = Duration::from_secs(55);
+
+impl Thresholds {
+    /// How long after a start conflicts do not open a finding.
+    pub fn start(&self) -> Duration {
+        START.mul_f64(self.debounce)
+    }
+
+    /// How long after the last conflict the next one is another matter: never less than a round of our own
+    /// pauses.
+    pub fn undisturbed(&self) -> Duration {
+        UNDISTURBED.mul_f64(self.debounce).max(limits::CONFLICT_PAUSE * 2)
+    }
 }
 
 /// Whether the process uses so much memory that a fresh one should take its place.

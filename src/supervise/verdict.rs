@@ -29,9 +29,6 @@ const STORE_FAILING: Duration = Duration::from_secs(10);
 /// A step of the time of day that matters.
 const CLOCK_JUMP: Duration = Duration::from_secs(30);
 
-/// Shortest time without a 409 after which a conflict is over: two rounds of our own pauses.
-const CONFLICT_QUIET: Duration = Duration::from_secs(15);
-
 /// How long a damaged state file is reported: long enough that someone has seen it.
 const CORRUPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -134,18 +131,24 @@ fn refuses_token(class: FailureClass) -> bool {
 
 fn conflict(r: &Reading, t: &Thresholds) -> Option<Seen> {
     let spell = r.conflict?;
-    // It is over when a time in which both would have polled passes without another one.
-    let quiet = (t.conflict * 2).max(CONFLICT_QUIET);
-    if r.now_ms.saturating_sub(spell.last_ms) > ms(quiet) {
+    if r.now_ms.saturating_sub(spell.last_ms) > ms(t.undisturbed()) {
         return None;
     }
     let lasted = spell.last_ms.saturating_sub(spell.since_ms);
-    let level = if lasted >= ms(t.conflict) { Level::Raise } else { Level::Hold };
-    let text = format!(
-        "another program takes this bot's updates: {} polls were refused within {}",
-        spell.count,
-        span(lasted)
-    );
+    let is_certain = lasted >= ms(t.conflict) && r.now_ms >= ms(t.start());
+    let level = if is_certain { Level::Raise } else { Level::Hold };
+    let (other, count) = (r.webhook.as_deref(), spell.count);
+    let text = match other {
+        Some(host) => format!(
+            "a webhook at {host} takes this bot's updates: {count} polls were refused within {}",
+            span(lasted)
+        ),
+        None => format!(
+            "another program takes this bot's updates: {count} polls were refused within {}; \
+             Telegram does not say where it runs",
+            span(lasted)
+        ),
+    };
     let severity = Kind::Conflict.severity();
     Some(Seen { kind: Kind::Conflict, level, severity, text: line(&text) })
 }

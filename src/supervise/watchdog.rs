@@ -56,7 +56,8 @@ pub async fn watchdog(
                 stage = overdue.looping.name(),
                 silent_ms = overdue.silent_ms,
                 late_ms = overdue.late_ms,
-                "a stage is stalled; reporting it to the watchdog"
+                "the {} loop is stalled; reporting it to the watchdog",
+                overdue.looping.name()
             );
             notify(WatchdogSignal::Trigger);
         }

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::limits;
+use crate::observe::repeats::Repeats;
 
 /// Bytes of a request's first line and headers together. Ours have a few hundred.
 const HEADER_BYTES: usize = 8 * 1024;
@@ -39,7 +40,7 @@ pub(super) async fn serve(
     end: CancellationToken,
 ) {
     let mut connections = Connections { per_client, ..Connections::default() };
-    let mut not_before = Instant::now();
+    let (mut not_before, mut repeats) = (Instant::now(), Repeats::default());
     while !end.is_cancelled() {
         tokio::select! {
             () = end.cancelled() => {}
@@ -48,7 +49,9 @@ pub(super) async fn serve(
                 match accepted {
                     Ok((stream, peer)) => connections.admit(stream, peer.ip(), &router),
                     Err(e) => {
-                        tracing::warn!(error = %e, "cannot accept an HTTP connection");
+                        if repeats.is_news_after("accept", limits::QUIET) {
+                            tracing::warn!(error = %e, "cannot accept HTTP connections: {e}");
+                        }
                         not_before = Instant::now() + limits::WEB_ACCEPT_PAUSE;
                     }
                 }

@@ -42,7 +42,9 @@ async fn a_mistake_in_the_file_is_left_with_key_and_line_until_the_bot_serves() 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_at_the_start_and_what_systemd_saw_are_left_too() {
     let mut stage = Stage::new().await;
-    let beat = stage.config().config.watch.heartbeat_path;
+    let beat = stage.dir.path().join("run/heartbeat");
+    std::fs::create_dir(stage.dir.path().join("run")).expect("a folder");
+    stage.set("KATANA_WATCH_HEARTBEAT_PATH", &beat.display().to_string());
     let state = stage.config().config.store.path;
     std::fs::write(&state, "not a state file, but a text that someone wrote\n").expect("written");
     assert_eq!(process::run(&stage, &["run"]).await.code, Some(78));

@@ -60,6 +60,7 @@ mod setup_forms;
 mod setup_safety;
 mod setup_systemd;
 mod taken;
+mod told_once;
 mod topics;
 mod tries;
 mod watchdog;

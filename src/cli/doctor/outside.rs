@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use hygiene::url::Origin;
 use secrecy::SecretString;
 
 use super::check::Check;
@@ -86,8 +87,9 @@ fn polling(webhook: &Webhook) -> Check {
     const NAME: &str = "polling";
     let waiting = webhook.pending_update_count;
     if !webhook.url.is_empty() {
-        // The address may hold a secret of the program that set it.
-        let text = format!("a webhook is set, so polls are refused; {waiting} updates wait");
+        // The rest of the address may hold a secret of the program that set it.
+        let host = Origin::of(&webhook.url).map(|o| format!(" ({})", o.host)).unwrap_or_default();
+        let text = format!("a webhook is set{host}, so polls are refused; {waiting} updates wait");
         let advice = "stop the program that set it, then call deleteWebhook";
         return Check::bad(NAME, text, advice);
     }

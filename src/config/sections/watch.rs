@@ -43,8 +43,9 @@ section! {
             .when("Raise it if the connection often fails briefly.").live(Part::Watch),
 
         /// Finding `conflict`: seconds for which Telegram answers that another program takes this
-        /// bot's updates. One such answer after a restart is normal.
-        conflict_s: u64 = whole(0..=3600, 60).live(Part::Watch),
+        /// bot's updates. One such answer is normal after a restart, and in the first minute the finding
+        /// does not open.
+        conflict_s: u64 = whole(0..=3600, 5).live(Part::Watch),
 
         /// Finding `inbox_old`: age of the oldest update that waits for its answer, in seconds. By
         /// default not less than `answer.timeout_s`. Not evaluated while an owner has paused the

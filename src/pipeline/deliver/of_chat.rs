@@ -50,7 +50,7 @@ impl Delivery {
             parts = 1 + rest,
             error = %e,
             reason = refusal.as_str(),
-            "a chat does not take replies; they are dropped"
+            "a chat does not take replies; they are dropped: {e}"
         );
         if let Some(to) = told {
             self.send_queue().fill(to);

@@ -51,7 +51,8 @@ impl Delivery {
             }
         };
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        tracing::warn!(chat_id = chat.0, class = e.class().as_str(), error = %e, wait_ms, "send put off");
+        let pause = hygiene::duration::in_words(wait_ms.unsigned_abs());
+        inner.warn_of(chat, e, format_args!("a message is put off for {pause}: {e}"));
         let due_ms = inner.base.clock.now_ms().saturating_add(wait_ms);
         let reason = DeliveryReason::Failed(e.telegram_class());
         self.record_delivery(&part, DeliveryOutcome::Retry { due_ms, reason }, Vec::new()).await?;
@@ -95,7 +96,7 @@ impl Delivery {
             chat_id = part.chat.0,
             error = %e,
             reason = reason.as_str(),
-            "a reply cannot be delivered and is dropped"
+            "a reply cannot be delivered and is dropped: {e}"
         );
         self.record_delivery(part, DeliveryOutcome::Dropped(reason), Vec::new()).await?;
         Some(NextAction::Continue)

@@ -4,7 +4,6 @@ use tokio::time::Instant;
 
 use super::chat_queue::asker;
 use super::{Dispatcher, Ended};
-use crate::model::failure::chain;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::limits;
 use crate::store::Queued;
@@ -59,8 +58,7 @@ impl Dispatcher {
         match self.base.store.new_updates_at(places).await {
             Ok(more) => Some(more),
             Err(e) => {
-                self.base.store_failed(&e);
-                tracing::error!(error = chain(&e), "cannot read the inbox of a chat; trying again");
+                self.base.cannot_read("the inbox of a chat", &e);
                 self.start_later(chat);
                 None
             }

@@ -47,7 +47,7 @@ impl ThinkParts {
             let menu = commands::published(commands::Scope::Owner);
             tokio::select! {
                 done = parts.client.publish(MenuScope::Chat(owner), &menu) => if let Err(e) = done {
-                    tracing::warn!(error = %e, "cannot publish the command menu");
+                    tracing::warn!(error = %e, "cannot publish the command menu: {e}");
                 },
                 () = parts.base.tasks.halt().cancelled() => {}
             }
