@@ -3,6 +3,7 @@
 //! Invariants: the offset that confirms updates to Telegram is used only after they are committed;
 //! the loop never ends by itself, whatever Telegram or the network do.
 
+mod conflict;
 mod pending;
 
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hygiene::url::Origin;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -25,7 +25,7 @@ use crate::model::limits;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::liveness::Loop;
 use crate::observe::repeats::Repeats;
-use crate::telegram::{Batch, Client, Conflict, Renewals, TelegramError};
+use crate::telegram::{Batch, Client, Renewals, TelegramError};
 
 /// Updates from `getUpdates`.
 pub struct Poll {
@@ -358,50 +358,6 @@ impl Poll {
             tracing::debug!(error, class, failures, pause_ms, "poll failed again");
         }
         Step::Failed(pause)
-    }
-
-    async fn conflict(&mut self, cause: Conflict) -> Step {
-        self.base.vitals.conflicts.add_one();
-        self.conflicts += 1;
-        match cause {
-            Conflict::Webhook => {
-                self.answered = false;
-                self.note_polling(Polling::Conflict);
-                if self.repeats.is_news("webhook") {
-                    let host = self.webhook_host().await;
-                    let by = host.as_ref().map(|host| format!(" ({host})")).unwrap_or_default();
-                    self.base.vitals.webhook.store(host.map(Arc::new));
-                    tracing::error!(
-                        "a webhook is set for this bot{by}, so Telegram refuses polls; stop the \
-                         program that set it, then call deleteWebhook"
-                    );
-                }
-            }
-            // Our own poll from before a start or a renewal is cut off by the new one: normal, once.
-            Conflict::OtherPoller
-                if self.started.elapsed() < Duration::from_secs(60) && self.conflicts == 1 =>
-            {
-                tracing::info!("an earlier poll is still open at Telegram; trying again");
-            }
-            Conflict::OtherPoller => {
-                self.disturbed = Some(Instant::now());
-                self.note_polling(Polling::Conflict);
-                self.base.vitals.webhook.store(None);
-                if self.repeats.is_news("poller") {
-                    tracing::error!(
-                        "another process polls with the same token, and Telegram does not say where; \
-                         stop it, or give one of them a token of its own"
-                    );
-                }
-            }
-        }
-        Step::Failed(limits::CONFLICT_PAUSE)
-    }
-
-    /// The host of the webhook that is set; the rest of its address may hold a secret.
-    async fn webhook_host(&self) -> Option<String> {
-        let asked = tokio::time::timeout(limits::CONFLICT_PAUSE, self.client.webhook()).await;
-        Some(Origin::of(&asked.ok()?.ok()?.url).ok()?.host)
     }
 
     fn note_polling(&self, now: Polling) {

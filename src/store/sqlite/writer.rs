@@ -176,7 +176,7 @@ impl Thread {
             let error = chain(&e);
             tracing::warn!(
                 error,
-                "cannot overwrite what was deleted; trying again at the next start"
+                "cannot overwrite what was deleted: {error}; trying again at the next start"
             );
             None
         });
