@@ -80,7 +80,7 @@ fn event(kind: Kind, ago_s: f64) -> Reading {
 }
 
 fn spell(s: f64) -> Reading {
-    let (since_ms, last_ms) = (3_500_000, 3_500_000 + (s * 1000.0) as u64);
+    let (since_ms, last_ms) = (3_600_000 - (s * 1000.0) as u64, 3_600_000);
     Reading { conflict: Some(Spell { count: 7, since_ms, last_ms }), ..healthy() }
 }
 
@@ -102,13 +102,13 @@ const ROWS: &[Row] = &[
     (Kind::TokenRefused, |s| polls(s, TelegramClass::Unauthorized), &[0.0, 60.0], &[], &[]),
     (Kind::TokenRefused, |s| polls(s, TelegramClass::NotFound), &[0.0], &[], &[]),
     (Kind::TokenRefused, |s| polls(s, TelegramClass::Server), &[], &[], &[60.0]),
-    (Kind::Conflict, spell, &[60.0, 99.0], &[0.0, 59.9], &[]),
+    (Kind::Conflict, spell, &[5.0, 99.0], &[0.0, 4.9], &[]),
     (
         Kind::Conflict,
         |quiet| Reading { now_ms: 3_600_000 + (quiet * 1000.0) as u64, ..spell(100.0) },
-        &[0.0, 120.0],
+        &[0.0, 55.0],
         &[],
-        &[120.1],
+        &[55.1],
     ),
     (
         Kind::PollStalled,
