@@ -395,7 +395,8 @@ async fn finish(
     out.has("cmdline", "katana-bot");
     out.has("names", "katana.db");
     out.has("doctor --json", "katana_sim_bot");
-    for words in ["poll failed", "provider failed", "send put off", "the new configuration"] {
+    for words in ["poll failed", "provider failed", "a message is put off", "the new configuration"]
+    {
         out.has("log", words);
     }
     let told = |what: &str, log: &str| {

@@ -247,7 +247,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     let newest = katana::store::file::newest_schema();
     let copy = format!("katana.db.before-v{newest}");
     let mut daemon = Daemon::start(&stage);
-    daemon.says("the old one was kept under this name").await;
+    daemon.says("the old one was kept as ").await;
     assert!(daemon.log().contains(&copy), "{}", daemon.log());
     daemon.says("ready: Telegram answered the first poll").await;
     daemon.signal("TERM");
@@ -256,7 +256,7 @@ async fn an_older_state_is_restored_as_it_is_and_migrated_by_the_next_start() {
     assert_eq!(good(&at(&stage, &copy)).schema, 1);
     let mut again = Daemon::start(&stage);
     again.says("ready: Telegram answered the first poll").await;
-    assert!(!again.log().contains("kept under this name"), "only when something is migrated");
+    assert!(!again.log().contains("the old one was kept as"), "only when something is migrated");
     again.signal("TERM");
     again.ended().await;
     assert_eq!(names(&stage, "katana.db.before-"), [copy]);
@@ -289,7 +289,7 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     std::fs::remove_file(ballast).expect("room again");
     assert_eq!(good(&path).schema, 1);
     let mut daemon = Daemon::start(&stage);
-    daemon.says("the old one was kept under this name").await;
+    daemon.says("the old one was kept as ").await;
     daemon.signal("TERM");
     daemon.ended().await;
 }

@@ -28,7 +28,7 @@ async fn watchdog_starves_when_a_stage_stalls() {
     ear.forget();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(ear.count("WATCHDOG=1"), 0, "it is not fed while the stage hangs");
-    daemon.says("a stage is stalled").await;
+    daemon.says("loop is stalled").await;
     assert!(daemon.log().contains("stage=\"store\""), "{}", daemon.log());
     // The supervisor still turns, and the heartbeat names the trouble.
     let beat = || std::fs::read_to_string(&heartbeat).unwrap_or_default();
