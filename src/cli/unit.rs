@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::endpoint;
 use super::tool::{BOOTED, tool};
 
 /// What is asked about.
@@ -91,43 +90,9 @@ impl Process {
     }
 }
 
-/// Advice for the first bot, written for the bot of this unit: commands between backticks name the unit and
-/// the configuration.
-pub(super) fn advice_for(unit: &str, advice: &str) -> String {
-    let Some((kind, name)) = unit.split_once('@') else { return advice.to_owned() };
-    let own = |command: &str| {
-        let words = command.split(' ').map(|word| if word == kind { unit } else { word });
-        let words: Vec<&str> = words.collect();
-        let is_ours = |word: &&str| **word == *unit;
-        match words.iter().position(is_ours) {
-            // As a command of its own, not as the name of a unit.
-            Some(at) if words[..at].iter().all(|word| *word == "sudo") => {
-                let config = format!("{kind} --config {}/{name}.toml", endpoint::CONFIG_FOLDER);
-                [&words[..at], &[config.as_str()], &words[at + 1..]].concat().join(" ")
-            }
-            _ => words.join(" "),
-        }
-    };
-    let parts = advice.split('`').enumerate();
-    let parts = parts.map(|(n, part)| if n % 2 == 1 { own(part) } else { part.to_owned() });
-    parts.collect::<Vec<_>>().join("`")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn advice_names_the_unit_and_the_configuration_of_an_instance() {
-        let advice =
-            "run `sudo katana-bot doctor`, then `systemctl restart katana-bot`: katana-bot waits";
-        assert_eq!(advice_for("katana-bot", advice), advice);
-        assert_eq!(
-            advice_for("katana-bot@staging", advice),
-            "run `sudo katana-bot --config /etc/katana-bot/staging.toml doctor`, then \
-             `systemctl restart katana-bot@staging`: katana-bot waits"
-        );
-    }
 
     #[test]
     fn a_process_is_found_stopped_and_missed() {

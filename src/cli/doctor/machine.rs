@@ -8,7 +8,7 @@ use heartbeat::State;
 use super::check::Check;
 use crate::cli::status::{Findings, Overall};
 use crate::cli::tool::{BOOTED, tool};
-use crate::cli::unit::{Unit, advice_for};
+use crate::cli::unit::Unit;
 use crate::cli::{endpoint, status};
 use crate::config::Loaded;
 
@@ -36,7 +36,7 @@ fn heartbeat(found: &Findings, unit: &str) -> Check {
         }
         (_, State::Ok) => Check::good(NAME, text),
         (_, state) => {
-            let more = advice_for(unit, "`katana-bot status` says more");
+            let more = heartbeat::advice_for(unit, "`katana-bot status` says more");
             match state {
                 State::Critical => {
                     let more = format!("{more}; so does /usr/share/doc/katana-bot/runbook.md");

@@ -2,7 +2,6 @@
 
 use super::findings::{Findings, Overall};
 use crate::cli::exit;
-use crate::cli::unit::advice_for;
 
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
@@ -12,7 +11,7 @@ pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
         Overall::Stale => vec!["`journalctl -u katana-bot -n 50` shows its last lines".to_owned()],
         _ => Vec::new(),
     };
-    lines.iter().map(|line| advice_for(&found.unit_name, line)).collect()
+    lines.iter().map(|line| heartbeat::advice_for(&found.unit_name, line)).collect()
 }
 
 fn not_running(found: &Findings) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::findings::{Findings, Overall, in_words};
 use super::remedy::remedies;
 use super::silence;
 use crate::cli::style::{Mark, Style, columns, visible};
-use crate::cli::unit::{Process, Unit, advice_for};
+use crate::cli::unit::{Process, Unit};
 use crate::observe::finding::Kind;
 use crate::supervise::Phase;
 
@@ -189,7 +189,7 @@ fn block(finding: &Finding, unit: &str, style: Style) -> String {
     if let Some(kind) = Kind::named(&finding.name) {
         block.push_str(&format!(
             "      {}\n",
-            style.faint(&format!("do: {}", advice_for(unit, kind.facts().first_step)))
+            style.faint(&format!("do: {}", heartbeat::advice_for(unit, kind.facts().first_step)))
         ));
     }
     block

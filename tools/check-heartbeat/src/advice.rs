@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use heartbeat::{Finding, Heartbeat, Judgement, Reason, Severity};
+use heartbeat::{Finding, Heartbeat, Judgement, Reason, Severity, advice_for};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
@@ -45,7 +45,7 @@ pub fn lines(file: &Path, judgement: &Judgement, finding: Option<&Finding>) -> V
         lines.push(format!("Process: {} {state}", beat.pid));
     }
     let look = "`katana-bot status`".to_owned();
-    lines.push(format!("Do: {}", for_unit(if first.is_empty() { &look } else { &first }, unit)));
+    lines.push(format!("Do: {}", advice_for(unit, if first.is_empty() { &look } else { &first })));
     let page = if Path::new(RUNBOOK).exists() { RUNBOOK } else { "docs/runbook.md" };
     lines.push(format!("Runbook: {page}#{topic}"));
     lines
@@ -94,24 +94,6 @@ pub fn unit(file: &Path) -> Option<&str> {
     (ours && name == "heartbeat" && !unit.contains('/')).then_some(unit)
 }
 
-/// Commands for the bot as commands for this one of several.
-fn for_unit(text: &str, unit: &str) -> String {
-    let Some((_, instance)) = unit.split_once('@') else { return text.to_owned() };
-    let mut parts = text.split('`');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for (number, part) in parts.enumerate() {
-        whole.push('`');
-        match part.split_once(' ') {
-            Some(("katana-bot", rest)) if number % 2 == 0 => {
-                whole.push_str(&format!("katana-bot {rest} --instance {instance}"));
-            }
-            _ if number % 2 == 0 => whole.push_str(&part.replace("katana-bot", unit)),
-            _ => whole.push_str(part),
-        }
-    }
-    whole
-}
-
 /// Whether the process that wrote the heartbeat is there; `None` where that cannot be seen. The packaged
 /// check sees no processes of others, but the kernel still says whether one may be signalled.
 fn is_alive(beat: &Heartbeat, file: &Path) -> Option<bool> {
@@ -140,17 +122,5 @@ mod tests {
         {
             assert_eq!(unit(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn commands_are_for_the_instance() {
-        let text =
-            "the katana-bot ends: `journalctl -u katana-bot -n 9`; `katana-bot doctor`, twice";
-        assert_eq!(for_unit(text, "katana-bot"), text);
-        assert_eq!(
-            for_unit(text, "katana-bot@b"),
-            "the katana-bot ends: `journalctl -u katana-bot@b -n 9`; `katana-bot doctor --instance b`, \
-             twice"
-        );
     }
 }

@@ -21,6 +21,7 @@
 //! age: poll 1250
 //! ```
 
+mod advice;
 mod file;
 mod format;
 mod judge;
@@ -28,6 +29,7 @@ mod last_exit;
 mod now;
 pub mod rfc3339;
 
+pub use advice::advice_for;
 pub use file::{ReadError, in_memory, read, read_quick, temporary, write};
 pub use format::ParseError;
 pub use hygiene::duration::in_words as span;
