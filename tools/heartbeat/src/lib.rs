@@ -1,8 +1,9 @@
 //! The heartbeat file: what a daemon writes every few seconds, and how a checker judges it.
 //!
 //! Apart from the standard library, only `serde` with its JSON and our own `hygiene` are used, so that the checker
-//! stays small and the daemon gains nothing new. Beside it may be `last-exit`, which says why the daemon ended. The file is text for people first: its first line is the time in RFC 3339, then
-//! one `key: value` a line. Nothing here panics on any content of a file.
+//! stays small and the daemon gains nothing new. Beside the file may be `last-exit`, which says why the daemon
+//! ended. The file is text for people first: its first line is the time in RFC 3339, then one `key: value` a
+//! line. Nothing here panics on any content of a file.
 //!
 //! ```text
 //! 2026-11-21T07:24:33.120Z
