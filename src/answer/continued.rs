@@ -1,7 +1,5 @@
 //! An answer that was cut goes on.
 
-use std::time::Instant;
-
 use super::asking::Call;
 use super::engine::AnswerEngine;
 use super::question::Question;
@@ -28,7 +26,7 @@ impl AnswerEngine {
         cut: &CutAnswer,
         user: UserId,
         asked_by: InboxSeq,
-        mut call: Call<'_>,
+        call: Call<'_>,
     ) -> Result<Answered, StoreError> {
         let mut plan = self.plan_to_go_on(cut, GO_ON).await?;
         let question = Question {
@@ -39,15 +37,7 @@ impl AnswerEngine {
             context: None,
             media: None,
         };
-        let request = plan.request();
-        let record = self.record(question, &request);
-        self.log_prompt(&request);
-        let begun = Instant::now();
-        let collected = self.ask_fitting(&mut plan, &mut call).await;
-        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        drop(call);
-        self.log(&record, &collected, duration_ms);
-        self.note(&record, &collected, begun.elapsed());
+        let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
         let (text, finished) = match collected {
             Collected::Cancelled => return Ok(Answered::Cancelled),
             Collected::Failed { error, .. } => {

@@ -51,6 +51,7 @@ pub use engine::AnswerSettings;
 use plan::Plan;
 pub use progress::{Obstacle, Progress};
 pub use question::Question;
+use record::Record;
 use shared_failures::SharedFailures;
 use stream::Collected;
 use window::Windows;
@@ -238,21 +239,12 @@ impl AnswerEngine {
         &self,
         question: Question<'_>,
         asked_by: InboxSeq,
-        mut call: Call<'_>,
+        call: Call<'_>,
     ) -> Result<(Answered, bool), StoreError> {
         let (mut plan, asked) = self.plan(question).await?;
         let mut known = self.known(&plan);
-        let request = plan.request();
-        let record = self.record(question, &request);
+        let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
         self.note_retrieval(&record);
-        self.log_prompt(&request);
-        let begun = Instant::now();
-        let collected = self.ask_fitting(&mut plan, &mut call).await;
-        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        // What follows needs nothing of the server.
-        drop(call);
-        self.log(&record, &collected, duration_ms);
-        self.note(&record, &collected, begun.elapsed());
         let is_configured = self.chosen(&record).is_none();
         let answered = match collected {
             Collected::Cancelled => Answered::Cancelled,
@@ -282,6 +274,26 @@ impl AnswerEngine {
             }
         };
         Ok((answered, is_configured))
+    }
+
+    /// Puts a plan to the model, and reports the outcome, which comes with its duration in milliseconds.
+    async fn put<'q>(
+        &self,
+        question: Question<'q>,
+        plan: &mut Plan,
+        mut call: Call<'_>,
+    ) -> (Record<'q>, Collected, i64) {
+        let request = plan.request();
+        let record = self.record(question, &request);
+        self.log_prompt(&request);
+        let begun = Instant::now();
+        let collected = self.ask_fitting(plan, &mut call).await;
+        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        // What follows needs nothing of the server.
+        drop(call);
+        self.log(&record, &collected, duration_ms);
+        self.note(&record, &collected, begun.elapsed());
+        (record, collected, duration_ms)
     }
 
     /// What is known of an answer before it is there.

@@ -110,10 +110,13 @@ impl Worker {
     /// Thinks and finishes.
     pub(super) async fn work(&self, queued: &Queued) -> Worked {
         let halt = self.parts.base.tasks.halt();
-        let pieces = || self.with_its_pieces(queued);
-        let whole =
-            self.parts.base.retry_until_stored("read the pieces of a question", pieces).await;
-        let Some(whole) = whole else { return Worked::Interrupted };
+        let mut whole = None;
+        if queued.is_edit() {
+            let find = || self.with_its_pieces(queued);
+            let found = self.parts.base.retry_until_stored("read what an edit is about", find);
+            let Some(found) = found.await else { return Worked::Interrupted };
+            whole = found;
+        }
         let queued = whole.as_ref().unwrap_or(queued);
         let is_claim = matches!(route(&queued.update, &self.parts.me.username),
             Route::Command { word, .. } if word == "claim");

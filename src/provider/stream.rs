@@ -16,6 +16,7 @@ use super::failure::ProviderError;
 use super::http::{Frame, Frames};
 use super::thoughts::Thoughts;
 use super::tool_calls::ToolCalls;
+use crate::model::class::AnswerClass;
 use crate::model::conversation::{Event, Finished, StopReason};
 use crate::model::limits::ANSWER_BYTES;
 
@@ -174,7 +175,14 @@ impl<D: Dialect> Reading<D> {
     /// answer ended in order, though without a reason.
     fn end(&mut self, error: Option<ProviderError>) {
         self.over = true;
-        let error = self.dialect.objection().or(error);
+        let error = match (self.dialect.objection(), error) {
+            // A notice in unknown words explains an answer that is missing, and no broken connection.
+            (Some(objection), Some(error)) if objection.answer_class() == AnswerClass::Server => {
+                Some(error)
+            }
+            (Some(objection), _) => Some(objection),
+            (None, error) => error,
+        };
         let reason = match (self.dialect.reason(), error) {
             (Some(reason), _) => reason,
             (None, None) => StopReason::Unsaid,

@@ -13,14 +13,12 @@ use crate::model::quote::QuoteKind;
 use crate::store::{Queued, StoreError, UpdateOutcome};
 
 impl Worker {
-    /// The whole with the new wording, if an update edits a piece of an album or paste that is done.
+    /// The whole with the new wording, if an edit is of a piece of an album or paste that is done.
     pub(super) async fn with_its_pieces(
         &self,
         queued: &Queued,
     ) -> Result<Option<Queued>, StoreError> {
-        let Some(edit) = queued.update.message().filter(|m| m.edited_s.is_some()) else {
-            return Ok(None);
-        };
+        let Some(edit) = queued.update.message() else { return Ok(None) };
         let kept = self.parts.base.store.kept_updates_of(edit.from.id, edit.chat).await?;
         for kept in kept {
             if let UpdateEvent::Message(mut whole) = kept.update.event
