@@ -21,6 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hygiene::line::harmless;
+use hygiene::redact::without_tokens;
 
 use self::stop::{CA_CERTIFICATES, Stop, of_store};
 use self::style::{is_colourful, say};
@@ -143,6 +145,7 @@ fn obey() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {
+            let e = hygiene::arguments::discreet(e);
             let _ = e.print();
             if !e.use_stderr() {
                 return ExitCode::SUCCESS;
@@ -209,10 +212,10 @@ fn complain(e: &anyhow::Error) -> ExitCode {
     }
     // Printed, it has no level. Systemd takes one from here (sd-daemon(3)), for `journalctl -p err`.
     let level = if logging::is_in_journal() { "<3>" } else { "" };
-    eprintln!("{level}katana-bot: {}", chain(e.as_ref()));
+    eprintln!("{level}katana-bot: {}", without_tokens(&chain(e.as_ref())));
     let (code, hint) = remedy(e);
     if let Some(hint) = hint {
-        eprintln!("{level}  hint: {hint}");
+        eprintln!("{level}  hint: {}", without_tokens(&harmless(hint)));
     }
     ExitCode::from(code)
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use botapi_sim::Message;
+use hygiene::line::{harmless, harmless_json};
 use serde_json::json;
 
 use crate::stage::{Farewell, Stage};
@@ -95,13 +96,14 @@ impl Screen {
             self.preview += 1;
         }
         let wipe = self.wipe();
-        put(std::io::stdout(), &format!("{wipe}{} {line}\n", self.paint("1;32", "you ›")))
+        let you = self.paint("1;32", "you ›");
+        put(std::io::stdout(), &format!("{wipe}{you} {}\n", harmless(line)))
     }
 
     /// Something about the conversation that is not a message.
     pub fn note(&mut self, words: &str) -> std::io::Result<()> {
         let mut text = self.wipe();
-        text.push_str(&self.paint("2", &format!("{INDENT}· {words}")));
+        text.push_str(&self.paint("2", &format!("{INDENT}· {}", harmless(words))));
         if self.json {
             put(std::io::stderr(), &(text + "\n"))
         } else {
@@ -141,7 +143,7 @@ impl Screen {
                 "said": asked.map(|(said, _)| said), "answer": message.text,
                 "message_id": message.message_id, "buttons": buttons, "after_ms": ms,
             });
-            return put(std::io::stdout(), &format!("{line}\n"));
+            return put_json(&line);
         }
         let mut out = self.wipe();
         if asked.is_none() && self.interactive && self.terminal {
@@ -158,7 +160,10 @@ impl Screen {
             let keys: Vec<String> = buttons
                 .iter()
                 .enumerate()
-                .map(|(n, label)| format!("{} {label}", self.paint("1;33", &format!("!{}", n + 1))))
+                .map(|(n, label)| {
+                    let key = self.paint("1;33", &format!("!{}", n + 1));
+                    format!("{key} {}", harmless(label))
+                })
                 .collect();
             out.push_str(&format!("{INDENT}{}\n", keys.join("   ")));
         }
@@ -171,7 +176,7 @@ impl Screen {
         let seconds = waited.as_secs();
         if self.json {
             let line = json!({"said": said, "error": format!("no answer within {seconds} s")});
-            return put(std::io::stdout(), &format!("{line}\n"));
+            return put_json(&line);
         }
         let words = format!("no answer within {seconds} s; the log may say why");
         self.note(&words)
@@ -226,6 +231,10 @@ fn put(mut to: impl Write, text: &str) -> std::io::Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+fn put_json(line: &serde_json::Value) -> std::io::Result<()> {
+    put(std::io::stdout(), &format!("{}\n", harmless_json(&line.to_string())))
 }
 
 /// Rows and columns of the terminal, as `stty` reports them; 24 and 80 if it fails.

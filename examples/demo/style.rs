@@ -72,6 +72,10 @@ fn styled(text: &str, entities: &[Value]) -> Vec<(char, Look)> {
         place += c.len_utf16() as u64;
         // Whatever a control character would do to the terminal, it shall not.
         let c = if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+        // Nor shall one that reorders what stands around it.
+        if hygiene::line::is_invisible(c) {
+            continue;
+        }
         all.push((c, look));
     }
     all

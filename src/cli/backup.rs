@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::sources::sources;
 use super::stop::{Stop, of_store};
-use super::style::{columns, say};
+use super::style::{columns, say, say_json};
 use super::{endpoint, exit};
 use crate::config::{Config, Examined, Problems};
 use crate::logging::{self, Sink};
@@ -99,10 +99,10 @@ pub(super) fn restore(
 ) -> anyhow::Result<ExitCode> {
     if wish.check {
         let contents = file::examine(from)?;
-        say(&match json {
-            true => format!("{}\n", as_json(&contents, &[("file", &shown(from))])),
-            false => format!("{} is a valid backup:\n{}", shown(from), table(&contents)),
-        });
+        match json {
+            true => say_json(&as_json(&contents, &[("file", &shown(from))])),
+            false => say(&format!("{} is a valid backup:\n{}", shown(from), table(&contents))),
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let place = Place::find(config)?;
@@ -115,7 +115,7 @@ pub(super) fn restore(
         let places = [("file", &shown(from)), ("state", &shown(&done.path))];
         let mut report = as_json(&done.contents, &places);
         report["kept"] = json!(kept);
-        say(&format!("{report}\n"));
+        say_json(&report);
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = format!("{} is the state now, in {}:\n", shown(from), shown(&done.path));

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use super::exit;
 use super::sources::sources;
-use super::style::{is_colourful, say};
+use super::style::{is_colourful, say, say_json};
 use crate::config::{Config, Examined, Key, Problem, Problems, find, print_warnings};
 use crate::knowledge::{Knowledge, RemarkKind};
 use crate::logging;
@@ -28,10 +28,9 @@ pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: b
         warnings.retain(is_setting);
     }
     if json {
-        let out = serde_json::json!({
+        say_json(&serde_json::json!({
             "ok": problems.is_empty(), "problems": rows(&problems), "warnings": rows(&warnings)
-        });
-        say(&format!("{out}\n"));
+        }));
     } else {
         print(&problems, &warnings);
     }

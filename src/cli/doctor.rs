@@ -13,13 +13,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use hygiene::line::one_line;
 use serde_json::json;
 
 use self::check::Check;
 use super::sources::sources;
-use super::style::{Mark, Style, say};
+use super::style::{Mark, Style, say, say_json};
 use super::{endpoint, exit};
 use crate::config::{Config, Examined};
+
+/// Longest line about one thing, in characters; names in it are chosen by others.
+const LINE: usize = 1_000;
 
 /// Runs the command.
 pub(super) fn doctor(
@@ -37,7 +41,7 @@ pub(super) fn doctor(
     // A hanging name lookup must not delay the exit.
     runtime.shutdown_background();
     if json {
-        say(&format!("{}\n", as_json(&checks)));
+        say_json(&as_json(&checks));
     } else {
         say(&page(&checks, Style::of(&std::io::stdout())));
     }
@@ -95,8 +99,9 @@ fn page(checks: &[Check], style: Style) -> String {
     let mut page = String::new();
     for check in checks {
         let Check { name, mark, text, advice, .. } = check;
+        let text = one_line(text, LINE);
         page.push_str(&format!("{} {name:<width$}  {text}\n", style.sign(*mark)));
-        for line in advice {
+        for line in advice.iter().map(|line| one_line(line, LINE)) {
             page.push_str(&format!("  {:<width$}  {}\n", "", style.faint(&format!("do: {line}"))));
         }
     }

@@ -23,7 +23,7 @@ use heartbeat::{Judgement, LastExit, Now, Reason, State, Verdict};
 use serde_json::Value;
 
 use super::endpoint;
-use super::style::{Mark, Style, say};
+use super::style::{Mark, Style, say, say_json};
 use super::unit::{Process, Unit};
 use crate::config::{Config, Loaded};
 use crate::observe::finding::Status;
@@ -62,7 +62,7 @@ pub(super) fn status(
         .context("cannot start the runtime")?;
     let found = runtime.block_on(look(&loaded, file, &unit));
     if json {
-        say(&format!("{}\n", found.json(&remedies(&found))));
+        say_json(&found.json(&remedies(&found)));
     } else {
         say(&words::page(&found, Style::of(&std::io::stdout())));
     }

@@ -5,6 +5,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use hygiene::redact::without_tokens;
+
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mark {
@@ -82,11 +84,17 @@ pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// Prints to standard output; a closed pipe is not our error.
+/// Prints to standard output; a closed pipe is not our error. A token that someone gave as an argument,
+/// such as the name of a file, is not repeated.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
+    let _ = out.write_all(without_tokens(text).as_bytes());
     let _ = out.flush();
+}
+
+/// Prints a value for programs, in one line; a terminal is safe from what names in it hold.
+pub(super) fn say_json(value: &serde_json::Value) {
+    say(&format!("{}\n", hygiene::line::harmless_json(&value.to_string())));
 }
 
 fn is_utf8(locale: &str) -> bool {

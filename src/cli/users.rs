@@ -8,7 +8,7 @@ use hygiene::line::one_line;
 
 use super::exit;
 use super::stop::Stop;
-use super::style::say;
+use super::style::{say, say_json};
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
@@ -71,7 +71,7 @@ pub(super) fn users(loaded: &Loaded, command: &UsersCommand) -> anyhow::Result<E
         let listed = listed(loaded);
         if !path.exists() && matches!(command, UsersCommand::List { .. }) {
             let rows = rows(Vec::new(), &listed);
-            say(&table(&rows, matches!(command, UsersCommand::List { json: true })));
+            show(&rows, matches!(command, UsersCommand::List { json: true }));
             return Ok(ExitCode::SUCCESS);
         }
         let store = Store::visit(path, bot, Clock::system())?;
@@ -119,7 +119,7 @@ async fn act(
     command: &UsersCommand,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        UsersCommand::List { json } => say(&table(&rows(store.users().await?, listed), *json)),
+        UsersCommand::List { json } => show(&rows(store.users().await?, listed), *json),
         UsersCommand::Approve { who } => {
             let user = approved(store, who).await?;
             store.apply(vec![Effect::Approve(user)]).await?;
@@ -163,7 +163,8 @@ async fn approved(store: &Store, who: &str) -> anyhow::Result<UserId> {
         Ok(id) if id > 0 => Ok(UserId(id)),
         _ => Err(Stop::new(
             exit::USAGE,
-            format!("no open request has the code {who:?}"),
+            // Not repeated: it may be a secret that was pasted in the wrong place.
+            "no open request has this code",
             "`katana-bot users list` shows the open requests; codes are valid for a day",
         )
         .into()),
@@ -179,24 +180,25 @@ async fn found(store: &Store, who: &str) -> anyhow::Result<KnownUser> {
     };
     all.into_iter().find(same).ok_or_else(|| {
         let hint = "`katana-bot users list` shows everyone the bot knows";
-        Stop::new(exit::USAGE, format!("the bot knows no one called {who:?}"), hint).into()
+        Stop::new(exit::USAGE, "the bot knows no one of this id or @username", hint).into()
     })
 }
 
-fn table(rows: &[Row], json: bool) -> String {
-    if json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|Row { user: u, from }| {
-                serde_json::json!({
-                    "id": u.person.id.0, "role": u.role.as_str(), "name": u.person.name,
-                    "username": u.person.username, "code": u.code, "since_ms": u.since_ms,
-                    "from": from,
-                })
-            })
-            .collect();
-        return format!("{}\n", serde_json::Value::from(rows));
+fn show(rows: &[Row], json: bool) {
+    if !json {
+        return say(&table(rows));
     }
+    let rows = rows.iter().map(|Row { user: u, from }| {
+        serde_json::json!({
+            "id": u.person.id.0, "role": u.role.as_str(), "name": u.person.name,
+            "username": u.person.username, "code": u.code, "since_ms": u.since_ms,
+            "from": from,
+        })
+    });
+    say_json(&rows.collect());
+}
+
+fn table(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "No one yet. Send the bot any message to ask for access, or /claim CODE with the \
         code from its log.\n"
@@ -204,9 +206,10 @@ fn table(rows: &[Row], json: bool) -> String {
     }
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {
-        // Strangers choose their names: no control characters on the operator's terminal.
+        // Strangers choose their names: they must not play tricks with the operator's terminal.
         let name = one_line(&u.person.name, NAME);
-        let at = u.person.username.as_ref().map(|n| format!("(@{n})")).unwrap_or_default();
+        let at = u.person.username.as_ref().map(|n| format!("(@{})", one_line(n, NAME)));
+        let at = at.unwrap_or_default();
         let code = u.code.as_deref().unwrap_or("-");
         let role = if u.role == Role::Stranger { "waiting" } else { u.role.as_str() };
         let from = if from == STATE { String::new() } else { format!("[{from}]") };

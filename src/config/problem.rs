@@ -6,6 +6,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use hygiene::line::harmless;
+use hygiene::redact::without_tokens;
+
 /// One thing that is wrong (or, as a warning, unwise).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -94,6 +97,8 @@ fn print_all(problems: &[Problem], colour: bool, tint: &str) -> String {
     problems
         .iter()
         .map(|Problem { key, message, hint }| {
+            let shown = |text: &String| without_tokens(&harmless(text)).into_owned();
+            let [key, message, hint] = [key, message, hint].map(shown);
             format!("{tint}{key}{off}: {message}\n  {dim}hint:{off} {hint}\n")
         })
         .collect()

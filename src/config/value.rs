@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hygiene::line::is_invisible;
+
 use super::listen;
 use super::secret::Secret;
 
@@ -69,7 +71,11 @@ fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            // Who prints it must see what it says.
+            c if (c.is_control() || is_invisible(c)) && c <= '\u{ffff}' => {
+                quoted.push_str(&format!("\\u{:04X}", u32::from(c)));
+            }
+            c if is_invisible(c) => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
             c => quoted.push(c),
         }
     }

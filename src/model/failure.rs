@@ -51,7 +51,8 @@ pub fn backoff(attempt: u32, base: Duration, max: Duration) -> Duration {
     doubled.min(max).mul_f64(0.75 + fastrand::f64() * 0.5).min(max)
 }
 
-/// An error with everything that caused it, in one line.
+/// An error with everything that caused it, in one line. Libraries quote what they read; on a terminal it plays no
+/// tricks.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -64,7 +65,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         }
         cause = next.source();
     }
-    line
+    hygiene::line::harmless(&line).into_owned()
 }
 
 #[cfg(test)]

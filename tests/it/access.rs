@@ -225,7 +225,7 @@ async fn the_command_line_lists_approves_and_removes_while_the_bot_runs() {
     assert!(!list.stdout.contains('\u{1b}'), "names cannot colour the terminal");
     let wrong = process::run(&stage, &["users", "approve", "AAAA-2222"]).await;
     assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
-    assert!(wrong.stderr.contains("no open request has the code"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("no open request has this code"), "{}", wrong.stderr);
     let approved = process::run(&stage, &["users", "approve", &code.to_lowercase()]).await;
     assert_eq!(
         approved.stdout,

@@ -17,6 +17,7 @@ fn main() {
                 std::process::exit(i32::from(report::EXIT_UNKNOWN));
             }
             // Nothing is left to do when standard output or standard error is gone.
+            let error = hygiene::arguments::discreet(error);
             let _ = error.print();
             if helps { 0 } else { report::EXIT_USAGE }
         }

@@ -3,11 +3,16 @@
 
 use std::time::Duration;
 
+use hygiene::line::one_line;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::cli::time;
+
+/// Longest key, and longest message about it, in characters.
+const KEY: usize = 100;
+const MESSAGE: usize = 500;
 
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,7 +26,9 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(key: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), message: message.into(), hint: hint.into() }
+        // Keys and messages quote the file.
+        let message = one_line(&message.into(), MESSAGE);
+        Self { key: one_line(key, KEY), message, hint: hint.into() }
     }
 
     /// From the reader's message, without the value that it may quote.

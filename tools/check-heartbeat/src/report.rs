@@ -4,7 +4,8 @@ use std::io::Write;
 
 use heartbeat::State;
 use hygiene::duration;
-use hygiene::line::one_line;
+use hygiene::line::{harmless, harmless_json, one_line};
+use hygiene::redact::without_tokens;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
@@ -43,14 +44,15 @@ pub fn is_ready() -> bool {
     poll(&mut both, Some(&at_once)).is_ok_and(|ready| ready == both.len())
 }
 
-/// Writes a line to standard output. A reader that went away is not a reason to fail.
+/// Writes a line to standard output. A reader that went away is not a reason to fail. Who reads it on a
+/// terminal is safe from the names and texts in it, and sees no token that someone gave as an argument.
 pub fn out(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", without_tokens(&harmless(line)));
 }
 
 /// Writes a line to standard error, likewise.
 pub fn err(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", without_tokens(&harmless(line)));
 }
 
 /// The worst of all states.
@@ -181,7 +183,7 @@ pub fn problems(args: &Args, problems: &[Problem]) {
 
 /// All of it for programs, in one line.
 pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) -> String {
-    json!({
+    let found = json!({
         "state": worst(checked).word(),
         "exit": exit,
         "watches": checked.iter().map(watch).collect::<Vec<_>>(),
@@ -190,8 +192,8 @@ pub fn json(checked: &[Checked], done: &Done, problems: &[Problem], exit: u8) ->
         "busy": done.busy,
         "remarks": done.remarks,
         "problems": problems,
-    })
-    .to_string()
+    });
+    harmless_json(&found.to_string()).into_owned()
 }
 
 fn outcome(outcome: &Outcome) -> Value {

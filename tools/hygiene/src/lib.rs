@@ -11,12 +11,15 @@
 //! | [`quick`] | what the kernel has in memory already, without waiting |
 //! | [`text`] | small files, read with a bound |
 //! | [`uptime`] | two clocks that no one can set |
+//! | `arguments` | errors of a command line, without what was written |
 //! | [`url`] | addresses, and what of them may be shown |
 //! | [`secret`] | where secrets come from |
 //!
-//! Plain functions and values: no configuration, no logging, no runtime. The only dependency is
-//! `rustix`, which both programs have anyway.
+//! Plain functions and values: no configuration, no logging, no runtime. The only dependencies are
+//! `rustix`, and `clap` for `arguments`, which both programs have anyway.
 
+#[cfg(feature = "arguments")]
+pub mod arguments;
 pub mod atomic;
 pub mod beneath;
 pub mod duration;

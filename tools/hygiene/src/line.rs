@@ -3,6 +3,8 @@
 //! Invariant: what comes out can neither begin a new line of a log, nor move a terminal's cursor,
 //! nor reorder or hide what stands around it.
 
+use std::borrow::Cow;
+
 /// One line of at most `most` characters. Whitespace and control characters become single blanks,
 /// invisible characters go, and so do blanks at both ends. `…` is the last character of a text that
 /// was cut.
@@ -24,6 +26,38 @@ pub fn one_line_end(text: &str, most: usize) -> String {
     }
     let end: String = line.chars().skip(over + 1).collect();
     format!("…{}", end.trim_start())
+}
+
+/// A text of several lines without what moves a terminal's cursor, reorders or hides; lines and blanks
+/// stay as they are.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_odd) {
+        return Cow::Borrowed(text);
+    }
+    let blank = |c| if c == '\t' { ' ' } else { c };
+    Cow::Owned(text.chars().map(blank).filter(|c| !is_odd(*c)).collect())
+}
+
+/// JSON with the same content, in which such characters stand as `\u202e`.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_odd) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_odd(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_control() && c != '\n' || is_invisible(c)
 }
 
 /// The visible words of a text, with single blanks between them.
@@ -72,6 +106,19 @@ mod tests {
         assert_eq!(one_line_end(&long, 8), "…the end");
         assert_eq!(one_line("ab cd", 4), "ab…", "no blank before the ellipsis");
         assert_eq!((one_line("abc", 3), one_line_end("abc", 3)), ("abc".into(), "abc".into()));
+    }
+
+    #[test]
+    fn lines_stay_and_what_plays_tricks_goes() {
+        assert_eq!(harmless("a\tb\nc"), "a b\nc");
+        assert_eq!(harmless("x\x1b[2J\r\u{202e}y\u{9b}1m\n"), "x[2Jy1m\n");
+        let json = "{\"name\":\"a\u{202e}b\u{7f}\u{e0041}\\u0007\"}";
+        let wanted = r#"{"name":"a\u202eb\u007f\udb40\udc41\u0007"}"#;
+        assert_eq!(harmless_json(json), wanted);
+        for text in ["fine\n", "👨\u{200d}👩"] {
+            assert!(matches!(harmless(text), Cow::Borrowed(_)));
+            assert!(matches!(harmless_json(text), Cow::Borrowed(_)));
+        }
     }
 
     proptest! {

@@ -29,6 +29,7 @@
 
 mod forms;
 mod reading;
+mod shape;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,6 +40,8 @@ use reading::{Glyph, glyphs};
 
 /// What stands where a secret was.
 pub const MARK: &str = "[secret]";
+
+pub use shape::without_tokens;
 
 /// Random characters that give a secret away in the middle of a text.
 const RUN: u32 = 8 * CHAR;

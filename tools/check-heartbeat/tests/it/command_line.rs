@@ -223,3 +223,44 @@ fn the_default_configuration_need_not_exist() {
     }
     assert_eq!(ran(command).status, 0);
 }
+
+#[test]
+fn a_token_in_the_wrong_place_is_not_repeated() {
+    const TOKEN: &str = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppXYZ";
+    let place = Place::new();
+    place.good();
+    for line in [
+        &[TOKEN][..],
+        &["--threshold", TOKEN],
+        &["--no-such-option", TOKEN],
+        &["--json=123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppXYZ"],
+        &["--config", TOKEN],
+        &["--no-alert", "--file", TOKEN],
+        &["--no-alert", "--nagios", "--file", TOKEN],
+        &["--no-alert", "--json", "--file", TOKEN],
+    ] {
+        let ran = place.run(line);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(
+            ran.status != 0 && !said.is_empty() && !said.contains(&TOKEN[10..]),
+            "{line:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn what_a_heartbeat_says_plays_no_tricks_on_a_terminal() {
+    let place = Place::new();
+    place.beat(Verdict::Failing, 3, &[]);
+    let text = std::fs::read_to_string(&place.heartbeat).unwrap();
+    let odd = "disk\u{202e}\x1b[2J\u{9b}1m\u{e0041}\u{200b}";
+    let finding = format!("finding: disk_full failing {odd} 96 %\n");
+    let environment = format!("environment: {odd}\n");
+    std::fs::write(&place.heartbeat, text + &finding + &environment).unwrap();
+    for line in [&[][..], &["--nagios"], &["--json"], &["--verbose"]] {
+        let ran = place.check(&[&["--no-alert"], line].concat());
+        let said = ran.out + &ran.err;
+        let tricks = |c: char| c.is_control() && c != '\n' || hygiene::line::is_invisible(c);
+        assert!(said.contains("disk") && !said.contains(tricks), "{line:?}: {said:?}");
+    }
+}
