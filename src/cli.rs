@@ -7,6 +7,7 @@ mod endpoint;
 pub mod exit;
 mod hangup;
 mod last_exit;
+mod memory;
 mod run;
 mod setup;
 mod sources;

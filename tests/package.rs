@@ -26,6 +26,9 @@ const PROGRAMS: &[&str] = &[
     "katana-bot-check@.service",
 ];
 
+/// Units that act as root when systemd gives up on a bot.
+const FAILED: &[&str] = &["katana-bot-failed.service", "katana-bot-failed@.service"];
+
 /// The highest exposure that is allowed, times ten, as `systemd-analyze security` wants it.
 const EXPOSURE: &str = "11";
 
@@ -191,7 +194,7 @@ fn what_runs_our_programs_is_confined() {
     if !has("systemd-analyze") {
         return;
     }
-    for name in PROGRAMS {
+    for name in PROGRAMS.iter().chain(FAILED) {
         let mut command = Command::new("systemd-analyze");
         command.args(["security", "--offline=yes", "--no-pager", "--threshold"]).arg(EXPOSURE);
         let output = command.arg(top().join(UNITS).join(name)).output().expect("it runs");
@@ -319,6 +322,11 @@ fn units_and_defaults_fit() {
     let seconds = |key: &str| value(&text, key).parse::<u64>().expect(key);
     let grace: u64 = default("lifecycle.grace_s").parse().expect("seconds");
     assert!(seconds("TimeoutStopSec") > grace);
+    for name in PROGRAMS.iter().chain(FAILED) {
+        let text = unit(name);
+        assert!(!value(&text, "MemoryMax").is_empty(), "{name}");
+        assert_eq!(value(&text, "MemorySwapMax"), "0", "{name}");
+    }
     let stop = value(&read("packaging/supervisor/katana-bot.conf"), "stopwaitsecs").to_owned();
     assert!(stop.parse::<u64>().expect("seconds") > grace);
     assert_eq!(value(&unit("katana-bot.socket"), "ListenStream"), default("web.listen"));

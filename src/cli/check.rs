@@ -8,10 +8,10 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::exit;
 use super::sources::sources;
 use super::style::{is_colourful, say, say_json};
-use crate::config::{Config, Examined, Key, Problem, Problems, find, print_warnings};
+use super::{endpoint, exit, memory};
+use crate::config::{Config, Examined, Key, Problem, Problems, Sources, find, print_warnings};
 use crate::knowledge::{Knowledge, RemarkKind};
 use crate::logging;
 use crate::model::failure::chain;
@@ -21,7 +21,11 @@ the check as that user";
 
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: bool) -> ExitCode {
-    let (mut problems, mut warnings) = everything(Config::examine(&sources(file)));
+    let sources = sources(file);
+    let examined = Config::examine(&sources);
+    let memory = memory_of_unit(&examined.loaded.config, &sources);
+    let (mut problems, mut warnings) = everything(examined);
+    warnings.extend(memory);
     if without_secrets {
         let is_setting = |p: &Problem| !find(&p.key).is_some_and(Key::is_secret);
         problems.retain(|p| is_setting(p) || p.apart().2.is_some());
@@ -35,6 +39,15 @@ pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: b
         print(&problems, &warnings);
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIG) }
+}
+
+/// Whether the unit's limit on memory fits; systemd is asked where it runs.
+fn memory_of_unit(config: &Config, sources: &Sources) -> Option<Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let unit = endpoint::unit(sources.file());
+    let warning = runtime.block_on(memory::warning(config, &unit));
+    runtime.shutdown_background();
+    warning
 }
 
 /// Problems and warnings, including those on disk.

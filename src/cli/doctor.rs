@@ -19,7 +19,7 @@ use serde_json::json;
 use self::check::Check;
 use super::sources::sources;
 use super::style::{Mark, Style, say, say_json};
-use super::{endpoint, exit};
+use super::{endpoint, exit, memory};
 use crate::config::{Config, Examined};
 
 /// Longest line about one thing, in characters; names in it are chosen by others.
@@ -60,14 +60,17 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
     }
     let unit = endpoint::unit(sources.file());
-    let (telegram, provider, models, clock, watching, unit) = tokio::join!(
+    let (telegram, provider, models, clock, watching, memory, unit) = tokio::join!(
         outside::telegram(loaded, problems),
         outside::provider(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
         outside::clock(&loaded.config.telegram.api_url),
         machine::watching(loaded, &unit),
+        memory::warning(&loaded.config, &unit),
         machine::unit(&unit),
     );
+    checks
+        .extend(memory.map(|p| Check::note("memory", format!("{}: {}", p.key, p.message), p.hint)));
     checks.extend(telegram);
     checks.push(provider);
     checks.extend(models);

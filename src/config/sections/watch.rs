@@ -99,7 +99,8 @@ section! {
         rss_warn_mb: u64 = whole(0..=1_048_576, 256).live(Part::Watch),
 
         /// Memory of the process in MiB above which it finishes its work and exits, so that systemd
-        /// restarts it; 0 turns it off.
+        /// restarts it; 0 turns it off. Keep it below `MemoryMax=` of the unit (1 GiB), at which the kernel
+        /// kills the bot.
         rss_stop_mb: u64 = whole(0..=1_048_576, 512)
             .when("Turn it off if nothing restarts the bot.").live(Part::Watch),
 

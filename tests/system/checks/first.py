@@ -50,6 +50,18 @@ def units_are_clean_here(stage):
     assert done.returncode == 0 and not said, said
     for unit in ["katana-bot", "katana-bot@x", "katana-bot-check", "katana-bot-check@x"]:
         stage.machine.say(f"systemd-analyze security --threshold=11 {unit}.service")
+    limits = {"": 1024, "-check": 256, "-failed": 64}
+    for unit, most in [(f"katana-bot{kind}{at}", most) for kind, most in limits.items() for at in ["", "@x"]]:
+        limit = (stage.machine.show(unit, "MemoryMax"), stage.machine.show(unit, "MemorySwapMax"))
+        assert limit == (str(most << 20), "0"), (unit, limit)
+    stage.machine.put("/etc/systemd/system/katana-bot.service.d/less.conf", "[Service]\nMemoryMax=300M\n")
+    stage.machine.say("systemctl daemon-reload")
+    for command in ["check-config", "doctor"]:
+        said = stage.machine.run(f"katana-bot {command}")
+        assert "at 300 MiB (MemoryMax= of its unit)" in said.stdout + said.stderr, said
+    stage.machine.say("rm -r /etc/systemd/system/katana-bot.service.d && systemctl daemon-reload")
+    said = stage.machine.run("katana-bot check-config")
+    assert "MemoryMax" not in said.stdout + said.stderr, said
     version = int(stage.machine.say("systemctl --version").split()[1])
     for unit in ["katana-bot", "katana-bot@x"]:
         longest = stage.machine.show(unit, "RestartMaxDelayUSec")
