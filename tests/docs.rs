@@ -333,6 +333,27 @@ fn every_dependency_has_its_reason() {
 }
 
 #[test]
+fn tests_that_the_threat_model_names_exist() {
+    let (path, mut names, mut complaints) = ("docs/threat-model.md", 0, Vec::new());
+    let code: String =
+        files(&["src", "tests", "tools"]).into_iter().map(|file| file.text).collect();
+    let rows = read(path);
+    let rows = rows.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 3);
+    // The last cell; the first may hold commands.
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in tests.split('`').skip(1).step_by(2) {
+            names += 1;
+            if !["fn", "def"].iter().any(|word| code.contains(&format!("{word} {name}("))) {
+                complaints.push(format!("{path}: there is no test {name}"));
+            }
+        }
+    }
+    assert!(names > 50, "{names} names of tests were found");
+    none(complaints, "the threat model");
+}
+
+#[test]
 fn the_readme_begins_with_its_two_commands() {
     let readme = read("README.md");
     let block = readme.split("```").nth(1).unwrap_or_default();

@@ -21,6 +21,7 @@ mod wire;
 
 mod access;
 mod answers;
+mod arguments;
 mod authority;
 mod backup;
 mod blank_answers;
@@ -37,6 +38,7 @@ mod edited_pieces;
 mod edits;
 mod entities;
 mod findings;
+mod fuzz;
 mod groups;
 mod hangup;
 mod hostile_backups;

@@ -308,6 +308,9 @@ async fn a_person_is_asked_and_sees_no_secret() {
     terminal
         .answer("Bot token from @BotFather (hidden):", "123456789:not-the-one-of-any-bot\r")
         .await;
+    // Only where it asks again, nothing is echoed.
+    let asks = || terminal.shown().matches("(hidden):").count() == 2;
+    assert!(eventually(asks).await, "{}", terminal.shown());
     terminal.answer("refuses this token", &format!("x\u{7f}{token}\r")).await;
     terminal.answer("1 to 4, or Enter", "1\r").await;
     terminal.answer("Its key (hidden):", &format!("{KEY}\r")).await;
