@@ -2,7 +2,7 @@
 //!
 //! Invariants: nothing is written before every answer is there and Telegram knows the token; a
 //! secret is never printed and never in an argument; what is set already stays unless a new answer
-//! is given; no existing line of a configuration file is changed.
+//! is given; no file of the configuration is changed but setup's own.
 
 mod age;
 mod alert;

@@ -51,6 +51,12 @@ pub(super) fn find_in(
     }
 }
 
+/// The name of a variable, unless it may be a pasted secret.
+fn shown(name: &str) -> &str {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if name.bytes().all(plain) { name } else { "a variable that begins with KATANA_" }
+}
+
 /// Refuses `KATANA_` variables that mean nothing: a slip there would otherwise go unseen. `declared`
 /// has the tables that users name, `keys` those that they did name instead.
 pub(super) fn refuse_unknown(
@@ -73,6 +79,6 @@ pub(super) fn refuse_unknown(
             Some(near) => format!("did you mean {near}?"),
             None => "unset it; katana-bot.toml(5) names all variables".to_owned(),
         };
-        problems.push(name, "there is no such environment variable", hint);
+        problems.push(shown(name), "there is no such environment variable", hint);
     }
 }

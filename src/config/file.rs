@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use hygiene::drop_ins;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -13,13 +14,18 @@ use super::credential;
 use super::key::{Key, find_in, nearest_key};
 use super::kind::{expected, from_toml};
 use super::nearest::nearest;
-use super::problem::Problems;
-use super::source::Origin;
+use super::problem::{Problem, Problems};
+use super::source::{Origin, Sources};
+use super::syntax;
 use super::table::{self, EXPECTED};
 use super::value::Value;
 
 /// Largest file that is read, in bytes; a full configuration has fewer than twenty thousand.
 const FILE_BYTES: u64 = 1024 * 1024;
+
+/// Most unknown keys and sections of a file that are reported one by one; looking for what was meant
+/// takes time.
+const UNKNOWN: usize = 20;
 
 /// What the files set, by the path of the key.
 pub(super) type Settings = BTreeMap<String, (Value, Origin)>;
@@ -36,20 +42,49 @@ pub(super) struct Parsed<'a> {
     table: Spanned<DeTable<'a>>,
 }
 
-/// Reads the files, in their order.
-pub(super) fn open(paths: &[PathBuf], problems: &mut Problems) -> Vec<Text> {
+/// Reads the files, in their order, and then the drop-ins, in that of their names.
+pub(super) fn open(
+    sources: &Sources,
+    problems: &mut Problems,
+    warnings: &mut Vec<Problem>,
+) -> Vec<Text> {
+    const HINT: &str = "name a readable file with --config or KATANA_CONFIG, or leave both out";
     let mut texts = Vec::new();
-    for path in paths {
+    for path in &sources.files {
         match hygiene::text::read(path, FILE_BYTES) {
             Ok(text) => texts.push(Text { path: path.clone(), text }),
-            Err(why) => problems.push(
-                path.display().to_string(),
-                format!("the configuration file {why}"),
-                "name a readable file with --config or KATANA_CONFIG, or leave both out",
-            ),
+            Err(why) => {
+                problems.push(shown_path(path), format!("the configuration file {why}"), HINT)
+            }
         }
     }
+    let Some(folder) = &sources.drop_ins else { return texts };
+    let found = drop_ins::list(folder).unwrap_or_else(|why| {
+        let hint = "let the bot's user read it (mode 755), or remove it";
+        problems.push(folder.display().to_string(), format!("the folder {why}"), hint);
+        drop_ins::Found::default()
+    });
+    for path in found.files {
+        match hygiene::text::read(&path, FILE_BYTES) {
+            Ok(text) => texts.push(Text { path, text }),
+            Err(why) => {
+                let hint = "let the bot's user read it (mode 644), or remove it";
+                problems.push(path.display().to_string(), format!("the file {why}"), hint);
+            }
+        }
+    }
+    for path in found.ignored {
+        let message = "the file is ignored: its name does not end in .toml";
+        warnings.push(Problem::new(path.display().to_string(), message, "rename it, or remove it"));
+    }
     texts
+}
+
+/// A path as a problem shows it. What does not look like one may be a pasted secret.
+fn shown_path(path: &Path) -> String {
+    let shown = path.display().to_string();
+    let is_path = shown.contains('/') || path.extension().is_some_and(|end| end == "toml");
+    if is_path { shown } else { "--config".to_owned() }
 }
 
 impl Text {
@@ -59,13 +94,10 @@ impl Text {
             Ok(table) => return Some(Parsed { from: self, table }),
             Err(error) => error,
         };
-        let (line, column) = place(&self.text, error.span().map_or(0, |span| span.start));
-        problems.push(
-            format!("{}:{line}:{column}", self.path.display()),
-            "cannot read this line as TOML",
-            "look there for a missing quote, bracket or equals sign, or a key set twice; \
-             texts stand in \"quotes\"",
-        );
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, column) = place(&self.text, at);
+        let (message, hint) = syntax::explained(&self.text, line, error.message());
+        problems.push(format!("{}:{line}:{column}", shown_path(&self.path)), message, hint);
         None
     }
 }
@@ -103,8 +135,13 @@ impl Parsed<'_> {
         problems: &mut Problems,
     ) {
         let Text { path, text } = self.from;
-        let mut walk = Walk { path, text, declared, keys, problems, settings };
+        let mut walk = Walk { path, text, declared, keys, problems, settings, unknown: 0 };
         walk.sections("", self.table.get_ref());
+        if let Some(more @ 1..) = walk.unknown.checked_sub(UNKNOWN) {
+            let message = format!("there are {more} more unknown keys and sections");
+            let hint = "check that this is a configuration of katana-bot; see katana-bot.toml(5)";
+            walk.problems.push(shown_path(path), message, hint);
+        }
     }
 }
 
@@ -123,6 +160,8 @@ struct Walk<'a> {
     keys: &'a [Key],
     problems: &'a mut Problems,
     settings: &'a mut Settings,
+    /// How many keys and sections do not exist.
+    unknown: usize,
 }
 
 impl Walk<'_> {
@@ -170,7 +209,16 @@ impl Walk<'_> {
         Origin::File { path: self.path.to_owned(), line: place(self.text, at).0 }
     }
 
+    /// Counts an unknown key or section; whether it is one too many to be reported.
+    fn is_too_many(&mut self) -> bool {
+        self.unknown += 1;
+        self.unknown > UNKNOWN
+    }
+
     fn unknown_section(&mut self, outer: &str, path: &str, at: usize) {
+        if self.is_too_many() {
+            return;
+        }
         let origin = self.origin(at);
         if !outer.is_empty() {
             let parent = outer.trim_end_matches('.');
@@ -188,7 +236,15 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, path: &str, at: usize) {
+        if self.is_too_many() {
+            return;
+        }
         let origin = self.origin(at);
+        if self.declared.iter().any(|key| key.section() == path) {
+            let message = format!("this is a section, not a key ({origin})");
+            let hint = format!("write [{path}] on a line of its own, and its keys below it");
+            return self.problems.push(path, message, hint);
+        }
         let message = format!("there is no such key ({origin})");
         let (message, hint) = match nearest_key(self.keys, path) {
             Some(key) if key.is_secret() => (message, remove_and(&credential::places(key))),

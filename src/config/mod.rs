@@ -10,11 +10,10 @@
 //! Invariants: a secret comes from a systemd credential, a `*_FILE` variable or the environment,
 //! never from a file of settings; no problem, warning or printout repeats one.
 
-mod channel;
 mod credential;
-mod edit;
 mod environment;
 mod file;
+mod fragment;
 mod key;
 mod kind;
 mod listen;
@@ -28,14 +27,14 @@ mod secret;
 mod section;
 mod sections;
 mod source;
+mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use channel::{channel_alone, with_channel};
 pub use credential::STORED as STORED_CREDENTIAL;
-pub use edit::with_keys;
+pub use fragment::{FRAGMENT, Fragment, channel_alone, has_channel};
 pub use key::{Key, Part, Reload};
 pub use kind::Kind;
 pub use loaded::{Examined, Loaded};

@@ -40,7 +40,8 @@ impl<'a> Resolved<'a> {
     /// stands in for it, so that the search for further problems can go on.
     pub fn gather(declared: &[Key], sources: &'a Sources) -> Self {
         let mut problems = Problems::default();
-        let texts = file::open(&sources.files, &mut problems);
+        let mut warnings = Vec::new();
+        let texts = file::open(sources, &mut problems, &mut warnings);
         let files: Vec<_> = texts.iter().filter_map(|text| text.parsed(&mut problems)).collect();
         let mut names: BTreeSet<_> = table::in_environment(declared, sources);
         names.extend(files.iter().flat_map(|file| file.names(declared)));
@@ -60,7 +61,7 @@ impl<'a> Resolved<'a> {
             let (value, origin) = found.unwrap_or_else(|| (key.default.clone(), Origin::Default));
             rows.push(Row { key, value, origin });
         }
-        Self { sources, rows, problems, warnings: Vec::new() }
+        Self { sources, rows, problems, warnings }
     }
 
     /// Replaces a value by one that follows from other settings.

@@ -17,6 +17,8 @@ pub const FILE_VARIABLE: &str = "KATANA_CONFIG";
 pub struct Sources {
     /// The configuration files; each must exist, and a later one wins over those before it.
     pub files: Vec<PathBuf>,
+    /// A folder whose `*.toml` are read after the files, by name; it may be absent.
+    pub drop_ins: Option<PathBuf>,
     /// The environment.
     pub env: Environment,
     /// systemd's `$CREDENTIALS_DIRECTORY` (systemd.exec(5), "Credentials").
@@ -25,7 +27,7 @@ pub struct Sources {
 
 impl Sources {
     /// What this process was given. The file is `explicit`, else the one that `KATANA_CONFIG`
-    /// names, else [`DEFAULT_FILE`] if there is one.
+    /// names, else [`DEFAULT_FILE`] if there is one; the folder of drop-ins is the one beside it.
     pub fn from_process(explicit: Option<PathBuf>) -> Self {
         let env = Environment::of_process();
         let path = |name: &str| env.get(name).filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -34,8 +36,11 @@ impl Sources {
             let absent = matches!(Path::new(DEFAULT_FILE).try_exists(), Ok(false));
             (!absent).then(|| PathBuf::from(DEFAULT_FILE))
         };
+        let named = explicit.or_else(|| path(FILE_VARIABLE));
+        let main = named.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         Self {
-            files: explicit.or_else(|| path(FILE_VARIABLE)).or_else(default).into_iter().collect(),
+            drop_ins: hygiene::drop_ins::folder(main),
+            files: named.or_else(default).into_iter().collect(),
             credentials_dir: path("CREDENTIALS_DIRECTORY"),
             env,
         }

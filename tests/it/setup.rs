@@ -13,6 +13,12 @@ use crate::process::{self, Output};
 use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
 
+/// Setup's own file beside the configuration of the bot.
+pub const OWN: &str = "katana-bot.d/50-setup.toml";
+
+/// The same of the checker.
+pub const CHECKER: &str = "check-heartbeat.d/50-setup.toml";
+
 pub const KEY: &str = "sk-a-key-that-no-one-may-see-0123456789";
 
 /// A stage whose bot has only the places of this test.
@@ -92,7 +98,7 @@ async fn by_flags_and_again_without_a_change() {
     let stage = bare().await;
     let token = stage.sim.token().to_owned();
     let flags = ["--token-file", "-", "--provider", "openai", "--key-file", "-", "--model"];
-    let flags = [&flags[..], &["m-1", "--write-config", "--no-start"]].concat();
+    let flags = [&flags[..], &["m-1", "--yes", "--no-start"]].concat();
     std::fs::write(at(&stage, "katana-bot.toml"), "# ours\n[log]\nlevel = \"debug\"\n")
         .expect("ok");
     let out = scripted(&stage, &format!("{token}\n{KEY}\n"), &flags);
@@ -101,8 +107,9 @@ async fn by_flags_and_again_without_a_change() {
     shows_no_secret(&out, &[&token, KEY]);
     assert_eq!(secret(&stage, "katana-bot.telegram-token"), Some(token.clone()));
     assert_eq!(secret(&stage, "katana-bot.openai-api-key").as_deref(), Some(KEY));
-    let config = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
-    assert!(config.starts_with("# ours\n[log]\nlevel = \"debug\"\n"), "{config}");
+    let main = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    assert_eq!(main, "# ours\n[log]\nlevel = \"debug\"\n", "it belongs to a person");
+    let config = std::fs::read_to_string(at(&stage, OWN)).expect("it is there");
     assert!(config.contains("[answer]\nprovider = \"openai\"\n"), "{config}");
     assert!(config.contains("[openai]\nmodel = \"m-1\"\n"), "{config}");
     // Nothing but the wish to be sure: all is kept.
@@ -110,8 +117,8 @@ async fn by_flags_and_again_without_a_change() {
     assert_eq!(out.code, Some(0), "{out:?}");
     let out = scripted(&stage, &format!("{token}\n{KEY}\n"), &flags);
     assert!(out.code == Some(0) && !out.stderr.contains("Written"), "{out:?}");
-    assert_eq!(std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("there"), config);
-    assert_eq!(names(&stage, "katana-bot.toml"), ["katana-bot.toml"]);
+    assert_eq!(std::fs::read_to_string(at(&stage, OWN)).expect("there"), config);
+    assert_eq!(names(&stage, "katana-bot.d"), ["katana-bot.d"]);
     // The daemon takes what was written.
     let state = at(&stage, "credentials");
     std::fs::create_dir(&state).expect("a folder");
@@ -140,7 +147,6 @@ async fn what_is_missing_or_wrong_is_named_and_nothing_is_written() {
         ("no-token\n", given.to_vec(), 78, "not a bot token"),
         (wrong.as_str(), given.to_vec(), 78, "Telegram refuses this token"),
         (&line, with(&["--provider", "openai"]), 64, "--key-file is missing"),
-        (&line, with(&["--provider", "offline"]), 64, "--write-config is missing"),
         (&line, with(&["--key-file", "-"]), 64, "--key-file needs --provider"),
         (&line, with(&["--alert", "telegram"]), 64, "--alert-token-file is missing"),
         (&line, with(&["--alert", "smtp"]), 64, "--smtp-host is missing"),
@@ -153,13 +159,18 @@ async fn what_is_missing_or_wrong_is_named_and_nothing_is_written() {
         shows_no_secret(&out, &[&token, wrong.trim(), "no-token\n"]);
         assert!(names(&stage, "credstore").is_empty() && names(&stage, "katana-bot").is_empty());
     }
-    // The file already has another value.
+    // A person's file already has another value.
     std::fs::write(at(&stage, "katana-bot.toml"), other).expect("written");
-    let flags = with(&["--provider", "offline", "--write-config", "--no-start"]);
-    let out = scripted(&stage, &line, &flags);
-    assert_eq!(out.code, Some(78), "{out:?}");
-    assert!(out.stderr.contains("[answer] provider = \"offline\""), "{out:?}");
-    assert_eq!(std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("there"), other);
+    let out = scripted(&stage, &line, &with(&["--provider", "offline", "--no-start"]));
+    assert_eq!(out.code, Some(64), "{out:?}");
+    let place = format!("in place of the value in {}:2", at(&stage, "katana-bot.toml").display());
+    assert!(out.stderr.contains(&format!("+ answer.provider = offline, {place}")), "{out:?}");
+    assert!(names(&stage, "credstore").is_empty() && names(&stage, "katana-bot.d").is_empty());
+    // One that is read after setup's own cannot be overridden.
+    std::fs::create_dir(at(&stage, "katana-bot.d")).expect("a folder");
+    std::fs::write(at(&stage, "katana-bot.d/60-mine.toml"), other).expect("written");
+    let out = scripted(&stage, &line, &with(&["--provider", "offline", "--no-start", "--yes"]));
+    assert!(out.code == Some(78) && out.stderr.contains("60-mine.toml:2 sets answer"), "{out:?}");
     // The watched bot cannot tell of itself.
     let flags = with(&["--alert", "telegram", "--alert-token-file", "-", "--alert-chat-id", "5"]);
     let out = scripted(&stage, &format!("{line}{line}"), &flags);
@@ -183,24 +194,25 @@ async fn an_alert_channel_is_tried_at_once() {
     stage.set("STATE_DIRECTORY", &state);
     let input = format!("{token}\n{}\n", second.token());
     let flags = ["--token-file", "-", "--alert", "telegram", "--alert-token-file", "-"];
-    let flags = [&flags[..], &["--write-config", "--no-start", "--alert-chat-id", "5"]].concat();
+    let flags = [&flags[..], &["--yes", "--no-start", "--alert-chat-id", "5"]].concat();
     let out = scripted(&stage, &input, &flags);
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stderr.contains("The test alert was accepted"), "{out:?}");
     shows_no_secret(&out, &[&token, second.token()]);
     assert!(second.bot_messages(5)[0].text.contains("This is a test"));
     assert_eq!(secret(&stage, "katana-bot.telegram-alert-token").as_deref(), Some(second.token()));
-    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
+    let config = std::fs::read_to_string(at(&stage, CHECKER)).expect("it is there");
     // The unit does not have the variable.
     let api_url = format!("api_url = \"{}\"\n", second.api_url());
-    assert_eq!(config, format!("[[channel]]\ntype = \"telegram\"\nchat_id = 5\n{api_url}"));
+    for line in ["[[channel]]\n", "type = \"telegram\"\n", "chat_id = 5\n", &api_url] {
+        assert!(config.contains(line), "{config}");
+    }
     // Again, by what is kept.
     let again = ["--alert", "telegram", "--alert-chat-id", "5", "--no-start"];
     assert_eq!(scripted(&stage, "", &again).code, Some(0));
     assert_eq!(second.bot_messages(5).len(), 2);
     // There is no terminal.
-    std::fs::remove_file(at(&stage, "check-heartbeat.toml")).expect("removed");
-    let flags = ["--alert", "telegram", "--alert-chat-id", "6", "--no-start", "--write-config"];
+    let flags = ["--alert", "telegram", "--alert-chat-id", "6", "--no-start", "--yes"];
     let out = scripted(&stage, "", &flags);
     assert_eq!(out.code, Some(69), "{out:?}");
     assert!(out.stderr.contains("test alert was not accepted"), "{out:?}");
@@ -215,23 +227,32 @@ async fn a_mail_channel_is_added_after_what_is_there() {
     let flags = ["--token-file", "-", "--alert", "smtp", "--smtp-host", "mail.example.org"];
     let more = ["--smtp-from", "Katana \"K\" <k@example.org>", "--smtp-to", "ops@example.org"];
     let login = ["--smtp-user", "k", "--smtp-password-file", "-", "--smtp-tls", "starttls"];
-    let flags = [&flags[..], &more, &login, &["--write-config", "--no-start"]].concat();
+    let flags = [&flags[..], &more, &login, &["--yes", "--no-start"]].concat();
     let password = "four words of a pässword";
     let out = scripted(&stage, &format!("{token}\n{password}\n"), &flags);
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(out.stderr.contains("check-heartbeat is not installed"), "{out:?}");
     shows_no_secret(&out, &[&token, password]);
     assert_eq!(secret(&stage, "katana-bot.smtp-alert-password").as_deref(), Some(password));
-    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("there");
-    assert!(config.starts_with(&format!("{before}\n\n[[channel]]\n")), "{config}");
-    let read = check_heartbeat::config::Config::parse(&config);
-    assert!(read.problems.is_empty() && read.channels.len() == 1, "{:?}", read.problems);
-    assert!(read.channels[0].settings.is_some(), "{config}");
-    // Another server is a decision for a person.
-    let flags = flags.iter().map(|f| if *f == "mail.example.org" { "mx.example.org" } else { f });
-    let out = scripted(&stage, &format!("{token}\n{password}\n"), &flags.collect::<Vec<_>>());
-    assert!(out.code == Some(78) && out.stderr.contains("mx.example.org"), "{out:?}");
-    assert_eq!(std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("there"), config);
+    let main = at(&stage, "check-heartbeat.toml");
+    assert_eq!(std::fs::read_to_string(&main).expect("there"), before);
+    let read = || check_heartbeat::config::Config::load(Some(&main));
+    assert!(read().problems.is_empty() && read().channels.len() == 1, "{:?}", read().problems);
+    assert!(read().channels[0].settings.is_some() && read().host == "h");
+    // Another server is shown, and needs a yes.
+    let other = |f: &'static str| if f == "mail.example.org" { "mx.example.org" } else { f };
+    let mut flags: Vec<_> = flags.iter().map(|f| other(f)).filter(|f| *f != "--yes").collect();
+    let input = format!("{token}\n{password}\n");
+    let out = scripted(&stage, &input, &flags);
+    assert!(out.code == Some(64) && out.stderr.contains("--yes is missing"), "{out:?}");
+    for line in ["- channel smtp: host = \"mail.ex", "+ channel smtp: host = \"mx.ex"] {
+        assert!(out.stderr.contains(line), "{out:?}");
+    }
+    flags.push("--yes");
+    assert_eq!(scripted(&stage, &input, &flags).code, Some(0));
+    assert!(read().problems.is_empty() && read().channels.len() == 1);
+    let own = std::fs::read_to_string(at(&stage, CHECKER)).expect("there");
+    assert!(own.contains("mx.example.org") && !own.contains("mail.example.org"), "{own}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +336,6 @@ async fn a_person_is_asked_and_sees_no_secret() {
     terminal.answer("1 to 4, or Enter", "1\r").await;
     terminal.answer("Its key (hidden):", &format!("{KEY}\r")).await;
     terminal.answer("1 or 2, or Enter", "\r").await;
-    terminal.answer("Add them? [Y/n]", "y\r").await;
     let (code, screen) = terminal.ended().await;
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("Telegram knows the token: @katana_sim_bot"), "{screen}");
@@ -358,12 +378,11 @@ async fn the_chat_for_alerts_is_found() {
     let twice = || terminal.shown().matches("Then press Enter").count() == 4;
     assert!(eventually(twice).await, "{}", terminal.shown());
     terminal.answer("Then press Enter", "\r\r").await;
-    terminal.answer("Add them? [Y/n]", "y\r").await;
     let (code, screen) = terminal.ended().await;
     assert_eq!(code, Some(0), "{screen}");
-    let config = std::fs::read_to_string(at(&stage, "check-heartbeat.toml")).expect("it is there");
+    let config = std::fs::read_to_string(at(&stage, CHECKER)).expect("it is there");
     assert!(config.contains("chat_id = 77\n"), "{config}");
-    let config = std::fs::read_to_string(at(&stage, "katana-bot.toml")).expect("it is there");
+    let config = std::fs::read_to_string(at(&stage, OWN)).expect("it is there");
     for line in ["base_url = \"http://127.0.0.1:9/v1\"", "model = \"llama3.2\""] {
         assert!(config.contains(line), "{config}");
     }

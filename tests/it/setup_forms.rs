@@ -109,11 +109,11 @@ async fn a_setup_that_is_stopped_between_the_forms_goes_on_from_what_the_unit_is
     for (flag, folder, other) in WAYS {
         let stopped = || {
             // A configuration that cannot be written, when the new forms are there already.
-            symlink(at(&stage, "nowhere/x.toml"), at(&stage, "katana-bot.toml")).expect("a link");
-            let more = [flag, "--provider", "offline", "--write-config", "--no-start"];
+            symlink(at(&stage, "nowhere/x"), at(&stage, "katana-bot.d")).expect("a link");
+            let more = [flag, "--provider", "offline", "--yes", "--no-start"];
             let out = scripted(&stage, "", &more);
-            assert!(out.code == Some(69) && out.stderr.contains("katana-bot.toml"), "{out:?}");
-            remove(&stage, "katana-bot.toml");
+            assert!(out.code == Some(69) && out.stderr.contains("katana-bot.d"), "{out:?}");
+            remove(&stage, "katana-bot.d");
             assert_eq!((kept(&stage, folder), kept(&stage, other)), (both(&stage), both(&stage)));
             assert_eq!(given(&stage), both(&stage), "{flag}");
         };
@@ -189,7 +189,7 @@ async fn an_encrypted_token_that_is_kept_is_known_like_a_plain_one() {
     assert!(out.stdout.contains("The bot: https://t.me/katana_sim_bot\n"), "{out:?}");
     assert_eq!((kept(&stage, "credstore"), given(&stage)), (NONE, both(&stage)));
     // The watched bot cannot tell of itself, whether it is given for that or there already.
-    let flags = ["--alert", "telegram", "--alert-chat-id", "5", "--write-config", "--no-start"];
+    let flags = ["--alert", "telegram", "--alert-chat-id", "5", "--yes", "--no-start"];
     let input = format!("{}\n", stage.sim.token());
     let out = scripted(&stage, &input, &[&flags[..], &["--alert-token-file", "-"]].concat());
     assert!(out.code == Some(78) && out.stderr.contains("same bot"), "{out:?}");

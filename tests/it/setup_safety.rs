@@ -8,7 +8,7 @@ use botapi_sim::{Options, Sim};
 
 use crate::backup::{at, names};
 use crate::harness::{Stage, eventually, skipped};
-use crate::setup::{args, bare, program, scripted, secret};
+use crate::setup::{OWN, args, bare, program, scripted, secret};
 use crate::setup_systemd::{SYSTEMCTL, booted, can_boot, pid};
 use crate::terminal::Terminal;
 
@@ -110,21 +110,19 @@ async fn a_bot_that_waits_for_its_next_start_is_started_at_once_and_its_socket_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkers_file_is_added_to_only_if_it_stays_good() {
+async fn a_broken_file_of_the_checker_is_named_and_nothing_is_written() {
     let stage = bare().await;
     let flags = ["--alert", "telegram", "--alert-token-file", "-", "--alert-chat-id", "5"];
-    let flags = with(&[&flags[..], &["--write-config"]].concat());
+    let flags = with(&[&flags[..], &["--yes"]].concat());
     let input = format!("{}7000000002:another-bot-000000000000000000000000\n", line(&stage));
-    for (before, words) in [
-        ("channel = [ { type = \"command\", command = [\"x\"] } ]\n", "by hand"),
-        ("[[channel]]\ntype=\"telegram\"\nchat_id=6\n", "change line 3 to: chat_id = 5"),
-        ("[[channel]]\ntype=\n", "cannot read line 2 as TOML"),
-    ] {
-        write(&stage, "check-heartbeat.toml", before);
+    for file in ["check-heartbeat.toml", "check-heartbeat.d/50-setup.toml"] {
+        let before = "[[channel]]\ntype=\n";
+        write(&stage, file, before);
         let out = scripted(&stage, &input, &flags);
-        assert!(out.code == Some(78) && out.stderr.contains(words), "{words}: {out:?}");
-        assert_eq!(text(&stage, "check-heartbeat.toml"), before);
+        assert!(out.code == Some(78) && out.stderr.contains("line 2 as TOML"), "{out:?}");
+        assert_eq!(text(&stage, file), before);
         assert!(names(&stage, "credstore").is_empty());
+        std::fs::remove_file(at(&stage, file)).expect("removed");
     }
 }
 
@@ -132,18 +130,19 @@ async fn a_checkers_file_is_added_to_only_if_it_stays_good() {
 async fn what_someone_else_wrote_during_the_question_stays() {
     let stage = bare().await;
     let more = ["--no-start", "--provider", "offline"];
+    write(&stage, OWN, "[answer]\nprovider = \"auto\"\n");
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &more)) else { return };
     terminal
         .answer("Bot token from @BotFather (hidden):", &format!("{}\r", stage.sim.token()))
         .await;
     terminal.answer("1 or 2, or Enter", "\r").await;
-    assert!(eventually(|| terminal.shown().contains("Add them?")).await, "{}", terminal.shown());
+    assert!(eventually(|| terminal.shown().contains("Change it?")).await, "{}", terminal.shown());
     let theirs = "[log]\nlevel = \"debug\"\n";
-    write(&stage, "katana-bot.toml", theirs);
-    terminal.answer("Add them? [Y/n]", "y\r").await;
+    write(&stage, OWN, theirs);
+    terminal.answer("Change it? [Y/n]", "y\r").await;
     let (code, screen) = terminal.ended().await;
     assert!(code == Some(75) && screen.contains("someone else has changed"), "{screen}");
-    assert_eq!(text(&stage, "katana-bot.toml"), theirs);
+    assert_eq!(text(&stage, OWN), theirs);
     assert!(names(&stage, "credstore").is_empty());
 }
 
@@ -151,7 +150,9 @@ async fn what_someone_else_wrote_during_the_question_stays() {
 async fn a_configuration_keeps_owner_group_mode_and_its_place_behind_a_link() {
     let stage = bare().await;
     let real = at(&stage, "elsewhere/real.toml");
-    write(&stage, "elsewhere/real.toml", "# ours\n");
+    write(&stage, "elsewhere/real.toml", "");
+    write(&stage, "katana-bot.toml", "");
+    std::fs::create_dir(at(&stage, "katana-bot.d")).expect("a folder");
     let owner = match chown(&real, Some(4321), Some(1234)) {
         Ok(()) => (4321, 1234),
         Err(e) => {
@@ -161,11 +162,11 @@ async fn a_configuration_keeps_owner_group_mode_and_its_place_behind_a_link() {
         }
     };
     set_mode(&real, 0o640);
-    symlink("elsewhere/real.toml", at(&stage, "katana-bot.toml")).expect("a link");
-    let flags = with(&["--provider", "offline", "--write-config"]);
+    symlink("../elsewhere/real.toml", at(&stage, OWN)).expect("a link");
+    let flags = with(&["--provider", "offline", "--yes"]);
     let out = scripted(&stage, &line(&stage), &flags);
     assert_eq!(out.code, Some(0), "{out:?}");
-    assert!(at(&stage, "katana-bot.toml").is_symlink());
+    assert!(at(&stage, OWN).is_symlink());
     assert!(text(&stage, "elsewhere/real.toml").contains("offline"));
     let about = real.metadata().expect("it is there");
     assert_eq!(((about.uid(), about.gid()), mode(&real)), (owner, 0o640));
@@ -301,11 +302,11 @@ async fn a_test_alert_goes_to_the_new_channel_alone() {
     let theirs = "host = \"h\"\n[[channel]]\ntype = \"command\"\ncommand = [\"touch\", \"/x\"]\n";
     write(&stage, "check-heartbeat.toml", theirs);
     let mail = ["--alert", "smtp", "--smtp-host", "mail.example.org", "--smtp-from"];
-    let more = ["a@example.org", "--smtp-to", "b@example.org", "--write-config"];
+    let more = ["a@example.org", "--smtp-to", "b@example.org", "--yes"];
     let flags = with(&[&mail[..], &more].concat());
     let out = scripted(&stage, &line(&stage), &flags);
     assert_eq!(out.code, Some(0), "{out:?}");
-    assert!(text(&stage, "check-heartbeat.toml").starts_with(theirs));
+    assert_eq!(text(&stage, "check-heartbeat.toml"), theirs);
     let tried = check_heartbeat::config::Config::parse(&text(&stage, "seen"));
     assert!(tried.problems.is_empty(), "{:?}", tried.problems);
     let tried: Vec<_> = tried.channels.iter().map(|c| c.name.as_str()).collect();

@@ -96,9 +96,9 @@ pub(in crate::cli) struct SetupArgs {
     /// File with that user's password; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) smtp_password_file: Option<PathBuf>,
-    /// Add the required settings to the configuration files without asking
-    #[arg(long)]
-    pub(super) write_config: bool,
+    /// Change what an earlier setup wrote, or a configuration file sets, without asking
+    #[arg(long, short, alias = "write-config")]
+    pub(super) yes: bool,
     /// Encrypt the secrets with this machine's key (systemd-creds); later runs keep them encrypted
     #[arg(long)]
     pub(super) encrypt: bool,
@@ -108,7 +108,7 @@ pub(in crate::cli) struct SetupArgs {
     /// Where secrets are stored
     #[arg(long, value_name = "DIR", default_value = "/etc/credstore")]
     pub(super) credentials_dir: PathBuf,
-    /// Configuration of check-heartbeat
+    /// Configuration of check-heartbeat; setup writes into the folder beside it
     #[arg(long, value_name = "FILE", default_value = "/etc/katana-bot/check-heartbeat.toml")]
     pub(super) alert_config: PathBuf,
     /// Where drop-ins of units are stored, for encrypted secrets

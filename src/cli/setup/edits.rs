@@ -1,6 +1,7 @@
-//! Lines for configuration files: shown, allowed by a person or a flag, and written.
+//! Setup's own files in the configurations of bot and checker: what changes is shown, allowed by a
+//! person or a flag, and written.
 //!
-//! Invariants: no line that is there is changed; what was shown is what is written.
+//! Invariants: no file that is not setup's is changed; what was shown is what is written.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use super::plan::{Plan, Target};
 use super::{credential_store, instance};
 use crate::cli::exit;
 use crate::cli::stop::Stop;
+use crate::config::{Config, Fragment, Origin, Problems, has_channel};
 
 /// A new text of a configuration file.
 struct Edit {
@@ -30,11 +32,11 @@ impl Edit {
     }
 }
 
-/// New texts of configuration files.
+/// New texts of setup's files.
 pub(super) struct Edits(Vec<Edit>);
 
 impl Edits {
-    /// Prepares the new texts, and asks whether they may be written. If not, says what to add.
+    /// Prepares the new texts. What replaces an earlier answer is shown first, and has to be allowed.
     pub(super) fn prepare(
         args: &SetupArgs,
         person: &Person,
@@ -42,50 +44,45 @@ impl Edits {
         plan: &Plan,
     ) -> anyhow::Result<Self> {
         let mut edits = Vec::new();
-        let is_new = args.instance.is_some() && !target.config.exists();
-        let text = if is_new { instance::config(target) } else { read(&target.config)? };
-        let wanted: Vec<_> = plan.keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let new = match wanted.as_slice() {
-            [] => text.clone(),
-            wanted => crate::config::with_keys(&text, wanted)?,
-        };
-        // A file that does not exist yet needs no confirmation.
-        let config = |old, new| Edit { file: target.config.clone(), old, new };
-        let mut made = None;
-        if is_new {
-            made = Some(config(String::new(), new));
-        } else {
-            edits.push(config(text, new));
+        if args.instance.is_some() && !target.config.exists() {
+            let new = instance::config(target);
+            edits.push(Edit { file: target.config.clone(), old: String::new(), new });
         }
-        if let Some(channel) = &plan.channel {
-            let (file, old) = (args.alert_config.clone(), read(&args.alert_config)?);
-            let new = crate::config::with_channel(&file, &old, channel)?;
-            edits.push(Edit { file, old, new });
+        let mut shown = Vec::new();
+        let bot = Own::read(&target.config)?;
+        let new = bot.with(|fragment| {
+            let set = plan.keys.iter().map(|(key, value)| fragment.set(key, value.as_deref()));
+            let problems: Vec<_> = set.filter_map(Result::err).collect();
+            if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+        })?;
+        shown.extend(bot.changes(&new));
+        shown.extend(others(target, plan, &bot.file)?);
+        edits.extend(bot.edit(&new));
+        if let Some(channel) = &plan.channel
+            && !has_channel(&texts(&args.alert_config)?, channel)?
+        {
+            let checker = Own::read(&args.alert_config)?;
+            let new = checker.with(|fragment| {
+                fragment.set_channel(channel);
+                Ok(())
+            })?;
+            shown.extend(checker.changes(&new));
+            edits.extend(checker.edit(&new));
         }
-        edits.retain(|edit| edit.new != edit.old);
-        if edits.is_empty() || args.write_config {
-            return Ok(Self::of(made, edits));
+        if shown.is_empty() || args.yes {
+            return Ok(Self(edits));
         }
-        let mut told = String::new();
-        for Edit { file, old, new } in &edits {
-            told.push_str(&format!("{}:\n", file.display()));
-            let old: Vec<&str> = old.lines().collect();
-            let fresh = new.lines().filter(|l| !l.is_empty() && !old.contains(l));
-            told.extend(fresh.map(|line| format!("  {line}\n")));
-        }
+        let shown: String = shown.iter().map(|line| format!("  {line}\n")).collect();
         if !person.is_there() {
-            let hint = format!(
-                "with --write-config, setup adds these lines; or add them \
-            yourself:\n{told}"
-            );
-            return Err(Stop::new(exit::USAGE, "--write-config is missing", hint.trim_end()).into());
+            let hint = format!("with --yes, setup makes these changes:\n{shown}");
+            return Err(Stop::new(exit::USAGE, "--yes is missing", hint.trim_end()).into());
         }
-        eprint!("To be added to {told}");
-        match person.line("Add them? [Y/n]", "--write-config")?.to_lowercase().as_str() {
-            "" | "y" | "yes" => Ok(Self::of(made, edits)),
+        eprint!("To be changed:\n{shown}");
+        match person.line("Change it? [Y/n]", "--yes")?.to_lowercase().as_str() {
+            "" | "y" | "yes" => Ok(Self(edits)),
             _ => {
-                eprintln!("Nothing was written; add them yourself.");
-                Ok(Self::of(made, Vec::new()))
+                Err(Stop::new(exit::USAGE, "nothing was changed", "run it again when you like")
+                    .into())
             }
         }
     }
@@ -106,10 +103,77 @@ impl Edits {
         }
         Ok(is_any)
     }
+}
 
-    fn of(made: Option<Edit>, edits: Vec<Edit>) -> Self {
-        Self(made.into_iter().chain(edits).collect())
+/// Setup's file beside a configuration, as it is.
+struct Own {
+    file: PathBuf,
+    text: String,
+    fragment: Fragment,
+}
+
+impl Own {
+    fn read(config: &Path) -> anyhow::Result<Self> {
+        let file = Target::fragment(config)?;
+        let text = read(&file)?;
+        let fragment = Fragment::read(&file, &text)?;
+        Ok(Self { file, text, fragment })
     }
+
+    fn with(
+        &self,
+        change: impl FnOnce(&mut Fragment) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Fragment> {
+        let mut new = self.fragment.clone();
+        change(&mut new).map(|()| new)
+    }
+
+    /// Settings of an earlier setup that change, and how. What is only added was just answered.
+    fn changes(&self, new: &Fragment) -> Vec<String> {
+        let (old, new) = (self.fragment.lines(), new.lines());
+        let gone: Vec<_> = old.difference(&new).map(|line| format!("- {line}")).collect();
+        if gone.is_empty() {
+            return gone;
+        }
+        let come = new.difference(&old).map(|line| format!("+ {line}"));
+        let head = format!("{}:", self.file.display());
+        std::iter::once(head).chain(gone).chain(come).collect()
+    }
+
+    fn edit(self, new: &Fragment) -> Option<Edit> {
+        (new.lines() != self.fragment.lines()).then(|| Edit {
+            file: self.file,
+            old: self.text,
+            new: new.text(),
+        })
+    }
+}
+
+/// Other files that set a planned key: one that is read earlier is overridden, and says so; one that is
+/// read later would hide what setup writes.
+fn others(target: &Target, plan: &Plan, own: &Path) -> anyhow::Result<Vec<String>> {
+    let origins = Config::examine(&target.sources).loaded.origins;
+    let mut lines = Vec::new();
+    for (key, value) in plan.keys.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        let Some(origin @ Origin::File { path, .. }) = origins.get(key) else { continue };
+        if path.parent() == own.parent() && path.as_path() > own {
+            let text = format!("{origin} sets {key}, and is read after setup's own file");
+            let hint = format!("set it there to {value}, or remove it, then run setup again");
+            return Err(Stop::new(exit::CONFIG, text, hint).into());
+        }
+        if path != own {
+            lines.push(format!("+ {key} = {value}, in place of the value in {origin}"));
+        }
+    }
+    Ok(lines)
+}
+
+/// The texts of a configuration and its drop-ins, in their order.
+fn texts(config: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let folder = hygiene::drop_ins::folder(config).unwrap_or_default();
+    let found = hygiene::drop_ins::list(&folder).unwrap_or_default();
+    let files = std::iter::once(config.to_owned()).chain(found.files);
+    files.map(|file| read(&file).map(|text| (file, text))).collect()
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::credential_store::Name;
-use crate::cli::endpoint;
-use crate::config::{Key, Secret, Sources, keys};
+use crate::cli::stop::Stop;
+use crate::cli::{endpoint, exit};
+use crate::config::{FRAGMENT, Key, Secret, Sources, keys};
 
 /// Which bot of this machine is set up.
 pub(super) struct Target {
@@ -35,6 +36,13 @@ impl Target {
         Self { unit, config, sources }
     }
 
+    /// Setup's own file beside this configuration.
+    pub(super) fn fragment(config: &Path) -> Result<PathBuf, Stop> {
+        let hint = "settings are written into a folder beside it, with .d in place of .toml";
+        let why = || Stop::new(exit::USAGE, "the configuration's name must end in .toml", hint);
+        Ok(hygiene::drop_ins::folder(config).ok_or_else(why)?.join(FRAGMENT))
+    }
+
     pub(super) fn name(&self, id: &'static str) -> Name {
         Name { owner: self.unit.clone(), id, units: self.units() }
     }
@@ -55,8 +63,8 @@ impl Target {
 pub(super) struct Plan {
     /// Secrets to keep.
     pub(super) secrets: Vec<(Name, Secret)>,
-    /// Keys for the bot's configuration.
-    pub(super) keys: Vec<(String, String)>,
-    /// A channel for the checker's.
+    /// Keys for setup's file in the bot's configuration; without a value, one to be removed from it.
+    pub(super) keys: Vec<(String, Option<String>)>,
+    /// A channel for setup's file in the checker's.
     pub(super) channel: Option<String>,
 }

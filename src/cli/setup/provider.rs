@@ -72,7 +72,7 @@ fn set(plan: &mut Plan, target: &Target, key: String, value: String) {
         !matches!(origin, crate::config::Origin::Default | crate::config::Origin::Derived(_))
     });
     if !(explicit && loaded.text(&key) == Some(value.as_str())) {
-        plan.keys.push((key, value));
+        plan.keys.push((key, Some(value)));
     }
 }
 

@@ -105,6 +105,10 @@ pub(super) fn start(
 /// What the unit reads when it is started.
 fn read_by(args: &SetupArgs, target: &Target, credential_store: &Vault) -> Vec<PathBuf> {
     let mut files = vec![target.config.clone()];
+    if let Some(folder) = &target.sources.drop_ins {
+        files.extend(hygiene::drop_ins::list(folder).unwrap_or_default().files);
+        files.push(folder.clone());
+    }
     files.extend(
         target
             .own()

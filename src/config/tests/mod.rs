@@ -1,5 +1,6 @@
 //! Tests of the configuration as a whole.
 
+mod drop_ins;
 mod precedence;
 mod problems;
 mod providers;

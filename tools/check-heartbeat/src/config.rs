@@ -1,19 +1,20 @@
-//! The configuration file: what to watch, which channels there are, how often to remind.
+//! The configuration: what to watch, which channels there are, how often to remind.
 //!
 //! Read leniently: a mistake costs the key that it is in and not the check. Every mistake is kept
 //! with its key and what to write instead. No message quotes a value, because it may be a secret.
 
 use std::io::{Read, read_to_string, stdin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hygiene::{quick, text};
+use hygiene::{drop_ins, quick, text};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
 use crate::incident::Mode;
+use crate::layers::Layers;
 pub use crate::problem::Problem;
 use crate::problem::{Time, checks, fitting, line, url};
 use crate::watch::{AlertOn, Watch};
@@ -70,6 +71,9 @@ pub struct Config {
     pub complete: bool,
     #[serde(skip)]
     pub problems: Vec<Problem>,
+    /// Where it all stands.
+    #[serde(skip)]
+    pub(crate) layers: Layers,
 }
 
 impl Default for Config {
@@ -87,50 +91,58 @@ impl Default for Config {
             channels: Vec::new(),
             complete: true,
             problems: Vec::new(),
+            layers: Layers::default(),
         }
     }
 }
 
 impl Config {
-    /// Reads the file that was named, else the default one if it exists. What cannot be read is a
-    /// problem in an otherwise empty configuration.
+    /// Reads the file that was named, else the default one if it exists, and then the drop-ins beside
+    /// it. What cannot be read is a problem, and costs that file.
     pub fn load(named: Option<&Path>) -> Self {
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
-        if named.is_none() && matches!(path.try_exists(), Ok(false)) {
-            return Self::default();
+        let mut paths = Vec::new();
+        if named.is_some() || !matches!(path.try_exists(), Ok(false)) {
+            paths.push(path.to_owned());
         }
-        let read = match path.to_str() {
-            // What the run itself was given may come through a pipe.
-            Some("/dev/stdin") => {
-                quick::waiting();
-                read_to_string(stdin().take(MAX_BYTES)).map_err(|e| e.to_string())
+        let mut unread = Vec::new();
+        if let Some(folder) = drop_ins::folder(path) {
+            match drop_ins::list(&folder) {
+                Ok(found) => paths.extend(found.files),
+                Err(why) => unread.push(unreadable(&folder, &why)),
             }
-            _ => text::read(path, MAX_BYTES),
-        };
-        read.map(|text| Self::parse(&text)).unwrap_or_else(|why| {
-            let why = why.trim_start_matches("cannot be read: ");
-            let message = format!("cannot read {}: {why}", path.display());
-            Self::unreadable(message, "name a file that the user of the check may read")
-        })
-    }
-
-    fn unreadable(message: String, hint: &str) -> Self {
-        let problems = vec![Problem::new("", message, hint)];
-        Self { complete: false, watches_known: false, problems, ..Self::default() }
+        }
+        let mut layers = Layers::default();
+        for path in paths {
+            let read = read(&path).map_err(|why| unreadable(&path, &why));
+            unread.extend(read.and_then(|text| layers.add((path, text))).err());
+        }
+        let mut config = Self::of(layers.table.clone());
+        let problems = config.problems.into_iter();
+        config.problems = problems.map(|problem| layers.located(problem)).collect();
+        config.layers = layers;
+        if !unread.is_empty() {
+            (config.watches_known, config.complete) = (false, false);
+            config.problems.splice(..0, unread);
+        }
+        config
     }
 
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Self {
-        let mut table = match text.parse::<Table>() {
-            Ok(table) => table,
-            Err(error) => {
-                let at = error.span().map_or(0, |span| span.start);
-                let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-                let message =
-                    format!("line {line} is not TOML: {}", Problem::of("", &error).message);
-                return Self::unreadable(message, "nothing in the file counts until it is fixed");
-            }
-        };
+        let mut layers = Layers::default();
+        match layers.add((PathBuf::new(), text.to_owned())) {
+            Ok(()) => Self::of(layers.table),
+            Err(problem) => Self {
+                complete: false,
+                watches_known: false,
+                problems: vec![problem],
+                ..Self::default()
+            },
+        }
+    }
+
+    fn of(mut table: Table) -> Self {
         let mut problems = Vec::new();
         let watches = tables(&mut table, "watch", &mut problems);
         let channels = tables(&mut table, "channel", &mut problems);
@@ -193,6 +205,23 @@ impl Config {
             ping_url: self.ping_url.clone(),
             ..Watch::default()
         }
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> Problem {
+    let why = why.trim_start_matches("cannot be read: ");
+    let message = format!("cannot read {}: {why}", path.display());
+    Problem::new("", message, "name a file that the user of the check may read")
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    match path.to_str() {
+        // What the run itself was given may come through a pipe.
+        Some("/dev/stdin") => {
+            quick::waiting();
+            read_to_string(stdin().take(MAX_BYTES)).map_err(|e| e.to_string())
+        }
+        _ => text::read(path, MAX_BYTES),
     }
 }
 

@@ -20,6 +20,7 @@ mod control;
 pub mod deliver;
 pub mod incident;
 pub mod incident_log;
+mod layers;
 pub mod notification;
 pub mod notify;
 pub mod pending;

@@ -28,7 +28,8 @@ pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
     let mut add = |prefix: &str, channel| match channel {
         Ok(channel) => open.push(channel),
         Err(Problem { key, message, hint }) => {
-            problems.push(Problem { key: format!("{prefix}{key}"), message, hint });
+            let problem = Problem { key: format!("{prefix}{key}"), message, hint };
+            problems.push(config.layers.located(problem));
         }
     };
     for (number, entry) in (1..).zip(&config.channels) {

@@ -6,6 +6,7 @@
 //! | [`atomic`] | replaces a file as a whole |
 //! | [`ownership`] | says whose a file is before it is touched |
 //! | [`beneath`] | opens what lies in a folder, and nothing outside |
+//! | [`drop_ins`] | which small files beside a configuration count, and in which order |
 //! | [`duration`] | durations in words |
 //! | [`mod@line`] | foreign text on one line |
 //! | [`quick`] | what the kernel has in memory already, without waiting |
@@ -22,6 +23,7 @@
 pub mod arguments;
 pub mod atomic;
 pub mod beneath;
+pub mod drop_ins;
 pub mod duration;
 pub mod line;
 pub mod ownership;
