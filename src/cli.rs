@@ -15,6 +15,7 @@ mod status;
 mod stop;
 mod style;
 mod tool;
+mod try_model;
 mod unit;
 mod users;
 

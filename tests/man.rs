@@ -38,6 +38,7 @@ NOTIFY_SOCKET, WATCHDOG_USEC | systemd: readiness, status and watchdog.
 NO_COLOR | If set, output has no colours.
 # FILES
 /etc/katana-bot/katana-bot.toml | The configuration, if it exists. Secrets do not belong in it.
+/etc/katana-bot/katana-bot.d/*.toml | Read after it, in the order of their names; a later one wins. setup writes 50-setup.toml.
 /var/lib/katana-bot/katana.db | The state: conversations, people, waiting messages.
 /run/katana-bot/heartbeat | The heartbeat, rewritten every few seconds; check-heartbeat(8) judges it.
 # SEE ALSO
@@ -64,6 +65,7 @@ TZ | The time zone of alerts, if not that of the machine.
 # FILES
 /run/katana-bot/heartbeat | The heartbeat of katana-bot(8).
 /etc/katana-bot/check-heartbeat.toml | The configuration, if it exists: check-heartbeat.toml(5).
+/etc/katana-bot/check-heartbeat.d/*.toml | Read after it, in the order of their names; a later one wins.
 /var/lib/katana-check | Open incidents and undelivered alerts: of the packaged timer, and without the package, of a check run by root.
 ~/.local/state/check-heartbeat | The same for a check that another user runs.
 # SIGNALS

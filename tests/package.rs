@@ -394,11 +394,77 @@ fn every_file_of_the_package_is_there() {
         };
         assert!(names.filter(fits).count() > 0, "{source}");
     }
-    for script in ["postinst", "prerm", "postrm"] {
+    for script in ["preinst", "postinst", "prerm", "postrm"] {
         let path = top().join("packaging/debian").join(script);
         let checked = Command::new("sh").arg("-n").arg(&path).status().expect("sh runs");
         assert!(checked.success(), "{script}");
     }
+}
+
+/// Runs preinst over a folder in which both files are as given, as an update from 0.2 whose files were as
+/// packaged here. Returns both, and setup's own files.
+fn migrated(bot: &str, checker: &str) -> [String; 4] {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("etc/katana-bot");
+    std::fs::create_dir_all(&folder).expect("folders");
+    let bin = root.path().join("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    let mut answer = "#!/bin/sh\n".to_owned();
+    for (name, text) in [("katana-bot.toml", bot), ("check-heartbeat.toml", checker)] {
+        std::fs::write(folder.join(name), text).expect("written");
+        let packaged = top().join("packaging").join(name);
+        answer += &format!(
+            "echo \" /etc/katana-bot/{name} $(md5sum <{} | cut -c-32)\"\n",
+            packaged.display()
+        );
+    }
+    std::fs::write(bin.join("dpkg-query"), answer).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bin.join("dpkg-query"), mode).expect("changed");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    // Twice: what is done stays done.
+    for _ in 0..2 {
+        let mut script = Command::new("sh");
+        script.arg(top().join("packaging/debian/preinst")).args(["upgrade", "0.2.0-1"]);
+        let done =
+            script.env("PATH", &path).env("DPKG_ROOT", root.path()).output().expect("sh runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    let names = ["katana-bot.toml", "check-heartbeat.toml"];
+    let own = ["katana-bot.d/50-setup.toml", "check-heartbeat.d/50-setup.toml"];
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    [read(names[0]), read(names[1]), read(own[0]), read(own[1])]
+}
+
+#[test]
+fn what_setup_of_0_2_wrote_moves_into_its_own_file() {
+    let (bot, checker) =
+        (read("packaging/katana-bot.toml"), read("packaging/check-heartbeat.toml"));
+    let edited = bot
+        .replace("# provider = \"auto\"", "provider = \"openai\"")
+        .replace(
+            "# base_url = \"https://api.openai.com/v1\"",
+            "base_url = \"http://127.0.0.1:9/v1\"",
+        )
+        .replace("# model = \"gpt-4.1-mini\"", "model = \"m\"");
+    let channel = "[[channel]]\ntype = \"telegram\"\nchat_id = 5\n";
+    let extended = format!("{checker}\n{channel}");
+    let [new_bot, new_checker, own_bot, own_checker] = migrated(&edited, &extended);
+    assert_eq!((new_bot, new_checker), (bot.clone(), checker.clone()));
+    let setting = "[answer]\nprovider = \"openai\"\n\n[openai]\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n";
+    assert!(
+        own_bot.starts_with("# Written by `katana-bot setup`") && own_bot.ends_with(setting),
+        "{own_bot}"
+    );
+    assert!(own_checker.ends_with(&format!("\n{channel}")), "{own_checker}");
+    // A person's own change: nothing is touched.
+    let (mine, theirs) = (format!("{edited}# mine\n"), format!("# mine\n{extended}"));
+    assert_eq!(migrated(&mine, &theirs), [mine, theirs, String::new(), String::new()]);
+    // Two channels, one after the other; and a file as it was packaged.
+    let both = format!("{extended}\n[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\n");
+    let [new_bot, new_checker, own_bot, own_checker] = migrated(&bot, &both);
+    assert_eq!((new_bot, new_checker, own_bot.as_str()), (bot, checker, ""));
+    assert!(own_checker.contains("chat_id = 5") && own_checker.ends_with("host = \"mx\"\n"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod age;
 mod alert;
 mod answers;
 mod ask;
+mod asked;
 mod chat;
 mod credential_store;
 mod creds;
@@ -24,7 +25,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use self::answers::SetupArgs;
-use self::ask::Person;
+use self::ask::{Person, Untried};
+use self::asked::Asked;
 use self::chat::{client, username};
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
@@ -39,12 +41,17 @@ use crate::telegram::Identity;
 
 pub(super) use self::answers::SetupArgs as Args;
 
-/// How often a person may try again.
-const TRIES: usize = 3;
-
 /// Runs the command.
 pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let person = Person::new(args.non_interactive);
+    let done = set_up(&person, file, args);
+    if done.is_err() {
+        person.discard_typed();
+    }
+    done
+}
+
+fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let target = Target::new(file, args.instance.as_deref());
     let credential_store = Vault {
         dir: args.credentials_dir.clone(),
@@ -57,18 +64,25 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
         .build()
         .context("cannot start the runtime")?;
     let mut plan = Plan::default();
-    let held = credential_store.opened(&target.name("telegram-token"))?;
-    let (token, identity) = runtime.block_on(token(args, &person, &target, &held, &mut plan))?;
-    provider::plan(args, &person, &target, &credential_store, &mut plan)?;
+    if let Some(url) = &args.api_url {
+        plan.set(&target, "telegram.api_url", url)?;
+    }
+    let asked =
+        Asked { args, person, target: &target, store: &credential_store, runtime: &runtime };
+    let (token, identity) = token(&asked, &mut plan)?;
+    provider::plan(&asked, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
-    alert::plan(args, &person, &target, &credential_store, own, &mut plan)?;
-    let edits = Edits::prepare(args, &person, &target, &plan)?;
+    alert::plan(args, person, &target, &credential_store, own, &mut plan)?;
+    let edits = Edits::prepare(args, person, &target, &plan)?;
     let Applied { changed, old } = apply(args, &target, &credential_store, &plan, edits)?;
     service::reload(args, !old.is_empty(), &runtime)?;
     // Last: only now does no unit use the old forms any more.
     old.iter().try_for_each(|path| credential_store::remove(path))?;
     let started = service::start(args, &target, changed, &credential_store, &runtime)?;
     runtime.block_on(end(&target, identity.as_ref(), own, started));
+    if args.no_verify {
+        return Ok(ExitCode::SUCCESS);
+    }
     // Last: a mail server that is down must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
@@ -92,77 +106,81 @@ fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
     if problems.0.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The token, and whom it belongs to; neither when only systemd can read it.
-async fn token(
-    args: &SetupArgs,
-    person: &Person,
-    target: &Target,
-    held: &Held,
-    plan: &mut Plan,
-) -> anyhow::Result<(Option<Secret>, Option<Identity>)> {
+/// The token, and whom it belongs to; neither when only systemd can read it, and no identity when it
+/// was not tried.
+fn token(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<(Option<Secret>, Option<Identity>)> {
     const FLAG: &str = "--token-file";
+    let Asked { args, person, target, .. } = asked;
     let name = target.name("telegram-token");
-    if let Some(file) = &args.token_file {
-        let token = ask::secret(FLAG, file)?;
-        let identity = verified(&token, target).await?;
+    let api_url = plan.candidate(target).telegram.api_url;
+    let mut given = args.token_file.as_ref().map(|file| ask::secret(FLAG, file)).transpose()?;
+    if let Some(token) = given.take() {
+        let identity = verified(asked, &token, &api_url)?;
         plan.secrets.push((name, token.clone()));
-        return Ok((Some(token), Some(identity)));
+        return Ok((Some(token), identity));
     }
-    let question = match held {
+    let held = asked.store.opened(&name)?;
+    let question = match &held {
         Held::No => "Bot token from @BotFather (hidden):".to_owned(),
         Held::Plain(old) => format!("Bot token (hidden; Enter keeps {}):", old.masked_token()),
         Held::Encrypted => "Bot token (hidden; Enter keeps the encrypted one):".to_owned(),
     };
-    for left in (0..TRIES).rev() {
-        let typed = match (held, person.is_there()) {
+    let (token, identity) = person.until_right(|| {
+        let typed = match (&held, person.is_there()) {
             (Held::Plain(_) | Held::Encrypted, false) => String::new(),
             _ => person.hidden(&question, FLAG)?,
         };
-        let token = match (held, typed.is_empty()) {
+        let token = match (&held, typed.is_empty()) {
             (Held::Encrypted, true) => return Ok((None, None)),
-            (Held::Plain(old), true) => Ok(old.clone()),
-            (Held::No, true) => Err(no_token("no token was given")),
-            (_, false) => ask::checked(&typed).ok_or_else(|| no_token("this is not a bot token")),
-        };
-        let outcome = match token {
-            Ok(token) => verified(&token, target).await.map(|identity| (token, identity)),
-            Err(e) => Err(e.into()),
-        };
-        match outcome {
-            Ok((token, identity)) => {
-                // Stored again, so that --encrypt encrypts a plain secret.
-                plan.secrets.push((name, token.clone()));
-                return Ok((Some(token), Some(identity)));
+            (Held::Plain(old), true) => old.clone(),
+            (Held::No, true) => return Err(no_token("no token was given").into()),
+            (_, false) => {
+                ask::checked(&typed).ok_or_else(|| no_token("this is not a bot token"))?
             }
-            Err(e) if left > 0 && person.is_there() => eprintln!("{}", chain(e.as_ref())),
-            Err(e) => return Err(e),
-        }
-    }
-    Err(no_token("no token was given").into())
+        };
+        let identity = verified(asked, &token, &api_url)?;
+        Ok((Some(token), identity))
+    })?;
+    // Stored again, so that --encrypt encrypts a plain secret.
+    plan.secrets.extend(token.clone().map(|token| (name, token)));
+    Ok((token, identity))
 }
 
 fn no_token(why: &str) -> Stop {
     Stop::new(exit::CONFIG, why, "@BotFather gives one: /newbot, or /token for an old bot")
 }
 
-/// Asks Telegram whose token it is.
-async fn verified(token: &Secret, target: &Target) -> anyhow::Result<Identity> {
+/// Asks Telegram whose token it is; `None` when that was not wanted, or when Telegram cannot be reached
+/// and the person goes on.
+fn verified(asked: &Asked<'_>, token: &Secret, api_url: &str) -> anyhow::Result<Option<Identity>> {
     if !token.is_token() {
         return Err(no_token("this is not a bot token, such as 123456789:AAE…").into());
     }
-    let api_url = Config::examine(&target.sources).loaded.config.telegram.api_url;
-    match client(&api_url, token)?.identity().await {
-        Ok(mut identity) => {
-            identity.username = username(&identity)?;
-            eprintln!("Telegram knows the token: @{}", identity.username);
-            Ok(identity)
-        }
-        Err(e) if e.token_refused() => Err(no_token("Telegram refuses this token").into()),
-        Err(e) => {
-            let hint = format!("try `curl -sS {api_url}` on this machine: network, DNS, proxy");
-            Err(Stop::new(exit::UNAVAILABLE, chain(&e), hint).into())
+    while !asked.args.no_verify {
+        match asked.runtime.block_on(client(api_url, token)?.identity()) {
+            Ok(mut identity) => {
+                identity.username = username(&identity)?;
+                eprintln!("Telegram knows the token: @{}", identity.username);
+                return Ok(Some(identity));
+            }
+            Err(e) if e.token_refused() => {
+                return Err(no_token("Telegram refuses this token").into());
+            }
+            Err(e) => {
+                let hint = format!(
+                    "try `curl -sS {api_url}` on this machine: network, DNS, proxy; or go on without \
+                     trying the token: --no-verify"
+                );
+                let why = Stop::new(exit::UNAVAILABLE, chain(&e), hint);
+                match asked.person.untried(why.into())? {
+                    Untried::Again => {}
+                    Untried::GoOn => break,
+                    Untried::Back => return Err(ask::back().into()),
+                }
+            }
         }
     }
+    Ok(None)
 }
 
 /// What was written.
@@ -217,8 +235,11 @@ async fn end(
     let mut text = match started {
         service::Started::Ready => format!("{} runs.\n", target.unit),
         service::Started::No => {
-            let order = format!("systemctl restart {}", target.unit);
-            format!("Everything is in place; the bot was not started. To start it: {order}\n")
+            let units = service::units(target);
+            format!(
+                "Everything is in place; the bot was not started. To start it now and at each boot:\n  \
+                 systemctl enable {units} && systemctl restart {units}\n"
+            )
         }
     };
     if let Some(link) = &link {

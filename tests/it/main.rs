@@ -61,6 +61,7 @@ mod setup;
 mod setup_forms;
 mod setup_safety;
 mod setup_systemd;
+mod setup_tries;
 mod taken;
 mod told_once;
 mod topics;

@@ -95,7 +95,9 @@ pub async fn second_bot() -> Sim {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_flags_and_again_without_a_change() {
-    let stage = bare().await;
+    let mut stage = bare().await;
+    let model = stage.sim.openai_url();
+    stage.set("KATANA_OPENAI_BASE_URL", &model);
     let token = stage.sim.token().to_owned();
     let flags = ["--token-file", "-", "--provider", "openai", "--key-file", "-", "--model"];
     let flags = [&flags[..], &["m-1", "--yes", "--no-start"]].concat();
@@ -323,7 +325,10 @@ async fn encrypted_credentials_replace_plain_ones_and_reach_the_unit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_asked_and_sees_no_secret() {
-    let stage = bare().await;
+    let mut stage = bare().await;
+    let model = stage.sim.openai_url();
+    stage.set("KATANA_OPENAI_BASE_URL", &model);
+    stage.sim.model().set_key(Some(KEY));
     let token = stage.sim.token().to_owned();
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal
@@ -334,7 +339,9 @@ async fn a_person_is_asked_and_sees_no_secret() {
     assert!(eventually(asks).await, "{}", terminal.shown());
     terminal.answer("refuses this token", &format!("x\u{7f}{token}\r")).await;
     terminal.answer("1 to 4, or Enter", "1\r").await;
-    terminal.answer("Its key (hidden):", &format!("{KEY}\r")).await;
+    terminal.answer("Its key (hidden):", "sk-not-the-one\r").await;
+    terminal.answer("the model does not answer", &format!("{KEY}\r")).await;
+    terminal.answer("The model answers.", "").await;
     terminal.answer("1 or 2, or Enter", "\r").await;
     let (code, screen) = terminal.ended().await;
     assert_eq!(code, Some(0), "{screen}");
@@ -363,9 +370,11 @@ async fn the_chat_for_alerts_is_found() {
     let Some(mut terminal) = Terminal::open(&stage, &args(&stage, &["--no-start"])) else { return };
     terminal.answer("Bot token from @BotFather (hidden):", &format!("{token}\r")).await;
     terminal.answer("1 to 4, or Enter", "3\r").await;
-    terminal.answer("Its address", "http://127.0.0.1:9/v1\r").await;
+    terminal.answer("Its address", "ftp://127.0.0.1\r").await;
+    terminal.answer("the value must begin with", "http://127.0.0.1:9/v1\r").await;
     terminal.answer("Its model", "\rllama3.2\r").await;
     terminal.answer("Enter for none", "\r").await;
+    terminal.answer("to go on without trying it:", "what?\rskip\r").await;
     terminal.answer("1 or 2, or Enter", "1\r").await;
     terminal.answer("second bot (hidden):", &format!("{}\r", second.token())).await;
     terminal.answer("Then press Enter", "\r").await;

@@ -135,6 +135,7 @@ async fn what_someone_else_wrote_during_the_question_stays() {
     terminal
         .answer("Bot token from @BotFather (hidden):", &format!("{}\r", stage.sim.token()))
         .await;
+    terminal.answer("Folder with your documents", "\r").await;
     terminal.answer("1 or 2, or Enter", "\r").await;
     assert!(eventually(|| terminal.shown().contains("Change it?")).await, "{}", terminal.shown());
     let theirs = "[log]\nlevel = \"debug\"\n";

@@ -71,8 +71,10 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l provider
 anthropic\t'Anthropic'
 offline\t'No model: the bot quotes your documents'"
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l key-file -d 'File with the provider\'s key; - for the next line of standard input' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l base-url -d 'Address of an OpenAI-compatible server' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l base-url -d 'Address of an OpenAI-compatible server; an empty one is the provider\'s own again' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l model -d 'The model that answers' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l documents -d 'Folder with the documents that answers quote' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l api-url -d 'Address of a Bot API server of your own' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert -d 'Whom to alert when the bot does not work' -r -f -a "telegram\t'A second Telegram bot'
 smtp\t'Mail'
 none\t'No alerts, or those that are already set up'"
@@ -88,11 +90,12 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-to 
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-user -d 'User at the mail server, if it requires a login' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-password-file -d 'File with that user\'s password; - for the next line of standard input' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l credentials-dir -d 'Where secrets are stored' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-config -d 'Configuration of check-heartbeat' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-config -d 'Configuration of check-heartbeat; setup writes into the folder beside it' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l units-dir -d 'Where drop-ins of units are stored, for encrypted secrets' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l wait-s -d 'How long to wait until the service is ready, in seconds' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l write-config -d 'Add the required settings to the configuration files without asking'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-verify -d 'Store the answers without trying token, key, model and alerts; for machines without a network'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s y -l yes -d 'Change what an earlier setup wrote, or a configuration file sets, without asking'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds); later runs keep them encrypted'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l plain -d 'Store encrypted secrets as plain files again, which only root can read'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-start -d 'Do not start the service'

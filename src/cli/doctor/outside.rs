@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use hygiene::url::Origin;
 use secrecy::SecretString;
 
@@ -12,9 +11,8 @@ use super::check::Check;
 use super::machine;
 use crate::app;
 use crate::cli::stop::CA_CERTIFICATES;
+use crate::cli::try_model::{advice, try_model};
 use crate::config::{Config, Loaded, Problems};
-use crate::model::class::AnswerClass;
-use crate::model::conversation::{ChatRequest, Event};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::provider::{Kind, ProviderError, is_listed, reach};
@@ -22,9 +20,6 @@ use crate::telegram::{Client, Identity, TelegramError, TelegramSettings, Webhook
 
 /// Longest time for one call to Telegram.
 const CALL: Duration = Duration::from_secs(10);
-
-/// Longest time for a question to the provider; local models may have to be loaded first.
-const QUESTION: Duration = Duration::from_secs(40);
 
 /// Models of a server that are named when one is missing.
 const LISTED: usize = 8;
@@ -184,47 +179,23 @@ pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check
     Some(Check::note(NAME, text, advice))
 }
 
-/// Asks the model for one token.
+/// Asks the model.
 async fn answered(config: &Config, who: &str) -> Check {
-    let provider = match app::provider(config, None) {
-        Ok(provider) => provider,
-        Err(e) => {
-            return Check::bad("provider", chain(e.as_ref()), "see the settings above").config();
-        }
-    };
     let began = Instant::now();
-    let mut answer =
-        provider.answer(ChatRequest { max_output_tokens: 1, ..ChatRequest::of("Say OK.") });
-    let end = tokio::time::timeout(QUESTION, async {
-        while let Some(piece) = answer.next().await {
-            if let Event::Done(finished) = piece? {
-                return Ok(Some(finished));
-            }
-        }
-        Ok(None)
-    });
-    match end.await {
-        Ok(Ok(Some(finished))) => {
-            let tokens = finished.usage.map(|u| u.input_tokens + u.output_tokens);
-            let tokens = tokens.map(|n| format!(", {n} tokens")).unwrap_or_default();
+    match try_model(config).await {
+        Ok(()) => {
             let took = began.elapsed().as_secs_f64();
-            Check::good("provider", format!("{who}: answered in {took:.1} s{tokens}"))
+            Check::good("provider", format!("{who}: answers, after {took:.1} s"))
         }
-        Ok(Ok(None)) => failed(who, &ProviderError::Cut),
-        Ok(Err(e)) => failed(who, &e),
-        Err(_) => failed(who, &ProviderError::Timeout),
+        Err(e) => match e.downcast_ref::<ProviderError>() {
+            Some(e) => failed(who, e),
+            None => Check::bad("provider", chain(e.as_ref()), "see the settings above").config(),
+        },
     }
 }
 
 fn failed(who: &str, e: &ProviderError) -> Check {
-    let advice = match e.answer_class() {
-        AnswerClass::Auth => "the key is wrong or lacks permission: create a new one",
-        AnswerClass::Quota => "top up the account, or raise its limit",
-        AnswerClass::NotFound => "check the model's name and base_url",
-        AnswerClass::RateLimit | AnswerClass::Overloaded => "wait, and try again",
-        _ => "check base_url, network and proxy; see the provider's status page",
-    };
-    Check::bad("provider", format!("{who}: {}", chain(e)), advice)
+    Check::bad("provider", format!("{who}: {}", chain(e)), advice(e))
 }
 
 /// The time of day against Telegram's, and whether it is synchronised.

@@ -79,31 +79,30 @@ fn telegram(
     (own, api_url): (Option<i64>, Option<&str>),
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
-    let what = "Token of the second bot";
-    let flags = ("--alert-token-file", args.alert_token_file.as_ref());
-    let token = hidden(person, credential_store, name(TOKEN), what, flags)?;
-    if let Some(token) = &token {
-        let hint = "create a second bot with @BotFather: the first one cannot report that it is \
-        down";
-        if !token.is_token() {
-            return Err(Stop::new(exit::CONFIG, "this is not a bot token", hint).into());
-        }
-        if token.bot_id() == own {
-            return Err(Stop::new(exit::CONFIG, "this is the same bot", hint).into());
-        }
-        plan.secrets.push((name(TOKEN), token.clone()));
-    }
-    let chat = match (args.alert_chat_id, &token) {
-        (Some(id), _) => id,
-        (None, Some(token)) if person.is_there() => {
-            chat::find(person, token, api_url.unwrap_or("https://api.telegram.org"))?
-        }
-        (None, _) => {
-            let line = person.line("Id of the chat that it writes to:", "--alert-chat-id")?;
-            let hint = "a number; /usr/share/doc/katana-bot/alert-channels.md says how to find it";
-            line.parse().map_err(|_| Stop::new(exit::USAGE, "this is not a chat id", hint))?
-        }
+    let once = || -> anyhow::Result<_> {
+        let token = second_token(args, person, credential_store, own)?;
+        let chat = match (args.alert_chat_id, &token) {
+            (Some(id), _) => id,
+            (None, Some(token)) if person.is_there() => {
+                chat::find(person, token, api_url.unwrap_or("https://api.telegram.org"))?
+            }
+            (None, _) => person.until_right(|| {
+                let line = person.line("Id of the chat that it writes to:", "--alert-chat-id")?;
+                let hint =
+                    "a number; /usr/share/doc/katana-bot/alert-channels.md says how to find it";
+                Ok(line
+                    .parse()
+                    .map_err(|_| Stop::new(exit::CONFIG, "this is not a chat id", hint))?)
+            })?,
+        };
+        Ok((token, chat))
     };
+    // A file would only be read again.
+    let (token, chat) = match args.alert_token_file.is_some() {
+        true => once()?,
+        false => person.until_right(once)?,
+    };
+    plan.secrets.extend(token.map(|token| (name(TOKEN), token)));
     let mut lines = format!("[[channel]]\ntype = \"telegram\"\nchat_id = {chat}\n");
     if let Some(url) = api_url {
         // The unit does not have this variable.
@@ -111,6 +110,25 @@ fn telegram(
     }
     plan.channel = Some(lines);
     Ok(())
+}
+
+/// The token of the second bot; `None` keeps the encrypted one.
+fn second_token(
+    args: &SetupArgs,
+    person: &Person,
+    credential_store: &Vault,
+    own: Option<i64>,
+) -> anyhow::Result<Option<Secret>> {
+    let what = "Token of the second bot";
+    let flags = ("--alert-token-file", args.alert_token_file.as_ref());
+    let token = hidden(person, credential_store, name(TOKEN), what, flags)?;
+    let hint = "create a second bot with @BotFather: the first one cannot report that it is down";
+    let text = match &token {
+        Some(token) if !token.is_token() => "this is not a bot token",
+        Some(token) if token.bot_id() == own => "this is the same bot",
+        _ => return Ok(token),
+    };
+    Err(Stop::new(exit::CONFIG, text, hint).into())
 }
 
 /// A string of JSON is one of TOML.
@@ -171,7 +189,8 @@ fn smtp(
     if !user.is_empty() {
         lines.push_str(&format!("user = {}\n", quoted(&user)));
         let flags = ("--smtp-password-file", args.smtp_password_file.as_ref());
-        let password = hidden(person, credential_store, name(PASSWORD), "Password", flags)?;
+        let once = || hidden(person, credential_store, name(PASSWORD), "Password", flags);
+        let password = if flags.1.is_some() { once()? } else { person.until_right(once)? };
         plan.secrets.extend(password.map(|password| (name(PASSWORD), password)));
     }
     plan.channel = Some(lines);

@@ -9,6 +9,9 @@ use clap::{Args, ValueEnum};
 use super::credential_store::Form;
 use crate::provider::{self, Descriptor, Kind, PROVIDERS};
 
+/// Where an administrator's units and drop-ins are.
+pub(super) const UNITS: &str = "/etc/systemd/system";
+
 /// The providers that may be chosen here, and their names as the help shows them.
 fn offered() -> impl Iterator<Item = &'static Descriptor> {
     PROVIDERS.iter().copied().filter(|provider| !matches!(provider.kind, Kind::Echo))
@@ -60,12 +63,21 @@ pub(in crate::cli) struct SetupArgs {
     /// File with the provider's key; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) key_file: Option<PathBuf>,
-    /// Address of an OpenAI-compatible server
+    /// Address of an OpenAI-compatible server; an empty one is the provider's own again
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
     /// The model that answers
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
+    /// Folder with the documents that answers quote
+    #[arg(long, value_name = "DIR")]
+    pub(super) documents: Option<String>,
+    /// Address of a Bot API server of your own
+    #[arg(long, value_name = "URL")]
+    pub(super) api_url: Option<String>,
+    /// Store the answers without trying token, key, model and alerts; for machines without a network
+    #[arg(long)]
+    pub(super) no_verify: bool,
     /// Whom to alert when the bot does not work
     #[arg(long, value_enum, value_name = "telegram|smtp|none")]
     pub(super) alert: Option<AlertWord>,
@@ -112,7 +124,7 @@ pub(in crate::cli) struct SetupArgs {
     #[arg(long, value_name = "FILE", default_value = "/etc/katana-bot/check-heartbeat.toml")]
     pub(super) alert_config: PathBuf,
     /// Where drop-ins of units are stored, for encrypted secrets
-    #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
+    #[arg(long, value_name = "DIR", default_value = UNITS)]
     pub(super) units_dir: PathBuf,
     /// Do not start the service
     #[arg(long)]

@@ -9,15 +9,32 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+};
 
 use crate::cli::exit;
 use crate::cli::stop::Stop;
-use crate::config::Secret;
+use crate::config::{Problems, Secret};
 use crate::lifecycle;
+use crate::model::failure::chain;
 
 /// Largest secret, in bytes.
 const MOST: usize = 16 * 1024;
+
+/// What to do with an answer that could not be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Untried {
+    Again,
+    GoOn,
+    /// Another answer.
+    Back,
+}
+
+/// Why the same is asked again.
+pub(super) fn back() -> Stop {
+    Stop::new(exit::CONFIG, "answer again", "Ctrl-C gives up")
+}
 
 /// The person, if there is one.
 pub(super) struct Person {
@@ -64,6 +81,48 @@ impl Person {
         Ok(line?.trim().to_owned())
     }
 
+    /// Takes an answer until it is right. Without a person there is one try.
+    ///
+    /// # Errors
+    /// What is wrong with the only answer, and everything that no other answer can change.
+    pub(super) fn until_right<T>(
+        &self,
+        mut answer: impl FnMut() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        loop {
+            match answer() {
+                Err(e) if self.is_there && is_wrong_answer(&e) => say_wrong(&e),
+                done => return done,
+            }
+        }
+    }
+
+    /// What to do with an answer that could not be tried, for this reason. Without a person, the reason is
+    /// the error.
+    pub(super) fn untried(&self, why: anyhow::Error) -> anyhow::Result<Untried> {
+        const FLAG: &str = "--no-verify";
+        if !self.is_there {
+            return Err(why);
+        }
+        say_wrong(&why);
+        loop {
+            let question = "Enter to try again, \"back\" to answer again, \"skip\" to go on without trying it:";
+            match self.line(question, FLAG)?.as_str() {
+                "" => return Ok(Untried::Again),
+                "skip" => return Ok(Untried::GoOn),
+                "back" => return Ok(Untried::Back),
+                _ => {}
+            }
+        }
+    }
+
+    /// Discards what was typed or pasted ahead: it was meant for a question, not for the shell.
+    pub(super) fn discard_typed(&self) {
+        if self.is_there {
+            let _ = tcflush(io::stdin().as_fd(), QueueSelector::IFlush);
+        }
+    }
+
     fn must_be_there(&self, flag: &str) -> Result<(), Stop> {
         if self.is_there {
             return Ok(());
@@ -71,6 +130,20 @@ impl Person {
         let hint = format!("give {flag}, or run it in a terminal without --non-interactive");
         Err(Stop::new(exit::USAGE, format!("{flag} is missing"), hint))
     }
+}
+
+/// Whether another answer may be right.
+fn is_wrong_answer(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<Stop>().is_some_and(|stop| stop.code == exit::CONFIG) || e.is::<Problems>()
+}
+
+fn say_wrong(e: &anyhow::Error) {
+    if let Some(problems) = e.downcast_ref::<Problems>() {
+        return eprint!("{}", problems.print(false));
+    }
+    let hint = e.downcast_ref::<Stop>().and_then(|stop| stop.hint.as_deref());
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    eprintln!("{}{hint}", chain(e.as_ref()));
 }
 
 fn given_up() -> Stop {

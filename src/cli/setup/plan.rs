@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::credential_store::Name;
 use crate::cli::stop::Stop;
 use crate::cli::{endpoint, exit};
-use crate::config::{FRAGMENT, Key, Secret, Sources, keys};
+use crate::config::{
+    Config, FRAGMENT, Fragment, Key, Origin, Problems, Secret, Sources, find, keys,
+};
 
 /// Which bot of this machine is set up.
 pub(super) struct Target {
@@ -67,4 +69,63 @@ pub(super) struct Plan {
     pub(super) keys: Vec<(String, Option<String>)>,
     /// A channel for setup's file in the checker's.
     pub(super) channel: Option<String>,
+}
+
+impl Plan {
+    /// Plans a key of the configuration, unless it has this value already.
+    ///
+    /// # Errors
+    /// When the value does not fit.
+    pub(super) fn set(&mut self, target: &Target, key: &str, value: &str) -> Result<(), Problems> {
+        let fits = Fragment::default().set(key, Some(value));
+        fits.map_err(|problem| Problems(vec![problem]))?;
+        self.keys.retain(|(there, _)| there != key);
+        let loaded = Config::examine(&target.sources).loaded;
+        let is_set = |origin: &Origin| !matches!(origin, Origin::Default | Origin::Derived(_));
+        let is_explicit = loaded.origins.get(key).is_some_and(is_set);
+        if !(is_explicit && loaded.text(key) == Some(value)) {
+            self.keys.push((key.to_owned(), Some(value.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Plans the usual value of a key, which is this one: what an earlier setup wrote goes, and what
+    /// else sets it is overridden.
+    pub(super) fn unset(
+        &mut self,
+        target: &Target,
+        key: &str,
+        usual: &str,
+    ) -> Result<(), Problems> {
+        self.keys.retain(|(there, _)| there != key);
+        let loaded = Config::examine(&target.sources).loaded;
+        match loaded.origins.get(key) {
+            Some(Origin::File { path, .. }) if path.ends_with(FRAGMENT) => {
+                self.keys.push((key.to_owned(), None));
+                Ok(())
+            }
+            Some(Origin::File { .. }) => self.set(target, key, usual),
+            _ => Ok(()),
+        }
+    }
+
+    /// The configuration with everything that is planned, as far as it is understood.
+    pub(super) fn candidate(&self, target: &Target) -> Config {
+        let mut sources = target.sources.clone();
+        for (path, value) in &self.keys {
+            let Some(key) = find(path) else { continue };
+            let usual = || key.default_toml().trim_matches('"').to_owned();
+            let value = value.clone().unwrap_or_else(usual);
+            sources.env.insert(key.variable(), value);
+        }
+        for key in keys().iter().filter(|key| key.is_secret()) {
+            let of_key = |(name, _): &&(Name, Secret)| Some(name.id) == key.credential();
+            if let Some((_, secret)) = self.secrets.iter().find(of_key) {
+                sources.credentials_dir = None;
+                sources.env.remove(&format!("{}_FILE", key.variable()));
+                sources.env.insert(key.variable(), secret.expose().to_owned());
+            }
+        }
+        Config::examine(&sources).loaded.config
+    }
 }

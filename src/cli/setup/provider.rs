@@ -1,78 +1,172 @@
-//! The provider that answers, its key, its address and model.
+//! The provider that answers: its key, its address and model, or the folder of documents. What was
+//! answered is tried with one cheap question.
 
-use super::answers::SetupArgs;
-use super::ask::{self, Person};
-use super::credential_store::{Held, Vault};
-use super::plan::{Plan, Target};
+use std::path::Path;
+
+use super::answers::UNITS;
+use super::ask::{self, Untried};
+use super::asked::Asked;
+use super::credential_store::Held;
+use super::plan::Plan;
 use crate::cli::exit;
 use crate::cli::stop::Stop;
+use crate::cli::try_model::{advice, try_model};
 use crate::config::{Config, Secret};
-use crate::provider::{Descriptor, Kind, PROVIDERS, services};
+use crate::model::class::AnswerClass;
+use crate::model::failure::chain;
+use crate::provider::{Descriptor, Kind, PROVIDERS, ProviderError, Service, services};
 
-/// A server that is not the provider's usual one, and what answers there.
-struct Server {
+/// Folders that the packaged unit cannot see.
+const HIDDEN: [&str; 6] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp", "/var/lib"];
+
+/// Who answers, and where.
+struct Choice {
+    provider: &'static Descriptor,
     base_url: Option<String>,
     model: Option<String>,
+    /// Whether it is the vendor's own server, so that no other address may stay.
+    is_usual: bool,
 }
 
 /// Adds the answers to the plan. Without a flag and without a person, nothing is changed.
-pub(super) fn plan(
-    args: &SetupArgs,
-    person: &Person,
-    target: &Target,
-    credential_store: &Vault,
-    plan: &mut Plan,
-) -> anyhow::Result<()> {
-    let mut server = Server { base_url: args.base_url.clone(), model: args.model.clone() };
-    let chosen = match args.provider {
-        None if person.is_there() => ask(target, person, &mut server)?,
-        chosen => chosen,
-    };
-    let Server { base_url, model } = server;
-    let Some(chosen) = chosen else {
+pub(super) fn plan(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
+    let Asked { args, person, .. } = asked;
+    let Some(provider) = args.provider else {
         for (set, flag) in [
             (args.key_file.is_some(), "--key-file"),
             (args.base_url.is_some(), "--base-url"),
             (args.model.is_some(), "--model"),
         ] {
-            if set {
+            if set && !person.is_there() {
                 let text = format!("{flag} needs --provider");
                 return Err(Stop::new(exit::USAGE, text, "--provider says whose it is").into());
             }
         }
-        return Ok(());
-    };
-    let name = chosen.name;
-    if let Some(service) = chosen.service() {
-        key(
-            args,
-            person,
-            target,
-            credential_store,
-            plan,
-            (service.credential, base_url.is_some()),
-        )?;
-    }
-    set(plan, target, "answer.provider".to_owned(), name.to_owned());
-    if chosen.service().is_none() {
-        return Ok(());
-    }
-    for (key, value) in [("base_url", base_url), ("model", model)] {
-        if let Some(value) = value {
-            set(plan, target, format!("{name}.{key}"), value);
+        if !person.is_there() {
+            return documents(asked, plan);
         }
-    }
-    Ok(())
+        return person.until_right(|| {
+            let Some(choice) = choose(asked)? else { return documents(asked, plan) };
+            add(asked, plan, &choice)
+        });
+    };
+    let (base_url, model) = (args.base_url.clone(), args.model.clone());
+    let is_usual = base_url.as_ref().is_some_and(String::is_empty);
+    let base_url = base_url.filter(|_| !is_usual);
+    add(asked, plan, &Choice { provider, base_url, model, is_usual })
 }
 
-/// Plans a key of the configuration, unless it has this value.
-fn set(plan: &mut Plan, target: &Target, key: String, value: String) {
-    let loaded = Config::examine(&target.sources).loaded;
-    let explicit = loaded.origins.get(&key).is_some_and(|origin| {
-        !matches!(origin, crate::config::Origin::Default | crate::config::Origin::Derived(_))
-    });
-    if !(explicit && loaded.text(&key) == Some(value.as_str())) {
-        plan.keys.push((key, Some(value)));
+/// Plans a choice, and tries it.
+fn add(asked: &Asked<'_>, plan: &mut Plan, choice: &Choice) -> anyhow::Result<()> {
+    let (target, name) = (asked.target, choice.provider.name);
+    plan.set(target, "answer.provider", name)?;
+    let Some(service) = choice.provider.service() else { return folder(asked, plan) };
+    documents(asked, plan)?;
+    for (key, value, usual) in
+        [("base_url", &choice.base_url, service.base_url), ("model", &choice.model, service.model)]
+    {
+        let path = format!("{name}.{key}");
+        match value {
+            Some(value) => plan.set(target, &path, value)?,
+            None if choice.is_usual => plan.unset(target, &path, usual)?,
+            None => {}
+        }
+    }
+    let is_optional = choice.base_url.is_some();
+    let mut once = || {
+        key(asked, plan, (service, is_optional))?;
+        tried(asked, plan, service)
+    };
+    let wrong = match asked.args.key_file.is_some() {
+        true => once(),
+        false => asked.person.until_right(once),
+    };
+    wrong?.map_or(Ok(()), |wrong| Err(wrong.into()))
+}
+
+/// Asks the model, unless that is not wanted, or the key cannot be read here. Returns what is wrong when
+/// another key would not help.
+fn tried(asked: &Asked<'_>, plan: &Plan, service: &Service) -> anyhow::Result<Option<Stop>> {
+    let name = asked.target.name(service.credential);
+    let is_planned = plan.secrets.iter().any(|(there, _)| *there == name);
+    if asked.args.no_verify || !is_planned && matches!(asked.store.held(&name)?, Held::Encrypted) {
+        return Ok(None);
+    }
+    let config = plan.candidate(asked.target);
+    let who = config.answer.provider.name;
+    let model = config.chosen().map(|section| section.model.clone()).unwrap_or_default();
+    loop {
+        eprintln!("Asking {who} ({model}) for one word …");
+        let Err(e) = asked.runtime.block_on(try_model(&config)) else {
+            eprintln!("The model answers.");
+            return Ok(None);
+        };
+        let Some(error) = e.downcast_ref::<ProviderError>() else { return Err(e) };
+        let text = format!("the model does not answer: {}", chain(error));
+        let hint = format!("{}; --no-verify stores it untried", advice(error));
+        match error.answer_class() {
+            AnswerClass::Auth => return Err(Stop::new(exit::CONFIG, text, hint).into()),
+            AnswerClass::NotFound => return Ok(Some(Stop::new(exit::CONFIG, text, hint))),
+            _ => {}
+        }
+        match asked.person.untried(Stop::new(exit::UNAVAILABLE, text, hint).into())? {
+            Untried::Again => {}
+            Untried::GoOn => return Ok(None),
+            Untried::Back => return Ok(Some(ask::back())),
+        }
+    }
+}
+
+/// The key of the folder of documents.
+const FOLDER: &str = "knowledge.dir";
+
+/// The folder of the documents by its flag.
+fn documents(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
+    let Some(dir) = &asked.args.documents else { return Ok(()) };
+    sound(asked, dir)?;
+    Ok(plan.set(asked.target, FOLDER, dir)?)
+}
+
+/// The folder of the documents, by flag or by question.
+fn folder(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
+    if asked.args.documents.is_some() || !asked.person.is_there() {
+        return documents(asked, plan);
+    }
+    let config = plan.candidate(asked.target);
+    let or_enter = match &config.knowledge.dir {
+        Some(dir) => format!("Enter keeps {}", dir.display()),
+        None => "Enter for the built-in pages".to_owned(),
+    };
+    asked.person.until_right(|| {
+        let question = format!("Folder with your documents, .md or .txt ({or_enter}):");
+        let dir = asked.person.line(&question, "--documents")?;
+        if dir.is_empty() {
+            return Ok(());
+        }
+        sound(asked, &dir)?;
+        Ok(plan.set(asked.target, FOLDER, &dir)?)
+    })
+}
+
+/// Whether the bot can read this folder, as far as that can be seen here.
+fn sound(asked: &Asked<'_>, dir: &str) -> Result<(), Stop> {
+    let path = Path::new(dir);
+    let stop = |text: String, hint: &str| Err(Stop::new(exit::CONFIG, text, hint));
+    if !path.is_absolute() || !path.is_dir() {
+        return stop(format!("{dir} is not a folder"), "write its path from / on");
+    }
+    let is_packaged = asked.args.units_dir == Path::new(UNITS);
+    if is_packaged && HIDDEN.iter().any(|hidden| path.starts_with(hidden)) {
+        let hint = "use /etc/katana-bot/knowledge or a folder in /srv";
+        return stop(format!("the service cannot see {dir}"), hint);
+    }
+    match crate::knowledge::Knowledge::open(path) {
+        Ok(knowledge) if knowledge.size().0 == 0 => {
+            eprintln!("There is no .md or .txt file in it yet.");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(e) => stop(chain(&e), "choose another folder, or let everyone read it"),
     }
 }
 
@@ -102,11 +196,9 @@ fn offers() -> Vec<(Offer, String)> {
     offers
 }
 
-fn ask(
-    target: &Target,
-    person: &Person,
-    server: &mut Server,
-) -> anyhow::Result<Option<&'static Descriptor>> {
+/// Asks who answers; `None` leaves it as it is.
+fn choose(asked: &Asked<'_>) -> anyhow::Result<Option<Choice>> {
+    let Asked { args, person, target, .. } = asked;
     let now = Config::examine(&target.sources).loaded.config.answer.provider.name;
     let offers = offers();
     eprintln!("Who answers?");
@@ -120,36 +212,50 @@ fn ask(
             return Ok(None);
         }
         let chosen = answer.parse::<usize>().ok().and_then(|n| offers.get(n.checked_sub(1)?));
+        let (base_url, model) = (args.base_url.clone(), args.model.clone());
         match chosen {
             None => {}
-            Some((Offer::Usual(provider), _)) => return Ok(Some(provider)),
+            Some((Offer::Usual(provider), _)) => {
+                return Ok(Some(Choice { provider, base_url, model, is_usual: true }));
+            }
             Some((Offer::Other(provider), _)) => {
-                if server.base_url.is_none() {
-                    let question = "Its address, such as http://127.0.0.1:11434/v1:";
-                    server.base_url = Some(person.line(question, "--base-url")?);
-                }
+                let base_url = server(asked, provider)?;
                 // The vendor's own are not there.
-                while server.model.as_ref().is_none_or(String::is_empty) {
-                    let question = "Its model, such as llama3.2:";
-                    server.model = Some(person.line(question, "--model")?);
+                let mut model = model.unwrap_or_default();
+                while model.is_empty() {
+                    model = person.line("Its model, such as llama3.2:", "--model")?;
                 }
-                return Ok(Some(provider));
+                let (base_url, model) = (Some(base_url), Some(model));
+                return Ok(Some(Choice { provider, base_url, model, is_usual: false }));
             }
         }
     }
 }
 
+/// The address of another server.
+fn server(asked: &Asked<'_>, provider: &Descriptor) -> anyhow::Result<String> {
+    let path = format!("{}.base_url", provider.name);
+    if let Some(url) = &asked.args.base_url {
+        return Ok(url.clone());
+    }
+    asked.person.until_right(|| {
+        let question = "Its address, such as http://127.0.0.1:11434/v1:";
+        let url = asked.person.line(question, "--base-url")?;
+        Plan::default().set(asked.target, &path, &url)?;
+        Ok(url)
+    })
+}
+
 /// The key; the user's own server may need none.
 fn key(
-    args: &SetupArgs,
-    person: &Person,
-    target: &Target,
-    credential_store: &Vault,
+    asked: &Asked<'_>,
     plan: &mut Plan,
-    (id, is_optional): (&'static str, bool),
+    (service, is_optional): (&Service, bool),
 ) -> anyhow::Result<()> {
     const FLAG: &str = "--key-file";
-    let name = target.name(id);
+    let Asked { args, person, .. } = asked;
+    let name = asked.target.name(service.credential);
+    plan.secrets.retain(|(there, _)| *there != name);
     let no_key = || {
         let hint = "create one on the provider's site; it is one word";
         Stop::new(exit::CONFIG, "this is not a key", hint)
@@ -161,17 +267,19 @@ fn key(
         plan.secrets.push((name, Some(key).filter(is_word).ok_or_else(no_key)?));
         return Ok(());
     }
-    let held = credential_store.held(&name)?;
+    let held = asked.store.opened(&name)?;
     let is_set = !matches!(held, Held::No);
-    if !person.is_there() && (is_set || is_optional) {
-        return Ok(());
-    }
-    let question = match (is_set, is_optional) {
-        (true, _) => "Its key (hidden; Enter keeps the one that is set):",
-        (false, true) => "Its key (hidden; Enter for none):",
-        (false, false) => "Its key (hidden):",
+    let typed = match person.is_there() {
+        false if is_set || is_optional => String::new(),
+        _ => {
+            let question = match (is_set, is_optional) {
+                (true, _) => "Its key (hidden; Enter keeps the one that is set):",
+                (false, true) => "Its key (hidden; Enter for none):",
+                (false, false) => "Its key (hidden):",
+            };
+            person.hidden(question, FLAG)?
+        }
     };
-    let typed = person.hidden(question, FLAG)?;
     match ask::checked(&typed).filter(is_word) {
         Some(secret) => plan.secrets.push((name, secret)),
         None if typed.is_empty() && (is_set || is_optional) => {

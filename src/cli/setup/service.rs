@@ -125,6 +125,15 @@ fn read_by(args: &SetupArgs, target: &Target, credential_store: &Vault) -> Vec<P
     files
 }
 
+/// What has to be enabled for this bot, to follow `systemctl enable`. The package enables the checker of
+/// the first bot, unless the user prefers another way, such as cron.
+pub(super) fn units(target: &Target) -> String {
+    match target.unit.split_once('@') {
+        Some((_, name)) => format!("{} katana-bot-check@{name}.timer", target.unit),
+        None => target.unit.clone(),
+    }
+}
+
 fn refused(unit: &str, what: &str) -> Stop {
     let hint = format!("`systemctl status {unit}` and `journalctl -u {unit} -n 30` say why");
     Stop::new(exit::UNAVAILABLE, format!("{unit} {what}"), hint)

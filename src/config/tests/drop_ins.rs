@@ -103,8 +103,7 @@ fn what_stands_twice_is_named_with_both_lines() {
 
 #[test]
 fn a_file_of_something_else_is_refused_in_a_moment() {
-    let keys: String =
-        (0..40_000).map(|n| format!("some_key_of_another_program_{n} = 1\n")).collect();
+    let keys: String = (0..40_000).map(|n| format!("other_{n} = 1\n")).collect();
     let begun = std::time::Instant::now();
     let problems = with_file(&format!("[bot]\n{keys}"), &[]).expect_err("problems").0;
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());

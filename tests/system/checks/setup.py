@@ -14,6 +14,7 @@ from stage import ADMIN, ALERTS, SETUP_BOT, quiet
 
 UNIT = "katana-bot@setup"
 SETTINGS = "/etc/katana-bot/setup.toml"
+OWN = "/etc/katana-bot/setup.d/50-setup.toml"
 STATE = "/var/lib/katana-bot@setup"
 KEY = "sk-SYSTEM-a-key-that-no-one-may-see-01"
 REVOKED = "7000000005:SYSTEM-test-token-from-before-05"
@@ -27,24 +28,34 @@ def a_script_sets_a_bot_up(stage):
     machine.put(SETTINGS, address)
     machine.put("/srv/answers", f"{SETUP_BOT}\n{KEY}\n", 0o600)
     command = (
-        "katana-bot setup --instance setup --non-interactive --token-file - --write-config"
+        "katana-bot setup --instance setup --non-interactive --token-file -"
         f" --provider openai --key-file - --base-url {stage.sim('setup', '/v1')} --model m </srv/answers 2>&1"
     )
     with nothing_is_seen(stage) as seen:
         said = machine.say(command)
         seen.append(said)
     assert f"{UNIT} runs." in said and "https://t.me/katana_sim_bot" in said, said
+    assert "The model answers." in said and machine.say(f"cat {SETTINGS}") == address, said
     is_set_up(stage, said)
     key_file = f"/etc/credstore/{UNIT}.openai-api-key"
     assert machine.say(f"stat -c %a:%U:%G {TOKEN_FILE} {key_file}").split() == ["600:root:root"] * 2
     stage.says("Is anyone there?", "setup")
     machine.until("an answer of the model", lambda: len(stage.heard("setup")) >= 2)
     # Again: nothing is written, and nothing restarted.
-    files = f"stat -c '%n %i %y' {SETTINGS} {TOKEN_FILE} {key_file}"
+    files = f"stat -c '%n %i %y %a:%U' {SETTINGS} {OWN} {TOKEN_FILE} {key_file}"
     before = machine.show(UNIT, "MainPID"), machine.say(files)
     said = machine.say(command)
     assert "It has an owner." in said and "Written" not in said, said
     assert (machine.show(UNIT, "MainPID"), machine.say(files)) == before
+    # Another answer: what changes is shown, and it takes a yes.
+    other = "katana-bot setup --instance setup --non-interactive --provider offline"
+    done = machine.run(other)
+    assert done.returncode == 64 and "--yes is missing" in done.stderr, done
+    for line in ['- answer.provider = "openai"', '+ answer.provider = "offline"']:
+        assert line in done.stderr, done.stderr
+    machine.say(f"{other} --yes")
+    shown = machine.say(f"katana-bot print-config --config {SETTINGS}")
+    assert re.search(rf'provider = "offline" *# {OWN}:[0-9]+', shown), shown
     # Without the answers, their names; and nothing is changed.
     gone(stage)
     done = machine.run("katana-bot setup --instance setup --non-interactive </dev/null")
@@ -68,6 +79,21 @@ def a_failed_start_is_reported_at_once(stage):
     gone(stage)
 
 
+def what_setup_prints_starts_the_bot_later(stage):
+    """After --no-start: the printed command enables and starts the bot and its checker."""
+    machine = stage.machine
+    machine.put(SETTINGS, f'[telegram]\napi_url = "{stage.sim("setup")}"\n[web]\nlisten = "127.0.0.1:8095"\n')
+    machine.put("/srv/answers", f"{SETUP_BOT}\n", 0o600)
+    said = machine.say("katana-bot setup --instance setup --no-start --token-file - </srv/answers; rm /srv/answers")
+    assert stage.state(UNIT) == "inactive" and "To start it now and at each boot:" in said, said
+    order = re.search(r"^  (systemctl enable .*)$", said, re.MULTILINE)
+    machine.say(f"{order.group(1)} 2>&1", timeout=60)
+    units = f"{UNIT} katana-bot-check@setup.timer"
+    assert machine.say(f"systemctl is-enabled {units}").split() == ["enabled"] * 2
+    assert machine.say(f"systemctl is-active {units}").split() == ["active"] * 2
+    gone(stage)
+
+
 def a_person_sets_a_bot_up(stage):
     machine = stage.machine
     quiet(stage)
@@ -80,19 +106,21 @@ def a_person_sets_a_bot_up(stage):
         terminal.answers("Telegram refuses this token", "")
         terminal.answers("Bot token from @BotFather (hidden):", SETUP_BOT)
         terminal.answers("1 to 4, or Enter to leave it as it is (offline):", "4")
+        terminal.answers("Folder with your documents, .md or .txt (Enter for the built-in pages):", "/home")
+        terminal.answers("the service cannot see /home", "")
+        terminal.answers("Folder with your documents, .md or .txt (Enter for the built-in pages):", "")
         terminal.answers("1 or 2, or Enter to leave it as it is:", "1")
         terminal.answers("Token of the second bot (hidden; Enter keeps it):", "")
         stage.says("/start", "alerts", ADMIN)
         terminal.answers("Then press Enter, or type the chat's id:", "")
         terminal.answers(f"({ADMIN})", "")
         terminal.answers("Which one? Enter for 1, 0 to look again:", "")
-        terminal.answers("Add them? [Y/n]", "y")
         code, screen = terminal.ends()
         seen.append(screen)
     assert code == 0, screen
     assert "The test alert was accepted" in screen, screen
     assert len(stage.alerts()) == alerts + 1 and "test" in stage.alerts()[-1], stage.alerts()[alerts:]
-    assert 'provider = "offline"' in machine.say(f"cat {SETTINGS}")
+    assert 'provider = "offline"' in machine.say(f"cat {OWN}")
     assert machine.say("cat /etc/katana-bot/check-heartbeat.toml") == checker
     assert f"{UNIT} runs." in screen and "https://t.me/katana_sim_bot" in screen, screen
     is_set_up(stage, screen)
@@ -173,7 +201,7 @@ def gone(stage):
     """Takes the bot away again."""
     machine = stage.machine
     machine.say(f"systemctl disable --now {UNIT} katana-bot-check@setup.timer 2>&1")
-    machine.say(f"rm -rf {SETTINGS} /etc/credstore/{UNIT}.* {STATE} /var/lib/katana-check@setup /run/{UNIT}")
+    machine.say(f"rm -rf {SETTINGS} /etc/katana-bot/setup.d /etc/credstore/{UNIT}.* {STATE} /var/lib/katana-check@setup /run/{UNIT}")
     machine.run(f"systemctl reset-failed {UNIT}")
 
 

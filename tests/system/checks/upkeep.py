@@ -9,7 +9,7 @@ import time
 import previous
 from load import asking, socket_held, writing
 from machine import Unable
-from stage import CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, WRONG, quiet
+from stage import ADMIN, ALERTS, BOT, CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, WRONG, quiet
 
 STATE = "/var/lib/katana-bot"
 DATABASE = f"{STATE}/katana.db"
@@ -175,6 +175,54 @@ def the_state_of_a_newer_version_is_refused(stage):
     assert knows_me(stage) == known
     is_private(stage)
     machine.say(f"rm {copy} {DATABASE}.before-restore-*")
+    quiet(stage)
+
+
+def an_unattended_update_asks_nothing(stage):
+    """After setup, over changed default files, without a terminal: from the previous version, and later."""
+    machine, key = stage.machine, "/etc/credstore/katana-bot.openai-api-key"
+    quiet(stage)
+    machine.copy(previous.package(), "/srv/previous.deb")
+    # Nothing runs meanwhile: the state stays as it is.
+    machine.put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    machine.say(f"systemctl stop katana-bot katana-bot-check.timer && cp -a {CONFIG} {CHECKER} /srv/")
+    fresh = "-o Dpkg::Options::=--force-confnew --allow-downgrades"
+    machine.say(f"apt-get install -y {fresh} /srv/previous.deb 2>&1")
+    machine.put("/srv/answers", f"{BOT}\nsk-of-0.2-0123456789\n{ALERTS}\n", 0o600)
+    machine.say(
+        f"KATANA_TELEGRAM_API_URL={stage.sim('bot')} TELEGRAM_ALERT_API_URL={stage.sim('alerts')}"
+        " katana-bot setup --non-interactive --no-start --write-config --token-file - --provider openai"
+        " --key-file - --base-url http://127.0.0.1:9/v1 --model m --alert telegram --alert-token-file -"
+        f" --alert-chat-id {ADMIN} </srv/answers 2>&1"
+    )
+    assert 'provider = "openai"' in machine.say(f"cat {CONFIG}")
+    said = machine.say(f"apt-get install -y /srv/{stage.package.name} </dev/null 2>&1")
+    assert version(stage) == given(stage) and f"what setup wrote into {CONFIG} is in" in said, said
+    for name in ["katana-bot.toml", "check-heartbeat.toml"]:
+        packaged = f"dpkg-deb --fsys-tarfile /srv/{stage.package.name} | tar -xO ./etc/katana-bot/{name}"
+        assert machine.say(packaged) == machine.say(f"cat /etc/katana-bot/{name}"), name
+    shown = machine.say("katana-bot print-config")
+    for line in [r'provider = "openai"', r'base_url = "http://127.0.0.1:9/v1"', 'model = "m"']:
+        assert re.search(rf"{line} *# /etc/katana-bot/katana-bot.d/50-setup.toml:[0-9]+", shown), shown
+    assert f"chat_id = {ADMIN}" in machine.say("cat /etc/katana-bot/check-heartbeat.d/50-setup.toml")
+    # The next version, with another comment in both files.
+    machine.say(
+        f"rm -rf /srv/next && dpkg-deb -R /srv/{stage.package.name} /srv/next && cd /srv/next"
+        " && sed -i '1s/^# /# Also: /' etc/katana-bot/*.toml && sed -i 's/^Version: .*/&+next/' DEBIAN/control"
+        " && dpkg-deb -b /srv/next /srv/next.deb"
+    )
+    machine.say("apt-get install -y /srv/next.deb </dev/null 2>&1")
+    assert version(stage).endswith("+next") and machine.say(f"head -c 8 {CONFIG}") == "# Also: "
+    assert machine.say("find /etc/katana-bot -name '*.dpkg-*'") == ""
+    assert 'provider = "openai"' in machine.say("katana-bot print-config")
+    # As it was.
+    machine.say(f"apt-get install -y --allow-downgrades /srv/{stage.package.name} </dev/null 2>&1")
+    machine.say(
+        f"cp -a /srv/katana-bot.toml /srv/check-heartbeat.toml /etc/katana-bot/ && rm -r {key} /srv/next*"
+        " /etc/katana-bot/*.d/50-setup.toml /etc/katana-bot/*.before-0.3 /usr/sbin/policy-rc.d /srv/previous.deb"
+        " /srv/answers"
+    )
+    machine.say("systemctl start katana-bot katana-bot-check.timer", timeout=60)
     quiet(stage)
 
 

@@ -49,7 +49,7 @@ impl Layers {
 
     fn extend(&mut self, list: &'static str, tables: Vec<Table>, text: usize) {
         let there = self.table.entry(list).or_insert_with(|| Value::Array(Vec::new()));
-        // One that is no list is a mistake of an earlier file, which is then hidden by this one.
+        // Another kind of value is a mistake of an earlier file, which this one replaces.
         if tables_of(there).is_none() {
             *there = Value::Array(Vec::new());
         }
