@@ -36,7 +36,7 @@ fn a_plugin_that_cannot_work_is_unknown_on_standard_output() {
     place.good();
     for (config, args, reason) in [
         ("nonsense = 1\n", &[][..], "configuration: nonsense: "),
-        ("this is | not toml\n", &[], "configuration: line 1 is not TOML"),
+        ("this is | not toml\n", &[], "config.toml: line 1 is not TOML"),
         ("[[channel]]\ntype = \"telegram\"\nchat_id = 1\n", &[], "channel[1].token: is missing"),
         ("", &["--no-such-flag"], "wrong arguments: unexpected argument"),
         ("", &["--threshold", "soon"], "wrong arguments: invalid value 'soon'"),
