@@ -235,7 +235,7 @@ async fn the_doctor_asks_the_provider_only_on_request() {
     assert!(out.stdout.contains("reachable; no question was asked"), "{}", out.stdout);
     let out = process::run(&stage, &["doctor", "--ask-provider"]).await;
     assert_eq!(out.code, Some(0), "{}", out.stdout);
-    assert!(out.stdout.contains("sim-model, with a key: answered in"), "{}", out.stdout);
+    assert!(out.stdout.contains("sim-model, with a key: answers, after"), "{}", out.stdout);
     stage.sim.model().set_key(Some(MODEL_KEY));
     stage.set("OPENAI_API_KEY", "sk-wrong-key-0123456789");
     let out = process::run(&stage, &["doctor", "--ask-provider"]).await;

@@ -105,10 +105,13 @@ impl Config {
         if named.is_some() || !matches!(path.try_exists(), Ok(false)) {
             paths.push(path.to_owned());
         }
-        let mut unread = Vec::new();
+        let (mut unread, mut ignored) = (Vec::new(), Vec::new());
         if let Some(folder) = drop_ins::folder(path) {
             match drop_ins::list(&folder) {
-                Ok(found) => paths.extend(found.files),
+                Ok(found) => {
+                    paths.extend(found.files);
+                    ignored = found.ignored;
+                }
                 Err(why) => unread.push(unreadable(&folder, &why)),
             }
         }
@@ -120,6 +123,10 @@ impl Config {
         let mut config = Self::of(layers.table.clone());
         let problems = config.problems.into_iter();
         config.problems = problems.map(|problem| layers.located(problem)).collect();
+        config.problems.extend(ignored.iter().map(|path| {
+            let message = "the file is ignored: its name does not end in .toml";
+            Problem::new(&path.display().to_string(), message, "rename it, or remove it")
+        }));
         config.layers = layers;
         if !unread.is_empty() {
             (config.watches_known, config.complete) = (false, false);

@@ -64,6 +64,33 @@ fn a_mistake_costs_its_key_only() {
 }
 
 #[test]
+fn drop_ins_count_and_other_names_are_mistakes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (main, folder) = (dir.path().join("main.toml"), dir.path().join("main.d"));
+    let load = || Config::load(Some(&main));
+    std::fs::write(&main, "host = \"h\"\nreminder = \"2h\"\n").unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let channel = "[[channel]]\ntype = \"command\"\nprogram = \"/bin/true\"\n";
+    std::fs::write(folder.join("50-setup.toml"), format!("reminder = \"3h\"\n{channel}")).unwrap();
+    std::fs::write(folder.join("60-mine.toml.dpkg-dist"), "[[").unwrap();
+    let config = load();
+    assert!(config.problems.is_empty() && config.complete, "{:?}", config.problems);
+    assert_eq!((config.host.as_str(), config.reminder.as_secs()), ("h", 3 * 3600));
+    assert_eq!(config.channels.len(), 1);
+    // A channel in it would be missed only when it is needed.
+    std::fs::write(folder.join("70-more.conf"), channel).unwrap();
+    let said = load().problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(said.len() == 1 && said[0].contains("70-more.conf: the file is ignored"), "{said:?}");
+    assert!(load().complete && load().channels.len() == 1);
+    // What cannot be read costs itself.
+    std::fs::write(folder.join("80-bad.toml"), "\n[[").unwrap();
+    let config = load();
+    let first = config.problems[0].to_string();
+    assert!(first.contains("80-bad.toml: line 2 is not TOML"), "{first}");
+    assert!(!config.complete && !config.watches_known && config.channels.len() == 1);
+}
+
+#[test]
 fn no_message_quotes_a_value() {
     for text in [
         "host = \"hunter2\" \"x\"",
