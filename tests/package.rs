@@ -382,7 +382,7 @@ fn every_file_of_the_package_is_there() {
         if source.starts_with("target/release/") {
             continue;
         }
-        let (folder, pattern) = source.rsplit_once('/').expect("a folder");
+        let (folder, pattern) = source.rsplit_once('/').unwrap_or((".", source));
         let (before, after) = pattern.split_once('*').unwrap_or((pattern, ""));
         let entries = std::fs::read_dir(top().join(folder)).expect(folder);
         let names =

@@ -52,6 +52,7 @@ impl Config {
         let mut resolved = Resolved::gather(keys(), sources);
         let config = Self::read(&mut resolved);
         resolved.refuse_copies_of_secrets();
+        resolved.warn_of_open_secrets();
         let (rows, warnings, problems) = resolved.finish();
         let origins = rows.iter().map(|row| (row.key.path().to_owned(), row.origin.clone()));
         let origins = origins.collect();

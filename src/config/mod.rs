@@ -39,6 +39,7 @@ pub use key::{Key, Part, Reload};
 pub use kind::Kind;
 pub use loaded::{Examined, Loaded};
 pub use problem::{Problem, Problems, print_warnings};
+pub use resolved::OPEN_SECRET;
 pub use secret::Secret;
 pub use sections::{
     ANOTHER_BOT, Access, Answer, Bot, Config, Delivery, Format, Knowledge, Level, Lifecycle, Log,

@@ -1,13 +1,19 @@
 //! The configuration, and who can read the files that hold secrets.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use hygiene::ownership::is_open_to_all;
 
 use super::check::Check;
 use crate::cli::sources::CREDENTIAL_STORE;
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, Key, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys};
+use crate::config::{
+    Examined, Key, OPEN_SECRET, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys,
+};
+
+/// The checker's secrets in the machine's store.
+const ALERTS: [&str; 2] = ["telegram-alert-token", "smtp-alert-password"];
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
@@ -32,7 +38,9 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
         check
     };
     let mut checks: Vec<Check> = problems.iter().map(bad).collect();
-    checks.extend(warnings.iter().map(|p| Check::note(NAME, line(p), &p.hint)));
+    // Open secrets have a check of their own, with the path.
+    let warnings = warnings.iter().filter(|p| !p.message.starts_with(OPEN_SECRET));
+    checks.extend(warnings.map(|p| Check::note(NAME, line(p), &p.hint)));
     if problems.is_empty() {
         checks.insert(0, Check::good(NAME, format!("valid ({from})")));
     }
@@ -50,17 +58,17 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let stored = keys().iter().filter_map(|key| key.credential());
     let unit = endpoint::unit(sources.file());
     let stored = stored.flat_map(|name| [name.to_owned(), format!("{unit}.{name}")]);
+    let stored = stored.chain(ALERTS.map(|name| format!("{STORED_CREDENTIAL}{name}")));
     let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
     let files: BTreeSet<PathBuf> = named.chain(stored).collect();
     let mut checks = Vec::new();
     let mut seen = 0;
     for file in files {
-        let Ok(about) = std::fs::metadata(&file) else { continue };
-        seen += 1;
-        if is_open(about.permissions().mode()) {
-            let (file, text) = (file.display(), "everyone on this machine can read");
+        seen += usize::from(file.exists());
+        if is_open_to_all(&file) {
+            let file = file.display();
             let advice = format!("chmod 600 {file}");
-            checks.push(Check::bad(NAME, format!("{text} {file}"), advice).config());
+            checks.push(Check::bad(NAME, format!("{OPEN_SECRET} {file}"), advice).config());
         }
     }
     if checks.is_empty() {
@@ -72,21 +80,4 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         checks.push(Check::good(NAME, text));
     }
     checks
-}
-
-/// Whether everyone can read or write a file of this mode.
-pub(super) fn is_open(mode: u32) -> bool {
-    mode & 0o006 != 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_may_be_trusted_and_everybody_may_not() {
-        for (mode, open) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
-            assert_eq!(is_open(mode), open, "{mode:o}");
-        }
-    }
 }

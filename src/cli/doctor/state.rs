@@ -1,10 +1,10 @@
 //! The state file and the disk under it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hygiene::ownership::is_open_to_all;
+
 use super::check::Check;
-use super::settings;
 use crate::model::failure::chain;
 use crate::store::{Inspection, OlderCopy, file};
 use crate::supervise::{Machine, System};
@@ -15,9 +15,7 @@ const CHECK_BYTES: u64 = 512 * 1024 * 1024;
 /// The file, who can read it, and the free space.
 pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
     let mut checks = vec![file(path)];
-    if let Ok(about) = std::fs::metadata(path)
-        && settings::is_open(about.permissions().mode())
-    {
+    if is_open_to_all(path) {
         let text = "everyone on this machine can read the conversations in it";
         let advice = format!("chmod 600 {}*", path.display());
         checks.push(Check::bad("state file", text, advice).config());

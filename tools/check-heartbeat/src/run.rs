@@ -166,6 +166,8 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     quick::waiting();
     let mut problems = config.problems.clone();
     let (channels, _) = open_channels(&config, &mut problems);
+    // Here rather than at each check, which would repeat it every minute.
+    config.layers.open_secrets().iter().for_each(|open| report::err(&format!("warning: {open}")));
     let now = Now::read();
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),

@@ -40,6 +40,11 @@ pub fn at(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
+/// Whether everyone on this machine can read or change the file at `path`, links followed.
+pub fn is_open_to_all(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| about.mode() & 0o006 != 0)
+}
+
 /// Whether a file is what it seems: regular, with one name, and of one of these users.
 ///
 /// # Errors
@@ -138,6 +143,16 @@ pub fn give(file: &File, owner: Option<(u32, u32)>) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_group_may_be_trusted_and_everyone_may_not() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, open) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_all(file.path()), open, "{mode:o}");
+        }
+        assert!(!is_open_to_all(Path::new("/nowhere")));
+    }
 
     #[test]
     fn only_a_plain_file_of_ours_is_what_it_seems() {

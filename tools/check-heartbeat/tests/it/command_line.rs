@@ -62,6 +62,24 @@ fn a_plugin_that_cannot_work_is_unknown_on_standard_output() {
 }
 
 #[test]
+fn a_test_warns_of_a_secret_that_everyone_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let token = place.path("token");
+    std::fs::write(&token, "no-token\n").unwrap();
+    let file = token.display();
+    let channel = format!("[[channel]]\ntype = \"telegram\"\nchat_id = 1\ntoken_file = \"{file}\"\n");
+    place.configure(&channel);
+    for (mode, is_open) in [(0o644, true), (0o640, false)] {
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+        let ran = place.run(&["--test-alert"]);
+        let words = "warning: channel[1].token_file: everyone on this machine can read the file (";
+        assert_eq!((ran.status, ran.err.contains(words)), (78, is_open), "{ran:?}");
+        assert!(!ran.err.contains(&file.to_string()) && !ran.err.contains("no-token"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_heartbeat_has_a_warning_age_of_its_own() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
