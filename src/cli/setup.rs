@@ -156,7 +156,10 @@ fn verified(asked: &Asked<'_>, token: &Secret, api_url: &str) -> anyhow::Result<
     if !token.is_token() {
         return Err(no_token("this is not a bot token, such as 123456789:AAE…").into());
     }
-    while !asked.args.no_verify {
+    if asked.args.no_verify {
+        return Ok(None);
+    }
+    loop {
         match asked.runtime.block_on(client(api_url, token)?.identity()) {
             Ok(mut identity) => {
                 identity.username = username(&identity)?;
@@ -174,13 +177,12 @@ fn verified(asked: &Asked<'_>, token: &Secret, api_url: &str) -> anyhow::Result<
                 let why = Stop::new(exit::UNAVAILABLE, chain(&e), hint);
                 match asked.person.untried(why.into())? {
                     Untried::Again => {}
-                    Untried::GoOn => break,
+                    Untried::GoOn => return Ok(None),
                     Untried::Back => return Err(ask::back().into()),
                 }
             }
         }
     }
-    Ok(None)
 }
 
 /// What was written.

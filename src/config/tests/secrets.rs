@@ -151,11 +151,15 @@ fn a_secret_in_a_file_that_everyone_can_read_is_warned_of() {
     let path = written(dir.path(), "token", TOKEN);
     let shown = path.display().to_string();
     for (mode, words) in [
-        (0o644, "telegram.token: everyone on this machine can read the file named by TELEGRAM_TOKEN_FILE"),
+        (
+            0o644,
+            "telegram.token: everyone on this machine can read the file named by TELEGRAM_TOKEN_FILE",
+        ),
         (0o640, ""),
     ] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("changed");
-        let loaded = with(&[("TELEGRAM_TOKEN", ""), ("TELEGRAM_TOKEN_FILE", &shown)]).expect("valid");
+        let loaded =
+            with(&[("TELEGRAM_TOKEN", ""), ("TELEGRAM_TOKEN_FILE", &shown)]).expect("valid");
         let said = print_warnings(&loaded.warnings, false);
         assert!(said.contains(words) && !said.contains(&shown), "{said}");
         assert_eq!(said.contains("everyone on this machine"), !words.is_empty(), "{said}");

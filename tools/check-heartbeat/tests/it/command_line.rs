@@ -68,7 +68,8 @@ fn a_test_warns_of_a_secret_that_everyone_can_read() {
     let token = place.path("token");
     std::fs::write(&token, "no-token\n").unwrap();
     let file = token.display();
-    let channel = format!("[[channel]]\ntype = \"telegram\"\nchat_id = 1\ntoken_file = \"{file}\"\n");
+    let channel =
+        format!("[[channel]]\ntype = \"telegram\"\nchat_id = 1\ntoken_file = \"{file}\"\n");
     place.configure(&channel);
     for (mode, is_open) in [(0o644, true), (0o640, false)] {
         std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
