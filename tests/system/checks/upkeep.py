@@ -187,7 +187,7 @@ def an_unattended_update_asks_nothing(stage):
     machine.put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
     machine.say(f"systemctl stop katana-bot katana-bot-check.timer && cp -a {CONFIG} {CHECKER} /srv/")
     fresh = "-o Dpkg::Options::=--force-confnew --allow-downgrades"
-    machine.say(f"apt-get install -y {fresh} /srv/previous.deb 2>&1")
+    machine.say(f"apt-get install -y {fresh} /srv/previous.deb 2>&1 && rm -f /etc/katana-bot/*.dpkg-old")
     machine.put("/srv/answers", f"{BOT}\nsk-of-0.2-0123456789\n{ALERTS}\n", 0o600)
     machine.say(
         f"KATANA_TELEGRAM_API_URL={stage.sim('bot')} TELEGRAM_ALERT_API_URL={stage.sim('alerts')}"
