@@ -1,6 +1,7 @@
 //! The composition root: the only place where concrete parts meet.
 
 mod claim;
+mod documents;
 mod endpoint;
 mod menus;
 pub mod reload;
@@ -20,6 +21,7 @@ use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
 use self::claim::open_access;
+use self::documents::AnswerParts;
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
@@ -114,8 +116,8 @@ impl Prepared {
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
-        let knowledge = settings::knowledge(config)?;
-        let provider = settings::provider(config, knowledge.as_deref())?;
+        let (AnswerParts { provider, knowledge }, has_folder) =
+            AnswerParts::before_reading(config)?;
         let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(
             provider,
@@ -124,6 +126,9 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
+        if has_folder {
+            answerer.expect_documents();
+        }
         let report_hub = ReportHub::new();
         let reloader = Arc::new(Reloader::new(
             loaded.clone(),
@@ -152,6 +157,10 @@ impl Prepared {
         let Self { vitals, store, report_hub, reloader, .. } = &self;
         let watching = Watching::start(vitals, store, report_hub, reloader, endpoint, &tasks);
         let (reloader, main) = (self.reloader(), tasks.clone());
+        if self.answerer.is_reading() {
+            let (reloader, main) = (self.reloader(), tasks.clone());
+            tasks.spawn("documents", async move { reloader.read_documents(&main).await });
+        }
         match self.connect(tasks).await {
             Ok(Some((pipeline, poll, claim_code))) => {
                 watching.name(&pipeline.me.username);

@@ -19,20 +19,23 @@ pub struct Screen {
     pub interactive: bool,
     json: bool,
     terminal: bool,
+    /// It moves its cursor and has colours when told so.
+    capable: bool,
     colour: bool,
-    width: usize,
-    height: usize,
-    /// Lines of the preview on the screen, to be replaced.
-    preview: usize,
+    /// It shows more than ASCII.
+    signs: bool,
+    /// Columns of each line of the preview on the screen, to be replaced.
+    preview: Vec<usize>,
 }
 
 impl Screen {
     /// Looks at where it writes to.
     pub fn new(json: bool, interactive: bool) -> Self {
         let terminal = std::io::stdout().is_terminal() && !json;
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let (height, width) = if terminal { size() } else { (24, usize::MAX) };
-        Self { interactive, json, terminal, colour, width, height, preview: 0 }
+        let capable = terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colour = capable && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let signs = !terminal || is_utf8();
+        Self { interactive, json, terminal, capable, colour, signs, preview: Vec::new() }
     }
 
     /// Says what is running and what to try.
@@ -44,44 +47,49 @@ impl Screen {
         };
         let log = stage.log.as_ref().map_or("standard error".into(), |p| p.display().to_string());
         let page = stage.app.web_address().map_or("off".into(), |at| format!("http://{at}/"));
-        let mut text = format!(
-            "{}: the real bot and a simulated Telegram, no network.\n{who}\n",
-            self.paint("1", "Katana demo"),
-        );
-        let places = [
+        let mut lines = vec![
+            ("1", "Katana demo: the real bot and a simulated Telegram, no network.".to_owned()),
+            ("", who.to_owned()),
+        ];
+        for (name, place) in [
             ("Bot API", stage.sim.api_url()),
             ("HTTP", page),
             ("state", stage.state.display().to_string()),
             ("log", log),
-        ];
-        for (name, place) in places {
-            text.push_str(&self.paint("2", &format!("  {name:<9}{place}")));
-            text.push('\n');
+        ] {
+            lines.push(("2", format!("  {name:<9}{place}")));
         }
         if args.faults > 0.0 {
-            text.push_str(&format!(
-                "{:.0} % of all calls to Telegram fail on purpose.\n",
-                args.faults * 100.0
-            ));
+            let percent = args.faults * 100.0;
+            lines.push(("", format!("{percent:.0} % of all calls to Telegram fail on purpose.")));
         }
         if self.interactive {
-            text.push_str(match args.provider {
+            let tries = match args.provider {
                 Provider::Offline => {
-                    "Try: What is the heartbeat?   How do I install Katana?   /help\n"
+                    "Try: What is the heartbeat?   How do I install Katana?   /help"
                 }
-                Provider::Echo | Provider::Model => "Try: any words   /help   /status\n",
-            });
-            text.push_str("You own this bot. Ctrl-D or Ctrl-C ends the demo.\n");
+                Provider::Echo | Provider::Model => "Try: any words   /help   /status",
+            };
+            let end = "You own this bot. Ctrl-D or Ctrl-C ends the demo.";
+            lines.extend([("", tries.to_owned()), ("", end.to_owned())]);
+        }
+        let width = if self.terminal { size().1 } else { usize::MAX };
+        let mut text = String::new();
+        for (code, line) in lines {
+            for line in style::lines(&line, &[], width, false) {
+                text.push_str(&self.paint(code, &line));
+                text.push('\n');
+            }
         }
         text.push('\n');
         // In JSON only answers go to standard output.
-        if self.json { put(std::io::stderr(), &text) } else { put(std::io::stdout(), &text) }
+        if self.json { put(std::io::stderr(), &text) } else { self.show(&text) }
     }
 
     /// Asks for the next line, on a terminal.
     pub fn prompt(&self) -> std::io::Result<()> {
         if self.interactive && self.terminal {
-            put(std::io::stdout(), &format!("{} ", self.paint("1;32", "you ›")))
+            self.show(&format!("{} ", self.paint("1;32", "you ›")))
         } else {
             Ok(())
         }
@@ -89,45 +97,43 @@ impl Screen {
 
     /// A line was said. A terminal has shown it already, but maybe below a preview, which goes.
     pub fn said(&mut self, line: &str) -> std::io::Result<()> {
-        if self.json || (self.interactive && self.preview == 0) {
+        if self.json || (self.interactive && self.preview.is_empty()) {
             return Ok(());
         }
         if self.interactive {
-            self.preview += 1;
+            self.preview.push(line.chars().count());
         }
         let wipe = self.wipe();
         let you = self.paint("1;32", "you ›");
-        put(std::io::stdout(), &format!("{wipe}{you} {}\n", harmless(line)))
+        self.show(&format!("{wipe}{you} {}\n", harmless(line)))
     }
 
     /// Something about the conversation that is not a message.
     pub fn note(&mut self, words: &str) -> std::io::Result<()> {
         let mut text = self.wipe();
         text.push_str(&self.paint("2", &format!("{INDENT}· {}", harmless(words))));
-        if self.json {
-            put(std::io::stderr(), &(text + "\n"))
-        } else {
-            put(std::io::stdout(), &(text + "\n"))
-        }
+        if self.json { put(std::io::stderr(), &(text + "\n")) } else { self.show(&(text + "\n")) }
     }
 
     /// What is written so far; replaces the preview before.
     pub fn draft(&mut self, text: &str) -> std::io::Result<()> {
-        if !self.terminal {
+        if !self.capable {
             return Ok(());
         }
         let mut out = self.wipe();
         let lines = style::lines(text, &[], self.room(), false);
         // The end is what is new; a preview taller than the screen could not be replaced.
-        let skip = lines.len().saturating_sub(self.height.saturating_sub(4).max(1));
+        let (height, _) = size();
+        let skip = lines.len().saturating_sub(height.saturating_sub(4).max(1));
         out.push_str(&self.paint("2", "katana is writing …"));
         out.push('\n');
         for line in &lines[skip..] {
             out.push_str(&self.paint("2", &format!("{INDENT}{line}")));
             out.push('\n');
         }
-        self.preview = 1 + lines.len() - skip;
-        put(std::io::stdout(), &out)
+        let columns = |line: &String| INDENT.len() + line.chars().count();
+        self.preview = std::iter::once(0).chain(lines[skip..].iter().map(columns)).collect();
+        self.show(&out)
     }
 
     /// A message of the bot, with its buttons, and the message that it answers.
@@ -146,7 +152,7 @@ impl Screen {
             return put_json(&line);
         }
         let mut out = self.wipe();
-        if asked.is_none() && self.interactive && self.terminal {
+        if asked.is_none() && self.interactive && self.capable {
             // Not an answer to a question: the cursor is behind the prompt.
             out.push_str("\r\x1b[K");
         }
@@ -168,7 +174,7 @@ impl Screen {
             out.push_str(&format!("{INDENT}{}\n", keys.join("   ")));
         }
         out.push('\n');
-        put(std::io::stdout(), &out)
+        self.show(&out)
     }
 
     /// A message waited for too long.
@@ -208,20 +214,33 @@ impl Screen {
         put(std::io::stderr(), &text)
     }
 
-    /// Codes that remove the preview from the screen.
+    /// Codes that remove the preview from the screen, whose lines wrap if the window became narrower.
     fn wipe(&mut self) -> String {
-        match std::mem::take(&mut self.preview) {
+        let (_, width) = size();
+        let rows = |columns: &usize| columns.div_ceil(width).max(1);
+        match std::mem::take(&mut self.preview).iter().map(rows).sum() {
             0 => String::new(),
-            lines => format!("\x1b[{lines}A\r\x1b[J"),
+            rows => format!("\x1b[{rows}A\r\x1b[J"),
         }
     }
 
+    /// Columns that an answer may take: a window may change its size at any time.
     fn room(&self) -> usize {
-        self.width.saturating_sub(INDENT.len())
+        let width = if self.terminal { size().1 } else { usize::MAX };
+        width.saturating_sub(INDENT.len())
+    }
+
+    fn show(&self, text: &str) -> std::io::Result<()> {
+        let text = if self.signs { text.to_owned() } else { style::ascii_signs(text) };
+        put(std::io::stdout(), &text)
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour && !code.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -237,17 +256,20 @@ fn put_json(line: &serde_json::Value) -> std::io::Result<()> {
     put(std::io::stdout(), &format!("{}\n", harmless_json(&line.to_string())))
 }
 
-/// Rows and columns of the terminal, as `stty` reports them; 24 and 80 if it fails.
+/// Rows and columns of the terminal; 24 and 80 if it does not say.
 fn size() -> (usize, usize) {
-    let told = std::process::Command::new("stty")
-        .arg("size")
-        .stdin(std::process::Stdio::inherit())
-        .stderr(std::process::Stdio::null())
-        .output();
-    let told = told.ok().and_then(|out| String::from_utf8(out.stdout).ok()).unwrap_or_default();
-    let mut numbers = told.split_whitespace().filter_map(|n| n.parse().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(rows), Some(columns)) if rows > 4 && columns > 20 => (rows, columns),
+    let told = rustix::termios::tcgetwinsize(std::io::stdout());
+    match told.map(|size| (usize::from(size.ws_row), usize::from(size.ws_col))) {
+        Ok((rows, columns)) if rows > 4 && columns > 20 => (rows, columns),
         _ => (24, 80),
     }
+}
+
+/// Whether the locale has more than ASCII (locale(7)).
+fn is_utf8() -> bool {
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let locale = named.unwrap_or_default().to_ascii_lowercase();
+    locale.ends_with("utf-8") || locale.ends_with("utf8")
 }

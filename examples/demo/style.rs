@@ -125,6 +125,25 @@ fn painted(piece: &[(char, Look)], colour: bool) -> String {
     text
 }
 
+/// The signs of a text in ASCII, for a terminal that shows nothing else; letters stay as they are.
+pub fn ascii_signs(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '›' => plain.push('>'),
+            '│' => plain.push('|'),
+            '…' => plain.push_str("..."),
+            '·' | '•' | '–' | '—' => plain.push('-'),
+            '“' | '”' => plain.push('"'),
+            '‘' | '’' => plain.push('\''),
+            '✓' => plain.push('+'),
+            '✗' => plain.push('x'),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 /// Columns that a character takes, roughly: East Asian letters and emoji take two.
 fn columns(c: char) -> usize {
     match u32::from(c) {

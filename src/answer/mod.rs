@@ -8,6 +8,7 @@ mod builtin_docs;
 mod concurrency;
 mod context_size;
 mod continued;
+mod documents;
 mod engine;
 mod error;
 mod fitting;
@@ -37,6 +38,7 @@ use crate::model::effect::Continued;
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::limits;
 use crate::model::reply::Reply;
+use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
 use crate::provider::Provider;
@@ -44,8 +46,9 @@ use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 
 use asking::Call;
 pub use builtin_docs::PAGES;
-use concurrency::ConcurrencyLimit;
+use concurrency::{ConcurrencyLimit, Permit};
 use context_size::ContextSizes;
+use documents::FirstReading;
 use engine::AnswerEngine;
 pub use engine::AnswerSettings;
 use plan::Plan;
@@ -64,6 +67,7 @@ pub struct Answerer {
     concurrency: ConcurrencyLimit,
     shared_failures: SharedFailures,
     windows: Arc<Windows>,
+    reading: FirstReading,
 }
 
 /// Which update asks.
@@ -114,6 +118,7 @@ impl Answerer {
     ) -> Self {
         let concurrency = ConcurrencyLimit::new(settings.answers_at_once, provider.is_own_server());
         let windows = Arc::new(Windows::default());
+        documents::show(&vitals, knowledge.as_deref());
         let engine = AnswerEngine {
             provider,
             knowledge,
@@ -126,7 +131,40 @@ impl Answerer {
         };
         let shared_failures = SharedFailures::default();
         let engine = ArcSwap::from_pointee(engine);
-        Self { engine, store, vitals, concurrency, shared_failures, windows }
+        let reading = FirstReading::default();
+        Self { engine, store, vitals, concurrency, shared_failures, windows, reading }
+    }
+
+    /// Questions wait from now on, until the documents are read.
+    pub fn expect_documents(&self) {
+        self.vitals.documents.store(Arc::new(DocumentsState::Reading));
+        self.reading.begin();
+    }
+
+    /// Whether questions wait for the documents.
+    pub fn is_reading(&self) -> bool {
+        self.reading.goes_on()
+    }
+
+    /// Whether a question waits for the documents.
+    pub fn is_waited_for(&self) -> bool {
+        self.reading.is_waited_for()
+    }
+
+    /// Answers with the documents, unless a renewal came first.
+    pub fn documents_read(
+        &self,
+        provider: Arc<dyn Provider>,
+        knowledge: Option<Arc<Knowledge>>,
+        settings: AnswerSettings,
+    ) {
+        self.reading.end(|| self.replace(provider, knowledge, settings));
+    }
+
+    /// Answers without the documents, which cannot be read. `false`: a renewal came first.
+    pub fn go_on_without_documents(&self) -> bool {
+        let unreadable = Arc::new(DocumentsState::Unreadable);
+        self.reading.end(|| self.vitals.documents.store(unreadable))
     }
 
     /// Questions are answered so from now on; answers that are being written finish as they began.
@@ -136,6 +174,16 @@ impl Answerer {
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
+        self.reading.overtake(|| self.replace(provider, knowledge, settings));
+    }
+
+    fn replace(
+        &self,
+        provider: Arc<dyn Provider>,
+        knowledge: Option<Arc<Knowledge>>,
+        settings: AnswerSettings,
+    ) {
+        documents::show(&self.vitals, knowledge.as_deref());
         self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
         let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
@@ -162,12 +210,18 @@ impl Answerer {
     /// Whether answers are there without waiting for anything.
     pub fn is_instant(&self) -> bool {
         let engine = self.engine.load();
-        engine.provider.is_instant() && engine.knowledge.is_none()
+        engine.provider.is_instant() && engine.knowledge.is_none() && !self.is_reading()
     }
 
     /// How many questions wait until there is room for them.
     pub fn waiting(&self) -> usize {
         self.concurrency.waiting()
+    }
+
+    /// Waits for the documents and then for a place.
+    async fn turn(&self, asked_by: AskedBy, progress: &watch::Sender<Progress>) -> Permit<'_> {
+        self.reading.ended(progress).await;
+        self.concurrency.enter(asked_by.order.0, Call::queued(progress)).await
     }
 
     /// Answers a question; `progress` shows how far it is.
@@ -185,7 +239,7 @@ impl Answerer {
             return Ok(too_long());
         }
         let permit = tokio::select! {
-            permit = self.concurrency.enter(asked_by.order.0, Call::queued(progress)) => permit,
+            permit = self.turn(asked_by, progress) => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
@@ -223,7 +277,7 @@ impl Answerer {
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         let permit = tokio::select! {
-            permit = self.concurrency.enter(asked_by.order.0, Call::queued(progress)) => permit,
+            permit = self.turn(asked_by, progress) => permit,
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();

@@ -8,6 +8,8 @@ pub enum Progress {
     /// Nothing is known yet.
     #[default]
     Begun,
+    /// It waits until the documents are read.
+    Reading,
     /// It waits for its turn, behind so many others.
     Queued {
         /// Questions that come first.
@@ -42,6 +44,7 @@ impl Progress {
     pub fn shown(&self) -> Option<String> {
         let text = match self {
             Self::Begun => return None,
+            Self::Reading => "_I am still reading my documents…_".to_owned(),
             Self::Queued { before: 0 } => "_Your question is next…_".to_owned(),
             Self::Queued { before: 1 } => "_One question is before yours…_".to_owned(),
             Self::Queued { before } => format!("_{before} questions are before yours…_"),

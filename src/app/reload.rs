@@ -12,18 +12,19 @@ use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::claim::open_access;
+use super::documents::AnswerParts;
 use super::settings;
 use crate::answer::Answerer;
+use crate::blocking;
 use crate::commands::About;
 use crate::config::{
     ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Secret, Sources,
 };
-use crate::knowledge::Knowledge;
+use crate::lifecycle::Tasks;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
 use crate::pipeline::{Delivery, Pipeline, PollHandle};
-use crate::provider::Provider;
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
 
@@ -71,13 +72,7 @@ struct Fresh {
     parts: Vec<Part>,
     needs_restart: Vec<(String, &'static str)>,
     /// `None`: answers go on as before.
-    engine: Option<AnswerEngine>,
-}
-
-/// Who answers, and from what.
-struct AnswerEngine {
-    provider: Arc<dyn Provider>,
-    knowledge: Option<Arc<Knowledge>>,
+    answers: Option<AnswerParts>,
 }
 
 impl Fresh {
@@ -177,14 +172,49 @@ impl Reloader {
         outcome
     }
 
+    /// Reads the documents for the first time, while the bot is at work. A reload that reads them meanwhile
+    /// counts more. A folder that cannot be read is reported as a refused configuration is.
+    pub(super) async fn read_documents(&self, tasks: &Tasks) {
+        let loaded = self.loaded();
+        let unwanted = async {
+            tasks.drain().cancelled().await;
+            // Questions that wait have the grace of those that are answered.
+            if self.answerer.is_waited_for() {
+                tasks.halt().cancelled().await;
+            }
+        };
+        let read = tokio::select! {
+            read = blocking::run(move || AnswerParts::read(&loaded.config)) => read,
+            () = unwanted => return,
+        };
+        let Some(read) = read else { return };
+        match read {
+            Ok(AnswerParts { provider, knowledge }) => {
+                let settings = settings::answering(&self.loaded().config, &self.redactor);
+                self.answerer.documents_read(provider, knowledge, settings);
+            }
+            Err(e) => {
+                if self.answerer.go_on_without_documents() {
+                    let error = chain(e.as_ref());
+                    tracing::error!(
+                        error,
+                        "cannot read the documents: {error}; questions are answered without them \
+                         until they can be read and the configuration is reloaded"
+                    );
+                    self.report_hub.set_config_rejected(Some(error));
+                }
+            }
+        }
+    }
+
     /// Puts a configuration into effect. Nothing in here can fail.
     fn take(&self, mut fresh: Fresh) -> Reloaded {
-        let engine = fresh.engine.take();
+        let answers = fresh.answers.take();
         let config = &fresh.loaded.config;
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(AnswerEngine { provider, knowledge }) = engine {
+        if let Some(AnswerParts { provider, knowledge }) = answers {
             self.answerer.renew(provider, knowledge, settings::answering(config, &self.redactor));
         }
         if let Some(running) = self.running.get() {
@@ -306,12 +336,10 @@ fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<
             }
         }
     }
-    let mut fresh = Fresh { loaded, changed, parts, needs_restart, engine: None };
+    let mut fresh = Fresh { loaded, changed, parts, needs_restart, answers: None };
     // The files in the folder may have changed without any key.
     if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
-        let knowledge = settings::knowledge(&fresh.loaded.config)?;
-        let provider = settings::provider(&fresh.loaded.config, knowledge.as_deref())?;
-        fresh.engine = Some(AnswerEngine { provider, knowledge });
+        fresh.answers = Some(AnswerParts::read(&fresh.loaded.config)?);
     }
     Ok(fresh)
 }

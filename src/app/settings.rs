@@ -113,37 +113,6 @@ pub(crate) fn provider(
     })?)
 }
 
-/// Reads the knowledge folder, or the built-in pages where those answer.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub(super) fn knowledge(config: &Config) -> anyhow::Result<Option<Arc<Knowledge>>> {
-    let offline = matches!(config.answer.provider.kind, Kind::Documents);
-    let Some(dir) = &config.knowledge.dir else {
-        let built_in = offline.then(|| Knowledge::of_pages(answer::PAGES)).transpose()?;
-        return Ok(built_in.map(Arc::new));
-    };
-    if !offline && !dir.is_dir() {
-        // The configuration warned already; answers go on without the folder.
-        return Ok(None);
-    }
-    let knowledge = Knowledge::open(dir)?;
-    let (files, passages) = knowledge.size();
-    tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
-    for path in knowledge.left_out() {
-        tracing::warn!(
-            path = %path.display(),
-            "skipped {}: too large, not UTF-8, one too many, or a link out of the folder",
-            path.display()
-        );
-    }
-    for remark in knowledge.remarks() {
-        let path = dir.join(&remark.file).display().to_string();
-        tracing::warn!(path, reason = %remark.kind, "look at {path}: {}", remark.kind);
-    }
-    Ok(Some(Arc::new(knowledge)))
-}
-
 pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Settings {
     supervise::Settings {
         every: Duration::from_secs(config.watch.every_s),

@@ -79,9 +79,11 @@ impl Style {
     }
 }
 
-/// Colours are for terminals whose user has not declined them (no-color.org).
+/// Colours are for terminals that have them, and whose user has not declined them (no-color.org).
 pub(super) fn is_colourful(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    stream.is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Prints to standard output; a closed pipe is not our error. A token that someone gave as an argument,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{AnswerSource, CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
+use crate::observe::documents::DocumentsState;
 use crate::store::StoreError;
 
 pub(super) async fn status(
@@ -39,6 +40,13 @@ pub(super) async fn status(
         if !model.is_empty() {
             let _ = write!(text, ", model {}", wording::escape(&model));
         }
+    }
+    match **context.vitals.documents.load() {
+        DocumentsState::Reading => {
+            text.push_str("\n- I am still reading my documents: questions wait")
+        }
+        DocumentsState::Unreadable => text.push_str("\n- My documents cannot be read"),
+        DocumentsState::None | DocumentsState::Read { .. } => {}
     }
     let since = |n: u64, at: Option<i64>| match at {
         Some(at) if n > 0 => {

@@ -128,6 +128,15 @@ impl Knowledge {
         Ok(this)
     }
 
+    /// Looks whether a folder can be opened.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(folder: &Path) -> Result<(), KnowledgeError> {
+        let unreadable = |source| KnowledgeError::Read { path: folder.to_owned(), source };
+        Folder::open(folder).map(drop).map_err(unreadable)
+    }
+
     /// Indexes pages that come with the program, each a name and its text.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 pub mod catalog;
 pub mod clock;
 pub mod dependency;
+pub mod documents;
 pub mod finding;
 pub mod histogram;
 mod kind;

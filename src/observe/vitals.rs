@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::clock::Clock;
 use super::dependency::DependencyHealth;
+use super::documents::DocumentsState;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
 use super::label::Label;
@@ -78,6 +79,8 @@ pub struct Vitals {
     pub backlog_full: AtomicBool,
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
     pub pending: AtomicI64,
+    /// How far the documents are.
+    pub documents: ArcSwap<DocumentsState>,
     /// What the supervisor thinks of all this.
     pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
@@ -198,6 +201,7 @@ impl Vitals {
             updates_stuck: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
+            documents: ArcSwap::default(),
             verdict: ArcSwap::default(),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),

@@ -4,7 +4,7 @@
 //! key to another host; what a server can make us hold in memory is bounded.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ const LINE_BYTES: usize = 1024 * 1024;
 /// Longest event stream: an answer of 128 KiB in pieces of one word, each in 400 bytes of JSON,
 /// with as much again of reasoning that is not shown.
 const STREAM_BYTES: usize = 64 * 1024 * 1024;
+/// Most bytes of a stream before its next event: comments and blank lines. A sign of life each second makes
+/// some ten kilobytes an hour.
+const IDLE_BYTES: usize = 2 * LINE_BYTES;
 /// Longest wait that a server can ask for; more would park a provider for good.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -265,23 +268,30 @@ fn event_data(head: Bytes, chunks: Chunks) -> Frames {
     // Servers forget the blank line after the last event, and it would be dropped.
     let end = stream::iter([Ok(Bytes::from_static(b"\n\n"))]);
     let small = stream::iter([Ok(head)]).chain(chunks).flat_map(pieces);
+    // Events come from the parser one poll after the other, so this is a number and no lock.
+    let idle = Arc::new(AtomicUsize::new(0));
+    let heard = Arc::clone(&idle);
     let bounded =
-        small.chain(end).scan((0, 0), |(line, total), chunk: Result<Bytes, ProviderError>| {
+        small.chain(end).scan((0, 0), move |(line, total), chunk: Result<Bytes, ProviderError>| {
             let checked = chunk.and_then(|chunk| {
                 *total += chunk.len();
+                let idle = idle.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
                 *line = match chunk.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
                     Some(at) => chunk.len() - at - 1,
                     None => *line + chunk.len(),
                 };
-                let endless = *line > LINE_BYTES || *total > STREAM_BYTES;
+                let endless = *line > LINE_BYTES || idle > IDLE_BYTES || *total > STREAM_BYTES;
                 let garbage = ProviderError::Garbage { what: "a stream without end" };
                 if endless { Err(garbage) } else { Ok(chunk) }
             });
             std::future::ready(Some(checked))
         });
     EventStream::new(bounded.boxed())
-        .map(|event| match event {
-            Ok(event) => Ok(Frame::Data(data(event))),
+        .map(move |event| match event {
+            Ok(event) => {
+                heard.store(0, Ordering::Relaxed);
+                Ok(Frame::Data(data(event)))
+            }
             Err(EventStreamError::Transport(error)) => Err(error),
             Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)) => {
                 Err(ProviderError::Garbage { what: "bytes that are not an event stream" })

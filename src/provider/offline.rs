@@ -21,7 +21,7 @@ const PASSAGES: usize = 3;
 /// A further passage is quoted when it is nearly as relevant as the best one.
 const NEARLY: f64 = 0.75;
 /// Topics named when nothing was found.
-const TOPICS: usize = 12;
+const TOPICS: usize = 20;
 /// Words that are streamed together.
 const WORDS_PER_PIECE: usize = 12;
 
@@ -42,7 +42,7 @@ pub struct Offline {
 
 impl Offline {
     /// A provider that can say what its documents are about, such as their titles, when it finds
-    /// nothing. Only the first dozen are named.
+    /// nothing. Only the first twenty are named.
     pub fn with_topics(topics: Vec<String>) -> Self {
         Self { topics }
     }
@@ -66,6 +66,9 @@ impl Offline {
             text.push_str("\n\nThey are about:\n");
             for topic in topics.iter().take(TOPICS) {
                 text.push_str(&format!("\n- {topic}"));
+            }
+            if let Some(more) = topics.len().checked_sub(TOPICS).filter(|more| *more > 0) {
+                text.push_str(&format!("\n- … and {more} more"));
             }
             text.push('\n');
         }
@@ -358,6 +361,9 @@ mod tests {
         assert!(text.starts_with("I found nothing"), "{text}");
         assert!(text.contains("\n- Install\n"), "{text}");
         assert!(!answered(&Offline::default(), Vec::new()).await.contains("about:"));
+        let many = (1..=TOPICS + 2).map(|n| format!("Topic {n}")).collect();
+        let text = answered(&Offline::with_topics(many), Vec::new()).await;
+        assert!(text.contains(&format!("\n- Topic {TOPICS}\n- … and 2 more\n")), "{text}");
     }
 
     #[test]

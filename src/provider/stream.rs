@@ -23,6 +23,10 @@ use crate::model::limits::ANSWER_BYTES;
 /// Once the model has finished, only the count of tokens can follow; it is not worth a long wait.
 const AFTERWORD: Duration = Duration::from_secs(10);
 
+/// Most data of events in a row that bring the answer not on. A server whose model thinks unseen sends an
+/// empty event of some 400 bytes for each of its tokens.
+const EMPTY_BYTES: usize = 8 * 1024 * 1024;
+
 /// Whether anything can follow an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -61,6 +65,15 @@ pub(super) fn count(value: Option<&Value>) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64().map(|float| float as u64))
 }
 
+/// Whether an event brings the answer on.
+fn says_something(event: &Event) -> bool {
+    match event {
+        Event::Text(text) | Event::Reasoning(text) => !text.trim().is_empty(),
+        Event::ToolCall(_) | Event::Done(_) => true,
+        Event::Withdrawn | Event::Alive | Event::Unknown(_) => false,
+    }
+}
+
 /// A text that says something.
 pub(super) fn text(value: Option<&Value>) -> Option<String> {
     value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
@@ -76,6 +89,8 @@ struct Reading<D> {
     room: usize,
     /// Until when the count of tokens may follow.
     afterword: Option<Instant>,
+    /// Bytes of events since the last that said something.
+    empty: usize,
     over: bool,
 }
 
@@ -86,7 +101,8 @@ pub(super) fn answer_events(
     thoughts: Thoughts,
 ) -> Answering {
     let (ready, room) = (VecDeque::new(), ANSWER_BYTES);
-    let reading = Reading { frames, dialect, thoughts, ready, room, afterword: None, over: false };
+    let (afterword, empty, over) = (None, 0, false);
+    let reading = Reading { frames, dialect, thoughts, ready, room, afterword, empty, over };
     stream::unfold(reading, |mut reading| async move {
         let event = reading.next().await?;
         Some((event, reading))
@@ -139,6 +155,10 @@ impl<D: Dialect> Reading<D> {
         }
         let mut events = Vec::new();
         let next = self.dialect.event(&data, &mut events);
+        self.empty = if events.iter().any(says_something) { 0 } else { self.empty + data.len() };
+        if self.empty > EMPTY_BYTES {
+            return self.end(Some(ProviderError::Garbage { what: "empty events without end" }));
+        }
         self.sort(events);
         // Pings, empty deltas, and text that may still become a mark.
         if self.ready.is_empty() && self.afterword.is_none() {

@@ -3,6 +3,7 @@
 
 use super::previous_end::PreviousEnd;
 use crate::observe::dependency::DependencyState;
+use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
 use crate::observe::liveness::{Loop, Overdue};
 
@@ -165,6 +166,8 @@ pub struct Reading {
     pub backlog_full_ms: Option<u64>,
     /// The owner paused answering.
     pub paused: bool,
+    /// How far the documents are.
+    pub documents: DocumentsState,
     /// The last minutes.
     pub recent: Recent,
     /// What happened.

@@ -132,6 +132,7 @@ impl Sampler {
             backlog_full,
             backlog_full_ms: self.backlog_full_ms,
             paused: so(&vitals.paused),
+            documents: **vitals.documents.load(),
             recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),
             happened: happened.collect(),
             system: inputs.system,

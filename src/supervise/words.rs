@@ -1,6 +1,7 @@
 //! One line in words, for `systemctl status`.
 
 use super::report::{Phase, Report};
+use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Status;
 
 /// What the bot is doing. It changes only when something changed: ages are left out.
@@ -13,6 +14,9 @@ pub fn words(report: &Report) -> String {
     let doing = match report.phase {
         Phase::Starting => "connecting to Telegram",
         Phase::Running if report.reading.paused => "paused by the owner",
+        Phase::Running if report.reading.documents == DocumentsState::Reading => {
+            "reading its documents; questions wait"
+        }
         Phase::Running if report.reading.backlog_full => "catching up",
         Phase::Running => "answering",
         Phase::Draining => "stopping: running answers get their grace period",

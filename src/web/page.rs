@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::health;
 use super::view::{Health, View, time};
+use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Finding;
 use crate::supervise::{Depth, span};
 
@@ -190,10 +191,20 @@ fn work(view: &View<'_>) -> String {
         ("Commands answered", vitals.commands.get().to_string()),
         ("Questions answered", format!("{}{failed}", vitals.answers.get())),
         ("Replies sent", format!("{}{dropped}", vitals.sent.get())),
+        ("Documents", documents(reading.documents)),
         ("Answering is paused", if reading.paused { "yes, by the owner" } else { "no" }.to_owned()),
     ];
     rows.map(|(name, value)| format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"))
         .concat()
+}
+
+fn documents(state: DocumentsState) -> String {
+    match state {
+        DocumentsState::None => "none".to_owned(),
+        DocumentsState::Reading => "being read; questions wait".to_owned(),
+        DocumentsState::Read { files, passages } => format!("{files} in {passages} passages"),
+        DocumentsState::Unreadable => "cannot be read".to_owned(),
+    }
 }
 
 fn ago(seconds: f64) -> String {

@@ -48,6 +48,11 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "backlog_full": reading.backlog_full,
         },
         "paused": reading.paused,
+        "documents": {
+            "state": reading.documents.name(),
+            "files": reading.documents.size().0,
+            "passages": reading.documents.size().1,
+        },
         "last_processed": view.processed_at_ms().and_then(time),
         "counts": counts(view),
         "recent": {

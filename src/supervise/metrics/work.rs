@@ -4,6 +4,7 @@ use super::known::{Names, counted, observed};
 use crate::model::class::{AnswerClass, ChatRefusal, TelegramClass};
 use crate::model::work::WorkKind;
 use crate::observe::dependency::DependencyHealth;
+use crate::observe::documents::DocumentsState;
 use crate::observe::label::Label;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
@@ -73,6 +74,16 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         .with_flag(&[], report.reading.backlog_full),
         Family::gauge("katana_paused", &[], "Whether an owner paused answering (1) or not (0).")
             .with_flag(&[], report.reading.paused),
+        Family::gauge(
+            "katana_documents_reading",
+            &[],
+            "Whether the documents are being read and questions wait (1) or not (0).",
+        )
+        .with_flag(&[], report.reading.documents == DocumentsState::Reading),
+        Family::gauge("katana_documents_files", &[], "Files that answers are searched in.")
+            .with(&[], report.reading.documents.size().0 as f64),
+        Family::gauge("katana_documents_passages", &[], "Passages of those files.")
+            .with(&[], report.reading.documents.size().1 as f64),
     ]
 }
 

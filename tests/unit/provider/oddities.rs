@@ -51,6 +51,31 @@ async fn events_that_say_nothing_are_signs_of_life_too() {
 }
 
 #[tokio::test]
+async fn what_says_nothing_is_read_for_a_while_and_not_for_ever() {
+    let padding = "x".repeat(300);
+    let blank = format!(r#"{{"id":"{padding}","choices":[{{"delta":{{"content":" "}}}}]}}"#);
+    let empty = format!(r#"{{"id":"{padding}","choices":[{{"delta":{{}}}}]}}"#);
+    let many = |line: &str| line.repeat(12 * 1024 * 1024 / line.len());
+    for (what, body) in [
+        ("a stream without end", many("\n")),
+        ("a stream without end", many(": wait\n")),
+        ("a stream without end", many("event: ping\n\n")),
+        ("empty events without end", many(&format!("data: {blank}\n\n"))),
+        ("empty events without end", many(&format!("data: {empty}\n\n"))),
+    ] {
+        let begin = ": wait\n\n";
+        let server = Fake::answering(response(200, "", &format!("{begin}{body}"))).await;
+        let mut last = None;
+        let mut pieces = openai(&server).answer(ask());
+        while let Some(piece) = pieces.next().await {
+            last = Some(piece);
+        }
+        let Some(Err(ProviderError::Garbage { what: found })) = last else { panic!("{last:?}") };
+        assert_eq!(found, what);
+    }
+}
+
+#[tokio::test]
 async fn instructions_that_a_template_refuses_go_into_the_persons_turn_and_that_is_learnt() {
     let hi = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
     let refusal = r#"{"error":{"message":"System role not supported"}}"#;
