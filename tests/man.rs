@@ -57,10 +57,11 @@ const CHECKER: &str = "\
 # ENVIRONMENT
 TELEGRAM_ALERT_BOT_TOKEN, TELEGRAM_ALERT_CHAT_ID | A Telegram channel without a configuration file.
 SMTP_ALERT_PASSWORD | The password of mail channels.
-..._FILE | For token and password: a file that holds it.
-CREDENTIALS_DIRECTORY | systemd credentials telegram-alert-token and smtp-alert-password.
+WEBHOOK_ALERT_TOKEN | The token of webhook channels.
+..._FILE | For tokens and the password: a file that holds it.
+CREDENTIALS_DIRECTORY | systemd credentials telegram-alert-token, smtp-alert-password and webhook-alert-token.
 STATE_DIRECTORY | Where incidents are remembered, unless --state-dir is given.
-HTTPS_PROXY, NO_PROXY | Honoured by Telegram channels, pings and --url.
+HTTPS_PROXY, NO_PROXY | Honoured by Telegram and webhook channels, pings and --url.
 TZ | The time zone of alerts, if not that of the machine.
 # FILES
 /run/katana-bot/heartbeat | The heartbeat of katana-bot(8).

@@ -301,7 +301,7 @@ fn every_secret_has_its_credential() {
     for name in ["katana-bot-check.service", "katana-bot-check@.service"] {
         let text = unit(name);
         let asked = credentials(&text);
-        assert_eq!(asked.len(), 2, "{name}");
+        assert_eq!(asked.len(), 3, "{name}");
         for (id, file) in asked {
             assert!(page.contains(&format!("| `{id}` |")), "{name}: {id}");
             assert_eq!(file, format!("katana-bot.{id}"), "{name}");

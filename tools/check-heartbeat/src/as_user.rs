@@ -76,7 +76,7 @@ fn refused(args: &Args, own: u32) -> Option<u8> {
 /// A command of systemd that runs what follows as this user, with what the unit is given. `None` where
 /// systemd or the unit is not there, or where secrets are in our own environment.
 fn by_systemd(args: &Args, uid: u32) -> Option<Command> {
-    let names = ["TELEGRAM_ALERT_BOT_TOKEN", "SMTP_ALERT_PASSWORD"];
+    let names = ["TELEGRAM_ALERT_BOT_TOKEN", "SMTP_ALERT_PASSWORD", "WEBHOOK_ALERT_TOKEN"];
     if names.iter().any(|name| std::env::var_os(name).is_some()) {
         return None;
     }

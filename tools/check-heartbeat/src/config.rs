@@ -190,7 +190,7 @@ impl Config {
         let word = |key| table.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(name) = word("name").or_else(|| word("type")) else {
             self.complete = false;
-            let hint = "write type = \"telegram\", \"smtp\" or \"command\"";
+            let hint = "write type = \"telegram\", \"smtp\", \"webhook\" or \"command\"";
             return self.problems.push(Problem::new(&format!("{key}.type"), "is missing", hint));
         };
         if self.channels.iter().any(|other| other.name == name) {

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::time::Instant;
 
 use hygiene::url::Origin;
-use ureq::http::Response;
+use ureq::http::{Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
@@ -18,7 +18,7 @@ const ANSWER_BYTES: u64 = 64 * 1024;
 
 /// A client for one call to `origin` that ends by `end`. Proxies are taken from the usual
 /// variables (`HTTPS_PROXY`, `NO_PROXY`, …), never for this machine itself.
-pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
+fn agent(origin: &Origin, end: Instant) -> Agent {
     let proxy = if origin.is_loopback() { None } else { Proxy::try_from_env() };
     if origin.tls || proxy.is_some() {
         // An error means that the process has one already, which serves as well.
@@ -37,9 +37,18 @@ pub(super) fn agent(origin: &Origin, end: Instant) -> Agent {
         .new_agent()
 }
 
+/// Sends a request to `origin`, and returns the status and the beginning of the answer. It ends by `end`.
+pub(super) fn call(
+    request: Request<String>,
+    origin: &Origin,
+    end: Instant,
+) -> Result<(u16, Vec<u8>), Failure> {
+    agent(origin, end).run(request).map(answer).map_err(|error| explain(&error, origin))
+}
+
 /// The status of an answer, and the beginning of its body. A body that breaks off is kept as far as
 /// it came: the status says already whether the call was accepted.
-pub(super) fn answer(response: Response<Body>) -> (u16, Vec<u8>) {
+fn answer(response: Response<Body>) -> (u16, Vec<u8>) {
     let (status, mut body) = (response.status().as_u16(), Vec::new());
     let _ = response.into_body().into_reader().take(ANSWER_BYTES).read_to_end(&mut body);
     (status, body)
@@ -75,7 +84,7 @@ pub fn fetch(url: &str, deadline: Instant) -> Result<(u16, Vec<u8>), Failure> {
 }
 
 /// Why a call had no answer. Never the text of ureq's own error: some repeat the address.
-pub(super) fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
+fn explain(error: &ureq::Error, origin: &Origin) -> Failure {
     let host = &origin.shown;
     match error {
         ureq::Error::Timeout(_) => Failure::transient(format!("no answer from {host} in time")),

@@ -8,6 +8,7 @@ mod http;
 mod secret;
 mod smtp;
 mod telegram;
+mod webhook;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ pub enum ChannelConfig {
     Smtp(smtp::Settings),
     /// A program of the operator's.
     Command(command::Settings),
+    /// An HTTP request.
+    Webhook(webhook::Settings),
 }
 
 impl ChannelConfig {
@@ -56,6 +59,7 @@ impl ChannelConfig {
             Self::Telegram(settings) => Ok(Box::new(telegram::Telegram::open(settings, env)?)),
             Self::Smtp(settings) => Ok(Box::new(smtp::Smtp::open(settings, env)?)),
             Self::Command(settings) => Ok(Box::new(command::Command::open(settings, env)?)),
+            Self::Webhook(settings) => Ok(Box::new(webhook::Webhook::open(settings, env)?)),
         }
     }
 }

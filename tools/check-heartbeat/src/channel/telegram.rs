@@ -11,6 +11,7 @@ use hygiene::secret::is_bot_token;
 use hygiene::url::{self, BaseUrl, Origin};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::http::Request;
 
 use super::http;
 use super::secret::{Secret, Sources};
@@ -115,11 +116,10 @@ impl Telegram {
         let mut tries = 0..TRIES;
         loop {
             let end = attempt_end(self.timeout, deadline)?;
-            let request = http::agent(&self.api.origin, end).post(&url);
-            let request = request.header("content-type", "application/json");
-            let answer = request.send(message.to_string());
-            let answer = answer.map_err(|error| http::explain(&error, &self.api.origin))?;
-            let (status, body) = http::answer(answer);
+            let request = Request::post(&url).header("content-type", "application/json");
+            let request = request.body(message.to_string());
+            let odd = |_| Failure::permanent("cannot write the request: api_url is not valid");
+            let (status, body) = http::call(request.map_err(odd)?, &self.api.origin, end)?;
             // An answer that broke off after these words still says that the message is there. A page
             // of a proxy or a captive portal with 200 does not.
             let began = body.trim_ascii_start().starts_with(b"{\"ok\":true");

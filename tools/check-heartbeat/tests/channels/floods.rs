@@ -131,4 +131,18 @@ fn an_http_server_that_never_ends_its_answer_costs_neither_memory_nor_time() {
         assert_eq!(status, Some(1), "{first:?}: {said}");
         assert!(said.contains("telegram") && said.len() < 4_000, "{first:?}: {said}");
     }
+    for (first, rest) in ANSWERS.into_iter().chain([("HTTP/1.1 400 No\r\n\r\n", &b"no "[..])]) {
+        let peer = http(first, rest);
+        let alert = format!(
+            "[[watch]]\nname = 'bot'\nfile = 'HEARTBEAT'\n[[channel]]\ntype = 'webhook'\n\
+             url = 'http://127.0.0.1:{}'\ntimeout = '5s'\n",
+            peer.port
+        );
+        let (status, said) = run(&alert);
+        assert_eq!(status, Some(1), "{first:?}: {said}");
+        // A whole head with 200 is an answer, whatever follows.
+        let is_accepted = first.contains("200 OK") && first.ends_with("\r\n\r\n");
+        assert_eq!(!said.contains("channel webhook: "), is_accepted, "{first:?}: {said}");
+        assert!(said.len() < 4_000, "{first:?}: {said}");
+    }
 }

@@ -12,6 +12,7 @@ mod postbox;
 mod proxy;
 mod telegram;
 mod tls;
+mod webhook;
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -16,6 +16,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::peers::{Peer, request};
 use crate::postbox::authority;
 use crate::telegram::channel;
+use crate::webhook::webhook;
 use crate::{later, notice, passes};
 
 /// The variable by which the other process finds the server.
@@ -56,6 +57,7 @@ fn the_systems_store_decides() {
     for failure in [
         ping(&url, later()).expect_err("not trusted"),
         channel(&url, "").deliver(&notice(1, Kind::Down), later()).expect_err("not trusted"),
+        webhook(&url).deliver(&notice(1, Kind::Down), later()).expect_err("not trusted"),
     ] {
         assert!(failure.message.contains("certificate"), "{failure:?}");
         assert!(failure.hint.is_some(), "{failure:?}");
@@ -75,6 +77,7 @@ fn in_a_process_that_trusts() {
     let url = format!("https://127.0.0.1:{port}");
     assert_eq!(ping(&format!("{url}/id"), later()), Ok(()));
     channel(&url, "").deliver(&notice(1, Kind::Down), later()).expect("accepted");
+    webhook(&url).deliver(&notice(1, Kind::Down), later()).expect("accepted");
     let failure = ping(&format!("https://localhost:{port}/id"), later()).expect_err("another name");
     assert!(failure.message.contains("certificate"), "{failure:?}");
 }

@@ -36,7 +36,7 @@ fn uncommented_it_is_sound_and_shows_the_defaults() {
     assert_eq!((watch.failures_needed, watch.good_checks_needed), (1, 1));
     assert_eq!(config.watches[0].threshold.0.as_secs(), heartbeat::DEFAULT_THRESHOLD_S);
     let names: Vec<&str> = config.channels.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["telegram", "mail", "page"]);
+    assert_eq!(names, ["telegram", "mail", "webhook", "page"]);
     assert!(config.channels.iter().all(|c| c.settings.is_some()));
 }
 
