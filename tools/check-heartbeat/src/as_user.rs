@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use hygiene::line::one_line_end;
 use hygiene::ownership;
 
 use crate::cli::Args;
-use crate::report::{self, EXIT_NOPERM};
+use crate::report::{self, EXIT_NOPERM, EXIT_UNKNOWN};
 use crate::state_dir;
 
 /// What the unit is given beside its user; passed on as it is.
@@ -54,9 +55,23 @@ pub fn run(args: &Args) -> Option<u8> {
             command
         }
     };
-    let error = command.args(words).exec();
-    report::err(&format!("cannot become the user {}: {error}", about.uid()));
-    Some(EXIT_NOPERM)
+    command.args(words);
+    // A plugin has to answer, also where nothing can be started as that user.
+    let failed = if args.nagios { plugin(command) } else { Err(command.exec().to_string()) };
+    let cannot = |why| format!("cannot become the user {}: {why}", about.uid());
+    Some(failed.unwrap_or_else(|why| report::gives_up(args.nagios, &cannot(why), EXIT_NOPERM)))
+}
+
+/// Runs a plugin and passes its answer on, with its exit status; why there is none.
+fn plugin(mut command: Command) -> Result<u8, String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let [said, complaint] = [&output.stdout, &output.stderr].map(|b| String::from_utf8_lossy(b));
+    if !said.starts_with("HEARTBEAT ") {
+        return Err(one_line_end(&complaint, 400));
+    }
+    report::out(said.trim_end());
+    complaint.lines().for_each(report::err);
+    Ok(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_UNKNOWN))
 }
 
 /// What asks for the memory of the packaged check needs its user. A check by hand has one of its own.
@@ -67,10 +82,8 @@ fn refused(args: &Args, own: u32) -> Option<u8> {
         return None;
     }
     let owner = std::fs::metadata(state_dir::packaged(args)).ok()?.uid();
-    (owner != own).then(|| {
-        report::err("only root and the checker's user may do this: run it with sudo");
-        EXIT_NOPERM
-    })
+    let why = "only root and the checker's user may do this: run it with sudo";
+    (owner != own).then(|| report::gives_up(args.nagios, why, EXIT_NOPERM))
 }
 
 /// A command of systemd that runs what follows as this user, with what the unit is given. `None` where

@@ -194,7 +194,12 @@ impl Config {
             return self.problems.push(Problem::new(&format!("{key}.type"), "is missing", hint));
         };
         if self.channels.iter().any(|other| other.name == name) {
-            let hint = "give each channel a name of its own";
+            let is_free = |new: &String| self.channels.iter().all(|other| other.name != *new);
+            let mut names = (self.channels.len() + 1..).map(|number| format!("channel-{number}"));
+            let free = names.find(is_free).unwrap_or_default();
+            let place =
+                if table.contains_key("name") { "in place of its name" } else { "below its type" };
+            let hint = format!("write name = \"{free}\" {place}");
             return self.problems.push(Problem::new(&format!("{key}.name"), "is used twice", hint));
         }
         let settings = table.try_into();

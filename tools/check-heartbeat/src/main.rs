@@ -5,12 +5,16 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 fn main() {
+    let is_plugin = || std::env::args_os().any(|arg| arg == "--nagios");
+    if is_plugin() {
+        report::answer_when_broken();
+    }
     let quick = Args::quick(std::env::args_os().skip(1));
     let status = match quick.map_or_else(Args::try_parse, Ok) {
         Ok(args) => run::run(&args),
         Err(error) => {
             let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            if !helps && std::env::args_os().any(|arg| arg == "--nagios") {
+            if !helps && is_plugin() {
                 let text = error.to_string();
                 let why = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
                 report::unknown(&format!("wrong arguments: {why}"));

@@ -13,6 +13,8 @@ use crate::cli::time;
 /// Longest key, and longest message about it, in characters.
 const KEY: usize = 100;
 const MESSAGE: usize = 500;
+/// Keys of the file that people paste below a table, which then takes them for its own.
+const ABOVE: [&str; 5] = ["host", "reminder", "alert_on", "mode", "ping_url"];
 
 /// A mistake in the configuration. Holds no secret, and no value that could be one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +38,12 @@ impl Problem {
         let message = error.message().lines().next().unwrap_or_default();
         if let Some((message, hint)) = message.split_once("; write ") {
             return Self::new(key, message, format!("write {hint}"));
+        }
+        let unknown =
+            message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        if unknown.is_some_and(|field| !key.is_empty() && ABOVE.contains(&field)) {
+            let hint = "write it above the first [[watch]] and [[channel]]";
+            return Self::new(key, message.split(", expected").next().unwrap_or_default(), hint);
         }
         let message = match message.split_once(", expected ") {
             Some((what, _)) if what.starts_with("unknown field") && !key.is_empty() => message,

@@ -4,6 +4,7 @@
 //! the loop at once, also as process 1 of a container, which a signal without a handler does not reach; a
 //! check may be killed at any time.
 
+use std::ffi::OsString;
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -16,14 +17,11 @@ use crate::report;
 use crate::time_limit::start;
 
 /// Checks so often, until asked to end. Returns the exit status.
-pub fn run(every: Duration) -> u8 {
-    match repeat(every) {
-        Ok(()) => 0,
-        Err(error) => {
-            report::err(&format!("cannot run the check: {error}"));
-            1
-        }
-    }
+pub fn run(every: Duration, nagios: bool) -> u8 {
+    repeat(every).map_or_else(
+        |error| report::gives_up(nagios, &format!("cannot run the check: {error}"), 1),
+        |()| 0,
+    )
 }
 
 fn repeat(every: Duration) -> std::io::Result<()> {
@@ -31,7 +29,7 @@ fn repeat(every: Duration) -> std::io::Result<()> {
     let (sender, inbox) = mpsc::channel();
     drop(start(move || signals.forever().all(|signal| sender.send(signal).is_ok())));
     let program = std::env::current_exe()?;
-    let words = once(std::env::args().skip(1).collect());
+    let words = once(std::env::args_os().skip(1).collect());
     loop {
         let begun = Instant::now();
         let mut child = Command::new(&program).args(&words).spawn()?;
@@ -62,11 +60,11 @@ fn is_asked(inbox: &Receiver<i32>, within: Duration) -> bool {
 }
 
 /// The same command line, for one check.
-fn once(words: Vec<String>) -> Vec<String> {
+fn once(words: Vec<OsString>) -> Vec<OsString> {
     let mut words = words.into_iter();
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
-        match word.as_str() {
+        match word.to_str().unwrap_or_default() {
             "--every" => drop(words.next()),
             word if word.starts_with("--every=") => {}
             _ => kept.push(word),
@@ -77,12 +75,12 @@ fn once(words: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::once;
+    use super::{OsString, once};
 
     #[test]
     fn each_check_runs_once() {
         for line in ["--every 60s --file x", "--file x --every=60s"] {
-            assert_eq!(once(line.split(' ').map(str::to_owned).collect()), ["--file", "x"]);
+            assert_eq!(once(line.split(' ').map(OsString::from).collect()), ["--file", "x"]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is printed, and the exit status.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use heartbeat::State;
 use hygiene::duration;
@@ -23,6 +24,9 @@ pub const EXIT_CONFIG: u8 = 78;
 pub const EXIT_NOPERM: u8 = 77;
 /// Exit status of a Nagios plugin that could not do all of its work.
 pub const EXIT_UNKNOWN: u8 = 3;
+
+/// What a plugin has answered so far.
+static ANSWER: AtomicU8 = AtomicU8::new(EXIT_UNKNOWN);
 
 /// What was done about what was found.
 #[derive(Debug, Default)]
@@ -83,7 +87,8 @@ pub fn late(nagios: bool) {
 /// Prints what was found, for people or for Nagios; for programs it comes later.
 pub fn found(args: &Args, checked: &[Checked], problems: &[Problem]) {
     if args.nagios {
-        return out(&nagios(checked, problems));
+        out(&nagios(checked, problems));
+        return ANSWER.store(status(args, worst(checked), !problems.is_empty()), Ordering::Relaxed);
     }
     for one in checked {
         let state = one.judgement.state;
@@ -99,6 +104,32 @@ pub fn found(args: &Args, checked: &[Checked], problems: &[Problem]) {
 /// What a plugin prints when it cannot do its work: the reason, and never OK.
 pub fn unknown(why: &str) {
     out(&format!("HEARTBEAT UNKNOWN - {}", plain(why)));
+}
+
+/// From now on a bug ends a plugin with a line and a status as well, whichever thread meets it.
+pub fn answer_when_broken() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        let answer = ANSWER.load(Ordering::Relaxed);
+        if answer == EXIT_UNKNOWN {
+            // Its message may quote a value, and this line goes to the monitoring system.
+            let place = panic.location().map(|place| format!(", at {place}")).unwrap_or_default();
+            let more = "standard error says more; please report it";
+            unknown(&format!("the check itself has failed{place}: {more}"));
+        }
+        std::process::exit(i32::from(answer))
+    }));
+}
+
+/// Says why there is no check, and returns the exit status: `status`, or that of a plugin.
+pub fn gives_up(nagios: bool, why: &str, status: u8) -> u8 {
+    if nagios {
+        unknown(why);
+        return EXIT_UNKNOWN;
+    }
+    err(why);
+    status
 }
 
 /// One line; the bar begins the performance data.

@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> u8 {
         return status;
     }
     if let Some(every) = args.every {
-        return repeat::run(every);
+        return repeat::run(every, args.nagios);
     }
     if let Some(action) = &args.action {
         return control::run(args, action);
@@ -181,7 +181,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
         ..Notification::default()
     };
     if channels.is_empty() && problems.is_empty() {
-        let hint = "write a [[channel]] table, or set TELEGRAM_ALERT_BOT_TOKEN and \
+        let hint = "write a [[channel]] table, for which alert-channels.md has examples, or set TELEGRAM_ALERT_BOT_TOKEN and \
                     TELEGRAM_ALERT_CHAT_ID";
         problems.push(Problem::new("", "no channel is configured", hint));
     }
