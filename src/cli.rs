@@ -47,8 +47,27 @@ struct Args {
     /// Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets
+    #[arg(long, global = true, value_name = "NAME", value_parser = endpoint::instance)]
+    instance: Option<String>,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Args {
+    /// The configuration file that the flags name.
+    fn config(&self) -> anyhow::Result<Option<PathBuf>> {
+        let named = self.instance.as_deref().map(endpoint::config_of);
+        match (&self.config, named) {
+            // Setup makes it.
+            (given, _) if matches!(self.command, Command::Setup(_)) => Ok(given.clone()),
+            (Some(_), Some(_)) => {
+                let hint = "--instance NAME is short for --config /etc/katana-bot/NAME.toml";
+                Err(Stop::new(exit::USAGE, "give either --instance or --config", hint).into())
+            }
+            (given, named) => Ok(named.or_else(|| given.clone())),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,29 +178,35 @@ fn obey() -> ExitCode {
     // Two crypto libraries in one build make rustls panic unless one is chosen; a second
     // installation (in tests) is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let outcome = match args.command {
-        Command::Run => daemon(args.config),
-        Command::RecordExit => Ok(last_exit::record(args.config)),
+    args.config().and_then(|config| obeyed(args, config)).unwrap_or_else(|e| complain(&e))
+}
+
+fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Run => daemon(config),
+        Command::RecordExit => Ok(last_exit::record(config)),
         Command::CheckConfig { json, without_secrets } => {
-            Ok(check::check_config(args.config, json, without_secrets))
+            Ok(check::check_config(config, json, without_secrets))
         }
-        Command::PrintConfig => visit(args.config).map(|loaded| {
+        Command::PrintConfig => visit(config).map(|loaded| {
             say(&loaded.print(is_colourful(&std::io::stdout())));
             ExitCode::SUCCESS
         }),
-        Command::Status { json, file } => status::status(args.config, file, json),
-        Command::Doctor { json, ask_provider } => doctor::doctor(args.config, json, ask_provider),
-        Command::Backup { file, force, json } => backup::backup(args.config, &file, force, json),
+        Command::Status { json, file } => status::status(config, file, json),
+        Command::Doctor { json, ask_provider } => doctor::doctor(config, json, ask_provider),
+        Command::Backup { file, force, json } => backup::backup(config, &file, force, json),
         Command::Restore { file, check, other_bot, json } => {
             let wish = backup::Wish { check, other_bot };
-            backup::restore(args.config, &file, wish, json)
+            backup::restore(config, &file, wish, json)
         }
-        Command::Setup(wishes) => setup::setup(args.config, &wishes),
+        Command::Setup(mut wishes) => {
+            wishes.instance = args.instance;
+            setup::setup(config, &wishes)
+        }
         Command::Users { command } => {
-            visit(args.config).and_then(|loaded| users::users(&loaded, &command))
+            visit(config).and_then(|loaded| users::users(&loaded, &command))
         }
-    };
-    outcome.unwrap_or_else(|e| complain(&e))
+    }
 }
 
 /// Runs the daemon; how it ends with an error is written down beside its heartbeat.

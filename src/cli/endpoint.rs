@@ -60,6 +60,23 @@ pub(super) fn unit(config: Option<&Path>) -> String {
     }
 }
 
+/// The configuration of `katana-bot@NAME`.
+pub(super) fn config_of(instance: &str) -> PathBuf {
+    Path::new(CONFIG_FOLDER).join(format!("{instance}.toml"))
+}
+
+/// Reads what may follow the @ of a unit: it becomes part of file names.
+pub(super) fn instance(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if ["katana-bot", "check-heartbeat"].contains(&text) {
+        return Err(format!("{CONFIG_FOLDER}/{text}.toml is another configuration"));
+    }
+    match !text.is_empty() && text.len() <= 40 && text.chars().all(good) {
+        true => Ok(text.to_owned()),
+        false => Err("letters, digits, _ and -, at most 40".to_owned()),
+    }
+}
+
 /// The template of the unit, if it is one of several bots.
 pub(super) fn template(unit: &str) -> Option<String> {
     unit.split_once('@').map(|(kind, _)| format!("{kind}@"))

@@ -284,6 +284,31 @@ async fn the_doctor_names_a_webhook_and_an_unreachable_server_without_their_addr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_command_takes_the_name_of_one_of_several_bots() {
+    let stage = Stage::new().await;
+    let instance = ["--instance", "no-such-bot"];
+    let file = stage.dir.path().join("backup.db").display().to_string();
+    for command in
+        [&["check-config"][..], &["print-config"], &["backup", &file], &["users", "list"]]
+    {
+        let out = process::run(&stage, &[&instance, command].concat()).await;
+        assert_eq!(out.code, Some(78), "{command:?}: {out:?}");
+        assert!(
+            out.stderr.contains("/etc/katana-bot/no-such-bot.toml: the configuration"),
+            "{out:?}"
+        );
+    }
+    for (more, words) in [
+        (&["--instance", "a", "--config", "b.toml"][..], "give either --instance or --config"),
+        (&["--instance", "../a"], "letters, digits, _ and -"),
+        (&["--instance", "katana-bot"], "is another configuration"),
+    ] {
+        let out = process::run(&stage, &[more, &["check-config"]].concat()).await;
+        assert!(out.code == Some(64) && out.stderr.contains(words), "{out:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
     let mut stage = Stage::new().await;
     let folder = stage.dir.path().display().to_string();

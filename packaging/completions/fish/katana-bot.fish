@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_katana_bot_global_optspecs
-    string join \n c/config= h/help V/version
+    string join \n c/config= instance= h/help V/version
 end
 
 function __fish_katana_bot_needs_command
@@ -25,6 +25,7 @@ function __fish_katana_bot_using_subcommand
 end
 
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -s V -l version -d 'Print version'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "run" -d 'Run the bot until a signal stops it (SIGTERM, SIGINT)'
@@ -39,33 +40,40 @@ complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "setup" -d 'Se
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "users" -d 'List, approve and remove the people who may chat'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand run" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -l json -d 'Machine-readable output'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -l without-secrets -d 'Leave out the secrets, which may be readable only for the bot'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand print-config" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand print-config" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand print-config" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -l file -d 'Heartbeat file [default: that of the configuration]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -l json -d 'Machine-readable output'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l json -d 'Machine-readable output'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Request one token from the provider, which may cost money'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l force -d 'Replace an existing file'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l json -d 'Machine-readable report'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l check -d 'Only verify the backup and show what is in it'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l other-bot -d 'Restore it even if it has no data of the configured bot'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -l json -d 'Machine-readable report'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand record-exit" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand record-exit" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand record-exit" -s h -l help -d 'Print help'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l instance -d 'Set up katana-bot@NAME, one of several bots on this machine' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l token-file -d 'File with the bot token on its first line; - for the next line of standard input' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l provider -d 'The provider that answers questions' -r -f -a "openai\t'OpenAI, or with --base-url any compatible server'
 anthropic\t'Anthropic'
@@ -94,6 +102,7 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-co
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l units-dir -d 'Where drop-ins of units are stored, for encrypted secrets' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l wait-s -d 'How long to wait until the service is ready, in seconds' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-verify -d 'Store the answers without trying token, key, model and alerts; for machines without a network'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s y -l yes -d 'Change what an earlier setup wrote, or a configuration file sets, without asking'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l encrypt -d 'Encrypt the secrets with this machine\'s key (systemd-creds); later runs keep them encrypted'
@@ -102,17 +111,21 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-start
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l non-interactive -d 'Ask nothing; fail and name what is missing'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "remove" -d 'Revoke someone\'s right to chat'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -l json -d 'Machine-readable output'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'

@@ -51,9 +51,9 @@ pub(super) enum TlsWord {
 
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct SetupArgs {
-    /// Set up katana-bot@NAME, one of several bots on this machine
-    #[arg(long, value_name = "NAME", value_parser = instance)]
-    pub(super) instance: Option<String>,
+    /// Which bot, by the flag of all commands.
+    #[arg(skip)]
+    pub(in crate::cli) instance: Option<String>,
     /// File with the bot token on its first line; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
@@ -146,17 +146,5 @@ impl SetupArgs {
             (_, true) => Form::Plain,
             _ => Form::AsBefore,
         }
-    }
-}
-
-/// What may follow the @ of a unit: it becomes part of file names.
-fn instance(text: &str) -> Result<String, String> {
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if ["katana-bot", "check-heartbeat"].contains(&text) {
-        return Err(format!("/etc/katana-bot/{text}.toml is another configuration"));
-    }
-    match !text.is_empty() && text.len() <= 40 && text.chars().all(good) {
-        true => Ok(text.to_owned()),
-        false => Err("letters, digits, _ and -, at most 40".to_owned()),
     }
 }

@@ -22,12 +22,12 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(file: Option<PathBuf>, instance: Option<&str>) -> Self {
         let (unit, config) = match instance {
-            Some(name) => (format!("katana-bot@{name}"), format!("/etc/katana-bot/{name}.toml")),
-            None => ("katana-bot".to_owned(), crate::config::DEFAULT_FILE.to_owned()),
+            Some(name) => (format!("katana-bot@{name}"), endpoint::config_of(name)),
+            None => ("katana-bot".to_owned(), PathBuf::from(crate::config::DEFAULT_FILE)),
         };
-        let file = file.or_else(|| instance.map(|_| PathBuf::from(&config)));
+        let file = file.or_else(|| instance.map(|_| config.clone()));
         let mut sources = Sources::from_process(file);
-        let config = sources.file().map_or_else(|| config.into(), Path::to_owned);
+        let config = sources.file().map_or(config, Path::to_owned);
         if matches!(config.try_exists(), Ok(false)) {
             sources.files.clear();
         }

@@ -73,7 +73,7 @@ def three_bots_live_side_by_side(stage):
 
 def one_of_several_is_backed_up_and_restored(stage):
     machine = stage.machine
-    which = "--config /etc/katana-bot/testing.toml"
+    which = "--instance testing"
     machine.say(f"katana-bot {which} backup /srv/testing.db")
     done = machine.run(f"katana-bot {which} restore /srv/testing.db")
     assert done.returncode == 75 and "systemctl stop katana-bot@testing" in done.stderr, done
