@@ -256,8 +256,8 @@ impl Prepared {
                     message_id = JournalEvent::TokenNotAccepted.id(),
                     error,
                     class,
-                    "Telegram refuses the token; get a new one from @BotFather, store it, restart \
-                     ({error})"
+                    "Telegram refuses the token; get a new one from @BotFather, and give it to \
+                     `katana-bot setup` ({error})"
                 );
             } else {
                 tracing::error!(

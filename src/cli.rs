@@ -28,7 +28,7 @@ use hygiene::redact::without_tokens;
 
 use self::stop::{CA_CERTIFICATES, Stop, of_store};
 use self::style::{is_colourful, say};
-use crate::config::{Config, Loaded, Sources};
+use crate::config::{Config, Examined, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
 use crate::store::{BackupError, StoreError};
@@ -211,7 +211,9 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 
 /// Runs the daemon; how it ends with an error is written down beside its heartbeat.
 fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let examined = Config::examine(&Sources::from_process(file.clone()));
+    let sources = Sources::from_process(file.clone());
+    let mut examined = Config::examine(&sources);
+    sources::for_its_unit(&mut examined, &sources);
     if !examined.problems.0.is_empty() {
         last_exit::refused(&examined);
         run::refused(&examined.problems);
@@ -229,7 +231,8 @@ fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 
 /// The configuration of a daemon, as seen from outside its unit.
 fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
-    Config::load(&sources::sources(file)).map_err(anyhow::Error::new)
+    let Examined { loaded, problems } = sources::examined(&sources::sources(file));
+    if problems.0.is_empty() { Ok(loaded) } else { Err(anyhow::Error::new(problems)) }
 }
 
 fn complain(e: &anyhow::Error) -> ExitCode {

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::sources::sources;
+use super::sources::{examined, sources};
 use super::style::{is_colourful, say, say_json};
 use super::{endpoint, exit, memory};
 use crate::config::{Config, Examined, Key, Problem, Problems, Sources, find, print_warnings};
@@ -22,7 +22,7 @@ the check as that user";
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: bool) -> ExitCode {
     let sources = sources(file);
-    let examined = Config::examine(&sources);
+    let examined = examined(&sources);
     let memory = memory_of_unit(&examined.loaded.config, &sources);
     let (mut problems, mut warnings) = everything(examined);
     warnings.extend(memory);

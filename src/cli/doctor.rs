@@ -17,10 +17,10 @@ use hygiene::line::one_line;
 use serde_json::json;
 
 use self::check::Check;
-use super::sources::sources;
+use super::sources::{examined, sources};
 use super::style::{Mark, Style, say, say_json};
 use super::{endpoint, exit, memory};
-use crate::config::{Config, Examined};
+use crate::config::Examined;
 
 /// Longest line about one thing, in characters; names in it are chosen by others.
 const LINE: usize = 1_000;
@@ -32,7 +32,7 @@ pub(super) fn doctor(
     ask_provider: bool,
 ) -> anyhow::Result<ExitCode> {
     let sources = sources(file);
-    let examined = Config::examine(&sources);
+    let examined = examined(&sources);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -61,7 +61,7 @@ async fn everything(
     }
     let unit = endpoint::unit(sources.file());
     let (telegram, provider, models, clock, watching, memory, unit) = tokio::join!(
-        outside::telegram(loaded, problems),
+        outside::telegram(loaded, problems, &unit),
         outside::provider(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
         outside::clock(&loaded.config.telegram.api_url),

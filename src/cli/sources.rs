@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use heartbeat::advice_for;
+
 use super::endpoint;
-use crate::config::{Key, Sources, find, keys};
+use crate::config::{Config, Examined, Key, NO_TOKEN, Problem, Sources, find, keys};
 
 /// Where systemd looks for credentials without a path (systemd.exec(5)).
 pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -44,4 +46,30 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
         }
     }
     sources
+}
+
+/// The configuration as far as it is understood, with advice for this bot and this user.
+pub(super) fn examined(sources: &Sources) -> Examined {
+    let mut examined = Config::examine(sources);
+    let denied = |e: std::io::Error| e.kind() == std::io::ErrorKind::PermissionDenied;
+    if std::fs::read_dir(CREDENTIAL_STORE).is_err_and(denied) {
+        let missing = |p: &&mut Problem| p.key == TOKEN && p.message == NO_TOKEN;
+        if let Some(problem) = examined.problems.0.iter_mut().find(missing) {
+            problem.message = format!("{NO_TOKEN} that you can read");
+            let hint =
+                "run this as root, who can read the secrets of the packaged bot; if it has none: ";
+            problem.hint.insert_str(0, hint);
+        }
+    }
+    for_its_unit(&mut examined, sources);
+    examined
+}
+
+/// Lets advice name the bot whose configuration this is.
+pub(super) fn for_its_unit(examined: &mut Examined, sources: &Sources) {
+    let unit = endpoint::unit(sources.file());
+    let Examined { loaded, problems } = examined;
+    for problem in problems.0.iter_mut().chain(&mut loaded.warnings) {
+        problem.hint = advice_for(&unit, &problem.hint);
+    }
 }

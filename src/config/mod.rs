@@ -43,6 +43,6 @@ pub use resolved::OPEN_SECRET;
 pub use secret::Secret;
 pub use sections::{
     ANOTHER_BOT, Access, Answer, Bot, Config, Delivery, Format, Knowledge, Level, Lifecycle, Log,
-    Pipeline, ProviderSection, Store, Telegram, Watch, Web, find, keys,
+    NO_TOKEN, Pipeline, ProviderSection, Store, Telegram, Watch, Web, find, keys,
 };
 pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};

@@ -138,7 +138,7 @@ kinds! {
     /// Telegram does not accept the token.
     TokenRefused = failing("token_refused", "109ded6eaa2c4ee4a0d3328dd57852a9")
         .impact("no one gets answers; messages wait at Telegram for 24 hours")
-        .first_step("get a new token from @BotFather, store it, restart the bot");
+        .first_step("get a new token from @BotFather, and give it to `sudo katana-bot setup`");
 
     /// Another program takes this bot's updates.
     Conflict = failing("conflict", "63d6dba41ab546258a5575f0f4312ee1")

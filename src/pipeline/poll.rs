@@ -339,7 +339,8 @@ impl Poll {
                 tracing::error!(
                     message_id = JournalEvent::TokenNotAccepted.id(),
                     class = e.class().as_str(),
-                    "Telegram refuses the token; get a new one from @BotFather, store it, restart"
+                    "Telegram refuses the token; get a new one from @BotFather, and give it to \
+                     `katana-bot setup`"
                 );
             }
             return Step::Failed(limits::TOKEN_REFUSED_PAUSE);

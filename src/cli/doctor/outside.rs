@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heartbeat::advice_for;
 use hygiene::url::Origin;
 use secrecy::SecretString;
 
@@ -31,7 +32,7 @@ const CLOCK_OFF_S: i64 = 30;
 const PENDING_MANY: u64 = 100;
 
 /// Token, webhook, groups.
-pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check> {
+pub(super) async fn telegram(loaded: &Loaded, problems: &Problems, unit: &str) -> Vec<Check> {
     const NAME: &str = "token";
     let config = &loaded.config;
     if problems.0.iter().any(|p| p.key.starts_with("telegram.")) {
@@ -44,14 +45,14 @@ pub(super) async fn telegram(loaded: &Loaded, problems: &Problems) -> Vec<Check>
     };
     let identity = match client.identity().await {
         Ok(identity) => identity,
-        Err(e) => return vec![refused(NAME, &e)],
+        Err(e) => return vec![refused(NAME, &e, unit)],
     };
     let token = config.telegram.token.masked_token();
     let name = format!("{token} belongs to @{}", identity.username);
     let mut checks = vec![Check::good(NAME, name)];
     match client.webhook().await {
         Ok(webhook) => checks.push(polling(&webhook)),
-        Err(e) => checks.push(refused("polling", &e)),
+        Err(e) => checks.push(refused("polling", &e, unit)),
     }
     checks.push(groups(&identity, config));
     checks
@@ -69,9 +70,11 @@ fn settings(loaded: &Loaded) -> TelegramSettings {
     }
 }
 
-fn refused(name: &'static str, e: &TelegramError) -> Check {
+fn refused(name: &'static str, e: &TelegramError, unit: &str) -> Check {
     if e.token_refused() {
-        let advice = "get the token from @BotFather (/token), store it, restart the bot";
+        let advice = "get the token from @BotFather (/token), and give it to `sudo katana-bot setup`; or store \
+                      it yourself, and restart the bot";
+        let advice = advice_for(unit, advice);
         return Check::bad(name, format!("Telegram refuses it: {e}"), advice).config();
     }
     let advice = "try `curl -sS https://api.telegram.org` on this machine: network, DNS, proxy";

@@ -113,7 +113,7 @@ fn auto(resolved: &mut Resolved<'_>) -> &'static Descriptor {
             "answer.provider",
             "there is no API key and no knowledge folder: only questions about Katana itself are answered",
             &format!(
-                "set {}, or knowledge.dir for answers from your own documents",
+                "`sudo katana-bot setup` asks for them; or set {}, or knowledge.dir for answers from your own documents",
                 keys.join(" or ")
             ),
         );

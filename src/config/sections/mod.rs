@@ -28,7 +28,7 @@ pub use log::{Format, Level, Log};
 pub use pipeline::Pipeline;
 pub use provider::ProviderSection;
 pub use store::Store;
-pub use telegram::{ANOTHER_BOT, Telegram};
+pub use telegram::{ANOTHER_BOT, NO_TOKEN, Telegram};
 pub use watch::Watch;
 pub use web::Web;
 

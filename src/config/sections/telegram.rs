@@ -63,6 +63,9 @@ fn check(resolved: &mut Resolved<'_>) {
     check_token(resolved);
 }
 
+/// The message about a missing token.
+pub const NO_TOKEN: &str = "there is no bot token";
+
 /// A missing or odd token is a problem, so no run ever gets one.
 fn check_token(resolved: &mut Resolved<'_>) {
     const PATH: &str = "telegram.token";
@@ -79,8 +82,10 @@ fn check_token(resolved: &mut Resolved<'_>) {
         None if resolved.problems.about(PATH) => {}
         None => {
             let places = credential::places(resolved.key(PATH));
-            let hint = format!("get a token from @BotFather and {places}");
-            resolved.problems.push(PATH, "there is no bot token", hint);
+            let hint = format!(
+                "`sudo katana-bot setup` asks for it; or get one from @BotFather and {places}"
+            );
+            resolved.problems.push(PATH, NO_TOKEN, hint);
         }
     }
 }

@@ -156,6 +156,8 @@ def secrets_are_not_visible(stage):
         for user in ["nobody", "katana-check"]:
             done = machine.run(f"runuser -u {user} -- cat {path}")
             assert done.returncode != 0 and "Permission denied" in done.stderr, (user, path)
+    done = machine.run("runuser -u nobody -- katana-bot check-config")
+    assert done.returncode == 78 and "run this as root" in done.stderr, done
 
 
 def anyone_may_check_the_heartbeat(stage):

@@ -26,7 +26,7 @@ def instances_do_not_touch_each_other(stage):
     machine.put("/etc/katana-bot/staging.toml", text + "[bot]\nacces = 5\n")
     machine.run("systemctl restart katana-bot@staging", timeout=60)
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=10)
-    remedies = ["--config /etc/katana-bot/staging.toml check-config", "systemctl restart --no-block katana-bot@staging"]
+    remedies = ["--instance staging check-config", "systemctl restart --no-block katana-bot@staging"]
     for words in ["katana-bot@staging/heartbeat", *remedies]:
         assert words in stage.alerts()[-1], stage.alerts()[-1]
     assert stage.state() == "active" and stage.state("katana-bot@staging") == "failed"

@@ -1,10 +1,7 @@
 //! Advice that says what to do, for one of several bots.
 
-/// Where the packaged daemon's configurations are.
-const CONFIG_FOLDER: &str = "/etc/katana-bot";
-
 /// Advice for the first bot, written for the bot of this unit (`katana-bot@NAME`): commands between
-/// backticks name the unit and the configuration.
+/// backticks name the unit, or have its name as a flag.
 pub fn advice_for(unit: &str, advice: &str) -> String {
     let Some((kind, name)) = unit.split_once('@') else { return advice.to_owned() };
     let own = |command: &str| {
@@ -13,8 +10,8 @@ pub fn advice_for(unit: &str, advice: &str) -> String {
         match words.iter().position(|word| *word == unit) {
             // As a command of its own, not as the name of a unit.
             Some(at) if words[..at].iter().all(|word| *word == "sudo") => {
-                let config = format!("{kind} --config {CONFIG_FOLDER}/{name}.toml");
-                [&words[..at], &[config.as_str()], &words[at + 1..]].concat().join(" ")
+                let named = format!("{kind} --instance {name}");
+                [&words[..at], &[named.as_str()], &words[at + 1..]].concat().join(" ")
             }
             _ => words.join(" "),
         }
@@ -29,15 +26,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_names_the_unit_and_the_configuration_of_an_instance() {
+    fn it_names_the_unit_and_the_instance() {
         let advice = "run `sudo katana-bot doctor`, then `systemctl restart katana-bot` or \
                       `journalctl -u katana-bot -n 9`: katana-bot waits";
         assert_eq!(advice_for("katana-bot", advice), advice);
         assert_eq!(
             advice_for("katana-bot@staging", advice),
-            "run `sudo katana-bot --config /etc/katana-bot/staging.toml doctor`, then \
-             `systemctl restart katana-bot@staging` or `journalctl -u katana-bot@staging -n 9`: \
-             katana-bot waits"
+            "run `sudo katana-bot --instance staging doctor`, then `systemctl restart katana-bot@staging` \
+             or `journalctl -u katana-bot@staging -n 9`: katana-bot waits"
         );
     }
 }
