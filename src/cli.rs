@@ -213,7 +213,8 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let sources = Sources::from_process(file.clone());
     let mut examined = Config::examine(&sources);
-    sources::for_its_unit(&mut examined, &sources);
+    // Not the warnings: a reload compares them with its own.
+    sources::for_its_unit(&mut examined.problems.0, &sources);
     if !examined.problems.0.is_empty() {
         last_exit::refused(&examined);
         run::refused(&examined.problems);

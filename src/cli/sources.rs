@@ -61,15 +61,15 @@ pub(super) fn examined(sources: &Sources) -> Examined {
             problem.hint.insert_str(0, hint);
         }
     }
-    for_its_unit(&mut examined, sources);
+    for_its_unit(&mut examined.problems.0, sources);
+    for_its_unit(&mut examined.loaded.warnings, sources);
     examined
 }
 
 /// Lets advice name the bot whose configuration this is.
-pub(super) fn for_its_unit(examined: &mut Examined, sources: &Sources) {
+pub(super) fn for_its_unit(problems: &mut [Problem], sources: &Sources) {
     let unit = endpoint::unit(sources.file());
-    let Examined { loaded, problems } = examined;
-    for problem in problems.0.iter_mut().chain(&mut loaded.warnings) {
+    for problem in problems {
         problem.hint = advice_for(&unit, &problem.hint);
     }
 }
