@@ -5,9 +5,10 @@
 //! is the one that the heartbeat names. Where the endpoint does not answer, the unit and the process say
 //! whether there is a daemon; a boot id alone never says that there is none, because containers hide it.
 
+mod checker;
 mod findings;
 mod remedy;
-mod silence;
+
 mod words;
 
 pub(super) use self::findings::{Findings, Overall, in_words};

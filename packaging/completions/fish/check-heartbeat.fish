@@ -44,7 +44,7 @@ complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s h -l he
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s V -l version -d 'Print version'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -f -a "silence" -d 'Send no alert about what goes on, or about the first cause that comes, for some time'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -f -a "ack" -d 'Send no reminders about what goes on now'
-complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -f -a "status" -d 'Show what goes on, what is acknowledged, and the silence'
+complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -f -a "status" -d 'Show what goes on, what is acknowledged, the silence, and how much of the time all was well'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand silence" -l until -d 'Until when, such as 18:30 or "2026-11-21 18:30"' -r
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand silence" -l reason -d 'Shown in alerts and by status' -r
@@ -62,8 +62,9 @@ complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand ack" -s 
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand status" -l instance -d 'Check one of several bots: its heartbeat, its incidents, its unit\'s user and secrets' -r
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand status" -l config -d 'The configuration [default: /etc/katana-bot/check-heartbeat.toml, if it exists]' -r -F
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand status" -l state-dir -d 'Where incidents are remembered [default: $STATE_DIRECTORY, else /var/lib/katana-check for root and its owner, else ~/.local/state/check-heartbeat]' -r -F
+complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand status" -l metrics -d 'Print the availability in the text format of Prometheus, and nothing else'
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand status" -s h -l help -d 'Print help'
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand help; and not __fish_seen_subcommand_from silence ack status help" -f -a "silence" -d 'Send no alert about what goes on, or about the first cause that comes, for some time'
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand help; and not __fish_seen_subcommand_from silence ack status help" -f -a "ack" -d 'Send no reminders about what goes on now'
-complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand help; and not __fish_seen_subcommand_from silence ack status help" -f -a "status" -d 'Show what goes on, what is acknowledged, and the silence'
+complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand help; and not __fish_seen_subcommand_from silence ack status help" -f -a "status" -d 'Show what goes on, what is acknowledged, the silence, and how much of the time all was well'
 complete -c check-heartbeat -n "__fish_check_heartbeat_using_subcommand help; and not __fish_seen_subcommand_from silence ack status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -3,9 +3,9 @@
 use heartbeat::{Reason, Severity, Verdict, rfc3339, span};
 use serde_json::Value;
 
+use super::checker;
 use super::findings::{Findings, Overall, in_words};
 use super::remedy::remedies;
-use super::silence;
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
 use crate::observe::finding::Kind;
@@ -211,8 +211,11 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
             format!("it hides the boot id, and the heartbeat seems old to cron: {file}"),
         );
     }
-    if let Some(silence) = silence::of(&found.path) {
+    if let Some(silence) = checker::silence(&found.path) {
         row("alerts", silence);
+    }
+    if let Some(availability) = checker::availability(&found.path) {
+        row("available", availability);
     }
     match (&found.endpoint, &found.answer) {
         (Some(address), Ok(_)) => row("endpoint", address.clone()),

@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, faults, first, many, setup, states, upkeep
+from . import alerts, faults, first, many, setup, states, times, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -25,6 +25,7 @@ ALL = [
     faults.a_reload_changes_what_it_says,
     faults.a_bad_configuration_is_reported_once_and_at_once,
     alerts.an_outage_sends_one_alert_and_its_end_one,
+    times.from_fault_to_alert,
     faults.exits_in_a_loop_send_one_alert,
     faults.on_a_full_disk_nothing_is_lost,
     faults.out_of_memory_it_is_killed_and_loses_nothing,
@@ -66,4 +67,4 @@ START = [
 ]
 
 # Left out unless they are asked for: too long for each change.
-LONG = [upkeep.piuparts_finds_nothing_left]
+LONG = [times.from_fault_to_alert, upkeep.piuparts_finds_nothing_left]

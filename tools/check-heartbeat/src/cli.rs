@@ -98,8 +98,12 @@ pub enum Action {
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         reason: String,
     },
-    /// Show what goes on, what is acknowledged, and the silence
-    Status,
+    /// Show what goes on, what is acknowledged, the silence, and how much of the time all was well
+    Status {
+        /// Print the availability in the text format of Prometheus, and nothing else
+        #[arg(long)]
+        metrics: bool,
+    },
 }
 
 impl Args {

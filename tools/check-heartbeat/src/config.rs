@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 use toml::{Table, Value};
 
 use crate::channel::ChannelConfig;
+use crate::cli::Args;
 use crate::incident::Mode;
 use crate::layers::Layers;
 pub use crate::problem::Problem;
@@ -205,6 +206,33 @@ impl Config {
         let settings = table.try_into();
         let settings = settings.map_err(|error| self.problems.push(Problem::of(key, &error)));
         self.channels.push(Entry { name, settings: settings.ok() });
+    }
+
+    /// What to check: the one file that was named, else what is configured, else the packaged file.
+    pub fn watches_of(&self, args: &Args) -> Vec<Watch> {
+        let packaged = Path::new(heartbeat::DEFAULT_PATH);
+        let mut watches = self.watches.clone();
+        let instance =
+            args.instance.as_ref().map(|name| format!("/run/katana-bot@{name}/heartbeat"));
+        let file = args.file.clone().or(instance.map(PathBuf::from));
+        if let Some(file) = &file {
+            watches.retain(|watch| watch.url.is_none() && watch.file == *file);
+            watches.truncate(1);
+        }
+        if let Some(url) = &args.url {
+            watches.retain(|watch| watch.url.as_ref() == Some(url));
+            watches.truncate(1);
+        }
+        if watches.is_empty() {
+            let watch = self.watch_of(file.as_deref().unwrap_or(packaged));
+            watches.push(args.url.as_ref().map_or(watch.clone(), |url| watch.at_url(url)));
+        }
+        for watch in &mut watches {
+            watch.threshold.0 = args.threshold.unwrap_or(watch.threshold.0);
+            watch.warning = args.warning.map(Time).or(watch.warning);
+            watch.mtime |= args.mtime;
+        }
+        watches
     }
 
     /// The watch of a file that the configuration does not name.

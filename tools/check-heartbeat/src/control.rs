@@ -8,9 +8,11 @@ use hygiene::{duration, ownership};
 
 use crate::cli::{Action, Args};
 use crate::clock::{clock, typed};
+use crate::config::Config;
 use crate::incident::{Ack, Incident};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
+use crate::outages;
 use crate::report;
 use crate::silence::Silence;
 use crate::state_dir::{self, StateDir};
@@ -45,7 +47,15 @@ fn done(args: &Args, action: &Action, now: &Now) -> Result<Vec<String>, (u8, Str
     let mut state = open(args).map_err(|why| (1, why))?;
     let (mut log, _) = state.load();
     let lines = match action {
-        Action::Status => return Ok(status(&log, now)),
+        Action::Status { metrics } => {
+            let watches = Config::load(args.config.as_deref()).watches_of(args);
+            let names = watches.into_iter().map(|watch| watch.name);
+            let ratios = outages::ratios(names, &state.outages(), &log, now);
+            return Ok(match metrics {
+                true => outages::metrics(&ratios),
+                false => [status(&log, now), outages::in_words(&ratios)].concat(),
+            });
+        }
         Action::Ack { reason } => acknowledge(&mut log, reason, now),
         Action::Silence { end: true, .. } => match log.end_silence() {
             true => vec!["The silence has ended: what goes on is sent with the next check.".into()],

@@ -23,6 +23,7 @@ pub mod incident_log;
 mod layers;
 pub mod notification;
 pub mod notify;
+mod outages;
 pub mod pending;
 mod problem;
 mod remote;

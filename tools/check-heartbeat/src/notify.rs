@@ -10,6 +10,7 @@ use crate::cli::Args;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
 use crate::incident::{ChannelList, Mode};
+use crate::outages;
 use crate::pending::Origin;
 use crate::report::Done;
 use crate::state_dir::{self, StateDir};
@@ -136,6 +137,7 @@ impl Notifier<'_> {
             log.close_unwatched(now);
             log.apply_silence(Some(now));
         }
+        self.state.note_outages(&outages::ended(&log, now), now);
         done.silence = log.silence.as_ref().map(|silence| silence.words(now));
         for id in log.tidy(list, now) {
             done.remarks.push(format!("too many incidents wait; {id} was dropped"));

@@ -6,7 +6,6 @@
 //! status that is known by then. As long as all is well and in memory, there is one thread only.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Once};
@@ -24,7 +23,6 @@ use crate::control;
 use crate::deliver::{Job, Outcome, deliver};
 use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels};
-use crate::problem::Time;
 use crate::repeat;
 use crate::report::{self, Done};
 use crate::time_limit::{by, start, within};
@@ -59,7 +57,7 @@ pub fn run(args: &Args) -> u8 {
         return test_alert(args, config, begun);
     }
     let now = Now::read();
-    let checked = check_all(&watches(args, &config), &now);
+    let checked = check_all(&config.watches_of(args), &now);
     let mut problems = config.problems.clone();
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
     known.store(exit, Ordering::Relaxed);
@@ -101,32 +99,6 @@ fn end_in_time(nagios: bool, begun: Instant, known: &Arc<AtomicU8>) {
             }));
         });
     });
-}
-
-/// What to check: the one file that was named, else what is configured, else the packaged file.
-fn watches(args: &Args, config: &Config) -> Vec<Watch> {
-    let packaged = Path::new(heartbeat::DEFAULT_PATH);
-    let mut watches = config.watches.clone();
-    let instance = args.instance.as_ref().map(|name| format!("/run/katana-bot@{name}/heartbeat"));
-    let file = args.file.clone().or(instance.map(PathBuf::from));
-    if let Some(file) = &file {
-        watches.retain(|watch| watch.url.is_none() && watch.file == *file);
-        watches.truncate(1);
-    }
-    if let Some(url) = &args.url {
-        watches.retain(|watch| watch.url.as_ref() == Some(url));
-        watches.truncate(1);
-    }
-    if watches.is_empty() {
-        let watch = config.watch_of(file.as_deref().unwrap_or(packaged));
-        watches.push(args.url.as_ref().map_or(watch.clone(), |url| watch.at_url(url)));
-    }
-    for watch in &mut watches {
-        watch.threshold.0 = args.threshold.unwrap_or(watch.threshold.0);
-        watch.warning = args.warning.map(Time).or(watch.warning);
-        watch.mtime |= args.mtime;
-    }
-    watches
 }
 
 /// The name of a watch, and where the answer to its ping arrives.
@@ -172,7 +144,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),
         number: 1,
-        watch: watches(args, &config).swap_remove(0).name,
+        watch: config.watches_of(args).swap_remove(0).name,
         host: host(&config),
         summary: "This is a test; nothing is wrong.".to_owned(),
         details: vec!["Someone ran check-heartbeat --test-alert.".to_owned()],

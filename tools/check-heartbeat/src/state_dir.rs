@@ -14,10 +14,12 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use heartbeat::Now;
 use hygiene::{atomic, duration, ownership, quick};
 
 use crate::cli::Args;
 use crate::incident_log::IncidentLog;
+use crate::outages::{self, Outage};
 use crate::time_limit::within;
 
 /// How long a disk may take for one call.
@@ -30,6 +32,7 @@ const NOTING: Duration = Duration::from_secs(1);
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 const FILE: &str = "incidents.json";
 const DAMAGED: &str = "incidents.damaged";
+const OUTAGES: &str = "outages.json";
 const LOCK: &str = "lock";
 
 /// The folders of one checker, locked for this run. The default has none, and remembers nothing.
@@ -151,6 +154,29 @@ impl StateDir {
             self.usable += 1;
         }
         self.folders.is_empty()
+    }
+
+    /// The outages that were noted; what cannot be read is none.
+    pub fn outages(&self) -> Vec<Outage> {
+        let Some(folder) = self.folders.get(self.usable) else { return Vec::new() };
+        in_time(folder, |folder| {
+            let mut bytes = Vec::new();
+            let file = open(&folder.join(OUTAGES), OpenOptions::new().read(true))?;
+            file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+            Ok(serde_json::from_slice(&bytes)?)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Notes outages that are over. Figures are not worth a remark: what cannot be written is not noted.
+    pub fn note_outages(&self, ended: &[Outage], now: &Now) {
+        let Some(folder) = self.folders.get(self.usable).filter(|_| !ended.is_empty()) else {
+            return;
+        };
+        let Some(all) = outages::merged(&self.outages(), ended, now) else { return };
+        let Ok(text) = serde_json::to_vec(&all) else { return };
+        let kind = atomic::Kind { mode: 0o600, owner: None, is_durable: true };
+        let _ = in_time(folder, move |folder| atomic::replace(&folder.join(OUTAGES), &text, kind));
     }
 
     /// What people should know about the folders.

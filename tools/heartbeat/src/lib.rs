@@ -23,6 +23,7 @@
 //! ```
 
 mod advice;
+pub mod availability;
 mod file;
 mod format;
 mod judge;

@@ -150,3 +150,36 @@ fn silences_have_an_end_in_the_future() {
     let ran = place.run(&["silence", "--until", "23:59:59", "--reason", "x\u{1b}[2J\ny"]);
     assert!(ran.status == 0 && ran.out.contains("x [2J y"), "{ran:?}");
 }
+
+#[test]
+fn how_much_of_the_time_all_was_well_is_known_after_everyone_has_heard_of_an_outage() {
+    let place = place();
+    place.good();
+    place.run(&[]);
+    let whole = "Available: bot 100 % in 7 days, 100 % in 30 days (target 99.9 %)";
+    assert!(place.run(&["status"]).out.contains(whole));
+    place.stale();
+    place.run(&[]);
+    let during = place.run(&["status"]).out;
+    assert!(during.contains("DOWN: bot") && during.contains("Available: bot 99."), "{during}");
+    place.good();
+    place.run(&[]);
+    assert_eq!(place.kinds("a"), ["down", "recovered"]);
+    assert!(!place.path("state/incidents.json").exists(), "all was sent");
+    let after = place.run(&["status"]).out;
+    assert!(after.starts_with("No incident goes on."), "{after}");
+    assert!(after.contains("Available: bot 99."), "{after}");
+    let metrics = place.run(&["status", "--metrics"]).out;
+    for window in ["7d", "30d"] {
+        let line =
+            format!("check_heartbeat_availability_ratio{{watch=\"bot\",window=\"{window}\"}} 0.99");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    // Warnings do not count as outages.
+    let known = std::fs::read_to_string(place.path("state/outages.json")).unwrap();
+    place.beat(Verdict::Degraded, 1, &[("cpu_high", Severity::Degraded, "busy")]);
+    place.run(&[]);
+    place.good();
+    place.run(&[]);
+    assert_eq!(std::fs::read_to_string(place.path("state/outages.json")).unwrap(), known);
+}

@@ -1,0 +1,128 @@
+//! What the checker remembers, as far as we may read it (root may): whether it holds alerts back, and how
+//! much of the time people were served.
+
+use std::path::{Path, PathBuf};
+
+use heartbeat::{Now, availability, rfc3339};
+use hygiene::line::one_line;
+use serde_json::Value;
+
+/// Largest memory that is read, in bytes.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The part of the last days without an outage, in words; `None` where the checker knows nothing.
+pub(super) fn availability(heartbeat: &Path) -> Option<String> {
+    let memory = memory(heartbeat)?;
+    let now = Now::read();
+    let read = |name: &str| {
+        let text = hygiene::text::read(&memory.with_file_name(name), MAX_BYTES).ok()?;
+        serde_json::from_str::<Value>(&text).ok()
+    };
+    // Without outages and incidents there is neither file, but there is the folder of a checker.
+    memory.parent().filter(|folder| folder.read_dir().is_ok())?;
+    let outages = read("outages.json").unwrap_or_default();
+    let incidents = read("incidents.json").unwrap_or_default();
+    Some(available(&outages, &incidents, &names(heartbeat), &now))
+}
+
+/// What the watch of this heartbeat may be called: by its unit, or by its path.
+fn names(heartbeat: &Path) -> [String; 2] {
+    let unit = heartbeat.parent().and_then(Path::file_name).unwrap_or_default();
+    [unit.to_string_lossy().into_owned(), heartbeat.display().to_string()]
+}
+
+fn available(outages: &Value, incidents: &Value, names: &[String], now: &Now) -> String {
+    let is_ours = |of: &&Value| names.iter().any(|name| of["watch"] == **name);
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let over = list(outages);
+    let over = over.iter().filter(is_ours);
+    let mut spans: Vec<(i64, i64)> =
+        over.filter_map(|of| Some((of["from_ms"].as_i64()?, of["until_ms"].as_i64()?))).collect();
+    let open = list(&incidents["incidents"]);
+    let open =
+        open.iter().filter(is_ours).filter(|of| of["level"] == "critical" && of["end"].is_null());
+    spans.extend(open.filter_map(|of| Some((of["started"]["time_ms"].as_i64()?, now.time_ms))));
+    let shown = availability::WINDOWS.map(|(name, window)| {
+        let ratio = availability::ratio(spans.iter().copied(), window, now.time_ms);
+        format!("{} in {name}", availability::percent(ratio))
+    });
+    let target = availability::percent(availability::TARGET);
+    format!("{} (target {target})", shown.join(", "))
+}
+
+/// The silence that is in effect for the checker of this heartbeat, in words.
+pub(super) fn silence(heartbeat: &Path) -> Option<String> {
+    let text = hygiene::text::read(&memory(heartbeat)?, MAX_BYTES).ok()?;
+    let silence = serde_json::from_str::<Value>(&text).ok()?["silence"].take();
+    in_words(&silence, &Now::read())
+}
+
+fn in_words(silence: &Value, now: &Now) -> Option<String> {
+    let since: Now = serde_json::from_value(silence["since"].clone()).ok()?;
+    let left = silence["duration_ms"].as_u64()?.checked_sub(since.elapsed_ms(now))?;
+    let until = now.time_ms.saturating_add(i64::try_from(left).ok()?);
+    let text = |key: &str| one_line(silence[key].as_str().unwrap_or_default(), 200);
+    let reason = Some(text("reason")).filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(format!("silenced until {} by {}{reason}", rfc3339::format(until), text("by")))
+}
+
+/// Where the packaged checker of this heartbeat remembers incidents.
+fn memory(heartbeat: &Path) -> Option<PathBuf> {
+    let unit = heartbeat.parent()?.strip_prefix("/run").ok()?.to_str()?;
+    let instance =
+        unit.strip_prefix("katana-bot").filter(|i| i.is_empty() || i.starts_with('@'))?;
+    Some(format!("/var/lib/katana-check{instance}/incidents.json").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_silence_is_shown_until_it_is_over() {
+        let now = Now { time_ms: 1_795_245_873_000, boot_id: None, boot_ms: None, awake_ms: None };
+        let since = json!({"time_ms": 1_795_245_813_000_i64, "boot_id": null, "boot_ms": null});
+        let mut silence =
+            json!({"since": since, "duration_ms": 120_000, "by": "root", "reason": "disk\u{1b}"});
+        assert_eq!(
+            in_words(&silence, &now).unwrap(),
+            "silenced until 2026-11-21T07:25:33.000Z by root: disk"
+        );
+        silence["duration_ms"] = json!(59_000);
+        assert_eq!(in_words(&silence, &now), None);
+        assert_eq!(in_words(&Value::Null, &now), None);
+    }
+
+    #[test]
+    fn outages_of_this_bot_and_what_goes_on_count() {
+        let day = 86_400_000_i64;
+        let now = Now { time_ms: 100 * day, boot_id: None, boot_ms: None, awake_ms: None };
+        let names = names(Path::new("/run/katana-bot@staging/heartbeat"));
+        let outages = json!([
+            {"id": "a", "watch": "/run/katana-bot@staging/heartbeat", "from_ms": 90 * day, "until_ms": 93 * day},
+            {"id": "b", "watch": "other", "from_ms": 95 * day, "until_ms": 99 * day},
+        ]);
+        let shown = available(&outages, &Value::Null, &names, &now);
+        assert_eq!(shown, "100 % in 7 d, 90 % in 30 d (target 99.9 %)");
+        let started = json!({"time_ms": 100 * day - day / 2, "boot_id": null, "boot_ms": null});
+        let open = json!({"watch": "katana-bot@staging", "level": "critical", "started": started, "end": null});
+        let incidents = json!({"incidents": [open]});
+        let shown = available(&outages, &incidents, &names, &now);
+        assert_eq!(shown, "92.857 % in 7 d, 88.333 % in 30 d (target 99.9 %)");
+        assert_eq!(availability(Path::new("/nowhere/heartbeat")), None);
+    }
+
+    #[test]
+    fn the_memory_is_that_of_the_instance() {
+        let memory = |path: &str| memory(Path::new(path)).map(|p| p.display().to_string());
+        let staging = memory("/run/katana-bot@staging/heartbeat").unwrap();
+        assert_eq!(staging, "/var/lib/katana-check@staging/incidents.json");
+        assert!(memory("/run/katana-bot/heartbeat").is_some());
+        for other in ["/run/katana-bots/heartbeat", "/tmp/katana-bot/heartbeat", "heartbeat"] {
+            assert_eq!(memory(other), None, "{other}");
+        }
+    }
+}
