@@ -69,6 +69,16 @@ fn what_the_pages_show_can_be_pasted() {
                 assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{config}");
             }
         }
+        // In a file beside it, they come to what is there, and replace nothing.
+        std::fs::create_dir_all(place.path("config.d")).unwrap();
+        let beside = place.path("config.d/60-mine.toml");
+        std::fs::write(&beside, channels.iter().map(|text| text.as_str()).collect::<String>())
+            .unwrap();
+        assert_eq!(read(&place, before).err, "", "{before}");
+        let config = check_heartbeat::config::Config::load(Some(&place.path("config.toml")));
+        let there = before.matches("\n[[channel]]").count() + usize::from(before == SETUP);
+        assert_eq!(config.channels.len(), channels.len() + there, "{before}");
+        std::fs::remove_file(beside).unwrap();
         let config = check_heartbeat::config::Config::parse(&paste(before, pings[0]));
         assert_eq!(config.problems, []);
     }
