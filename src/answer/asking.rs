@@ -107,7 +107,10 @@ impl AnswerEngine {
                 is_blank: &|text| self.is_blank(before, text),
             };
             call.progress.send_if_modified(|shown| {
-                let waited = matches!(shown, Progress::Queued { .. } | Progress::Waiting { .. });
+                let waited = matches!(
+                    shown,
+                    Progress::Reading | Progress::Queued { .. } | Progress::Waiting { .. }
+                );
                 if waited {
                     *shown = Progress::Thinking;
                 }

@@ -87,7 +87,7 @@ pub(super) async fn collect(
                 if text.len() > bounds.bytes {
                     text.truncate(text.floor_char_boundary(bounds.bytes));
                     let finished = Finished { reason: StopReason::Length, ..Finished::default() };
-                    return done(text, finished, first_after, bounds.is_blank);
+                    return done(text, finished, first_after, bounds);
                 }
                 if progress.receiver_count() > 0 {
                     progress.send_modify(|shown| match shown {
@@ -109,7 +109,7 @@ pub(super) async fn collect(
             Event::Unknown(kind) => unused(kind),
             Event::Done(finished) => {
                 let finished = finished.within(bounds.tokens);
-                return done(text, finished, first_after, bounds.is_blank);
+                return done(text, finished, first_after, bounds);
             }
         }
     }
@@ -130,15 +130,16 @@ fn done(
     text: String,
     finished: Finished,
     first_after: Option<Duration>,
-    is_blank: &(dyn Fn(&str) -> bool + Sync),
+    bounds: Bounds<'_>,
 ) -> Collected {
-    if !is_blank(&text) {
+    if !(bounds.is_blank)(&text) {
         let first_after = first_after.unwrap_or_default();
         return Collected::Whole { text, finished, first_after };
     }
     let error = match finished.reason {
         StopReason::Filtered => AnswerError::Provider(ProviderError::Filtered),
-        StopReason::Length => AnswerError::TokensUsedUp,
+        // Thinking uses tokens up; a flood of what shows nothing meets our own bound.
+        StopReason::Length if text.len() < bounds.bytes / 2 => AnswerError::TokensUsedUp,
         _ => AnswerError::Empty,
     };
     Collected::Failed { error, wrote: first_after.is_some() }
@@ -221,6 +222,10 @@ mod tests {
         let expected = [Progress::Thinking, written("Thou"), Progress::Thinking, written("Hi")];
         assert_eq!(shown, expected);
         assert!(matches!(collected, Collected::Whole { text, .. } if text == "Hi"));
+        // White space without end meets our bound, and no limit that the operator could raise.
+        let blank = vec![(0, Event::Text(" ".repeat(400))); 4];
+        let error = self::collected(blank, &vitals).await;
+        assert!(matches!(error, Collected::Failed { error: AnswerError::Empty, .. }));
         let thoughts = vec![
             (0, Event::Reasoning("hm".into())),
             (0, Event::Done(Finished { reason: StopReason::Length, ..Finished::default() })),

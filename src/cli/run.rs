@@ -11,6 +11,7 @@ use hygiene::Redactor;
 use super::hangup::Hangups;
 use super::{exit, last_exit};
 use crate::app::{App, Prepared, Tuning};
+use crate::blocking;
 use crate::config::{Config, Format, Loaded, Problems};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
@@ -78,7 +79,10 @@ async fn live(
     // A large file is checked, and one of an older version migrated.
     systemd::extend(OPENING);
     systemd::status("opening the state file");
-    let prepared = Prepared::open(loaded, redactor, tuning())?;
+    let Some(prepared) = open(loaded, redactor, &mut signals).await? else {
+        tasks.drain().cancel();
+        return Ok(without_start(loaded, &tasks));
+    };
     let hangups = Arc::new(Hangups::new(prepared.reloader(), file));
     tasks.spawn("reload", Arc::clone(&hangups).run(tasks.drain().clone()));
     let starting = prepared.start(tasks.clone());
@@ -98,6 +102,24 @@ async fn live(
     watch(&mut app, &mut signals, &tasks, &hangups).await;
     let grace_s = app.reloader().loaded().config.lifecycle.grace_s;
     end(app, &mut signals, &tasks, Duration::from_secs(grace_s)).await
+}
+
+/// Opens the state beside the signals: a large file takes a while, and one of someone else for ever. `None`:
+/// asked to stop first. What is half done then is as after a crash.
+async fn open(
+    loaded: &Loaded,
+    redactor: Redactor,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Prepared>> {
+    let loaded = loaded.clone();
+    let opening = blocking::run(move || Prepared::open(&loaded, redactor, tuning()));
+    tokio::pin!(opening);
+    loop {
+        tokio::select! {
+            opened = &mut opening => return opened.transpose(),
+            signal = signals.next() => if matches!(signal, Signal::Stop) { return Ok(None) },
+        }
+    }
 }
 
 /// Reports the state to systemd until it is time to stop.

@@ -147,7 +147,7 @@ impl<D: Dialect> Reading<D> {
             Some(Ok(Frame::Alive)) => return self.ready.push_back(Ok(Event::Alive)),
             Some(Ok(Frame::Data(data))) => (data, false),
             Some(Ok(Frame::Whole(data))) => (data, true),
-            Some(Err(error)) => return self.end(Some(error)),
+            Some(Err(error)) => return self.broke(error),
             None => return self.end(Some(ProviderError::Cut)),
         };
         if data.trim().is_empty() {
@@ -191,18 +191,23 @@ impl<D: Dialect> Reading<D> {
         self.ready.extend(sorted.into_iter().map(Ok));
     }
 
+    /// The connection broke. A notice in unknown words explains an answer that is missing, and no broken
+    /// connection.
+    fn broke(&mut self, error: ProviderError) {
+        let is_notice = |objection: &ProviderError| objection.answer_class() == AnswerClass::Server;
+        let objection = self.dialect.objection().filter(|objection| !is_notice(objection));
+        self.finish(objection.or(Some(error)));
+    }
+
+    /// The server ended the answer; what it said instead of one counts more than `error`.
+    fn end(&mut self, error: Option<ProviderError>) {
+        self.finish(self.dialect.objection().or(error));
+    }
+
     /// Done if the model had finished, since what breaks after that breaks nothing; and if the
     /// answer ended in order, though without a reason.
-    fn end(&mut self, error: Option<ProviderError>) {
+    fn finish(&mut self, error: Option<ProviderError>) {
         self.over = true;
-        let error = match (self.dialect.objection(), error) {
-            // A notice in unknown words explains an answer that is missing, and no broken connection.
-            (Some(objection), Some(error)) if objection.answer_class() == AnswerClass::Server => {
-                Some(error)
-            }
-            (Some(objection), _) => Some(objection),
-            (None, error) => error,
-        };
         let reason = match (self.dialect.reason(), error) {
             (Some(reason), _) => reason,
             (None, None) => StopReason::Unsaid,

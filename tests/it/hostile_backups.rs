@@ -1,7 +1,8 @@
 //! Backups from others: nothing in their schema is run, and none gets into the state.
 
 use crate::backup::{at, state};
-use crate::harness::Stage;
+use crate::harness::{Stage, eventually};
+use crate::process::{Daemon, run};
 use crate::restore::{changed, restore};
 
 /// What makes a backup run something when it is used, and what is said of it.
@@ -49,4 +50,40 @@ async fn a_schema_that_runs_something_is_refused() {
         }
         assert!(std::fs::read(&path).expect("it can be read") == old, "{name}: it was touched");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_whose_schema_runs_something_is_refused_at_the_start() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 2).await;
+    let good = std::fs::read(&path).expect("it can be read");
+    for (name, sql, words) in HOSTILE {
+        std::fs::write(&path, changed(&path, sql)).expect("written");
+        let bad = std::fs::read(&path).expect("it can be read");
+        let mut daemon = Daemon::start(&stage);
+        assert_eq!(daemon.ended().await.code(), Some(78), "{name}: {}", daemon.log());
+        assert!(daemon.log().contains(words), "{name}: {}", daemon.log());
+        assert!(std::fs::read(&path).expect("it can be read") == bad, "{name}: it was touched");
+        let users = run(&stage, &["users", "list"]).await;
+        assert!(users.stderr.contains(words), "{name}: {users:?}");
+        std::fs::write(&path, &good).expect("written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_state_is_being_opened_is_obeyed_at_once() {
+    let stage = Stage::new().await;
+    let path = state(&stage, 2).await;
+    let holder = rusqlite::Connection::open(&path).expect("it opens");
+    holder.pragma_update(None, "locking_mode", "EXCLUSIVE").expect("set");
+    holder.execute("UPDATE bots SET erasing = erasing", []).expect("locked from now on");
+    let lock = path.with_file_name("katana.db.lock");
+    std::fs::remove_file(&lock).expect("the lock file of before");
+    let mut daemon = Daemon::start(&stage);
+    let _ = std::fs::remove_file(&lock);
+    assert!(eventually(|| lock.exists()).await, "{}", daemon.log());
+    daemon.signal("TERM");
+    // Had it waited, it would say that the file is in use.
+    assert_eq!(daemon.ended().await.code(), Some(0), "{}", daemon.log());
+    daemon.says("stopped before startup was complete").await;
 }

@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connection::configure;
-use super::ownership;
+use super::{erase, ownership};
 use crate::store::backup_failure::BackupError;
 use crate::store::failure::StoreError;
 
@@ -76,6 +76,9 @@ impl AtomicFile {
                 return Err(if mine { of } else { of.about(source) });
             }
         }
+        // What was forgotten a moment ago may still be in unused space.
+        let cleared = erase::wholly(&mut into);
+        cleared.map_err(|e| BackupError::from(e).about(source))?;
         drop(into);
         self.without_log().map_err(|source| BackupError::Write { path: to.to_owned(), source })
     }

@@ -13,6 +13,7 @@ use super::schema;
 use crate::model::access::Role;
 use crate::model::ids::BotId;
 use crate::store::backup_failure::BackupError;
+use crate::store::failure::StoreError;
 use crate::store::upkeep::{BotContents, Contents};
 
 /// How thoroughly to look.
@@ -61,16 +62,19 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
     if !schema::is_ours(conn).map_err(fail)? {
         return Err(BackupError::Foreign { path: path() });
     }
-    let (wanted, found) = (objects(&schema::example(version)?), objects(conn));
-    let (wanted, found) = (wanted.map_err(fail)?, found.map_err(fail)?);
-    match wanted.symmetric_difference(&found).next() {
+    match oddity(conn, version)? {
         None => Ok(()),
-        Some(Object { kind, name, .. }) => {
-            let name = hygiene::line::one_line(name, 60);
-            let why = format!("its {kind} {name} is not that of schema {version}");
-            Err(BackupError::damaged(named, why))
-        }
+        Some(why) => Err(BackupError::damaged(named, why)),
     }
+}
+
+/// What the file's schema has or lacks, compared with what the migrations up to `version` make.
+pub(super) fn oddity(conn: &Connection, version: u32) -> Result<Option<String>, StoreError> {
+    let (wanted, found) = (objects(&schema::example(version)?)?, objects(conn)?);
+    Ok(wanted.symmetric_difference(&found).next().map(|Object { kind, name, .. }| {
+        let name = hygiene::line::one_line(name, 60);
+        format!("its {kind} {name} is not that of schema {version}")
+    }))
 }
 
 /// A table, an index, a view or a trigger, with the statement that made it.

@@ -103,6 +103,7 @@ impl Sqlite {
             return Err(StoreError::new(StoreErrorKind::Corrupt, what));
         }
         let conn = open::connect(path)?;
+        open::refuse_strange_schema(&conn, path)?;
         let opened = Opened { conn, set_aside: None, pre_migration_backup: None };
         Self::start(path, bot, clock, opened, None)
     }

@@ -56,6 +56,20 @@ pub(super) fn step(conn: &mut Connection, first: u32) -> Result<Option<u32>, Sto
     Ok((!is_last).then_some(next))
 }
 
+/// All steps at once, if they are due. For a copy that is not used yet, of any version.
+pub(super) fn wholly(conn: &mut Connection) -> Result<(), StoreError> {
+    let column = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('bots') WHERE name = 'erasing')";
+    let is_known: bool = conn.query_row(column, [], |r| r.get(0))?;
+    if !is_known || !is_due(conn)? {
+        return Ok(());
+    }
+    let mut next = Some(1);
+    while let Some(page) = next {
+        next = step(conn, page)?;
+    }
+    Ok(())
+}
+
 /// Overwrites what no cell of a tree page uses; whether there was anything. A page of another kind, or
 /// one that contradicts itself, stays as it is.
 fn clear(page: &mut [u8], is_first: bool) -> bool {
@@ -182,6 +196,21 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(forgets(dir.path(), &said));
         }
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_comes_before_the_last_step_has_no_forgotten_words_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("katana.db"), dir.path().join("backup.db"));
+        Store::open(&path, BotId(1), Clock::system()).unwrap().close().await;
+        let conn = Connection::open(&path).unwrap();
+        conn.pragma_update(None, "secure_delete", "OFF").unwrap();
+        conn.execute("UPDATE bots SET claim_code = ?1", [words(1, 7, 600)]).unwrap();
+        conn.execute("UPDATE bots SET claim_code = NULL, erasing = 1", []).unwrap();
+        drop(conn);
+        assert!(found(&path, 1), "nothing to erase");
+        file::backup(&path, &copy, false).unwrap();
+        assert!(!found(&copy, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{identity, open, ownership, schema};
+use super::{contents, identity, open, ownership, schema};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::Inspection;
 
@@ -30,6 +30,11 @@ pub fn inspect(path: &Path, check_bytes: u64) -> Result<Inspection, StoreError> 
 fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
     let conn = open::connect_reading(path)?;
     let schema = schema::version(&conn)?;
+    if (1..=schema::newest()).contains(&schema)
+        && let Some(oddity) = contents::oddity(&conn, schema)?
+    {
+        return Ok((schema, Some(oddity)));
+    }
     if !check {
         return Ok((schema, None));
     }

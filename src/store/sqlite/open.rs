@@ -12,6 +12,7 @@ use hygiene::ownership::{at, folder};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connection::configure;
+use super::contents;
 use super::copies::CORRUPT;
 use super::{ownership, pre_migration_backup, schema};
 use crate::store::failure::{StoreError, StoreErrorKind};
@@ -110,6 +111,7 @@ pub(super) fn open(path: &Path, stamp_ms: i64) -> Result<Opened, StoreError> {
 fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>), StoreError> {
     let fresh = std::fs::metadata(path).map_or(true, |about| about.len() == 0);
     let mut conn = connect(path)?;
+    refuse_strange_schema(&conn, path)?;
     let suspect = sibling(path, ".suspect");
     let small = std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECK_BYTES);
     if !fresh && (small || suspect.exists()) {
@@ -128,6 +130,22 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
     let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };
     schema::migrate(&mut conn, path)?;
     Ok((conn, pre_migration_backup))
+}
+
+/// Refuses a file whose schema is not what our migrations made: what is in it would be run. One of a newer
+/// version, and one with other migrations, is refused where the migrations are applied.
+pub(super) fn refuse_strange_schema(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let version = schema::version(conn)?;
+    if !(1..=schema::newest()).contains(&version) || !schema::is_ours(conn)? {
+        return Ok(());
+    }
+    match contents::oddity(conn, version)? {
+        None => Ok(()),
+        Some(why) => {
+            let what = format!("cannot use the state file {}: {why}", path.display());
+            Err(StoreError::new(StoreErrorKind::WrongFile, what))
+        }
+    }
 }
 
 /// A writing connection with Katana's settings, without any check.
