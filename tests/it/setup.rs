@@ -334,12 +334,11 @@ async fn a_person_is_asked_and_sees_no_secret() {
     terminal
         .answer("Bot token from @BotFather (hidden):", "123456789:not-the-one-of-any-bot\r")
         .await;
-    // Only where it asks again, nothing is echoed.
-    let asks = || terminal.shown().matches("(hidden):").count() == 2;
-    assert!(eventually(asks).await, "{}", terminal.shown());
+    terminal.asked("(hidden):", 2).await;
     terminal.answer("refuses this token", &format!("x\u{7f}{token}\r")).await;
     terminal.answer("1 to 4, or Enter", "1\r").await;
     terminal.answer("Its key (hidden):", "sk-not-the-one\r").await;
+    terminal.asked("(hidden):", 4).await;
     terminal.answer("the model does not answer", &format!("{KEY}\r")).await;
     terminal.answer("The model answers.", "").await;
     terminal.answer("1 or 2, or Enter", "\r").await;

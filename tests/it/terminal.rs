@@ -55,6 +55,12 @@ impl Terminal {
         self.keys.flush().expect("typed");
     }
 
+    /// Waits until a question has been asked this many times. Only from then on is nothing echoed.
+    pub async fn asked(&self, question: &str, times: usize) {
+        let asked = eventually(|| self.shown().matches(question).count() == times).await;
+        assert!(asked, "{question:?} expected {times} times in:\n{}", self.shown());
+    }
+
     /// Its exit code and all that was shown, once it has ended.
     pub async fn ended(mut self) -> (Option<i32>, String) {
         let child = Mutex::new(&mut self.child);
