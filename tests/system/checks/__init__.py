@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, faults, first, many, setup, states, times, upkeep
+from . import alerts, faults, first, many, repository, setup, states, times, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -43,6 +43,7 @@ ALL = [
     upkeep.a_backup_brings_the_state_back,
     upkeep.a_machine_where_it_never_ran_takes_the_state,
     upkeep.the_state_of_a_newer_version_is_refused,
+    repository.apt_installs_it_from_a_signed_repository,
     many.the_socket_refuses_no_one,
     faults.clients_of_a_bot_that_cannot_start_get_a_503,
     faults.a_socket_whose_bot_has_no_token_gives_up_and_comes_back,
