@@ -121,6 +121,9 @@ pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
 /// A draft that stays the same is shown again after this long, before Telegram lets it fade.
 pub const DRAFT_LIFE: Duration = Duration::from_secs(20);
 
+/// Whether someone may still chat here is looked at this often while their question is answered.
+pub const ACCESS_LOOK: Duration = Duration::from_secs(1);
+
 /// A chat action fades after 5 s (Bot API `sendChatAction`), so it is renewed a little earlier.
 pub const ACTION_EVERY: Duration = Duration::from_secs(4);
 
@@ -230,6 +233,9 @@ pub const WEB_CONNECTIONS: usize = 64;
 
 /// A request's headers arrive within this time, or its connection is closed.
 pub const WEB_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request's body arrives within this time after its headers, or it is refused.
+pub const WEB_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A whole HTTP exchange takes at most this long, including a client that reads slowly.
 pub const WEB_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -96,6 +96,8 @@ pub struct Signals {
     inbox_drained: Notify,
     handover: Handover,
     resumed: Notify,
+    /// Someone may no longer chat.
+    removed: Notify,
     /// Parts in doubt wait until everything that people wrote has been received; the update source
     /// finds out whether that is so.
     behind: Notify,
@@ -170,6 +172,7 @@ impl Signals {
             inbox_drained: Notify::new(),
             handover: Handover::default(),
             resumed: Notify::new(),
+            removed: Notify::new(),
             behind: Notify::new(),
             caught_up: Notify::new(),
         }

@@ -243,8 +243,9 @@ impl Worker {
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
+            never = self.cancel_once(|| self.has_lost_access(m)) => match never {},
         };
-        if self.has_lost_access(m).await? {
+        if matches!(answered, Answered::Cancelled) || self.has_lost_access(m).await? {
             return Ok(Thought::nothing(UpdateOutcome::Cancelled));
         }
         Ok(self.answered(source, text, answered))

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::answer::{json_of, whole};
+use super::answer::{json_of, refusal, whole};
 use super::parts::Parts;
 use super::state::{Shared, WebState};
 use super::{accept, page, status};
+use crate::model::limits;
 use crate::supervise::exposition;
 use crate::supervise::metrics::{self, Names};
 
@@ -61,11 +63,20 @@ async fn bot_status(State(state): Shared) -> Response<Body> {
     json_of(StatusCode::OK, &status::json(&state.view()))
 }
 
-async fn bot_restart(State(state): Shared, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    // Read to its end within the limit, and not looked at.
-    drop(body);
-    if let Some(no) = state.guard.refuses_to_act(&headers) {
+async fn bot_restart(State(state): Shared, request: Request) -> Response<Body> {
+    // Before the body: only someone with the token is waited for.
+    if let Some(no) = state.guard.refuses_to_act(request.headers()) {
         return no;
+    }
+    // Read to its end within the limit, and not looked at.
+    let body = Bytes::from_request(request, &());
+    match tokio::time::timeout(limits::WEB_BODY_TIMEOUT, body).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(too_large)) => return too_large.into_response(),
+        Err(_) => {
+            let hint = "send no body; nothing here reads one";
+            return refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time", hint);
+        }
     }
     state.parts.report_hub.ask_restart();
     tracing::warn!("a fresh intake was requested over HTTP");

@@ -14,6 +14,8 @@ use axum::Router;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hyper::Request;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -80,7 +82,7 @@ struct Connections {
 
 struct Open {
     client: IpAddr,
-    /// Whether a whole request has come.
+    /// Whether a whole request has come, without a body: none of ours needs one.
     has_asked: Arc<AtomicBool>,
     cut: CancellationToken,
 }
@@ -137,8 +139,9 @@ async fn answer(stream: TcpStream, router: Router, has_asked: Arc<AtomicBool>) {
         .max_buf_size(BUFFER_BYTES)
         .keep_alive(false);
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request| {
-        has_asked.store(true, Ordering::Relaxed);
+    let service = service_fn(move |request: Request<Incoming>| {
+        // One that announces a body may never send it; it is answered, but makes room like an idle one.
+        has_asked.store(request.body().is_end_stream(), Ordering::Relaxed);
         router.call(request)
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);

@@ -142,6 +142,34 @@ async fn an_answer_that_is_under_way_is_dropped_when_its_asker_is_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_running_answer_is_cancelled_when_its_asker_is_removed_in_the_chat_or_on_the_machine() {
+    let stage = Stage::with_model(&[("KATANA_BOT_ACCESS", "closed")]).await;
+    assert!(stage.ask(OWNER, "/start").await.contains("You are my owner"));
+    let story: Vec<_> = (0..150).map(|i| format!("word{i}")).collect();
+    stage.sim.model().set_pace(Duration::ZERO, Duration::from_millis(100));
+    for (member, in_chat) in [(5, true), (6, false)] {
+        let approve = ["users", "approve", &member.to_string()];
+        assert_eq!(process::run(&stage, &approve).await.code, Some(0));
+        stage.sim.model().push(story.join(" ").as_str());
+        stage.sim.say(member, "a long story");
+        assert!(stage.sim.wait_until(SOON, |sim| sim.drafts(member).len() > 1).await);
+        if in_chat {
+            assert!(stage.ask(OWNER, "/remove 5").await.contains("is off my list"));
+        } else {
+            assert_eq!(process::run(&stage, &["users", "remove", "6"]).await.code, Some(0));
+        }
+        // One draft may be on its way, and the machine is asked once a second.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let (drafts, open) = (stage.sim.drafts(member), stage.store().inbox_depth().await);
+        assert_eq!(open.expect("the inbox can be counted").0, 0, "{in_chat}: it is written on");
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(stage.sim.drafts(member), drafts, "{in_chat}: it is read on");
+        assert_eq!(stage.sim.bot_messages(member).len(), 0, "{in_chat}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_ignored_person_hears_nothing_more() {
     let stage = closed().await;
     stage.sim.say(5, "hello");

@@ -1,9 +1,14 @@
 //! Who may have an answer here, and what the others hear.
 
+use std::convert::Infallible;
+
+use tokio::time::sleep;
+
 use super::{Thought, Worker};
 use crate::commands::OutgoingReply;
 use crate::model::access::Role;
 use crate::model::ids::ChatId;
+use crate::model::limits;
 use crate::model::message::{Authorship, Incoming, Place, Press};
 use crate::model::reply::Reply;
 use crate::store::{StoreError, UpdateOutcome};
@@ -49,6 +54,25 @@ impl Worker {
     pub(super) async fn presser_has_lost_access(&self, press: &Press) -> Result<bool, StoreError> {
         let role = self.parts.context.role(&press.from.id).await?;
         self.has_lost(press.place, press.chat, role).await
+    }
+
+    /// Cancels the question that runs, as `/cancel` does, once `is_lost` says so: its asker was removed, by an
+    /// owner (then it is asked at once) or on the machine.
+    pub(super) async fn cancel_once<F>(&self, is_lost: impl Fn() -> F) -> Infallible
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
+        loop {
+            tokio::select! {
+                () = self.parts.signals.removed.notified() => {}
+                () = sleep(limits::ACCESS_LOOK) => {}
+            }
+            // What cannot be read now is looked at again, at the latest before the answer is sent.
+            if matches!(is_lost().await, Ok(true)) {
+                self.cancel.cancel();
+                return std::future::pending().await;
+            }
+        }
     }
 
     async fn has_lost(&self, place: Place, chat: ChatId, role: Role) -> Result<bool, StoreError> {

@@ -77,9 +77,12 @@ impl Worker {
                     self.parts.publish_for(ChatId(person.id.0));
                 }
                 Effect::Approve(user) => tracing::info!(user_id = user.0, "person approved"),
-                Effect::Remove(user) => tracing::info!(user_id = user.0, "person removed"),
+                Effect::Remove(user) => {
+                    tracing::info!(user_id = user.0, "person removed");
+                    self.parts.signals.removed.notify_waiters();
+                }
                 Effect::Forget(_) => self.parts.signals.recount.store(true, Ordering::Relaxed),
-                // Read from disk each time.
+                // Read from disk each time. A group is closed in its turn, when no question runs there.
                 Effect::OfferCode { .. }
                 | Effect::AllowChat { .. }
                 | Effect::SetModel { .. }

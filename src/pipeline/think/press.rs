@@ -102,6 +102,7 @@ impl Worker {
         let answered = tokio::select! {
             answered = parts.answerer.go_on(cut, user, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
+            never = self.cancel_once(|| self.presser_has_lost_access(press)) => match never {},
         };
         if self.presser_has_lost_access(press).await? {
             return Ok(Thought::nothing(UpdateOutcome::Cancelled));
