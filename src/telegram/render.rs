@@ -56,10 +56,18 @@ pub fn plain(text: &str) -> Vec<Rich> {
     split::parts(canvas::Marked::plain(text), MESSAGE_UNITS)
 }
 
-/// Whether [`markdown`] makes nothing of `source` that a person would see: it holds only whitespace,
-/// characters without a shape, empty blocks or definitions.
+/// Whether [`markdown`] makes nothing of `source` that says something to a person: it holds only
+/// whitespace, characters without a shape, empty blocks, definitions, comments, or marks of structure
+/// such as bullets and rules.
 pub fn is_blank_markdown(source: &str) -> bool {
-    clean::is_blank(&markdown::read(source).text)
+    let (shown, has_words) = markdown::read_words(source);
+    clean::is_blank(&shown.text) || !has_words && !is_number(source)
+}
+
+/// Whether this is a number with a full stop: "4." is an empty list to Markdown, but an answer to people.
+fn is_number(source: &str) -> bool {
+    let number = source.trim_end_matches('\n').strip_suffix('.');
+    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether [`plain`] makes nothing of `text` that a person would see.

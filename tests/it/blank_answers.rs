@@ -5,7 +5,7 @@ use botapi_sim::ModelFault;
 use crate::harness::Stage;
 
 /// What models send that leaves people with nothing to see.
-const BLANK: [&str; 18] = [
+const BLANK: [&str; 31] = [
     " \n\t",
     "\u{200b}\u{2060}\u{feff}",
     "\u{3164}",
@@ -24,6 +24,20 @@ const BLANK: [&str; 18] = [
     "\u{202e}\u{200f}",
     "**&nbsp;**",
     "\u{fdd0}\u{fdd1}",
+    // Structure without words.
+    "- ",
+    "- \n- \n  - ",
+    "1. ",
+    "2. \n3. ",
+    "- [ ] ",
+    "- [x] \n- [ ] ",
+    "> 1. ",
+    "> [!NOTE]\n> ",
+    "| | |\n|---|---|\n| | |",
+    "[^1]: ",
+    "---",
+    "<!-- hi -->",
+    "<!-- one\ntwo -->\n\n---\n<!-- three -->",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +75,14 @@ async fn an_answer_that_shows_something_small_is_one() {
         ("\u{200b}.\u{200b}", "\u{200b}.\u{200b}"),
         ("<sup>2</sup>", "²"),
         ("<div></div>", "<div></div>"),
-        ("---", "———"),
+        ("4.\n", "4."),
+        ("- 4", "• 4"),
+        ("<!-- 4 --> 5", "<!-- 4 --> 5"),
+        ("<!-- 4", "<!-- 4"),
+        ("<https://example.org>", "https://example.org"),
+        ("![](https://example.org/a.png)", "https://example.org/a.png"),
+        ("| |\n|---|\n| 4 |", "-\n4"),
+        ("- `<b>`", "• <b>"),
     ] {
         stage.sim.model().push(answer);
         assert_eq!(stage.ask(5, "hello?").await, shown, "{answer:?}");

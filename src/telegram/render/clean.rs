@@ -59,7 +59,7 @@ pub(super) fn source(text: &str) -> Cow<'_, str> {
 }
 
 /// Characters that no text may hold, so that the renderer can use them inside.
-fn is_set_aside(c: char) -> bool {
+pub(super) fn is_set_aside(c: char) -> bool {
     matches!(c, '\u{FDD0}'..='\u{FDEF}')
 }
 

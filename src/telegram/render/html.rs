@@ -35,6 +35,19 @@ pub(super) fn rewrite(source: &str) -> Rewritten<'_> {
     Rewritten { source: Cow::Owned(source), links }
 }
 
+/// HTML without its comments.
+pub(super) fn without_comments(html: &str) -> String {
+    let mut rest = html;
+    let mut written = String::new();
+    while let Some((before, comment)) = rest.split_once("<!--")
+        && let Some((_, after)) = comment.split_once("-->")
+    {
+        written.push_str(before);
+        rest = after;
+    }
+    written + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

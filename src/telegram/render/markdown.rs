@@ -28,9 +28,14 @@ const LANGUAGE_BYTES: usize = 32;
 
 /// Reads Markdown of any length and form.
 pub(super) fn read(source: &str) -> Marked {
+    read_words(source).0
+}
+
+/// The same, and whether there are words in it: markers, rules, frames and comments alone are none.
+pub(super) fn read_words(source: &str) -> (Marked, bool) {
     let source = clean::source(source);
     if effort::is_too_much(&source) {
-        return Marked::plain(&source);
+        return (Marked::plain(&source), true);
     }
     let source = code::outer_fences(&source);
     let html = html::rewrite(&source);
@@ -46,7 +51,8 @@ pub(super) fn read(source: &str) -> Marked {
     for (event, range) in Parser::new_ext(&source, options).into_offset_iter() {
         walk.event(event, &source[range]);
     }
-    walk.page.finish()
+    let has_words = walk.has_words || !clean::is_blank(&html::without_comments(&walk.html));
+    (walk.page.finish(), has_words)
 }
 
 /// What is open at a place, with the byte it began at where that matters.
@@ -90,10 +96,15 @@ struct Walk {
     tags: Vec<(usize, EntityKind)>,
     /// Where links of HTML lead.
     addresses: Vec<String>,
+    /// Whether something was written that says more than the structure around it.
+    has_words: bool,
+    /// HTML that is shown as it was written, until there are words.
+    html: String,
 }
 
 impl Walk {
     fn event(&mut self, event: Event<'_>, source: &str) {
+        self.look_for_words(&event);
         match event {
             Event::Start(tag) => self.start(tag, source),
             Event::End(tag) => self.end(tag),
@@ -120,6 +131,22 @@ impl Walk {
             Event::TaskListMarker(done) => {
                 self.page.replace_marker(if done { "☑ " } else { "☐ " });
             }
+        }
+    }
+
+    fn look_for_words(&mut self, event: &Event<'_>) {
+        match event {
+            _ if self.has_words => {}
+            Event::Text(text) if self.code.is_none() => {
+                self.has_words =
+                    !text.chars().all(|c| clean::is_invisible(c) || clean::is_set_aside(c));
+            }
+            Event::Text(code)
+            | Event::Code(code)
+            | Event::InlineMath(code)
+            | Event::DisplayMath(code) => self.has_words = !clean::is_blank(code),
+            Event::Html(html) | Event::InlineHtml(html) => self.html.push_str(html),
+            _ => {}
         }
     }
 

@@ -33,6 +33,8 @@ impl Walk {
         if self.links > 0 {
             return;
         }
+        // Without a name the address is shown.
+        self.has_words |= nameless && !clean::is_blank(address);
         match link::target(address) {
             Some(url) => {
                 if nameless {
