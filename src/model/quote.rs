@@ -36,7 +36,8 @@ impl Context {
 pub struct Referred {
     /// Who wrote it.
     pub author: Author,
-    /// Its text or caption; empty when it has none, or stands in another chat.
+    /// Its text or caption, or what its poll, checklist, contact or venue says; empty when it has none of
+    /// these. Of a message in another chat there is no text or caption.
     pub text: String,
     /// What else it holds, as the Bot API names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

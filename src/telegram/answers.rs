@@ -89,7 +89,6 @@ pub(super) struct RepliedTo {
     pub sender_chat: Option<NamedChat>,
     pub text: Option<String>,
     pub caption: Option<String>,
-    pub poll: Option<Poll>,
     pub forward_origin: Option<Origin>,
     /// The beginning of a topic: each message in the topic that answers nothing else names it.
     pub forum_topic_created: Option<serde::de::IgnoredAny>,
@@ -114,10 +113,54 @@ pub(super) struct TextQuote {
     pub text: String,
 }
 
+/// Words of a message without text or caption. A message has one of these fields.
+#[derive(Deserialize)]
+pub(super) struct OtherWords {
+    pub poll: Option<Poll>,
+    pub checklist: Option<Checklist>,
+    pub contact: Option<Contact>,
+    pub venue: Option<Venue>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Poll {
     #[serde(default)]
     pub question: String,
+    #[serde(default)]
+    pub options: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Checklist {
+    #[serde(default)]
+    pub title: String,
+    #[serde(default)]
+    pub tasks: Vec<Entry>,
+}
+
+/// An option of a poll, or a task.
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    #[serde(default)]
+    pub text: String,
+    /// When a task was done; 0 or absent while it is not.
+    #[serde(default)]
+    pub completion_date: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Contact {
+    #[serde(default)]
+    pub first_name: String,
+    pub last_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Venue {
+    #[serde(default)]
+    pub title: String,
+    #[serde(default)]
+    pub address: String,
 }
 
 /// Where a message comes from (`MessageOrigin`); which fields there are depends on its type.

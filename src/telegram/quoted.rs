@@ -6,7 +6,9 @@ use hygiene::line::one_line;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::answers::{self, NamedChat, OnlyFrom, Origin, RepliedTo, User};
+use super::answers::{
+    self, Contact, Entry, NamedChat, OnlyFrom, Origin, OtherWords, RepliedTo, User,
+};
 use crate::model::ids::{MessageId, UserId};
 use crate::model::message::ContentKind;
 use crate::model::quote::{Author, Context, Referred};
@@ -42,16 +44,17 @@ fn replied(message: &answers::Message, me: UserId) -> Option<Referred> {
             return None;
         }
         let by_bot = replied.from.as_ref().is_some_and(|author| author.id == me.0);
-        return Some(Referred { media: media(raw), by_bot, ..referred(replied) });
+        return Some(Referred { media: media(raw), by_bot, ..referred(replied, raw) });
     }
     let raw = message.external_reply.as_deref()?;
     let author = read::<answers::ExternalReply>(Some(raw))?.origin.map(origin).unwrap_or_default();
-    Some(Referred { author, media: media(raw), ..Referred::default() })
+    let text = other_words(raw).unwrap_or_default();
+    Some(Referred { author, text, media: media(raw), ..Referred::default() })
 }
 
-fn referred(replied: RepliedTo) -> Referred {
-    let poll = replied.poll.map(|poll| poll.question);
-    let text = replied.text.or(replied.caption).or(poll).map(cut).unwrap_or_default();
+fn referred(replied: RepliedTo, raw: &RawValue) -> Referred {
+    let text = replied.text.or(replied.caption).map(cut).or_else(|| other_words(raw));
+    let text = text.unwrap_or_default();
     let mut author = match (replied.sender_chat, replied.from) {
         (Some(chat), _) => Author { name: title(chat), id: None },
         (None, Some(user)) => person(user),
@@ -63,6 +66,30 @@ fn referred(replied: RepliedTo) -> Referred {
     }
     let message_id = replied.message_id.map(MessageId);
     Referred { author, text, message_id, ..Referred::default() }
+}
+
+/// The words of what has neither text nor caption. Read apart, so that an odd one costs only these.
+fn other_words(raw: &RawValue) -> Option<String> {
+    let words = read::<OtherWords>(Some(raw))?;
+    let poll = words.poll.map(|poll| listed(poll.question, poll.options));
+    let checklist = || words.checklist.map(|list| listed(list.title, list.tasks));
+    let contact = || {
+        let name = |contact: Contact| {
+            format!("{} {}", contact.first_name, contact.last_name.unwrap_or_default())
+        };
+        words.contact.map(|contact| one_line(name(contact).trim(), NAME_CHARS))
+    };
+    let venue = || words.venue.map(|venue| format!("{}\n{}", venue.title, venue.address));
+    poll.or_else(checklist).or_else(contact).or_else(venue).map(cut)
+}
+
+/// A poll or checklist, with each entry on its line.
+fn listed(mut words: String, entries: Vec<Entry>) -> String {
+    for entry in entries {
+        let done = if entry.completion_date > 0 { " (done)" } else { "" };
+        words.extend(["\n- ", &entry.text, done]);
+    }
+    words
 }
 
 fn origin(origin: Origin) -> Author {

@@ -64,6 +64,58 @@ async fn what_a_message_answers_reaches_the_model_with_its_author() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_words_of_polls_checklists_contacts_and_venues_are_quoted() {
+    let stage = in_group().await;
+    let long = "x".repeat(20_000);
+    for (at, (kind, value, words)) in [
+        (
+            "poll",
+            json!({"id": "1", "question": "Lunch?", "options": [{"text": "Soup"}, {"text": "Fish"}]}),
+            "Lunch?\n- Soup\n- Fish",
+        ),
+        (
+            "checklist",
+            json!({"title": "Move", "tasks": [
+                {"id": 1, "text": "Pack", "completion_date": 1_700_000_000},
+                {"id": 2, "text": "Drive", "completion_date": 0},
+                {"id": 3, "text": "Sleep"},
+            ]}),
+            "Move\n- Pack (done)\n- Drive\n- Sleep",
+        ),
+        (
+            "contact",
+            json!({"phone_number": "+4912345", "first_name": "Bo", "last_name": "Lee"}),
+            "Bo Lee",
+        ),
+        (
+            "venue",
+            json!({"title": "Pier 4", "address": "Dock Road", "location": {"latitude": 1, "longitude": 2}}),
+            "Pier 4\nDock Road",
+        ),
+        ("poll", json!({"question": long, "options": [{"text": "no"}]}), &long[..16 * 1024]),
+        ("poll", json!({"question": "?", "options": "odd"}), ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stage.sim.model().push("noted");
+        stage.sim.model().push("noted");
+        let said = stage.sim.say_with(GROUP, 6, "", kind, value.clone());
+        reply(&stage, said, "@katana_sim_bot what of it?");
+        let text = asked(&stage, GROUP, 2 * at + 1).await;
+        let wanted = format!("<replied_to from=\"Ann\" not_shown=\"{kind}\">\n{words}\n</replied_to>");
+        assert!(text.contains(&wanted), "{wanted}: {text}");
+        let mut elsewhere = json!({"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Ann"}});
+        elsewhere[kind] = value;
+        let elsewhere = json!({"external_reply": elsewhere});
+        stage.sim.reply_with(GROUP, 5, None, "@katana_sim_bot and here?", elsewhere);
+        let text = asked(&stage, GROUP, 2 * at + 2).await;
+        assert!(text.contains(&wanted), "elsewhere, {wanted}: {text}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bare_mention_asks_about_the_message_that_it_answers_and_a_caption_is_a_question() {
     let stage = in_group().await;
     let said = stage.sim.say_in(GROUP, 6, "Is the crane sold?");
