@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hygiene::ownership::is_open_to_all;
+use hygiene::ownership::is_open_secret;
 
 use super::key::Key;
 use super::problem::{Problem, Problems};
@@ -18,10 +18,6 @@ const SECRET_CHARS: usize = 12;
 
 /// Begins the message about a secret in a file of such a mode.
 pub const OPEN_SECRET: &str = "everyone on this machine can read";
-
-/// Where the runtime of a container puts its secrets. Their mode is that of the runtime, and only this
-/// container sees them.
-const CONTAINERS: &str = "/run/secrets";
 
 /// A key with its value.
 #[derive(Clone, Debug)]
@@ -102,10 +98,9 @@ impl<'a> Resolved<'a> {
     /// Warns of secrets in files that everyone can read. The path stays unnamed: it may be the secret.
     pub fn warn_of_open_secrets(&mut self) {
         let Self { rows, sources, warnings, .. } = self;
-        let is_open = |path: &Path| !path.starts_with(CONTAINERS) && is_open_to_all(path);
         for row in rows.iter() {
             let Origin::SecretFile(variable) = &row.origin else { continue };
-            if sources.env.get(variable).is_some_and(|path| is_open(Path::new(path))) {
+            if sources.env.get(variable).is_some_and(|path| is_open_secret(Path::new(path))) {
                 let message = format!("{OPEN_SECRET} the {}", row.origin);
                 let hint = "chmod 600 it, and give it to the user that the bot runs as";
                 warnings.push(Problem::new(row.key.path(), message, hint));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hygiene::ownership::is_open_to_all;
+use hygiene::ownership::is_open_secret;
 
 use super::check::Check;
 use crate::cli::sources::CREDENTIAL_STORE;
@@ -65,7 +65,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let mut seen = 0;
     for file in files {
         seen += usize::from(file.exists());
-        if is_open_to_all(&file) {
+        if is_open_secret(&file) {
             let file = file.display();
             let advice = format!("chmod 600 {file}");
             checks.push(Check::bad(NAME, format!("{OPEN_SECRET} {file}"), advice).config());

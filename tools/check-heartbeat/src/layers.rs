@@ -5,9 +5,8 @@
 //! file's changes the keys of that one, unless it is a channel of another type, which replaces it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hygiene::ownership::is_open_to_all;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
@@ -78,24 +77,6 @@ impl Layers {
             problem.message.push_str(&format!(" ({place})"));
         }
         problem
-    }
-
-    /// Secrets of channels in files that everyone on this machine can read.
-    pub fn open_secrets(&self) -> Vec<Problem> {
-        let channels = self.table.get("channel").and_then(Value::as_array);
-        let mut open = Vec::new();
-        for (number, channel) in (1..).zip(channels.into_iter().flatten()) {
-            for (key, value) in channel.as_table().into_iter().flatten() {
-                let is_secret = key.ends_with("_file") && key != "ca_file";
-                if is_secret && value.as_str().is_some_and(|path| is_open_to_all(Path::new(path))) {
-                    let message = "everyone on this machine can read the file";
-                    let hint = "chmod 600 it, and give it to the user of the check";
-                    let problem = Problem::new(&format!("channel[{number}].{key}"), message, hint);
-                    open.push(self.located(problem));
-                }
-            }
-        }
-        open
     }
 
     /// File and line of what a problem is about, such as `channel[2].chat_id`.

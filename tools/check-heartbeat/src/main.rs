@@ -14,6 +14,7 @@ fn main() {
         Ok(args) => run::run(&args),
         Err(error) => {
             let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let error = hygiene::arguments::discreet(error);
             if !helps && is_plugin() {
                 let text = error.to_string();
                 let why = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -21,7 +22,6 @@ fn main() {
                 std::process::exit(i32::from(report::EXIT_UNKNOWN));
             }
             // Nothing is left to do when standard output or standard error is gone.
-            let error = hygiene::arguments::discreet(error);
             let _ = error.print();
             if helps { 0 } else { report::EXIT_USAGE }
         }

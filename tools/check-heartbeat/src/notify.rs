@@ -5,7 +5,7 @@ use std::time::Instant;
 use heartbeat::{Now, State};
 use hygiene::{duration, quick};
 
-use crate::channel::{Channel, Environment, telegram_from_env};
+use crate::channel::{Channel, ChannelConfig, Environment, telegram_from_env};
 use crate::cli::Args;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
@@ -33,18 +33,33 @@ pub fn open_channels(config: &Config, problems: &mut Vec<Problem>) -> Channels {
             problems.push(config.layers.located(problem));
         }
     };
-    for (number, entry) in (1..).zip(&config.channels) {
-        if let Some(settings) = &entry.settings {
-            add(&format!("channel[{number}]."), settings.open(&env));
-        }
-    }
-    if config.channels.is_empty()
-        && let Some(channel) = telegram_from_env(&env)
-    {
+    let settings = settings(config, &env);
+    if config.channels.is_empty() && !settings.is_empty() {
         list.names.push("telegram".to_owned());
-        add("", channel);
     }
+    settings.iter().for_each(|(prefix, settings)| add(prefix, settings.open(&env)));
     (open, list)
+}
+
+/// Warns of secrets in files that everyone can read.
+pub fn open_secrets(config: &Config) -> Vec<Problem> {
+    let env = Environment::of_process();
+    let open = settings(config, &env).into_iter().filter_map(|(prefix, settings)| {
+        let Problem { key, message, hint } = settings.open_secret(&env)?;
+        let problem = Problem { key: format!("{prefix}{key}"), message, hint };
+        Some(config.layers.located(problem))
+    });
+    open.collect()
+}
+
+/// The settings of each channel that can be read, after what its keys begin with in a problem.
+fn settings(config: &Config, env: &Environment) -> Vec<(String, ChannelConfig)> {
+    let entries = (1..).zip(&config.channels);
+    let settings = entries.filter_map(|(number, entry)| {
+        Some((format!("channel[{number}]."), entry.settings.clone()?))
+    });
+    let of_env = || Some((String::new(), telegram_from_env(env)?));
+    settings.chain(config.channels.is_empty().then(of_env).flatten()).collect()
 }
 
 /// The name of this machine.

@@ -22,7 +22,7 @@ use crate::config::{Config, Problem};
 use crate::control;
 use crate::deliver::{Job, Outcome, deliver};
 use crate::notification::Notification;
-use crate::notify::{clear_backoff, host, notify, open_channels};
+use crate::notify::{clear_backoff, host, notify, open_channels, open_secrets};
 use crate::repeat;
 use crate::report::{self, Done};
 use crate::time_limit::{by, start, within};
@@ -139,7 +139,7 @@ fn test_alert(args: &Args, config: Config, begun: Instant) -> u8 {
     let mut problems = config.problems.clone();
     let (channels, _) = open_channels(&config, &mut problems);
     // Here rather than at each check, which would repeat it every minute.
-    config.layers.open_secrets().iter().for_each(|open| report::err(&format!("warning: {open}")));
+    open_secrets(&config).iter().for_each(|open| report::err(&format!("warning: {open}")));
     let now = Now::read();
     let test = Notification {
         incident: format!("test-{:x}", now.time_ms.max(0)),

@@ -45,6 +45,15 @@ pub fn is_open_to_all(path: &Path) -> bool {
     path.metadata().is_ok_and(|about| about.mode() & 0o006 != 0)
 }
 
+/// Where the runtime of a container puts its secrets. Their mode is that of the runtime, and only this
+/// container sees them.
+const CONTAINERS: &str = "/run/secrets";
+
+/// Whether everyone on this machine can read the file of a secret, links followed.
+pub fn is_open_secret(path: &Path) -> bool {
+    !path.starts_with(CONTAINERS) && is_open_to_all(path)
+}
+
 /// Whether a file is what it seems: regular, with one name, and of one of these users.
 ///
 /// # Errors

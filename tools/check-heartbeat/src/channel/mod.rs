@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use hygiene::Redactor;
 use hygiene::line::one_line;
+use hygiene::ownership::is_open_secret;
 use serde::Deserialize;
 use toml::Value;
 
@@ -61,6 +62,20 @@ impl ChannelConfig {
             Self::Command(settings) => Ok(Box::new(command::Command::open(settings, env)?)),
             Self::Webhook(settings) => Ok(Box::new(webhook::Webhook::open(settings, env)?)),
         }
+    }
+
+    /// Warns of a secret in a file that everyone can read. The path stays unnamed: it may be the secret.
+    pub fn open_secret(&self, env: &Environment) -> Option<Problem> {
+        let sources = match self {
+            Self::Telegram(settings) => settings.sources(),
+            Self::Smtp(settings) => settings.sources(),
+            Self::Webhook(settings) => settings.sources(),
+            Self::Command(_) => return None,
+        };
+        let (key, path) = sources.file(env)?;
+        let message = "everyone on this machine can read the file";
+        let hint = "chmod 600 it, and give it to the user of the check";
+        is_open_secret(&path).then(|| Problem::new(&key, message, hint))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariants: nothing here can be printed by accident. A problem names the key or the variable and not
 //! the path, because the secret itself may have been written where its file name belongs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hygiene::secret::{self, Environment, Place};
 
@@ -50,8 +50,7 @@ impl Sources<'_> {
             let why = "does not belong into the configuration file";
             return Err(Problem::new(self.what, why, self.hint()));
         }
-        // systemd.exec(5), "CREDENTIALS".
-        let folder = env.variable("CREDENTIALS_DIRECTORY").map(Path::new);
+        let folder = passed_by_systemd(env);
         let passed = |name: &str| {
             let folder = folder.filter(|_| Path::new(name).file_name() == Some(name.as_ref()));
             let missing = || "was not passed by systemd (LoadCredential=)".to_owned();
@@ -60,7 +59,7 @@ impl Sources<'_> {
         let (key, text) = match (self.file, self.credential) {
             (Some(path), _) => (format!("{}_file", self.what), secret::read(Path::new(path))),
             (_, Some(name)) => (format!("{}_credential", self.what), passed(name)),
-            _ => match secret::find(env, folder, &[self.usual_credential], &[self.variable]) {
+            _ => match self.usual(env) {
                 Some((Place::Credential(n) | Place::File(n) | Place::Variable(n), text)) => {
                     (n, text)
                 }
@@ -74,4 +73,29 @@ impl Sources<'_> {
         });
         text.map_err(|why| Problem::new(&key, why, self.hint()))
     }
+
+    /// What a table or a variable names as the file of the secret that is taken: the key or the variable,
+    /// and the path.
+    pub fn file(&self, env: &Environment) -> Option<(String, PathBuf)> {
+        match (self.file, self.credential) {
+            (Some(path), _) => Some((format!("{}_file", self.what), path.into())),
+            (_, Some(_)) => None,
+            _ => match self.usual(env)? {
+                (Place::File(variable), _) => {
+                    env.variable(&variable).map(PathBuf::from).map(|path| (variable, path))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// The first of the usual places that is there.
+    fn usual(&self, env: &Environment) -> Option<(Place, Result<String, String>)> {
+        secret::find(env, passed_by_systemd(env), &[self.usual_credential], &[self.variable])
+    }
+}
+
+/// The folder of credentials (systemd.exec(5), "CREDENTIALS").
+fn passed_by_systemd(env: &Environment) -> Option<&Path> {
+    env.variable("CREDENTIALS_DIRECTORY").map(Path::new)
 }

@@ -43,14 +43,28 @@ pub struct Settings {
     token: Option<serde::de::IgnoredAny>, // known only to be refused with a good hint
 }
 
+impl Settings {
+    /// Where the token is looked for.
+    pub(super) fn sources(&self) -> Sources<'_> {
+        Sources {
+            what: "token",
+            is_written: self.token.is_some(),
+            file: self.token_file.as_deref(),
+            credential: self.token_credential.as_deref(),
+            usual_credential: "telegram-alert-token",
+            variable: "TELEGRAM_ALERT_BOT_TOKEN",
+        }
+    }
+}
+
 /// The channel that the environment alone describes: `TELEGRAM_ALERT_CHAT_ID` with a token from the
 /// credential `telegram-alert-token`, `TELEGRAM_ALERT_BOT_TOKEN_FILE` or `TELEGRAM_ALERT_BOT_TOKEN`,
 /// and perhaps `TELEGRAM_ALERT_API_URL`. `None` without any of the variables; the credential alone
 /// does not ask for a channel.
-pub fn telegram_from_env(env: &Environment) -> Option<Result<Box<dyn Channel>, Problem>> {
+pub fn telegram_from_env(env: &Environment) -> Option<ChannelConfig> {
     let names = ["BOT_TOKEN", "BOT_TOKEN_FILE", "CHAT_ID"].map(|n| format!("TELEGRAM_ALERT_{n}"));
     let is_wanted = names.iter().any(|name| env.variable(name).is_some());
-    is_wanted.then(|| ChannelConfig::Telegram(Settings::default()).open(env))
+    is_wanted.then(|| ChannelConfig::Telegram(Settings::default()))
 }
 
 /// A bot that writes to one chat.
@@ -66,14 +80,7 @@ pub(super) struct Telegram {
 impl Telegram {
     /// Checks the table and finds the token.
     pub fn open(settings: &Settings, env: &Environment) -> Result<Self, Problem> {
-        let sources = Sources {
-            what: "token",
-            is_written: settings.token.is_some(),
-            file: settings.token_file.as_deref(),
-            credential: settings.token_credential.as_deref(),
-            usual_credential: "telegram-alert-token",
-            variable: "TELEGRAM_ALERT_BOT_TOKEN",
-        };
+        let sources = settings.sources();
         let from_env = || env.variable("TELEGRAM_ALERT_CHAT_ID").map(toml::Value::from);
         let chat_id = settings.chat_id.clone().or_else(from_env);
         let what = if chat_id.is_none() { "is missing" } else { "is not a valid chat" };

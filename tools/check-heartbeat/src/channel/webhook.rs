@@ -64,6 +64,20 @@ pub(super) struct Webhook {
     token: Option<Secret>,
 }
 
+impl Settings {
+    /// Where the token is looked for.
+    pub(super) fn sources(&self) -> Sources<'_> {
+        Sources {
+            what: "token",
+            is_written: self.token.is_some(),
+            file: self.token_file.as_deref(),
+            credential: self.token_credential.as_deref(),
+            usual_credential: "webhook-alert-token",
+            variable: "WEBHOOK_ALERT_TOKEN",
+        }
+    }
+}
+
 /// Where a field stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -122,14 +136,7 @@ impl Webhook {
     }
 
     fn find_token(&self, set: &Settings, env: &Environment) -> Result<Option<Secret>, Problem> {
-        let sources = Sources {
-            what: "token",
-            is_written: set.token.is_some(),
-            file: set.token_file.as_deref(),
-            credential: set.token_credential.as_deref(),
-            usual_credential: "webhook-alert-token",
-            variable: "WEBHOOK_ALERT_TOKEN",
-        };
+        let sources = set.sources();
         let token = sources.find(env)?;
         let is_named = set.token_file.is_some() || set.token_credential.is_some();
         match self.templates().any(|(_, text)| text.contains("{token}")) {

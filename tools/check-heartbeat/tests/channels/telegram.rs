@@ -82,7 +82,7 @@ fn the_environment_alone_can_describe_it() {
         ("TELEGRAM_ALERT_CHAT_ID", "4711"),
         ("TELEGRAM_ALERT_API_URL", &url),
     ]);
-    let channel = telegram_from_env(&all).expect("described").expect("opens");
+    let channel = telegram_from_env(&all).expect("described").open(&all).expect("opens");
     channel.deliver(&notice(1, Kind::Test), later()).expect("accepted");
     assert_eq!(telegram.sim.bot_messages(CHAT).len(), 1);
 
@@ -94,7 +94,8 @@ fn the_environment_alone_can_describe_it() {
         ("TELEGRAM_ALERT_CHAT_ID", "4711"),
         ("TELEGRAM_ALERT_API_URL", &url),
     ]);
-    let channel = telegram_from_env(&credential).expect("described").expect("opens");
+    let channel =
+        telegram_from_env(&credential).expect("described").open(&credential).expect("opens");
     channel.deliver(&notice(2, Kind::Test), later()).expect("accepted");
 
     for (pairs, key) in [
@@ -109,7 +110,8 @@ fn the_environment_alone_can_describe_it() {
             "token",
         ),
     ] {
-        let problem = telegram_from_env(&env(&pairs)).expect("described").err().expect(key);
+        let env = env(&pairs);
+        let problem = telegram_from_env(&env).expect("described").open(&env).err().expect(key);
         assert_eq!(problem.key, key);
         assert!(
             !format!("{problem:?}").contains("hunter2") && !format!("{problem:?}").contains("AAH")

@@ -39,7 +39,9 @@ fn a_plugin_that_cannot_work_is_unknown_on_standard_output() {
         ("this is | not toml\n", &[], "config.toml: line 1 is not TOML"),
         ("[[channel]]\ntype = \"telegram\"\nchat_id = 1\n", &[], "channel[1].token: is missing"),
         ("", &["--no-such-flag"], "wrong arguments: unexpected argument"),
-        ("", &["--threshold", "soon"], "wrong arguments: invalid value 'soon'"),
+        ("", &["--threshold", "hunter2-pass"], "wrong arguments: invalid value for '--threshold"),
+        ("", &["hunter2-pass"], "wrong arguments: u"),
+        ("", &["--hunter2-pass"], "wrong arguments: unexpected argument"),
         ("", &["--config", "no/such/file"], "cannot read no/such/file"),
     ] {
         std::fs::write(place.path("config.toml"), config).unwrap();
@@ -48,6 +50,7 @@ fn a_plugin_that_cannot_work_is_unknown_on_standard_output() {
         assert!(ran.out.starts_with("HEARTBEAT UNKNOWN - "), "{ran:?}");
         assert!(ran.out.contains(reason), "{ran:?}");
         assert!(!ran.out.split(' ').any(|word| word == "OK"), "{ran:?}");
+        assert!(!ran.out.contains("hunter2"), "{ran:?}");
         assert_eq!(ran.out.lines().count(), 1, "{ran:?}");
     }
     // What is critical is so with a mistake as well.
@@ -68,15 +71,34 @@ fn a_test_warns_of_a_secret_that_everyone_can_read() {
     let token = place.path("token");
     std::fs::write(&token, "no-token\n").unwrap();
     let file = token.display();
-    let channel =
-        format!("[[channel]]\ntype = \"telegram\"\nchat_id = 1\ntoken_file = \"{file}\"\n");
-    place.configure(&channel);
-    for (mode, is_open) in [(0o644, true), (0o640, false)] {
-        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
-        let ran = place.run(&["--test-alert"]);
-        let words = "warning: channel[1].token_file: everyone on this machine can read the file (";
-        assert_eq!((ran.status, ran.err.contains(words)), (78, is_open), "{ran:?}");
-        assert!(!ran.err.contains(&file.to_string()) && !ran.err.contains("no-token"), "{ran:?}");
+    let telegram = "[[channel]]\ntype = \"telegram\"\nchat_id = 1\n";
+    let smtp = "[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\nfrom = \"a@b.example\"\nto = \"a@b.example\"\nuser = \"a\"\n";
+    let webhook = "[[channel]]\ntype = \"webhook\"\nurl = \"https://127.0.0.1:9/{token}\"\n";
+    let named = |table: &str, key: &str| format!("{table}{key} = \"{file}\"\n");
+    for (config, variable, key) in [
+        (named(telegram, "token_file"), "", "channel[1].token_file"),
+        (named(smtp, "password_file"), "", "channel[1].password_file"),
+        (named(webhook, "token_file"), "", "channel[1].token_file"),
+        (
+            telegram.to_owned(),
+            "TELEGRAM_ALERT_BOT_TOKEN_FILE",
+            "channel[1].TELEGRAM_ALERT_BOT_TOKEN_FILE",
+        ),
+        (smtp.to_owned(), "SMTP_ALERT_PASSWORD_FILE", "channel[1].SMTP_ALERT_PASSWORD_FILE"),
+        (webhook.to_owned(), "WEBHOOK_ALERT_TOKEN_FILE", "channel[1].WEBHOOK_ALERT_TOKEN_FILE"),
+        (String::new(), "TELEGRAM_ALERT_BOT_TOKEN_FILE", "TELEGRAM_ALERT_BOT_TOKEN_FILE"),
+    ] {
+        place.configure(&config);
+        for (mode, is_open) in [(0o644, true), (0o640, false)] {
+            std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+            let mut command = place.command(&["--test-alert"]);
+            let ran = command
+                .envs(Some(variable).filter(|name| !name.is_empty()).map(|name| (name, &token)));
+            let said = String::from_utf8(ran.output().unwrap().stderr).unwrap();
+            let words = format!("warning: {key}: everyone on this machine can read the file (");
+            assert_eq!(said.contains(&words), is_open, "{said}");
+            assert!(!said.contains(&file.to_string()) && !said.contains("no-token"), "{said}");
+        }
     }
 }
 

@@ -66,6 +66,20 @@ impl Smtp {
     }
 }
 
+impl Settings {
+    /// Where the password is looked for.
+    pub(in crate::channel) fn sources(&self) -> Sources<'_> {
+        Sources {
+            what: "password",
+            is_written: self.password.is_some(),
+            file: self.password_file.as_deref(),
+            credential: self.password_credential.as_deref(),
+            usual_credential: "smtp-alert-password",
+            variable: "SMTP_ALERT_PASSWORD",
+        }
+    }
+}
+
 /// The encryption, and the port that usually has it.
 fn tls(settings: &Settings) -> Result<(Tls, u16), Problem> {
     match settings.tls.as_deref() {
@@ -88,14 +102,7 @@ fn tls(settings: &Settings) -> Result<(Tls, u16), Problem> {
 }
 
 fn login(settings: &Settings, env: &Environment) -> Result<Option<(Credentials, Secret)>, Problem> {
-    let sources = Sources {
-        what: "password",
-        is_written: settings.password.is_some(),
-        file: settings.password_file.as_deref(),
-        credential: settings.password_credential.as_deref(),
-        usual_credential: "smtp-alert-password",
-        variable: "SMTP_ALERT_PASSWORD",
-    };
+    let sources = settings.sources();
     let Some(user) = &settings.user else {
         let hint = "write the user that the password belongs to, often the whole address";
         let odd = Problem::new("user", "is missing beside a password", hint);
