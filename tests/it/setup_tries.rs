@@ -73,6 +73,50 @@ async fn every_answer_can_be_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_vendors_own_server_is_written_where_another_file_names_one() {
+    let stage = bare().await;
+    std::fs::write(at(&stage, "katana-bot.toml"), format!("[openai]\nbase_url = \"{NOWHERE}\"\n"))
+        .expect("written");
+    let flags = ["--no-start", "--no-verify", "--yes", "--provider", "openai", "--key-file", "-"];
+    let with = |more: &[&str], input: &str| {
+        let out = scripted(&stage, input, &[&flags[..], more].concat());
+        assert_eq!(out.code, Some(0), "{out:?}");
+    };
+    let another = ["--base-url", "http://127.0.0.1:9/v2", "--model", "m", "--token-file", "-"];
+    with(&another, &format!("{}{KEY}\n", token(&stage)));
+    assert!(own(&stage).contains("127.0.0.1:9/v2"), "{}", own(&stage));
+    with(&["--base-url", ""], &format!("{KEY}\n"));
+    let usual = "base_url = \"https://api.openai.com/v1\"\n";
+    assert!(own(&stage).contains(usual) && !own(&stage).contains("model"), "{}", own(&stage));
+    // When a person chooses, the empty flag stands for none, too.
+    let choose = async |answers: &[(&str, &str)]| {
+        let more = ["--no-start", "--no-verify", "--yes", "--base-url="];
+        let mut terminal = Terminal::open(&stage, &args(&stage, &more))?;
+        terminal.answer("Enter keeps 700…:…", "\r").await;
+        for (question, answer) in answers {
+            terminal.answer(question, answer).await;
+        }
+        terminal.answer("Enter keeps the one that is set", "\r").await;
+        terminal.answer("1 or 2, or Enter", "\r").await;
+        let (code, screen) = terminal.ended().await;
+        assert_eq!(code, Some(0), "{screen}");
+        Some(())
+    };
+    let other = [
+        ("1 to 4, or Enter", "3\r"),
+        ("Its address, such as", "\r"),
+        ("is not an address", "http://127.0.0.1:9/v3\r"),
+        ("Its model, such as", "m\r"),
+    ];
+    if choose(&other).await.is_none() {
+        return;
+    }
+    assert!(own(&stage).contains("127.0.0.1:9/v3"), "{}", own(&stage));
+    choose(&[("1 to 4, or Enter", "1\r")]).await;
+    assert!(own(&stage).contains(usual), "{}", own(&stage));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn documents_are_asked_for_and_a_no_changes_nothing() {
     let stage = bare().await;
     let folder = at(&stage, "documents");

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hygiene::drop_ins;
+
 use super::credential_store::Name;
 use crate::cli::stop::Stop;
 use crate::cli::{endpoint, exit};
@@ -42,7 +44,17 @@ impl Target {
     pub(super) fn fragment(config: &Path) -> Result<PathBuf, Stop> {
         let hint = "settings are written into a folder beside it, with .d in place of .toml";
         let why = || Stop::new(exit::USAGE, "the configuration's name must end in .toml", hint);
-        Ok(hygiene::drop_ins::folder(config).ok_or_else(why)?.join(FRAGMENT))
+        Ok(drop_ins::folder(config).ok_or_else(why)?.join(FRAGMENT))
+    }
+
+    /// What the daemon would be given without setup's own file.
+    fn without_fragment(&self) -> Sources {
+        let mut sources = self.sources.clone();
+        let folder = sources.drop_ins.take();
+        let found = folder.map(|folder| drop_ins::list(&folder).unwrap_or_default());
+        let files = found.unwrap_or_default().files;
+        sources.files.extend(files.into_iter().filter(|file| !file.ends_with(FRAGMENT)));
+        sources
     }
 
     pub(super) fn name(&self, id: &'static str) -> Name {
@@ -90,7 +102,7 @@ impl Plan {
     }
 
     /// Plans the usual value of a key, which is this one: what an earlier setup wrote goes, and what
-    /// else sets it is overridden.
+    /// another file sets is overridden.
     pub(super) fn unset(
         &mut self,
         target: &Target,
@@ -98,15 +110,18 @@ impl Plan {
         usual: &str,
     ) -> Result<(), Problems> {
         self.keys.retain(|(there, _)| there != key);
-        let loaded = Config::examine(&target.sources).loaded;
-        match loaded.origins.get(key) {
-            Some(Origin::File { path, .. }) if path.ends_with(FRAGMENT) => {
-                self.keys.push((key.to_owned(), None));
-                Ok(())
-            }
-            Some(Origin::File { .. }) => self.set(target, key, usual),
-            _ => Ok(()),
+        let is_in_file = |sources: &Sources| {
+            let loaded = Config::examine(sources).loaded;
+            matches!(loaded.origins.get(key), Some(Origin::File { .. }))
+        };
+        // Below what setup wrote, another file's value may wait.
+        if is_in_file(&target.without_fragment()) {
+            return self.set(target, key, usual);
         }
+        if is_in_file(&target.sources) {
+            self.keys.push((key.to_owned(), None));
+        }
+        Ok(())
     }
 
     /// The configuration with everything that is planned, as far as it is understood.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::answers::UNITS;
+use super::answers::{SetupArgs, UNITS};
 use super::ask::{self, Untried};
 use super::asked::Asked;
 use super::credential_store::Held;
@@ -50,10 +50,14 @@ pub(super) fn plan(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
             add(asked, plan, &choice)
         });
     };
-    let (base_url, model) = (args.base_url.clone(), args.model.clone());
-    let is_usual = base_url.as_ref().is_some_and(String::is_empty);
-    let base_url = base_url.filter(|_| !is_usual);
+    let (base_url, model) = (address(args), args.model.clone());
+    let is_usual = base_url.is_none() && args.base_url.is_some();
     add(asked, plan, &Choice { provider, base_url, model, is_usual })
+}
+
+/// The address by its flag, unless that is empty, which means the vendor's own.
+fn address(args: &SetupArgs) -> Option<String> {
+    args.base_url.clone().filter(|url| !url.is_empty())
 }
 
 /// Plans a choice, and tries it.
@@ -212,7 +216,7 @@ fn choose(asked: &Asked<'_>) -> anyhow::Result<Option<Choice>> {
             return Ok(None);
         }
         let chosen = answer.parse::<usize>().ok().and_then(|n| offers.get(n.checked_sub(1)?));
-        let (base_url, model) = (args.base_url.clone(), args.model.clone());
+        let (base_url, model) = (address(args), args.model.clone());
         match chosen {
             None => {}
             Some((Offer::Usual(provider), _)) => {
@@ -235,12 +239,11 @@ fn choose(asked: &Asked<'_>) -> anyhow::Result<Option<Choice>> {
 /// The address of another server.
 fn server(asked: &Asked<'_>, provider: &Descriptor) -> anyhow::Result<String> {
     let path = format!("{}.base_url", provider.name);
-    if let Some(url) = &asked.args.base_url {
-        return Ok(url.clone());
-    }
+    let mut given = address(asked.args);
     asked.person.until_right(|| {
         let question = "Its address, such as http://127.0.0.1:11434/v1:";
-        let url = asked.person.line(question, "--base-url")?;
+        let ask = || asked.person.line(question, "--base-url");
+        let url = given.take().map_or_else(ask, Ok)?;
         Plan::default().set(asked.target, &path, &url)?;
         Ok(url)
     })
