@@ -74,8 +74,8 @@ pub(super) fn open(
         }
     }
     for path in found.ignored {
-        let message = "the file is ignored: its name does not end in .toml";
-        warnings.push(Problem::new(path.display().to_string(), message, "rename it, or remove it"));
+        let (message, hint) = drop_ins::why_ignored(&path);
+        warnings.push(Problem::new(path.display().to_string(), message, hint));
     }
     texts
 }

@@ -125,8 +125,8 @@ impl Config {
         let problems = config.problems.into_iter();
         config.problems = problems.map(|problem| layers.located(problem)).collect();
         config.problems.extend(ignored.iter().map(|path| {
-            let message = "the file is ignored: its name does not end in .toml";
-            Problem::new(&path.display().to_string(), message, "rename it, or remove it")
+            let (message, hint) = drop_ins::why_ignored(path);
+            Problem::new(&path.display().to_string(), message, hint)
         }));
         config.layers = layers;
         if !unread.is_empty() {

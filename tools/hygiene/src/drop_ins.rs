@@ -15,13 +15,23 @@ const COPIES: [&str; 8] = ["~", ".bak", ".orig", ".old", ".rej", ".swp", ".tmp",
 pub struct Found {
     /// The files that count, in their order.
     pub files: Vec<PathBuf>,
-    /// Files that do not count although their names do not look like those of copies.
+    /// What does not count although its name does not look like that of a copy.
     pub ignored: Vec<PathBuf>,
 }
 
 /// The folder beside this file; `None` if the file's name does not end in `.toml`.
 pub fn folder(main: &Path) -> Option<PathBuf> {
     main.extension().filter(|end| *end == "toml").map(|_| main.with_extension("d"))
+}
+
+/// Why one of those that are ignored does not count, and what to do about it.
+pub fn why_ignored(path: &Path) -> (&'static str, &'static str) {
+    match path.is_dir() {
+        true => {
+            ("this is a folder, and what is in it is ignored", "move its files out, or remove it")
+        }
+        false => ("the file is ignored: its name does not end in .toml", "rename it, or remove it"),
+    }
 }
 
 /// Lists a folder. One that does not exist is empty.
@@ -84,6 +94,11 @@ mod tests {
         let wanted =
             Found { files: places(&["50-a.toml", "60-b.toml"]), ignored: places(&["70-c.conf"]) };
         assert_eq!(list(&folder), Ok(wanted));
+        std::fs::create_dir(folder.join("old")).unwrap();
+        let ignored = list(&folder).unwrap().ignored;
+        assert_eq!(ignored, [folder.join("70-c.conf"), folder.join("old")]);
+        let why = ignored.iter().map(|path| why_ignored(path).0.contains("this is a folder"));
+        assert_eq!(why.collect::<Vec<_>>(), [false, true]);
         assert_eq!(super::folder(Path::new("/etc/other.conf")), None);
         let why = list(&folder.join("README")).unwrap_err();
         assert!(why.contains("not a directory"), "{why}");
