@@ -12,8 +12,8 @@ use super::kind::from_text;
 use super::problem::{Problem, Problems};
 use super::sections::find;
 
-/// Its name: before it there is room for defaults of an organization, after it for people's own.
-pub const FRAGMENT: &str = "50-setup.toml";
+/// Its name.
+pub const FRAGMENT: &str = hygiene::drop_ins::SETUP;
 
 /// The list of the checker's channels.
 const CHANNEL: &str = "channel";
@@ -117,20 +117,30 @@ fn add(lines: &mut BTreeSet<String>, before: &str, value: &Value) {
 /// # Errors
 /// When one of them is broken.
 pub fn has_channel(texts: &[(PathBuf, String)], channel: &str) -> Result<bool, Problems> {
-    let wanted = only(channel);
-    let tables: Result<Vec<_>, _> = texts.iter().map(|(file, text)| parsed(file, text)).collect();
-    let mut there = tables?.into_iter().flat_map(|table| all(&table));
-    Ok(there.any(|there| wanted.iter().all(|(key, value)| there.get(key) == Some(value))))
+    Ok(same(texts, &only(channel))?.is_some())
 }
 
-/// A configuration of this channel alone, with the name of this machine from the main file.
-pub fn channel_alone(main: &str, channel: &str) -> String {
+/// A configuration of this channel alone, as one of these files has it if one does, with the name of this
+/// machine from the first.
+///
+/// # Errors
+/// When one of them is broken.
+pub fn channel_alone(texts: &[(PathBuf, String)], channel: &str) -> Result<String, Problems> {
+    let main = texts.first().map(|(file, text)| parsed(file, text)).transpose()?;
     let mut alone = Table::new();
-    if let Some(host) = main.parse::<Table>().ok().and_then(|mut table| table.remove("host")) {
+    if let Some(host) = main.and_then(|mut table| table.remove("host")) {
         alone.insert("host".to_owned(), host);
     }
-    alone.insert(CHANNEL.to_owned(), Value::Array(vec![Value::Table(only(channel))]));
-    alone.to_string()
+    let wanted = only(channel);
+    let channel = same(texts, &wanted)?.unwrap_or(wanted);
+    alone.insert(CHANNEL.to_owned(), Value::Array(vec![Value::Table(channel)]));
+    Ok(alone.to_string())
+}
+
+fn same(texts: &[(PathBuf, String)], wanted: &Table) -> Result<Option<Table>, Problems> {
+    let tables: Result<Vec<_>, _> = texts.iter().map(|(file, text)| parsed(file, text)).collect();
+    let mut there = tables?.into_iter().flat_map(|table| all(&table));
+    Ok(there.find(|there| wanted.iter().all(|(key, value)| there.get(key) == Some(value))))
 }
 
 fn parsed(file: &Path, text: &str) -> Result<Table, Problems> {
@@ -198,7 +208,14 @@ mod tests {
         let texts = [(PathBuf::from("a"), main.to_owned()), (PathBuf::from("b"), text)];
         assert_eq!(has_channel(&texts, &telegram(6)), Ok(true));
         assert_eq!(has_channel(&texts, &telegram(5)), Ok(false));
-        let alone = channel_alone(main, mail).parse::<Table>().unwrap();
-        assert_eq!(alone, format!("host = \"h\"\n{mail}").parse::<Table>().unwrap());
+        // What is tried is what the files have.
+        for theirs in [mail.to_owned(), format!("{mail}ca_file = \"/ca\"\n")] {
+            let text = format!("{main}{theirs}");
+            let texts = [(PathBuf::from("a"), text.clone()), (PathBuf::from("b"), telegram(5))];
+            let alone = channel_alone(&texts, mail).unwrap().parse::<Table>().unwrap();
+            assert_eq!(alone, text.parse::<Table>().unwrap());
+        }
+        let alone = channel_alone(&texts[..1], mail).unwrap().parse::<Table>().unwrap();
+        assert_eq!(alone, format!("{main}{mail}").parse::<Table>().unwrap());
     }
 }

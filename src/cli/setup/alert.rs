@@ -10,6 +10,7 @@ use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
 use super::chat;
 use super::credential_store::{Held, Name, Vault};
+use super::edits::texts;
 use super::plan::{Plan, Target};
 use crate::cli::exit;
 use crate::cli::stop::Stop;
@@ -240,8 +241,7 @@ fn hidden(
 /// Sends a test through the channel, where the checker is installed.
 pub(super) fn test(args: &SetupArgs, credential_store: &Vault, plan: &Plan) -> anyhow::Result<()> {
     let Some(channel) = &plan.channel else { return Ok(()) };
-    let main = std::fs::read_to_string(&args.alert_config).unwrap_or_default();
-    let alone = crate::config::channel_alone(&main, channel);
+    let alone = crate::config::channel_alone(&texts(&args.alert_config)?, channel)?;
     let mut command = Command::new("check-heartbeat");
     // This channel alone: others may run programs, and not as the user who runs this.
     command.args(["--test-alert", "--config", "/dev/stdin"]);

@@ -169,7 +169,7 @@ fn others(target: &Target, plan: &Plan, own: &Path) -> anyhow::Result<Vec<String
 }
 
 /// The texts of a configuration and its drop-ins, in their order.
-fn texts(config: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+pub(super) fn texts(config: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let folder = hygiene::drop_ins::folder(config).unwrap_or_default();
     let found = hygiene::drop_ins::list(&folder).unwrap_or_default();
     let files = std::iter::once(config.to_owned()).chain(found.files);

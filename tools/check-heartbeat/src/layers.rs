@@ -2,11 +2,13 @@
 //! names.
 //!
 //! A later value replaces an earlier one. A `[[channel]]` or `[[watch]]` with the name of an earlier
-//! file's changes the keys of that one, unless it is a channel of another type, which replaces it.
+//! file's changes the keys of that one, unless it is a channel of another type, or one that setup wrote and
+//! tried as it is: these replace it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hygiene::drop_ins::SETUP;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
@@ -54,6 +56,8 @@ impl Layers {
             *there = Value::Array(Vec::new());
         }
         let Some(there) = there.as_array_mut() else { return };
+        let of_setup = |(path, _): &Text| list == "channel" && path.ends_with(SETUP);
+        let replaces = self.texts.get(text).is_some_and(of_setup);
         let earlier = there.len();
         for (own, table) in tables.into_iter().enumerate() {
             let own_name = name(list, &table);
@@ -61,10 +65,8 @@ impl Layers {
             let place = there[..earlier].iter().position(same);
             let at = place.unwrap_or(there.len());
             match there.get_mut(at).and_then(Value::as_table_mut) {
-                Some(old) if table.get("type").is_none_or(|kind| old.get("type") == Some(kind)) => {
-                    old.extend(table);
-                }
-                Some(old) => *old = table,
+                Some(old) if replaces || !fits(old, &table) => *old = table,
+                Some(old) => old.extend(table),
                 None => there.push(Value::Table(table)),
             }
             self.entries.entry((list, at)).or_default().push((text, own));
@@ -98,6 +100,11 @@ impl Layers {
         // A key that is missing belongs to its table.
         find(rest).or_else(|| find("type")).or_else(|| find("name")).or_else(|| find("file"))
     }
+}
+
+/// Whether the later table is not of another type.
+fn fits(old: &Table, new: &Table) -> bool {
+    new.get("type").is_none_or(|kind| old.get("type") == Some(kind))
 }
 
 /// The name of an entry, as the configuration has it in the end.
@@ -193,6 +200,16 @@ mod tests {
         ] {
             assert_eq!(layers.place(key).as_deref(), place, "{key}");
         }
+    }
+
+    #[test]
+    fn what_setup_wrote_is_what_it_tried() {
+        let theirs = "[[channel]]\ntype = \"smtp\"\nhost = \"old\"\nuser = \"a\"\n";
+        let setup = "[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\n";
+        let (mine, place) = ("[[channel]]\nname = \"smtp\"\nport = 1\n", "/etc/x.d/50-setup.toml");
+        let together = layers(&[("main", theirs), (place, setup), ("60-mine.toml", mine)]).table;
+        let wanted = format!("{setup}name = \"smtp\"\nport = 1\n");
+        assert_eq!(together, wanted.parse::<Table>().unwrap());
     }
 
     #[test]

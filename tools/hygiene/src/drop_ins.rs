@@ -7,6 +7,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// The file that belongs to `katana-bot setup`: before it there is room for defaults of an organization,
+/// after it for people's own.
+pub const SETUP: &str = "50-setup.toml";
+
 /// Ends of the names of copies that package managers and editors leave.
 const COPIES: [&str; 8] = ["~", ".bak", ".orig", ".old", ".rej", ".swp", ".tmp", ".new-setup"];
 
