@@ -53,11 +53,19 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
 
 /// The packaged unit that reads this configuration; its folders and secrets have its name.
 pub(super) fn unit(config: Option<&Path>) -> String {
-    let ours = config.filter(|file| file.parent() == Some(Path::new(CONFIG_FOLDER)));
-    match ours.and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str) {
+    match config
+        .filter(|file| is_packaged(file))
+        .and_then(Path::file_stem)
+        .and_then(std::ffi::OsStr::to_str)
+    {
         Some(name) if name != "katana-bot" => format!("katana-bot@{name}"),
         _ => "katana-bot".to_owned(),
     }
+}
+
+/// Whether one of the packaged units reads this configuration.
+pub(super) fn is_packaged(config: &Path) -> bool {
+    std::path::absolute(config).is_ok_and(|file| file.parent() == Some(Path::new(CONFIG_FOLDER)))
 }
 
 /// The configuration of `katana-bot@NAME`.

@@ -52,7 +52,7 @@ pub(super) fn setup(file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<E
 }
 
 fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::Result<ExitCode> {
-    let target = Target::new(file, args.instance.as_deref());
+    let target = Target::new(file, args.instance.as_deref())?;
     let credential_store = Vault {
         dir: args.credentials_dir.clone(),
         units: args.units_dir.clone(),

@@ -44,7 +44,7 @@ impl Edits {
         plan: &Plan,
     ) -> anyhow::Result<Self> {
         let mut edits = Vec::new();
-        if args.instance.is_some() && !target.config.exists() {
+        if target.unit.contains('@') && !target.config.exists() {
             let new = instance::config(target);
             edits.push(Edit { file: target.config.clone(), old: String::new(), new });
         }

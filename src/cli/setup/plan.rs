@@ -22,14 +22,16 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(file: Option<PathBuf>, instance: Option<&str>) -> Self {
-        let (unit, config) = match instance {
-            Some(name) => (format!("katana-bot@{name}"), endpoint::config_of(name)),
-            None => ("katana-bot".to_owned(), PathBuf::from(crate::config::DEFAULT_FILE)),
-        };
-        let file = file.or_else(|| instance.map(|_| config.clone()));
+    /// The bot of the instance, or of the configuration.
+    ///
+    /// # Errors
+    /// When the two name different bots, or the configuration is not one of a bot.
+    pub(super) fn new(file: Option<PathBuf>, instance: Option<&str>) -> Result<Self, Stop> {
+        let file = file.or_else(|| instance.map(endpoint::config_of));
         let mut sources = Sources::from_process(file);
-        let config = sources.file().map_or(config, Path::to_owned);
+        let default = || PathBuf::from(crate::config::DEFAULT_FILE);
+        let config = sources.file().map_or_else(default, Path::to_owned);
+        let unit = unit(&config, instance)?;
         if matches!(config.try_exists(), Ok(false)) {
             sources.files.clear();
         }
@@ -37,7 +39,7 @@ impl Target {
             let folder = format!("{top}/{unit}");
             sources.env.entry(name.to_owned()).or_insert(folder);
         }
-        Self { unit, config, sources }
+        Ok(Self { unit, config, sources })
     }
 
     /// Setup's own file beside this configuration.
@@ -69,6 +71,25 @@ impl Target {
     /// The credentials of the bot itself.
     pub(super) fn own(&self) -> Vec<Name> {
         keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
+    }
+}
+
+/// The unit that reads this configuration, which is that of the instance.
+fn unit(config: &Path, instance: Option<&str>) -> Result<String, Stop> {
+    let refused = |why: &str| {
+        let hint = "--instance NAME is short for --config /etc/katana-bot/NAME.toml";
+        Stop::new(exit::USAGE, format!("{}: {why}", config.display()), hint)
+    };
+    let by_file = endpoint::unit(Some(config));
+    let Some(name) = instance else {
+        let named =
+            by_file.split_once('@').map_or(Ok(String::new()), |(_, n)| endpoint::instance(n));
+        return named.map(|_| by_file).map_err(|why| refused(&why));
+    };
+    let unit = format!("katana-bot@{name}");
+    match endpoint::is_packaged(config) && by_file != unit {
+        true => Err(refused(&format!("this is the configuration of {by_file}, not of {unit}"))),
+        false => Ok(unit),
     }
 }
 
@@ -142,5 +163,46 @@ impl Plan {
             }
         }
         Config::examine(&sources).loaded.config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_of_an_instance_never_sets_up_the_first_bot() {
+        for (file, instance, wanted) in [
+            (None, None, Ok("katana-bot")),
+            (None, Some("staging"), Ok("katana-bot@staging")),
+            (Some("/etc/katana-bot/staging.toml"), None, Ok("katana-bot@staging")),
+            (Some("/etc/katana-bot/staging.toml"), Some("staging"), Ok("katana-bot@staging")),
+            (Some("/srv/own.toml"), Some("staging"), Ok("katana-bot@staging")),
+            (
+                Some("/etc/katana-bot/a.toml"),
+                Some("b"),
+                Err("of katana-bot@a, not of katana-bot@b"),
+            ),
+            (Some("/etc/katana-bot/katana-bot.toml"), Some("b"), Err("of katana-bot, not of")),
+            (Some("/etc/katana-bot/check-heartbeat.toml"), None, Err("is another configuration")),
+        ] {
+            let made = Target::new(file.map(PathBuf::from), instance);
+            match (made, wanted) {
+                (Ok(target), Ok(unit)) => {
+                    assert_eq!(target.unit, unit);
+                    assert!(target.own().iter().all(|name| name.owner == unit), "{file:?}");
+                    let state = target.sources.env.get("STATE_DIRECTORY").expect("a folder");
+                    assert_eq!(state, &format!("/var/lib/{unit}"));
+                }
+                (Err(stop), Err(words)) => {
+                    assert!(
+                        stop.code == exit::USAGE && stop.message.contains(words),
+                        "{}",
+                        stop.message
+                    );
+                }
+                (made, _) => panic!("{file:?}, {instance:?}: {:?}", made.map(|t| t.unit).ok()),
+            }
+        }
     }
 }

@@ -163,7 +163,7 @@ async fn begin(args: &SetupArgs, unit: &str, changed: bool) -> anyhow::Result<St
     let word = if changed || waits { "restart" } else { "start" };
     order(&[word, "--no-block", unit]).await.ok_or_else(|| refused("cannot be started"))?;
     // The package enables that of the first bot, unless the user prefers another way, such as cron.
-    if let Some(name) = &args.instance {
+    if let Some((_, name)) = unit.split_once('@') {
         let timer = format!("katana-bot-check@{name}.timer");
         if order(&["enable", "--now", &timer]).await.is_none() {
             eprintln!("{timer} cannot be enabled: nothing checks this bot's heartbeat.");
