@@ -23,10 +23,11 @@ use anyhow::Context;
 use heartbeat::{Judgement, LastExit, Now, Reason, State, Verdict};
 use serde_json::Value;
 
+use self::findings::ANOTHER;
 use super::endpoint;
 use super::style::{Mark, Style, say, say_json};
 use super::unit::{Process, Unit};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Examined, Loaded};
 use crate::observe::finding::Status;
 use crate::supervise::Phase;
 
@@ -54,20 +55,23 @@ pub(super) fn status(
     file: Option<PathBuf>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
+    let is_named = config.is_some();
     let sources = endpoint::sources(config);
     let unit = endpoint::unit(sources.file());
-    let loaded = Config::examine(&sources).loaded;
+    let Examined { loaded, problems } = Config::examine(&sources);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let found = runtime.block_on(look(&loaded, file, &unit));
+    let mut found = runtime.block_on(look(&loaded, file, &unit));
+    // Without the file that was named, the defaults would describe another bot.
+    found.config = problems.0.into_iter().find(|p| is_named && p.apart().2.is_some());
     if json {
         say_json(&found.json(&remedies(&found)));
     } else {
         say(&words::page(&found, Style::of(&std::io::stdout())));
     }
-    Ok(match found.overall.mark() {
+    Ok(match found.mark() {
         Mark::Bad => ExitCode::from(BAD),
         _ => ExitCode::SUCCESS,
     })
@@ -95,23 +99,28 @@ pub(super) async fn look(loaded: &Loaded, file: Option<PathBuf>, unit: &str) -> 
     let listen = endpoint::address(loaded);
     let alive = judgement.heartbeat.as_ref().filter(|beat| beat.verdict != Verdict::Stopped);
     let named = alive.map(|beat| beat.pid);
-    let answer = match listen {
-        Some(listen) => ask(listen, loaded, judgement.heartbeat.as_ref().map(|beat| beat.pid)),
+    let wrote = judgement.heartbeat.as_ref().map(|beat| beat.pid);
+    let mut answer = match listen {
+        Some(listen) => ask(listen, loaded, wrote),
         None => Err("the endpoint is off".to_owned()),
     };
     let unit_name = unit.to_owned();
     // Only the packaged unit is known to write this heartbeat.
     let is_packaged = path == Path::new("/run").join(unit).join("heartbeat");
-    let unit = match is_packaged && answer.is_err() {
+    let is_unsure = wrote.is_none() && (is_packaged || unit.contains('@'));
+    let mut unit = match is_unsure || is_packaged && answer.is_err() {
         true => Unit::ask(unit).await.ok().flatten().filter(Unit::is_installed),
         false => None,
     };
+    if is_unsure {
+        answer = answer.and_then(|said| of_unit(said, &unit_name, unit.as_ref()));
+    }
+    unit = unit.filter(|_| answer.is_err() && is_packaged);
     let pid = unit.as_ref().map_or(named, Unit::main_pid);
     let process = match pid {
         Some(pid) => Some(Process::of(pid)),
         None => unit.as_ref().map(|_| Process::Gone),
     };
-    let wrote = judgement.heartbeat.as_ref().map(|beat| beat.pid);
     let is_of_unit =
         unit.as_ref().zip(wrote).is_some_and(|(unit, wrote)| unit.is_its_process(wrote));
     let is_its_own = answer.is_ok() || is_of_unit;
@@ -129,6 +138,7 @@ pub(super) async fn look(loaded: &Loaded, file: Option<PathBuf>, unit: &str) -> 
         endpoint,
         answer,
         unit_name,
+        config: None,
         unit,
         pid,
         process,
@@ -159,11 +169,26 @@ fn ask(listen: std::net::SocketAddr, loaded: &Loaded, pid: Option<u32>) -> Resul
     };
     let said = said.ok_or("something else answers there")?;
     match (pid, said["about"]["pid"].as_u64()) {
-        (Some(mine), Some(other)) if u64::from(mine) != other => {
-            Err(format!("another katana-bot answers there (process {other})"))
-        }
+        (Some(mine), Some(other)) if u64::from(mine) != other => Err(another(other)),
         _ => Ok(said),
     }
+}
+
+fn another(pid: u64) -> String {
+    format!("{ANOTHER} answers there (process {pid})")
+}
+
+/// The answer, if it comes from this unit, where no heartbeat names the process: any bot of the machine may
+/// have the port. Without systemd, the name of the environment says whose it is.
+fn of_unit(said: Value, name: &str, unit: Option<&Unit>) -> Result<Value, String> {
+    let about = &said["about"];
+    let pid = about["pid"].as_u64().unwrap_or_default();
+    let is_its_own = match (unit, name.split_once('@')) {
+        (Some(unit), _) => unit.main_pid().map(u64::from) == Some(pid),
+        (None, Some((_, instance))) => about["environment"] == instance,
+        (None, None) => true,
+    };
+    if is_its_own { Ok(said) } else { Err(another(pid)) }
 }
 
 /// What `/bot/status` calls it; a status that this version does not know is taken for the worst.
@@ -246,4 +271,30 @@ fn by_heartbeat(judgement: &Judgement) -> Overall {
 
 fn is_refused(found: &Findings) -> bool {
     found.answer.as_ref().is_err_and(|why| why == NO_LISTENER)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn without_a_heartbeat_an_answer_counts_only_from_the_unit_itself() {
+        let said = json!({"status": "ok", "about": {"pid": 7, "environment": "staging"}});
+        let unit = |pid: &str| Some(Unit::of(&format!("LoadState=loaded\nMainPID={pid}\n")));
+        for (name, unit, wanted) in [
+            ("katana-bot@staging", unit("7"), true),
+            ("katana-bot@staging", unit("8"), false),
+            ("katana-bot@staging", unit("0"), false),
+            ("katana-bot@staging", None, true),
+            ("katana-bot@testing", None, false),
+            ("katana-bot", unit("8"), false),
+            ("katana-bot", None, true),
+        ] {
+            let found = of_unit(said.clone(), name, unit.as_ref());
+            assert_eq!(found.is_ok(), wanted, "{name}: {found:?}");
+            assert!(found.is_ok() || found.is_err_and(|why| why.starts_with(ANOTHER)));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::tool::{BOOTED, tool};
 
 /// What is asked about.
 const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,NRestarts,MainPID,ExecMainPID,Result,\
-                          ExecMainStatus,ConditionResult,StatusText,ExecMainStartTimestampMonotonic";
+                          ExecMainStatus,ConditionResult,ConditionTimestampMonotonic,StatusText,ExecMainStartTimestampMonotonic";
 
 /// What systemd says about the unit.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,14 @@ impl Unit {
     /// Whether there is such a unit.
     pub(super) fn is_installed(&self) -> bool {
         self.get("LoadState") == "loaded"
+    }
+
+    /// Whether it did not start for want of its token. A unit that was not started since the boot has a
+    /// condition that is unmet, too.
+    pub(super) fn waits_for_token(&self) -> bool {
+        let was_tried = !matches!(self.get("ConditionTimestampMonotonic"), "" | "0");
+        let is_unmet = self.get("ConditionResult") == "no" && was_tried;
+        is_unmet && self.get("ActiveState") == "inactive"
     }
 
     /// The main process, if there is one.
@@ -114,5 +122,18 @@ mod tests {
         let unit = Unit::of("LoadState=loaded\nMainPID=0\nStatusText=a=b\n");
         assert!(unit.is_installed() && unit.main_pid().is_none());
         assert_eq!((unit.get("StatusText"), unit.get("Result")), ("a=b", ""));
+    }
+
+    #[test]
+    fn a_unit_that_was_not_started_does_not_wait_for_a_token() {
+        for (tried, active, wanted) in [
+            ("ConditionTimestampMonotonic=81000000", "inactive", true),
+            ("ConditionTimestampMonotonic=81000000", "active", false),
+            ("ConditionTimestampMonotonic=0", "inactive", false),
+            ("", "inactive", false),
+        ] {
+            let said = format!("ActiveState={active}\nConditionResult=no\n{tried}\n");
+            assert_eq!(Unit::of(&said).waits_for_token(), wanted, "{said}");
+        }
     }
 }

@@ -309,6 +309,34 @@ async fn each_command_takes_the_name_of_one_of_several_bots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_bot_is_not_taken_for_an_instance_that_does_not_exist() {
+    let (mut stage, daemon) = running().await;
+    // On the port that the instance has by default, without a heartbeat of its own.
+    let nowhere = stage.dir.path().join("nowhere").display().to_string();
+    stage.set("KATANA_WATCH_HEARTBEAT_PATH", &nowhere);
+    let out = process::run(&stage, &["--instance", "no-such-bot", "status"]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    let another = format!("another katana-bot answers there (process {})", daemon.id());
+    for words in [
+        "x katana-bot without a usable configuration: /etc/katana-bot/no-such-bot.toml: ",
+        "do: check the name; `sudo katana-bot --instance no-such-bot setup`",
+        &another,
+    ] {
+        assert!(out.stdout.contains(words), "{words}: {}", out.stdout);
+    }
+    assert!(!out.stdout.contains("all is well") && !out.stdout.contains(", up "), "{}", out.stdout);
+    let said =
+        json(&process::run(&stage, &["--instance", "no-such-bot", "status", "--json"]).await);
+    assert_eq!((&said["good"], &said["state"]), (&false.into(), &"not running".into()), "{said}");
+    let out = process::run(&stage, &["--instance", "no-such-bot", "doctor"]).await;
+    assert!(out.stdout.contains("another katana-bot answers on 127.0.0.1:"), "{}", out.stdout);
+    // The bot itself is found without a heartbeat.
+    assert_eq!(process::run(&stage, &["doctor"]).await.code, Some(69));
+    let out = process::run(&stage, &["status"]).await;
+    assert!(out.stdout.contains(", up "), "{}", out.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
     let mut stage = Stage::new().await;
     let folder = stage.dir.path().display().to_string();

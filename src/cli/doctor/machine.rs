@@ -16,7 +16,7 @@ use crate::config::Loaded;
 pub(super) async fn watching(loaded: &Loaded, unit: &str) -> Vec<Check> {
     let found = status::look(loaded, None, unit).await;
     let endpoint = match endpoint::address(loaded) {
-        Some(listen) => listening(loaded, listen, found.overall),
+        Some(listen) => listening(loaded, listen, &found),
         None => Check::skipped("endpoint", "off"),
     };
     vec![heartbeat(&found, unit), endpoint]
@@ -49,8 +49,9 @@ fn heartbeat(found: &Findings, unit: &str) -> Check {
 }
 
 /// Whether the address is free, or ours.
-fn listening(loaded: &Loaded, listen: SocketAddr, bot: Overall) -> Check {
+fn listening(loaded: &Loaded, listen: SocketAddr, found: &Findings) -> Check {
     const NAME: &str = "endpoint";
+    let bot = found.overall;
     let lives = matches!(bot, Overall::Ok | Overall::Degraded | Overall::Failing);
     let error = match TcpListener::bind(listen) {
         Ok(_) if lives => {
@@ -66,6 +67,10 @@ fn listening(loaded: &Loaded, listen: SocketAddr, bot: Overall) -> Check {
     }
     let health = endpoint::get(listen, "/health", None).ok().and_then(|answer| answer.json);
     match health.filter(|health| health["checks"]["telegram"].is_array()) {
+        Some(_) if found.is_another() => {
+            let text = format!("another katana-bot answers on {listen}");
+            Check::bad(NAME, text, "set web.listen to another port").config()
+        }
         Some(health) => {
             let word = health["status"].as_str().unwrap_or("unknown");
             Check::good(NAME, format!("katana-bot answers on {listen}: {word}"))
@@ -129,6 +134,16 @@ fn judged(unit: &str, said: &Unit) -> Check {
             start after a reboot"
             ),
         ),
+        _ if said.waits_for_token() => {
+            let lines = [
+                "`sudo katana-bot setup` asks for the token, and starts the bot",
+                "or store it yourself, as /usr/share/doc/katana-bot/operations.md shows; then \
+                 `systemctl enable --now katana-bot`",
+            ];
+            let lines = lines.map(|line| heartbeat::advice_for(unit, line));
+            let text = format!("{text}; it waits for its token");
+            Check::note(NAME, text, "").advised(lines.to_vec())
+        }
         _ => Check::note(NAME, text, format!("`systemctl enable --now {unit}`")),
     }
 }
@@ -166,5 +181,17 @@ mod tests {
         assert_eq!(said("failed", "failed", "enabled"), Mark::Bad);
         assert_eq!(said("activating", "auto-restart", "enabled"), Mark::Bad);
         assert_eq!(judged("katana-bot", &Unit::of("LoadState=not-found\n")).mark, Mark::Note);
+    }
+
+    #[test]
+    fn a_unit_that_waits_for_its_token_is_set_up() {
+        let said = "LoadState=loaded\nUnitFileState=enabled\nActiveState=inactive\nSubState=dead\n\
+                    ConditionResult=no\nConditionTimestampMonotonic=";
+        let advice = |unit, tried| judged(unit, &Unit::of(&format!("{said}{tried}\n"))).advice;
+        assert!(advice("katana-bot", "7")[0].contains("`sudo katana-bot setup`"));
+        let of_staging = advice("katana-bot@staging", "7");
+        assert!(of_staging[0].contains("`sudo katana-bot --instance staging setup`"));
+        assert!(of_staging[1].contains("`systemctl enable --now katana-bot@staging`"));
+        assert_eq!(advice("katana-bot", "0"), ["`systemctl enable --now katana-bot`"]);
     }
 }

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::cli::style::Mark;
 use crate::cli::unit::{Process, Unit};
+use crate::config::Problem;
+
+/// What begins the text for an endpoint that another bot has.
+pub(super) const ANOTHER: &str = "another katana-bot";
 
 /// Everything that was found out.
 pub(in crate::cli) struct Findings {
@@ -19,6 +23,8 @@ pub(in crate::cli) struct Findings {
     /// `/bot/status`, or why there is none.
     pub(in crate::cli) answer: Result<Value, String>,
     pub(super) unit_name: String,
+    /// Why the configuration that was named cannot be used, or not all of it.
+    pub(super) config: Option<Problem>,
     /// What systemd says, if the endpoint does not answer and the unit is the packaged one.
     pub(super) unit: Option<Unit>,
     /// The process that should answer, and its state.
@@ -72,11 +78,22 @@ impl Overall {
 }
 
 impl Findings {
+    /// With a configuration that was named and cannot be used, it is bad.
+    pub(super) fn mark(&self) -> Mark {
+        if self.config.is_some() { Mark::Bad } else { self.overall.mark() }
+    }
+
+    /// Whether another bot has the port: it answers there, or this one does not run.
+    pub(in crate::cli) fn is_another(&self) -> bool {
+        let is_over = matches!(self.overall, Overall::Stopped | Overall::NotRunning);
+        is_over || self.answer.as_ref().is_err_and(|why| why.starts_with(ANOTHER))
+    }
+
     /// For programs. `remedies`: what to do.
     pub(super) fn json(&self, remedies: &[String]) -> Value {
         json!({
             "state": self.overall.word(),
-            "good": self.overall.mark() != Mark::Bad,
+            "good": self.mark() != Mark::Bad,
             "heartbeat": {
                 "file": self.path,
                 "state": self.judgement.state.word(),
@@ -86,6 +103,7 @@ impl Findings {
                 "beat": self.judgement.heartbeat,
             },
             "last_exit": self.exit,
+            "configuration": self.config.as_ref().map(|p| format!("{}: {}", p.key, p.message)),
             "process": self.pid,
             "do": remedies,
             "endpoint": {

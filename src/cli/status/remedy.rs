@@ -1,23 +1,43 @@
 //! What to do about a daemon that does not run, or hangs. Findings have first steps of their own.
 
+use std::path::Path;
+
 use super::findings::{Findings, Overall};
 use crate::cli::exit;
+use crate::cli::unit::Unit;
+use crate::config::Problem;
 
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
-    let lines = match found.overall {
-        Overall::Stopped | Overall::NotRunning => not_running(found),
+    let code = found.exit.as_ref().map(|exit| exit.exit_code);
+    let mut lines: Vec<String> = found.config.iter().map(|p| configuration(found, p)).collect();
+    lines.extend(match found.overall {
+        Overall::Stopped | Overall::NotRunning if !lines.is_empty() => Vec::new(),
+        Overall::Stopped | Overall::NotRunning => {
+            vec![not_running(found.unit.as_ref(), code).to_owned()]
+        }
         Overall::Hangs => hangs(found),
         Overall::Stale => vec!["`journalctl -u katana-bot -n 50` shows its last lines".to_owned()],
         _ => Vec::new(),
-    };
+    });
     lines.iter().map(|line| heartbeat::advice_for(&found.unit_name, line)).collect()
 }
 
-fn not_running(found: &Findings) -> Vec<String> {
-    let unit = found.unit.as_ref();
+/// What to do about a configuration that was named.
+fn configuration(found: &Findings, problem: &Problem) -> String {
+    match found.unit_name.contains('@') {
+        true if Path::new(&problem.key).is_absolute() && !Path::new(&problem.key).exists() => {
+            "check the name; `sudo katana-bot setup` sets up a bot with this name".to_owned()
+        }
+        true => "`katana-bot check-config` names each mistake; fix them".to_owned(),
+        false => problem.hint.clone(),
+    }
+}
+
+/// `code`: the exit status, if it is known how the bot ended.
+fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
     let of = |name| unit.map_or("", |unit| unit.get(name));
-    let line = match found.exit.as_ref().map(|exit| exit.exit_code) {
+    match code {
         Some(Some(exit::CONFIG)) => {
             "fix it and check it with `katana-bot check-config`, then `systemctl restart katana-bot`"
         }
@@ -29,7 +49,7 @@ fn not_running(found: &Findings) -> Vec<String> {
             "`journalctl -u katana-bot -n 50` says why; then `systemctl restart katana-bot`"
         }
         Some(_) => "`journalctl -u katana-bot -n 50` has its last lines",
-        None if of("ConditionResult") == "no" && of("ActiveState") == "inactive" => {
+        None if unit.is_some_and(Unit::waits_for_token) => {
             "`sudo katana-bot setup` asks for the token, and starts the bot"
         }
         None if unit.is_some() && of("UnitFileState") == "disabled" => {
@@ -37,8 +57,7 @@ fn not_running(found: &Findings) -> Vec<String> {
         }
         None if unit.is_some() => "`systemctl start katana-bot`",
         None => "start it, as it was started before; `katana-bot run` does so in this terminal",
-    };
-    vec![line.to_owned()]
+    }
 }
 
 fn hangs(found: &Findings) -> Vec<String> {
@@ -58,4 +77,28 @@ fn hangs(found: &Findings) -> Vec<String> {
         ),
         format!("then {restart}"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disabled_bot_is_enabled_and_one_without_a_token_set_up() {
+        for (tried, enabled, wanted) in [
+            (
+                "81000000",
+                "enabled",
+                "`sudo katana-bot setup` asks for the token, and starts the bot",
+            ),
+            ("0", "disabled", "`systemctl enable --now katana-bot`"),
+            ("0", "enabled", "`systemctl start katana-bot`"),
+        ] {
+            let said = format!(
+                "ActiveState=inactive\nConditionResult=no\nConditionTimestampMonotonic={tried}\n\
+                 UnitFileState={enabled}\n"
+            );
+            assert_eq!(not_running(Some(&Unit::of(&said)), None), wanted, "{said}");
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub(super) fn page(found: &Findings, style: Style) -> String {
 
 /// The summary, in one line.
 fn headline(found: &Findings, style: Style) -> String {
-    let mark = found.overall.mark();
+    let mark = found.mark();
     let said = found.answer.as_ref().ok();
     let story = story(found);
     let ready = match said.map(|said| &said["ready"]) {
@@ -47,6 +47,10 @@ fn headline(found: &Findings, style: Style) -> String {
         _ => "",
     };
     let sign = style.sign(mark);
+    let story = match &found.config {
+        Some(p) => format!("without a usable configuration: {}: {}; {story}", p.key, p.message),
+        None => story,
+    };
     format!("{sign} katana-bot {}{ready}\n", style.coloured(mark, &visible(&story)))
 }
 
@@ -128,7 +132,7 @@ fn systemd_says(found: &Findings) -> Option<String> {
         (_, "auto-restart") => {
             Some(format!("systemd is about to start it again ({result}, status {status})"))
         }
-        _ if unit.get("ConditionResult") == "no" => Some("the unit waits for its token".to_owned()),
+        _ if unit.waits_for_token() => Some("the unit waits for its token".to_owned()),
         _ => None,
     }
 }

@@ -21,6 +21,10 @@ def instances_do_not_touch_each_other(stage):
     pid = machine.show("katana-bot@staging", "MainPID")
     seen = machine.say(f"ls /proc/{pid}/root" "/var/lib").split()
     assert seen == ["katana-bot@staging"], seen
+    # The first bot is not taken for one that does not exist.
+    done = machine.run("katana-bot --instance nosuch status")
+    assert done.returncode == 1 and "/etc/katana-bot/nosuch.toml" in done.stdout, done
+    assert machine.run("katana-bot --instance staging status").returncode == 0
     # It fails alone, is reported at once by its own checker, and recovers alone.
     alerts = len(stage.alerts())
     machine.put("/etc/katana-bot/staging.toml", text + "[bot]\nacces = 5\n")
