@@ -3,15 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use heartbeat::{Now, availability, rfc3339};
+use heartbeat::{Judgement, Now, Reason, availability, rfc3339};
 use hygiene::line::one_line;
 use serde_json::Value;
 
 /// Largest memory that is read, in bytes.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The part of the last days without an outage, in words; `None` where the checker knows nothing.
-pub(super) fn availability(heartbeat: &Path) -> Option<String> {
+/// The part of the last days without an outage, in words; `None` where there is no checker. `found`: the
+/// heartbeat as it is now, which the checker may not have seen yet.
+pub(super) fn availability(heartbeat: &Path, found: &Judgement) -> Option<String> {
     let memory = memory(heartbeat)?;
     let now = Now::read();
     let read = |name: &str| {
@@ -19,20 +20,35 @@ pub(super) fn availability(heartbeat: &Path) -> Option<String> {
         serde_json::from_str::<Value>(&text).ok()
     };
     // Without outages and incidents there is neither file, but there is the folder of a checker.
-    memory.parent().filter(|folder| folder.read_dir().is_ok())?;
+    let folder = memory.parent().filter(|folder| folder.read_dir().is_ok())?;
+    let since_ms = availability::observed_since(folder)?;
     let outages = read("outages.json").unwrap_or_default();
     let incidents = read("incidents.json").unwrap_or_default();
-    Some(available(&outages, &incidents, &names(heartbeat), &now))
+    let mut spans = outages_of(heartbeat, &outages, &incidents, &now);
+    spans.extend(silent_since(found).map(|since| (since, now.time_ms)));
+    Some(availability::in_words(&spans, since_ms, now.time_ms))
 }
 
-/// What the watch of this heartbeat may be called: by its unit, or by its path.
-fn names(heartbeat: &Path) -> [String; 2] {
+/// When a bot that is silent was last seen. One that was stopped on purpose may be meant to stay so.
+fn silent_since(found: &Judgement) -> Option<i64> {
+    let is_silent = matches!(found.reason, Reason::Stale | Reason::PreviousBoot | Reason::Ended);
+    found.heartbeat.as_ref().filter(|_| is_silent).map(|beat| beat.time_ms)
+}
+
+/// Whether a record of the checker is about this heartbeat. Those of version 0.2 have only the name of the
+/// watch: that of the unit, or the path.
+fn is_about(record: &Value, heartbeat: &Path) -> bool {
+    let path = heartbeat.display().to_string();
     let unit = heartbeat.parent().and_then(Path::file_name).unwrap_or_default();
-    [unit.to_string_lossy().into_owned(), heartbeat.display().to_string()]
+    match record["file"].as_str() {
+        Some(file) => file == path,
+        None => record["watch"] == path || record["watch"] == *unit.to_string_lossy(),
+    }
 }
 
-fn available(outages: &Value, incidents: &Value, names: &[String], now: &Now) -> String {
-    let is_ours = |of: &&Value| names.iter().any(|name| of["watch"] == **name);
+/// From when to when this bot was down, in Unix milliseconds.
+fn outages_of(heartbeat: &Path, outages: &Value, incidents: &Value, now: &Now) -> Vec<(i64, i64)> {
+    let is_ours = |of: &&Value| is_about(of, heartbeat);
     let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
     let over = list(outages);
     let over = over.iter().filter(is_ours);
@@ -42,12 +58,7 @@ fn available(outages: &Value, incidents: &Value, names: &[String], now: &Now) ->
     let open =
         open.iter().filter(is_ours).filter(|of| of["level"] == "critical" && of["end"].is_null());
     spans.extend(open.filter_map(|of| Some((of["started"]["time_ms"].as_i64()?, now.time_ms))));
-    let shown = availability::WINDOWS.map(|(name, window)| {
-        let ratio = availability::ratio(spans.iter().copied(), window, now.time_ms);
-        format!("{} in {name}", availability::percent(ratio))
-    });
-    let target = availability::percent(availability::TARGET);
-    format!("{} (target {target})", shown.join(", "))
+    spans
 }
 
 /// The silence that is in effect for the checker of this heartbeat, in words.
@@ -77,6 +88,8 @@ fn memory(heartbeat: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -100,19 +113,36 @@ mod tests {
     fn outages_of_this_bot_and_what_goes_on_count() {
         let day = 86_400_000_i64;
         let now = Now { time_ms: 100 * day, boot_id: None, boot_ms: None, awake_ms: None };
-        let names = names(Path::new("/run/katana-bot@staging/heartbeat"));
+        let heartbeat = Path::new("/run/katana-bot@staging/heartbeat");
+        let ours = |outages, incidents| outages_of(heartbeat, outages, incidents, &now);
         let outages = json!([
             {"id": "a", "watch": "/run/katana-bot@staging/heartbeat", "from_ms": 90 * day, "until_ms": 93 * day},
             {"id": "b", "watch": "other", "from_ms": 95 * day, "until_ms": 99 * day},
+            {"id": "c", "watch": "front desk", "file": heartbeat, "from_ms": 1, "until_ms": 2},
+            {"id": "d", "watch": "katana-bot@staging", "file": "/run/x", "from_ms": 3, "until_ms": 4},
         ]);
-        let shown = available(&outages, &Value::Null, &names, &now);
-        assert_eq!(shown, "100 % in 7 d, 90 % in 30 d (target 99.9 %)");
+        let mut wanted = vec![(90 * day, 93 * day), (1, 2)];
+        assert_eq!(ours(&outages, &Value::Null), wanted);
         let started = json!({"time_ms": 100 * day - day / 2, "boot_id": null, "boot_ms": null});
         let open = json!({"watch": "katana-bot@staging", "level": "critical", "started": started, "end": null});
         let incidents = json!({"incidents": [open]});
-        let shown = available(&outages, &incidents, &names, &now);
-        assert_eq!(shown, "92.857 % in 7 d, 88.333 % in 30 d (target 99.9 %)");
-        assert_eq!(availability(Path::new("/nowhere/heartbeat")), None);
+        wanted.push((100 * day - day / 2, 100 * day));
+        assert_eq!(ours(&outages, &incidents), wanted);
+    }
+
+    #[test]
+    fn a_bot_that_is_silent_now_counts_before_a_check_has_seen_it() {
+        let now = Now { time_ms: 1_795_245_873_000, boot_id: None, boot_ms: None, awake_ms: None };
+        let judged =
+            |text: &str| heartbeat::judge(Ok(text.as_bytes()), &now, Duration::from_secs(120));
+        let text = "2026-11-21T07:00:00.000Z\nformat: 1\nboot_id: \nboot_ms: 0\nsequence: 1\npid: 7\n\
+                    version: 1\nenvironment: \nverdict: ok\n";
+        let stale = judged(text);
+        assert_eq!(stale.reason, Reason::Stale, "{stale:?}");
+        assert_eq!(silent_since(&stale), rfc3339::parse("2026-11-21T07:00:00Z"));
+        let stopped = judged(&text.replace("verdict: ok", "verdict: stopped"));
+        assert_eq!(silent_since(&stopped), None);
+        assert_eq!(availability(Path::new("/nowhere/heartbeat"), &stale), None);
     }
 
     #[test]

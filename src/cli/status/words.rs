@@ -218,7 +218,7 @@ fn figures(found: &Findings) -> Vec<(String, String)> {
     if let Some(silence) = checker::silence(&found.path) {
         row("alerts", silence);
     }
-    if let Some(availability) = checker::availability(&found.path) {
+    if let Some(availability) = checker::availability(&found.path, &found.judgement) {
         row("available", availability);
     }
     match (&found.endpoint, &found.answer) {

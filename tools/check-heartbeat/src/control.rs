@@ -12,10 +12,12 @@ use crate::config::Config;
 use crate::incident::{Ack, Incident};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
+use crate::notify::take_in;
 use crate::outages;
 use crate::report;
 use crate::silence::Silence;
 use crate::state_dir::{self, StateDir};
+use crate::watch::check_all;
 
 /// Longest reason, in characters.
 const REASON: usize = 200;
@@ -44,18 +46,13 @@ fn done(args: &Args, action: &Action, now: &Now) -> Result<Vec<String>, (u8, Str
         Action::Silence { time, until, .. } => length(*time, until.as_deref(), now)?,
         _ => Duration::ZERO,
     };
+    if let Action::Status { metrics } = action {
+        return look(args, *metrics, now).map_err(|why| (1, why));
+    }
     let mut state = open(args).map_err(|why| (1, why))?;
     let (mut log, _) = state.load();
     let lines = match action {
-        Action::Status { metrics } => {
-            let watches = Config::load(args.config.as_deref()).watches_of(args);
-            let names = watches.into_iter().map(|watch| watch.name);
-            let ratios = outages::ratios(names, &state.outages(), &log, now);
-            return Ok(match metrics {
-                true => outages::metrics(&ratios),
-                false => [status(&log, now), outages::in_words(&ratios)].concat(),
-            });
-        }
+        Action::Status { .. } => Vec::new(), // above
         Action::Ack { reason } => acknowledge(&mut log, reason, now),
         Action::Silence { end: true, .. } => match log.end_silence() {
             true => vec!["The silence has ended: what goes on is sent with the next check.".into()],
@@ -79,6 +76,27 @@ fn done(args: &Args, action: &Action, now: &Now) -> Result<Vec<String>, (u8, Str
         return Err((1, remarks.join("; ")));
     }
     Ok(lines.into_iter().chain(remarks).collect())
+}
+
+/// What goes on and how much of the time all was well, with what a check finds now: there may be none that
+/// remembers. Saves nothing.
+fn look(args: &Args, metrics: bool, now: &Now) -> Result<Vec<String>, String> {
+    let config = Config::load(args.config.as_deref());
+    let mut watches = config.watches_of(args);
+    watches.iter_mut().for_each(|watch| watch.failures_needed = 1);
+    let checked = check_all(&watches, now);
+    let mut state = open(args)?;
+    let (mut log, _) = state.load();
+    if config.watches_known {
+        take_in(&mut log, &checked, &config, now);
+    }
+    let known = state.outages();
+    let spans = outages::spans(watches.into_iter().map(|watch| watch.name), &known, &log, now);
+    let since_ms = state.observed_since(&known, now);
+    Ok(match metrics {
+        true => outages::metrics(&spans, since_ms, now),
+        false => [status(&log, now), outages::in_words(&spans, since_ms, now)].concat(),
+    })
 }
 
 /// How long a silence shall be.

@@ -50,6 +50,9 @@ pub(crate) struct Bad {
     /// Names of what is wrong: a reason or findings. One that was not there before is news.
     #[serde(default)]
     pub causes: Vec<String>,
+    /// The heartbeat that it is about; `None` for an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The last sign of life before it.
     #[serde(skip)]
     pub since: Option<Now>,

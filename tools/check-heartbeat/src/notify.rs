@@ -10,6 +10,7 @@ use crate::cli::Args;
 use crate::config::{Config, Problem};
 use crate::deliver::{Job, Outcome, deliver};
 use crate::incident::{ChannelList, Mode};
+use crate::incident_log::IncidentLog;
 use crate::outages;
 use crate::pending::Origin;
 use crate::report::Done;
@@ -69,6 +70,13 @@ pub fn host(config: &Config) -> String {
     names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned()
 }
 
+/// Takes what was found into the log.
+pub(crate) fn take_in(log: &mut IncidentLog, checked: &[Checked], config: &Config, now: &Now) {
+    checked.iter().for_each(|one| one.enter(log, &config.alert_on, now));
+    log.close_unwatched(now);
+    log.apply_silence(Some(now));
+}
+
 /// Sends what the channels have not accepted yet.
 pub fn notify(
     args: &Args,
@@ -80,10 +88,6 @@ pub fn notify(
 ) -> Done {
     let mut done = Done::default();
     let (open, list) = channels;
-    // Without a channel, now or later, there is nothing to remember.
-    if list.names.is_empty() && list.complete {
-        return done;
-    }
     let folders = state_dir::folders(args);
     // The usual case: all is well and was so before. Nothing is written, not even a lock.
     let good = checked.iter().all(|c| c.judgement.state == State::Ok);
@@ -91,6 +95,10 @@ pub fn notify(
         return done;
     }
     quick::waiting();
+    // Without a channel only the availability is remembered, where a checker has a folder for it.
+    if list.names.is_empty() && list.complete && !state_dir::is_made(&folders) {
+        return done;
+    }
     let state = StateDir::open(folders).unwrap_or_else(|problem| {
         let then = "alerts are sent all the same, but the next run will not know it";
         done.remarks.push(format!("{problem}; {then}"));
@@ -148,9 +156,7 @@ impl Notifier<'_> {
         let before = log.clone();
         // While the watches cannot be read, what is checked is a guess: printed and no more.
         if self.config.watches_known {
-            checked.iter().for_each(|one| one.enter(&mut log, &self.config.alert_on, now));
-            log.close_unwatched(now);
-            log.apply_silence(Some(now));
+            take_in(&mut log, checked, self.config, now);
         }
         self.state.note_outages(&outages::ended(&log, now), now);
         done.silence = log.silence.as_ref().map(|silence| silence.words(now));

@@ -3,6 +3,7 @@
 //! They lie in a file of their own, because the log of incidents has to be gone when all is well.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use heartbeat::{Now, availability};
 use serde::{Deserialize, Serialize};
@@ -14,11 +15,17 @@ use crate::notification::Level;
 /// Most outages that are kept; the oldest go first.
 const MAX_OUTAGES: usize = 1_000;
 
+/// By watch, from when to when it was down.
+type Spans = BTreeMap<String, Vec<(i64, i64)>>;
+
 /// From the last sign of life to the first good check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
     id: String, // of its incident
     watch: String,
+    /// The heartbeat, which `katana-bot status` knows its watch by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     from_ms: i64, // Unix milliseconds
     until_ms: i64,
 }
@@ -30,6 +37,7 @@ impl Outage {
         (incident.bad.level == Level::Critical).then(|| Self {
             id: incident.id.clone(),
             watch: incident.subject.watch.clone(),
+            file: incident.bad.file.clone(),
             from_ms: incident.started.seen_from_ms(now),
             until_ms,
         })
@@ -57,50 +65,52 @@ pub(crate) fn merged(known: &[Outage], new: &[Outage], now: &Now) -> Option<Vec<
     Some(all)
 }
 
-/// All that is known of each of these watches, and of others with an outage: the windows of
-/// [`availability::WINDOWS`] with the ratio of each, 0 to 1.
-pub(crate) fn ratios(
+/// From when to when each of these watches was down, and others with an outage: in Unix milliseconds.
+pub(crate) fn spans(
     watches: impl IntoIterator<Item = String>,
     known: &[Outage],
     log: &IncidentLog,
     now: &Now,
-) -> BTreeMap<String, [f64; 2]> {
+) -> Spans {
     let seen: BTreeSet<&str> = known.iter().map(|outage| outage.id.as_str()).collect();
     let current = log.incidents.iter().filter_map(|incident| Outage::of(incident, now));
     let current = current.filter(|outage| !seen.contains(outage.id.as_str()));
-    let all: Vec<Outage> = known.iter().cloned().chain(current).collect();
-    let names = watches.into_iter().chain(all.iter().map(|outage| outage.watch.clone()));
-    let spans = |name: &str| -> Vec<(i64, i64)> {
-        let of_it = all.iter().filter(|outage| outage.watch == name);
-        of_it.map(|outage| (outage.from_ms, outage.until_ms)).collect()
-    };
-    let ratio = |name: &str| {
-        let spans = spans(name);
-        availability::WINDOWS
-            .map(|(_, window)| availability::ratio(spans.iter().copied(), window, now.time_ms))
-    };
-    names.map(|name| (name.clone(), ratio(&name))).collect()
+    let mut spans: Spans = watches.into_iter().map(|watch| (watch, Vec::new())).collect();
+    for outage in known.iter().cloned().chain(current) {
+        spans.entry(outage.watch).or_default().push((outage.from_ms, outage.until_ms));
+    }
+    spans
+}
+
+/// Since when there are checks, as far as is known, in Unix milliseconds.
+pub(crate) fn observed_since(folder: Option<&Path>, known: &[Outage], now: &Now) -> i64 {
+    let made = folder.and_then(availability::observed_since).unwrap_or(now.time_ms);
+    // A folder that was restored from a backup is younger than what lies in it.
+    known.iter().map(|outage| outage.until_ms).fold(made, i64::min)
 }
 
 /// For people.
-pub(crate) fn in_words(ratios: &BTreeMap<String, [f64; 2]>) -> Vec<String> {
-    let target = availability::percent(availability::TARGET);
-    let line = |(name, [week, month]): (&String, &[f64; 2])| {
-        let (week, month) = (availability::percent(*week), availability::percent(*month));
-        format!("Available: {name} {week} in 7 days, {month} in 30 days (target {target})")
+pub(crate) fn in_words(spans: &Spans, since_ms: i64, now: &Now) -> Vec<String> {
+    let line = |(name, spans): (&String, &Vec<(i64, i64)>)| {
+        format!("Availability of {name}: {}", availability::in_words(spans, since_ms, now.time_ms))
     };
-    ratios.iter().map(line).collect()
+    spans.iter().map(line).collect()
 }
 
 /// In the text format of Prometheus, for the textfile collector of its node exporter.
-pub(crate) fn metrics(ratios: &BTreeMap<String, [f64; 2]>) -> Vec<String> {
-    let name = "check_heartbeat_availability_ratio";
+pub(crate) fn metrics(spans: &Spans, since_ms: i64, now: &Now) -> Vec<String> {
+    let (name, since) =
+        ("check_heartbeat_availability_ratio", "check_heartbeat_observed_since_timestamp_seconds");
     let mut lines = vec![
+        format!("# HELP {since} Since when there are checks; no window begins earlier."),
+        format!("# TYPE {since} gauge"),
+        format!("{since} {}", since_ms / 1000),
         format!("# HELP {name} Part of the time without an outage, as the checks saw it."),
         format!("# TYPE {name} gauge"),
     ];
-    for (watch, ratios) in ratios {
+    for (watch, spans) in spans {
         let watch = watch.replace('\\', "\\\\").replace('"', "\\\"");
+        let ratios = availability::ratios(spans, since_ms, now.time_ms);
         for (window, ratio) in ["7d", "30d"].iter().zip(ratios) {
             lines.push(format!("{name}{{watch=\"{watch}\",window=\"{window}\"}} {ratio:.6}"));
         }

@@ -237,6 +237,7 @@ mod tests {
                     summary: "stale".to_owned(),
                     details: Vec::new(),
                     causes: Vec::new(),
+                    file: None,
                     since: None,
                 }),
                 false => Observation::Good("fresh".to_owned(), None),

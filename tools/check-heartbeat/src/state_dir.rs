@@ -97,6 +97,12 @@ pub fn exists(folders: &[PathBuf]) -> bool {
     })
 }
 
+/// Whether the first of these folders is there, and ours.
+pub fn is_made(folders: &[PathBuf]) -> bool {
+    let is_ours = |folder: &PathBuf| ownership::check_folder(folder, &owners()).is_ok();
+    folders.first().is_some_and(is_ours)
+}
+
 impl StateDir {
     /// Makes and locks the first folder that can be used; `None` when another run is at work, and an
     /// error when none can be used.
@@ -166,6 +172,11 @@ impl StateDir {
             Ok(serde_json::from_slice(&bytes)?)
         })
         .unwrap_or_default()
+    }
+
+    /// Since when there are checks, in Unix milliseconds.
+    pub fn observed_since(&self, outages: &[Outage], now: &Now) -> i64 {
+        outages::observed_since(self.folders.first().map(PathBuf::as_path), outages, now)
     }
 
     /// Notes outages that are over. Figures are not worth a remark: what cannot be written is not noted.

@@ -307,13 +307,15 @@ impl Checked {
     /// When the program was last seen alive, where it is not any more.
     fn last_sign_of_life(&self, now: &Now) -> Option<Now> {
         if let Some(time_ms) = self.exit.as_ref().and_then(LastExit::time_ms) {
-            let ago = u64::try_from(now.time_ms.saturating_sub(time_ms)).unwrap_or(0);
-            let boot_ms = now.boot_ms.map(|ms| ms.saturating_sub(ago));
-            return Some(Now { time_ms, boot_ms, ..now.clone() });
+            return Some(ago(now, now.time_ms.saturating_sub(time_ms)));
         }
-        let beat = self.judgement.heartbeat.as_ref()?;
-        let lives = matches!(self.judgement.reason, Reason::Failing | Reason::Future);
-        (!lives).then(|| at(beat, 0))
+        if matches!(self.judgement.reason, Reason::Failing | Reason::Future) {
+            return None;
+        }
+        // That of another program has an age and no more.
+        let age = || self.judgement.age_ms.and_then(|age| i64::try_from(age).ok());
+        let beat = self.judgement.heartbeat.as_ref().map(|beat| at(beat, 0));
+        beat.or_else(|| age().map(|age| ago(now, age)))
     }
 
     /// Since when people are served without a break, as the program says.
@@ -367,7 +369,8 @@ impl Checked {
         // What lies on disk is bounded.
         let details = details.iter().map(|line| one_line(line, MAX_LINE)).collect();
         let summary = one_line(summary, MAX_LINE);
-        Bad { level, environment, summary, details, causes: Vec::new(), since: None }
+        let file = self.watch.url.is_none().then(|| self.watch.file.display().to_string());
+        Bad { level, environment, summary, details, causes: Vec::new(), file, since: None }
     }
 
     /// The installation, when the heartbeat names it.
@@ -385,6 +388,13 @@ impl Checked {
         findings.sort_by_key(|finding| finding.severity != Severity::Failing);
         findings
     }
+}
+
+/// So many milliseconds before now.
+fn ago(now: &Now, ms: i64) -> Now {
+    let ms = ms.max(0);
+    let boot_ms = now.boot_ms.and_then(|boot_ms| boot_ms.checked_sub(ms.unsigned_abs()));
+    Now { time_ms: now.time_ms.saturating_sub(ms), boot_ms, ..now.clone() }
 }
 
 /// When a heartbeat was written, or so many milliseconds before that.

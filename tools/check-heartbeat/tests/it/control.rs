@@ -151,24 +151,66 @@ fn silences_have_an_end_in_the_future() {
     assert!(ran.status == 0 && ran.out.contains("x [2J y"), "{ran:?}");
 }
 
+/// An outage of so many days ago was noted, so there were checks then.
+fn observed_for_days(place: &Place, days: i64) {
+    let file = place.path("state/outages.json");
+    let known = std::fs::read_to_string(&file).unwrap_or("[]".to_owned());
+    let mut known: Vec<serde_json::Value> = serde_json::from_str(&known).unwrap();
+    let ms = heartbeat::Now::read().time_ms - days * 86_400_000;
+    known.push(serde_json::json!({"id": "x", "watch": "bot", "from_ms": ms, "until_ms": ms}));
+    std::fs::write(file, serde_json::to_string(&known).unwrap()).unwrap();
+}
+
+#[test]
+fn a_dead_bot_is_not_available_where_no_check_has_seen_it() {
+    let place = Place::new();
+    std::fs::write(&place.heartbeat, "1970-01-02T00:00:00Z\n").unwrap();
+    let file = place.heartbeat.to_str().unwrap();
+    let ran = place.run(&["--file", file, "status"]);
+    let dead = format!("Availability of {file}: 0 % since 20");
+    assert!(ran.out.contains("DOWN: ") && ran.out.contains(&dead), "{ran:?}");
+    let metrics = place.run(&["--file", file, "status", "--metrics"]).out;
+    assert!(metrics.contains("window=\"7d\"} 0.000000\n"), "{metrics}");
+    assert!(metrics.contains("check_heartbeat_observed_since_timestamp_seconds "), "{metrics}");
+    assert!(!place.remembers(), "a look saves nothing");
+    // A bot that works again was down nevertheless, also where there is no channel.
+    place.configure("");
+    place.stale();
+    place.run(&[]);
+    assert!(place.remembers());
+    place.good();
+    place.run(&[]);
+    assert!(!place.remembers());
+    observed_for_days(&place, 31);
+    let ran = place.run(&["status"]);
+    assert!(ran.out.contains("Availability of bot: 99."), "{ran:?}");
+}
+
 #[test]
 fn how_much_of_the_time_all_was_well_is_known_after_everyone_has_heard_of_an_outage() {
     let place = place();
     place.good();
     place.run(&[]);
-    let whole = "Available: bot 100 % in 7 days, 100 % in 30 days (target 99.9 %)";
+    let whole = "Availability of bot: 100 % since 20";
+    assert!(place.run(&["status"]).out.contains(whole));
+    observed_for_days(&place, 31);
+    let whole = "Availability of bot: 100 % over 7 days, 100 % over 30 days, target 99.9 %";
     assert!(place.run(&["status"]).out.contains(whole));
     place.stale();
     place.run(&[]);
     let during = place.run(&["status"]).out;
-    assert!(during.contains("DOWN: bot") && during.contains("Available: bot 99."), "{during}");
+    assert!(
+        during.contains("DOWN: bot") && during.contains("Availability of bot: 99."),
+        "{during}"
+    );
     place.good();
     place.run(&[]);
     assert_eq!(place.kinds("a"), ["down", "recovered"]);
     assert!(!place.path("state/incidents.json").exists(), "all was sent");
+    observed_for_days(&place, 31);
     let after = place.run(&["status"]).out;
     assert!(after.starts_with("No incident goes on."), "{after}");
-    assert!(after.contains("Available: bot 99."), "{after}");
+    assert!(after.contains("Availability of bot: 99."), "{after}");
     let metrics = place.run(&["status", "--metrics"]).out;
     for window in ["7d", "30d"] {
         let line =
