@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
-use heartbeat::{Finding, Heartbeat, Judgement, Reason, Severity, advice_for};
+use heartbeat::{Finding, Heartbeat, LastExit, Reason, Severity, advice_for};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
+
+use crate::watch::Checked;
 
 /// Where the package puts the runbook; its headings are findings and reasons.
 const RUNBOOK: &str = "/usr/share/doc/katana-bot/runbook.md";
@@ -16,9 +18,16 @@ const NO_ANSWERS: &str = "no one gets answers; messages wait at Telegram for 24 
 /// What it means that there is nothing to judge.
 const UNKNOWN: &str = "not known: the bot may work, but its heartbeat does not say so";
 
+/// What it means that another machine gives no answer, or none that can be understood.
+const ELSEWHERE: &str = "not known from here: people may be served all the same";
+
 /// Impact, first step and where to read on for what was found about Katana: about a `finding`, or about the
 /// program as a whole.
-pub fn lines(file: &Path, judgement: &Judgement, finding: Option<&Finding>) -> Vec<String> {
+pub fn lines(checked: &Checked, finding: Option<&Finding>) -> Vec<String> {
+    let (file, judgement) = (&checked.watch.file, &checked.judgement);
+    if checked.watch.url.is_some() {
+        return elsewhere(judgement.reason, finding);
+    }
     let unit = unit(file);
     // Only Katana's own heartbeat, or its place, says that this is Katana.
     if judgement.heartbeat.is_none() && unit.is_none() {
@@ -30,7 +39,7 @@ pub fn lines(file: &Path, judgement: &Judgement, finding: Option<&Finding>) -> V
         Some(finding) => {
             (finding.name.as_str(), finding.impact.clone(), finding.first_step.clone())
         }
-        None => (judgement.reason.word(), impact(judgement.reason), first_step(judgement, alive)),
+        None => (judgement.reason.word(), impact(judgement.reason), first_step(checked, alive)),
     };
     let mut lines = Vec::new();
     if !impact.is_empty() {
@@ -46,9 +55,29 @@ pub fn lines(file: &Path, judgement: &Judgement, finding: Option<&Finding>) -> V
     }
     let look = "`katana-bot status`".to_owned();
     lines.push(format!("Do: {}", advice_for(unit, if first.is_empty() { &look } else { &first })));
-    let page = if Path::new(RUNBOOK).exists() { RUNBOOK } else { "docs/runbook.md" };
-    lines.push(format!("Runbook: {page}#{topic}"));
+    lines.push(runbook(topic));
     lines
+}
+
+/// The same for a bot on another machine: nothing that is done here helps it.
+fn elsewhere(reason: Reason, finding: Option<&Finding>) -> Vec<String> {
+    let look = "on the bot's machine: `katana-bot status`";
+    let (impact, first) = match reason {
+        Reason::Unreachable | Reason::Garbled => {
+            let first =
+                format!("look from both sides: ask the address from here with `curl`; {look}");
+            (ELSEWHERE.to_owned(), first)
+        }
+        Reason::Failing => (NO_ANSWERS.to_owned(), look.to_owned()),
+        reason => (impact(reason), look.to_owned()),
+    };
+    let topic = finding.map_or(reason.word(), |finding| finding.name.as_str());
+    vec![format!("Impact: {impact}"), format!("Do: {first}"), runbook(topic)]
+}
+
+fn runbook(topic: &str) -> String {
+    let page = if Path::new(RUNBOOK).exists() { RUNBOOK } else { "docs/runbook.md" };
+    format!("Runbook: {page}#{topic}")
 }
 
 /// The finding that a failing program names first, the worst.
@@ -65,9 +94,11 @@ fn impact(reason: Reason) -> String {
     words.to_owned()
 }
 
-fn first_step(judgement: &Judgement, alive: Option<bool>) -> String {
+fn first_step(checked: &Checked, alive: Option<bool>) -> String {
     let restart = "`systemctl restart --no-block katana-bot`";
-    match judgement.reason {
+    // About a signal there is nothing at the priority "err".
+    let ended = "`journalctl -u katana-bot -p notice -n 30` says why it ended";
+    match checked.judgement.reason {
         Reason::Missing | Reason::StoppedLong => "`systemctl start --no-block katana-bot`".into(),
         Reason::PreviousBoot => "`systemctl enable --now --no-block katana-bot`".into(),
         Reason::Empty | Reason::Garbled => {
@@ -78,8 +109,10 @@ fn first_step(judgement: &Judgement, alive: Option<bool>) -> String {
         Reason::Stale if alive == Some(true) => {
             format!("keep `journalctl -u katana-bot -n 200` for a report; then {restart}")
         }
-        Reason::Stale => {
-            format!("`journalctl -u katana-bot -p err -n 20` says why it ended; then {restart}")
+        Reason::Stale => format!("{ended}; then {restart}"),
+        // Any other end is followed by a start.
+        Reason::Ended if !checked.exit.as_ref().is_some_and(LastExit::is_final) => {
+            format!("{ended}; systemd starts it again, and {restart} does so at once")
         }
         Reason::Failing | Reason::Degraded => String::new(),
         _ => format!("fix what it names; then `katana-bot check-config`, then {restart}"),

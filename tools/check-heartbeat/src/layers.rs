@@ -113,6 +113,9 @@ fn name(list: &str, table: &Table) -> Option<String> {
     match list {
         "channel" => word("name").or_else(|| word("type")),
         _ => word("name").or_else(|| {
+            if let Some(url) = word("url") {
+                return Some(Watch::name_for_url(&url));
+            }
             let file = word("file").map_or_else(|| Watch::default().file, PathBuf::from);
             Some(Watch::name_for(&file))
         }),
@@ -210,6 +213,14 @@ mod tests {
         let together = layers(&[("main", theirs), (place, setup), ("60-mine.toml", mine)]).table;
         let wanted = format!("{setup}name = \"smtp\"\nport = 1\n");
         assert_eq!(together, wanted.parse::<Table>().unwrap());
+    }
+
+    #[test]
+    fn a_bot_elsewhere_is_another_watch_than_the_one_here() {
+        let here = "[[watch]]\nthreshold = \"5m\"\n";
+        let there = "[[watch]]\nurl = \"https://bot.example.org/health\"\n";
+        let layers = layers(&[("main", here), ("late", there), ("later", there)]);
+        assert_eq!(layers.table, format!("{here}{there}").parse::<Table>().unwrap());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::cli::Args;
 use crate::deliver::Outcome;
 use crate::notification::Kind;
 use crate::problem::Problem;
-use crate::watch::Checked;
+use crate::watch::{Checked, Watch};
 
 /// Exit status for wrong arguments (sysexits(3), `EX_USAGE`).
 pub const EXIT_USAGE: u8 = 64;
@@ -245,7 +245,7 @@ fn watch(checked: &Checked) -> Value {
     json!({
         "name": watch.name,
         "file": watch.file.display().to_string(),
-        "url": watch.url,
+        "url": watch.url.as_deref().map(Watch::name_for_url), // its path may hold a secret
         "threshold_s": watch.threshold.0.as_secs(),
         "state": judgement.state.word(),
         "reason": judgement.reason.word(),

@@ -279,7 +279,7 @@ impl Checked {
                     causes.push(self.cause());
                 }
                 let worst = advice::worst(&findings);
-                let mut details = advice::lines(&self.watch.file, judgement, worst);
+                let mut details = advice::lines(self, worst);
                 for Finding { name, severity, text, .. } in findings.into_iter().take(16) {
                     details.push(format!("Finding: {name} ({}): {text}", severity.word()));
                 }
@@ -335,7 +335,7 @@ impl Checked {
         let names: BTreeSet<String> = all.iter().map(|finding| finding.name.clone()).collect();
         let bad = |finding: &Finding| {
             let Finding { name, text, .. } = finding;
-            let mut details = advice::lines(&self.watch.file, judgement, Some(finding));
+            let mut details = advice::lines(self, Some(finding));
             for other in all.iter().filter(|other| symptoms::follows_from(&other.name, name)) {
                 details.push(format!("Also: {}: {}", other.name, other.text));
             }
@@ -349,7 +349,7 @@ impl Checked {
             (name.clone(), Bad { causes, ..self.bad(Level::Warning, summary, details) })
         };
         if names.is_empty() {
-            let details = advice::lines(&self.watch.file, judgement, None);
+            let details = advice::lines(self, None);
             let bad = self.bad(Level::Warning, &judgement.text, details);
             return vec![("degraded".to_owned(), bad)];
         }
@@ -359,8 +359,14 @@ impl Checked {
     /// Something wrong, without the names of its causes.
     fn bad(&self, level: Level, summary: &str, mut details: Vec<String>) -> Bad {
         let environment = self.environment().map(str::to_owned);
-        if let Some(beat) = &self.judgement.heartbeat {
-            details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
+        match &self.judgement.heartbeat {
+            Some(beat) if self.watch.url.is_none() => {
+                details.push(format!("Version: {}, pid {}", beat.version, beat.pid));
+            }
+            Some(beat) if !beat.version.is_empty() => {
+                details.push(format!("Version: {}", beat.version));
+            }
+            _ => {}
         }
         match &self.watch.url {
             Some(url) => details.push(format!("Asked: {}", Watch::name_for_url(url))),

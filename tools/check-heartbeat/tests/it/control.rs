@@ -70,8 +70,13 @@ fn a_silence_drops_what_came_and_went_and_sends_what_stays_at_its_end() {
     place.run(&[]);
     place.good();
     place.run(&[]);
+    // The same once more is no second cause.
+    place.stale();
+    place.run(&[]);
+    place.good();
+    place.run(&[]);
     assert!(place.kinds("a").is_empty(), "{:?}", place.told("a"));
-    // Its one cause was that; the next is another.
+    // A new silence takes its cause again.
     place.run(&["silence", "30m"]);
     place.stale();
     place.run(&[]);
@@ -130,11 +135,15 @@ fn an_acknowledgement_ends_reminders_and_hides_no_second_cause() {
     place.run(&[]);
     assert_eq!(place.kinds("a"), ["down", "changed"]);
     assert!(place.told("a")[1]["details"].to_string().contains("Acknowledged by "));
+    // Who took the first cause on has not taken on the second.
+    later(&place);
+    place.run(&[]);
+    assert_eq!(place.kinds("a"), ["down", "changed", "reminder"]);
     place.good();
     place.run(&[]);
     place.stale();
     place.run(&[]);
-    assert_eq!(place.kinds("a")[2..], ["recovered", "down"], "the next one is a new one");
+    assert_eq!(place.kinds("a")[3..], ["recovered", "down"], "the next one is a new one");
 }
 
 #[test]

@@ -59,7 +59,24 @@ fn a_bot_elsewhere_is_judged_by_its_health() {
     let ran = place.run(&[]);
     assert!(ran.status == 1 && ran.err.contains("CRITICAL: east: cannot reach http://"), "{ran:?}");
     assert_eq!(place.kinds("a"), ["down"]);
-    assert!(!(ran.err + &place.told("a")[0].to_string()).contains("hidden"));
+    let told = place.told("a")[0].to_string();
+    assert!(!(ran.err + &told + &place.run(&["--json"]).out).contains("hidden"));
+    // Whether people are served cannot be seen from here, nor can its commands be run here.
+    for words in ["Impact: not known from here", "on the bot's machine: `katana-bot status`"] {
+        assert!(told.contains(words), "{told}");
+    }
+    for wrong in ["systemctl", "check-config", "no one gets answers", "pid 0"] {
+        assert!(!told.contains(wrong), "{wrong}: {told}");
+    }
+    let sick = r#"{"status":"unhealthy","version":"0.3.0","findings":["store_failing"]}"#;
+    std::fs::remove_dir_all(place.path("state")).unwrap();
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let sick = server("503 Service Unavailable", sick, 1);
+    std::fs::write(place.path("config.toml"), config.replace(&gone, &sick)).unwrap();
+    place.run(&[]);
+    let told = place.told("a")[1].to_string();
+    assert!(told.contains("Version: 0.3.0\"") && !told.contains("pid 0"), "{told}");
+    assert!(told.contains("Do: on the bot's machine: `katana-bot status`"), "{told}");
 }
 
 #[test]

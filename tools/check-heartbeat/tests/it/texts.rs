@@ -192,6 +192,34 @@ fn an_end_with_an_error_has_its_key_line_and_environment() {
 }
 
 #[test]
+fn the_first_step_after_an_end_is_that_of_its_kind() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let step = |exit: LastExit| {
+        place.beat(Verdict::Ok, 300, &[]);
+        exit.write(&place.heartbeat).unwrap();
+        place.run(&[]);
+        let said = details(place.told("a").last().unwrap());
+        place.good();
+        LastExit::remove(&place.heartbeat).unwrap();
+        place.run(&[]);
+        said.lines().find(|line| line.starts_with("Do: ")).unwrap().to_owned()
+    };
+    let killed = LastExit { signal: Some("KILL".to_owned()), ..LastExit::now(None, "killed") };
+    let oom = LastExit { result: Some("oom-kill".to_owned()), ..killed.clone() };
+    for exit in [killed, oom, LastExit::now(Some(69), "x"), LastExit::now(Some(70), "x")] {
+        let step = step(exit);
+        // At the priority "err" there is nothing about a signal.
+        assert!(step.contains("`journalctl -u katana-bot -p notice -n 30`"), "{step}");
+        assert!(!step.contains("check-config"), "{step}");
+    }
+    for code in [64, 78] {
+        let step = step(LastExit::now(Some(code), "x"));
+        assert!(step.contains("`katana-bot check-config`"), "{step}");
+    }
+}
+
+#[test]
 fn what_a_file_holds_reaches_no_terminal_as_it_is() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));
