@@ -29,7 +29,7 @@ complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s c -l th
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s w -l warning -d 'Age from which a fresh heartbeat is a warning [default: none]' -r
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l url -d 'Ask the /health of a bot on another machine, in place of a file' -r
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l instance -d 'Check one of several bots: its heartbeat, its incidents, its unit\'s user and secrets' -r
-complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l every -d 'Go on, with a check so often, until SIGTERM; for containers without cron' -r
+complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l every -d 'Repeat the check at this interval until SIGTERM; for containers without cron' -r
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l config -d 'The configuration [default: /etc/katana-bot/check-heartbeat.toml, if it exists]' -r -F
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l state-dir -d 'Where incidents are remembered [default: $STATE_DIRECTORY, else /var/lib/katana-check for root and its owner, else ~/.local/state/check-heartbeat]' -r -F
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l mtime -d 'Judge when the file was last changed, not what is in it'

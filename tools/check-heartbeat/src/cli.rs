@@ -37,7 +37,7 @@ pub struct Args {
     /// Check one of several bots: its heartbeat, its incidents, its unit's user and secrets
     #[arg(long, value_name = "NAME", value_parser = instance, global = true)]
     pub instance: Option<String>,
-    /// Go on, with a check so often, until SIGTERM; for containers without cron
+    /// Repeat the check at this interval until SIGTERM; for containers without cron
     #[arg(long, value_name = "TIME", value_parser = interval)]
     pub every: Option<Duration>,
     /// The configuration [default: /etc/katana-bot/check-heartbeat.toml, if it exists]

@@ -1,5 +1,6 @@
 //! What people do about incidents: a silence, an acknowledgement, and a look at what goes on.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use heartbeat::Now;
@@ -66,6 +67,7 @@ fn done(args: &Args, action: &Action, now: &Now) -> Result<Vec<String>, (u8, Str
                 reason: one_line(reason, REASON),
                 everything: *everything,
                 taken: false,
+                held: BTreeSet::new(),
             });
             status(&log, now)
         }

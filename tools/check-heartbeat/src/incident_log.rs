@@ -218,10 +218,18 @@ impl IncidentLog {
         }
         let open = self.incidents.iter_mut().filter(|incident| incident.end.is_none());
         for incident in open {
+            let of_it = |cause: &String| (incident.subject.watch.clone(), cause.clone());
             if silence.everything || now.is_none() || !silence.taken {
                 silence.taken = true;
                 incident.silenced.clone_from(&incident.causes);
+                silence.held.extend(incident.causes.iter().map(of_it));
+                continue;
             }
+            let again = incident.causes.iter().filter(|cause| silence.held.contains(&of_it(cause)));
+            let again: Vec<String> = again.cloned().collect();
+            incident.silenced.extend(again);
+            incident.silenced.sort();
+            incident.silenced.dedup();
         }
     }
 }

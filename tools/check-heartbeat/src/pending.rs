@@ -77,6 +77,10 @@ impl IncidentLog {
             }
         };
         let incident = self.incident(&notification.incident)?;
+        if notification.kind == Kind::Changed && notification.only.is_empty() {
+            // Who took on the first cause does not know of this one.
+            incident.ack = None;
+        }
         // What was known before, when this was for those that were left.
         let again = !notification.only.is_empty();
         let before = incident.progress.get(channel).filter(|_| again).cloned();

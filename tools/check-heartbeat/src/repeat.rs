@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 use crate::report;
 use crate::time_limit::start;
 
-/// Checks so often, until asked to end. Returns the exit status.
+/// Checks at this interval, until asked to end. Returns the exit status.
 pub fn run(every: Duration, nagios: bool) -> u8 {
     repeat(every).map_or_else(
         |error| report::gives_up(nagios, &format!("cannot run the check: {error}"), 1),

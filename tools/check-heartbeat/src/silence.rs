@@ -4,6 +4,8 @@
 //! Whatever else goes wrong meanwhile is a second cause, and is sent; unless the silence is for
 //! everything, which has to be asked for by name.
 
+use std::collections::BTreeSet;
+
 use heartbeat::Now;
 use hygiene::duration;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,9 @@ pub(crate) struct Silence {
     pub everything: bool,
     /// Whether it has its cause already.
     pub taken: bool,
+    /// What it holds back, also after it was over once: watches and causes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<(String, String)>,
 }
 
 impl Silence {
