@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use hygiene::url::Origin;
 
 use self::answers::SetupArgs;
 use self::ask::{Person, Untried};
@@ -170,9 +171,10 @@ fn verified(asked: &Asked<'_>, token: &Secret, api_url: &str) -> anyhow::Result<
                 return Err(no_token("Telegram refuses this token").into());
             }
             Err(e) => {
+                let host = Origin::of(api_url).map(|origin| origin.host).unwrap_or_default();
                 let hint = format!(
-                    "try `curl -sS {api_url}` on this machine: network, DNS, proxy; or go on without \
-                     trying the token: --no-verify"
+                    "see whether this machine knows the address: `getent hosts {host}`; if it does, it is \
+                     the network, a firewall or the proxy; or go on without trying the token: --no-verify"
                 );
                 let why = Stop::new(exit::UNAVAILABLE, chain(&e), hint);
                 match asked.person.untried(why.into())? {

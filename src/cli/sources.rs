@@ -10,6 +10,10 @@ use crate::config::{Config, Examined, Key, NO_TOKEN, Problem, Sources, find, key
 /// Where systemd looks for credentials without a path (systemd.exec(5)).
 pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
 
+/// The checkers' secrets; all bots of a machine share them.
+pub(super) const ALERT_SECRETS: [&str; 3] =
+    ["telegram-alert-token", "smtp-alert-password", "webhook-alert-token"];
+
 /// The key that every bot needs.
 const TOKEN: &str = "telegram.token";
 
@@ -71,5 +75,22 @@ pub(super) fn for_its_unit(problems: &mut [Problem], sources: &Sources) {
     let unit = endpoint::unit(sources.file());
     for problem in problems {
         problem.hint = advice_for(&unit, &problem.hint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secrets_of_alerts_are_those_that_the_checkers_are_given() {
+        for unit in [
+            include_str!("../../packaging/systemd/katana-bot-check.service"),
+            include_str!("../../packaging/systemd/katana-bot-check@.service"),
+        ] {
+            let given = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential="));
+            let given: Vec<&str> = given.filter_map(|line| line.split(':').next()).collect();
+            assert_eq!(given, ALERT_SECRETS);
+        }
     }
 }

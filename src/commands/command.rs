@@ -10,9 +10,6 @@ use crate::store::StoreError;
 /// How alike two words must be for "did you mean" (Jaro-Winkler, 1 is equal).
 const ALIKE: f64 = 0.8;
 
-/// What a word with one slip counts as, on that scale.
-const ONE_SLIP: f64 = 0.9;
-
 /// What a command does. It reads the store, hence the future.
 pub type Run = for<'a> fn(
     &'a CommandContext,
@@ -89,17 +86,28 @@ pub(super) fn nearest(
     place: Place,
 ) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
-    let alike = |name: &str| {
-        // One slip is forgiven even in a short word, where it changes the likeness much.
-        let one_slip = word.len() > 2 && strsim::osa_distance(&word, name) <= 1;
-        strsim::jaro_winkler(&word, name).max(if one_slip { ONE_SLIP } else { 0.0 })
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    // One slip is forgiven even in a short word, where it changes the likeness much. Of several, two letters
+    // that changed places are likelier than a word that ends too early or too late, and this than the others.
+    let rank = |name: &str| {
+        let likeness = strsim::jaro_winkler(&word, name);
+        if word.len() <= 2 || strsim::osa_distance(&word, name) > 1 {
+            return (0, likeness);
+        }
+        let is_swap = letters(&word) == letters(name);
+        let is_end = word.starts_with(name) || name.starts_with(&word);
+        (1 + 2 * u8::from(is_swap) + u8::from(is_end), likeness)
     };
     commands
         .iter()
         .filter(|c| c.who.lets(role) && c.places.include(place))
-        .map(|c| (c.name, alike(c.name)))
-        .filter(|(_, alike)| *alike >= ALIKE)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|c| (c.name, rank(c.name)))
+        .filter(|(_, (slip, likeness))| *slip > 0 || *likeness >= ALIKE)
+        .max_by(|(_, a), (_, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
         .map(|(name, _)| name)
 }
 
@@ -115,6 +123,15 @@ mod tests {
             ("hlep", "help"),
             ("helpp", "help"),
             ("STAT", "stats"),
+            ("stauts", "status"),
+            ("statsu", "status"),
+            ("satus", "status"),
+            ("statu", "status"),
+            ("statuss", "status"),
+            ("statss", "stats"),
+            ("satts", "stats"),
+            ("pasue", "pause"),
+            ("usesr", "users"),
             ("modle", "model"),
             ("cancle", "cancel"),
             ("aprove", "approve"),

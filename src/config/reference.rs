@@ -11,8 +11,10 @@ const WIDTH: usize = 96;
 
 /// Opens the packaged file.
 const HEADER: &str = "\
-# Katana's configuration. Each setting is shown with its default, as a comment: remove the # and
-# change it. Without this file, everything has its default.
+# Katana's configuration: each setting with its default, as a comment. Write your own settings into
+# a file of the folder katana-bot.d beside this one, such as katana-bot.d/60-own.toml: updates never
+# touch those files, and ask about this one if it was changed. They are read after it, in the order
+# of their names; a later one wins. `katana-bot setup` writes 50-setup.toml there.
 #
 # Every key can also be set in the environment, which wins: KATANA_<SECTION>_<KEY>.
 # Secrets are never read from this file; its readers need not be trusted.

@@ -198,3 +198,22 @@ async fn an_encrypted_token_that_is_kept_is_known_like_a_plain_one() {
     let out = scripted(&stage, "", &flags);
     assert!(out.code == Some(78) && out.stderr.contains("same bot"), "{out:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_secret_of_the_alerts_is_encrypted_with_the_others() {
+    let stage = stage().await;
+    let names = ["telegram-alert-token", "smtp-alert-password", "webhook-alert-token"];
+    for name in names {
+        write(&stage, &format!("credstore/katana-bot.{name}"), "abc\n");
+    }
+    let out = scripted(&stage, "", &["--encrypt", "--no-start"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let drop_in = at(&stage, "units/katana-bot-check.service.d/10-encrypted-credentials.conf");
+    let drop_in = std::fs::read_to_string(drop_in).expect("a drop-in");
+    for name in names {
+        assert!(!at(&stage, &format!("credstore/katana-bot.{name}")).exists(), "{name}");
+        let sealed = at(&stage, &format!("credstore.encrypted/katana-bot.{name}"));
+        assert_eq!(std::fs::read_to_string(sealed).expect("encrypted").trim(), "cba");
+        assert!(drop_in.contains(&format!("LoadCredentialEncrypted={name}:")), "{drop_in}");
+    }
+}

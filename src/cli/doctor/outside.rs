@@ -77,7 +77,8 @@ fn refused(name: &'static str, e: &TelegramError, unit: &str) -> Check {
         let advice = advice_for(unit, advice);
         return Check::bad(name, format!("Telegram refuses it: {e}"), advice).config();
     }
-    let advice = "try `curl -sS https://api.telegram.org` on this machine: network, DNS, proxy";
+    let advice = "see whether this machine knows the address: `getent hosts api.telegram.org`; if it does, it is \
+                  the network, a firewall or the proxy";
     Check::bad(name, e.to_string(), advice)
 }
 

@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use hygiene::ownership::is_open_secret;
 
 use super::check::Check;
-use crate::cli::sources::CREDENTIAL_STORE;
+use crate::cli::sources::{ALERT_SECRETS, CREDENTIAL_STORE};
 use crate::cli::{check, endpoint};
 use crate::config::{
     Examined, Key, OPEN_SECRET, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys,
 };
-
-/// The checker's secrets in the machine's store.
-const ALERTS: [&str; 2] = ["telegram-alert-token", "smtp-alert-password"];
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
@@ -21,6 +18,11 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let from = match sources.file() {
         Some(file) => file.display().to_string(),
         None => "environment and defaults".to_owned(),
+    };
+    let unit = endpoint::unit(sources.file());
+    let bot = match unit.split_once('@') {
+        Some((bot, instance)) => format!("{bot} --instance {instance}"),
+        None => unit.clone(),
     };
     let (problems, warnings) = check::everything(examined.clone());
     let line = |p: &Problem| format!("{}: {}", p.key, p.message);
@@ -31,8 +33,7 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
         {
             check.advice.push(format!(
                 "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait -p \
-                 LoadCredential={credential}:{STORED_CREDENTIAL}{credential} \
-                 katana-bot doctor`"
+                 LoadCredential={credential}:{unit}.{credential} {bot} doctor`"
             ));
         }
         check
@@ -58,7 +59,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let stored = keys().iter().filter_map(|key| key.credential());
     let unit = endpoint::unit(sources.file());
     let stored = stored.flat_map(|name| [name.to_owned(), format!("{unit}.{name}")]);
-    let stored = stored.chain(ALERTS.map(|name| format!("{STORED_CREDENTIAL}{name}")));
+    let stored = stored.chain(ALERT_SECRETS.map(|name| format!("{STORED_CREDENTIAL}{name}")));
     let stored = stored.map(|name| Path::new(CREDENTIAL_STORE).join(name));
     let files: BTreeSet<PathBuf> = named.chain(stored).collect();
     let mut checks = Vec::new();
@@ -80,4 +81,30 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         checks.push(Check::good(NAME, text));
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_way_to_check_as_the_unit_has_the_names_of_the_bot() {
+        for (file, wanted) in [
+            (
+                "/etc/katana-bot/katana-bot.toml",
+                "LoadCredential=telegram-token:katana-bot.telegram-token katana-bot doctor`",
+            ),
+            (
+                "/etc/katana-bot/no-such-bot.toml",
+                "LoadCredential=telegram-token:katana-bot@no-such-bot.telegram-token katana-bot \
+                 --instance no-such-bot doctor`",
+            ),
+        ] {
+            let sources = Sources { files: vec![file.into()], ..Sources::default() };
+            let checks = checks(&Config::examine(&sources), &sources);
+            let mut advice = checks.iter().flat_map(|check| &check.advice);
+            assert!(advice.any(|line| line.ends_with(wanted)), "{file}: {checks:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::credential_store::{Held, Name, Vault};
 use super::edits::texts;
 use super::plan::{Plan, Target};
 use crate::cli::exit;
+use crate::cli::sources::ALERT_SECRETS;
 use crate::cli::stop::Stop;
 use crate::config::Secret;
 
@@ -25,9 +26,9 @@ const API_URL: &str = "TELEGRAM_ALERT_API_URL";
 /// The checkers.
 pub(super) const UNITS: [&str; 2] = ["katana-bot-check", "katana-bot-check@"];
 
-/// The checkers' credentials; all bots of a machine share them.
-pub(super) fn names() -> [Name; 2] {
-    [name(TOKEN), name(PASSWORD)]
+/// The checkers' credentials.
+pub(super) fn names() -> [Name; 3] {
+    ALERT_SECRETS.map(name)
 }
 
 fn name(id: &'static str) -> Name {

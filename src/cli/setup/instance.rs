@@ -21,14 +21,17 @@ pub(super) fn config(target: &Target) -> String {
     )
 }
 
-/// A port that no program listens on and no other configuration in the folder names.
+/// A port that no program listens on and no other configuration in the folder, or drop-in, names.
 fn free_port(folder: &Path) -> Option<u16> {
-    let others = std::fs::read_dir(folder).ok().into_iter().flatten().flatten();
-    let texts: Vec<_> =
-        others.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+    let entries = std::fs::read_dir(folder).ok().into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path()).flat_map(|path| match path.is_dir() {
+        true => hygiene::drop_ins::list(&path).unwrap_or_default().files,
+        false => vec![path],
+    });
+    let texts: Vec<_> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
     PORTS.into_iter().find(|port| {
-        let named = format!(":{port}\"");
-        !texts.iter().any(|text| text.contains(&named))
+        let named = ['"', '\''].map(|quote| format!(":{port}{quote}"));
+        !texts.iter().any(|text| named.iter().any(|named| text.contains(named)))
             && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
     })
 }
@@ -45,6 +48,12 @@ mod tests {
         std::fs::write(folder.path().join("staging.toml"), text).expect("written");
         let second = free_port(folder.path()).expect("a port");
         assert!(first != second && PORTS.contains(&first) && PORTS.contains(&second));
+        let drop_ins = folder.path().join("testing.d");
+        std::fs::create_dir(&drop_ins).expect("made");
+        let text = format!("[web]\nlisten = '127.0.0.1:{second}'\n");
+        std::fs::write(drop_ins.join("60-own.toml"), text).expect("written");
+        let third = free_port(folder.path()).expect("a port");
+        assert!(third != first && third != second);
         let held: Vec<_> =
             PORTS.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()).collect();
         assert!(!held.is_empty() && free_port(folder.path()).is_none());

@@ -1,6 +1,6 @@
 //! Times for people: on this machine's clock, with its zone, and in UTC.
 
-use heartbeat::rfc3339;
+use heartbeat::{Heartbeat, Now, rfc3339};
 use tz::TimeZone;
 
 /// A time for people, to the second, such as `2026-11-21 08:24:33 CET (07:24:33 UTC)`; where the machine
@@ -60,6 +60,25 @@ fn in_zone(time_ms: i64, zone: Option<&TimeZone>) -> String {
     let name = found.map_or("", |found| found.time_zone_designation());
     let day = if utc[..10] == local[..10] { String::new() } else { format!("{} ", &utc[..10]) };
     format!("{} {} {name} ({day}{} UTC)", &local[..10], &local[11..19], &utc[11..19])
+}
+
+/// So many milliseconds before now.
+pub(crate) fn ago(now: &Now, ms: i64) -> Now {
+    let ms = ms.max(0);
+    let boot_ms = now.boot_ms.and_then(|boot_ms| boot_ms.checked_sub(ms.unsigned_abs()));
+    Now { time_ms: now.time_ms.saturating_sub(ms), boot_ms, ..now.clone() }
+}
+
+/// When a heartbeat was written, or so many milliseconds before that.
+pub(crate) fn at(beat: &Heartbeat, before_ms: u64) -> Now {
+    let before = i64::try_from(before_ms).unwrap_or(i64::MAX);
+    let boot_id = Some(beat.boot_id.clone()).filter(|id| !id.is_empty());
+    Now {
+        time_ms: beat.time_ms.saturating_sub(before),
+        boot_ms: boot_id.as_ref().map(|_| beat.boot_ms.saturating_sub(before_ms)),
+        boot_id,
+        awake_ms: None,
+    }
 }
 
 #[cfg(test)]

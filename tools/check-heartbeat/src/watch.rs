@@ -14,6 +14,7 @@ use hygiene::{duration, quick};
 use serde::Deserialize;
 
 use crate::advice;
+use crate::clock::{ago, at};
 use crate::incident::{Bad, Observation, Subject};
 use crate::incident_log::IncidentLog;
 use crate::notification::Level;
@@ -393,24 +394,5 @@ impl Checked {
         let mut findings: Vec<_> = beat.flat_map(|beat| &beat.findings).collect();
         findings.sort_by_key(|finding| finding.severity != Severity::Failing);
         findings
-    }
-}
-
-/// So many milliseconds before now.
-fn ago(now: &Now, ms: i64) -> Now {
-    let ms = ms.max(0);
-    let boot_ms = now.boot_ms.and_then(|boot_ms| boot_ms.checked_sub(ms.unsigned_abs()));
-    Now { time_ms: now.time_ms.saturating_sub(ms), boot_ms, ..now.clone() }
-}
-
-/// When a heartbeat was written, or so many milliseconds before that.
-fn at(beat: &heartbeat::Heartbeat, before_ms: u64) -> Now {
-    let before = i64::try_from(before_ms).unwrap_or(i64::MAX);
-    let boot_id = Some(beat.boot_id.clone()).filter(|id| !id.is_empty());
-    Now {
-        time_ms: beat.time_ms.saturating_sub(before),
-        boot_ms: boot_id.as_ref().map(|_| beat.boot_ms.saturating_sub(before_ms)),
-        boot_id,
-        awake_ms: None,
     }
 }

@@ -70,7 +70,7 @@ fn a_silence_drops_what_came_and_went_and_sends_what_stays_at_its_end() {
     place.run(&[]);
     place.good();
     place.run(&[]);
-    // The same once more is no second cause.
+    // The same once more is not a second cause.
     place.stale();
     place.run(&[]);
     place.good();
