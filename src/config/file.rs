@@ -270,10 +270,14 @@ fn looks_secret(path: &str) -> bool {
     ["token", "key", "secret", "password", "passwd"].iter().any(|word| lower.contains(word))
 }
 
-/// The key as a problem may show it. Ours have small letters only; anything else
-/// might be a pasted secret, and its line is named anyway.
+/// Longest key that a problem shows; ours are shorter.
+const SHOWN: usize = 80;
+
+/// The key as a problem may show it. Ours have small letters only and are short; anything else
+/// might be a pasted secret or a mistake of a program, and its line is named anyway.
 fn show(path: &str) -> String {
-    let plain = path.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.');
+    let plain = path.len() <= SHOWN
+        && path.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.');
     if plain && !path.is_empty() { path.to_owned() } else { "a key".to_owned() }
 }
 
@@ -292,6 +296,7 @@ mod tests {
     fn odd_keys_are_not_repeated() {
         assert_eq!(show("telegram.tokn"), "telegram.tokn");
         assert_eq!(show("sk-proj-abc"), "a key");
+        assert_eq!(show(&"an".repeat(100)), "a key");
         assert_eq!(show("123:abc"), "a key");
         assert_eq!(show("bot.0f3a"), "a key");
     }
