@@ -141,7 +141,7 @@ impl Answerer {
         self.reading.begin();
     }
 
-    /// Whether questions wait for the documents.
+    /// Whether the documents are being read for the first time.
     pub fn is_reading(&self) -> bool {
         self.reading.goes_on()
     }

@@ -20,7 +20,7 @@ pub enum DocumentsState {
 }
 
 impl DocumentsState {
-    /// Its name, as `/status.json` gives it.
+    /// Its name, as `/bot/status` gives it.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",

@@ -23,7 +23,7 @@ use crate::model::limits::ANSWER_BYTES;
 /// Once the model has finished, only the count of tokens can follow; it is not worth a long wait.
 const AFTERWORD: Duration = Duration::from_secs(10);
 
-/// Most data of events in a row that bring the answer not on. A server whose model thinks unseen sends an
+/// Most data of events in a row that do not bring the answer on. A server whose model thinks unseen sends an
 /// empty event of some 400 bytes for each of its tokens.
 const EMPTY_BYTES: usize = 8 * 1024 * 1024;
 
