@@ -75,8 +75,8 @@ async fn a_stop_while_the_state_is_being_opened_is_obeyed_at_once() {
     let stage = Stage::new().await;
     let path = state(&stage, 2).await;
     let holder = rusqlite::Connection::open(&path).expect("it opens");
-    holder.pragma_update(None, "locking_mode", "EXCLUSIVE").expect("set");
-    holder.execute("UPDATE bots SET erasing = erasing", []).expect("locked from now on");
+    holder.pragma_update(None, "journal_mode", "DELETE").expect("set");
+    holder.execute_batch("BEGIN EXCLUSIVE").expect("locked from now on");
     let lock = path.with_file_name("katana.db.lock");
     std::fs::remove_file(&lock).expect("the lock file of before");
     let mut daemon = Daemon::start(&stage);
