@@ -7,12 +7,15 @@ mod menus;
 pub mod reload;
 mod restart;
 mod settings;
+mod waiting;
 mod watching;
 
 pub(crate) use settings::provider;
 #[cfg(test)]
 pub(crate) use settings::thresholds;
+pub use waiting::Waiting;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +93,19 @@ impl Prepared {
     /// # Errors
     /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
+        Self::open_with(loaded, redactor, tuning, None)
+    }
+
+    /// The same for a process that listens already, because it had to wait for the state file.
+    ///
+    /// # Errors
+    /// As [`Prepared::open`].
+    pub fn open_with(
+        loaded: &Loaded,
+        redactor: Redactor,
+        tuning: Tuning,
+        listener: Option<TcpListener>,
+    ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         redactor.add(loaded.secrets().map(Secret::expose));
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
@@ -138,7 +154,7 @@ impl Prepared {
             report_hub.clone(),
             tuning.reconcile_after,
         ));
-        let endpoint = Some(Endpoint::bind(loaded, &answerer)?);
+        let endpoint = Some(Endpoint::bind(loaded, &answerer, listener)?);
         Ok(Self { store, client, answerer, reloader, endpoint, vitals, report_hub, tuning, bot })
     }
 

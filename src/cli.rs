@@ -8,6 +8,7 @@ pub mod exit;
 mod hangup;
 mod last_exit;
 mod memory;
+mod remedy;
 mod run;
 mod setup;
 mod sources;
@@ -26,12 +27,13 @@ use clap::{Parser, Subcommand};
 use hygiene::line::harmless;
 use hygiene::redact::without_tokens;
 
-use self::stop::{CA_CERTIFICATES, Stop, of_store};
+use self::remedy::remedy;
+use self::stop::Stop;
 use self::style::{is_colourful, say};
 use crate::config::{Config, Examined, Loaded, Sources};
 use crate::logging;
 use crate::model::failure::chain;
-use crate::store::{BackupError, StoreError};
+use crate::store::StoreError;
 use crate::{systemd, web};
 
 #[derive(Debug, Parser)]
@@ -217,7 +219,7 @@ fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     sources::for_its_unit(&mut examined.problems.0, &sources);
     if !examined.problems.0.is_empty() {
         last_exit::refused(&examined);
-        run::refused(&examined.problems);
+        run::refused(&examined);
         return Err(anyhow::Error::new(examined.problems));
     }
     let loaded = examined.loaded;
@@ -237,6 +239,10 @@ fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
 }
 
 fn complain(e: &anyhow::Error) -> ExitCode {
+    if logging::is_json() {
+        // The log has said it.
+        return ExitCode::from(remedy(e).0);
+    }
     if let Some(problems) = e.downcast_ref::<crate::config::Problems>() {
         eprint!("{}", problems.print(is_colourful(&std::io::stderr())));
         return ExitCode::from(exit::CONFIG);
@@ -249,26 +255,4 @@ fn complain(e: &anyhow::Error) -> ExitCode {
         eprintln!("{level}  hint: {}", without_tokens(&harmless(hint)));
     }
     ExitCode::from(code)
-}
-
-/// Exit status, and what to do.
-fn remedy(e: &anyhow::Error) -> (u8, Option<&str>) {
-    if let Some(stop) = e.downcast_ref::<Stop>() {
-        (stop.code, stop.hint.as_deref())
-    } else if let Some(store) = e.downcast_ref::<StoreError>() {
-        (of_store(store), Some(store.hint()))
-    } else if let Some(backup) = e.downcast_ref::<BackupError>() {
-        (backup::code(backup), Some(backup.hint()))
-    } else if let Some(web) = e.downcast_ref::<web::WebError>() {
-        (exit::UNAVAILABLE, Some(web.hint()))
-    } else if e.downcast_ref::<crate::knowledge::KnowledgeError>().is_some() {
-        (exit::CONFIG, Some("check knowledge.dir (KATANA_KNOWLEDGE_DIR)"))
-    } else if e.downcast_ref::<crate::provider::ProviderError>().is_some() {
-        (exit::CONFIG, Some("katana-bot check-config shows each value and where it comes from"))
-    } else if e.downcast_ref::<crate::telegram::TelegramError>().is_some() {
-        // Calls are repeated until they work; only building the client fails permanently.
-        (exit::UNAVAILABLE, Some(CA_CERTIFICATES))
-    } else {
-        (exit::SOFTWARE, None)
-    }
 }

@@ -1,14 +1,17 @@
-//! Logs: the journal under systemd, text on standard error otherwise.
+//! Logs: the journal under systemd, text or JSON on standard error otherwise.
 //!
 //! Invariant: no loaded secret reaches a sink. Every event is searched for them, in every form that
 //! [`hygiene::redact`] knows; one that holds a secret is replaced by the same words with the secret
 //! struck out. A secret that was replaced at run time stays among them.
+
+mod json;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hygiene::Redactor;
 use tracing::field::{Field, Visit};
@@ -34,6 +37,8 @@ pub enum Sink {
     JournalAlone,
     /// Text on standard error.
     Text,
+    /// JSON on standard error, a line for each event.
+    Json,
 }
 
 /// Libraries that report on every connection. async-openai would print whole bodies, so it is silent.
@@ -43,17 +48,29 @@ const QUIET: [&str; 7] =
 /// A process has one log. Its level may change.
 static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard error has JSON and nothing else.
+pub fn is_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
+}
+
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
 /// says; `RUST_LOG` refines it per module. `redactor`: what must not be logged, now or later.
 pub fn begin(sink: Sink, level: &str, redactor: Redactor) {
     let guard = Guard(redactor);
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
-        Sink::Text => None,
+        Sink::Text | Sink::Json => None,
         Sink::Auto if !is_in_journal() => None,
         Sink::Auto | Sink::Journal | Sink::JournalAlone => journal(),
     };
-    let text = (journal.is_none() && sink != Sink::JournalAlone).then(|| {
+    let json = (sink == Sink::Json).then(|| {
+        let lines = tracing_subscriber::fmt::layer().event_format(json::JsonLines);
+        lines.with_ansi(false).with_writer(std::io::stderr)
+    });
+    let is_text = journal.is_none() && ![Sink::JournalAlone, Sink::Json].contains(&sink);
+    let text = is_text.then(|| {
         tracing_subscriber::fmt::layer()
             .fmt_fields(WithoutIds)
             .with_writer(std::io::stderr)
@@ -61,8 +78,9 @@ pub fn begin(sink: Sink, level: &str, redactor: Redactor) {
             .with_target(false)
     });
     let missing = sink == Sink::Journal && journal.is_none();
-    let all = Registry::default().with(filter).with(guard).with(journal).with(text);
+    let all = Registry::default().with(filter).with(guard).with(journal).with(text).with(json);
     if all.try_init().is_ok() {
+        IS_JSON.store(sink == Sink::Json, Ordering::Relaxed);
         let _ = FILTER.set(handle);
         std::panic::set_hook(Box::new(|panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -200,7 +218,13 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
+    pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Captured {
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl std::io::Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -223,7 +247,7 @@ mod tests {
             tracing::info!(message_id = id, finding = "cpu_high", chat_id = 7, "words");
             tracing::info!(message_id = Some(id), error = %"bad", "more");
         });
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         let said: Vec<_> = text.lines().map(|line| line.split_once("INFO ").unwrap().1).collect();
         assert_eq!(said[0], "words finding=\"cpu_high\" chat_id=7");
         assert_eq!(said[1], "more error=bad");
@@ -250,7 +274,7 @@ mod tests {
             let encoded = "123456%3ASECRETsecretSECRETsecret U0VDUkVUc2VjcmV0U0VDUkVUc2VjcmV0";
             tracing::warn!("a server says {encoded}");
         });
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         assert!(text.contains("plain line"));
         assert!(!text.contains("SECRETsecret"), "{text}");
         assert!(!text.contains("ANOTHERanother"), "{text}");

@@ -1,6 +1,6 @@
 //! The endpoint's part in the composition: what it shows, and what of it follows a reload.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -37,10 +37,19 @@ impl Endpoint {
     /// it is the same across restarts, so that no client is refused in the meantime. Nothing is
     /// answered yet. The usual port may belong to something else on a machine where no one asked
     /// for this endpoint: then the bot goes on without it.
-    pub(super) fn bind(loaded: &Loaded, answerer: &Arc<Answerer>) -> Result<Self, WebError> {
+    /// `held` is a listener that this process has already.
+    pub(super) fn bind(
+        loaded: &Loaded,
+        answerer: &Arc<Answerer>,
+        held: Option<TcpListener>,
+    ) -> Result<Self, WebError> {
         let config = &loaded.config;
         let asked_for = loaded.origins.get("web.listen") != Some(&Origin::Default);
-        let bound = match systemd::passed_listener().map_err(WebError::Other)? {
+        let passed = match held {
+            Some(listener) => Some(listener),
+            None => systemd::passed_listener().map_err(WebError::Other)?,
+        };
+        let bound = match passed {
             Some(listener) => Web::passed(listener).map(Some),
             None => config.web.listen.map(Web::bind).transpose(),
         };
@@ -119,6 +128,6 @@ impl EndpointInfo {
     }
 }
 
-fn admin_token(config: &Config) -> Option<SecretString> {
+pub(super) fn admin_token(config: &Config) -> Option<SecretString> {
     config.web.admin_token.as_ref().map(|token| SecretString::from(token.expose()))
 }

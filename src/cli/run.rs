@@ -3,20 +3,22 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hygiene::Redactor;
 
 use super::hangup::Hangups;
+use super::remedy::remedy;
 use super::{exit, last_exit};
-use crate::app::{App, Prepared, Tuning};
+use crate::app::{App, Prepared, Tuning, Waiting};
 use crate::blocking;
-use crate::config::{Config, Format, Loaded, Problems};
+use crate::config::{Config, Examined, Format, Loaded, Problem};
 use crate::lifecycle::{Signal, Signals, Tasks};
 use crate::logging::{self, Sink};
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::supervise;
 use crate::systemd;
 
@@ -43,19 +45,32 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
     // Blocking work that is stuck (a dead disk) must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
-        let error = chain(e.as_ref());
-        tracing::error!(message_id = JournalEvent::CannotRun.id(), error, "cannot run: {error}");
+        let (error, hint) = (chain(e.as_ref()), remedy(e).1);
+        tracing::error!(
+            message_id = JournalEvent::CannotRun.id(),
+            error,
+            hint,
+            "cannot run: {error}"
+        );
     }
     outcome
 }
 
 /// The configuration cannot be used. What is printed to the journal has no level and no id, so one
-/// entry has them.
-pub(super) fn refused(problems: &Problems) {
-    if !logging::is_in_journal() {
+/// entry has them. Where standard error has JSON, this says it all.
+pub(super) fn refused(examined: &Examined) {
+    let Examined { loaded, problems } = examined;
+    let is_json = loaded.config.log.format == Format::Json;
+    if !is_json && !logging::is_in_journal() {
         return;
     }
-    logging::begin(Sink::JournalAlone, "info", Redactor::default());
+    let sink = if is_json { Sink::Json } else { Sink::JournalAlone };
+    logging::begin(sink, "info", Redactor::default());
+    if is_json {
+        for Problem { key, message, hint } in &problems.0 {
+            tracing::error!(key, hint, "problem in the configuration: {key}: {message}; {hint}");
+        }
+    }
     tracing::error!(
         message_id = JournalEvent::ConfigRefused.id(),
         "the configuration is refused: {}",
@@ -65,6 +80,9 @@ pub(super) fn refused(problems: &Problems) {
 
 /// What opening the state file may take.
 const OPENING: Duration = Duration::from_secs(300);
+
+/// Between two attempts to open a state file that another process works on.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// By how much the stop timeout is extended while the shutdown continues.
 const EXTENSION: Duration = Duration::from_secs(20);
@@ -105,21 +123,53 @@ async fn live(
 }
 
 /// Opens the state beside the signals: a large file takes a while, and one of someone else for ever. `None`:
-/// asked to stop first. What is half done then is as after a crash.
+/// asked to stop first. What is half done then is as after a crash. While another katana-bot works on the
+/// file, it waits for `store.lock_wait_s`.
 async fn open(
     loaded: &Loaded,
     redactor: Redactor,
     signals: &mut Signals,
 ) -> anyhow::Result<Option<Prepared>> {
-    let loaded = loaded.clone();
-    let opening = blocking::run(move || Prepared::open(&loaded, redactor, tuning()));
-    tokio::pin!(opening);
+    let longest = Duration::from_secs(loaded.config.store.lock_wait_s);
+    let begun = Instant::now();
+    let mut waiting: Option<Waiting> = None;
     loop {
-        tokio::select! {
-            opened = &mut opening => return opened.transpose(),
-            signal = signals.next() => if matches!(signal, Signal::Stop) { return Ok(None) },
+        let (loaded_now, redactor_now) = (loaded.clone(), redactor.clone());
+        let listener = waiting.as_ref().and_then(Waiting::listener);
+        let opening = blocking::run(move || {
+            Prepared::open_with(&loaded_now, redactor_now, tuning(), listener)
+        });
+        let in_use = match unless_stopped(opening, signals).await {
+            None | Some(None) => return Ok(None),
+            Some(Some(Err(e))) if is_in_use(&e) && begun.elapsed() < longest => e,
+            Some(Some(opened)) => return opened.map(Some),
+        };
+        if waiting.is_none() {
+            let (wait_s, error) = (longest.as_secs(), chain(in_use.as_ref()));
+            tracing::info!(wait_s, error, "waiting at most {wait_s} s for the state file: {error}");
+            systemd::extend(longest + OPENING);
+            systemd::status("waiting for another katana-bot to release the state file");
+            waiting = Some(Waiting::begin(loaded, &redactor));
+        }
+        if unless_stopped(tokio::time::sleep(LOOK), signals).await.is_none() {
+            return Ok(None);
         }
     }
+}
+
+/// The outcome of `work`; `None` when a signal to stop comes first.
+async fn unless_stopped<T>(work: impl Future<Output = T>, signals: &mut Signals) -> Option<T> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            signal = signals.next() => if matches!(signal, Signal::Stop) { return None },
+        }
+    }
+}
+
+fn is_in_use(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<StoreError>().is_some_and(|e| e.kind() == StoreErrorKind::InUse)
 }
 
 /// Reports the state to systemd until it is time to stop.
@@ -225,6 +275,7 @@ fn sink(config: &Config) -> Sink {
         Format::Auto => Sink::Auto,
         Format::Journal => Sink::Journal,
         Format::Text => Sink::Text,
+        Format::Json => Sink::Json,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use hygiene::Redactor;
 
+use super::foreign;
 use super::key::{Key, Reload};
 use super::problem::{Problem, Problems};
 use super::resolved::{Resolved, Row, row};
@@ -53,6 +54,7 @@ impl Config {
         let config = Self::read(&mut resolved);
         resolved.refuse_copies_of_secrets();
         resolved.warn_of_open_secrets();
+        resolved.warnings.extend(foreign::warning(sources));
         let (rows, warnings, problems) = resolved.finish();
         let origins = rows.iter().map(|row| (row.key.path().to_owned(), row.origin.clone()));
         let origins = origins.collect();

@@ -13,6 +13,7 @@
 mod credential;
 mod environment;
 mod file;
+mod foreign;
 mod fragment;
 mod key;
 mod kind;

@@ -100,6 +100,9 @@ pub const QUIET: Duration = Duration::from_secs(600);
 /// Polls that Telegram has not refused for so long are undisturbed: the other program is gone.
 pub const UNDISTURBED: Duration = Duration::from_secs(60);
 
+/// For so long after a start, a 409 is normal: the instance before this one may still be ending.
+pub const CONFLICT_QUIET: Duration = Duration::from_secs(60);
+
 /// Pause after a 409: Telegram paces repeated conflicts to 3 s itself.
 pub const CONFLICT_PAUSE: Duration = Duration::from_secs(5);
 

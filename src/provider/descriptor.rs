@@ -69,8 +69,8 @@ pub struct Service {
 pub struct Server {
     /// The word.
     pub name: &'static str,
-    /// Another word for it.
-    pub other_name: Option<&'static str>,
+    /// Other words for it.
+    pub other_names: &'static [&'static str],
     /// Its usual address.
     pub base_url: &'static str,
     /// The model that it usually has; `None` when that cannot be guessed.
@@ -109,7 +109,7 @@ impl Descriptor {
 impl Server {
     /// Its words for `answer.provider`.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.name).chain(self.other_name)
+        std::iter::once(self.name).chain(self.other_names.iter().copied())
     }
 }
 

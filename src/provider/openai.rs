@@ -51,7 +51,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         servers: &[
             Server {
                 name: "ollama",
-                other_name: None,
+                other_names: &[],
                 base_url: "http://127.0.0.1:11434/v1",
                 model: Some("llama3.2"),
                 needs_key: false,
@@ -59,7 +59,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
             },
             Server {
                 name: "gemini",
-                other_name: Some("google"),
+                other_names: &["google", "google_gemini"],
                 base_url: GEMINI,
                 model: Some("gemini-flash-latest"),
                 needs_key: true,
@@ -67,7 +67,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
             },
             Server {
                 name: "vllm",
-                other_name: None,
+                other_names: &[],
                 base_url: "http://127.0.0.1:8000/v1",
                 model: None,
                 needs_key: false,
@@ -75,7 +75,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
             },
             Server {
                 name: "openrouter",
-                other_name: None,
+                other_names: &[],
                 base_url: "https://openrouter.ai/api/v1",
                 model: Some("openrouter/auto"),
                 needs_key: true,

@@ -113,6 +113,7 @@ impl Sampler {
         let polling = vitals.polling.read();
         self.served_ms = self.served_ms.or(polling.worked_ms);
         Reading {
+            waits_for_state: false,
             now_ms,
             wall_ms,
             clock_jump_ms,

@@ -51,11 +51,11 @@ struct Observed {
 pub(super) fn json(view: &View<'_>, full: bool) -> Value {
     let mut body = Map::new();
     body.insert("status".into(), json!(view.health().as_str()));
+    body.insert("phase".into(), json!(view.report.phase.name()));
     if full {
         body.insert("version".into(), json!(view.about.version));
         body.insert("serviceId".into(), json!("katana-bot"));
         body.insert("environment".into(), json!(view.about.environment));
-        body.insert("phase".into(), json!(view.report.phase.name()));
         body.insert("uptime_s".into(), json!(seconds(view.now_ms)));
         body.insert("last_processed_age_s".into(), json!(view.processed_age_s()));
         body.insert("report_age_s".into(), json!(seconds(view.report_age_ms)));

@@ -49,7 +49,10 @@ enum Moment {
 impl Run {
     pub async fn new(seed: u64, limits: Limits) -> Self {
         let options = Options { limits, seed, ..Options::default() };
-        let sim = Sim::start(options).await.expect("the simulator starts");
+        Self::on(Sim::start(options).await.expect("the simulator starts"), seed)
+    }
+
+    pub fn on(sim: Sim, seed: u64) -> Self {
         Self {
             sim,
             dice: fastrand::Rng::with_seed(seed),
@@ -59,7 +62,7 @@ impl Run {
         }
     }
 
-    fn say(&mut self, messages: usize) {
+    pub fn say(&mut self, messages: usize) {
         for _ in 0..messages {
             let chat = FIRST + self.dice.i64(0..CHATS);
             self.say_in(chat);
@@ -298,13 +301,7 @@ async fn every_fault_at_ten_percent_loses_and_doubles_nothing() {
     stage.set("KATANA_TELEGRAM_SEND_TIMEOUT_S", "1");
     stage.set("KATANA_TELEGRAM_POLL_TIMEOUT_S", "1");
     stage.set("KATANA_TELEGRAM_POLL_DEADLINE_S", "2");
-    let mut run = Run {
-        sim: stage.sim.clone(),
-        dice: fastrand::Rng::with_seed(5),
-        said: BTreeMap::new(),
-        count: 0,
-        holds: Vec::new(),
-    };
+    let mut run = Run::on(stage.sim.clone(), 5);
     stage.start().await;
     // `everything` knows no black holes: they are added on top.
     let faults =

@@ -98,8 +98,10 @@ fn meaning() -> String {
 }
 
 fn server_words(server: &Server) -> String {
-    let other = server.other_name.map(|name| format!(" (or `{name}`)"));
-    format!("`{}`{}", server.name, other.unwrap_or_default())
+    let others: Vec<String> = server.other_names.iter().map(|name| format!("`{name}`")).collect();
+    let others =
+        if others.is_empty() { others.concat() } else { format!(" (or {})", others.join(", ")) };
+    format!("`{}`{others}", server.name)
 }
 
 fn check(resolved: &mut Resolved<'_>) {

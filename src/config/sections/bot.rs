@@ -25,7 +25,7 @@ section! {
         /// The name of this installation, shown in logs, metrics and the heartbeat: letters,
         /// digits, `_` and `-`.
         environment: String = word("production")
-            .alias(&["ENVIRONMENT"])
+            .alias(&["ENVIRONMENT", "RAILWAY_ENVIRONMENT"])
             .when("When several installations report to one place: `testing`, `staging`, `production`.")
             .restart("logs, metrics and the heartbeat of a process carry one name"),
 

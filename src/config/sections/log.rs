@@ -30,6 +30,8 @@ choice! {
         Journal = "journal",
         /// Lines for people, on standard error.
         Text = "text",
+        /// A JSON object for each event, on standard error.
+        Json = "json",
     }
 }
 
@@ -43,9 +45,10 @@ section! {
             .live(Part::Log),
 
         /// The form of the log: `journal` writes structured entries to systemd's journal, `text`
-        /// writes lines to standard error, `auto` uses the journal if it is connected.
+        /// writes lines for people to standard error, `json` an object on a line for each event, `auto`
+        /// uses the journal if it is connected, else text.
         format: Format = rule::choice(Format::Auto)
-            .when("Set `text` when another program collects standard error.")
+            .when("Set `json` when a platform collects standard error, `text` when people read it.")
             .restart("the log is open"),
 
         /// Whether the level `debug` also logs questions and answers.

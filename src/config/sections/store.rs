@@ -22,6 +22,13 @@ section! {
             .when("To put it on another disk, or to run several bots as one user. It must be a local disk, not a network share.")
             .restart("the state file is open"),
 
+        /// How long a start waits for a state file that another katana-bot still works on, in seconds.
+        /// Meanwhile `/health` answers 200 with the phase `starting`, and `/ready` 503. With 0 such a
+        /// start is refused at once.
+        lock_wait_s: u64 = whole(0..=3600, 0)
+            .when("Where a platform starts the new instance before it stops the old one on the same volume.")
+            .restart("it is read at the start only"),
+
         /// Days until a conversation is forgotten; 0 keeps it forever.
         keep_history_days: u64 = whole(0..=36_500, 90)
             .when("To comply with your rules on personal data.").live(Part::Stages),

@@ -1,7 +1,6 @@
 //! Conflict: Telegram refuses a poll, because another program takes the updates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hygiene::url::Origin;
 use tokio::time::Instant;
@@ -29,11 +28,15 @@ impl Poll {
                     );
                 }
             }
-            // Our own poll from before a start or a renewal is cut off by the new one: normal, once.
-            Conflict::OtherPoller
-                if self.started.elapsed() < Duration::from_secs(60) && self.conflicts == 1 =>
-            {
-                tracing::info!("an earlier poll is still open at Telegram; trying again");
+            // Our own poll from before a start or a renewal is cut off by the new one, and where a platform
+            // starts the new instance before it stops the old one, both poll for a while.
+            Conflict::OtherPoller if self.started.elapsed() < limits::CONFLICT_QUIET => {
+                if self.conflicts == 1 {
+                    tracing::info!("an earlier poll is still open at Telegram; trying again");
+                } else {
+                    self.note_polling(Polling::Conflict);
+                    tracing::debug!(conflicts = self.conflicts, "refused again; trying again");
+                }
             }
             Conflict::OtherPoller => {
                 self.disturbed = Some(Instant::now());

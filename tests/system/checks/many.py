@@ -109,7 +109,7 @@ def one_token_for_two_bots_is_explained(stage):
     machine.say("systemctl start --no-block katana-bot@testing")
     both = "-u katana-bot@staging -u katana-bot@testing -p err"
     words = "another process polls with the same token"
-    machine.until("the words", lambda: words in stage.journal(both, since), within=60)
+    machine.until("the words", lambda: words in stage.journal(both, since), within=90)
     assert stage.state() == "active", "the first bot has another token"
     machine.say("systemctl stop katana-bot@testing")
     # What was shut out works again by itself.
