@@ -152,8 +152,36 @@ fn what_setup_of_0_2_wrote_moves_into_its_own_file() {
     let (mine, theirs) = (format!("{edited}# mine\n"), format!("# mine\n{extended}"));
     assert_eq!(migrated(&mine, &theirs), [mine, theirs, String::new(), String::new()]);
     // Two channels, one after the other; and a file as it was packaged.
-    let both = format!("{extended}\n[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\n");
+    let both = format!(
+        "{extended}\n[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\ntls = \"none\"\nfrom = \"a@b\"\nto = \"c@d\"\n"
+    );
     let [new_bot, new_checker, own_bot, own_checker] = migrated(&bot, &both);
-    assert_eq!((new_bot, new_checker, own_bot.as_str()), (bot, checker, ""));
-    assert!(own_checker.contains("chat_id = 5") && own_checker.ends_with("host = \"mx\"\n"));
+    assert_eq!((new_bot, new_checker, own_bot.as_str()), (bot.clone(), checker.clone(), ""));
+    assert!(own_checker.contains("chat_id = 5") && own_checker.ends_with("to = \"c@d\"\n"));
+    // The same with every key that setup knew, and what an administrator wrote behind it: that is not setup's,
+    // which would replace it.
+    let mail = "[[channel]]\ntype = \"smtp\"\nhost = \"mx\"\ntls = \"implicit\"\nfrom = \"a \\\"b\\\" <a@b>\"\n\
+                to = \"c@d\"\nport = 465\nuser = \"u\"\n";
+    let all = format!("{checker}\n{channel}api_url = \"http://h\"\n\n{mail}");
+    assert!(migrated(&bot, &all)[3].ends_with(&format!("api_url = \"http://h\"\n\n{mail}")));
+    for theirs in [
+        "\n[[channel]]\ntype = \"command\"\nprogram = \"/p\"\n",
+        "name = \"night\"\n",
+        "# the night shift\n",
+        "\n[[watch]]\nname = \"w\"\n",
+        "\n# [[channel]]\n",
+    ] {
+        for text in [format!("{all}{theirs}"), format!("{checker}\n{channel}{theirs}\n{mail}")] {
+            let [_, new_checker, _, own_checker] = migrated(&bot, &text);
+            assert_eq!((new_checker, own_checker.as_str()), (text, ""));
+        }
+    }
+    for (from, to) in
+        [("chat_id = 5", "chat_id = 5 # ops"), ("[[channel]]\n", "[[channel]] # mine\n")]
+    {
+        let text = extended.replace(&format!("\n{from}"), &format!("\n{to}"));
+        assert!(text != extended && migrated(&bot, &text)[1] == text, "{to}");
+    }
+    let text = edited.replace("model = \"m\"", "model = \"m\" # cheap");
+    assert_eq!(migrated(&text, &checker)[0], text);
 }

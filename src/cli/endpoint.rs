@@ -65,7 +65,12 @@ pub(super) fn unit(config: Option<&Path>) -> String {
 
 /// Whether one of the packaged units reads this configuration.
 pub(super) fn is_packaged(config: &Path) -> bool {
-    std::path::absolute(config).is_ok_and(|file| file.parent() == Some(Path::new(CONFIG_FOLDER)))
+    let packaged = Path::new(CONFIG_FOLDER);
+    let file = std::path::absolute(config).unwrap_or_default();
+    let Some(folder) = file.parent() else { return false };
+    // By another way, too, such as a link or `..`.
+    let is_same = || Some(folder.canonicalize().ok()? == packaged.canonicalize().ok()?);
+    folder == packaged || is_same() == Some(true)
 }
 
 /// The configuration of `katana-bot@NAME`.

@@ -17,6 +17,7 @@ mod edits;
 mod instance;
 mod plan;
 mod provider;
+mod readable;
 mod service;
 
 use std::path::PathBuf;
@@ -32,9 +33,10 @@ use self::chat::{client, username};
 use self::credential_store::{Change, Held, Name, Vault};
 use self::edits::Edits;
 use self::plan::{Plan, Target};
-use super::exit;
 use super::stop::Stop;
 use super::style::say;
+use super::tool::tool;
+use super::{endpoint, exit};
 use crate::config::{Config, Problems, Secret};
 use crate::model::failure::chain;
 use crate::provider::services;
@@ -59,11 +61,12 @@ fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::R
         units: args.units_dir.clone(),
         form: args.form(),
     };
-    sound(args, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    runtime.block_on(runs_with(args, &target))?;
+    sound(args, &target)?;
     let mut plan = Plan::default();
     if let Some(url) = &args.api_url {
         plan.set(&target, "telegram.api_url", url)?;
@@ -73,7 +76,7 @@ fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::R
     let (token, identity) = token(&asked, &mut plan)?;
     provider::plan(&asked, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
-    alert::plan(args, person, &target, &credential_store, own, &mut plan)?;
+    alert::plan(&asked, own, &mut plan)?;
     let edits = Edits::prepare(args, person, &target, &plan)?;
     let Applied { changed, old } = apply(args, &target, &credential_store, &plan, edits)?;
     service::reload(args, !old.is_empty(), &runtime)?;
@@ -87,6 +90,24 @@ fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::R
     // Last: a mail server that is down must not leave the bot with its old token.
     alert::test(args, &credential_store, &plan)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the unit that is set up would read this configuration. Otherwise another bot's secrets would be
+/// replaced, and that bot started.
+async fn runs_with(args: &SetupArgs, target: &Target) -> Result<(), Stop> {
+    let (unit, config) = (&target.unit, target.config.display());
+    if endpoint::is_packaged(&target.config) || !args.is_packaged() {
+        return Ok(());
+    }
+    // By a drop-in of the administrator's.
+    let said = tool("systemctl", &["show", unit, "--property=Environment,ExecStart"]).await;
+    if said.is_some_and(|said| said.contains(&config.to_string())) {
+        return Ok(());
+    }
+    let text = format!("{unit} does not read {config}");
+    let hint = "--instance NAME alone sets up a bot with /etc/katana-bot/NAME.toml; for one that no packaged \
+                unit runs, choose its other places, too: --credentials-dir DIR --units-dir DIR --no-start";
+    Err(Stop::new(exit::USAGE, text, hint))
 }
 
 /// Whether the configuration is valid, apart from what setup is for. With an invalid one, a default
@@ -110,41 +131,45 @@ fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
 /// The token, and whom it belongs to; neither when only systemd can read it, and no identity when it
 /// was not tried.
 fn token(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<(Option<Secret>, Option<Identity>)> {
-    const FLAG: &str = "--token-file";
-    let Asked { args, person, target, .. } = asked;
-    let name = target.name("telegram-token");
-    let api_url = plan.candidate(target).telegram.api_url;
-    let mut given = args.token_file.as_ref().map(|file| ask::secret(FLAG, file)).transpose()?;
-    if let Some(token) = given.take() {
-        let identity = verified(asked, &token, &api_url)?;
-        plan.secrets.push((name, token.clone()));
-        return Ok((Some(token), identity));
-    }
+    let name = asked.target.name("telegram-token");
+    let api_url = plan.candidate(asked.target).telegram.api_url;
     let held = asked.store.opened(&name)?;
-    let question = match &held {
-        Held::No => "Bot token from @BotFather (hidden):".to_owned(),
-        Held::Plain(old) => format!("Bot token (hidden; Enter keeps {}):", old.masked_token()),
-        Held::Encrypted => "Bot token (hidden; Enter keeps the encrypted one):".to_owned(),
-    };
-    let (token, identity) = person.until_right(|| {
-        let typed = match (&held, person.is_there()) {
-            (Held::Plain(_) | Held::Encrypted, false) => String::new(),
-            _ => person.hidden(&question, FLAG)?,
-        };
-        let token = match (&held, typed.is_empty()) {
-            (Held::Encrypted, true) => return Ok((None, None)),
-            (Held::Plain(old), true) => old.clone(),
-            (Held::No, true) => return Err(no_token("no token was given").into()),
-            (_, false) => {
-                ask::checked(&typed).ok_or_else(|| no_token("this is not a bot token"))?
-            }
-        };
+    let flags = (asked.args.token_file.is_some(), SetupArgs::without_token as fn(&_) -> _);
+    let (token, identity) = asked.person.by_flags_or_questions(asked.args, flags, |args| {
+        let asked = &Asked { args, ..*asked };
+        let Some(token) = named(asked, &held)? else { return Ok((None, None)) };
         let identity = verified(asked, &token, &api_url)?;
         Ok((Some(token), identity))
     })?;
     // Stored again, so that --encrypt encrypts a plain secret.
     plan.secrets.extend(token.clone().map(|token| (name, token)));
     Ok((token, identity))
+}
+
+/// The token by flag or by question; `None` keeps the encrypted one.
+fn named(asked: &Asked<'_>, held: &Held) -> anyhow::Result<Option<Secret>> {
+    const FLAG: &str = "--token-file";
+    if let Some(file) = &asked.args.token_file {
+        return ask::secret(FLAG, file).map(Some);
+    }
+    let question = match held {
+        Held::No => "Bot token from @BotFather (hidden):".to_owned(),
+        Held::Plain(old) => format!("Bot token (hidden; Enter keeps {}):", old.masked_token()),
+        Held::Encrypted => "Bot token (hidden; Enter keeps the encrypted one):".to_owned(),
+    };
+    let typed = match (held, asked.person.is_there()) {
+        (Held::Plain(_) | Held::Encrypted, false) => String::new(),
+        _ => asked.person.hidden(&question, FLAG)?,
+    };
+    match (held, typed.is_empty()) {
+        (Held::Encrypted, true) => Ok(None),
+        (Held::Plain(old), true) => Ok(Some(old.clone())),
+        (Held::No, true) => Err(no_token("no token was given").into()),
+        (_, false) => match ask::checked(&typed) {
+            None => Err(no_token("this is not a bot token").into()),
+            token => Ok(token),
+        },
+    }
 }
 
 fn no_token(why: &str) -> Stop {
@@ -180,7 +205,6 @@ fn verified(asked: &Asked<'_>, token: &Secret, api_url: &str) -> anyhow::Result<
                 match asked.person.untried(why.into())? {
                     Untried::Again => {}
                     Untried::GoOn => return Ok(None),
-                    Untried::Back => return Err(ask::back().into()),
                 }
             }
         }
@@ -213,7 +237,8 @@ fn apply(
             .filter_map(|name| credential_store.change(name, given(name)).transpose())
             .collect()
     };
-    let (own, alert) = (planned(&target.own())?, planned(&alert::names())?);
+    let alert = alert::names().into_iter().filter(|name| !plan.unused.contains(name));
+    let (own, alert) = (planned(&target.own())?, planned(&alert.collect::<Vec<_>>())?);
     let mut changed = false;
     for change in own.iter().chain(&alert) {
         changed |= change.write()?;
@@ -224,8 +249,9 @@ fn apply(
     for unit in alert::UNITS {
         service::drop_in(args, unit, credential_store.drop_in(&alert))?;
     }
-    let old = own.into_iter().chain(alert).filter_map(|change| change.old).collect();
-    Ok(Applied { changed, old })
+    let old = own.into_iter().chain(alert).filter_map(|change| change.old);
+    let unused = plan.unused.iter().flat_map(|name| credential_store.removable(name));
+    Ok(Applied { changed, old: old.chain(unused).collect() })
 }
 
 /// Says what to do next.

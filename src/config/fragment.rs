@@ -4,19 +4,17 @@
 //! replace theirs, and what setup wrote can be changed by setup.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::channels::{CHANNEL, described, name, only, parsed};
 use super::kind::from_text;
 use super::problem::{Problem, Problems};
 use super::sections::find;
 
 /// Its name.
 pub const FRAGMENT: &str = hygiene::drop_ins::SETUP;
-
-/// The list of the checker's channels.
-const CHANNEL: &str = "channel";
 
 const HEAD: &str = "\
 # Written by `katana-bot setup`, which replaces this file. To change a setting, run it again, or write
@@ -82,6 +80,23 @@ impl Fragment {
         }
     }
 
+    /// The channels: the name of each, and a few words about it.
+    pub fn channels(&self) -> Vec<(String, String)> {
+        let list = self.0.get(CHANNEL).and_then(Value::as_array);
+        let tables = list.into_iter().flatten().filter_map(Value::as_table);
+        tables.map(|table| (name(table).to_owned(), described(table))).collect()
+    }
+
+    /// Takes away the channels of this name.
+    pub fn drop_channel(&mut self, named: &str) {
+        if let Some(list) = self.0.get_mut(CHANNEL).and_then(Value::as_array_mut) {
+            list.retain(|there| there.as_table().map(name) != Some(named));
+            if list.is_empty() {
+                self.0.remove(CHANNEL);
+            }
+        }
+    }
+
     /// The text to write.
     pub fn text(&self) -> String {
         if self.0.is_empty() { String::new() } else { format!("{HEAD}{}", self.0) }
@@ -109,58 +124,6 @@ fn add(lines: &mut BTreeSet<String>, before: &str, value: &Value) {
     for (key, value) in value.as_table().into_iter().flatten() {
         lines.insert(format!("{before}{key} = {value}"));
     }
-}
-
-/// Whether one of these files of the checker's configuration has a channel that says all that this one
-/// does.
-///
-/// # Errors
-/// When one of them is broken.
-pub fn has_channel(texts: &[(PathBuf, String)], channel: &str) -> Result<bool, Problems> {
-    Ok(same(texts, &only(channel))?.is_some())
-}
-
-/// A configuration of this channel alone, as one of these files has it if one does, with the name of this
-/// machine from the first.
-///
-/// # Errors
-/// When one of them is broken.
-pub fn channel_alone(texts: &[(PathBuf, String)], channel: &str) -> Result<String, Problems> {
-    let main = texts.first().map(|(file, text)| parsed(file, text)).transpose()?;
-    let mut alone = Table::new();
-    if let Some(host) = main.and_then(|mut table| table.remove("host")) {
-        alone.insert("host".to_owned(), host);
-    }
-    let wanted = only(channel);
-    let channel = same(texts, &wanted)?.unwrap_or(wanted);
-    alone.insert(CHANNEL.to_owned(), Value::Array(vec![Value::Table(channel)]));
-    Ok(alone.to_string())
-}
-
-fn same(texts: &[(PathBuf, String)], wanted: &Table) -> Result<Option<Table>, Problems> {
-    let tables: Result<Vec<_>, _> = texts.iter().map(|(file, text)| parsed(file, text)).collect();
-    let mut there = tables?.into_iter().flat_map(|table| all(&table));
-    Ok(there.find(|there| wanted.iter().all(|(key, value)| there.get(key) == Some(value))))
-}
-
-fn parsed(file: &Path, text: &str) -> Result<Table, Problems> {
-    text.parse().map_err(|e: toml::de::Error| {
-        let at = e.span().map_or(0, |span| span.start);
-        let line = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
-        let message = format!("cannot read line {line} as TOML");
-        let hint = "fix it first; setup's own file may also be removed, to give all answers again";
-        Problems(vec![Problem::new(file.display().to_string(), message, hint)])
-    })
-}
-
-fn all(table: &Table) -> Vec<Table> {
-    let list = table.get(CHANNEL).and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_table).cloned().collect()
-}
-
-/// The one channel of a text that was made here.
-fn only(channel: &str) -> Table {
-    all(&channel.parse().unwrap_or_default()).pop().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -204,18 +167,11 @@ mod tests {
         let text = fragment.text();
         assert!(text.matches("[[channel]]").count() == 2 && !text.contains("= 5"), "{text}");
         assert!(fragment.lines().contains("channel telegram: chat_id = 6"));
-        let main = "host = \"h\"\n";
-        let texts = [(PathBuf::from("a"), main.to_owned()), (PathBuf::from("b"), text)];
-        assert_eq!(has_channel(&texts, &telegram(6)), Ok(true));
-        assert_eq!(has_channel(&texts, &telegram(5)), Ok(false));
-        // What is tried is what the files have.
-        for theirs in [mail.to_owned(), format!("{mail}ca_file = \"/ca\"\n")] {
-            let text = format!("{main}{theirs}");
-            let texts = [(PathBuf::from("a"), text.clone()), (PathBuf::from("b"), telegram(5))];
-            let alone = channel_alone(&texts, mail).unwrap().parse::<Table>().unwrap();
-            assert_eq!(alone, text.parse::<Table>().unwrap());
-        }
-        let alone = channel_alone(&texts[..1], mail).unwrap().parse::<Table>().unwrap();
-        assert_eq!(alone, format!("{main}{mail}").parse::<Table>().unwrap());
+        let described: Vec<_> = fragment.channels().into_iter().map(|(_, words)| words).collect();
+        assert_eq!(described, ["smtp", "telegram: chat_id = 6"]);
+        fragment.drop_channel("telegram");
+        assert_eq!(fragment.channels(), [("smtp".to_owned(), "smtp".to_owned())]);
+        fragment.drop_channel("smtp");
+        assert_eq!(fragment.text(), "");
     }
 }

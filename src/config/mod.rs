@@ -10,6 +10,7 @@
 //! Invariants: a secret comes from a systemd credential, a `*_FILE` variable or the environment,
 //! never from a file of settings; no problem, warning or printout repeats one.
 
+mod channels;
 mod credential;
 mod environment;
 mod file;
@@ -34,8 +35,9 @@ mod table;
 mod tests;
 mod value;
 
+pub use channels::{Channel, channel_alone, channels, has_channel, named_like};
 pub use credential::STORED as STORED_CREDENTIAL;
-pub use fragment::{FRAGMENT, Fragment, channel_alone, has_channel};
+pub use fragment::{FRAGMENT, Fragment};
 pub use key::{Key, Part, Reload};
 pub use kind::Kind;
 pub use loaded::{Examined, Loaded};

@@ -60,6 +60,7 @@ mod restarts;
 mod restore;
 mod secrets;
 mod setup;
+mod setup_back;
 mod setup_forms;
 mod setup_safety;
 mod setup_systemd;

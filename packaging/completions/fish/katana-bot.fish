@@ -81,11 +81,12 @@ offline\t'No model: the bot quotes your documents'"
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l key-file -d 'File with the provider\'s key; - for the next line of standard input' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l base-url -d 'Address of an OpenAI-compatible server; an empty one is the provider\'s own again' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l model -d 'The model that answers' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l documents -d 'Folder with the documents that answers quote' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l documents -d 'Folder with the documents that answers quote; an empty one takes them away again' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l api-url -d 'Address of a Bot API server of your own' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert -d 'Whom to alert when the bot does not work' -r -f -a "telegram\t'A second Telegram bot'
 smtp\t'Mail'
 none\t'No alerts, or those that are already set up'"
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l drop-channel -d 'Take away a channel that setup wrote, such as telegram or smtp; can be given several times' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-token-file -d 'File with the token of the second bot; - for the next line of standard input' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l alert-chat-id -d 'The chat that the second bot writes to' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l smtp-host -d 'Mail server' -r

@@ -31,9 +31,10 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
         if let Some(credential) = find(&p.key).and_then(Key::credential)
             && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
         {
+            let given = given(Path::new(CREDENTIAL_STORE), &unit, credential);
             check.advice.push(format!(
-                "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait -p \
-                 LoadCredential={credential}:{unit}.{credential} {bot} doctor`"
+                "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait {given} \
+                 {bot} doctor`"
             ));
         }
         check
@@ -47,6 +48,22 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     }
     checks.extend(secrets(examined, sources));
     checks
+}
+
+/// Arguments of systemd-run that pass all secrets of the unit that are in the store: with the first of them,
+/// doctor looks for no other elsewhere. At least this one, which may be where only the unit finds it.
+fn given(store: &Path, unit: &str, missing: &str) -> String {
+    let sealed = PathBuf::from(format!("{}.encrypted", store.display()));
+    let passed = |id: &str| {
+        let name = format!("{unit}.{id}");
+        let file = sealed.join(&name);
+        if file.exists() {
+            return Some(format!("-p LoadCredentialEncrypted={id}:{}", file.display()));
+        }
+        let is_there = store.join(&name).exists() || id == missing;
+        is_there.then(|| format!("-p LoadCredential={id}:{name}"))
+    };
+    keys().iter().filter_map(Key::credential).filter_map(passed).collect::<Vec<_>>().join(" ")
 }
 
 /// Secret files that other users can read.
@@ -106,5 +123,24 @@ mod tests {
             let mut advice = checks.iter().flat_map(|check| &check.advice);
             assert!(advice.any(|line| line.ends_with(wanted)), "{file}: {checks:?}");
         }
+    }
+
+    #[test]
+    fn all_secrets_are_passed_in_the_form_that_they_have() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, sealed) =
+            (folder.path().join("credstore"), folder.path().join("credstore.encrypted"));
+        let unit = "katana-bot@a";
+        let plain = |id: &str| format!("-p LoadCredential={id}:{unit}.{id}");
+        assert_eq!(given(&store, unit, "telegram-token"), plain("telegram-token"));
+        for (dir, id) in [(&store, "openai-api-key"), (&sealed, "telegram-token")] {
+            std::fs::create_dir_all(dir).expect("a folder");
+            std::fs::write(dir.join(format!("{unit}.{id}")), "x").expect("written");
+        }
+        let file = sealed.join(format!("{unit}.telegram-token"));
+        let token = format!("-p LoadCredentialEncrypted=telegram-token:{}", file.display());
+        let all = given(&store, unit, "telegram-token");
+        assert!(all.contains(&token) && all.contains(&plain("openai-api-key")), "{all}");
+        assert_eq!(all.matches("-p ").count(), 2, "{all}");
     }
 }

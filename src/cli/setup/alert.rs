@@ -8,10 +8,11 @@ use anyhow::Context;
 
 use super::answers::{AlertWord, SetupArgs, TlsWord};
 use super::ask::{self, Person};
+use super::asked::Asked;
 use super::chat;
 use super::credential_store::{Held, Name, Vault};
-use super::edits::texts;
-use super::plan::{Plan, Target};
+use super::edits::{Checker, own_channels, texts};
+use super::plan::Plan;
 use crate::cli::exit;
 use crate::cli::sources::ALERT_SECRETS;
 use crate::cli::stop::Stop;
@@ -36,53 +37,89 @@ fn name(id: &'static str) -> Name {
 }
 
 /// Adds the answers to the plan. `own`: the watched bot, which cannot report its own failure.
-pub(super) fn plan(
-    args: &SetupArgs,
-    person: &Person,
-    target: &Target,
-    credential_store: &Vault,
-    own: Option<i64>,
-    plan: &mut Plan,
-) -> anyhow::Result<()> {
-    let chosen = match args.alert {
-        Some(word) => word,
-        None if person.is_there() => choose(person)?,
-        None => AlertWord::None,
-    };
-    match chosen {
-        AlertWord::None => Ok(()),
-        AlertWord::Telegram => {
-            let api_url = target.sources.env.get(API_URL).map(String::as_str);
-            telegram(args, person, credential_store, (own, api_url), plan)
+pub(super) fn plan(asked: &Asked<'_>, own: Option<i64>, plan: &mut Plan) -> anyhow::Result<()> {
+    let before = plan.clone();
+    let is_given = asked.args.alert.is_some() || !asked.args.drop_channel.is_empty();
+    let flags = (is_given, SetupArgs::without_alert as fn(&_) -> _);
+    asked.person.by_flags_or_questions(asked.args, flags, |args| {
+        plan.clone_from(&before);
+        plan.dropped.clone_from(&args.drop_channel);
+        let asked = &Asked { args, ..*asked };
+        match chosen(asked)? {
+            Chosen::Nothing => {}
+            Chosen::Telegram => telegram(asked, own, plan)?,
+            Chosen::Mail => smtp(asked, plan)?,
+            Chosen::Drop(name) => plan.dropped.push(name),
         }
-        AlertWord::Smtp => smtp(args, person, credential_store, plan),
+        plan.unused = unused(args, plan)?;
+        Ok(())
+    })
+}
+
+/// What to do about the channels.
+enum Chosen {
+    Nothing,
+    Telegram,
+    Mail,
+    Drop(String),
+}
+
+fn chosen(asked: &Asked<'_>) -> anyhow::Result<Chosen> {
+    let is_settled = !asked.args.drop_channel.is_empty() || !asked.person.is_there();
+    match asked.args.alert {
+        Some(AlertWord::Telegram) => Ok(Chosen::Telegram),
+        Some(AlertWord::Smtp) => Ok(Chosen::Mail),
+        Some(AlertWord::None) => Ok(Chosen::Nothing),
+        None if is_settled => Ok(Chosen::Nothing),
+        None => choose(asked),
     }
 }
 
-fn choose(person: &Person) -> anyhow::Result<AlertWord> {
+/// Secrets of dropped channels that no other channel can use.
+fn unused(args: &SetupArgs, plan: &Plan) -> anyhow::Result<Vec<Name>> {
+    let Some(checker) = Checker::planned(args, plan)? else { return Ok(Vec::new()) };
+    let is_gone = |kind: &str| {
+        checker.dropped().any(|dropped| dropped.kind() == kind)
+            && checker.after.iter().all(|there| there.kind() != kind)
+    };
+    let secrets = [("telegram", TOKEN), ("smtp", PASSWORD)];
+    Ok(secrets.into_iter().filter(|(kind, _)| is_gone(kind)).map(|(_, id)| name(id)).collect())
+}
+
+fn choose(asked: &Asked<'_>) -> anyhow::Result<Chosen> {
     eprintln!("Whom to alert when the bot does not work?");
     eprintln!("  1  a Telegram chat, by a second bot");
     eprintln!("  2  a mail address");
+    let own = own_channels(asked.args)?;
+    for (n, (_, words)) in own.iter().enumerate() {
+        eprintln!("  {}  no longer {words}", n + 3);
+    }
+    let last = match own.len() {
+        0 => "or 2".to_owned(),
+        n => format!("to {}", n + 2),
+    };
+    let question = format!("1 {last}, or Enter to leave it as it is:");
     loop {
-        let question = "1 or 2, or Enter to leave it as it is:";
-        match person.line(question, "--alert")?.as_str() {
-            "" => return Ok(AlertWord::None),
-            "1" => return Ok(AlertWord::Telegram),
-            "2" => return Ok(AlertWord::Smtp),
-            _ => {}
+        let line = asked.person.line(&question, "--alert")?;
+        let dropped = || own.get(line.parse::<usize>().ok()?.checked_sub(3)?);
+        match line.as_str() {
+            "" => return Ok(Chosen::Nothing),
+            "1" => return Ok(Chosen::Telegram),
+            "2" => return Ok(Chosen::Mail),
+            _ => {
+                if let Some((name, _)) = dropped() {
+                    return Ok(Chosen::Drop(name.clone()));
+                }
+            }
         }
     }
 }
 
-fn telegram(
-    args: &SetupArgs,
-    person: &Person,
-    credential_store: &Vault,
-    (own, api_url): (Option<i64>, Option<&str>),
-    plan: &mut Plan,
-) -> anyhow::Result<()> {
+fn telegram(asked: &Asked<'_>, own: Option<i64>, plan: &mut Plan) -> anyhow::Result<()> {
+    let Asked { args, person, .. } = asked;
+    let api_url = asked.target.sources.env.get(API_URL).map(String::as_str);
     let once = || -> anyhow::Result<_> {
-        let token = second_token(args, person, credential_store, own)?;
+        let token = second_token(asked, own)?;
         let chat = match (args.alert_chat_id, &token) {
             (Some(id), _) => id,
             (None, Some(token)) if person.is_there() => {
@@ -115,15 +152,10 @@ fn telegram(
 }
 
 /// The token of the second bot; `None` keeps the encrypted one.
-fn second_token(
-    args: &SetupArgs,
-    person: &Person,
-    credential_store: &Vault,
-    own: Option<i64>,
-) -> anyhow::Result<Option<Secret>> {
+fn second_token(asked: &Asked<'_>, own: Option<i64>) -> anyhow::Result<Option<Secret>> {
     let what = "Token of the second bot";
-    let flags = ("--alert-token-file", args.alert_token_file.as_ref());
-    let token = hidden(person, credential_store, name(TOKEN), what, flags)?;
+    let flags = ("--alert-token-file", asked.args.alert_token_file.as_ref());
+    let token = hidden(asked, name(TOKEN), what, flags)?;
     let hint = "create a second bot with @BotFather: the first one cannot report that it is down";
     let text = match &token {
         Some(token) if !token.is_token() => "this is not a bot token",
@@ -138,12 +170,8 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn smtp(
-    args: &SetupArgs,
-    person: &Person,
-    credential_store: &Vault,
-    plan: &mut Plan,
-) -> anyhow::Result<()> {
+fn smtp(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
+    let Asked { args, person, .. } = asked;
     let answer = |given: &Option<String>, question: &str, flag: &str| -> anyhow::Result<_> {
         match given {
             Some(text) if text.trim().is_empty() => {
@@ -191,7 +219,7 @@ fn smtp(
     if !user.is_empty() {
         lines.push_str(&format!("user = {}\n", quoted(&user)));
         let flags = ("--smtp-password-file", args.smtp_password_file.as_ref());
-        let once = || hidden(person, credential_store, name(PASSWORD), "Password", flags);
+        let once = || hidden(asked, name(PASSWORD), "Password", flags);
         let password = if flags.1.is_some() { once()? } else { person.until_right(once)? };
         plan.secrets.extend(password.map(|password| (name(PASSWORD), password)));
     }
@@ -212,8 +240,7 @@ fn encryption(person: &Person) -> anyhow::Result<TlsWord> {
 
 /// A secret by flag or by question; `None` keeps the encrypted one that cannot be read here.
 fn hidden(
-    person: &Person,
-    credential_store: &Vault,
+    Asked { person, store, .. }: &Asked<'_>,
     name: Name,
     what: &str,
     (flag, file): (&str, Option<&PathBuf>),
@@ -221,7 +248,7 @@ fn hidden(
     if let Some(file) = file {
         return ask::secret(flag, file).map(Some);
     }
-    let held = credential_store.opened(&name)?;
+    let held = store.opened(&name)?;
     let is_set = !matches!(held, Held::No);
     let typed = match (is_set, person.is_there()) {
         (true, false) => String::new(),

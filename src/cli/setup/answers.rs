@@ -1,12 +1,13 @@
 //! The flags of `katana-bot setup`: an answer for every question.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::credential_store::Form;
+use crate::cli::sources::CREDENTIAL_STORE;
 use crate::provider::{self, Descriptor, Kind, PROVIDERS};
 
 /// Where an administrator's units and drop-ins are.
@@ -69,7 +70,7 @@ pub(in crate::cli) struct SetupArgs {
     /// The model that answers
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
-    /// Folder with the documents that answers quote
+    /// Folder with the documents that answers quote; an empty one takes them away again
     #[arg(long, value_name = "DIR")]
     pub(super) documents: Option<String>,
     /// Address of a Bot API server of your own
@@ -81,6 +82,9 @@ pub(in crate::cli) struct SetupArgs {
     /// Whom to alert when the bot does not work
     #[arg(long, value_enum, value_name = "telegram|smtp|none")]
     pub(super) alert: Option<AlertWord>,
+    /// Take away a channel that setup wrote, such as telegram or smtp; can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(super) drop_channel: Vec<String>,
     /// File with the token of the second bot; - for the next line of standard input
     #[arg(long, value_name = "FILE")]
     pub(super) alert_token_file: Option<PathBuf>,
@@ -118,7 +122,7 @@ pub(in crate::cli) struct SetupArgs {
     #[arg(long, conflicts_with = "encrypt")]
     pub(super) plain: bool,
     /// Where secrets are stored
-    #[arg(long, value_name = "DIR", default_value = "/etc/credstore")]
+    #[arg(long, value_name = "DIR", default_value = CREDENTIAL_STORE)]
     pub(super) credentials_dir: PathBuf,
     /// Configuration of check-heartbeat; setup writes into the folder beside it
     #[arg(long, value_name = "FILE", default_value = "/etc/katana-bot/check-heartbeat.toml")]
@@ -139,6 +143,39 @@ pub(in crate::cli) struct SetupArgs {
 }
 
 impl SetupArgs {
+    /// The same without the token.
+    pub(super) fn without_token(&self) -> Self {
+        Self { token_file: None, ..self.clone() }
+    }
+
+    /// The same without what says who answers.
+    pub(super) fn without_provider(&self) -> Self {
+        Self { provider: None, key_file: None, base_url: None, model: None, ..self.clone() }
+    }
+
+    /// The same without what says whom to alert.
+    pub(super) fn without_alert(&self) -> Self {
+        Self {
+            alert: None,
+            drop_channel: Vec::new(),
+            alert_token_file: None,
+            alert_chat_id: None,
+            smtp_host: None,
+            smtp_tls: None,
+            smtp_port: None,
+            smtp_from: None,
+            smtp_to: None,
+            smtp_user: None,
+            smtp_password_file: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the packaged units, or their secrets, are in the places that are written to.
+    pub(super) fn is_packaged(&self) -> bool {
+        self.units_dir == Path::new(UNITS) || self.credentials_dir == Path::new(CREDENTIAL_STORE)
+    }
+
     /// How secrets should be stored on disk.
     pub(super) fn form(&self) -> Form {
         match (self.encrypt, self.plain) {

@@ -27,13 +27,18 @@ const MOST: usize = 16 * 1024;
 pub(super) enum Untried {
     Again,
     GoOn,
-    /// Another answer.
-    Back,
 }
 
-/// Why the same is asked again.
-pub(super) fn back() -> Stop {
-    Stop::new(exit::CONFIG, "answer again", "Ctrl-C gives up")
+/// The person wants to answer an earlier question again.
+#[derive(Debug, thiserror::Error)]
+#[error("answer again (Ctrl-C gives up)")]
+struct Back;
+
+/// What is typed for that.
+pub(super) const BACK: &str = "back";
+
+fn unless_back(line: String) -> Result<String, Back> {
+    if line == BACK { Err(Back) } else { Ok(line) }
 }
 
 /// The person, if there is one.
@@ -54,7 +59,15 @@ impl Person {
 
     /// A line, without blanks around it; empty when only Enter was pressed. `flag` is what would
     /// have answered the question.
+    ///
+    /// # Errors
+    /// Among others, that the person wants to go back: only [`Person::by_flags_or_questions`] handles it.
     pub(super) fn line(&self, question: &str, flag: &str) -> anyhow::Result<String> {
+        Ok(unless_back(self.last_line(question, flag)?)?)
+    }
+
+    /// The same for a question after which there is no way back.
+    pub(super) fn last_line(&self, question: &str, flag: &str) -> anyhow::Result<String> {
         self.must_be_there(flag)?;
         loop {
             prompt(question)?;
@@ -78,7 +91,33 @@ impl Person {
         let line = read_hidden();
         drop(silence);
         eprintln!();
-        Ok(line?.trim().to_owned())
+        Ok(unless_back(line?.trim().to_owned())?)
+    }
+
+    /// Takes answers by flags (`args`) and by questions where flags are missing. When one of the
+    /// questions was answered wrong, or the person goes back, from the beginning and `without` those flags.
+    ///
+    /// # Errors
+    /// What is wrong with a flag, and everything that no other answer can change.
+    pub(super) fn by_flags_or_questions<A, T>(
+        &self,
+        args: &A,
+        (is_given, without): (bool, fn(&A) -> A),
+        mut answer: impl FnMut(&A) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        match answer(args) {
+            Err(e) if e.is::<Back>() || self.is_there && !is_given && is_wrong_answer(&e) => {
+                say_wrong(&e);
+            }
+            done => return done,
+        }
+        let args = without(args);
+        loop {
+            match answer(&args) {
+                Err(e) if e.is::<Back>() || is_wrong_answer(&e) => say_wrong(&e),
+                done => return done,
+            }
+        }
     }
 
     /// Takes an answer until it is right. Without a person there is one try.
@@ -110,7 +149,6 @@ impl Person {
             match self.line(question, FLAG)?.as_str() {
                 "" => return Ok(Untried::Again),
                 "skip" => return Ok(Untried::GoOn),
-                "back" => return Ok(Untried::Back),
                 _ => {}
             }
         }
@@ -142,7 +180,8 @@ fn say_wrong(e: &anyhow::Error) {
         return eprint!("{}", problems.print(false));
     }
     let hint = e.downcast_ref::<Stop>().and_then(|stop| stop.hint.as_deref());
-    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let hint =
+        hint.filter(|hint| !hint.is_empty()).map(|hint| format!(" ({hint})")).unwrap_or_default();
     eprintln!("{}{hint}", chain(e.as_ref()));
 }
 

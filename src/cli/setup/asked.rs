@@ -8,6 +8,7 @@ use super::credential_store::Vault;
 use super::plan::Target;
 
 /// What answers are given with.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) args: &'a SetupArgs,
     pub(super) person: &'a Person,

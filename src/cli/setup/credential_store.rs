@@ -223,6 +223,14 @@ impl Vault {
         Err(Stop::new(exit::CONFIG, text, hint))
     }
 
+    /// The files of a secret that is not needed any more. One that a person's own drop-in passes stays: without
+    /// it the unit would not start.
+    pub(super) fn removable(&self, name: &Name) -> Vec<PathBuf> {
+        let is_passed = self.passed_by(name).iter().any(|file| !file.ends_with(DROP_IN));
+        let sealed = Some(self.sealed(name)).filter(|_| !is_passed);
+        sealed.into_iter().chain([self.plain(name)]).filter(|path| path.exists()).collect()
+    }
+
     fn locked(&self, name: &Name) -> Stop {
         let text = format!("systemd-creds cannot decrypt {}", self.sealed(name).display());
         let hint = "it belongs to another machine, or is damaged: enter the secret again, or \

@@ -5,13 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
+use hygiene::drop_ins;
+
 use super::answers::SetupArgs;
 use super::ask::Person;
 use super::plan::{Plan, Target};
 use super::{credential_store, instance};
 use crate::cli::exit;
 use crate::cli::stop::Stop;
-use crate::config::{Config, Fragment, Origin, Problems, has_channel};
+use crate::config::{
+    Channel, Config, Fragment, Origin, Problems, channels, has_channel, named_like,
+};
 
 /// A new text of a configuration file.
 struct Edit {
@@ -56,18 +60,13 @@ impl Edits {
             if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
         })?;
         shown.extend(bot.changes(&new));
-        shown.extend(others(target, plan, &bot.file)?);
+        shown.extend(others(target, plan, &bot.file));
         edits.extend(bot.edit(&new));
-        if let Some(channel) = &plan.channel
-            && !has_channel(&texts(&args.alert_config)?, channel)?
-        {
-            let checker = Own::read(&args.alert_config)?;
-            let new = checker.with(|fragment| {
-                fragment.set_channel(channel);
-                Ok(())
-            })?;
-            shown.extend(checker.changes(&new));
-            edits.extend(checker.edit(&new));
+        if let Some(checker) = Checker::planned(args, plan)? {
+            shown.extend(checker.own.changes(&checker.new));
+            shown.extend(checker.uncovered());
+            shown.extend(plan.unused.iter().map(|name| format!("- the secret {}", name.id)));
+            edits.extend(checker.own.edit(&checker.new));
         }
         if shown.is_empty() || args.yes {
             return Ok(Self(edits));
@@ -78,7 +77,7 @@ impl Edits {
             return Err(Stop::new(exit::USAGE, "--yes is missing", hint.trim_end()).into());
         }
         eprint!("To be changed:\n{shown}");
-        match person.line("Change it? [Y/n]", "--yes")?.to_lowercase().as_str() {
+        match person.last_line("Change it? [Y/n]", "--yes")?.to_lowercase().as_str() {
             "" | "y" | "yes" => Ok(Self(edits)),
             _ => {
                 Err(Stop::new(exit::USAGE, "nothing was changed", "run it again when you like")
@@ -115,6 +114,12 @@ struct Own {
 impl Own {
     fn read(config: &Path) -> anyhow::Result<Self> {
         let file = Target::fragment(config)?;
+        if drop_ins::is_masked(&file) {
+            let text =
+                format!("{} is a link to /dev/null, so setup can write nothing", file.display());
+            let hint = "remove the link: what setup writes there shall count";
+            return Err(Stop::new(exit::CONFIG, text, hint).into());
+        }
         let text = read(&file)?;
         let fragment = Fragment::read(&file, &text)?;
         Ok(Self { file, text, fragment })
@@ -149,29 +154,120 @@ impl Own {
     }
 }
 
-/// Other files that set a planned key: one that is read earlier is overridden, and says so; one that is
-/// read later would hide what setup writes.
-fn others(target: &Target, plan: &Plan, own: &Path) -> anyhow::Result<Vec<String>> {
+/// Other files that set a planned key, and are read earlier: they are overridden, and the person should know.
+fn others(target: &Target, plan: &Plan, own: &Path) -> Vec<String> {
     let origins = Config::examine(&target.sources).loaded.origins;
-    let mut lines = Vec::new();
-    for (key, value) in plan.keys.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
-        let Some(origin @ Origin::File { path, .. }) = origins.get(key) else { continue };
-        if path.parent() == own.parent() && path.as_path() > own {
-            let text = format!("{origin} sets {key}, and is read after setup's own file");
-            let hint = format!("set it there to {value}, or remove it, then run setup again");
+    let planned = plan.keys.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    let lines = planned.filter_map(|(key, value)| match origins.get(key)? {
+        origin @ Origin::File { path, .. } if path != own => {
+            Some(format!("+ {key} = {value}, in place of the value in {origin}"))
+        }
+        _ => None,
+    });
+    lines.collect()
+}
+
+/// Setup's file in the checker's configuration, with what is planned.
+pub(super) struct Checker {
+    own: Own,
+    new: Fragment,
+    /// The channels before.
+    before: Vec<Channel>,
+    /// The channels that the checker will have.
+    pub(super) after: Vec<Channel>,
+}
+
+impl Checker {
+    /// `None` when nothing is planned there.
+    ///
+    /// # Errors
+    /// When a file is broken, when a channel that is to be dropped is not setup's, and when a file that is read
+    /// later would change the new one.
+    pub(super) fn planned(args: &SetupArgs, plan: &Plan) -> anyhow::Result<Option<Self>> {
+        if plan.channel.is_none() && plan.dropped.is_empty() {
+            return Ok(None);
+        }
+        let own = Own::read(&args.alert_config)?;
+        let mut texts = texts(&args.alert_config)?;
+        let before = channels(&texts)?;
+        let mut new = own.fragment.clone();
+        for name in &plan.dropped {
+            if !new.channels().iter().any(|(there, _)| there == name) {
+                return Err(not_ours(name, &new, &before).into());
+            }
+            new.drop_channel(name);
+        }
+        replace(&mut texts, &own.file, &new);
+        let kept = channels(&texts)?;
+        let wanted = plan.channel.as_deref().filter(|channel| !has_channel(&kept, channel));
+        if let Some(channel) = wanted {
+            new.set_channel(channel);
+            replace(&mut texts, &own.file, &new);
+        }
+        let after = channels(&texts)?;
+        if let Some(channel) = wanted.filter(|channel| !has_channel(&after, channel)) {
+            let there =
+                named_like(&after, channel).map(|there| (there.name(), there.file.display()));
+            let (name, file) = there.unwrap_or(("", own.file.display()));
+            let text =
+                format!("{file} changes the channel {name}, and is read after setup's own file");
+            let hint =
+                "remove that [[channel]] there, or give it a name of its own, then run setup again";
             return Err(Stop::new(exit::CONFIG, text, hint).into());
         }
-        if path != own {
-            lines.push(format!("+ {key} = {value}, in place of the value in {origin}"));
+        Ok(Some(Self { own, new, before, after }))
+    }
+
+    /// The channels that are there no more.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = &Channel> {
+        let is_there = |old: &Channel| self.after.iter().any(|there| there.name() == old.name());
+        self.before.iter().filter(move |old| !is_there(old))
+    }
+
+    /// Channels of other files that setup's had replaced, and that count again.
+    fn uncovered(&self) -> Vec<String> {
+        let was = |there: &&Channel| self.before.contains(there);
+        let back = self.after.iter().filter(|there| !was(there) && there.file != self.own.file);
+        back.map(|there| format!("+ channel {}, as {} has it", there.name(), there.file.display()))
+            .collect()
+    }
+}
+
+/// Puts the new text of setup's file in the place of the old one.
+fn replace(texts: &mut Vec<(PathBuf, String)>, own: &Path, new: &Fragment) {
+    texts.retain(|(file, _)| file != own);
+    texts.push((own.to_owned(), new.text()));
+    // The main file stays the first.
+    texts.get_mut(1..).unwrap_or_default().sort();
+}
+
+fn not_ours(name: &str, fragment: &Fragment, channels: &[Channel]) -> Stop {
+    match channels.iter().find(|there| there.name() == name) {
+        Some(there) => {
+            let text =
+                format!("setup did not write the channel {name}, {} did", there.file.display());
+            Stop::new(exit::USAGE, text, "remove it there; setup changes only its own file")
+        }
+        None => {
+            let names: Vec<_> = fragment.channels().into_iter().map(|(name, _)| name).collect();
+            let hint = match names.is_empty() {
+                true => "setup has written none".to_owned(),
+                false => format!("setup has written: {}", names.join(", ")),
+            };
+            Stop::new(exit::USAGE, format!("there is no channel {name}"), hint)
         }
     }
-    Ok(lines)
+}
+
+/// The channels that setup wrote: the name of each, and a few words about it.
+pub(super) fn own_channels(args: &SetupArgs) -> anyhow::Result<Vec<(String, String)>> {
+    Ok(Own::read(&args.alert_config)?.fragment.channels())
 }
 
 /// The texts of a configuration and its drop-ins, in their order.
 pub(super) fn texts(config: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let folder = hygiene::drop_ins::folder(config).unwrap_or_default();
-    let found = hygiene::drop_ins::list(&folder).unwrap_or_default();
+    let folder = drop_ins::folder(config).unwrap_or_default();
+    let found = drop_ins::list(&folder).unwrap_or_default();
     let files = std::iter::once(config.to_owned()).chain(found.files);
     files.map(|file| read(&file).map(|text| (file, text))).collect()
 }

@@ -94,7 +94,7 @@ fn unit(config: &Path, instance: Option<&str>) -> Result<String, Stop> {
 }
 
 /// Everything that is to be changed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Plan {
     /// Secrets to keep.
     pub(super) secrets: Vec<(Name, Secret)>,
@@ -102,44 +102,68 @@ pub(super) struct Plan {
     pub(super) keys: Vec<(String, Option<String>)>,
     /// A channel for setup's file in the checker's.
     pub(super) channel: Option<String>,
+    /// Channels to be removed from it.
+    pub(super) dropped: Vec<String>,
+    /// Secrets to be removed, because no channel uses them any more.
+    pub(super) unused: Vec<Name>,
 }
 
 impl Plan {
     /// Plans a key of the configuration, unless it has this value already.
     ///
     /// # Errors
-    /// When the value does not fit.
-    pub(super) fn set(&mut self, target: &Target, key: &str, value: &str) -> Result<(), Problems> {
+    /// When the value does not fit, or a file that is read later sets another one.
+    pub(super) fn set(&mut self, target: &Target, key: &str, value: &str) -> anyhow::Result<()> {
         let fits = Fragment::default().set(key, Some(value));
         fits.map_err(|problem| Problems(vec![problem]))?;
         self.keys.retain(|(there, _)| there != key);
         let loaded = Config::examine(&target.sources).loaded;
         let is_set = |origin: &Origin| !matches!(origin, Origin::Default | Origin::Derived(_));
-        let is_explicit = loaded.origins.get(key).is_some_and(is_set);
-        if !(is_explicit && loaded.text(key) == Some(value)) {
-            self.keys.push((key.to_owned(), Some(value.to_owned())));
+        let origin = loaded.origins.get(key).filter(|origin| is_set(origin));
+        if origin.is_some() && loaded.text(key) == Some(value) {
+            return Ok(());
         }
+        let own = Target::fragment(&target.config)?;
+        let is_later =
+            |path: &Path| path.parent() == own.parent() && path.file_name() > own.file_name();
+        if let Some(origin @ Origin::File { path, .. }) = origin
+            && is_later(path)
+        {
+            let text = format!("{origin} sets {key}, and is read after setup's own file");
+            let hint = format!("set it there to {value}, or remove it, then run setup again");
+            return Err(Stop::new(exit::CONFIG, text, hint).into());
+        }
+        self.keys.push((key.to_owned(), Some(value.to_owned())));
         Ok(())
     }
 
-    /// Plans the usual value of a key, which is this one: what an earlier setup wrote goes, and what
-    /// another file sets is overridden.
+    /// Plans the usual value of a key: what an earlier setup wrote goes, and what another file sets is
+    /// overridden.
+    ///
+    /// # Errors
+    /// When another file sets the key, and no value stands for none.
     pub(super) fn unset(
         &mut self,
         target: &Target,
         key: &str,
-        usual: &str,
-    ) -> Result<(), Problems> {
+        usual: Option<&str>,
+    ) -> anyhow::Result<()> {
         self.keys.retain(|(there, _)| there != key);
-        let is_in_file = |sources: &Sources| {
-            let loaded = Config::examine(sources).loaded;
-            matches!(loaded.origins.get(key), Some(Origin::File { .. }))
+        let in_file = |sources: &Sources| {
+            let mut origins = Config::examine(sources).loaded.origins;
+            origins.remove(key).filter(|origin| matches!(origin, Origin::File { .. }))
         };
         // Below what setup wrote, another file's value may wait.
-        if is_in_file(&target.without_fragment()) {
-            return self.set(target, key, usual);
+        match (in_file(&target.without_fragment()), usual) {
+            (Some(_), Some(usual)) => return self.set(target, key, usual),
+            (Some(origin), None) => {
+                let hint = "remove it there; setup changes only its own file";
+                let text = format!("{origin} sets {key}");
+                return Err(Stop::new(exit::CONFIG, text, hint).into());
+            }
+            (None, _) => {}
         }
-        if is_in_file(&target.sources) {
+        if in_file(&target.sources).is_some() {
             self.keys.push((key.to_owned(), None));
         }
         Ok(())

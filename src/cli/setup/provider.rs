@@ -1,13 +1,12 @@
 //! The provider that answers: its key, its address and model, or the folder of documents. What was
 //! answered is tried with one cheap question.
 
-use std::path::Path;
-
-use super::answers::{SetupArgs, UNITS};
-use super::ask::{self, Untried};
+use super::answers::SetupArgs;
+use super::ask::{self, BACK, Untried};
 use super::asked::Asked;
 use super::credential_store::Held;
 use super::plan::Plan;
+use super::readable;
 use crate::cli::exit;
 use crate::cli::stop::Stop;
 use crate::cli::try_model::{advice, try_model};
@@ -15,9 +14,6 @@ use crate::config::{Config, Secret};
 use crate::model::class::AnswerClass;
 use crate::model::failure::chain;
 use crate::provider::{Descriptor, Kind, PROVIDERS, ProviderError, Service, services};
-
-/// Folders that the packaged unit cannot see.
-const HIDDEN: [&str; 6] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp", "/var/lib"];
 
 /// Who answers, and where.
 struct Choice {
@@ -30,29 +26,41 @@ struct Choice {
 
 /// Adds the answers to the plan. Without a flag and without a person, nothing is changed.
 pub(super) fn plan(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
+    let before = plan.clone();
+    let flags = (asked.args.provider.is_some(), SetupArgs::without_provider as fn(&_) -> _);
+    asked.person.by_flags_or_questions(asked.args, flags, |args| {
+        // What was answered before the person went back is not an answer.
+        plan.clone_from(&before);
+        let asked = &Asked { args, ..*asked };
+        match chosen(asked)? {
+            Some(choice) => add(asked, plan, &choice),
+            None => documents(asked, plan),
+        }
+    })
+}
+
+/// Who answers, by flags or by questions; `None` leaves it as it is.
+fn chosen(asked: &Asked<'_>) -> anyhow::Result<Option<Choice>> {
     let Asked { args, person, .. } = asked;
-    let Some(provider) = args.provider else {
-        for (set, flag) in [
-            (args.key_file.is_some(), "--key-file"),
-            (args.base_url.is_some(), "--base-url"),
-            (args.model.is_some(), "--model"),
-        ] {
-            if set && !person.is_there() {
-                let text = format!("{flag} needs --provider");
-                return Err(Stop::new(exit::USAGE, text, "--provider says whose it is").into());
-            }
+    if let Some(provider) = args.provider {
+        let (base_url, model) = (address(args), args.model.clone());
+        let is_usual = base_url.is_none() && args.base_url.is_some();
+        return Ok(Some(Choice { provider, base_url, model, is_usual }));
+    }
+    if person.is_there() {
+        return choose(asked);
+    }
+    for (set, flag) in [
+        (args.key_file.is_some(), "--key-file"),
+        (args.base_url.is_some(), "--base-url"),
+        (args.model.is_some(), "--model"),
+    ] {
+        if set {
+            let text = format!("{flag} needs --provider");
+            return Err(Stop::new(exit::USAGE, text, "--provider says whose it is").into());
         }
-        if !person.is_there() {
-            return documents(asked, plan);
-        }
-        return person.until_right(|| {
-            let Some(choice) = choose(asked)? else { return documents(asked, plan) };
-            add(asked, plan, &choice)
-        });
-    };
-    let (base_url, model) = (address(args), args.model.clone());
-    let is_usual = base_url.is_none() && args.base_url.is_some();
-    add(asked, plan, &Choice { provider, base_url, model, is_usual })
+    }
+    Ok(None)
 }
 
 /// The address by its flag, unless that is empty, which means the vendor's own.
@@ -72,7 +80,7 @@ fn add(asked: &Asked<'_>, plan: &mut Plan, choice: &Choice) -> anyhow::Result<()
         let path = format!("{name}.{key}");
         match value {
             Some(value) => plan.set(target, &path, value)?,
-            None if choice.is_usual => plan.unset(target, &path, usual)?,
+            None if choice.is_usual => plan.unset(target, &path, Some(usual))?,
             None => {}
         }
     }
@@ -107,7 +115,10 @@ fn tried(asked: &Asked<'_>, plan: &Plan, service: &Service) -> anyhow::Result<Op
         };
         let Some(error) = e.downcast_ref::<ProviderError>() else { return Err(e) };
         let text = format!("the model does not answer: {}", chain(error));
-        let hint = format!("{}; --no-verify stores it untried", advice(error));
+        let mut hint = format!("{}; --no-verify stores it untried", advice(error));
+        if asked.person.is_there() {
+            hint.push_str(&format!("; \"{BACK}\" chooses another provider"));
+        }
         match error.answer_class() {
             AnswerClass::Auth => return Err(Stop::new(exit::CONFIG, text, hint).into()),
             AnswerClass::NotFound => return Ok(Some(Stop::new(exit::CONFIG, text, hint))),
@@ -116,7 +127,6 @@ fn tried(asked: &Asked<'_>, plan: &Plan, service: &Service) -> anyhow::Result<Op
         match asked.person.untried(Stop::new(exit::UNAVAILABLE, text, hint).into())? {
             Untried::Again => {}
             Untried::GoOn => return Ok(None),
-            Untried::Back => return Ok(Some(ask::back())),
         }
     }
 }
@@ -124,11 +134,19 @@ fn tried(asked: &Asked<'_>, plan: &Plan, service: &Service) -> anyhow::Result<Op
 /// The key of the folder of documents.
 const FOLDER: &str = "knowledge.dir";
 
+/// What takes the documents away, typed in place of their folder.
+const NONE: &str = "none";
+
 /// The folder of the documents by its flag.
 fn documents(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
-    let Some(dir) = &asked.args.documents else { return Ok(()) };
-    sound(asked, dir)?;
-    Ok(plan.set(asked.target, FOLDER, dir)?)
+    match asked.args.documents.as_deref() {
+        None => Ok(()),
+        Some("") => plan.unset(asked.target, FOLDER, None),
+        Some(dir) => {
+            readable::check(asked, dir)?;
+            plan.set(asked.target, FOLDER, dir)
+        }
+    }
 }
 
 /// The folder of the documents, by flag or by question.
@@ -138,40 +156,20 @@ fn folder(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
     }
     let config = plan.candidate(asked.target);
     let or_enter = match &config.knowledge.dir {
-        Some(dir) => format!("Enter keeps {}", dir.display()),
+        Some(dir) => format!("Enter keeps {}, \"{NONE}\" for the built-in pages", dir.display()),
         None => "Enter for the built-in pages".to_owned(),
     };
     asked.person.until_right(|| {
         let question = format!("Folder with your documents, .md or .txt ({or_enter}):");
-        let dir = asked.person.line(&question, "--documents")?;
-        if dir.is_empty() {
-            return Ok(());
+        match asked.person.line(&question, "--documents")?.as_str() {
+            "" => Ok(()),
+            NONE => plan.unset(asked.target, FOLDER, None),
+            dir => {
+                readable::check(asked, dir)?;
+                plan.set(asked.target, FOLDER, dir)
+            }
         }
-        sound(asked, &dir)?;
-        Ok(plan.set(asked.target, FOLDER, &dir)?)
     })
-}
-
-/// Whether the bot can read this folder, as far as that can be seen here.
-fn sound(asked: &Asked<'_>, dir: &str) -> Result<(), Stop> {
-    let path = Path::new(dir);
-    let stop = |text: String, hint: &str| Err(Stop::new(exit::CONFIG, text, hint));
-    if !path.is_absolute() || !path.is_dir() {
-        return stop(format!("{dir} is not a folder"), "write its path from / on");
-    }
-    let is_packaged = asked.args.units_dir == Path::new(UNITS);
-    if is_packaged && HIDDEN.iter().any(|hidden| path.starts_with(hidden)) {
-        let hint = "use /etc/katana-bot/knowledge or a folder in /srv";
-        return stop(format!("the service cannot see {dir}"), hint);
-    }
-    match crate::knowledge::Knowledge::open(path) {
-        Ok(knowledge) if knowledge.size().0 == 0 => {
-            eprintln!("There is no .md or .txt file in it yet.");
-            Ok(())
-        }
-        Ok(_) => Ok(()),
-        Err(e) => stop(chain(&e), "choose another folder, or let everyone read it"),
-    }
 }
 
 /// What may be answered to "Who answers?".

@@ -42,8 +42,8 @@ fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
             "fix it and check it with `katana-bot check-config`, then `systemctl restart katana-bot`"
         }
         Some(Some(exit::USAGE)) => {
-            "fix ExecStart (`systemctl cat katana-bot`), then `systemctl daemon-reload` and \
-             `systemctl restart katana-bot`"
+            "correct `ExecStart=` in the drop-in that `systemctl cat katana-bot` names, then \
+             `systemctl daemon-reload` and `systemctl restart katana-bot`"
         }
         _ if of("ActiveState") == "failed" || of("SubState") == "auto-restart" => {
             "`journalctl -u katana-bot -n 50` says why; then `systemctl restart katana-bot`"

@@ -114,6 +114,11 @@ fn first_step(checked: &Checked, alive: Option<bool>) -> String {
         Reason::Ended if !checked.exit.as_ref().is_some_and(LastExit::is_final) => {
             format!("{ended}; systemd starts it again, and {restart} does so at once")
         }
+        Reason::Ended if checked.exit.as_ref().is_some_and(LastExit::is_misuse) => {
+            format!(
+                "correct `ExecStart=` in the drop-in that `systemctl cat katana-bot` names; then `systemctl daemon-reload`, then {restart}"
+            )
+        }
         Reason::Failing | Reason::Degraded => String::new(),
         _ => format!("fix what it names; then `katana-bot check-config`, then {restart}"),
     }

@@ -36,6 +36,10 @@ pub fn run(args: &Args) -> Option<u8> {
     if own != 0 {
         return refused(args, own);
     }
+    // Each of its checks becomes that user. A loop of systemd's would go on after Ctrl-C.
+    if args.every.is_some() {
+        return None;
+    }
     let folder = state_dir::folders(args).swap_remove(0);
     let about =
         std::fs::metadata(&folder).ok().filter(|about| about.is_dir() && about.uid() != 0)?;
@@ -47,6 +51,8 @@ pub fn run(args: &Args) -> Option<u8> {
     let mut command = match by_systemd(args, about.uid()) {
         Some(mut command) => {
             command.arg(program);
+            // It starts in another folder.
+            words = absolute(words, &std::env::current_dir().ok()?);
             command
         }
         None => {
@@ -102,10 +108,11 @@ fn by_systemd(args: &Args, uid: u32) -> Option<Command> {
     }
     let shown = Command::new("systemctl").args(["cat", &unit]).output().ok()?;
     let text = String::from_utf8(shown.stdout).ok().filter(|_| shown.status.success())?;
+    let lines = given(&text).into_iter().map(|line| expanded(line, &unit));
     let mut command = Command::new("systemd-run");
     command.args(["--pipe", "--wait", "--collect", "--quiet", "--service-type=exec"]);
     command.arg(format!("--uid={uid}")).arg("--property=UMask=0077");
-    for line in given(&text) {
+    for line in lines {
         command.arg(format!("--property={line}"));
     }
     if let Some(user) = std::env::var_os("SUDO_USER") {
@@ -131,9 +138,79 @@ fn given(unit: &str) -> Vec<&str> {
     lines
 }
 
+/// A line with the specifiers that stand for the name of the unit, which is not that of what runs it here.
+fn expanded(line: &str, unit: &str) -> String {
+    let name = unit.rsplit_once('.').map_or(unit, |(name, _)| name);
+    let (prefix, instance) = name.split_once('@').unwrap_or((name, ""));
+    let last = prefix.rsplit('-').next().unwrap_or_default();
+    let unescaped = |text: &str| text.replace('-', "/");
+    let mut text = String::new();
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        let specifier = if c == '%' { rest.next() } else { None };
+        match specifier {
+            None => text.push(c),
+            Some('i') => text.push_str(instance),
+            Some('I') => text.push_str(&unescaped(instance)),
+            Some('n') => text.push_str(unit),
+            Some('N') => text.push_str(name),
+            Some('p') => text.push_str(prefix),
+            Some('P') => text.push_str(&unescaped(prefix)),
+            Some('j' | 'J') => text.push_str(last),
+            Some('f') => text.push_str(&format!(
+                "/{}",
+                unescaped(if instance.is_empty() { prefix } else { instance })
+            )),
+            // systemd-run replaces it, and reads two of them as one.
+            Some(other) => text.extend(['%', other]),
+        }
+    }
+    text
+}
+
+/// A command line whose paths count from this folder.
+fn absolute(words: Vec<OsString>, folder: &Path) -> Vec<OsString> {
+    const FLAGS: [&str; 3] = ["--config", "--file", "--state-dir"];
+    let mut is_path = false;
+    let words = words.into_iter().map(|word| {
+        let was_flag = std::mem::replace(&mut is_path, FLAGS.iter().any(|flag| word == *flag));
+        if was_flag {
+            is_path = false;
+            return folder.join(word).into_os_string();
+        }
+        let split = word.to_str().and_then(|word| word.split_once('='));
+        match split.filter(|(flag, _)| FLAGS.contains(flag)) {
+            Some((flag, path)) => format!("{flag}={}", folder.join(path).display()).into(),
+            None => word,
+        }
+    });
+    words.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::given;
+    use super::{OsString, Path, absolute, expanded, given};
+
+    #[test]
+    fn paths_count_from_where_the_command_was_typed() {
+        let line =
+            "--config c.toml --nagios --file=../h --state-dir /s --instance c.toml --file --config";
+        let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+        let wanted = "--config /d/c.toml --nagios --file=/d/../h --state-dir /s --instance c.toml \
+                      --file /d/--config";
+        assert_eq!(absolute(words, Path::new("/d")).join(" ".as_ref()), wanted);
+    }
+
+    #[test]
+    fn specifiers_stand_for_the_unit_that_has_them() {
+        let line = "LoadCredential=t:/etc/%i.%n:%N:%p:%j:%I:%P:%f:%d:%%i:%";
+        assert_eq!(
+            expanded(line, "katana-bot-check@eu-1.service"),
+            "LoadCredential=t:/etc/eu-1.katana-bot-check@eu-1.service:katana-bot-check@eu-1:\
+             katana-bot-check:check:eu/1:katana/bot/check:/eu/1:%d:%%i:%"
+        );
+        assert_eq!(expanded("A=%i%N", "katana-bot-check.service"), "A=katana-bot-check");
+    }
 
     #[test]
     fn what_the_unit_is_given_is_passed_on_and_can_be_taken_back() {

@@ -26,7 +26,10 @@ const MAX_BYTES: usize = 8 * 1024;
 
 /// Exit statuses after which the unit is not started again: wrong arguments, and a mistake in the
 /// configuration (sysexits(3)).
-const FINAL: [u8; 2] = [64, 78];
+const FINAL: [u8; 2] = [MISUSE, 78];
+
+/// The exit status after wrong arguments.
+const MISUSE: u8 = 64;
 
 /// How the daemon ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +132,11 @@ impl LastExit {
     /// Whether a person has to fix something before the daemon can run.
     pub fn is_final(&self) -> bool {
         self.exit_code.is_some_and(|code| FINAL.contains(&code))
+    }
+
+    /// Whether its command line was wrong.
+    pub fn is_misuse(&self) -> bool {
+        self.exit_code == Some(MISUSE)
     }
 
     /// How it ended, without why: `exit status 78`, `SIGKILL`.

@@ -2,7 +2,8 @@
 //!
 //! The files count in the order of their names, after the main file, and a later one wins. A file
 //! counts if its name ends in `.toml` and does not begin with a dot. Packages and editors leave copies
-//! there (`.dpkg-dist`, `~`), which must not; another name is probably a slip, and is reported.
+//! there (`.dpkg-dist`, `~`), which must not; another name is probably a slip, and is reported. A link to
+//! /dev/null does not count: as with systemd's own drop-ins, it says that there shall be none of this name.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,11 @@ pub fn why_ignored(path: &Path) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether this is a link to /dev/null.
+pub fn is_masked(path: &Path) -> bool {
+    path.is_symlink() && path.canonicalize().is_ok_and(|target| target == Path::new("/dev/null"))
+}
+
 /// Lists a folder. One that does not exist is empty.
 ///
 /// # Errors
@@ -53,7 +59,7 @@ pub fn list(folder: &Path) -> Result<Found, String> {
         let entry = entry.map_err(why)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') {
+        if name.starts_with('.') || is_masked(&entry.path()) {
             continue;
         }
         if name.ends_with(".toml") {
@@ -95,6 +101,9 @@ mod tests {
             std::fs::write(folder.join(name), "").unwrap();
         }
         let places = |names: &[&str]| names.iter().map(|name| folder.join(name)).collect();
+        for name in ["55-masked.toml", "56-masked"] {
+            std::os::unix::fs::symlink("/dev/null", folder.join(name)).unwrap();
+        }
         let wanted =
             Found { files: places(&["50-a.toml", "60-b.toml"]), ignored: places(&["70-c.conf"]) };
         assert_eq!(list(&folder), Ok(wanted));
