@@ -234,6 +234,21 @@ fn every_command_line_is_understood() {
     assert_eq!(seen, 7, "four units, two lines of cron, and supervisor");
 }
 
+/// The log holds the claim code of a bot without an owner, and supervisor creates it with 0644.
+#[test]
+fn the_log_under_supervisor_lies_where_other_users_cannot_read_it() {
+    let supervisor = read("packaging/supervisor/katana-bot.conf");
+    let log = Path::new(value(&supervisor, "stdout_logfile"));
+    let folder = log.parent().expect("a folder").display().to_string();
+    let makes = format!("install -d -m 750 -g adm {folder}\n");
+    for text in [&supervisor, &read("docs/install.md")] {
+        assert!(text.contains(&makes), "{makes}");
+        for command in ["supervisorctl signal HUP katana-bot", "supervisorctl restart katana-bot"] {
+            assert!(text.contains(command), "{command}");
+        }
+    }
+}
+
 #[test]
 fn exit_codes_are_those_of_the_program() {
     use katana::cli::exit;
@@ -338,7 +353,9 @@ fn units_and_defaults_fit() {
     let state = value(&unit("katana-bot-check.service"), "StateDirectory").to_owned();
     assert!(help.contains(&format!("/var/lib/{state} ")));
     let cron = read("packaging/cron.d/katana-bot-check");
-    assert!(cron.contains(&format!("--state-dir /var/lib/{state} 2>&1 | logger")));
+    // What it prints is mailed: the last resort.
+    assert!(cron.contains(&format!("--quiet --state-dir /var/lib/{state}\n")), "{cron}");
+    assert!(cron.contains("\nMAILTO=root\n"));
     let users = read("packaging/sysusers.d/katana-bot.conf");
     for name in ["katana-bot.service", "katana-bot-check.service"] {
         let user = format!("\nu {} - ", value(&unit(name), "User"));

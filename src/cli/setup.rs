@@ -283,7 +283,7 @@ async fn end(
         }
         (None, _) => {
             text.push_str(
-                "Who owns the bot: `katana-bot users list`; a claim code is in its log.\n",
+                "Who owns the bot: `katana-bot users list`. If no one does: `katana-bot users claim`.\n",
             );
         }
     }

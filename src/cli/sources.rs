@@ -14,6 +14,9 @@ pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
 pub(super) const ALERT_SECRETS: [&str; 3] =
     ["telegram-alert-token", "smtp-alert-password", "webhook-alert-token"];
 
+/// Where the token lies for a bot that supervisor runs, as its packaged configuration has it.
+const TOKEN_FILE: &str = "/etc/katana-bot/telegram-token";
+
 /// The key that every bot needs.
 const TOKEN: &str = "telegram.token";
 
@@ -47,6 +50,12 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
         if std::fs::File::open(&file).is_ok() {
             let variable = format!("{}_FILE", key.variable());
             sources.env.entry(variable).or_insert_with(|| file.display().to_string());
+        }
+    }
+    let variable = find(TOKEN).map(|key| format!("{}_FILE", key.variable()));
+    if unit == "katana-bot" && std::fs::File::open(TOKEN_FILE).is_ok() {
+        if let Some(name) = variable {
+            sources.env.entry(name).or_insert_with(|| TOKEN_FILE.to_owned());
         }
     }
     sources

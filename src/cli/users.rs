@@ -9,13 +9,15 @@ use hygiene::line::one_line;
 use super::exit;
 use super::stop::Stop;
 use super::style::{say, say_json};
+use crate::commands::fresh_code;
 use crate::config::Loaded;
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, UserId};
+use crate::model::limits;
 use crate::model::message::Person;
 use crate::observe::clock::Clock;
-use crate::store::{KnownUser, Store};
+use crate::store::{KnownUser, Opening, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UsersCommand {
@@ -31,6 +33,9 @@ pub(super) enum UsersCommand {
         #[arg(value_name = "CODE|ID")]
         who: String,
     },
+    /// Make a new claim code for a bot without an owner, also while it runs
+    #[command(after_help = "The code works once, and for 30 minutes. It makes its sender the owner.")]
+    Claim,
     /// Revoke someone's right to chat
     Remove {
         /// A user id or @username
@@ -127,6 +132,7 @@ async fn act(
                 "{user} may chat now. This does not notify them; ask them to write again.\n"
             ));
         }
+        UsersCommand::Claim => claim(store, listed).await?,
         UsersCommand::Remove { who } => {
             let known = found(store, who).await?;
             if known.role == Role::Owner && owners(store).await? == 1 {
@@ -147,6 +153,27 @@ async fn act(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a claim code that was just made, and what to do with it.
+async fn claim(store: &Store, listed: &[(UserId, Role, String)]) -> anyhow::Result<()> {
+    if let Some((_, _, from)) = listed.iter().find(|(_, role, _)| *role == Role::Owner) {
+        let hint = "to let someone else own it, write their user id there (/whoami shows it)";
+        let text = format!("the bot has an owner by {from}");
+        return Err(Stop::new(exit::USAGE, text, hint).into());
+    }
+    let fresh = fresh_code().context("cannot get random bytes")?;
+    let Opening::Claimable(code) = store.renew_claim_code(fresh).await? else {
+        let hint = "`katana-bot users list` shows who; bot.owners in the configuration makes others owners";
+        return Err(Stop::new(exit::USAGE, "the bot has an owner", hint).into());
+    };
+    let minutes = limits::CLAIM_CODE_LIFE.as_secs() / 60;
+    say(&format!(
+        "Send this message to your bot, in a private chat, within {minutes} minutes:\n\n  /claim {code}\n\n\
+         The first person to send it owns the bot. Older codes no longer work. Then write to the bot \
+         what you like to know, or /help.\n"
+    ));
+    Ok(())
 }
 
 async fn owners(store: &Store) -> anyhow::Result<usize> {
@@ -200,9 +227,7 @@ fn show(rows: &[Row], json: bool) {
 
 fn table(rows: &[Row]) -> String {
     if rows.is_empty() {
-        return "No one yet. Send the bot any message to ask for access, or /claim CODE with the \
-        code from its log.\n"
-            .into();
+        return "No one yet. `katana-bot users claim` makes a code that makes you the owner.\n".into();
     }
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {

@@ -142,8 +142,9 @@ impl CommandContext {
 fn greeting(from: &Person, code: &str, ownerless: bool) -> String {
     let id = from.id;
     if ownerless {
-        return "Hello! I am new here and have no owner yet.\n\nIf I am yours, look for my claim \
-                code in the log of my first start and send me `/claim CODE`."
+        return "Hello! I am new here and have no owner yet.\n\nIf I am yours, send me \
+                `/claim CODE`. The code is in the log of my first start, and `katana-bot users claim` \
+                on my machine makes a new one."
             .to_owned();
     }
     format!(

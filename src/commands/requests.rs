@@ -19,7 +19,8 @@ pub(super) async fn claim(
         return Ok(asked.say("You are my owner already. /help shows what you can do."));
     }
     let now = context.clock.now_ms();
-    let expected = claim_code(context).await?;
+    let is_owned = !context.owners().await?.is_empty();
+    let expected = if is_owned { None } else { context.store.settings().await?.claim_code };
     let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
     let may_try = limiter.may_try(asked.from.id, now);
     let typed = normalise_code(asked.args);
@@ -32,27 +33,23 @@ pub(super) async fn claim(
     // A bot that has an owner counts tries like one that has none, so that no one can talk to it
     // without end.
     Ok(match limiter.wrong_code(asked.from.id, now) {
-        Tries::Left if expected.is_none() => asked.say("This bot already has an owner."),
+        Tries::Left if is_owned => asked.say("This bot already has an owner."),
+        Tries::Left if expected.is_none() => asked.say(
+            "My claim code has expired. `katana-bot users claim` on my machine makes a new one; \
+             send it to me within half an hour.",
+        ),
         Tries::Left if asked.args.is_empty() => {
             asked.say("Please send the code with it: `/claim CODE`. It is in my log.")
         }
         Tries::Left => asked.say(
-            "That is not the code. It is in the log of my first start and looks like `K7QM-2XWD`.",
+            "That is not the code. It looks like `K7QM-2XWD`; `katana-bot users claim` on my machine \
+             makes a new one.",
         ),
         Tries::JustUsedUp => {
             asked.say("Too many tries. I will not look at codes from you for an hour.")
         }
         Tries::UsedUp => Outcome::default(),
     })
-}
-
-/// The code that makes a person the owner, while there is none.
-async fn claim_code(context: &CommandContext) -> Result<Option<String>, StoreError> {
-    if context.owners().await?.is_empty() {
-        Ok(context.store.settings().await?.claim_code)
-    } else {
-        Ok(None)
-    }
 }
 
 pub(super) async fn approve(

@@ -106,6 +106,10 @@ pub const CONFLICT_QUIET: Duration = Duration::from_secs(60);
 /// Pause after a 409: Telegram paces repeated conflicts to 3 s itself.
 pub const CONFLICT_PAUSE: Duration = Duration::from_secs(5);
 
+/// A claim code is good for this long. Logs are read by many and kept for long, so what stands there soon
+/// has no value.
+pub const CLAIM_CODE_LIFE: Duration = Duration::from_secs(30 * 60);
+
 /// A pairing code is good for this long.
 pub const PAIRING_CODE_LIFE: Duration = Duration::from_secs(24 * 3600);
 

@@ -16,6 +16,7 @@ use crate::model::class::TelegramClass;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message, Usage};
 use crate::model::effect::Effect;
 use crate::model::ids::{BotId, ChatId, InboxSeq, MessageId, PartId, UpdateId, UserId};
+use crate::model::limits;
 use crate::model::message::{Body, Incoming, Person, Place as Kind, Update, UpdateEvent};
 use crate::model::text::Rich;
 use crate::observe::clock::Clock;
@@ -47,6 +48,7 @@ macro_rules! contract {
             an_edit_is_compared_with_what_was_asked_last,
             who_is_quoted_has_not_asked_and_is_forgotten_with_kept_questions,
             people_are_offered_codes_approved_and_removed,
+            a_claim_code_expires_and_is_renewed_on_request,
             old_rows_are_swept_and_open_ones_stay,
             topics_do_not_read_each_other_and_turns_stay_whole,
             forgetting_finds_a_person_everywhere,
@@ -313,6 +315,27 @@ pub async fn pieces_are_done_together_and_kept_as_a_whole(place: &impl Place) {
     assert_eq!(store.kept_update(InboxSeq(1)).await.unwrap(), None);
 }
 
+pub async fn a_claim_code_expires_and_is_renewed_on_request(place: &impl Place) {
+    let clock = Clock::manual(1_000_000);
+    let store = place.open(BOT, clock.clone());
+    let claimable = |code: &str| Opening::Claimable(code.into());
+    assert_eq!(store.opening("AAAA-BBBB".into()).await.unwrap(), claimable("AAAA-BBBB"));
+    let life = i64::try_from(limits::CLAIM_CODE_LIFE.as_millis()).unwrap();
+    clock.advance(life - 1);
+    assert_eq!(store.opening("x".into()).await.unwrap(), claimable("AAAA-BBBB"));
+    clock.advance(1);
+    for _ in 0..2 {
+        assert_eq!(store.opening("x".into()).await.unwrap(), Opening::Expired);
+        assert_eq!(store.settings().await.unwrap().claim_code, None);
+    }
+    let renewed = store.renew_claim_code("CCCC-DDDD".into()).await.unwrap();
+    assert_eq!(renewed, claimable("CCCC-DDDD"));
+    assert_eq!(store.opening("x".into()).await.unwrap(), claimable("CCCC-DDDD"));
+    // A clock that is set back does not keep a code alive.
+    clock.advance(-life);
+    assert_eq!(store.opening("x".into()).await.unwrap(), Opening::Expired);
+}
+
 pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
     let store = open(place);
     let Opening::Claimable(code) = store.opening("AAAA-BBBB".into()).await.unwrap() else {
@@ -323,11 +346,17 @@ pub async fn people_are_offered_codes_approved_and_removed(place: &impl Place) {
         store.opening("CCCC-DDDD".into()).await.unwrap(),
         Opening::Claimable("AAAA-BBBB".into())
     );
+    assert_eq!(
+        store.renew_claim_code("GGGG-HHHH".into()).await.unwrap(),
+        Opening::Claimable("GGGG-HHHH".into())
+    );
+    assert_eq!(store.settings().await.unwrap().claim_code.as_deref(), Some("GGGG-HHHH"));
     let ann = Person { id: UserId(1), name: "Ann".into(), username: Some("ann".into()) };
     let bob = Person { id: UserId(2), name: "Bob".into(), username: None };
     let offer = Effect::OfferCode { person: bob, code: "EEEE-FFFF".into(), at_ms: 1_000_000 };
     store.apply(vec![Effect::Claim(ann), offer]).await.unwrap();
     assert_eq!(store.opening("x".into()).await.unwrap(), Opening::Owned);
+    assert_eq!(store.renew_claim_code("x".into()).await.unwrap(), Opening::Owned);
     let bob = store.user_by_code("EEEE-FFFF").await.unwrap().unwrap();
     assert_eq!(bob.role, Access::Stranger);
     store.apply(vec![Effect::Approve(UserId(2))]).await.unwrap();

@@ -19,13 +19,15 @@ pub struct KnownUser {
     pub told_ms: Option<i64>,
 }
 
-/// What the daemon should say about access when it starts.
+/// Whether the bot can be claimed, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opening {
     /// The bot has an owner.
     Owned,
     /// It has none; this code makes its sender the owner.
     Claimable(String),
+    /// It has none, and its code is no longer valid: someone has to ask for a new one.
+    Expired,
 }
 
 /// Settings and state of one chat.
@@ -46,6 +48,6 @@ pub struct ChatState {
 pub struct Settings {
     /// Questions wait on disk.
     pub paused: bool,
-    /// The code that makes its sender the owner, while there is no owner.
+    /// The code that makes its sender the owner, while there is no owner and the code is valid.
     pub claim_code: Option<String>,
 }

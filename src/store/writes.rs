@@ -48,9 +48,12 @@ verbs! {
     /// Drops everything that is due in a chat; answers how many parts that were.
     fn drop_due(chat: ChatId, reason: DeliveryReason) -> usize;
 
-    /// Makes sure that a bot without an owner can be claimed, and says how. `fresh_code` is used
-    /// when there is none yet.
+    /// How a bot without an owner can be claimed. `fresh_code` is used when there never was a code; one
+    /// that has expired is replaced only by [`Store::renew_claim_code`].
     fn opening(fresh_code: String) -> Opening;
+
+    /// Makes `fresh_code` the only valid claim code of a bot without an owner.
+    fn renew_claim_code(fresh_code: String) -> Opening;
 
     /// Deletes some of what a person said, with the answers; answers whether there may be more.
     fn forget_some(user: UserId) -> bool;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heartbeat::{Heartbeat, LastExit, Now};
+use heartbeat::{Heartbeat, LastExit, Manager, Now};
 
 use super::previous_end::PreviousEnd;
 use super::report::Report;
@@ -25,6 +25,7 @@ const SECOND_SIGNAL: u8 = 75;
 pub(super) struct HeartbeatWriter {
     path: PathBuf,
     environment: String,
+    manager: Manager,
     /// Whether the last one could not be written, so that it is said once.
     broken: bool,
     /// Starts after a crash, in milliseconds since boot.
@@ -37,8 +38,15 @@ pub(super) struct HeartbeatWriter {
 impl HeartbeatWriter {
     pub(super) fn new(path: PathBuf, environment: String) -> Self {
         let (unclean_boot_ms, previous_end) = before(&path, &Now::read());
-        let serving_boot_ms = None;
-        Self { path, environment, broken: false, unclean_boot_ms, previous_end, serving_boot_ms }
+        Self {
+            path,
+            environment,
+            manager: Manager::of_this_process(),
+            broken: false,
+            unclean_boot_ms,
+            previous_end,
+            serving_boot_ms: None,
+        }
     }
 
     /// How the process before this one ended, unless it was stopped.
@@ -98,6 +106,7 @@ impl HeartbeatWriter {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             environment: self.environment.clone(),
+            manager: Some(self.manager.clone()),
             verdict,
             findings: findings.collect(),
             ages,

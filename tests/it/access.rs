@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use botapi_sim::Message;
+use katana::observe::clock::Clock;
 
 use crate::harness::{OWNER, SOON, Stage};
-use crate::process;
+use crate::process::{self, Daemon, run};
 
 /// The pairing code in the reply to a stranger.
 fn code_in(text: &str) -> String {
@@ -53,6 +54,52 @@ async fn the_claim_code_makes_its_sender_the_owner_once() {
     assert_eq!(stage.app().claim_code(), None, "after a restart, too");
     assert!(stage.ask(5, "/users").await.contains("owner"));
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_claim_code_is_worthless_and_a_new_one_is_made_only_on_request() {
+    let mut stage = Stage::new().await;
+    let (now, half_an_hour) = (Clock::system().now_ms(), 31 * 60 * 1000);
+    stage.clock = Clock::manual(now - half_an_hour);
+    stage.set("KATANA_BOT_ACCESS", "closed").set("KATANA_BOT_OWNERS", "").start().await;
+    let old = stage.app().claim_code().expect("this bot has no owner").to_owned();
+    assert!(stage.stop().await);
+
+    // Someone reads the old log. No start, and nothing in the chat, makes a new code.
+    for person in [5, 6] {
+        let mut daemon = Daemon::start(&stage);
+        daemon.says("its claim code has expired; `katana-bot users claim`").await;
+        stage.sim.say(person, &format!("/claim {old}"));
+        let texts = stage.texts(person, 1).await;
+        assert!(texts[0].starts_with("My claim code has expired. `katana-bot users claim`"));
+        assert!(!daemon.log().contains("/claim "), "{}", daemon.log());
+        daemon.signal("TERM");
+        assert!(daemon.ended().await.success());
+    }
+
+    let daemon = Daemon::start(&stage);
+    daemon.says("its claim code has expired").await;
+    let made = run(&stage, &["users", "claim"]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert!(made.stdout.contains("Send this message to your bot, in a private chat"), "{made:?}");
+    let line = made.stdout.lines().find(|line| line.starts_with("  /claim ")).expect("a code");
+    let code = line.trim_start_matches("  /claim ");
+    assert_ne!(code, old);
+    // A second request makes the first worthless, and the log never shows either.
+    let again = run(&stage, &["users", "claim"]).await.stdout;
+    let newest = again.lines().find(|line| line.starts_with("  /claim ")).expect("a code").trim();
+    stage.sim.say(7, line.trim());
+    assert!(stage.texts(7, 1).await[0].starts_with("That is not the code."));
+    stage.sim.say(8, newest);
+    assert!(stage.texts(8, 1).await[0].starts_with("Welcome: you are my owner now"));
+    assert!(!daemon.log().contains(code) && !daemon.log().contains(newest), "{}", daemon.log());
+
+    let owned = run(&stage, &["users", "claim"]).await;
+    assert_eq!(owned.code, Some(64), "{owned:?}");
+    assert!(owned.stdout.is_empty() && owned.stderr.contains("the bot has an owner"), "{owned:?}");
+    stage.set("KATANA_BOT_OWNERS", "9");
+    let owned = run(&stage, &["users", "claim"]).await;
+    assert!(owned.stderr.contains("the bot has an owner by bot.owners"), "{owned:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,7 @@ fn beat(age_ms: u64, pid: u32, verdict: Verdict) -> Heartbeat {
         pid,
         version: "0.1.0".into(),
         environment: "testing".into(),
+        manager: None,
         verdict,
         findings: Vec::new(),
         ages: vec![("poll".into(), 2_000)],

@@ -13,9 +13,11 @@ use super::plan::Target;
 use crate::cli::stop::Stop;
 use crate::cli::tool::{BOOTED, tool, within};
 use crate::cli::{exit, style};
+use crate::commands::fresh_code;
 use crate::model::ids::BotId;
+use crate::model::limits;
 use crate::observe::clock::Clock;
-use crate::store::Store;
+use crate::store::{Opening, Store};
 
 /// Time between looks at a unit that starts.
 const LOOK: Duration = Duration::from_millis(250);
@@ -210,14 +212,25 @@ async fn open_port(unit: &str) {
     }
 }
 
-/// Who owns the bot, or how to become the owner.
+/// Who owns the bot, or how to become the owner. Setup is run by an admin, so a code that has expired is
+/// replaced.
 pub(super) async fn ownership(state: &Path, bot: i64, started: Started) -> String {
-    let settings = async { Store::visit(state, BotId(bot), Clock::system())?.settings().await };
-    match (settings.await.map(|settings| settings.claim_code), started) {
-        (Ok(Some(code)), _) => {
-            format!("Send it this message to become its owner: /claim {code}\n")
+    let opening = async {
+        let store = Store::visit(state, BotId(bot), Clock::system())?;
+        let fresh = fresh_code()?;
+        let opening = match store.opening(fresh.clone()).await? {
+            Opening::Expired => store.renew_claim_code(fresh).await?,
+            opening => opening,
+        };
+        store.close().await;
+        anyhow::Ok(opening)
+    };
+    match (opening.await, started) {
+        (Ok(Opening::Claimable(code)), _) => {
+            let minutes = limits::CLAIM_CODE_LIFE.as_secs() / 60;
+            format!("Send it this message within {minutes} minutes to own it: /claim {code}\n")
         }
-        (Ok(None), Started::Ready) => "It has an owner.\n".to_owned(),
+        (Ok(_), Started::Ready) => "It has an owner.\n".to_owned(),
         _ => "At its first start, its log shows the code that makes you its owner.\n".to_owned(),
     }
 }

@@ -2,25 +2,42 @@
 
 use std::path::Path;
 
+use heartbeat::Manager;
+
 use super::findings::{Findings, Overall};
 use crate::cli::exit;
 use crate::cli::unit::Unit;
 use crate::config::Problem;
 
+/// What to do where nothing is known of what starts it.
+const BY_HAND: &str =
+    "start it, as it was started before; `katana-bot run` does so in this terminal";
+
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
+    let manager = manager(found);
+    // One that is known has a command, whatever it is called.
+    let is_managed = found.unit.is_some() || !matches!(manager, Manager::Other | Manager::Systemd);
     let code = found.exit.as_ref().map(|exit| exit.exit_code);
     let mut lines: Vec<String> = found.config.iter().map(|p| configuration(found, p)).collect();
     lines.extend(match found.overall {
         Overall::Stopped | Overall::NotRunning if !lines.is_empty() => Vec::new(),
         Overall::Stopped | Overall::NotRunning => {
-            vec![not_running(found.unit.as_ref(), code).to_owned()]
+            vec![match (not_running(found.unit.as_ref(), code), is_managed) {
+                (BY_HAND, true) => "`systemctl start katana-bot`".to_owned(),
+                (step, _) => step.to_owned(),
+            }]
         }
-        Overall::Hangs => hangs(found),
+        Overall::Hangs => hangs(found, is_managed),
         Overall::Stale => vec!["`journalctl -u katana-bot -n 50` shows its last lines".to_owned()],
         _ => Vec::new(),
     });
-    lines.iter().map(|line| heartbeat::advice_for(&found.unit_name, line)).collect()
+    lines.iter().map(|line| manager.advise(&found.unit_name, line)).collect()
+}
+
+/// What starts the bot.
+pub(super) fn manager(found: &Findings) -> Manager {
+    Manager::of(found.judgement.heartbeat.as_ref(), &found.path)
 }
 
 /// What to do about a configuration that was named.
@@ -56,15 +73,15 @@ fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
             "`systemctl enable --now katana-bot`"
         }
         None if unit.is_some() => "`systemctl start katana-bot`",
-        None => "start it, as it was started before; `katana-bot run` does so in this terminal",
+        None => BY_HAND,
     }
 }
 
-fn hangs(found: &Findings) -> Vec<String> {
+fn hangs(found: &Findings, is_managed: bool) -> Vec<String> {
     let pid = found.pid.unwrap_or_default();
-    let restart = match found.unit {
-        Some(_) => "`systemctl restart katana-bot`".to_owned(),
-        None => format!("`kill -KILL {pid}`, and start it again"),
+    let restart = match is_managed {
+        true => "`systemctl restart katana-bot`".to_owned(),
+        false => format!("`kill -KILL {pid}`, and start it again"),
     };
     let log = match found.unit {
         Some(_) => "journalctl -u katana-bot -n 200; ",

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::checker;
 use super::findings::{Findings, Overall, in_words};
-use super::remedy::remedies;
+use super::remedy::{manager, remedies};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
 use crate::observe::finding::Kind;
@@ -27,7 +27,7 @@ pub(super) fn page(found: &Findings, style: Style) -> String {
         page.push_str(&format!("      {}\n", style.faint(&format!("do: {advice}"))));
     }
     for finding in findings(found) {
-        page.push_str(&block(&finding, &found.unit_name, style));
+        page.push_str(&block(&finding, found, style));
     }
     let rows = figures(found);
     if !rows.is_empty() {
@@ -182,7 +182,7 @@ fn of_json(finding: &Value) -> Finding {
     }
 }
 
-fn block(finding: &Finding, unit: &str, style: Style) -> String {
+fn block(finding: &Finding, found: &Findings, style: Style) -> String {
     let mark = match finding.severity {
         Severity::Failing => Mark::Bad,
         Severity::Degraded => Mark::Note,
@@ -191,10 +191,8 @@ fn block(finding: &Finding, unit: &str, style: Style) -> String {
     let name = style.coloured(mark, &visible(&finding.name));
     let mut block = format!("  {} {name}{lasts}: {}\n", style.sign(mark), visible(&finding.text));
     if let Some(kind) = Kind::named(&finding.name) {
-        block.push_str(&format!(
-            "      {}\n",
-            style.faint(&format!("do: {}", heartbeat::advice_for(unit, kind.facts().first_step)))
-        ));
+        let step = manager(found).advise(&found.unit_name, kind.facts().first_step);
+        block.push_str(&format!("      {}\n", style.faint(&format!("do: {step}"))));
     }
     block
 }

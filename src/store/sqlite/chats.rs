@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::Sqlite;
+use super::users::valid_claim_code;
 use crate::model::ids::{ChatId, MessageId, PartId, UserId};
 use crate::store::failure::StoreError;
 use crate::store::people::{ChatState, Settings};
@@ -51,12 +52,12 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn settings(&self) -> Result<Settings, StoreError> {
-        let bot = self.bot();
+        let (bot, now) = (self.bot(), self.now_ms());
         self.look_up(move |conn| {
-            let mut find =
-                conn.prepare_cached("SELECT paused, claim_code FROM bots WHERE bot_id = ?1")?;
-            let row = find
-                .query_row([bot], |r| Ok(Settings { paused: r.get(0)?, claim_code: r.get(1)? }));
+            let sql = "SELECT paused, claim_code, claim_code_ms FROM bots WHERE bot_id = ?1";
+            let row = conn.prepare_cached(sql)?.query_row([bot], |r| {
+                Ok(Settings { paused: r.get(0)?, claim_code: valid_claim_code(r, 1, now)? })
+            });
             Ok(row.optional()?.unwrap_or_default())
         })
         .await

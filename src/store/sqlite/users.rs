@@ -68,18 +68,30 @@ impl Sqlite {
         &self,
         fresh_code: String,
     ) -> Result<Opening, StoreError> {
-        let bot = self.bot();
+        self.claim_code(fresh_code, false).await
+    }
+
+    pub(in crate::store) async fn renew_claim_code(
+        &self,
+        fresh_code: String,
+    ) -> Result<Opening, StoreError> {
+        self.claim_code(fresh_code, true).await
+    }
+
+    async fn claim_code(&self, fresh_code: String, renew: bool) -> Result<Opening, StoreError> {
+        let (bot, now) = (self.bot(), self.now_ms());
         self.write(move |tx| {
             if !owners(tx, bot)?.is_empty() {
                 return Ok(Opening::Owned);
             }
             tx.execute(
-                "UPDATE bots SET claim_code = coalesce(claim_code, ?2) WHERE bot_id = ?1",
-                params![bot, fresh_code],
+                "UPDATE bots SET claim_code = ?2, claim_code_ms = ?3
+                 WHERE bot_id = ?1 AND (?4 OR claim_code_ms IS NULL)",
+                params![bot, fresh_code, now, renew],
             )?;
-            let code =
-                tx.query_row("SELECT claim_code FROM bots WHERE bot_id = ?1", [bot], |r| r.get(0))?;
-            Ok(Opening::Claimable(code))
+            let sql = "SELECT claim_code, claim_code_ms FROM bots WHERE bot_id = ?1";
+            let code = tx.query_row(sql, [bot], |r| valid_claim_code(r, 0, now))?;
+            Ok(code.map_or(Opening::Expired, Opening::Claimable))
         })
         .await
     }
@@ -88,6 +100,18 @@ impl Sqlite {
         let life = i64::try_from(limits::PAIRING_CODE_LIFE.as_millis()).unwrap_or(i64::MAX);
         self.now_ms().saturating_sub(life)
     }
+}
+
+/// The claim code in two columns from `first` on, code and time, while it is valid. A clock that was set
+/// back must not prolong it.
+pub(super) fn valid_claim_code(
+    row: &Row<'_>,
+    first: usize,
+    now: i64,
+) -> rusqlite::Result<Option<String>> {
+    let (code, made_ms): (Option<String>, Option<i64>) = (row.get(first)?, row.get(first + 1)?);
+    let age_ms = now.saturating_sub(made_ms.unwrap_or(0)).unsigned_abs();
+    Ok(code.filter(|_| u128::from(age_ms) < limits::CLAIM_CODE_LIFE.as_millis()))
 }
 
 /// Who owns the bot by claim.

@@ -128,10 +128,27 @@ def the_socket_refuses_no_one(stage):
             stage.machine.say("systemctl restart katana-bot", timeout=60)
 
 
+def alert_names_supervisor(machine):
+    """An alert about a bot that hangs, from a checker of its own."""
+    folder, pid = "/run/alert-test", machine.say("supervisorctl pid katana-bot").strip()
+    tee = f'[[channel]]\ntype = "command"\nprogram = "/usr/bin/tee"\nargs = ["{folder}/alert"]\n'
+    machine.say(f"install -d -m 700 {folder}")
+    machine.put(f"{folder}/check.toml", tee)
+    machine.say(f"kill -STOP {pid} && sleep 3")
+    checks = f"--config {folder}/check.toml --state-dir {folder} --file /var/lib/katana-run/heartbeat -c 1"
+    machine.run(f"check-heartbeat {checks}")
+    machine.say(f"kill -CONT {pid}")
+    alert = machine.say(f"cat {folder}/alert")
+    assert "DOWN: katana-bot on" in alert and "`supervisorctl restart katana-bot`" in alert, alert
+    assert "systemctl" not in alert and "journalctl" not in alert, alert
+    machine.say(f"rm -r {folder}")
+
+
 def supervisor_runs_it_too(stage):
     machine = stage.machine
     machine.say("systemctl stop katana-bot katana-bot-check.timer")
     machine.say("install -d -m 755 -o katana-bot /var/lib/katana-run")
+    machine.say("install -d -m 750 -g adm /var/log/katana-bot")
     machine.put("/etc/katana-bot/telegram-token", BOT + "\n", 0o400)
     machine.say("chown katana-bot /etc/katana-bot/telegram-token")
     example = "/usr/share/doc/katana-bot/examples/supervisor.conf"
@@ -147,12 +164,20 @@ def supervisor_runs_it_too(stage):
     machine.until("a restart", again)
     machine.until("it runs", lambda: "RUNNING" in status())
     machine.say("check-heartbeat --no-alert --file /var/lib/katana-run/heartbeat")
+    log = "/var/log/katana-bot/katana-bot.log"
+    assert machine.run(f"setpriv --reuid nobody --clear-groups cat {log}").returncode != 0
+    machine.say("supervisorctl signal HUP katana-bot")
+    machine.until("a reload", lambda: "configuration read again" in machine.say(f"cat {log}"))
+    # Commands of root find the token, and an owned bot is not claimed again.
+    claimed = machine.run("katana-bot users claim")
+    assert claimed.returncode == 64 and "the bot has an owner" in claimed.stderr, claimed
+    alert_names_supervisor(machine)
     # It starts by itself once a mistake is fixed.
     good = f'[telegram]\napi_url = "{stage.sim("bot")}"\n'
     machine.put(CONFIG, good + "[bot]\nacces = 5\n")
     machine.run("supervisorctl restart katana-bot")
     assert "RUNNING" not in status(), status()
-    assert "bot.acces" in machine.say("tail -20 /var/log/supervisor/katana-bot.log")
+    assert "bot.acces" in machine.say(f"tail -20 {log}")
     machine.put(CONFIG, good)
     machine.until("it runs", lambda: "RUNNING" in status())
     machine.say("rm /etc/supervisor/conf.d/katana-bot.conf && supervisorctl update")

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use heartbeat::{Finding, Heartbeat, LastExit, Reason, Severity, advice_for};
+use heartbeat::{Finding, Heartbeat, LastExit, Manager, Reason, Severity};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
@@ -30,7 +30,8 @@ pub fn lines(checked: &Checked, finding: Option<&Finding>) -> Vec<String> {
     }
     let unit = unit(file);
     // Only Katana's own heartbeat, or its place, says that this is Katana.
-    if judgement.heartbeat.is_none() && unit.is_none() {
+    let is_named = crate::watch::Watch::name_for(file).starts_with("katana-bot");
+    if judgement.heartbeat.is_none() && !is_named {
         return Vec::new();
     }
     let unit = unit.unwrap_or("katana-bot");
@@ -54,7 +55,9 @@ pub fn lines(checked: &Checked, finding: Option<&Finding>) -> Vec<String> {
         lines.push(format!("Process: {} {state}", beat.pid));
     }
     let look = "`katana-bot status`".to_owned();
-    lines.push(format!("Do: {}", advice_for(unit, if first.is_empty() { &look } else { &first })));
+    let manager = Manager::of(judgement.heartbeat.as_ref(), file);
+    let first = if first.is_empty() { &look } else { &first };
+    lines.push(format!("Do: {}", manager.advise(unit, first)));
     lines.push(runbook(topic));
     lines
 }
@@ -105,14 +108,14 @@ fn first_step(checked: &Checked, alive: Option<bool>) -> String {
             format!("see what else writes the file, and `df -h /run`; then {restart}")
         }
         Reason::Unreadable => "let the user of the check read the file and its folders".into(),
-        Reason::Future => "`timedatectl`: set the clock right".into(),
+        Reason::Future => "set the clock right: `timedatectl`".into(),
         Reason::Stale if alive == Some(true) => {
             format!("keep `journalctl -u katana-bot -n 200` for a report; then {restart}")
         }
         Reason::Stale => format!("{ended}; then {restart}"),
         // Any other end is followed by a start.
         Reason::Ended if !checked.exit.as_ref().is_some_and(LastExit::is_final) => {
-            format!("{ended}; systemd starts it again, and {restart} does so at once")
+            format!("{ended}; if it is not back in a minute: {restart}")
         }
         Reason::Ended if checked.exit.as_ref().is_some_and(LastExit::is_misuse) => {
             format!(

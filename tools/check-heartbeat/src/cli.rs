@@ -55,7 +55,7 @@ pub struct Args {
     /// Output and exit status of a Nagios plugin
     #[arg(long)]
     pub nagios: bool,
-    /// Print nothing unless something is critical
+    /// Print nothing unless something is critical and no channel has accepted it
     #[arg(long, short)]
     pub quiet: bool,
     /// Exit with 1 also when the worst is a warning

@@ -119,6 +119,13 @@ impl IncidentLog {
         self.streaks.retain(|s| s.subject != *subject);
     }
 
+    /// Whether people know of everything that goes on: a channel has accepted it, or a silence holds it
+    /// back.
+    pub(crate) fn is_known(&self) -> bool {
+        let mut open = self.incidents.iter().filter(|incident| incident.end.is_none());
+        open.all(|i| i.is_silenced() || i.progress.values().any(|p| p.last.is_some()))
+    }
+
     /// Whether an incident about this goes on.
     pub(crate) fn is_open(&self, subject: &Subject) -> bool {
         self.incidents.iter().any(|i| i.end.is_none() && i.subject == *subject)

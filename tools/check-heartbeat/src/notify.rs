@@ -196,6 +196,7 @@ impl Notifier<'_> {
             };
             done.outcomes.extend(deliver(jobs, until, &mut record));
         }
+        done.is_known = !list.names.is_empty() && self.config.watches_known && log.is_known();
         done.remarks.extend(self.state.remarks());
     }
 }

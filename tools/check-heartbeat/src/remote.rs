@@ -82,6 +82,7 @@ fn judged(status: u16, said: &Value, now: &Now) -> Judgement {
         pid: 0,
         version: text(&said["version"]),
         environment: text(&said["environment"]),
+        manager: None,
         verdict,
         findings,
         ages: Vec::new(),

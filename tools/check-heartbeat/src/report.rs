@@ -36,6 +36,8 @@ pub struct Done {
     pub remarks: Vec<String>,
     /// The silence that is in effect, in words.
     pub silence: Option<String>,
+    /// Whether a channel has accepted what is wrong, or a silence holds it back.
+    pub is_known: bool,
     /// Whether another run was at work, so that nothing was sent.
     pub busy: bool,
 }

@@ -66,13 +66,20 @@ pub fn run(args: &Args) -> u8 {
     }
     // A plugin has one line for everything, so it looks at the channels first.
     let early = (args.nagios && !args.no_alert).then(|| open_channels(&config, &mut problems));
-    report::found(args, &checked, &problems);
+    // For cron, which mails what is printed: what people have not heard in another way, and so after that.
+    let is_late = args.quiet && !args.nagios && !args.json && !args.no_alert;
+    if !is_late {
+        report::found(args, &checked, &problems);
+    }
     let mut done = Done::default();
     if !args.no_alert {
         let channels = early.unwrap_or_else(|| open_channels(&config, &mut problems));
         let pings = start_pings(&checked, begun + PINGS);
         done = notify(args, &config, &checked, &now, begun + CHANNELS, channels);
         collect_pings(pings, begun + PINGS, &mut done);
+    }
+    if is_late && !done.is_known {
+        report::found(args, &checked, &problems);
     }
     let exit = report::status(args, report::worst(&checked), !problems.is_empty());
     report::problems(args, &problems);

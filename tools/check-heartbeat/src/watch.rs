@@ -131,11 +131,17 @@ pub fn check_all(watches: &[Watch], now: &Now) -> Vec<Checked> {
 }
 
 impl Watch {
-    /// The name for a file that has none.
+    /// The name for a file that has none: that of the bot where its folder says it, as in
+    /// `/run/katana-bot@staging/heartbeat` and, under supervisor, `/var/lib/katana-run/heartbeat`.
     pub fn name_for(file: &Path) -> String {
-        match file.to_string_lossy().as_ref() {
-            heartbeat::DEFAULT_PATH => "katana-bot".to_owned(),
-            path => path.to_owned(),
+        let folder = file.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        let folder = folder.filter(|_| file.ends_with("heartbeat")).unwrap_or_default();
+        let rest = ["katana-bot", "katana-run"].iter().find_map(|name| folder.strip_prefix(name));
+        match rest {
+            Some(rest) if rest.is_empty() || rest.starts_with(['@', '-', '_']) => {
+                format!("katana-bot{rest}")
+            }
+            _ => file.display().to_string(),
         }
     }
 
@@ -249,7 +255,7 @@ impl Checked {
             let observation = match self.judgement.state == State::Critical || self.is_unknown() {
                 true => Observation::Unknown,
                 false => {
-                    Observation::Good(format!("no longer reported; {}", self.judgement.text), None)
+                    Observation::Good(self.good_again("no longer reported"), None)
                 }
             };
             log.observe(self.subject(Some(name)), observation, now, debounce);
@@ -288,7 +294,26 @@ impl Checked {
                 let bad = self.bad(Level::Critical, &judgement.text, details);
                 Observation::Bad(Bad { causes, since, ..bad })
             }
-            _ => Observation::Good(judgement.text.clone(), self.serving_since()),
+            _ => Observation::Good(self.serving_again(), self.serving_since()),
+        }
+    }
+
+    /// What is over, in words, and what is still wrong.
+    fn good_again(&self, over: &str) -> String {
+        let Judgement { reason, text, .. } = &self.judgement;
+        match (reason, text.split_once(": ")) {
+            (Reason::Degraded, Some((_, findings))) => format!("{over}, but: {findings}"),
+            (Reason::Failing, _) => format!("{over}, but {text}"),
+            _ => format!("{over}; {text}"),
+        }
+    }
+
+    /// The same for the program as a whole. Of another program only the time is known.
+    fn serving_again(&self) -> String {
+        let speaks = matches!(self.judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing);
+        match &self.judgement.heartbeat {
+            Some(_) if speaks => self.good_again("running again"),
+            _ => self.judgement.text.clone(),
         }
     }
 

@@ -6,7 +6,9 @@
 
 use std::fmt;
 
-use crate::{FORMAT, Finding, Heartbeat, MAX_ENTRIES, MAX_TEXT, Severity, Verdict, rfc3339};
+use crate::{
+    FORMAT, Finding, Heartbeat, MAX_ENTRIES, MAX_TEXT, Manager, Severity, Verdict, rfc3339,
+};
 
 /// Numbers of this size and above are milliseconds, not seconds, since 1970: the year 5138 in
 /// seconds, 1973 in milliseconds.
@@ -68,6 +70,9 @@ impl Heartbeat {
         line("pid", &self.pid.to_string());
         line("version", &one_line(&self.version));
         line("environment", &one_line(&self.environment));
+        if let Some(manager) = &self.manager {
+            line("manager", &manager.to_string());
+        }
         line("verdict", self.verdict.word());
         for finding in self.findings.iter().take(MAX_ENTRIES) {
             let (name, severity) = (one_word(&finding.name), finding.severity.word());
@@ -102,6 +107,7 @@ impl Heartbeat {
             pid: fields.pid.unwrap_or_default(),
             version: fields.version.unwrap_or_default(),
             environment: fields.environment.unwrap_or_default(),
+            manager: fields.manager,
             verdict: fields.verdict.or(newer_verdict).ok_or(ParseError::MissingKey("verdict"))?,
             findings: fields.findings,
             ages: fields.ages,
@@ -122,6 +128,7 @@ pub(crate) struct Fields {
     pid: Option<u32>,
     version: Option<String>,
     environment: Option<String>,
+    manager: Option<Manager>,
     verdict: Option<Verdict>,
     findings: Vec<Finding>,
     ages: Vec<(String, u64)>,
@@ -159,6 +166,8 @@ impl Fields {
             "pid" => self.pid = Some(value.parse().ok()?),
             "version" => self.version = Some(one_line(value)),
             "environment" => self.environment = Some(one_line(value)),
+            // One that is not known here only makes the advice less exact.
+            "manager" => self.manager = Manager::parse(value),
             "verdict" => self.verdict = Some(Verdict::from_word(value)?),
             "finding" if self.findings.len() < MAX_ENTRIES => {
                 let (name, rest) = value.split_once(' ')?;
@@ -260,6 +269,7 @@ pub(crate) mod tests {
             pid: 812,
             version: "0.1.0".to_owned(),
             environment: "production".to_owned(),
+            manager: Some(Manager::Systemd),
             verdict: Verdict::Failing,
             findings: vec![
                 finding("poll_stalled", Severity::Failing, "no poll for 3 min: is it there?"),
@@ -273,7 +283,7 @@ pub(crate) mod tests {
     fn the_text_is_for_people_too() {
         let wanted = "2026-11-21T07:24:33.120Z\nformat: 1\n\
             boot_id: 5b1c5d7e-6c0e-4d9b-b6a8-6a3d0a6a8f10\nboot_ms: 8123450\nawake_ms: 8000000\nsequence: 1604\n\
-            pid: 812\nversion: 0.1.0\nenvironment: production\nverdict: failing\n\
+            pid: 812\nversion: 0.1.0\nenvironment: production\nmanager: systemd\nverdict: failing\n\
             finding: poll_stalled failing no poll for 3 min: is it there?\n\
             finding: disk degraded\nfirst_step: disk free some space\nage: poll 1250\nage: inbox 0\n";
         assert_eq!(sample().render(), wanted);
@@ -359,6 +369,7 @@ pub(crate) mod tests {
                     pid,
                     version: one_line(&version),
                     environment: String::new(),
+                    manager: sequence.is_multiple_of(3).then_some(Manager::Container),
                     verdict: verdicts[verdict],
                     findings: findings.collect(),
                     ages: vec![("poll".to_owned(), boot_ms)],

@@ -15,6 +15,7 @@
 //! pid: 812
 //! version: 0.1.0
 //! environment: production
+//! manager: systemd
 //! verdict: degraded
 //! finding: provider_slow degraded the last 20 answers took 9.1 s on average
 //! impact: provider_slow answers take a long time
@@ -28,6 +29,7 @@ mod file;
 mod format;
 mod judge;
 mod last_exit;
+mod manager;
 mod now;
 pub mod rfc3339;
 
@@ -39,6 +41,7 @@ use serde::{Serialize, Serializer};
 
 pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use last_exit::LastExit;
+pub use manager::Manager;
 pub use now::Now;
 
 /// Where the packaged daemon writes, and the checker looks.
@@ -86,6 +89,9 @@ pub struct Heartbeat {
     pub version: String,
     /// The name of the installation, such as `production`; may be empty.
     pub environment: String,
+    /// What starts and stops the writer; versions before 0.3 do not write it.
+    #[serde(skip)]
+    pub manager: Option<Manager>,
     /// What the writer thinks of itself.
     pub verdict: Verdict,
     /// Why the verdict is not ok.

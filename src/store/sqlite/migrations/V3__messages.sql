@@ -91,6 +91,11 @@ UPDATE bots SET (turns, input_tokens, output_tokens) =
     (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
      FROM answers WHERE answers.bot_id = bots.bot_id);
 
+-- When the last claim code was made; null if there never was one. Of an older one it is not known, so it
+-- counts as expired.
+ALTER TABLE bots ADD COLUMN claim_code_ms INTEGER;
+UPDATE bots SET claim_code_ms = 0;
+
 -- Whether unused space of the file may still hold what was deleted.
 ALTER TABLE bots ADD COLUMN erasing INTEGER NOT NULL DEFAULT 0;
 

@@ -182,6 +182,27 @@ fn quiet_means_silence_unless_critical() {
 }
 
 #[test]
+fn quiet_prints_what_no_channel_has_accepted() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    place.stale();
+    let down = place.path("a.down");
+    std::fs::write(&down, "").unwrap();
+    let ran = place.run(&["--quiet"]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("CRITICAL: bot") && ran.err.contains("channel a: "), "{ran:?}");
+    // From here on cron has nothing to mail, and the status is still that of the bot.
+    std::fs::remove_file(&down).unwrap();
+    for _ in 0..2 {
+        let ran = place.run(&["--quiet"]);
+        assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (1, "", ""));
+    }
+    assert_eq!(place.kinds("a"), ["down"]);
+    let ran = place.run(&["--quiet", "--no-alert"]);
+    assert!(ran.err.starts_with("CRITICAL: "), "{ran:?}");
+}
+
+#[test]
 fn wrong_arguments_are_64() {
     let place = Place::new();
     for args in [

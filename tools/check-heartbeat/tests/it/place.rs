@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use heartbeat::{Finding, Heartbeat, Now, Severity, Verdict};
+use heartbeat::{Finding, Heartbeat, Manager, Now, Severity, Verdict};
 use serde_json::Value;
 
 pub struct Place {
@@ -150,6 +150,7 @@ pub fn beat(verdict: Verdict, age_s: u64, findings: &[(&str, Severity, &str)]) -
         pid: 4711,
         version: "0.1.0".to_owned(),
         environment: "testing".to_owned(),
+        manager: Some(Manager::Systemd),
         verdict,
         findings: findings.iter().map(finding).collect(),
         ages: vec![("poll".to_owned(), 900)],

@@ -1,6 +1,6 @@
 //! What an alert says: since when, whom it hurts, what to do; and that one cause is one alert.
 
-use heartbeat::{LastExit, Severity, Verdict};
+use heartbeat::{Heartbeat, LastExit, Manager, Severity, Verdict};
 use serde_json::Value;
 
 use crate::place::{Place, beat};
@@ -53,6 +53,75 @@ fn an_alert_names_impact_first_step_and_the_place_in_the_runbook() {
     assert!(said.contains("Impact: conflict is felt\n"), "{said}");
     assert!(said.contains("Do: see conflict: `journalctl -u katana-bot`\n"), "{said}");
     assert!(said.contains("/runbook.md#conflict\n"), "{said}");
+}
+
+#[test]
+fn the_first_step_is_one_that_works_where_the_bot_runs() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let step = |manager: Manager| {
+        let stale = Heartbeat { manager: Some(manager), ..beat(Verdict::Ok, 300, &[]) };
+        heartbeat::write(&place.heartbeat, &stale).unwrap();
+        place.run(&[]);
+        let said = details(place.told("a").last().unwrap());
+        place.good();
+        place.run(&[]);
+        said.lines().find(|line| line.starts_with("Do: ")).unwrap().to_owned()
+    };
+    let of_supervisor = step(Manager::Supervisor("bots:support".to_owned()));
+    assert!(of_supervisor.contains("`supervisorctl tail -9999 bots:support`"), "{of_supervisor}");
+    assert!(of_supervisor.contains("`supervisorctl restart bots:support`"), "{of_supervisor}");
+    for manager in [Manager::Container, Manager::Other] {
+        let step = step(manager);
+        assert!(!step.contains("systemctl") && !step.contains("journalctl"), "{step}");
+    }
+}
+
+#[test]
+fn an_alert_names_the_bot_and_not_the_path_of_its_heartbeat() {
+    for (folder, name) in [
+        ("katana-bot", "katana-bot"),
+        ("katana-bot@staging", "katana-bot@staging"),
+        ("katana-run", "katana-bot"),
+        ("katana-run-staging", "katana-bot-staging"),
+    ] {
+        let place = Place::new();
+        std::fs::create_dir(place.path(folder)).unwrap();
+        let file = place.path(folder).join("heartbeat");
+        heartbeat::write(&file, &beat(Verdict::Ok, 300, &[])).unwrap();
+        std::fs::write(place.path("config.toml"), place.command_channel("a")).unwrap();
+        place.run(&["--file", file.to_str().unwrap()]);
+        let subject = place.told("a")[0]["subject"].as_str().unwrap().to_owned();
+        assert!(subject.starts_with(&format!("DOWN: {name} on ")), "{subject}");
+        // What was never there is named as well, with a first step.
+        std::fs::remove_file(&file).unwrap();
+        std::fs::remove_dir_all(place.path("state")).unwrap();
+        place.run(&["--file", file.to_str().unwrap()]);
+        let told = place.told("a");
+        let last = told.last().unwrap();
+        assert!(last["subject"].as_str().unwrap().starts_with(&format!("DOWN: {name} on ")));
+        assert!(details(last).contains("Do: "), "{last}");
+    }
+}
+
+#[test]
+fn a_bot_that_is_back_and_not_well_says_so() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    place.stale();
+    place.run(&[]);
+    place.beat(Verdict::Degraded, 1, &[("disk_full", DEGRADED, "95 % used")]);
+    place.run(&[]);
+    let told = place.told("a");
+    let recovered = told.iter().find(|notice| notice["kind"] == "recovered").unwrap();
+    let words = "running again, but: disk_full: 95 % used (heartbeat is 1 s old)";
+    assert_eq!(recovered["summary"], words, "{told:?}");
+    place.good();
+    place.run(&[]);
+    assert_eq!(
+        place.told("a").last().unwrap()["summary"],
+        "no longer reported; heartbeat is 1 s old"
+    );
 }
 
 #[test]

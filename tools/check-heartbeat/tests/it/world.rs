@@ -109,6 +109,7 @@ impl World {
             pid: 1,
             version: "1".to_owned(),
             environment: "simulated".to_owned(),
+            manager: None,
             verdict: Verdict::Ok,
             findings: Vec::new(),
             ages: Vec::new(),
