@@ -34,7 +34,9 @@ pub(super) enum UsersCommand {
         who: String,
     },
     /// Make a new claim code for a bot without an owner, also while it runs
-    #[command(after_help = "The code works once, and for 30 minutes. It makes its sender the owner.")]
+    #[command(
+        after_help = "The code works once, and for 30 minutes. It makes its sender the owner."
+    )]
     Claim,
     /// Revoke someone's right to chat
     Remove {
@@ -227,7 +229,8 @@ fn show(rows: &[Row], json: bool) {
 
 fn table(rows: &[Row]) -> String {
     if rows.is_empty() {
-        return "No one yet. `katana-bot users claim` makes a code that makes you the owner.\n".into();
+        return "No one yet. `katana-bot users claim` makes a code that makes you the owner.\n"
+            .into();
     }
     let mut text = format!("{:<14} {:<9} {:<10} NAME\n", "ID", "ROLE", "CODE");
     for Row { user: u, from } in rows {

@@ -165,7 +165,7 @@ def supervisor_runs_it_too(stage):
     machine.until("it runs", lambda: "RUNNING" in status())
     machine.say("check-heartbeat --no-alert --file /var/lib/katana-run/heartbeat")
     log = "/var/log/katana-bot/katana-bot.log"
-    assert machine.run(f"setpriv --reuid nobody --clear-groups cat {log}").returncode != 0
+    assert machine.run(f"setpriv --reuid 65534 --clear-groups cat {log}").returncode != 0
     machine.say("supervisorctl signal HUP katana-bot")
     machine.until("a reload", lambda: "configuration read again" in machine.say(f"cat {log}"))
     # Commands of root find the token, and an owned bot is not claimed again.

@@ -254,9 +254,7 @@ impl Checked {
             // The alert about the whole speaks for its findings, and a dead program reports none.
             let observation = match self.judgement.state == State::Critical || self.is_unknown() {
                 true => Observation::Unknown,
-                false => {
-                    Observation::Good(self.good_again("no longer reported"), None)
-                }
+                false => Observation::Good(self.good_again("no longer reported"), None),
             };
             log.observe(self.subject(Some(name)), observation, now, debounce);
         }
@@ -310,7 +308,8 @@ impl Checked {
 
     /// The same for the program as a whole. Of another program only the time is known.
     fn serving_again(&self) -> String {
-        let speaks = matches!(self.judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing);
+        let speaks =
+            matches!(self.judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing);
         match &self.judgement.heartbeat {
             Some(_) if speaks => self.good_again("running again"),
             _ => self.judgement.text.clone(),

@@ -88,7 +88,8 @@ impl Manager {
             return advice;
         }
         let parts = advice.split('`').enumerate();
-        let parts = parts.map(|(n, part)| if n % 2 == 1 { self.command(part) } else { part.into() });
+        let parts =
+            parts.map(|(n, part)| if n % 2 == 1 { self.command(part) } else { part.into() });
         parts.collect()
     }
 
@@ -157,10 +158,7 @@ mod tests {
                 Manager::Container,
                 "keep the log of its container for a report; then restart its container",
             ),
-            (
-                Manager::Other,
-                "keep its log for a report; then stop the process and start it again",
-            ),
+            (Manager::Other, "keep its log for a report; then stop the process and start it again"),
         ] {
             assert_eq!(advise(&manager, restart), wanted);
             assert_eq!(Manager::parse(&manager.to_string()), Some(manager));
