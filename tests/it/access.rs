@@ -71,8 +71,8 @@ async fn an_old_claim_code_is_worthless_and_a_new_one_is_made_only_on_request() 
         daemon.says("its claim code has expired; `katana-bot users claim`").await;
         stage.sim.say(person, &format!("/claim {old}"));
         let texts = stage.texts(person, 1).await;
-        assert!(texts[0].starts_with("My claim code has expired. `katana-bot users claim`"));
-        assert!(!daemon.log().contains("/claim "), "{}", daemon.log());
+        assert!(texts[0].starts_with("My claim code has expired. katana-bot users claim on"));
+        assert!(!daemon.log().contains("become the owner: /claim"), "{}", daemon.log());
         daemon.signal("TERM");
         assert!(daemon.ended().await.success());
     }

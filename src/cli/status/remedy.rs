@@ -16,11 +16,12 @@ const BY_HAND: &str =
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
     let manager = manager(found);
-    // One that is known has a command, whatever it is called.
-    let is_managed = found.unit.is_some() || !matches!(manager, Manager::Other | Manager::Systemd);
+    let is_managed = found.unit.is_some() || matches!(manager, Manager::Supervisor(_));
     let code = found.exit.as_ref().map(|exit| exit.exit_code);
-    let mut lines: Vec<String> = found.config.iter().map(|p| configuration(found, p)).collect();
-    lines.extend(match found.overall {
+    let own = |line: &String| heartbeat::advice_for(&found.unit_name, line);
+    let mut lines: Vec<String> =
+        found.config.iter().map(|p| own(&configuration(found, p))).collect();
+    let steps = match found.overall {
         Overall::Stopped | Overall::NotRunning if !lines.is_empty() => Vec::new(),
         Overall::Stopped | Overall::NotRunning => {
             vec![match (not_running(found.unit.as_ref(), code), is_managed) {
@@ -28,11 +29,12 @@ pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
                 (step, _) => step.to_owned(),
             }]
         }
-        Overall::Hangs => hangs(found, is_managed),
+        Overall::Hangs => hangs(found, &manager, is_managed),
         Overall::Stale => vec!["`journalctl -u katana-bot -n 50` shows its last lines".to_owned()],
         _ => Vec::new(),
-    });
-    lines.iter().map(|line| manager.advise(&found.unit_name, line)).collect()
+    };
+    lines.extend(steps.iter().map(|line| manager.advise(&found.unit_name, line)));
+    lines
 }
 
 /// What starts the bot.
@@ -77,15 +79,15 @@ fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
     }
 }
 
-fn hangs(found: &Findings, is_managed: bool) -> Vec<String> {
+fn hangs(found: &Findings, manager: &Manager, is_managed: bool) -> Vec<String> {
     let pid = found.pid.unwrap_or_default();
     let restart = match is_managed {
         true => "`systemctl restart katana-bot`".to_owned(),
         false => format!("`kill -KILL {pid}`, and start it again"),
     };
-    let log = match found.unit {
-        Some(_) => "journalctl -u katana-bot -n 200; ",
-        None => "",
+    let log = match (&found.unit, manager) {
+        (Some(_), Manager::Systemd) => "journalctl -u katana-bot -n 200; ",
+        _ => "",
     };
     vec![
         format!(

@@ -130,14 +130,15 @@ def the_socket_refuses_no_one(stage):
 
 def alert_names_supervisor(machine):
     """An alert about a bot that hangs, from a checker of its own."""
-    folder, pid = "/run/alert-test", machine.say("supervisorctl pid katana-bot").strip()
+    folder, pid = "/var/lib/alert-test", machine.say("supervisorctl pid katana-bot").strip()
     tee = f'[[channel]]\ntype = "command"\nprogram = "/usr/bin/tee"\nargs = ["{folder}/alert"]\n'
     machine.say(f"install -d -m 700 {folder}")
     machine.put(f"{folder}/check.toml", tee)
     machine.say(f"kill -STOP {pid} && sleep 3")
     checks = f"--config {folder}/check.toml --state-dir {folder} --file /var/lib/katana-run/heartbeat -c 1"
-    machine.run(f"check-heartbeat {checks}")
+    said = machine.run(f"check-heartbeat {checks}")
     machine.say(f"kill -CONT {pid}")
+    assert said.returncode == 1, said
     alert = machine.say(f"cat {folder}/alert")
     assert "DOWN: katana-bot on" in alert and "`supervisorctl restart katana-bot`" in alert, alert
     assert "systemctl" not in alert and "journalctl" not in alert, alert
