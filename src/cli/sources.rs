@@ -53,10 +53,10 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
         }
     }
     let variable = find(TOKEN).map(|key| format!("{}_FILE", key.variable()));
-    if unit == "katana-bot" && std::fs::File::open(TOKEN_FILE).is_ok() {
-        if let Some(name) = variable {
-            sources.env.entry(name).or_insert_with(|| TOKEN_FILE.to_owned());
-        }
+    if let Some(name) = variable.filter(|_| unit == "katana-bot")
+        && std::fs::File::open(TOKEN_FILE).is_ok()
+    {
+        sources.env.entry(name).or_insert_with(|| TOKEN_FILE.to_owned());
     }
     sources
 }
