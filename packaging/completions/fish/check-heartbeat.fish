@@ -36,7 +36,7 @@ complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l mtime -
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l no-alert -d 'Check and print only: send nothing, remember nothing, fetch no ping_url'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l test-alert -d 'Send a test through every channel, and print each answer'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l nagios -d 'Output and exit status of a Nagios plugin'
-complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s q -l quiet -d 'Print nothing unless something is critical'
+complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s q -l quiet -d 'Print nothing unless something is critical and no channel has accepted it'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l warn-exit -d 'Exit with 1 also when the worst is a warning'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -l json -d 'Print one JSON object with everything that was found and done'
 complete -c check-heartbeat -n "__fish_check_heartbeat_needs_command" -s v -l verbose -d 'Also print what was sent to which channel'

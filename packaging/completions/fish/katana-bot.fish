@@ -111,13 +111,14 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l plain -d
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l no-start -d 'Do not start the service'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -l non-interactive -d 'Ask nothing; fail and name what is missing'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -s h -l help -d 'Print help'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "remove" -d 'Revoke someone\'s right to chat'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -s h -l help -d 'Print help'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -f -a "claim" -d 'Make a new claim code for a bot without an owner, also while it runs'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -f -a "remove" -d 'Revoke someone\'s right to chat'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and not __fish_seen_subcommand_from list approve claim remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from list" -l json -d 'Machine-readable output'
@@ -125,11 +126,15 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from claim" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from claim" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from claim" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "claim" -d 'Make a new claim code for a bot without an owner, also while it runs'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Revoke someone\'s right to chat'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore record-exit setup users help" -f -a "run" -d 'Run the bot until a signal stops it (SIGTERM, SIGINT)'
@@ -145,4 +150,5 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fi
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and not __fish_seen_subcommand_from run check-config print-config status doctor backup restore record-exit setup users help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "list" -d 'List owners, members and people who wait, with their pairing codes'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "approve" -d 'Let someone chat: by pairing code, or by Telegram user id'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "claim" -d 'Make a new claim code for a bot without an owner, also while it runs'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "remove" -d 'Revoke someone\'s right to chat'
