@@ -35,3 +35,4 @@ pub mod state_dir;
 mod symptoms;
 mod time_limit;
 pub mod watch;
+mod words;

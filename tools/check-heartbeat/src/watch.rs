@@ -221,17 +221,6 @@ fn touched(file: &Path) -> Result<Vec<u8>, ReadError> {
 }
 
 impl Checked {
-    /// One line without the state: name, file where it helps, and what was found.
-    pub fn line(&self) -> String {
-        let (watch, judgement) = (&self.watch, &self.judgement);
-        let who = self.environment().map(|e| format!(" ({e})")).unwrap_or_default();
-        let file = watch.file.display().to_string();
-        let is_file = watch.url.is_none() && watch.name != file;
-        let named = judgement.state == State::Critical && is_file;
-        let file = if named { format!(" [{file}]") } else { String::new() };
-        format!("{}{who}: {}{file}", watch.name, judgement.text)
-    }
-
     /// Takes what was found into the log.
     pub fn enter(&self, log: &mut IncidentLog, alert_on: &[AlertOn], now: &Now) {
         let debounce = (self.watch.failures_needed, self.watch.good_checks_needed);
@@ -293,26 +282,6 @@ impl Checked {
                 Observation::Bad(Bad { causes, since, ..bad })
             }
             _ => Observation::Good(self.serving_again(), self.serving_since()),
-        }
-    }
-
-    /// What is over, in words, and what is still wrong.
-    fn good_again(&self, over: &str) -> String {
-        let Judgement { reason, text, .. } = &self.judgement;
-        match (reason, text.split_once(": ")) {
-            (Reason::Degraded, Some((_, findings))) => format!("{over}, but: {findings}"),
-            (Reason::Failing, _) => format!("{over}, but {text}"),
-            _ => format!("{over}; {text}"),
-        }
-    }
-
-    /// The same for the program as a whole. Of another program only the time is known.
-    fn serving_again(&self) -> String {
-        let speaks =
-            matches!(self.judgement.reason, Reason::Fresh | Reason::Degraded | Reason::Failing);
-        match &self.judgement.heartbeat {
-            Some(_) if speaks => self.good_again("running again"),
-            _ => self.judgement.text.clone(),
         }
     }
 
@@ -405,7 +374,7 @@ impl Checked {
     }
 
     /// The installation, when the heartbeat names it.
-    fn environment(&self) -> Option<&str> {
+    pub(crate) fn environment(&self) -> Option<&str> {
         let exit = self.exit.as_ref().map(|exit| exit.environment.as_str());
         let beat = self.judgement.heartbeat.as_ref().map(|beat| beat.environment.as_str());
         [exit, beat].into_iter().flatten().find(|name| !name.is_empty())
