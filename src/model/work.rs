@@ -18,3 +18,29 @@ impl WorkKind {
         }
     }
 }
+
+/// Every reason to ignore an update that is known beforehand, by the word under which it is counted. Telegram
+/// may add kinds of updates, which are counted by their own names.
+pub const IGNORED: &[&str] = &[
+    "callback_query_without_message",
+    "channel_post",
+    "channel_post_copy",
+    "edited_by_no_one",
+    "edited_channel_post",
+    "edited_long_ago",
+    "edited_without_change",
+    "edited_without_words",
+    "empty",
+    "message_for_one",
+    "message_in_channel",
+    "message_of_bot",
+    "message_of_no_one",
+    "not_addressed",
+    "service_message",
+    "undecodable_callback_query",
+    "undecodable_channel_post",
+    "undecodable_edited_channel_post",
+    "undecodable_edited_message",
+    "undecodable_message",
+    "undecodable_my_chat_member",
+];

@@ -14,6 +14,8 @@ pub enum Label {
     Work(WorkKind),
     /// How a call ended.
     Outcome(CallOutcome),
+    /// Work that ended without what was asked for.
+    Failed,
     /// Whose tokens were counted.
     Tokens(TokenKind),
     /// What exceeds the bound on the number of series.
@@ -37,6 +39,7 @@ impl Label {
             Self::Name(name) => name,
             Self::Work(kind) => kind.as_str(),
             Self::Outcome(outcome) => outcome.as_str(),
+            Self::Failed => "failed",
             Self::Tokens(TokenKind::Input) => "input",
             Self::Tokens(TokenKind::Output) => "output",
             Self::Other => "other",

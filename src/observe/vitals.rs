@@ -61,6 +61,8 @@ pub struct Vitals {
     pub dropped: Count,
     /// Those of them that their chat did not take: the bot did not fail.
     pub of_chats: Count,
+    /// Chats that shut the bot out, each counted once until it comes back.
+    pub chats_shut_out: Count,
     /// Parts found to have arrived by the reconciler.
     pub reconciled_arrived: Count,
     /// Parts found not to have arrived by the reconciler, and sent again.
@@ -110,7 +112,8 @@ pub enum Timing {
     Passages,
     /// Until a provider's first words in seconds: model, nothing.
     FirstWords,
-    /// From the acceptance of an update to the commit of its replies in seconds: `WorkKind`, nothing.
+    /// From the acceptance of an update to the commit of its replies in seconds: `WorkKind`, outcome (`ok`
+    /// or `failed`, which is an apology).
     Response,
     /// From the commit of a part to its arrival in seconds: `command` (with everything that is not
     /// an answer) or `question`, nothing.
@@ -192,6 +195,7 @@ impl Vitals {
             sent: Count::default(),
             dropped: Count::default(),
             of_chats: Count::default(),
+            chats_shut_out: Count::default(),
             reconciled_arrived: Count::default(),
             reconciled_lost: Count::default(),
             possible_duplicates: Count::default(),

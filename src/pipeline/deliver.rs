@@ -10,6 +10,7 @@ mod notices;
 mod of_chat;
 mod refused;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +47,8 @@ struct Inner {
     wake: Notify,
     closing: AtomicBool,
     notices: Notices,
+    /// Chats that shut the bot out, so that each counts once.
+    shut_out: Mutex<HashSet<ChatId>>,
     /// A task will store what arrived.
     flushing: AtomicBool,
     /// Sends that failed, as they are logged.
@@ -115,6 +118,7 @@ impl Delivery {
             wake: Notify::new(),
             closing: AtomicBool::new(false),
             notices: Notices::default(),
+            shut_out: Mutex::default(),
             flushing: AtomicBool::new(false),
             repeats: Mutex::default(),
         }))

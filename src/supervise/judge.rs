@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::report::Reading;
+use super::report::{Reading, Sum};
 use super::thresholds::Thresholds;
 use super::verdict::{Level, Seen, seen};
 use crate::observe::finding::{Finding, Kind, Verdict};
@@ -19,6 +19,8 @@ pub struct Judge {
     watched: BTreeMap<Kind, Watched>,
     opened: Vec<Finding>,
     closed: Vec<Finding>,
+    /// What the figures counted when a finding about them closed.
+    closed_at: BTreeMap<Kind, Sum>,
 }
 
 /// One kind whose condition holds, or held until lately. Times are those of the readings.
@@ -33,7 +35,13 @@ enum Watched {
 impl Judge {
     /// Nothing is open yet.
     pub fn new(thresholds: Thresholds) -> Self {
-        Self { thresholds, watched: BTreeMap::new(), opened: Vec::new(), closed: Vec::new() }
+        Self {
+            thresholds,
+            watched: BTreeMap::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            closed_at: BTreeMap::new(),
+        }
     }
 
     /// The thresholds in force.
@@ -56,7 +64,7 @@ impl Judge {
         for kind in Kind::ALL {
             match seen.remove(&kind) {
                 Some(seen) => self.holds(seen, reading),
-                None => self.gone(kind, reading.now_ms),
+                None => self.gone(kind, reading),
             }
         }
         let open = self.watched.values().filter_map(|w| match w {
@@ -88,7 +96,7 @@ impl Judge {
             Some(Watched::Pending { since_ms }) => *since_ms,
             None => reading.now_ms,
         };
-        if level == Level::Hold {
+        if level == Level::Hold || !self.is_news(kind, reading) {
             return;
         }
         let held_ms = reading.now_ms.saturating_sub(since_ms);
@@ -102,7 +110,19 @@ impl Judge {
         self.watched.insert(kind, watched);
     }
 
-    fn gone(&mut self, kind: Kind, now_ms: u64) {
+    /// Whether what happened since the finding closed would open it. What went well may leave the window
+    /// first, and then what is over would open it again.
+    fn is_news(&self, kind: Kind, reading: &Reading) -> bool {
+        let figure = self.thresholds.figure(kind, &reading.recent.totals);
+        let (Some((now, threshold)), Some(then)) = (figure, self.closed_at.get(&kind)) else {
+            return true;
+        };
+        let new = now.since(*then);
+        new.count > 0 && new.sum >= threshold * new.count as f64
+    }
+
+    fn gone(&mut self, kind: Kind, reading: &Reading) {
+        let now_ms = reading.now_ms;
         let clear_ms = self.scaled_ms(kind.facts().closes_after_s);
         if let Some(Watched::Open { gone_ms, .. }) = self.watched.get_mut(&kind)
             && now_ms.saturating_sub(*gone_ms.get_or_insert(now_ms)) < clear_ms
@@ -111,6 +131,8 @@ impl Judge {
         }
         if let Some(Watched::Open { finding, .. }) = self.watched.remove(&kind) {
             self.closed.push(finding);
+            let figure = self.thresholds.figure(kind, &reading.recent.totals);
+            self.closed_at.extend(figure.map(|(sum, _)| (kind, sum)));
         }
     }
 
@@ -217,6 +239,46 @@ mod tests {
             assert_eq!(judge.judge(&healthy(s)).findings, verdict.findings, "{s}");
         }
         assert_eq!(judge.judge(&healthy(405)).status, Status::Ok);
+    }
+
+    /// So much of the work of the last minutes failed, and so much in all.
+    fn work(s: u64, done: u64, failed: u64, in_all: u64) -> Reading {
+        let mut reading = healthy(s);
+        (reading.recent.window_s, reading.recent.done, reading.recent.failed) = (300, done, failed);
+        reading.recent.totals.failed = Sum { count: in_all, sum: in_all as f64 };
+        reading
+    }
+
+    #[test]
+    fn errors_that_were_reported_do_not_open_it_again_when_successes_leave_the_window() {
+        let mut judge = Judge::default();
+        assert_eq!(judge.judge(&work(100, 90, 10, 10)).status, Status::Degraded);
+        judge.judge(&work(110, 990, 10, 10));
+        assert_eq!(judge.judge(&work(170, 990, 10, 10)).status, Status::Ok, "it closed");
+        for s in (180..400).step_by(5) {
+            assert_eq!(judge.judge(&work(s, 20, 10, 10)).status, Status::Ok, "nothing is new");
+        }
+        assert_eq!(judge.judge(&work(400, 20, 11, 11)).status, Status::Degraded, "a new error");
+    }
+
+    #[test]
+    fn slow_commands_that_were_reported_do_not_open_it_again_when_fast_ones_leave_the_window() {
+        let mut judge = Judge::default();
+        let commands = |s, average: f64, count: u64, sum: f64| {
+            let mut reading = healthy(s);
+            reading.recent.command_s = Some(average);
+            reading.recent.totals.commands = Sum { count, sum };
+            reading
+        };
+        assert_eq!(judge.judge(&commands(100, 3.0, 10, 30.0)).status, Status::Degraded);
+        judge.judge(&commands(110, 0.5, 110, 40.0));
+        assert_eq!(judge.judge(&commands(170, 0.5, 110, 40.0)).status, Status::Ok);
+        assert_eq!(
+            judge.judge(&commands(200, 3.0, 120, 41.0)).status,
+            Status::Ok,
+            "new: 0.1 s each"
+        );
+        assert_eq!(judge.judge(&commands(210, 3.0, 121, 65.0)).status, Status::Degraded);
     }
 
     #[test]

@@ -86,6 +86,25 @@ pub struct Spell {
     pub last_ms: u64,
 }
 
+/// Observations: how many, and their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// Their sum, in the unit of the figure.
+    pub sum: f64,
+}
+
+impl Sum {
+    /// What came since an earlier state.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            sum: (self.sum - earlier.sum).max(0.0),
+        }
+    }
+}
+
 /// Averages and ratios over the last minutes; `None` where too little happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recent {
@@ -101,6 +120,8 @@ pub struct Recent {
     pub done: u64,
     /// Work that failed: answers without an answer, parts dropped, updates given up.
     pub failed: u64,
+    /// What the figures count, since the start.
+    pub totals: Totals,
 }
 
 impl Recent {
@@ -109,6 +130,19 @@ impl Recent {
         let all = self.done + self.failed;
         (all > 0).then(|| self.failed as f64 / all as f64)
     }
+}
+
+/// What the figures of the last minutes count, since the start of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Work that failed, each with a weight of 1.
+    pub failed: Sum,
+    /// From receipt to arrival of the replies to commands, in seconds.
+    pub commands: Sum,
+    /// Questions to the provider, in seconds.
+    pub provider: Sum,
+    /// Commits, in seconds.
+    pub commits: Sum,
 }
 
 /// Something that happened lately, rather than being so.

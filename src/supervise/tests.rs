@@ -48,6 +48,10 @@ fn failing(s: f64, failures: u32, class: impl Into<FailureClass>) -> DependencyS
     }
 }
 
+fn killed() -> PreviousEnd {
+    PreviousEnd { last_sign_ms: 1_795_245_873_120, silent_ms: 35_000, why: None }
+}
+
 fn polls(s: f64, class: TelegramClass) -> Reading {
     let polling = DependencyState { worked_ms: ago(0.0), ..failing(s, 5, class) };
     Reading { polling, ..healthy() }
@@ -277,10 +281,18 @@ const ROWS: &[Row] = &[
     ),
     (
         Kind::UncleanStart,
-        |s| Reading { unclean_starts_ms: vec![5_000_000, (s * 1e3) as u64], ..healthy() },
+        |s| Reading { now_ms: (s * 1e3) as u64, previous_end: Some(killed()), ..healthy() },
         &[0.0, 599.0],
         &[],
         &[600.0],
+    ),
+    (
+        // A clean stop came after the crash.
+        Kind::UncleanStart,
+        |s| Reading { unclean_starts_ms: vec![(s * 1e3) as u64], ..healthy() },
+        &[],
+        &[],
+        &[1.0, 599.0],
     ),
     (
         Kind::CrashLoop,
@@ -313,11 +325,7 @@ fn a_crash_loop_is_failing_until_it_has_served_for_a_minute() {
 #[test]
 fn an_unclean_start_says_who_ended_the_last_process_and_for_how_long_no_one_was_served() {
     let text = |why: Option<&str>, served_ms| {
-        let previous_end = Some(PreviousEnd {
-            last_sign_ms: 1_795_245_873_120,
-            silent_ms: 35_000,
-            why: why.map(str::to_owned),
-        });
+        let previous_end = Some(PreviousEnd { why: why.map(str::to_owned), ..killed() });
         let (now_ms, served_ms) = (30_000, served_ms);
         let reading = Reading { previous_end, now_ms, served_ms, ..healthy() };
         let all = seen(&reading, &Thresholds::default());
@@ -450,7 +458,7 @@ proptest! {
             inbox: Some(depth), outbox: Some(depth),
             recent: Recent {
                 window_s: times[4], done: work[0], failed: work[1], command_s: Some(ratios[0]),
-                provider_s: Some(ratios[1]), commit_s: Some(ratios[2]),
+                provider_s: Some(ratios[1]), commit_s: Some(ratios[2]), ..Recent::default()
             },
             happened: Kind::ALL.map(|kind| Happened { kind, count: times[5], ago_ms: times[4] }).to_vec(),
             system: Some(System {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::report::System;
+use super::report::{Sum, System, Totals};
 use crate::model::limits;
+use crate::observe::finding::Kind;
 
 /// Where normal ends. Ratios are 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,18 @@ impl Thresholds {
     /// How long after a start conflicts do not open a finding.
     pub fn start(&self) -> Duration {
         START.mul_f64(self.debounce)
+    }
+
+    /// What a finding about a figure of the last minutes counts, and the average from which on it opens.
+    pub fn figure(&self, kind: Kind, totals: &Totals) -> Option<(Sum, f64)> {
+        match kind {
+            // Each failure weighs 1, so that one is enough.
+            Kind::ErrorRatio => Some((totals.failed, self.error_ratio)),
+            Kind::ResponseSlow => Some((totals.commands, self.response_s)),
+            Kind::ProviderSlow => Some((totals.provider, self.provider_slow_s)),
+            Kind::StoreSlow => Some((totals.commits, self.commit_slow_s)),
+            _ => None,
+        }
     }
 
     /// How long after the last conflict the next one is another matter: never less than a round of our own

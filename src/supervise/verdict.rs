@@ -273,12 +273,8 @@ fn updates_stuck(r: &Reading) -> Option<Seen> {
 }
 
 fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
-    let Some(end) = r.previous_end.as_ref().filter(|_| r.now_ms < ms(t.event)) else {
-        let ago = r.unclean_starts_ms.iter().min().filter(|ago| **ago < ms(t.event))?;
-        let text =
-            format!("a process ended without a clean stop; the next one began {} ago", span(*ago));
-        return raise(Kind::UncleanStart, text);
-    };
+    // Only the end of the process just before counts: a clean stop since then closes it.
+    let end = r.previous_end.as_ref().filter(|_| r.now_ms < ms(t.event))?;
     raise(Kind::UncleanStart, end.in_words(r.served_ms))
 }
 
@@ -376,7 +372,7 @@ fn happened(event: &Happened, t: &Thresholds) -> Option<Seen> {
         return None;
     }
     let what = match event.kind {
-        Kind::DeliveryRefused => "Telegram permanently refused a message",
+        Kind::DeliveryRefused => "a message could not be delivered and was dropped",
         Kind::PossibleDuplicate => "a message may have been sent twice",
         Kind::UpdateGivenUp => "an update was given up without an answer",
         Kind::QuestionsRefused => "questions of several chats failed in the same way",

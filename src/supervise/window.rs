@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::report::Recent;
+use super::report::{Recent, Sum, Totals};
 use crate::model::work::WorkKind;
 use crate::observe::finding::Kind;
 use crate::observe::histogram::Buckets;
@@ -39,13 +39,6 @@ struct Sample {
     deliveries: Sum,
     provider: Sum,
     commits: Sum,
-}
-
-/// Observations: how many, and their sum.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sum {
-    count: u64,
-    sum: f64,
 }
 
 impl Default for Window {
@@ -105,20 +98,31 @@ impl Sample {
                 *first != WorkKind::Question.into()
             }),
             provider: sum(vitals, Timing::Configured, |_, _| true),
-            commits: commits.map_or_else(Sum::default, Sum::of),
+            commits: commits.map_or_else(Sum::default, sum_of),
         }
     }
 
     fn since(&self, begin: &Self) -> Recent {
-        let response = self.responses.since(begin.responses).average();
-        let delivery = self.deliveries.since(begin.deliveries).average();
+        let response = average(self.responses.since(begin.responses));
+        let delivery = average(self.deliveries.since(begin.deliveries));
         Recent {
             window_s: self.now_ms.saturating_sub(begin.now_ms) / 1000,
             command_s: response.map(|r| r + delivery.unwrap_or(0.0)),
-            provider_s: self.provider.since(begin.provider).average(),
-            commit_s: self.commits.since(begin.commits).average(),
+            provider_s: average(self.provider.since(begin.provider)),
+            commit_s: average(self.commits.since(begin.commits)),
             done: self.done.saturating_sub(begin.done),
             failed: self.failed.saturating_sub(begin.failed),
+            totals: self.totals(),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let commands = Sum { sum: self.responses.sum + self.deliveries.sum, ..self.responses };
+        Totals {
+            failed: Sum { count: self.failed, sum: self.failed as f64 },
+            commands,
+            provider: self.provider,
+            commits: self.commits,
         }
     }
 }
@@ -128,25 +132,16 @@ fn sum(vitals: &Vitals, timing: Timing, wanted: impl Fn(&Label, &Label) -> bool)
     let series = vitals.observed(timing);
     let wanted = series.iter().filter(|(first, second, _)| wanted(first, second));
     wanted
-        .map(|(_, _, buckets)| Sum::of(buckets))
+        .map(|(_, _, buckets)| sum_of(buckets))
         .fold(Sum::default(), |a, b| Sum { count: a.count + b.count, sum: a.sum + b.sum })
 }
 
-impl Sum {
-    fn of(buckets: &Buckets) -> Self {
-        Self { count: buckets.count(), sum: buckets.sum }
-    }
+fn sum_of(buckets: &Buckets) -> Sum {
+    Sum { count: buckets.count(), sum: buckets.sum }
+}
 
-    fn since(self, earlier: Self) -> Self {
-        Self {
-            count: self.count.saturating_sub(earlier.count),
-            sum: (self.sum - earlier.sum).max(0.0),
-        }
-    }
-
-    fn average(self) -> Option<f64> {
-        (self.count >= AVERAGE_MIN).then(|| self.sum / self.count as f64)
-    }
+fn average(sum: Sum) -> Option<f64> {
+    (sum.count >= AVERAGE_MIN).then(|| sum.sum / sum.count as f64)
 }
 
 #[cfg(test)]

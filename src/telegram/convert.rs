@@ -258,6 +258,7 @@ fn content_of(raw: &RawValue) -> Option<ContentKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::work::IGNORED;
 
     fn convert(json: &str) -> Option<Update> {
         update(&RawValue::from_string(json.to_owned()).unwrap(), UserId(99))
@@ -310,6 +311,28 @@ mod tests {
             "from":{"id":5,"first_name":"A"},"new_chat_title":"x"}}"#;
         assert_eq!(kind(service), "service_message");
         assert!(convert(r#"{"message":{}}"#).is_none());
+    }
+
+    /// Reasons that this page gives to updates have series from the start.
+    #[test]
+    fn every_reason_to_ignore_an_update_is_known_beforehand() {
+        let page = include_str!("convert.rs");
+        let (code, _) = page.split_once("#[cfg(test)]").unwrap();
+        let marks = ["ignored(\"", "Err(\""];
+        let found: Vec<&str> = marks
+            .iter()
+            .flat_map(|mark| code.split(mark).skip(1))
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
+        assert!(found.len() > 5, "{found:?}");
+        for kind in [&found[..], &["empty", "message_in_channel"]].concat() {
+            assert!(IGNORED.contains(&kind), "{kind} is not in IGNORED");
+        }
+        for kind in ["message", "edited_message", "channel_post", "callback_query"] {
+            let json = format!(r#"{{"update_id":1,"{kind}":7}}"#);
+            let kind = self::kind(&json);
+            assert!(IGNORED.contains(&kind.as_str()), "{kind}");
+        }
     }
 
     #[test]

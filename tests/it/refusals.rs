@@ -2,7 +2,10 @@
 
 use katana::observe::finding::Kind;
 
-use crate::harness::Stage;
+use crate::harness::{Stage, eventually};
+use crate::parrot::{Parrot, refusal};
+use crate::process::Daemon;
+use crate::show::Show;
 
 const FORUM: i64 = -1_000_000_000_800;
 
@@ -74,4 +77,60 @@ async fn who_asks_where_the_bot_may_not_write_hears_of_it_in_private() {
         assert_eq!(stage.texts(FORUM, 1).await, ["echo: three"]);
         stage.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_and_metrics_agree_on_what_was_refused() {
+    let mut stage = Stage::new().await;
+    let parrot = Parrot::before(&stage.sim.api_url()).await;
+    stage.set("KATANA_TELEGRAM_API_URL", &parrot.url());
+    parrot.says(|asked| {
+        if !asked.path.ends_with("/sendMessage") {
+            return None;
+        }
+        match () {
+            () if asked.body.contains("lost") => {
+                Some(refusal(400, "Bad Request: not to our taste"))
+            }
+            () if asked.body.contains("gone") => {
+                Some(refusal(403, "Forbidden: bot was blocked by the user"))
+            }
+            () => None,
+        }
+    });
+    let daemon = Daemon::start(&stage);
+    let show = Show::of_daemon(&stage, &daemon).await;
+    daemon.says("ready").await;
+    // One after the other, so that none is dropped together with the one before.
+    for (n, (user, text)) in
+        [(5, "lost"), (5, "lost"), (6, "gone"), (6, "gone"), (7, "gone")].into_iter().enumerate()
+    {
+        stage.sim.say(user, text);
+        assert!(
+            eventually(|| daemon.log().matches("are dropped").count()
+                + daemon.log().matches("is dropped").count()
+                > n)
+            .await
+        );
+    }
+    let (_, scrape) = show.get("/metrics", "").await.expect("a scrape");
+    for series in [
+        "katana_finding_events_total{finding=\"delivery_refused\"} 2",
+        "katana_parts_refused_total{class=\"bad_request\"} 2",
+        "katana_parts_refused_total{class=\"forbidden\"} 3",
+        "katana_parts_refused_by_chat_total{reason=\"gone\"} 3",
+        "katana_chats_shut_out_total 2",
+        "katana_parts_total{outcome=\"dropped\"} 5",
+    ] {
+        assert!(scrape.lines().any(|line| line == series), "{series} is not in\n{scrape}");
+    }
+    let log = daemon.log();
+    assert_eq!(log.matches("a reply cannot be delivered and is dropped").count(), 2, "{log}");
+    assert_eq!(log.matches("a chat does not take replies; they are dropped").count(), 3, "{log}");
+    let lines = log.lines().filter(|line| line.contains("finding=\"delivery_refused\""));
+    let as_bad = lines.filter(|line| line.contains(" WARN ")).count();
+    assert!(
+        as_bad >= 2 && !log.contains("ERROR"),
+        "as bad as the finding, which is degraded: {log}"
+    );
 }

@@ -4,12 +4,17 @@
 //! Invariant: it is this chat's matter: its people hear of it where that is possible, it is counted, and
 //! no finding opens.
 
+use std::sync::PoisonError;
+
 use super::{Delivery, NextAction};
 use crate::model::class::ChatRefusal;
 use crate::model::effect::Effect;
 use crate::model::ids::ChatId;
 use crate::store::{DeliveryOutcome, DeliveryReason, OpenPart};
 use crate::telegram::TelegramError;
+
+/// Chats that shut the bot out and are remembered at most.
+const REMEMBERED: usize = 10_000;
 
 impl Delivery {
     /// A chat does not take this part.
@@ -33,6 +38,7 @@ impl Delivery {
             .collect();
         if refusal == ChatRefusal::Gone {
             effects.push(Effect::Presence { chat, present: false });
+            self.presence(chat, false);
         }
         self.record_delivery(part, DeliveryOutcome::Dropped(reason), effects).await?;
         // A closed topic says nothing about the others.
@@ -60,6 +66,23 @@ impl Delivery {
             ChatRefusal::TopicClosed => NextAction::Continue,
             _ => NextAction::ShutOut,
         })
+    }
+
+    /// The bot was let into a chat, or shut out of it. What is sent there until then may be refused several
+    /// times.
+    pub(in crate::pipeline) fn presence(&self, chat: ChatId, present: bool) {
+        let inner = &*self.0;
+        let mut known = inner.shut_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if present {
+            known.remove(&chat);
+            return;
+        }
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        if known.insert(chat) {
+            inner.base.vitals.chats_shut_out.add_one();
+        }
     }
 
     /// What the people of a chat read, and where: in the group for a topic, otherwise the person who

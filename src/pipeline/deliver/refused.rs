@@ -91,7 +91,8 @@ impl Delivery {
     ) -> Option<NextAction> {
         self.0.base.vitals.dropped.add_one();
         self.0.base.vitals.happened(Kind::DeliveryRefused);
-        tracing::error!(
+        // As bad as the finding: one reply is lost, and people are served.
+        tracing::warn!(
             finding = "delivery_refused",
             chat_id = part.chat.0,
             error = %e,

@@ -82,6 +82,7 @@ impl Worker {
                     self.parts.signals.removed.notify_waiters();
                 }
                 Effect::Forget(_) => self.parts.signals.recount.store(true, Ordering::Relaxed),
+                Effect::Presence { chat, present } => self.delivery.presence(*chat, *present),
                 // Read from disk each time. A group is closed in its turn, when no question runs there.
                 Effect::OfferCode { .. }
                 | Effect::AllowChat { .. }
@@ -89,8 +90,7 @@ impl Worker {
                 | Effect::StartAfresh(_)
                 | Effect::Continue(_)
                 | Effect::Used(_)
-                | Effect::Notify { .. }
-                | Effect::Presence { .. } => {}
+                | Effect::Notify { .. } => {}
             }
         }
     }

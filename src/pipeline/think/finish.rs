@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Thought, Worked, Worker};
+use crate::model::class::CallOutcome;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::UpdateEvent;
 use crate::model::work::WorkKind;
@@ -88,14 +89,16 @@ impl Worker {
         let vitals = &self.parts.base.vitals;
         let now_ms = self.parts.base.clock.now_ms();
         vitals.processed_at_ms.store(now_ms, Ordering::Relaxed);
-        let kind = match outcome {
-            UpdateOutcome::Command => WorkKind::Command,
-            UpdateOutcome::Answered | UpdateOutcome::Failed => WorkKind::Question,
+        // An apology is ready sooner than an answer, and is counted apart.
+        let (kind, ended) = match outcome {
+            UpdateOutcome::Command => (WorkKind::Command, CallOutcome::Ok.into()),
+            UpdateOutcome::Answered => (WorkKind::Question, CallOutcome::Ok.into()),
+            UpdateOutcome::Failed => (WorkKind::Question, Label::Failed),
             _ => return,
         };
         vitals.increment("update", outcome.as_str());
         let waited_ms = now_ms.saturating_sub(received_ms);
-        vitals.observe(Timing::Response, kind, Label::None, waited_ms as f64 / 1e3);
+        vitals.observe(Timing::Response, kind, ended, waited_ms as f64 / 1e3);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is judged, and the figures of process and machine.
 
-use super::known::Names;
+use super::known::{self, Names};
 use crate::observe::finding::{Kind, Status};
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
@@ -63,9 +63,9 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         Family::gauge(
             "katana_verdict_timestamp_seconds",
             &[],
-            "When the verdict was last formed, Unix time; 0 before the first.",
+            "When the verdict was last formed, Unix time.",
         )
-        .with(&[], report.reading.wall_ms as f64 / 1000.0),
+        .with_some(&[], known::time_s((report.sequence > 0).then_some(report.reading.wall_ms))),
         silent,
         running,
     ]

@@ -20,6 +20,12 @@ pub struct Names<'a> {
     pub commands: &'a [&'static str],
 }
 
+/// Unix milliseconds as Prometheus' seconds. Before the first event there is no series: the age of a 0 would be
+/// half a century.
+pub(super) fn time_s(at_ms: Option<i64>) -> Option<f64> {
+    at_ms.map(|ms| ms as f64 / 1000.0)
+}
+
 /// Adds the counters of a family, after the labels that are known beforehand.
 pub(super) fn counted(
     family: Family,

@@ -1,8 +1,8 @@
 //! The work: polls, updates, commands, questions, parts, queues.
 
-use super::known::{Names, counted, observed};
-use crate::model::class::{AnswerClass, ChatRefusal, TelegramClass};
-use crate::model::work::WorkKind;
+use super::known::{Names, counted, observed, time_s};
+use crate::model::class::{AnswerClass, CallOutcome, ChatRefusal, TelegramClass};
+use crate::model::work::{IGNORED, WorkKind};
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::documents::DocumentsState;
 use crate::observe::label::Label;
@@ -12,6 +12,9 @@ use crate::supervise::report::{Depth, Report};
 
 /// Pieces of an answer that nothing uses, as the provider's edge names them.
 const PROVIDER_EVENTS: &[&str] = &["event", "delta", "content", "tool_call"];
+
+/// What is counted in place of a command that does not exist.
+const UNKNOWN_COMMAND: &str = "unknown";
 
 /// All families of this file.
 pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
@@ -35,7 +38,6 @@ fn telegram_classes() -> Vec<&'static str> {
 
 fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
     let telegram = telegram_classes();
-    let polled_s = vitals.polling.read().worked_at_ms.map_or(0.0, |ms| ms as f64 / 1000.0);
     let failures = Family::counter(
         "katana_poll_failures_total",
         &["class"],
@@ -45,9 +47,9 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         Family::gauge(
             "katana_poll_last_completed_timestamp_seconds",
             &[],
-            "When Telegram last answered a poll, Unix time; 0 before the first.",
+            "When Telegram last answered a poll of this process, Unix time.",
         )
-        .with(&[], polled_s),
+        .with_some(&[], time_s(vitals.polling.read().worked_at_ms)),
         count("katana_polls_completed_total", "Polls that Telegram answered.", vitals.polls.get()),
         counted(failures, vitals, "poll_failed", &telegram),
         count(
@@ -116,14 +118,14 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
             vitals.updates_repeated.get(),
         ),
         counted(done, vitals, "update", &["command", "answered", "failed"]),
-        counted(ignored, vitals, "ignored", &[]),
+        counted(ignored, vitals, "ignored", IGNORED),
         counted(skipped, vitals, "skipped", &["no_update_id"]),
         Family::gauge(
             "katana_update_last_done_timestamp_seconds",
             &[],
-            "When an update was last finished, Unix time; 0 before the first.",
+            "When this process last finished an update, Unix time.",
         )
-        .with(&[], done_ms as f64 / 1000.0),
+        .with_some(&[], time_s((done_ms > 0).then_some(done_ms))),
     ]
 }
 
@@ -138,7 +140,8 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         let (name, outcome) = label.split_once(':').unwrap_or((label, "other"));
         (name.to_owned(), outcome.to_owned())
     };
-    for (name, outcome) in names.commands.iter().flat_map(|n| [(*n, "ok"), (*n, "denied")]) {
+    let all = names.commands.iter().chain(&[UNKNOWN_COMMAND]);
+    for (name, outcome) in all.flat_map(|n| [(*n, "ok"), (*n, "denied")]) {
         let known = (name.to_owned(), outcome.to_owned());
         if rows.iter().all(|(label, _)| parted(label) != known) {
             commands = commands.with_count(&[name, outcome], 0);
@@ -235,12 +238,7 @@ fn parts(vitals: &Vitals) -> Vec<Family> {
         count(
             "katana_chats_shut_out_total",
             "Chats that the bot can no longer write to: it was blocked or removed.",
-            vitals
-                .counters("chat_refused")
-                .iter()
-                .filter(|(why, _)| why == ChatRefusal::Gone.as_str())
-                .map(|(_, n)| n)
-                .sum(),
+            vitals.chats_shut_out.get(),
         ),
         Family::counter(
             "katana_reconciliations_total",
@@ -283,14 +281,29 @@ fn queues(report: &Report) -> Vec<Family> {
 }
 
 fn waits(vitals: &Vitals) -> Vec<Family> {
+    let mut response = Family::histogram(
+        "katana_response_duration_seconds",
+        &["kind", "outcome"],
+        "From the acceptance of an update to the commit of its replies, by kind of update and outcome.",
+    );
+    let ok = || Label::from(CallOutcome::Ok);
+    let known = [
+        (WorkKind::Command.into(), ok()),
+        (WorkKind::Question.into(), ok()),
+        (WorkKind::Question.into(), Label::Failed),
+    ];
+    for (kind, outcome, buckets) in observed(vitals, Timing::Response, &known) {
+        response = response.with_buckets(&[kind.as_str(), outcome.as_str()], buckets);
+    }
+    let mut delivery = Family::histogram(
+        "katana_delivery_duration_seconds",
+        &["kind"],
+        "From the commit of a part to its arrival, by kind of update.",
+    );
     let known = [WorkKind::Command, WorkKind::Question].map(|kind| (kind.into(), Label::None));
-    let by_kind = |name, timing, help| {
-        let rows = observed(vitals, timing, &known);
-        rows.into_iter().fold(Family::histogram(name, &["kind"], help), |family, row| {
-            let (kind, _, buckets) = row;
-            family.with_buckets(&[kind.as_str()], buckets)
-        })
-    };
+    for (kind, _, buckets) in observed(vitals, Timing::Delivery, &known) {
+        delivery = delivery.with_buckets(&[kind.as_str()], buckets);
+    }
     let mut lag = Family::histogram(
         "katana_inbound_lag_seconds",
         &[],
@@ -300,19 +313,7 @@ fn waits(vitals: &Vitals) -> Vec<Family> {
     for (_, _, buckets) in all.into_iter().take(1) {
         lag = lag.with_buckets(&[], buckets);
     }
-    vec![
-        by_kind(
-            "katana_response_duration_seconds",
-            Timing::Response,
-            "From the acceptance of an update to the commit of its replies, by kind of update.",
-        ),
-        by_kind(
-            "katana_delivery_duration_seconds",
-            Timing::Delivery,
-            "From the commit of a part to its arrival, by kind of update.",
-        ),
-        lag,
-    ]
+    vec![response, delivery, lag]
 }
 
 fn consecutive(vitals: &Vitals) -> Family {
