@@ -1,7 +1,8 @@
 //! The journal catalog: every event with a message id has one text, the text agrees with the program
 //! and the documentation, and systemd takes it.
 //!
-//! `KATANA_TEST_WRITE=1` writes the table of `docs/logging.md` instead of comparing it. What
+//! `KATANA_TEST_WRITE=1` writes the table of `docs/logging.md` and the findings' rules for Prometheus instead of
+//! comparing them. What
 //! `journalctl -x` really shows is in `tests/system`.
 
 #![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use katana::observe::catalog::JournalEvent;
+use katana::observe::finding::{Kind, Severity};
 use source::{closing, read, sources, top, words};
 
 const CATALOG: &str = "packaging/catalog/katana-bot.catalog";
@@ -194,6 +196,15 @@ fn broken(link: &str) -> Option<String> {
     (!there).then(|| format!("docs/{page} has no heading #{anchor}"))
 }
 
+/// Compares a file with what it should be, or writes it.
+fn expect(name: &str, wanted: &str) {
+    if std::env::var_os("KATANA_TEST_WRITE").is_some() {
+        std::fs::write(top().join(name), wanted).expect("the file can be written");
+    }
+    let write = "KATANA_TEST_WRITE=1 cargo test --test catalog";
+    assert!(read(name) == wanted, "{name} is out of date: {write}");
+}
+
 #[test]
 fn the_logging_page_lists_every_message_id() {
     let (name, begin, end) = ("docs/logging.md", "<!-- ids: begin -->\n", "<!-- ids: end -->");
@@ -210,12 +221,7 @@ fn the_logging_page_lists_every_message_id() {
         };
         table.push_str(&format!("| {name} | `{}` | {subject} |\n", entry.id()));
     }
-    let wanted = format!("{before}{begin}\n{table}\n{end}{after}");
-    if std::env::var_os("KATANA_TEST_WRITE").is_some() {
-        std::fs::write(top().join(name), &wanted).expect("the file can be written");
-    }
-    let write = "KATANA_TEST_WRITE=1 cargo test --test catalog";
-    assert!(read(name) == wanted, "{name} is out of date: {write}");
+    expect(name, &format!("{before}{begin}\n{table}\n{end}{after}"));
     let known: BTreeSet<&str> = JournalEvent::all().map(JournalEvent::id).collect();
     let is_id = |w: &&str| w.len() == 32 && w.chars().all(|c| c.is_ascii_hexdigit());
     let stale = before.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_id);
@@ -256,4 +262,97 @@ fn systemd_takes_the_catalog() {
     let slip = read(CATALOG).replacen("-- ", "- ", 1);
     std::fs::write(installed, slip).expect("written");
     assert!(!journalctl("--update-catalog").0, "a slip goes unseen");
+}
+
+/// Findings that often follow from another one. Their alerts wait longer, so that the cause comes first and
+/// Alertmanager can hold them back (`inhibit_rules` of the example).
+const FOLLOW: &[Kind] = &[
+    Kind::PollStalled,
+    Kind::UpdatesStuck,
+    Kind::BacklogFull,
+    Kind::InboxOld,
+    Kind::OutboxOld,
+    Kind::QuestionsRefused,
+    Kind::ProviderSlow,
+    Kind::ErrorRatio,
+    Kind::ResponseSlow,
+];
+
+/// The counter whose label `class` says why.
+fn reasons(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::PollFailing | Kind::PollStalled => Some("katana_poll_failures_total"),
+        Kind::OutboxOld | Kind::DeliveryRefused => Some("katana_parts_refused_total"),
+        Kind::ProviderFailing | Kind::QuestionsRefused | Kind::ErrorRatio => {
+            Some("katana_question_failures_total")
+        }
+        _ => None,
+    }
+}
+
+/// The rule for one finding and severity. A description is what `katana-bot status` says.
+fn rule(kind: Kind, severity: Severity, subject: &str) -> String {
+    let (name, facts) = (kind.name(), kind.facts());
+    let (alert, notified, wait) = match severity {
+        Severity::Failing => ("KatanaFailing", "critical", "30s"),
+        Severity::Degraded => ("KatanaDegraded", "warning", "1m"),
+    };
+    let wait = if FOLLOW.contains(&kind) { "90s" } else { wait };
+    let title = subject.strip_suffix(&format!(" ({name})")).expect("it names the finding");
+    let class = reasons(kind).map_or_else(String::new, |counter| {
+        format!(
+            " {{{{ with printf \"topk(1, increase({counter}{{job='%s',instance='%s'}}[15m]) > 0)\" \
+             $labels.job $labels.instance | query }}}}Most frequent error: {{{{ . | first | label \"class\" }}}}\
+             {{{{ end }}}}"
+        )
+    });
+    let impact = format!("Impact: {}. Do: {}.{class}", facts.impact, facts.first_step);
+    // JSON's strings are YAML's.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let summary = format!(
+        "{{{{ with $labels.environment }}}}{{{{ . }}}}: {{{{ end }}}}katana-bot on {{{{ $labels.instance }}}}: \
+         {title} ({name})"
+    );
+    let url = format!(
+        "{{{{ with $externalLabels.katana_docs }}}}{{{{ . }}}}{{{{ else }}}}file:///usr/share/doc/katana-bot\
+         {{{{ end }}}}/runbook.md#{name}"
+    );
+    format!(
+        "      - alert: {alert}
+        expr: katana:finding:open{{finding=\"{name}\", severity=\"{}\"}} * on (job, instance) group_left \
+         (environment) katana:instance:info
+        for: {wait}
+        keep_firing_for: 15s
+        labels:
+          finding: {name}
+          severity: {notified}
+        annotations:
+          summary: {}
+          description: {}
+          runbook: /usr/share/doc/katana-bot/runbook.md#{name}
+          runbook_url: {}
+",
+        severity.name(),
+        quoted(&summary),
+        quoted(impact.trim_end()),
+        quoted(&url),
+    )
+}
+
+#[test]
+fn prometheus_says_what_status_and_the_journal_say() {
+    const BEGIN: &str = "      # findings: begin\n";
+    const END: &str = "      # findings: end\n";
+    let name = "packaging/monitoring/katana.rules.yml";
+    let page = read(name);
+    let (before, rest) = page.split_once(BEGIN).expect("the mark at the beginning");
+    let (_, after) = rest.split_once(END).expect("the mark at the end");
+    let mut rules = String::new();
+    for (entry, text) in pairs() {
+        let JournalEvent::Opened(kind) = entry else { continue };
+        for severity in kind.facts().severities {
+            rules.push_str(&rule(kind, *severity, text.subject()));
+        }
+    }
+    expect(name, &format!("{before}{BEGIN}{rules}{END}{after}"));
 }

@@ -47,6 +47,7 @@ mod intake;
 mod last_exit;
 mod leaks;
 mod lifecycle;
+mod monitoring;
 mod odd_server;
 mod operator;
 mod overlap;
