@@ -81,13 +81,8 @@ fn promtool(text: &str) {
     assert!(output.status.success() && words.trim().is_empty(), "promtool check metrics: {words}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_count_what_happened_and_begin_at_zero() {
-    let stage = Stage::with_model(&[]).await;
-    let endpoint = Endpoint::of(&stage);
-    let before = endpoint.get("/metrics").await;
-    promtool(&before);
-    let known = series(&before);
+/// Series whose labels are known beforehand.
+fn begins_at_zero(known: &BTreeMap<&str, f64>) {
     for name in [
         "katana_updates_received_total",
         "katana_commands_total{command=\"help\",outcome=\"ok\"}",
@@ -103,6 +98,27 @@ async fn metrics_count_what_happened_and_begin_at_zero() {
     ] {
         assert_eq!(known.get(name), Some(&0.0), "{name}");
     }
+}
+
+/// All counters of a scrape were in an earlier one.
+fn none_came_late(known: &BTreeMap<&str, f64>, counted: &BTreeMap<&str, f64>) {
+    // rate() and increase() do not see the first event of a series that begins with it.
+    let late: Vec<_> = counted
+        .keys()
+        .filter(|name| name.split('{').next().is_some_and(|family| family.ends_with("_total")))
+        .filter(|name| !known.contains_key(*name))
+        .collect();
+    assert!(late.is_empty(), "these counters were not there from the start: {late:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_happened_and_begin_at_zero() {
+    let stage = Stage::with_model(&[]).await;
+    let endpoint = Endpoint::of(&stage);
+    let before = endpoint.get("/metrics").await;
+    promtool(&before);
+    let known = series(&before);
+    begins_at_zero(&known);
     // The age of a 0 would be half a century.
     let never = "katana_update_last_done_timestamp_seconds";
     assert!(!before.contains(never), "{before}");
@@ -159,13 +175,7 @@ async fn metrics_count_what_happened_and_begin_at_zero() {
             assert!(counted.get(name) >= Some(old), "{name} went back");
         }
     }
-    // rate() and increase() do not see the first event of a series that begins with it.
-    let late: Vec<_> = counted
-        .keys()
-        .filter(|name| name.split('{').next().is_some_and(|family| family.ends_with("_total")))
-        .filter(|name| !known.contains_key(*name))
-        .collect();
-    assert!(late.is_empty(), "these counters were not there from the start: {late:#?}");
+    none_came_late(&known, &counted);
     assert!(!after.contains("secret content") && !after.contains("nonsense"), "no texts of people");
     stage.end().await;
 }
