@@ -6,10 +6,12 @@ mod doctor;
 mod endpoint;
 pub mod exit;
 mod hangup;
+mod healthcheck;
 mod last_exit;
 mod memory;
 mod remedy;
 mod run;
+mod run_as;
 mod setup;
 mod sources;
 mod status;
@@ -75,7 +77,17 @@ impl Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the bot until a signal stops it (SIGTERM, SIGINT)
-    Run,
+    Run {
+        /// Become this user first and give it the state's folder, where volumes belong to root
+        #[arg(long = "as", value_name = "UID[:GID]")]
+        user: Option<run_as::User>,
+    },
+    /// Ask the running bot whether it works; exit 1 if not. For health checks of containers
+    Healthcheck {
+        /// Ask only whether the process makes progress; an outage of Telegram does not count
+        #[arg(long)]
+        alive: bool,
+    },
     /// Check the configuration and print every problem with a hint; exit 78 if there is one
     CheckConfig {
         /// Machine-readable output
@@ -185,7 +197,11 @@ fn obey() -> ExitCode {
 
 fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Run => daemon(config),
+        Command::Run { user } => {
+            user.map_or(Ok(()), |user| run_as::become_user(user, config.clone()))?;
+            daemon(config)
+        }
+        Command::Healthcheck { alive } => Ok(healthcheck::healthcheck(config, alive)),
         Command::RecordExit => Ok(last_exit::record(config)),
         Command::CheckConfig { json, without_secrets } => {
             Ok(check::check_config(config, json, without_secrets))
