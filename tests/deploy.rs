@@ -22,6 +22,8 @@ const IMAGE: &str = "registry.example.org/katana-bot:";
 fn check_config(config: Option<&str>, variables: &[(String, String)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_katana-bot"));
     command.env_clear().env("HOME", "/nonexistent");
+    command.env("KATANA_OPENAI_API_KEY", "example-of-a-key-0123456789");
+    command.env("KATANA_WEB_ADMIN_TOKEN", "example-of-a-token-0123456789");
     command.envs(variables.iter().map(|(key, value)| (key, value)));
     if let Some(path) = config {
         command.arg("--config").arg(top().join(path));
@@ -43,7 +45,10 @@ fn deploy_files() -> Vec<File> {
 #[test]
 fn settings_of_all_environments_are_good() {
     accepted("the image", &check_config(Some("packaging/image/katana-bot.toml"), &[]));
-    accepted("compose", &check_config(Some("packaging/deploy/compose/katana-bot.d/60-own.toml"), &[]));
+    accepted(
+        "compose",
+        &check_config(Some("packaging/deploy/compose/katana-bot.d/60-own.toml"), &[]),
+    );
     for name in ENVIRONMENTS {
         let path = format!("{DEPLOY}/environments/{name}.toml");
         accepted(&path, &check_config(Some(&path), &[]));
@@ -59,9 +64,10 @@ fn variables(text: &str) -> Vec<(String, String)> {
     let mut found = BTreeMap::new();
     let mut last_key = None;
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let plain = line.replace(['"', '{', '}', ','], " ");
+        let plain = line.replace("\":", ": ").replace(['"', '{', '}', ','], " ");
         let words: Vec<&str> = plain.split_whitespace().collect();
-        let after = |name: &str| words.iter().position(|w| *w == name).and_then(|at| words.get(at + 1));
+        let after =
+            |name: &str| words.iter().position(|w| *w == name).and_then(|at| words.get(at + 1));
         // A list of names and values (Kubernetes, ECS), on one line or on two (Render).
         let name = after("name:").or(after("key:"));
         let value = after("value:");
@@ -76,7 +82,8 @@ fn variables(text: &str) -> Vec<(String, String)> {
                 }
             }
             (None, None) => {
-                let split = line.split_once(" = ").or(line.split_once(": ")).or(line.split_once('='));
+                let split =
+                    line.split_once(" = ").or(line.split_once(": ")).or(line.split_once('='));
                 if let Some((name, value)) = split {
                     found.insert(name.to_owned(), value.trim_matches(['"', ' ']).to_owned());
                 }
@@ -139,11 +146,19 @@ fn number(path: &str, key: &str) -> u64 {
 #[test]
 fn each_platform_waits_longer_than_the_bot_drains() {
     for (path, platform, bot) in [
-        ("compose/compose.yaml", "stop_grace_period", "KATANA_LIFECYCLE_GRACE_S"),
+        ("compose/compose.yaml", "stop_grace_period:", "KATANA_LIFECYCLE_GRACE_S"),
         ("fly/fly.toml", "kill_timeout = ", "KATANA_LIFECYCLE_GRACE_S"),
-        ("render/render.yaml", "maxShutdownDelaySeconds", "KATANA_LIFECYCLE_GRACE_S\n        value"),
+        (
+            "render/render.yaml",
+            "maxShutdownDelaySeconds:",
+            "KATANA_LIFECYCLE_GRACE_S\n        value",
+        ),
         ("ecs/task-definition.json", "stopTimeout", "KATANA_LIFECYCLE_GRACE_S"),
-        ("kubernetes/base/statefulset.yaml", "terminationGracePeriodSeconds", "KATANA_LIFECYCLE_GRACE_S"),
+        (
+            "kubernetes/base/statefulset.yaml",
+            "terminationGracePeriodSeconds",
+            "KATANA_LIFECYCLE_GRACE_S",
+        ),
     ] {
         let (platform, bot) = (number(path, platform), number(path, bot));
         // What is on its way is sent after the grace period of the answers.
@@ -160,13 +175,23 @@ fn each_platform_has_what_the_design_asks_for() {
         ("fly/fly.toml", ["/health", "policy = \"always\"", "memory", "kill_signal"]),
         ("railway/railway.json", ["/health", "ALWAYS", "requiredMountPath", "numReplicas"]),
         ("render/render.yaml", ["/health", "disk:", "plan:", "sync: false"]),
-        ("ecs/task-definition.json", ["\"healthcheck\", \"--alive\"", "restartPolicy", "memory", "valueFrom"]),
-        ("kubernetes/base/statefulset.yaml", ["healthcheck, --alive", "/ready", "limits:", "secretName"]),
+        (
+            "ecs/task-definition.json",
+            ["\"healthcheck\", \"--alive\"", "restartPolicy", "memory", "valueFrom"],
+        ),
+        (
+            "kubernetes/base/statefulset.yaml",
+            ["healthcheck, --alive", "/ready", "limits:", "secretName"],
+        ),
     ] {
         let text = read(&format!("{DEPLOY}/{path}"));
         for words in wanted {
             // Compose does not restart what is unhealthy, so there it may be red in an outage.
-            let words = if path.starts_with("compose") { words.trim_end_matches(", --alive") } else { words };
+            let words = if path.starts_with("compose") {
+                words.trim_end_matches(", --alive")
+            } else {
+                words
+            };
             assert!(text.contains(words), "{path} has no {words:?}");
         }
     }
@@ -176,10 +201,13 @@ fn each_platform_has_what_the_design_asks_for() {
 fn no_file_holds_a_secret() {
     for file in deploy_files() {
         for (n, line) in file.text.lines().enumerate() {
-            let looks_like_a_token = line.split(|c: char| !c.is_alphanumeric() && c != ':' && c != '_' && c != '-')
-                .any(|word| word.split_once(':').is_some_and(|(id, key)| {
-                    id.len() >= 6 && id.chars().all(|c| c.is_ascii_digit()) && key.len() >= 20
-                }));
+            let looks_like_a_token = line
+                .split(|c: char| !c.is_alphanumeric() && c != ':' && c != '_' && c != '-')
+                .any(|word| {
+                    word.split_once(':').is_some_and(|(id, key)| {
+                        id.len() >= 6 && id.chars().all(|c| c.is_ascii_digit()) && key.len() >= 20
+                    })
+                });
             assert!(!looks_like_a_token && !line.contains("sk-"), "{}:{}", file.path, n + 1);
         }
     }
@@ -190,7 +218,9 @@ fn every_platform_has_a_page_with_emergency_procedures() {
     for platform in ["compose", "kubernetes", "fly", "railway", "render", "ecs"] {
         let page = read(&format!("docs/deploy/{platform}.md"));
         let (_, emergency) = page.split_once("## Emergency\n").expect(platform);
-        for procedure in ["logs", "state", "set or rotate a secret", "roll back", "scale to zero", "restart"] {
+        for procedure in
+            ["logs", "state", "set or rotate a secret", "roll back", "scale to zero", "restart"]
+        {
             assert!(emergency.contains(&format!("| {procedure} |")), "{platform}: {procedure}");
         }
         assert!(read("docs/deploy/README.md").contains(&format!("({platform}.md)")), "{platform}");

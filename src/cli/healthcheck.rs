@@ -47,8 +47,12 @@ fn ask(listen: SocketAddr) -> Result<Value, String> {
 
 /// The judgement on an answer of `/health`, full or in short, in words.
 fn judged(said: &Value, alive: bool) -> Result<String, String> {
-    let names: Vec<&str> =
-        said["findings"].as_array().into_iter().flatten().filter_map(|f| f["name"].as_str()).collect();
+    let names: Vec<&str> = said["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|f| f["name"].as_str())
+        .collect();
     let status = said["status"].as_str().unwrap_or_default();
     let mut words = status.to_owned();
     if !names.is_empty() {
