@@ -418,6 +418,55 @@ fn every_file_of_the_package_is_there() {
     }
 }
 
+/// All links of a page within the package, without anchors.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains("://")).collect()
+}
+
+#[test]
+fn links_of_installed_pages_lead_to_installed_files() {
+    let pages: Vec<PathBuf> = ["docs", "docs/decisions"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(top().join(folder)).expect("a folder").flatten())
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .chain([top().join("README.md")])
+        .collect();
+    // As the list of files in Cargo.toml places them.
+    let place =
+        |path: &Path| match path.parent().is_some_and(|folder| folder.ends_with("decisions")) {
+            true => format!("decisions/{}", path.file_name().expect("a name").to_string_lossy()),
+            false => path.file_name().expect("a name").to_string_lossy().into_owned(),
+        };
+    let mut installed: BTreeSet<String> = pages.iter().map(|path| place(path)).collect();
+    // The package's own, by dpkg's rules; and folders.
+    installed
+        .extend(["changelog.gz", "copyright", "decisions/", "../../man/man8/"].map(str::to_owned));
+    let mut seen = 0;
+    for path in &pages {
+        let text = match place(path).contains('/') {
+            true => std::fs::read_to_string(path).expect("a page"),
+            false => {
+                let mut sed = Command::new("sed");
+                sed.arg("-f").arg(top().join("packaging/installed-links.sed")).arg(path);
+                String::from_utf8(sed.output().expect("sed runs").stdout).expect("UTF-8")
+            }
+        };
+        for link in links(&text) {
+            let from = if place(path).contains('/') { "decisions" } else { "" };
+            let target = match (from, link.strip_prefix("../")) {
+                ("decisions", Some(up)) => up.to_owned(),
+                ("decisions", None) => format!("decisions/{link}"),
+                _ => link.to_owned(),
+            };
+            assert!(installed.contains(&target), "{}: {link}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
 #[test]
 fn completions_are_those_of_the_programs() {
     // Where each shell looks for the completions of `name`.

@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, faults, first, many, repository, setup, states, times, upkeep
+from . import alerts, as_root, faults, first, many, repository, setup, states, times, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -16,6 +16,7 @@ ALL = [
     first.secrets_are_not_visible,
     first.anyone_may_check_the_heartbeat,
     alerts.alerts_reach_a_second_bot_and_a_mailbox,
+    as_root.what_root_types_is_done_by_the_checkers_user,
     states.a_container_that_hides_its_boot_id_misleads_no_one,
     states.a_hang_is_named_and_its_remedy_works,
     states.a_stopped_bot_is_started_by_what_status_says,

@@ -309,9 +309,14 @@ def an_update_waits_for_no_bot_that_cannot_start(stage):
     machine, token = stage.machine, "/etc/credstore/katana-bot@staging.telegram-token"
     good = machine.say(f"cat {token}")
     machine.put(token, WRONG + "\n", 0o600)
+    # The mode of a folder is its administrator's.
+    mode = "/etc/katana-bot/katana-bot.d"
+    machine.say(f"chmod 775 {mode}")
     begun = time.monotonic()
     said = machine.say(f"apt-get install -y --reinstall /srv/{stage.package.name} 2>&1", timeout=150)
     assert time.monotonic() - begun < 100 and "Unknown option" not in said, said
+    assert machine.say(f"stat -c %a {mode}").strip() == "775"
+    machine.say(f"chmod 755 {mode}")
     assert stage.state("katana-bot@staging") == "activating"
     stage.is_active()
     machine.put(token, good, 0o600)
@@ -368,7 +373,12 @@ def purging_leaves_nothing(stage):
     machine.say("systemctl stop katana-bot.socket katana-bot")
     state = "/var/lib/katana-bot"
     machine.say(f"mount -t tmpfs none {state} && touch {state}/katana.db")
-    machine.say("apt-get purge -y katana-bot 2>&1")
+    machine.say("mkdir -p /etc/katana-bot/empty /etc/katana-bot/knowledge && echo '# A' >/etc/katana-bot/knowledge/a.md")
+    said = machine.say("apt-get purge -y katana-bot 2>&1")
+    assert "deleting the configuration in /etc/katana-bot" in said, said
+    assert "/etc/katana-bot/knowledge stays, because it is not configuration" in said, said
+    assert machine.say("cd /etc/katana-bot && find . -mindepth 1").split() == ["./knowledge", "./knowledge/a.md"]
+    machine.say("rm -r /etc/katana-bot")
     machine.say(f"test -z \"$(ls -A {state})\" && umount {state} && rm -r {state}")
     allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$")
     left = {path for path in stage.files() - stage.before if not allowed.match(path)}
