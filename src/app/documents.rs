@@ -2,8 +2,10 @@
 //!
 //! Invariant: the start does not wait until a folder is read, because it may be large or on a slow disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use hygiene::time_limit;
 
 use super::settings;
 use crate::answer;
@@ -18,13 +20,22 @@ pub(super) struct AnswerParts {
 }
 
 impl AnswerParts {
-    /// What is there before a folder is read, and whether there is one.
+    /// What is there before a folder is read, and whether there is one. One that does not answer, such as on a
+    /// mount whose server is gone, is read as soon as it does.
     ///
     /// # Errors
     /// When the folder cannot be opened, or the provider cannot work as configured.
     pub(super) fn before_reading(config: &Config) -> anyhow::Result<(Self, bool)> {
-        let Some(dir) = folder(config) else { return Ok((Self::read(config)?, false)) };
-        Knowledge::check(dir)?;
+        let (dir, is_needed) = (config.knowledge.dir.clone(), answers_from_documents(config));
+        let folder = move |dir: PathBuf| {
+            let wanted = is_needed || dir.is_dir();
+            wanted.then(|| Knowledge::check(&dir))
+        };
+        match dir.map(|dir| time_limit::look(move || folder(dir))) {
+            None | Some(Some(None)) => return Ok((Self::read(config)?, false)),
+            Some(Some(Some(opened))) => opened?,
+            Some(None) => {}
+        }
         Ok((Self { provider: settings::provider(config, None)?, knowledge: None }, true))
     }
 
@@ -43,13 +54,17 @@ impl AnswerParts {
     }
 }
 
+fn answers_from_documents(config: &Config) -> bool {
+    matches!(config.answer.provider.kind, Kind::Documents)
+}
+
 fn answers_from_pages(config: &Config) -> bool {
-    matches!(config.answer.provider.kind, Kind::Documents) && config.knowledge.dir.is_none()
+    answers_from_documents(config) && config.knowledge.dir.is_none()
 }
 
 /// The folder to read, if any.
 fn folder(config: &Config) -> Option<&Path> {
-    let offline = matches!(config.answer.provider.kind, Kind::Documents);
+    let offline = answers_from_documents(config);
     // Where a model answers, the configuration warned of a missing folder already, and answers go on
     // without it.
     config.knowledge.dir.as_deref().filter(|dir| offline || dir.is_dir())

@@ -4,6 +4,7 @@
 //! anything changes; work that is under way finishes with what it began with, so no message is
 //! lost or doubled; no value is logged.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -183,27 +184,48 @@ impl Reloader {
                 tasks.halt().cancelled().await;
             }
         };
+        let config = Arc::clone(&loaded);
+        let mut reading = pin!(blocking::run(move || AnswerParts::read(&config.config)));
+        let mut unwanted = pin!(unwanted);
+        let patience = Duration::from_secs(loaded.config.answer.timeout_s.into());
+        let mut is_late = false;
         let read = tokio::select! {
-            read = blocking::run(move || AnswerParts::read(&loaded.config)) => read,
-            () = unwanted => return,
-        };
-        let Some(read) = read else { return };
-        match read {
-            Ok(AnswerParts { provider, knowledge }) => {
-                let settings = settings::answering(&self.loaded().config, &self.redactor);
-                self.answerer.documents_read(provider, knowledge, settings);
-            }
-            Err(e) => {
-                if self.answerer.go_on_without_documents() {
-                    let error = chain(e.as_ref());
-                    tracing::error!(
-                        error,
-                        "cannot read the documents: {error}; questions are answered without them \
-                         until they can be read and the configuration is reloaded"
-                    );
-                    self.report_hub.set_config_rejected(Some(error));
+            read = &mut reading => read,
+            () = &mut unwanted => return,
+            () = tokio::time::sleep(patience) => {
+                is_late = true;
+                self.go_on_without_documents("they have not been read yet; the folder may be on a mount that hangs");
+                tokio::select! {
+                    read = &mut reading => read,
+                    () = &mut unwanted => return,
                 }
             }
+        };
+        match read {
+            None => {}
+            Some(Ok(AnswerParts { provider, knowledge })) => {
+                let settings = settings::answering(&self.loaded().config, &self.redactor);
+                // A reload has read them meanwhile.
+                if is_late && Arc::ptr_eq(&loaded, &self.loaded()) {
+                    self.report_hub.set_config_rejected(None);
+                    self.answerer.renew(provider, knowledge, settings);
+                } else {
+                    self.answerer.documents_read(provider, knowledge, settings);
+                }
+            }
+            Some(Err(e)) => self.go_on_without_documents(&chain(e.as_ref())),
+        }
+    }
+
+    /// Questions are answered without the documents from now on, unless a reload has read them.
+    fn go_on_without_documents(&self, error: &str) {
+        if self.answerer.go_on_without_documents() {
+            tracing::error!(
+                error,
+                "cannot read the documents: {error}; questions are answered without them until they can be \
+                 read and the configuration is reloaded"
+            );
+            self.report_hub.set_config_rejected(Some(error.to_owned()));
         }
     }
 

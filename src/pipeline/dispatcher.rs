@@ -1,8 +1,9 @@
 //! Dispatcher: gives each chat's updates, in order, to one worker at a time.
 //!
-//! Invariants: at most one worker per chat; a chat that is slow, or has a long queue, delays no
+//! Invariants: at most one worker per chat, but for a `/remove` beside an answer; a chat that is slow, or has a long queue, delays no
 //! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
 
+mod beside;
 mod chat_queue;
 mod deferred;
 mod edited;
@@ -64,6 +65,8 @@ pub struct Dispatcher {
 #[derive(Default)]
 struct Ended {
     chat: Option<ChatId>,
+    /// It worked beside the chat's worker.
+    beside: bool,
     /// It was the pause before what waits on disk is read again.
     retry: bool,
     /// The update, when it has to wait for `/resume`.
@@ -251,6 +254,10 @@ impl Dispatcher {
         }
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
         if chat_queue.running.is_some() || chat_queue.retrying {
+            let last = chat_queue.queue.back();
+            if last.is_some_and(|last| is_command(&last.update, &self.username, "remove")) {
+                self.start_beside(chat);
+            }
             return;
         }
         let Some(queued) = self.next_of(chat).await else { return };
@@ -286,7 +293,7 @@ impl Dispatcher {
             cancel,
             info: think::DispatchInfo { stopped, behind_held, has_waited, was_seen, replaces },
         };
-        self.launch(chat, worker, queued);
+        self.launch(Ended { chat, ..Ended::default() }, worker, queued);
     }
 
     async fn worker_ended(&mut self, ended: Ended) {
@@ -301,7 +308,9 @@ impl Dispatcher {
             }
         }
         if let Some(chat_queue) = self.chats.get_mut(&ended.chat) {
-            if ended.retry {
+            if ended.beside {
+                chat_queue.beside = false;
+            } else if ended.retry {
                 chat_queue.retrying = false;
             } else {
                 chat_queue.stopped_running(ended.held.as_ref().or(ended.deferred.as_ref()));
@@ -317,6 +326,9 @@ impl Dispatcher {
         if !self.signals.paused.load(Ordering::SeqCst) {
             // `/resume` may have come between the worker's look and this.
             self.release(ended.chat);
+        }
+        if ended.beside {
+            self.start_beside(ended.chat);
         }
         self.start(ended.chat).await;
     }
@@ -341,5 +353,10 @@ impl Dispatcher {
 
 /// Whether this is `/cancel`.
 pub(super) fn is_cancel(update: &Update, username: &str) -> bool {
-    matches!(route(update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case("cancel"))
+    is_command(update, username, "cancel")
+}
+
+/// Whether this is the command of this name.
+fn is_command(update: &Update, username: &str, name: &str) -> bool {
+    matches!(route(update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case(name))
 }

@@ -1,12 +1,14 @@
 //! Documents of any form: what of them goes to the model has bounds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use katana::app::reload::Reloaded;
 use katana::model::text::tokens;
 use katana::observe::documents::DocumentsState;
 
 use crate::harness::{SOON, Stage};
+use crate::mount::HungMount;
 
 /// A text of about 180 kB without a heading, with one sentence that can be asked for.
 fn manual() -> String {
@@ -88,6 +90,28 @@ async fn the_bot_is_at_work_while_it_reads_its_documents_and_questions_wait_for_
     };
     let asked = stage.sim.model().requests().pop().expect("a request");
     assert!(asked.last_user_text().contains("The zebra eats at seven."));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_on_a_mount_that_hangs_holds_up_neither_the_start_nor_people() {
+    let mut stage = Stage::new().await;
+    let dir = stage.dir.path().join("knowledge");
+    let Some(mount) = HungMount::new(&dir) else { return };
+    stage.openai().set("KATANA_KNOWLEDGE_DIR", &dir.display().to_string());
+    stage.set("KATANA_ANSWER_TIMEOUT_S", "5");
+    let begun = std::time::Instant::now();
+    stage.start().await;
+    stage.sim.model().push("I do not know.");
+    stage.sim.say(5, "When does the zebra eat?");
+    let answer = stage.ask(6, "/status").await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "the start took {:?}", begun.elapsed());
+    assert!(answer.contains("I am still reading my documents"), "{answer}");
+    assert_eq!(stage.sim.model().requests().len(), 0, "a question did not wait");
+    // Not for ever.
+    assert!(stage.texts(5, 1).await[0].starts_with("I do not know."));
+    assert_eq!(state(&stage), DocumentsState::Unreadable);
+    drop(mount);
     stage.end().await;
 }
 

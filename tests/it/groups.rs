@@ -1,6 +1,6 @@
 //! Groups: silent unless allowed and addressed, and the same group under a new id.
 
-use botapi_sim::{ChatKind, Hold, HoldAt};
+use botapi_sim::{ChatKind, Hold, HoldAt, ModelFault};
 
 use crate::harness::{OWNER, SOON, Stage, eventually};
 use crate::process::Daemon;
@@ -10,7 +10,10 @@ const SUPER: i64 = -1_000_000_000_700;
 
 /// A bot that the owner has let into a group.
 async fn let_in() -> Stage {
-    let stage = Stage::running(&[]).await;
+    let_in_to(Stage::running(&[]).await).await
+}
+
+async fn let_in_to(stage: Stage) -> Stage {
     stage.sim.group(GROUP, "Friends", ChatKind::Group);
     stage.sim.say_in(GROUP, OWNER, "/approve@katana_sim_bot");
     let texts = stage.texts(GROUP, 1).await;
@@ -40,6 +43,41 @@ async fn a_group_hears_nothing_until_the_owner_allows_it() {
     sim.say_in(GROUP, 5, "@katana_sim_bot hello?");
     stage.idle().await;
     assert_eq!(sim.bot_messages(GROUP).len(), 4);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_group_waits_for_no_answer_there_and_ends_them() {
+    let stage = let_in_to(Stage::with_model(&[]).await).await;
+    let sim = &stage.sim;
+    let told = sim.bot_messages(GROUP).len();
+    sim.model().fault_next(ModelFault::Hang);
+    sim.say_in(GROUP, 5, "@katana_sim_bot this hangs");
+    assert!(sim.model().wait_calls(1, SOON).await);
+    sim.say_in(GROUP, 6, "@katana_sim_bot this waits");
+    // From someone who may not, it changes nothing.
+    sim.say_in(GROUP, 6, "/remove@katana_sim_bot");
+    sim.say_in(GROUP, OWNER, "/remove@katana_sim_bot");
+    let texts = stage.texts(GROUP, told + 2).await;
+    assert!(texts[told].starts_with("Only my owner"), "{texts:?}");
+    assert!(texts[told + 1].starts_with("I no longer answer"), "{texts:?}");
+    // Neither the answer that hung nor the question behind it is answered.
+    stage.idle().await;
+    assert_eq!((sim.bot_messages(GROUP).len(), sim.model().calls()), (told + 2, 1));
+    // Commands keep their order: the group is allowed in the end.
+    sim.say_in(GROUP, OWNER, "/approve@katana_sim_bot");
+    stage.texts(GROUP, told + 3).await;
+    sim.model().fault_next(ModelFault::Hang);
+    sim.say_in(GROUP, 5, "@katana_sim_bot this hangs, too");
+    assert!(sim.model().wait_calls(2, SOON).await);
+    for command in ["help", "remove", "approve"] {
+        sim.say_in(GROUP, OWNER, &format!("/{command}@katana_sim_bot"));
+    }
+    sim.say_in(GROUP, 5, "/cancel@katana_sim_bot");
+    stage.idle().await;
+    sim.say_in(GROUP, 5, "@katana_sim_bot hello");
+    stage.idle().await;
+    assert!(sim.bot_messages(GROUP).last().expect("one").text.contains("hello"));
     stage.end().await;
 }
 

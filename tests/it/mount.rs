@@ -1,8 +1,10 @@
-//! A small file system of its own, to be filled.
+//! File systems of our own: a small one, to be filled, and one that never answers.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use crate::harness::skipped;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A small file system in memory, unmounted when dropped.
 pub struct Mount(PathBuf);
@@ -43,5 +45,41 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A file system that never answers, as one whose server is gone: FUSE without a program behind it. When dropped,
+/// whoever waits gets an error.
+pub struct HungMount(Child, PathBuf);
+
+impl HungMount {
+    /// `None`, with the reason printed, where mounting is not allowed.
+    pub fn new(at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a folder");
+        let script = "exec 3<>/dev/fuse && mount -i -t fuse \
+                      -o fd=3,rootmode=40000,user_id=0,group_id=0 hung \"$1\" && echo mounted && exec sleep 600";
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(at)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh runs");
+        let mut said = String::new();
+        let read = BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut said);
+        if read.is_ok() && said == "mounted\n" {
+            return Some(Self(child, at.to_owned()));
+        }
+        let _ = child.wait();
+        skipped("cannot mount by FUSE");
+        None
+    }
+}
+
+impl Drop for HungMount {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let _ = Command::new("umount").arg("-l").arg(&self.1).status();
     }
 }

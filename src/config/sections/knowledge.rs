@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hygiene::time_limit::is_dir;
+
 use crate::config::key::Part;
 use crate::config::resolved::Resolved;
 use crate::config::rule::{count, optional_path};
@@ -28,9 +30,16 @@ section! {
 fn check(resolved: &mut Resolved<'_>) {
     const DIR: &str = "knowledge.dir";
     const HINT: &str = "name an existing folder that the bot's user may read";
-    let Some(path) = resolved.get::<Option<PathBuf>>(DIR).filter(|path| !path.is_dir()) else {
-        return;
-    };
+    let Some(path) = resolved.get::<Option<PathBuf>>(DIR) else { return };
+    match is_dir(&path) {
+        Some(true) => return,
+        Some(false) => {}
+        // It may well be one: that is known when the mount is back.
+        None => {
+            let hint = "see whether `ls` in it hangs, too; a mount whose server is gone does that";
+            return resolved.warn(DIR, "the folder does not answer", hint);
+        }
+    }
     let provider: &Descriptor = resolved.get("answer.provider");
     match provider.kind {
         Kind::Documents => {

@@ -34,6 +34,8 @@ pub(super) struct ChatQueue {
     /// Questions of each person in each topic that wait on disk and are not cancelled.
     pub(super) unread: HashMap<Asker, usize>,
     pub(super) running: Option<Running>,
+    /// A `/remove` is worked on beside that.
+    pub(super) beside: bool,
     /// What waits on disk could not be read, and is read again after a pause.
     pub(super) retrying: bool,
     /// Questions of this person in this topic accepted before this update are not answered.

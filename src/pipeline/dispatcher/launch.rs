@@ -5,14 +5,13 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use super::{Dispatcher, Ended};
-use crate::model::ids::ChatId;
 use crate::model::message::UpdateEvent;
 use crate::pipeline::think;
 use crate::store::Queued;
 
 impl Dispatcher {
-    /// Starts a worker; its end is heard in [`Dispatcher::run`].
-    pub(super) fn launch(&self, chat: Option<ChatId>, worker: think::Worker, queued: Queued) {
+    /// Starts a worker; its end, of which `end` is known already, is heard in [`Dispatcher::run`].
+    pub(super) fn launch(&self, mut end: Ended, worker: think::Worker, queued: Queued) {
         let (ended, tasks) = (self.ended.0.clone(), self.base.tasks.clone());
         self.base.tasks.spawn("worker", async move {
             let worked = AssertUnwindSafe(worker.work(&queued)).catch_unwind().await;
@@ -27,7 +26,6 @@ impl Dispatcher {
                     std::panic::resume_unwind(panic)
                 }
             };
-            let mut end = Ended { chat, ..Ended::default() };
             let mut leaving = None;
             match outcome {
                 think::Worked::Done(part) => {

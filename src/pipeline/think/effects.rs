@@ -81,9 +81,12 @@ impl Worker {
                     tracing::info!(user_id = user.0, "person removed");
                     self.parts.signals.removed.notify_waiters();
                 }
+                Effect::AllowChat { allowed: false, .. } => {
+                    self.parts.signals.removed.notify_waiters();
+                }
                 Effect::Forget(_) => self.parts.signals.recount.store(true, Ordering::Relaxed),
                 Effect::Presence { chat, present } => self.delivery.presence(*chat, *present),
-                // Read from disk each time. A group is closed in its turn, when no question runs there.
+                // Read from disk each time.
                 Effect::OfferCode { .. }
                 | Effect::AllowChat { .. }
                 | Effect::SetModel { .. }

@@ -3,17 +3,16 @@
 //! Invariant: a file passes only if this version of Katana can go on with it, as it is or after the
 //! migrations of the next start.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::columns::is_open;
 use super::schema;
+use super::schema_objects::oddity;
 use crate::model::access::Role;
 use crate::model::ids::BotId;
 use crate::store::backup_failure::BackupError;
-use crate::store::failure::StoreError;
 use crate::store::upkeep::{BotContents, Contents};
 
 /// How thoroughly to look.
@@ -66,39 +65,6 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
         None => Ok(()),
         Some(why) => Err(BackupError::damaged(named, why)),
     }
-}
-
-/// What the file's schema has or lacks, compared with what the migrations up to `version` make.
-pub(super) fn oddity(conn: &Connection, version: u32) -> Result<Option<String>, StoreError> {
-    let (wanted, found) = (objects(&schema::example(version)?)?, objects(conn)?);
-    Ok(wanted.symmetric_difference(&found).next().map(|Object { kind, name, .. }| {
-        let name = hygiene::line::one_line(name, 60);
-        format!("its {kind} {name} is not that of schema {version}")
-    }))
-}
-
-/// A table, an index, a view or a trigger, with the statement that made it.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Object {
-    kind: String,
-    name: String,
-    table: String,
-    sql: Option<String>,
-}
-
-/// All that the file's schema has. Each trigger, view, generated column or index on an expression is a
-/// program that SQLite would run.
-fn objects(conn: &Connection) -> rusqlite::Result<BTreeSet<Object>> {
-    let mut rows = conn.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master")?;
-    let rows = rows.query_map([], |r| {
-        Ok(Object { kind: r.get(0)?, name: r.get(1)?, table: r.get(2)?, sql: r.get(3)? })
-    })?;
-    rows.filter(|row| !row.as_ref().is_ok_and(is_statistics)).collect()
-}
-
-/// Whether SQLite's ANALYZE made it, which an administrator may run.
-fn is_statistics(object: &Object) -> bool {
-    object.sql.as_deref() == Some("CREATE TABLE sqlite_stat1(tbl,idx,stat)")
 }
 
 fn count(conn: &Connection, version: u32) -> rusqlite::Result<Vec<BotContents>> {

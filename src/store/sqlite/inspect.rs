@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{contents, identity, open, ownership, schema};
+use super::{identity, open, ownership, schema, schema_objects};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::Inspection;
 
@@ -31,7 +31,7 @@ fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
     let conn = open::connect_reading(path)?;
     let schema = schema::version(&conn)?;
     if (1..=schema::newest()).contains(&schema)
-        && let Some(oddity) = contents::oddity(&conn, schema)?
+        && let Some(oddity) = schema_objects::oddity(&conn, schema)?
     {
         return Ok((schema, Some(oddity)));
     }

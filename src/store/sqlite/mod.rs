@@ -30,6 +30,7 @@ mod pre_migration_backup;
 mod restore;
 mod retention;
 mod schema;
+mod schema_objects;
 mod settle;
 mod users;
 mod writer;

@@ -12,9 +12,8 @@ use hygiene::ownership::{at, folder};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connection::configure;
-use super::contents;
 use super::copies::CORRUPT;
-use super::{ownership, pre_migration_backup, schema};
+use super::{ownership, pre_migration_backup, schema, schema_objects};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
 
@@ -139,7 +138,7 @@ pub(super) fn refuse_strange_schema(conn: &Connection, path: &Path) -> Result<()
     if !(1..=schema::newest()).contains(&version) || !schema::is_ours(conn)? {
         return Ok(());
     }
-    match contents::oddity(conn, version)? {
+    match schema_objects::oddity(conn, version)? {
         None => Ok(()),
         Some(why) => {
             let what = format!("cannot use the state file {}: {why}", path.display());

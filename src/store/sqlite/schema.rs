@@ -59,14 +59,8 @@ pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// An empty database in memory, as it looked at this version.
-pub(super) fn example(version: u32) -> Result<Connection, StoreError> {
-    let mut conn = Connection::open_in_memory()?;
-    migrate_to(&mut conn, version)?;
-    Ok(conn)
-}
-
 /// Brings an empty database to an older version.
+#[cfg(test)]
 pub(super) fn migrate_to(conn: &mut Connection, version: u32) -> Result<(), StoreError> {
     let target = refinery::Target::Version(i32::try_from(version).unwrap_or(i32::MAX));
     let runner = embedded::migrations::runner().set_target(target);

@@ -14,8 +14,11 @@ use crate::cli::Args;
 use crate::report::{self, EXIT_NOPERM, EXIT_UNKNOWN};
 use crate::state_dir;
 
-/// What the unit is given beside its user; passed on as it is.
-const GIVEN: [&str; 7] = [
+/// What the unit is given beside its user, and what changes its view of the boot in a container; passed on as it
+/// is.
+const GIVEN: [&str; 9] = [
+    "ProtectKernelTunables=",
+    "ProtectControlGroups=",
     "LoadCredential=",
     "LoadCredentialEncrypted=",
     "SetCredential=",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Accepted, Channel, Failure};
 use crate::notification::Notification;
-use crate::time_limit::{by, start};
+use hygiene::time_limit::{by, start};
 
 /// How much longer than its deadline a channel may take before its thread is abandoned.
 const GRACE: Duration = Duration::from_secs(1);

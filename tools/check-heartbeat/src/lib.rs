@@ -33,6 +33,5 @@ pub mod run;
 mod silence;
 pub mod state_dir;
 mod symptoms;
-mod time_limit;
 pub mod watch;
 mod words;

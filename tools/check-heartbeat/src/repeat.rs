@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::report;
-use crate::time_limit::start;
+use hygiene::time_limit::start;
 
 /// Checks at this interval, until asked to end. Returns the exit status.
 pub fn run(every: Duration, nagios: bool) -> u8 {

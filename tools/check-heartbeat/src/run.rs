@@ -25,8 +25,8 @@ use crate::notification::Notification;
 use crate::notify::{clear_backoff, host, notify, open_channels, open_secrets};
 use crate::repeat;
 use crate::report::{self, Done};
-use crate::time_limit::{by, start, within};
 use crate::watch::{Checked, Watch, check_all};
+use hygiene::time_limit::{by, start, within};
 
 /// When channels must be done, after the start of the run. A second of grace for them and one last
 /// call into a disk fit in before [`LATE`].

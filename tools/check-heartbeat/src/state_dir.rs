@@ -20,7 +20,7 @@ use hygiene::{atomic, duration, ownership, quick};
 use crate::cli::Args;
 use crate::incident_log::IncidentLog;
 use crate::outages::{self, Outage};
-use crate::time_limit::within;
+use hygiene::time_limit::within;
 
 /// How long a disk may take for one call.
 const ANSWER: Duration = Duration::from_secs(4);

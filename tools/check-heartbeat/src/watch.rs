@@ -21,7 +21,7 @@ use crate::notification::Level;
 use crate::problem::{Time, checks, line, url};
 use crate::remote;
 use crate::symptoms;
-use crate::time_limit::{by, start};
+use hygiene::time_limit::{by, start};
 
 /// Longest line that an incident keeps, in characters.
 const MAX_LINE: usize = 500;

@@ -10,6 +10,7 @@
 //! | [`duration`] | durations in words |
 //! | [`mod@line`] | foreign text on one line |
 //! | [`quick`] | what the kernel has in memory already, without waiting |
+//! | [`time_limit`] | work that may never end, such as a look at a mount that hangs |
 //! | [`text`] | small files, read with a bound |
 //! | [`uptime`] | two clocks that no one can set |
 //! | `arguments` | errors of a command line, without what was written |
@@ -31,6 +32,7 @@ pub mod quick;
 pub mod redact;
 pub mod secret;
 pub mod text;
+pub mod time_limit;
 pub mod uptime;
 pub mod url;
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::notification::Notification;
 use crate::problem::Problem;
-use crate::time_limit::{by, start};
+use hygiene::time_limit::{by, start};
 
 /// How much of the end of a program's output is kept, in bytes. The rest is read and dropped.
 const OUTPUT_BYTES: usize = 2 * 1024;

@@ -12,7 +12,7 @@ use lettre::transport::smtp::response::Response;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::time_limit::within;
+use hygiene::time_limit::within;
 
 /// Longest reply, all its lines together, in bytes.
 const REPLY_BYTES: usize = 16 * 1024;

@@ -3,6 +3,7 @@
 //! A thread whose work is given up stays behind until the process ends: nothing can end a system
 //! call that the kernel does not return from.
 
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,20 @@ pub fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
     };
     drop(thread::Builder::new().spawn(thread));
     result
+}
+
+/// How long a look at a folder may take: a local disk answers at once, and a mount whose server is gone never.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whether this is a folder; `None` when its file system does not answer.
+pub fn is_dir(path: &Path) -> Option<bool> {
+    let path = path.to_owned();
+    look(move || path.is_dir())
+}
+
+/// Looks at something on a disk; `None` when it does not answer.
+pub fn look<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    within(LOOK, work)
 }
 
 /// The result, if it arrives by `end`.
