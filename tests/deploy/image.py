@@ -9,6 +9,7 @@ import filecmp
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ import time
 import traceback
 
 sys.dont_write_bytecode = True
-from files import HOME, Unable
-from podman import HERE, Names, Podman, Simulator, free_port, http, is_gone, owner_of, until
+from files import HOME, Unable, tool
+from podman import HERE, TOKEN, Names, Podman, Simulator, free_port, http, is_gone, owner_of, until
 
 
 class Images:
@@ -157,9 +158,92 @@ def a_volume_of_root_is_taken_over(images):
         simulator.end()
 
 
+def a_new_container_takes_over_the_volume(images):
+    simulator, podman, volume = Simulator(images.program), images.podman, images.volume(10001)
+    ports = {"old": free_port(), "new": free_port()}
+    ready = lambda name: http(f"http://127.0.0.1:{ports[name]}/ready")[0]
+    try:
+        for signal_name in ("TERM", "INT", "KILL"):
+            start = lambda name: podman.bot(
+                name, images.names["usual"], volume=volume, port=ports[name], api=simulator.url
+            )
+            start("old")
+            until("a ready bot", lambda: ready("old") == 200)
+            simulator.flood(500, 40)
+            start("new")
+            until("a new bot that waits", lambda: ready("new") == 503)
+            code, said = http(f"http://127.0.0.1:{ports['new']}/health")
+            assert code == 200, said
+            simulator.flood(500, 40)
+            begun = time.monotonic()
+            podman.run("kill", f"--signal={signal_name}", "old")
+            until("the new bot to be ready", lambda: ready("new") == 200)
+            print(f"        SIG{signal_name} to the old one, the new one ready: {time.monotonic() - begun:.2f} s")
+            until("an answer to each message", lambda: not simulator.wrong(), 60)
+            podman.remove("old", "new")
+    finally:
+        podman.remove("old", "new")
+        simulator.end()
+
+
+def compose_starts_as_its_page_says(images):
+    folder = pathlib.Path(tempfile.mkdtemp(dir=images.podman.folder))
+    shutil.copytree(HOME / "packaging/deploy", folder / "deploy")
+    compose, port = folder / "deploy/compose", free_port()
+    simulator = Simulator(images.program)
+    (compose / "secrets").mkdir(mode=0o711)
+    for name in ("telegram-token", "provider-key", "admin-token", "mail-password", "grafana-password"):
+        (compose / "secrets" / name).write_text(TOKEN if name == "telegram-token" else f"example-of-{name}-0123456789")
+        os.chmod(compose / "secrets" / name, 0o400)
+        os.chown(compose / "secrets" / name, 10001, 10001)
+    # What this machine lacks: a network of its own, a mail server, Telegram.
+    (compose / "here.yaml").write_text(f"""services:
+  bot:
+    network_mode: host
+    environment:
+      KATANA_TELEGRAM_API_URL: {simulator.url}
+      KATANA_WEB_LISTEN: 127.0.0.1:{port}
+      KATANA_BOT_ACCESS: open
+      AI_PROVIDER: echo
+  checker: {{network_mode: host}}
+""")
+    (compose / "containers.conf").write_text(
+        '[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\nruntime="runc"\n'
+        '[containers]\ndefault_ulimits=["nofile=1024:1024", "nproc=1024:1024"]\n'
+    )
+    (compose / "storage.conf").write_text(
+        f'[storage]\ndriver="vfs"\ngraphroot="{images.podman.folder}/store"\nrunroot="{images.podman.folder}/run"\n'
+    )
+    env = os.environ | {
+        "CONTAINERS_CONF": str(compose / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(compose / "storage.conf"),
+        "KATANA_IMAGE": images.names["usual"], "ENVIRONMENT": "staging",
+    }
+    command = [tool("podman-compose"), "-f", "compose.yaml", "-f", "here.yaml"]
+    run = lambda *arguments: subprocess.run(
+        command + list(arguments), cwd=compose, env=env, capture_output=True, text=True, timeout=120
+    )
+    try:
+        started = run("up", "--detach", "bot", "checker")
+        assert started.returncode == 0, started
+        until("a ready bot", lambda: http(f"http://127.0.0.1:{port}/ready")[0] == 200)
+        simulator.says("/help")
+        until("an answer", simulator.heard)
+        inside = lambda name, *what: images.podman.run("exec", f"katana-staging_{name}_1", *what, may_fail=True)
+        status = inside("bot", "katana-bot", "status")
+        assert status.returncode == 0 and ", staging, process 1" in status.stdout, status
+        check = ("check-heartbeat", "--file", "/run/katana-bot/heartbeat", "--no-alert")
+        until("the checker's OK", lambda: inside("checker", *check).stdout.startswith("OK: katana-bot (staging)"))
+        images.podman.run("stop", "--time=45", "katana-staging_bot_1")
+        assert "stopped cleanly" in inside("checker", *check).stdout
+    finally:
+        run("down", "--volumes")
+        simulator.end()
+
+
 CHECKS = [
     the_same_bytes_twice, what_platforms_read, it_answers_by_a_name_of_its_own_and_ends_in_time,
     the_health_check_is_red_when_the_poll_hangs, a_volume_of_root_is_taken_over,
+    a_new_container_takes_over_the_volume, compose_starts_as_its_page_says,
 ]
 
 
