@@ -187,7 +187,7 @@ impl Reloader {
         let config = Arc::clone(&loaded);
         let mut reading = pin!(blocking::run(move || AnswerParts::read(&config.config)));
         let mut unwanted = pin!(unwanted);
-        let patience = Duration::from_secs(loaded.config.answer.timeout_s.into());
+        let patience = Duration::from_secs(loaded.config.answer.timeout_s);
         let mut is_late = false;
         let read = tokio::select! {
             read = &mut reading => read,
