@@ -11,7 +11,6 @@ mod waiting;
 mod watching;
 
 pub(crate) use settings::provider;
-#[cfg(test)]
 pub(crate) use settings::thresholds;
 pub use waiting::Waiting;
 

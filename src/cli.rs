@@ -120,8 +120,11 @@ enum Command {
     /// Copy the state to a verified file that only you can read; works while the bot runs
     Backup {
         /// The new file; - writes to standard output
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        #[arg(value_name = "FILE", required_unless_present = "rotate")]
+        file: Option<PathBuf>,
+        /// A new file in backup.dir; deletes the oldest of more than backup.keep (the nightly timer)
+        #[arg(long, conflicts_with_all = ["file", "force"])]
+        rotate: bool,
         /// Replace an existing file
         #[arg(long)]
         force: bool,
@@ -212,7 +215,9 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         }),
         Command::Status { json, file } => status::status(config, file, json),
         Command::Doctor { json, ask_provider } => doctor::doctor(config, json, ask_provider),
-        Command::Backup { file, force, json } => backup::backup(config, &file, force, json),
+        Command::Backup { file, force, json, .. } => {
+            backup::backup(config, file.as_deref(), force, json)
+        }
         Command::Restore { file, check, other_bot, json } => {
             let wish = backup::Wish { check, other_bot };
             backup::restore(config, &file, wish, json)

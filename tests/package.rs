@@ -24,6 +24,8 @@ const PROGRAMS: &[&str] = &[
     "katana-bot@.service",
     "katana-bot-check.service",
     "katana-bot-check@.service",
+    "katana-bot-backup.service",
+    "katana-bot-backup@.service",
 ];
 
 /// Units that act as root when systemd gives up on a bot.
@@ -231,7 +233,7 @@ fn every_command_line_is_understood() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 7, "four units, two lines of cron, and supervisor");
+    assert_eq!(seen, 9, "six units, two lines of cron, and supervisor");
 }
 
 /// The log holds the claim code of a bot without an owner, and supervisor creates it with 0644.

@@ -119,6 +119,7 @@ pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Setti
         system_every: Duration::from_secs(config.watch.system_every_s),
         thresholds: thresholds(config),
         heartbeat: config.watch.heartbeat_path.clone(),
+        backups: config.backup.dir.clone(),
         environment: config.bot.environment.clone(),
         redactor: redactor.clone(),
     }
@@ -149,6 +150,8 @@ pub(crate) fn thresholds(config: &Config) -> supervise::Thresholds {
         commit_slow_s: watch.commit_slow_ms as f64 / 1e3,
         rss_warn_bytes: watch.rss_warn_mb * MIB,
         rss_stop_bytes: watch.rss_stop_mb * MIB,
+        backup_age: Duration::from_secs(config.backup.max_age_days * 24 * 3600),
+        backup_required: config.backup.required,
         event: Duration::from_secs(watch.event_s),
         debounce: watch.patience,
     }

@@ -35,6 +35,9 @@ struct Place {
     bot: Option<BotId>,
     /// The unit that has to be stopped and started.
     unit: String,
+    /// Where backups rotate, and how many stay.
+    dir: PathBuf,
+    keep: usize,
 }
 
 impl Place {
@@ -44,25 +47,31 @@ impl Place {
         // A configuration file that cannot be read may name another state file.
         let file = sources.file().map(shown).unwrap_or_default();
         let unread = |key: &str| !file.is_empty() && key.starts_with(&file);
-        let grave = |key: &str| key.starts_with("store") || unread(key);
+        let grave = |key: &str| {
+            ["store", "backup"].iter().any(|section| key.starts_with(section)) || unread(key)
+        };
         let grave: Vec<_> = problems.0.into_iter().filter(|p| grave(&p.key)).collect();
         if !grave.is_empty() {
             return Err(Problems(grave).into());
         }
         let bot = loaded.config.telegram.token.bot_id().map(BotId);
         let unit = endpoint::unit(sources.file());
-        Ok(Self { state: loaded.config.store.path, bot, unit })
+        let Config { store, backup, .. } = loaded.config;
+        let keep = usize::try_from(backup.keep).unwrap_or(usize::MAX);
+        Ok(Self { state: store.path, bot, unit, dir: backup.dir, keep })
     }
 }
 
-/// Runs `katana-bot backup`.
+/// Runs `katana-bot backup`; without a file, those in `backup.dir` rotate.
 pub(super) fn backup(
     config: Option<PathBuf>,
-    to: &Path,
+    to: Option<&Path>,
     force: bool,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let state = Place::find(config)?.state;
+    let place = Place::find(config)?;
+    let Some(to) = to else { return rotate(&place, json) };
+    let state = place.state;
     let is_piped = to == Path::new("-");
     let contents = if is_piped {
         let mut out = std::io::stdout().lock();
@@ -87,6 +96,23 @@ pub(super) fn backup(
     } else {
         say(&report)
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A new file in `backup.dir`, for which the oldest goes.
+fn rotate(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
+    let done = file::rotate(&place.state, &place.dir, place.keep, &Clock::system())?;
+    let deleted: Vec<String> = done.deleted.iter().map(|path| shown(path)).collect();
+    if json {
+        let mut report = as_json(&done.contents, &[("file", &shown(&done.path))]);
+        report["deleted"] = json!(deleted);
+        say_json(&report);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = format!("The state is in {}, verified:\n", shown(&done.path));
+    report.push_str(&table(&done.contents));
+    deleted.iter().for_each(|path| report.push_str(&format!("Deleted, as an older one: {path}\n")));
+    say(&report);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,6 +195,7 @@ pub(super) fn code(e: &BackupError) -> u8 {
         BackupError::Newer { .. } | BackupError::OtherBot { .. } => exit::CONFIG,
         BackupError::State(e) => of_store(e),
         BackupError::Read { .. }
+        | BackupError::Delete { .. }
         | BackupError::Write { .. }
         | BackupError::Damaged { .. }
         | BackupError::Foreign { .. } => exit::UNAVAILABLE,

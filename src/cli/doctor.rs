@@ -55,11 +55,12 @@ async fn everything(
 ) -> Vec<Check> {
     let Examined { loaded, problems } = examined;
     let mut checks = settings::checks(examined, sources);
+    let unit = endpoint::unit(sources.file());
     let store = problems.0.iter().all(|p| p.key != "store.path");
     if store {
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
+        checks.extend(state::backups(&loaded.config, &unit));
     }
-    let unit = endpoint::unit(sources.file());
     let (telegram, provider, models, clock, watching, memory, unit) = tokio::join!(
         outside::telegram(loaded, problems, &unit),
         outside::provider(&loaded.config, problems, ask_provider),

@@ -161,6 +161,7 @@ mod tests {
         // These have no default but an example.
         config.store.path = defaults.store.path.clone();
         config.watch.heartbeat_path = defaults.watch.heartbeat_path.clone();
+        config.backup.dir = defaults.backup.dir.clone();
         config.knowledge.dir = None;
         assert_eq!(format!("{config:#?}"), format!("{defaults:#?}"));
     }

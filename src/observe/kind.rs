@@ -288,6 +288,11 @@ kinds! {
         .impact("none now; no one was served until the new process had started")
         .first_step("see what went before: `journalctl -u katana-bot -p notice -n 30`");
 
+    /// The nightly backup failed, or there is none that is new enough.
+    BackupMissing = degraded("backup_missing", "5d0f3f1a7c5e4b6f9a1d2c84e7b06f39")
+        .impact("none now; if the disk is lost, so is everything since the newest backup")
+        .first_step("see why: `journalctl -u katana-bot-backup -n 20`; then `systemctl start katana-bot-backup`");
+
     /// A new configuration was not accepted.
     ConfigRejected = degraded("config_rejected", "721c0983d7d6455183986c107edd626f")
         .impact("none: the configuration of before is in effect")

@@ -55,6 +55,15 @@ pub enum BackupError {
         #[source]
         source: io::Error,
     },
+    /// The new backup is there, but an old one that has to go is, too.
+    #[error("the backup was made, but the old one {path} cannot be deleted")]
+    Delete {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The content is not what was once written.
     #[error("cannot use {path}: it is damaged: {why}")]
     Damaged {
@@ -141,6 +150,7 @@ impl BackupError {
                 "free some space on that disk; a copy of the whole state file has to fit"
             }
             Self::Write { .. } => "check that the folder exists, who may write there, and the disk",
+            Self::Delete { .. } => "check who owns the folder and the file, and the disk",
             Self::Damaged { .. } => {
                 "use another backup; `katana-bot restore --check FILE` verifies one"
             }

@@ -33,8 +33,8 @@ pub use people::{ChatState, KnownUser, Opening, Settings};
 pub use sqlite::{PassageIndex, file};
 pub use updates::{Accepted, Finish, LastAnswer, Pieces, Queued, UpdateOutcome};
 pub use upkeep::{
-    BotContents, Contents, Inspection, Keep, OlderCopy, PreMigrationBackup, Restored, Swept,
-    Timings,
+    Backups, BotContents, Contents, FailedBackup, Inspection, Keep, OlderCopy, PreMigrationBackup,
+    Restored, Rotated, Swept, Timings,
 };
 
 /// The state of one bot. Cheap to clone.

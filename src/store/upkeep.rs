@@ -111,3 +111,34 @@ pub struct Restored {
     /// Where the old one was put, if there was one.
     pub kept: Option<PathBuf>,
 }
+
+/// The backups that rotate, as they are found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backups {
+    /// When the newest was made, Unix milliseconds.
+    pub newest_ms: Option<i64>,
+    /// How many there are.
+    pub count: u64,
+    /// The last attempt, if it failed.
+    pub failed: Option<FailedBackup>,
+}
+
+/// A backup that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedBackup {
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// Why, in one line; empty where that could not be written down.
+    pub why: String,
+}
+
+/// A backup that was made, and what went for it.
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    /// The new file.
+    pub path: PathBuf,
+    /// What is in it.
+    pub contents: Contents,
+    /// Older ones that were deleted.
+    pub deleted: Vec<PathBuf>,
+}

@@ -8,6 +8,7 @@
 //!
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
+mod backups;
 pub mod exposition;
 mod figures;
 mod heartbeat;
@@ -29,6 +30,7 @@ mod window;
 mod words;
 
 pub use ::heartbeat::span;
+pub use backups::missing_backup;
 pub use probe::probe;
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use report_hub::ReportHub;

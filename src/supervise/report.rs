@@ -6,6 +6,7 @@ use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
 use crate::observe::liveness::{Loop, Overdue};
+use crate::store::Backups;
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,6 +205,8 @@ pub struct Reading {
     pub paused: bool,
     /// How far the documents are.
     pub documents: DocumentsState,
+    /// The backups that rotate; `None` where their folder cannot be read.
+    pub backups: Option<Backups>,
     /// The last minutes.
     pub recent: Recent,
     /// What happened.

@@ -15,6 +15,7 @@ use super::window::Window;
 use crate::observe::histogram::Buckets;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
+use crate::store::Backups;
 
 /// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
 const JUMP_MIN_MS: i64 = 1000;
@@ -41,6 +42,8 @@ pub struct Inputs {
     pub previous_end: Option<PreviousEnd>,
     /// The machine, when it was looked at.
     pub system: Option<System>,
+    /// The backups that rotate, when their folder could be read.
+    pub backups: Option<Backups>,
     /// Why the last reload was refused, while the old configuration stands.
     pub config_rejected: Option<String>,
     /// After so long without a 409 the next one is another matter.
@@ -134,6 +137,7 @@ impl Sampler {
             backlog_full_ms: self.backlog_full_ms,
             paused: so(&vitals.paused),
             documents: **vitals.documents.load(),
+            backups: inputs.backups,
             recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),
             happened: happened.collect(),
             system: inputs.system,

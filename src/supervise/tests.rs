@@ -12,6 +12,7 @@ use crate::model::class::{AnswerClass, FailureClass, StoreClass, TelegramClass};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Severity};
 use crate::observe::liveness::{Loop, Overdue};
+use crate::store::Backups;
 
 const LINE_SEPARATOR: char = '\u{2028}';
 
@@ -81,6 +82,13 @@ fn machine(change: impl FnOnce(&mut System)) -> Reading {
 fn event(kind: Kind, ago_s: f64) -> Reading {
     let happened = vec![Happened { kind, count: 2, ago_ms: (ago_s * 1000.0) as u64 }];
     Reading { happened, ..healthy() }
+}
+
+/// The newest backup is so many days old.
+fn backed_up(days: f64) -> Reading {
+    let newest_ms = Some(8_640_000_000 - (days * 8.64e7) as i64);
+    let backups = Some(Backups { newest_ms, ..Backups::default() });
+    Reading { wall_ms: 8_640_000_000, backups, ..healthy() }
 }
 
 fn spell(s: f64) -> Reading {
@@ -265,6 +273,7 @@ const ROWS: &[Row] = &[
     (Kind::UpdateGivenUp, |s| event(Kind::UpdateGivenUp, s), &[599.0], &[], &[600.0]),
     (Kind::QuestionsRefused, |s| event(Kind::QuestionsRefused, s), &[599.0], &[], &[600.0]),
     (Kind::StoreCorrupt, |s| event(Kind::StoreCorrupt, s), &[86_399.0], &[], &[86_400.0]),
+    (Kind::BackupMissing, backed_up, &[2.1, 40.0], &[], &[0.0, 2.0]),
     (
         Kind::ConfigRejected,
         |n| Reading { config_rejected: (n > 0.0).then(|| "no such key".into()), ..healthy() },

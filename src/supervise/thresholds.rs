@@ -39,6 +39,10 @@ pub struct Thresholds {
     pub rss_warn_bytes: u64,
     /// Memory of the process in bytes at which it should be replaced; 0 is never.
     pub rss_stop_bytes: u64,
+    /// Age of the newest backup; 0 is never.
+    pub backup_age: Duration,
+    /// Whether there must be a backup.
+    pub backup_required: bool,
     /// How long something that happened stays a finding.
     pub event: Duration,
     /// Stretches or shortens how long conditions must hold or be gone.

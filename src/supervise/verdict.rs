@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hygiene::duration::in_words as span;
 
+use super::backups;
 use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
@@ -81,6 +82,7 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         outbox_old(r, t),
         provider_failing(r, t),
         config_rejected(r),
+        backups::missing(r, t).and_then(|text| raise(Kind::BackupMissing, text)),
         clock_jumped(r),
     ];
     let states = states.into_iter().flatten().chain(recent(r, t));

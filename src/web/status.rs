@@ -53,6 +53,11 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "files": reading.documents.size().0,
             "passages": reading.documents.size().1,
         },
+        "backups": reading.backups.as_ref().map(|backups| json!({
+            "newest": backups.newest_ms.and_then(time),
+            "count": backups.count,
+            "failed": backups.failed.as_ref().map(|failed| &failed.why),
+        })),
         "last_processed": view.processed_at_ms().and_then(time),
         "counts": counts(view),
         "recent": {

@@ -68,6 +68,7 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-pro
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l rotate -d 'A new file in backup.dir; deletes the oldest of more than backup.keep (the nightly timer)'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l force -d 'Replace an existing file'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l json -d 'Machine-readable report'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s h -l help -d 'Print help'

@@ -5,9 +5,13 @@ use std::path::Path;
 use hygiene::ownership::is_open_to_all;
 
 use super::check::Check;
+use crate::app::thresholds;
+use crate::config::Config;
 use crate::model::failure::chain;
+use crate::observe::clock::Clock;
+use crate::observe::finding::Kind;
 use crate::store::{Inspection, OlderCopy, file};
-use crate::supervise::{Machine, System};
+use crate::supervise::{self, Machine, System, span};
 
 /// Larger files are not checked completely, because that would take too long.
 const CHECK_BYTES: u64 = 512 * 1024 * 1024;
@@ -23,6 +27,31 @@ pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
     checks.extend(file::older_copies(path).iter().map(older_copy));
     checks.extend(disk(path, disk_ratio));
     checks
+}
+
+/// The backups that rotate.
+pub(super) fn backups(config: &Config, unit: &str) -> Option<Check> {
+    const NAME: &str = "backups";
+    let now_ms = Clock::system().now_ms();
+    let (state, dir) = (&config.store.path, &config.backup.dir);
+    let found = file::backups(state, dir, now_ms)?;
+    let advice = |line| heartbeat::advice_for(unit, line);
+    if let Some(missing) = supervise::missing_backup(&found, now_ms, &thresholds(config)) {
+        let first_step = advice(Kind::BackupMissing.facts().first_step);
+        return Some(Check::note(NAME, missing, first_step));
+    }
+    let shown = dir.display();
+    Some(match found.newest_ms {
+        Some(at_ms) => {
+            let age = span(u64::try_from(now_ms - at_ms).unwrap_or(0));
+            Check::good(NAME, format!("{} in {shown}, the newest is {age} old", found.count))
+        }
+        None => {
+            let each_night = "`systemctl enable --now katana-bot-backup.timer`";
+            let text = format!("none in {shown}; each night by {}", advice(each_night));
+            Check::skipped(NAME, text)
+        }
+    })
 }
 
 /// What was forgotten since is still in it.

@@ -278,9 +278,20 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     if let Some(line) = refused_by_chats(&said["counts"]["refused_by_chats"]) {
         row("refused by chats", line);
     }
+    if let Some(line) = backups(&said["backups"]) {
+        row("backups", line);
+    }
     if let Some(line) = machine(&said["system"]) {
         row("machine", line);
     }
+}
+
+/// None were made where none are kept this way.
+fn backups(backups: &Value) -> Option<String> {
+    let newest = backups["newest"].as_str().and_then(rfc3339::parse)?;
+    let age_ms = u64::try_from(heartbeat::Now::read().time_ms - newest).unwrap_or(0);
+    let count = backups["count"].as_u64().unwrap_or_default();
+    Some(format!("{count}, the newest is {} old", span(age_ms)))
 }
 
 /// The version, with the name of the installation if it has one.

@@ -2,6 +2,7 @@
 //! here, and a line in the list below.
 
 mod answer;
+mod backup;
 mod bot;
 mod choose;
 mod delivery;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 pub use answer::Answer;
+pub use backup::Backup;
 pub use bot::{Access, Bot};
 pub use delivery::Delivery;
 pub use knowledge::Knowledge;
@@ -69,6 +71,8 @@ sections! {
     telegram: Telegram,
     /// The database.
     store: Store,
+    /// The nightly backups.
+    backup: Backup,
     /// How much is done at once.
     pipeline: Pipeline,
     /// Who answers, and how.

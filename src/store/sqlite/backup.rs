@@ -6,6 +6,7 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use hygiene::atomic::sibling;
+use hygiene::ownership::give;
 use rusqlite::Connection;
 
 use super::atomic_file::{AtomicFile, reading};
@@ -23,14 +24,28 @@ use crate::store::upkeep::Contents;
 /// When it cannot be read or written, or is damaged; then `to` is as it was.
 pub fn backup(state: &Path, to: &Path, overwrite: bool) -> Result<Contents, BackupError> {
     let to = &target(to)?;
+    backup_by(&sibling(to, ".partial"), state, to, overwrite, None)
+}
+
+/// The same with the name that the file has until it is whole, in the folder of `to`, and for this user and
+/// group, where root may give it away.
+pub(super) fn backup_by(
+    partial: &Path,
+    state: &Path,
+    to: &Path,
+    overwrite: bool,
+    owner: Option<(u32, u32)>,
+) -> Result<Contents, BackupError> {
     refuse(state, to, overwrite)?;
     let conn = of_state(state)?;
-    let atomic_file = AtomicFile::take(sibling(to, ".partial"), to, None)?;
+    let atomic_file = AtomicFile::take(partial.to_owned(), to, None)?;
     atomic_file.fill(&conn, state, to)?;
     let contents = contents::examine(&atomic_file.read()?, state, CheckLevel::Whole)?;
     // Another process may have taken the name meanwhile.
     refuse(state, to, overwrite)?;
     target(to)?;
+    give(atomic_file.file(), owner)
+        .map_err(|source| BackupError::Write { path: to.to_owned(), source })?;
     atomic_file.publish(to)?;
     Ok(contents)
 }

@@ -29,6 +29,7 @@ mod passages;
 mod pre_migration_backup;
 mod restore;
 mod retention;
+mod rotation;
 mod schema;
 mod schema_objects;
 mod settle;
@@ -51,6 +52,7 @@ pub mod file {
     pub use super::copies::beside as older_copies;
     pub use super::inspect::inspect;
     pub use super::restore::restore;
+    pub use super::rotation::{backups, rotate};
     pub use super::schema::newest as newest_schema;
     #[cfg(test)]
     pub use super::tests::damage;

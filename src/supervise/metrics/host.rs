@@ -68,7 +68,17 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         .with_some(&[], known::time_s((report.sequence > 0).then_some(report.reading.wall_ms))),
         silent,
         running,
+        Family::gauge(
+            "katana_backup_newest_timestamp_seconds",
+            &[],
+            "When the newest backup in backup.dir was made, Unix time; 0 without one.",
+        )
+        .with(&[], newest_backup_ms(report) as f64 / 1000.0),
     ]
+}
+
+fn newest_backup_ms(report: &Report) -> i64 {
+    report.reading.backups.as_ref().and_then(|backups| backups.newest_ms).unwrap_or(0)
 }
 
 /// Since when each loop has not turned, and which of them run.

@@ -5,7 +5,7 @@ use katana::observe::finding::Kind;
 use super::{Scenario, begin};
 use crate::dead_disk::DeadDisk;
 use crate::harness::Stage;
-use crate::process::Daemon;
+use crate::process::{self, Daemon};
 use crate::show::{Show, checker, scaled};
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -13,6 +13,7 @@ pub fn scenarios() -> Vec<Scenario> {
         (&[Kind::StageStalled], "stalled stage", Box::pin(stalled_stage())),
         (&[], "memory guard", Box::pin(memory_guard(true))),
         (&[], "memory guard at the start", Box::pin(memory_guard(false))),
+        (&[Kind::BackupMissing], "missing backup", Box::pin(backup_missing())),
         (&[Kind::ConfigRejected], "rejected configuration", Box::pin(config_rejected())),
     ]
 }
@@ -121,5 +122,33 @@ async fn config_rejected() {
     files.write("");
     daemon.signal("HUP");
     show.green().await;
+    files.end(daemon, &show, &["echo: meanwhile"]).await;
+}
+
+/// Old, then failed, then made.
+async fn backup_missing() {
+    let files = Files::new(&[("KATANA_WATCH_SYSTEM_EVERY_S", "1")]).await;
+    let (daemon, show) = files.daemon().await;
+    let backups = files.stage.dir.path().join("backups");
+    std::fs::create_dir(&backups).expect("a folder");
+    std::fs::write(backups.join("katana-20200101T030000000Z.db"), "").expect("written");
+    show.shows_only(Kind::BackupMissing).await;
+    let (code, said) = checker(show.heartbeat(), &[]).await;
+    assert!(code == Some(0) && said.contains("the newest backup is"), "{code:?} {said}");
+    let made = process::run(&files.stage, &["backup", "--rotate", "--json"]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    show.green().await;
+    // Something has the name that the new file would have meanwhile.
+    std::fs::create_dir(backups.join("katana.partial")).expect("a folder");
+    let refused = process::run(&files.stage, &["backup", "--rotate"]).await;
+    assert!(refused.code == Some(69) && refused.stderr.contains("cannot write"), "{refused:?}");
+    show.shows_only(Kind::BackupMissing).await;
+    let (_, said) = checker(show.heartbeat(), &[]).await;
+    assert!(said.contains("the last attempt failed"), "{said}");
+    std::fs::remove_dir(backups.join("katana.partial")).expect("removed");
+    let made = process::run(&files.stage, &["backup", "--rotate"]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    show.green().await;
+    assert_eq!(files.stage.ask(5, "meanwhile").await, "echo: meanwhile");
     files.end(daemon, &show, &["echo: meanwhile"]).await;
 }

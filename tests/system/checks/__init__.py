@@ -42,6 +42,7 @@ ALL = [
     setup.a_person_sets_a_bot_up,
     setup.secrets_can_be_encrypted,
     upkeep.a_backup_brings_the_state_back,
+    upkeep.a_nightly_backup_rotates_and_a_missing_one_is_reported,
     upkeep.a_machine_where_it_never_ran_takes_the_state,
     upkeep.the_state_of_a_newer_version_is_refused,
     repository.apt_installs_it_from_a_signed_repository,

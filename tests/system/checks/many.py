@@ -78,6 +78,9 @@ def three_bots_live_side_by_side(stage):
 def one_of_several_is_backed_up_and_restored(stage):
     machine = stage.machine
     which = "--instance testing"
+    machine.say("systemctl start katana-bot-backup@testing")
+    (backup,) = machine.say("ls /var/lib/katana-bot@testing/backups").split()
+    assert re.fullmatch(r"katana-\d{8}T\d{9}Z\.db", backup), backup
     machine.say(f"katana-bot {which} backup /srv/testing.db")
     done = machine.run(f"katana-bot {which} restore /srv/testing.db")
     assert done.returncode == 75 and "systemctl stop katana-bot@testing" in done.stderr, done

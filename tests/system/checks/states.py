@@ -3,15 +3,8 @@
 import re
 import time
 
+from remedies import advised
 from stage import quiet
-
-REMEDY = re.compile(r"`([^`]+)`")
-
-
-def advised(page):
-    """The commands that a page advises, in their order."""
-    lines = [line for line in page.splitlines() if line.strip().startswith("do: ")]
-    return [command for line in lines for command in REMEDY.findall(line)]
 
 
 def a_hang_is_named_and_its_remedy_works(stage):

@@ -9,6 +9,7 @@ import time
 import previous
 from load import asking, socket_held, writing
 from machine import Unable
+from remedies import remedied
 from stage import ADMIN, ALERTS, BOT, CHECKER, CONFIG, OWNER, SETUP_BOT, TOKEN_FILE, WRONG, quiet
 
 STATE = "/var/lib/katana-bot"
@@ -62,6 +63,41 @@ def a_backup_brings_the_state_back(stage):
     machine.say(f"katana-bot restore {kept.group(1)} && systemctl start katana-bot", timeout=60)
     assert knows_me(stage) != known
     machine.say(f"rm {DATABASE}.before-restore-* {BACKUP} /srv/damaged.db")
+    quiet(stage)
+
+
+def a_nightly_backup_rotates_and_a_missing_one_is_reported(stage):
+    machine, folder = stage.machine, f"{STATE}/backups"
+    quiet(stage)
+    assert "disabled" in machine.run("systemctl is-enabled katana-bot-backup.timer").stdout
+    machine.say("systemctl enable --now katana-bot-backup.timer 2>&1")
+    assert "katana-bot-backup.service" in machine.say("systemctl list-timers --no-pager")
+    machine.put("/etc/katana-bot/katana-bot.d/70-backup.toml", "backup.keep = 2\n")
+    for _ in range(3):
+        machine.say("systemctl start katana-bot-backup.service")
+    kept = machine.say(f"cd {folder} && stat -c '%n %a %U' *").splitlines()
+    assert len(kept) == 2 and all(line.endswith("Z.db 600 katana-bot") for line in kept), kept
+    status = lambda: machine.run("katana-bot status").stdout
+    machine.until("the count", lambda: re.search(r"backups +2, the newest is \d+ s old", status()), within=20)
+    # Too old, as if the timer had been stopped for long.
+    machine.say(f"cd {folder} && mv {kept[1].split()[0]} katana-20260101T030000000Z.db && rm {kept[0].split()[0]}")
+    remedied(stage, "backup_missing", "the newest backup is")
+    # On a full disk the unit fails, and says why.
+    machine.say(f"mount -t tmpfs -o size=16k,uid=$(id -u katana-bot),mode=700 none {folder}")
+    since = stage.cursor()
+    assert machine.run("systemctl start katana-bot-backup").returncode == 1
+    assert stage.state("katana-bot-backup") == "failed"
+    said = stage.journal("-u katana-bot-backup -p err", since)
+    assert "cannot write" in said and "hint: free some space on that disk" in said, said
+    machine.say(f"umount {folder}")
+    remedied(stage, "backup_missing", "the last attempt failed")
+    # Back from the newest.
+    known = knows_me(stage)
+    newest = machine.say(f"ls {folder} | tail -1").strip()
+    machine.say(f"systemctl stop katana-bot && katana-bot restore {folder}/{newest}")
+    machine.say("systemctl start katana-bot", timeout=60)
+    assert knows_me(stage) == known
+    machine.say(f"rm {DATABASE}.before-restore-* /etc/katana-bot/katana-bot.d/70-backup.toml")
     quiet(stage)
 
 
