@@ -6,7 +6,22 @@ use hygiene::duration::in_words as span;
 use super::figures::LINE_CHARS;
 
 /// Room for what follows the cause, in characters.
-const REST_CHARS: usize = 85;
+const REST_CHARS: usize = 110;
+
+/// The end in words (see [`PreviousEnd::in_words`]), and how many there were. `starts_ms`: how long ago each start
+/// after such an end was; those of the last `within_ms` count.
+pub(super) fn in_words(
+    end: &PreviousEnd,
+    served_ms: Option<u64>,
+    starts_ms: &[u64],
+    within_ms: u64,
+) -> String {
+    let text = end.in_words(served_ms);
+    match starts_ms.iter().filter(|ago| **ago < within_ms).count() {
+        0 | 1 => text,
+        n => format!("{text}; {n} times within {}", span(within_ms)),
+    }
+}
 
 /// How the process before this one ended, without a clean stop.
 #[derive(Clone, Debug, PartialEq, Eq)]

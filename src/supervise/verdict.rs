@@ -10,6 +10,7 @@ use hygiene::duration::in_words as span;
 
 use super::backups;
 use super::figures::{bytes, line, seconds, share};
+use super::previous_end;
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
 use crate::model::class::{FailureClass, TelegramClass};
@@ -277,7 +278,8 @@ fn updates_stuck(r: &Reading) -> Option<Seen> {
 fn unclean_start(r: &Reading, t: &Thresholds) -> Option<Seen> {
     // Only the end of the process just before counts: a clean stop since then closes it.
     let end = r.previous_end.as_ref().filter(|_| r.now_ms < ms(t.event))?;
-    raise(Kind::UncleanStart, end.in_words(r.served_ms))
+    let text = previous_end::in_words(end, r.served_ms, &r.unclean_starts_ms, ms(t.event));
+    raise(Kind::UncleanStart, text)
 }
 
 fn crash_loop(r: &Reading) -> Option<Seen> {

@@ -26,7 +26,8 @@ pub struct Outcome {
 }
 
 /// Sends everything. `record` saves each answer, in the order in which they come; where it returns
-/// `false`, that channel is sent nothing more. Nor is a channel that failed.
+/// `false`, that channel is sent nothing more. Nor is a channel that failed, unless it was for what the
+/// notification says.
 pub fn deliver(
     jobs: Vec<Job>,
     deadline: Instant,
@@ -43,10 +44,12 @@ pub fn deliver(
         drop(start(move || {
             for notification in notifications {
                 let result = channel.deliver(&notification, deadline);
-                let (channel, is_accepted) = (channel.name().to_owned(), result.is_ok());
+                let goes_on =
+                    result.as_ref().map_or_else(|failure| failure.of_this_alert, |_| true);
+                let channel = channel.name().to_owned();
                 let (saved, go_on) = mpsc::sync_channel(1);
                 let sent = answers.send((Outcome { channel, notification, result }, saved));
-                if sent.is_err() || !go_on.recv().unwrap_or(false) || !is_accepted {
+                if sent.is_err() || !go_on.recv().unwrap_or(false) || !goes_on {
                     return;
                 }
             }

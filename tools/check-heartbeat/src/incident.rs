@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::{Kind, Level};
 
+/// Most causes of one incident that are news.
+pub(crate) const MAX_CAUSES: usize = 40;
+
 /// Which channels get a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +124,9 @@ pub(crate) struct Progress {
     /// Recipients of that notification that may take it later, while the others have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// When it refused the latest notification for what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Now>,
     /// The causes that it has accepted, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
@@ -137,6 +143,14 @@ pub(crate) struct Attempt {
 }
 
 impl Progress {
+    /// The channel has accepted these causes as well.
+    pub fn learn(&mut self, causes: &[String]) {
+        self.causes.extend_from_slice(causes);
+        self.causes.sort();
+        self.causes.dedup();
+        self.causes.truncate(MAX_CAUSES);
+    }
+
     /// The number of the next notification. A repeated attempt keeps its number, so that a receiver
     /// can recognise it; another kind gets a new one, so that it is not taken for a repeat.
     pub fn next_number(&self, kind: Kind) -> u32 {
@@ -166,6 +180,18 @@ impl Incident {
             assigned: false,
             progress: BTreeMap::new(),
             bad_now: true,
+        }
+    }
+
+    /// Whether it is about this, and goes on.
+    pub fn is_open(&self, subject: &Subject) -> bool {
+        self.end.is_none() && self.subject == *subject
+    }
+
+    /// Those who know of it know of these causes as well.
+    pub fn is_known_as(&mut self, causes: &[String]) {
+        for progress in self.progress.values_mut().filter(|progress| progress.last.is_some()) {
+            progress.learn(causes);
         }
     }
 

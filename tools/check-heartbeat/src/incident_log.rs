@@ -37,6 +37,9 @@ struct Symptom {
     subject: Subject,
     /// When the cause was last there.
     cause_seen: Now,
+    /// What it was called then: the same finding about another process is another matter.
+    #[serde(default)]
+    causes: Vec<String>,
 }
 
 /// A channel that refused for a reason that stays until someone changes something.
@@ -75,7 +78,7 @@ impl IncidentLog {
         now: &Now,
         needed: (u32, u32),
     ) {
-        let open = self.incidents.iter().position(|i| i.end.is_none() && i.subject == subject);
+        let open = self.incidents.iter().position(|incident| incident.is_open(&subject));
         if let Some(open) = open {
             self.incidents[open].checked = now.clone();
         }
@@ -128,28 +131,35 @@ impl IncidentLog {
 
     /// Whether an incident about this goes on.
     pub(crate) fn is_open(&self, subject: &Subject) -> bool {
-        self.incidents.iter().any(|i| i.end.is_none() && i.subject == *subject)
+        self.incidents.iter().any(|incident| incident.is_open(subject))
     }
 
     /// Whether a finding follows from another cause, and so is not an incident of its own. It stays so for
-    /// some minutes after its cause is gone, because averages over minutes do.
-    pub(crate) fn follows(&mut self, subject: &Subject, has_cause: bool, now: &Now) -> bool {
-        if self.is_open(subject) {
+    /// some minutes after its cause is gone, because averages over minutes do. `causes`: its own names.
+    pub(crate) fn follows(
+        &mut self,
+        subject: &Subject,
+        causes: &[String],
+        has_cause: bool,
+        now: &Now,
+    ) -> bool {
+        if let Some(open) = self.incidents.iter_mut().find(|i| i.is_open(subject)) {
+            if has_cause {
+                // The alert about the cause speaks for what is new here.
+                open.is_known_as(causes);
+            }
             return false;
         }
         let known = self.symptoms.iter().position(|symptom| symptom.subject == *subject);
-        match (known, has_cause) {
-            (Some(known), true) => self.symptoms[known].cause_seen = now.clone(),
-            (None, true) => {
-                let (subject, cause_seen) = (subject.clone(), now.clone());
-                self.symptoms.push(Symptom { subject, cause_seen });
-            }
-            (Some(known), false) => {
-                return self.symptoms[known].cause_seen.elapsed_ms(now) < SYMPTOM_MS;
-            }
-            (None, false) => return false,
+        if has_cause {
+            known.map(|known| self.symptoms.remove(known));
+            let (subject, cause_seen) = (subject.clone(), now.clone());
+            self.symptoms.push(Symptom { subject, cause_seen, causes: causes.to_vec() });
+            return true;
         }
-        true
+        let same = |s: &Symptom| s.causes == causes || s.causes.is_empty();
+        let known = known.map(|known| &self.symptoms[known]).filter(|symptom| same(symptom));
+        known.is_some_and(|symptom| symptom.cause_seen.elapsed_ms(now) < SYMPTOM_MS)
     }
 
     /// Forgets the symptoms of a watch that are not reported any more.

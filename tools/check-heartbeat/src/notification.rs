@@ -5,10 +5,14 @@
 
 use heartbeat::rfc3339;
 use hygiene::duration;
+use hygiene::line::one_line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::clock;
+
+/// Longest summary of a shortened notification, in characters.
+const SHORT_SUMMARY: usize = 200;
 
 /// What happened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +96,20 @@ impl Notification {
         let finding = self.finding.as_ref().map(|f| format!(", {f}")).unwrap_or_default();
         let environment = self.environment.as_ref().map(|e| format!(" ({e})")).unwrap_or_default();
         format!("{headline}: {}{finding} on {}{environment}", self.watch, self.host)
+    }
+
+    /// The same for a service that refuses long ones: with at most so many characters of details.
+    pub fn shortened(&self, details: usize) -> Self {
+        let mut left = details;
+        let fits = |line: &&String| {
+            left = left.saturating_sub(line.chars().count());
+            left > 0
+        };
+        let mut short = self.clone();
+        short.details = self.details.iter().take_while(fits).cloned().collect();
+        short.summary = one_line(&self.summary, SHORT_SUMMARY);
+        short.details.push("Shortened: the service refused the whole text.".to_owned());
+        short
     }
 
     /// All of it as text for people: what, why, since when, until when, where.

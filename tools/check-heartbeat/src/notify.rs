@@ -127,6 +127,7 @@ pub fn clear_backoff(args: &Args, channels: &[String]) -> Vec<String> {
     let (mut log, _) = state.load();
     let before = log.clone();
     log.backoffs.retain(|name, _| !channels.contains(name));
+    log.try_refused_again(channels);
     if log != before {
         state.save(&mut log);
     }

@@ -11,7 +11,7 @@ use hygiene::duration;
 
 use crate::clock::clock;
 use crate::deliver::Outcome;
-use crate::incident::{Ack, Attempt, Incident, Mode, Progress};
+use crate::incident::{Ack, Attempt, Incident, MAX_CAUSES, Mode, Progress};
 use crate::incident_log::{Backoff, IncidentLog};
 use crate::notification::{Kind, Level, Notification};
 use crate::symptoms;
@@ -21,8 +21,6 @@ const MAX_PENDING: usize = 20;
 /// How long a channel is left alone after it refused for a reason that stays: a wrong password that
 /// is tried every minute locks accounts.
 const BACKOFF_MS: u64 = 5 * 60_000;
-/// Most causes of one incident that are news.
-const MAX_CAUSES: usize = 40;
 /// How long recipients that the others have overtaken are tried again alone.
 const LEFT_MS: u64 = 4 * 3_600_000;
 
@@ -45,6 +43,10 @@ impl IncidentLog {
         }
         let pending = self.incidents.iter_mut().filter_map(|incident| {
             let progress = incident.progress.get(channel)?;
+            let refused = progress.refused.as_ref().map(|at| at.elapsed_ms(&origin.now));
+            if refused.is_some_and(|ago| ago < BACKOFF_MS) {
+                return None;
+            }
             let left = progress.attempt.filter(|_| !progress.left.is_empty());
             let kind = due(incident, progress, origin).or(left.map(|attempt| attempt.kind))?;
             let attempt = Attempt { kind, number: progress.next_number(kind) };
@@ -70,6 +72,9 @@ impl IncidentLog {
         let taken = match result {
             Ok(taken) => taken,
             Err(failure) => {
+                if failure.of_this_alert {
+                    return self.refused(channel, notification, now);
+                }
                 if failure.permanent {
                     self.backoffs.insert(channel.clone(), Backoff { since: now.clone() });
                 }
@@ -101,12 +106,10 @@ impl IncidentLog {
             // Reminders count from when the first recipients had it.
             let last = before.and_then(|p| p.last).or_else(|| Some(now.clone()));
             let known = incident.progress.get(channel).map(|p| p.causes.clone());
-            let mut causes = known.unwrap_or_default();
-            causes.extend(notification.causes.iter().cloned());
-            causes.sort();
-            causes.dedup();
-            causes.truncate(MAX_CAUSES);
-            let progress = Progress { last, number, attempt, left, left_since, causes };
+            let (causes, refused) = (known.unwrap_or_default(), None);
+            let mut progress =
+                Progress { last, number, attempt, left, left_since, refused, causes };
+            progress.learn(&notification.causes);
             incident.progress.insert(channel.clone(), progress);
         } else if left.is_empty() {
             incident.progress.remove(channel);
@@ -115,6 +118,25 @@ impl IncidentLog {
         }
         self.drop_finished();
         given_up
+    }
+
+    /// Notes that a channel refused this one for what is in it, however short: it is tried again later, and no
+    /// more once it is over. Returns a remark then.
+    fn refused(&mut self, channel: &str, of: &Notification, now: &Now) -> Option<String> {
+        let incident = self.incident(&of.incident)?;
+        if incident.end.is_none() {
+            incident.progress.get_mut(channel)?.refused = Some(now.clone());
+            return None;
+        }
+        incident.progress.remove(channel);
+        self.drop_finished();
+        Some(format!("channel {channel}: \"{}\" was never accepted, and is dropped", of.subject()))
+    }
+
+    /// Tries what these channels refused again in the next run.
+    pub(crate) fn try_refused_again(&mut self, channels: &[String]) {
+        let all = self.incidents.iter_mut().flat_map(|incident| &mut incident.progress);
+        all.filter(|(name, _)| channels.contains(name)).for_each(|(_, p)| p.refused = None);
     }
 
     /// How long the channel is still left alone.

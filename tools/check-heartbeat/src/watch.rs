@@ -232,8 +232,9 @@ impl Checked {
         for (name, bad) in degraded {
             gone.remove(&name);
             let has_cause = symptoms::has_cause(&name, was_down, &reported);
-            if !log.follows(&self.subject(Some(name.clone())), has_cause, now) {
-                log.observe(self.subject(Some(name)), Observation::Bad(bad), now, debounce);
+            let subject = self.subject(Some(name));
+            if !log.follows(&subject, &bad.causes, has_cause, now) {
+                log.observe(subject, Observation::Bad(bad), now, debounce);
             }
         }
         if !self.is_unknown() && self.judgement.state != State::Critical {

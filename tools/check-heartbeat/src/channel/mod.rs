@@ -111,12 +111,14 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Whether the same attempt fails again until someone changes something.
     pub permanent: bool,
+    /// Whether it is about what this notification says: another one may be accepted.
+    pub of_this_alert: bool,
 }
 
 impl Failure {
     /// Something that may pass: the network, a busy server.
     pub(crate) fn transient(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, permanent: false }
+        Self { message: message.into(), hint: None, permanent: false, of_this_alert: false }
     }
 
     /// Something that stays until someone changes it.

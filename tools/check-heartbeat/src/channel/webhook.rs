@@ -30,6 +30,10 @@ const JSON: &str = "application/json";
 const HEADER_CHARS: usize = 1_000;
 /// How much of an answer's body is looked at for words, in bytes.
 const WORDS_BYTES: usize = 2_000;
+/// Answers that may mean that an alert is too long.
+const TOO_LONG: [u16; 5] = [400, 413, 414, 422, 431];
+/// How much of the details a shorter text keeps, in characters.
+const SHORTER: [usize; 2] = [700, 0];
 /// From so many characters on, a word of the address or of a header may be a secret.
 const MAY_BE_SECRET: usize = 16;
 
@@ -224,6 +228,7 @@ impl Webhook {
         let odd = || Failure::permanent("cannot write the request: an alert does not fit into url");
         let request = self.request(about).ok_or_else(odd)?;
         let (status, body) = http::call(request, &self.origin, end)?;
+        let may_be_long = TOO_LONG.contains(&status);
         let said = quote(&String::from_utf8_lossy(&body[..body.len().min(WORDS_BYTES)]));
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let message = format!("{} answered {status}{said}", self.origin.shown);
@@ -233,9 +238,28 @@ impl Webhook {
             300..=399 => "it redirects: write the final address into url",
             401 | 403 => "check the token, and the header that carries it",
             404 | 405 => "check url and method",
+            413 | 414 | 431 => {
+                "the service refuses even a short text: check its limits, and the template"
+            }
             _ => "compare headers and body with what the service's documentation wants",
         };
-        Err(Failure::permanent(message).hint(hint))
+        Err(Failure { of_this_alert: may_be_long, ..Failure::permanent(message).hint(hint) })
+    }
+
+    /// Sends it, and shorter where the service may have found it too long.
+    fn send_what_fits(&self, about: &Notification, end: Instant) -> Accepted {
+        let mut sent = self.send(about, end);
+        for details in SHORTER {
+            match &sent {
+                Err(failure) if failure.of_this_alert => {}
+                _ => break,
+            }
+            sent = self.send(&about.shortened(details), end).map(|taken| Taken {
+                remarks: vec![format!("{} took it only shortened", self.origin.shown)],
+                ..taken
+            });
+        }
+        sent
     }
 
     /// The token, and whatever else in the templates may be one.
@@ -255,7 +279,8 @@ impl Channel for Webhook {
     }
 
     fn deliver(&self, notification: &Notification, deadline: Instant) -> Accepted {
-        let sent = attempt_end(self.timeout, deadline).and_then(|end| self.send(notification, end));
+        let sent = attempt_end(self.timeout, deadline)
+            .and_then(|end| self.send_what_fits(notification, end));
         // Servers repeat what they were sent.
         sent.map_err(|failure| failure.redacted(&self.redactor()))
     }

@@ -187,3 +187,23 @@ fn mistakes_are_named() {
     let plain = "type = 'webhook'\nurl = 'http://a.example/'\nallow_plaintext = true";
     assert!(open(plain, &[]).is_ok());
 }
+
+#[test]
+fn what_is_too_long_is_sent_shorter() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&seen);
+    let peer = Peer::serve(move |mut connection, _| {
+        let text = request(&mut connection);
+        let body = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
+        asked.lock().expect("no panic").push(body);
+        let answer = if body > 1_200 { "413 Content Too Large" } else { "200 OK" };
+        let _ = write!(connection, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+    });
+    let channel = webhook(&format!("http://127.0.0.1:{}", peer.port));
+    let mut down = notice(2, Kind::Down);
+    down.details = vec!["y".repeat(300); 8];
+    let taken = channel.deliver(&down, later()).expect("accepted");
+    assert!(taken.remarks[0].contains("only shortened"), "{taken:?}");
+    let sizes = seen.lock().expect("no panic").clone();
+    assert!(sizes.len() == 2 && sizes[0] > 2_400 && sizes[1] > 800, "{sizes:?}");
+}

@@ -1,6 +1,9 @@
 //! What people get, through channels that are real programs.
 
 use crate::world::skipped;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use heartbeat::{Severity, Verdict};
@@ -350,4 +353,76 @@ fn a_channel_that_was_fixed_and_tested_gets_its_alert_at_once() {
     assert!(!told.err.contains("refused"), "{}", told.err);
     let said = std::fs::read_to_string(&log).unwrap();
     assert!(said.contains(r#""kind":"down""#), "{said}");
+}
+
+/// A service that accepts requests of at most so many bytes, and none that names this watch.
+fn service(most: usize, never: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let took = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let (mut text, mut buffer) = (String::new(), [0; 65_536]);
+            // The head says how long the body is.
+            let is_whole = |text: &str| {
+                let (head, body) = text.split_once("\r\n\r\n")?;
+                let line =
+                    head.lines().find(|l| l.to_lowercase().starts_with("content-length:"))?;
+                Some(body.len() >= line.split(": ").nth(1)?.parse().ok()?)
+            };
+            while is_whole(&text) != Some(true) {
+                let read = connection.read(&mut buffer).unwrap();
+                text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+            let body = text.split_once("\r\n\r\n").unwrap().1.to_owned();
+            let fits = body.len() <= most && !body.contains(never);
+            let answer = if fits { "200 OK" } else { "413 Content Too Large" };
+            let _ = write!(
+                connection,
+                "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            if fits {
+                took.lock().unwrap().push(body);
+            }
+        }
+    });
+    (port, taken)
+}
+
+#[test]
+fn an_alert_that_a_service_refuses_blocks_no_later_one() {
+    let place = Place::new();
+    let (port, taken) = service(1_500, "poison");
+    let other = place.path("poison");
+    let rest = format!(
+        "[[watch]]\nname = \"poison\"\nfile = \"{}\"\n[[channel]]\ntype = \"webhook\"\n\
+         url = \"http://127.0.0.1:{port}/\"\n{}",
+        other.display(),
+        place.command_channel("mail")
+    );
+    place.configure(&rest);
+    // The older one is refused however short it is.
+    place.good();
+    let ran = place.run(&[]);
+    assert!(ran.err.contains("channel webhook: http://127.0.0.1:"), "{ran:?}");
+    assert!(ran.err.contains("413") && ran.err.contains("even a short text"), "{ran:?}");
+    assert_eq!(place.kinds("mail"), ["down"], "the other channel has it");
+    let long = "x".repeat(180);
+    let failing: Vec<_> = (0..12).map(|_| ("poll_failing", Severity::Failing, &*long)).collect();
+    place.beat(Verdict::Failing, 1, &failing);
+    let ran = place.run(&[]);
+    assert!(ran.err.contains("took it only shortened"), "{ran:?}");
+    let bodies = taken.lock().unwrap().clone();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert!(bodies[0].contains("poll_failing") && bodies[0].contains("Shortened"), "{bodies:?}");
+    // What is over and was never accepted is dropped, and that is printed.
+    place.good();
+    std::fs::copy(&place.heartbeat, &other).unwrap();
+    let ran = place.run(&["--test-alert"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let ran = place.run(&[]);
+    assert!(ran.err.contains("was never accepted, and is dropped"), "{ran:?}");
+    assert!(!place.remembers(), "{ran:?}");
+    assert_eq!(place.kinds("mail").iter().filter(|kind| *kind == "recovered").count(), 2);
 }

@@ -201,6 +201,35 @@ fn a_restart_after_an_outage_is_its_end_and_no_second_alert() {
 }
 
 #[test]
+fn a_second_crash_soon_after_an_outage_is_an_alert_and_those_of_a_loop_are_not() {
+    let place = Place::new();
+    place.configure(&place.command_channel("a"));
+    let (unclean, crashes) =
+        (("unclean_start", DEGRADED, "it was killed"), ("crash_loop", DEGRADED, "again and again"));
+    let heard = |pid: u32, findings: &[(&str, Severity, &str)]| {
+        let beat = Heartbeat { pid, ..beat(Verdict::Degraded, 1, findings) };
+        heartbeat::write(&place.heartbeat, &beat).unwrap();
+        place.run(&[]);
+        place.kinds("a").len()
+    };
+    place.stale();
+    place.run(&[]);
+    assert_eq!((heard(1, &[unclean]), heard(1, &[unclean])), (2, 2), "the outage and its end");
+    // Another process has crashed since, too fast for an outage.
+    assert_eq!((heard(2, &[unclean]), heard(2, &[unclean])), (3, 3));
+    assert_eq!(place.told("a")[2]["finding"], "unclean_start");
+    assert_eq!(heard(3, &[unclean]), 4);
+    // One alert for a loop, whichever process it is in, also after the loop.
+    assert_eq!(heard(4, &[crashes, unclean]), 5);
+    assert_eq!(place.told("a")[4]["finding"], "crash_loop");
+    assert_eq!((heard(5, &[crashes, unclean]), heard(6, &[crashes, unclean])), (5, 5));
+    heard(6, &[unclean]);
+    assert_eq!(place.kinds("a")[5..], ["recovered"], "of the loop");
+    assert_eq!(heard(7, &[unclean]), 7);
+    assert_eq!(place.kinds("a")[6], "changed");
+}
+
+#[test]
 fn another_cause_inside_an_incident_is_sent_once() {
     let place = Place::new();
     place.configure(&place.command_channel("a"));

@@ -45,7 +45,7 @@ struct Recorder {
 }
 
 fn refused(message: &str) -> Accepted {
-    Err(Failure { message: message.to_owned(), hint: None, permanent: false })
+    Err(Failure { message: message.to_owned(), hint: None, permanent: false, of_this_alert: false })
 }
 
 impl Channel for Recorder {
