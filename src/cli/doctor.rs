@@ -61,7 +61,7 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
         checks.extend(state::backups(&loaded.config, &unit));
     }
-    let (telegram, provider, models, clock, watching, memory, unit) = tokio::join!(
+    let (telegram, provider, models, clock, watching, memory, unit, checker) = tokio::join!(
         outside::telegram(loaded, problems, &unit),
         outside::provider(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
@@ -69,6 +69,7 @@ async fn everything(
         machine::watching(loaded, &unit),
         memory::warning(&loaded.config, &unit),
         machine::unit(&unit),
+        machine::checker(&unit),
     );
     checks
         .extend(memory.map(|p| Check::note("memory", format!("{}: {}", p.key, p.message), p.hint)));
@@ -78,6 +79,7 @@ async fn everything(
     checks.push(clock);
     checks.extend(watching);
     checks.push(unit);
+    checks.extend(checker);
     checks
 }
 

@@ -23,7 +23,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Severity;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::store::{Backups, Store, file};
+use crate::store::{Store, file};
 
 /// How often the disk is looked at; it can fill quickly.
 const DISK_EVERY: Duration = Duration::from_secs(10);
@@ -56,7 +56,6 @@ pub struct Supervisor {
     machine: Machine,
     system: Option<System>,
     backups_in: PathBuf,
-    backups: Option<Backups>,
     looked: Option<Instant>,
     disk_looked: Option<Instant>,
     heartbeat: HeartbeatWriter,
@@ -90,7 +89,6 @@ impl Supervisor {
             machine: Machine::new(),
             system: None,
             backups_in: settings.backups,
-            backups: None,
             looked: None,
             disk_looked: None,
             heartbeat: HeartbeatWriter::new(settings.heartbeat, settings.environment),
@@ -171,7 +169,7 @@ impl Supervisor {
                 previous_end: self.heartbeat.previous_end().cloned(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
-                backups: self.backups.clone(),
+                backups: file::backups(self.store.path(), &self.backups_in, self.vitals.wall_ms()),
                 config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),
                 undisturbed: self.judge.thresholds().undisturbed(),
             },
@@ -194,16 +192,13 @@ impl Supervisor {
         if due(self.looked, self.system_every) {
             self.system = Some(self.machine.sample(&folder));
             self.looked = Some(Instant::now());
+            self.disk_looked = self.looked;
         } else if due(self.disk_looked, DISK_EVERY)
             && let Some(system) = &mut self.system
         {
             self.machine.disk(system, &folder);
-        } else {
-            return;
+            self.disk_looked = Some(Instant::now());
         }
-        self.disk_looked = Some(Instant::now());
-        let now_ms = self.vitals.wall_ms();
-        self.backups = file::backups(self.store.path(), &self.backups_in, now_ms);
     }
 
     fn tell_changes(&self) {

@@ -3,6 +3,7 @@
 import re
 
 COMMAND = re.compile(r"`([^`]+)`")
+RUNBOOK = "usr/share/doc/katana-bot/runbook.md"
 
 
 def advised(page, finding=None):
@@ -15,14 +16,38 @@ def advised(page, finding=None):
     return [command for line in lines for command in COMMAND.findall(line)]
 
 
+def of_alert(alert):
+    """The commands that an alert advises."""
+    lines = [line for line in alert.splitlines() if line.startswith("Do: ")]
+    return [command for line in lines for command in COMMAND.findall(line)]
+
+
+def of_runbook(machine, topic, part):
+    """The commands in a part of a topic, such as Look or Do, and in the blocks that follow it."""
+    text = (machine.root / RUNBOOK).read_text()
+    found = re.search(rf"^## {topic}\n(.*?)(?=^##? |\Z)", text, re.M | re.S)
+    assert found, topic
+    part = re.search(rf"^\*\*{part}\b.*?(?=^\*\*[A-Z]|\Z)", found[1], re.M | re.S)
+    if not part:
+        return []
+    blocks = re.findall(r"^```\n(.*?)^```", part[0], re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = COMMAND.findall(re.sub(r"^```\n.*?^```", "", part[0], flags=re.M | re.S))
+    return [re.sub(r"\s+", " ", command) for command in lines + inline]
+
+
+def done(machine, commands):
+    """Does them as they are printed, one after the other; gives what each printed."""
+    assert commands, "there is nothing to do"
+    return [machine.say(command, timeout=90) for command in commands]
+
+
 def remedied(stage, finding, words, within=30):
     """Waits until `status` shows the finding with these words, does what it advises, and waits for its end."""
     machine = stage.machine
     status = lambda: machine.run("katana-bot status").stdout
     shown = lambda: (page := status()) and finding in page and words in page and page
     page = machine.until(f"{finding}: {words}", shown, within)
-    commands = advised(page, finding)
-    assert commands, page
-    said = [machine.say(command, timeout=90) for command in commands]
+    said = done(machine, advised(page, finding))
     machine.until(f"the end of {finding}", lambda: finding not in status(), within)
     return said

@@ -12,6 +12,12 @@ use crate::cli::unit::Unit;
 use crate::cli::{endpoint, status};
 use crate::config::Loaded;
 
+/// The timer of the packaged checker.
+const CHECKER: &str = "katana-bot-check.timer";
+
+/// What runs the checker where an administrator prefers cron.
+const CRON: &str = "/etc/cron.d/katana-bot-check";
+
 /// The daemon by its heartbeat, its process and its endpoint: in the words of `katana-bot status`.
 pub(super) async fn watching(loaded: &Loaded, unit: &str) -> Vec<Check> {
     let found = status::look(loaded, None, unit).await;
@@ -146,6 +152,29 @@ fn judged(unit: &str, said: &Unit) -> Check {
         }
         _ => Check::note(NAME, text, format!("`systemctl enable --now {unit}`")),
     }
+}
+
+/// Whether people are alerted: by the packaged timer of this bot's checker, or by cron.
+pub(super) async fn checker(unit: &str) -> Option<Check> {
+    const NAME: &str = "checker";
+    if !Path::new(BOOTED).exists() || Path::new(CRON).exists() {
+        return None;
+    }
+    let is_active = async |timer: &str| {
+        let said = tool("systemctl", &["show", timer, "--property=LoadState,ActiveState"]).await?;
+        let said = Unit::of(&said);
+        said.is_installed().then(|| said.get("ActiveState") == "active")
+    };
+    let timer = heartbeat::advice_for(unit, &format!("`{CHECKER}`")).replace('`', "");
+    if is_active(&timer).await? {
+        return Some(Check::good(NAME, format!("{timer} checks each minute")));
+    }
+    if timer != CHECKER && is_active(CHECKER).await? {
+        let text = format!("{timer} does not run; {CHECKER} may watch several bots");
+        return Some(Check::skipped(NAME, text));
+    }
+    let text = format!("{timer} does not run: no one is alerted when the bot fails");
+    Some(Check::note(NAME, text, format!("`systemctl enable --now {timer}`")))
 }
 
 /// Whether the clock is synchronised; `None` if that is unknown.

@@ -21,7 +21,7 @@ pub(super) fn checks(path: &Path, disk_ratio: f64) -> Vec<Check> {
     let mut checks = vec![file(path)];
     if is_open_to_all(path) {
         let text = "everyone on this machine can read the conversations in it";
-        let advice = format!("chmod 600 {}*", path.display());
+        let advice = format!("`chmod 600 {}*`", path.display());
         checks.push(Check::bad("state file", text, advice).config());
     }
     checks.extend(file::older_copies(path).iter().map(older_copy));
@@ -67,7 +67,7 @@ fn older_copy(copy: &OlderCopy) -> Check {
         }
         None => {
             let text = format!("{shown} stays; what people have forgotten since is still in it");
-            Check::note("older copy", text, format!("when you no longer need it: rm {shown}*"))
+            Check::note("older copy", text, format!("when you no longer need it: `rm {shown}*`"))
         }
     }
 }

@@ -270,7 +270,11 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
         row("waiting", line);
     }
     if said["paused"] == true {
-        row("paused", "an owner paused the bot; questions are kept".to_owned());
+        row(
+            "paused",
+            "an owner paused the bot; questions are kept until an owner writes `/resume`"
+                .to_owned(),
+        );
     }
     if let Some(line) = counts(&said["counts"]) {
         row("since start", line);

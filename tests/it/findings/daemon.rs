@@ -141,7 +141,10 @@ async fn backup_missing() {
     // Something has the name that the new file would have meanwhile.
     std::fs::create_dir(backups.join("katana.partial")).expect("a folder");
     let refused = process::run(&files.stage, &["backup", "--rotate"]).await;
-    assert!(refused.code == Some(69) && refused.stderr.contains("cannot write"), "{refused:?}");
+    assert!(
+        refused.code == Some(69) && refused.stderr.contains("not a regular file"),
+        "{refused:?}"
+    );
     show.shows_only(Kind::BackupMissing).await;
     let (_, said) = checker(show.heartbeat(), &[]).await;
     assert!(said.contains("the last attempt failed"), "{said}");

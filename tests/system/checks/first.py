@@ -44,11 +44,12 @@ def without_a_token_it_waits_and_nothing_fails(stage):
 def units_are_clean_here(stage):
     units = "katana-bot.service katana-bot@x.service katana-bot-check.service katana-bot.socket"
     units += " katana-bot-check.timer katana-bot-failed.service katana-bot-failed@x.service"
-    units += " katana-bot-check@x.service katana-bot-check@x.timer"
+    units += " katana-bot-check@x.service katana-bot-check@x.timer katana-bot-backup.timer"
+    units += " katana-bot-backup.service katana-bot-backup@x.service katana-bot-backup@x.timer"
     done = stage.machine.run(f"systemd-analyze verify --man=no {units}")
     said = (done.stdout + done.stderr).strip()
     assert done.returncode == 0 and not said, said
-    for unit in ["katana-bot", "katana-bot@x", "katana-bot-check", "katana-bot-check@x"]:
+    for unit in ["katana-bot", "katana-bot@x", "katana-bot-check", "katana-bot-check@x", "katana-bot-backup"]:
         stage.machine.say(f"systemd-analyze security --threshold=11 {unit}.service")
     limits = {"": 1024, "-check": 256, "-failed": 64}
     for unit, most in [(f"katana-bot{kind}{at}", most) for kind, most in limits.items() for at in ["", "@x"]]:

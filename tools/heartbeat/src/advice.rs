@@ -1,7 +1,7 @@
 //! Advice that says what to do, for one of several bots.
 
 /// What follows the name of a bot's unit in those of its other units.
-const UNITS: [&str; 2] = ["-backup", "-backup.timer"];
+const UNITS: [&str; 3] = ["-backup", "-backup.timer", "-check.timer"];
 
 /// Advice for the first bot, written for the bot of this unit (`katana-bot@NAME`): commands between
 /// backticks name the unit, or have its name as a flag.
