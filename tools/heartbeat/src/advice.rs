@@ -10,7 +10,7 @@ pub fn advice_for(unit: &str, advice: &str) -> String {
     let own = |command: &str| {
         let of = |word: &str| match word.strip_prefix(kind) {
             Some("") => unit.to_owned(),
-            Some(rest) if UNITS.iter().any(|unit| rest == *unit) => {
+            Some(rest) if UNITS.contains(&rest) => {
                 let (part, ending) = rest.split_once('.').unwrap_or((rest, ""));
                 let dot = if ending.is_empty() { "" } else { "." };
                 format!("{kind}{part}@{name}{dot}{ending}")
