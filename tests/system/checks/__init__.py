@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import alerts, as_root, faults, first, many, repository, setup, states, times, upkeep
+from . import advice, alerts, as_root, faults, first, many, repository, setup, states, times, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -21,6 +21,15 @@ ALL = [
     states.a_hang_is_named_and_its_remedy_works,
     states.a_stopped_bot_is_started_by_what_status_says,
     states.an_end_by_a_signal_is_shown_with_its_cause,
+    advice.the_runbook_names_only_commands_that_work,
+    advice.each_end_of_the_bot_is_repaired_by_what_status_says,
+    advice.an_alert_is_enough_to_bring_the_bot_back,
+    advice.a_token_is_brought_by_what_status_and_doctor_say,
+    advice.a_model_that_fails_is_found_by_the_runbook,
+    advice.a_pause_is_shown_with_the_way_out,
+    advice.permissions_are_repaired_by_what_doctor_says,
+    advice.a_silence_and_an_acknowledgement_hold_back_what_they_say,
+    advice.the_checker_serves_nagios_loops_and_other_machines,
     faults.a_kill_loses_nothing,
     faults.a_process_that_hangs_is_restarted,
     faults.a_reload_changes_what_it_says,
