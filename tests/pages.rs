@@ -28,6 +28,12 @@ const OTHERS: &[(&str, &str)] = &[
     ("KATANA_<SECTION>_<KEY>", "the form of all variables"),
     ("bot", "the end of every bot's username"),
     ("deleteWebhook", "a method of the Bot API"),
+    ("df -h", "a command of every Debian"),
+    ("journalctl --vacuum-size=200M", "a command of every systemd"),
+    ("/var/lib/katana-bot/backups", "the default of backup.dir"),
+    ("debug", "a value of log.level"),
+    ("info", "a value of log.level"),
+    ("webhook", "a type of the checker's channels"),
     ("echo:", "what the provider echo answers with"),
     ("http://127.0.0.1:8080", "the default of web.listen"),
     ("http://127.0.0.1:8080/v1", "the address of llama.cpp"),
@@ -72,7 +78,7 @@ impl Real {
             ["check-heartbeat", ..] => parsed(check_heartbeat::cli::command(), words),
             [flag] if flag.starts_with("--") => flag_exists(flag),
             ["systemctl", .., unit] => unit_exists(unit),
-            ["journalctl", "-u", unit] => unit_exists(unit),
+            ["journalctl", "-u", unit, ..] => unit_exists(unit),
             ["apt", verb, ..] => {
                 let known = ["install", "remove", "purge"].contains(verb);
                 (!known).then(|| "no such verb of apt".to_owned())

@@ -15,6 +15,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("katana.md", include_str!("../../examples/knowledge/katana.md")),
     ("knowledge.md", include_str!("../../examples/knowledge/knowledge.md")),
     ("nothing-lost.md", include_str!("../../examples/knowledge/nothing-lost.md")),
+    ("operating.md", include_str!("../../examples/knowledge/operating.md")),
     ("privacy.md", include_str!("../../examples/knowledge/privacy.md")),
     ("providers.md", include_str!("../../examples/knowledge/providers.md")),
     ("troubleshooting.md", include_str!("../../examples/knowledge/troubleshooting.md")),

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heartbeat::{Judgement, Now, Reason, availability, rfc3339};
+use heartbeat::{Judgement, Now, Outage, Reason, availability, outage, rfc3339};
 use hygiene::line::one_line;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) fn availability(heartbeat: &Path, found: &Judgement) -> Option<String
     let since_ms = availability::observed_since(folder)?;
     let outages = read("outages.json").unwrap_or_default();
     let incidents = read("incidents.json").unwrap_or_default();
-    let mut spans = outages_of(heartbeat, &outages, &incidents, &now);
+    let mut spans = outages_of(heartbeat, outages, &incidents, &now);
     spans.extend(silent_since(found).map(|since| (since, now.time_ms)));
     Some(availability::in_words(&spans, since_ms, now.time_ms))
 }
@@ -35,30 +35,16 @@ fn silent_since(found: &Judgement) -> Option<i64> {
     found.heartbeat.as_ref().filter(|_| is_silent).map(|beat| beat.time_ms)
 }
 
-/// Whether a record of the checker is about this heartbeat. Those of version 0.2 have only the name of the
-/// watch: that of the unit, or the path.
-fn is_about(record: &Value, heartbeat: &Path) -> bool {
-    let path = heartbeat.display().to_string();
-    let unit = heartbeat.parent().and_then(Path::file_name).unwrap_or_default();
-    match record["file"].as_str() {
-        Some(file) => file == path,
-        None => record["watch"] == path || record["watch"] == *unit.to_string_lossy(),
-    }
-}
-
-/// From when to when this bot was down, in Unix milliseconds.
-fn outages_of(heartbeat: &Path, outages: &Value, incidents: &Value, now: &Now) -> Vec<(i64, i64)> {
-    let is_ours = |of: &&Value| is_about(of, heartbeat);
-    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
-    let over = list(outages);
-    let over = over.iter().filter(is_ours);
-    let mut spans: Vec<(i64, i64)> =
-        over.filter_map(|of| Some((of["from_ms"].as_i64()?, of["until_ms"].as_i64()?))).collect();
-    let open = list(&incidents["incidents"]);
-    let open =
-        open.iter().filter(is_ours).filter(|of| of["level"] == "critical" && of["end"].is_null());
-    spans.extend(open.filter_map(|of| Some((of["started"]["time_ms"].as_i64()?, now.time_ms))));
-    spans
+/// From when to when this bot was down, in Unix milliseconds. What cannot be read was no outage.
+fn outages_of(heartbeat: &Path, outages: Value, incidents: &Value, now: &Now) -> Vec<(i64, i64)> {
+    let over = match outages {
+        Value::Array(all) => all,
+        _ => Vec::new(),
+    };
+    let over = over.into_iter().filter_map(|of| serde_json::from_value(of).ok());
+    let incidents = incidents["incidents"].as_array().into_iter().flatten();
+    let all = outage::joined(over.collect(), incidents.filter_map(|of| Outage::of(of, now)));
+    all.iter().filter(|outage| outage.is_about(heartbeat)).map(Outage::span).collect()
 }
 
 /// The silence that is in effect for the checker of this heartbeat, in words.
@@ -124,7 +110,7 @@ mod tests {
         let mut wanted = vec![(90 * day, 93 * day), (1, 2)];
         assert_eq!(ours(&outages, &Value::Null), wanted);
         let started = json!({"time_ms": 100 * day - day / 2, "boot_id": null, "boot_ms": null});
-        let open = json!({"watch": "katana-bot@staging", "level": "critical", "started": started, "end": null});
+        let open = json!({"id": "e", "watch": "katana-bot@staging", "level": "critical", "started": started, "end": null});
         let incidents = json!({"incidents": [open]});
         wanted.push((100 * day - day / 2, 100 * day));
         assert_eq!(ours(&outages, &incidents), wanted);

@@ -2,15 +2,13 @@
 //!
 //! They lie in a file of their own, because the log of incidents has to be gone when all is well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use heartbeat::{Now, availability};
-use serde::{Deserialize, Serialize};
+use heartbeat::{Now, Outage, availability, outage};
 
 use crate::incident::Incident;
 use crate::incident_log::IncidentLog;
-use crate::notification::Level;
 
 /// Most outages that are kept; the oldest go first.
 const MAX_OUTAGES: usize = 1_000;
@@ -18,36 +16,15 @@ const MAX_OUTAGES: usize = 1_000;
 /// By watch, from when to when it was down.
 type Spans = BTreeMap<String, Vec<(i64, i64)>>;
 
-/// From the last sign of life to the first good check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outage {
-    id: String, // of its incident
-    watch: String,
-    /// The heartbeat, which `katana-bot status` knows its watch by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    from_ms: i64, // Unix milliseconds
-    until_ms: i64,
-}
-
-impl Outage {
-    /// The outage that an incident is; one that goes on lasts until now. `None` for a warning.
-    fn of(incident: &Incident, now: &Now) -> Option<Self> {
-        let until_ms = incident.end.as_ref().map_or(now.time_ms, |end| end.at.seen_from_ms(now));
-        (incident.bad.level == Level::Critical).then(|| Self {
-            id: incident.id.clone(),
-            watch: incident.subject.watch.clone(),
-            file: incident.bad.file.clone(),
-            from_ms: incident.started.seen_from_ms(now),
-            until_ms,
-        })
-    }
+/// The outage that an incident is, read as `katana-bot status` reads it from the disk.
+fn of(incident: &Incident, now: &Now) -> Option<Outage> {
+    Outage::of(&serde_json::to_value(incident).ok()?, now)
 }
 
 /// Those that are over, of a log that has not dropped them yet.
 pub(crate) fn ended(log: &IncidentLog, now: &Now) -> Vec<Outage> {
     let ended = log.incidents.iter().filter(|incident| incident.end.is_some());
-    ended.filter_map(|incident| Outage::of(incident, now)).collect()
+    ended.filter_map(|incident| of(incident, now)).collect()
 }
 
 /// Adds what is not known yet, and drops what is older than the longest window. `None`: nothing changed.
@@ -72,12 +49,11 @@ pub(crate) fn spans(
     log: &IncidentLog,
     now: &Now,
 ) -> Spans {
-    let seen: BTreeSet<&str> = known.iter().map(|outage| outage.id.as_str()).collect();
-    let current = log.incidents.iter().filter_map(|incident| Outage::of(incident, now));
-    let current = current.filter(|outage| !seen.contains(outage.id.as_str()));
+    let current = log.incidents.iter().filter_map(|incident| of(incident, now));
     let mut spans: Spans = watches.into_iter().map(|watch| (watch, Vec::new())).collect();
-    for outage in known.iter().cloned().chain(current) {
-        spans.entry(outage.watch).or_default().push((outage.from_ms, outage.until_ms));
+    for outage in outage::joined(known.to_vec(), current) {
+        let span = outage.span();
+        spans.entry(outage.watch).or_default().push(span);
     }
     spans
 }

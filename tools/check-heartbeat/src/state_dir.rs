@@ -14,12 +14,12 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use heartbeat::Now;
+use heartbeat::{Now, Outage};
 use hygiene::{atomic, duration, ownership, quick};
 
 use crate::cli::Args;
 use crate::incident_log::IncidentLog;
-use crate::outages::{self, Outage};
+use crate::outages;
 use hygiene::time_limit::within;
 
 /// How long a disk may take for one call.

@@ -31,6 +31,7 @@ mod judge;
 mod last_exit;
 mod manager;
 mod now;
+pub mod outage;
 pub mod rfc3339;
 
 pub use advice::advice_for;
@@ -43,6 +44,7 @@ pub use judge::{FUTURE_TOLERANCE_MS, Judgement, Reason, State, judge};
 pub use last_exit::LastExit;
 pub use manager::Manager;
 pub use now::Now;
+pub use outage::Outage;
 
 /// Where the packaged daemon writes, and the checker looks.
 pub const DEFAULT_PATH: &str = "/run/katana-bot/heartbeat";
