@@ -53,6 +53,10 @@ fn configuration(found: &Findings, problem: &Problem) -> String {
     }
 }
 
+/// For a unit that has ended by itself, whatever it does at this moment.
+const WHY_AND_RESTART: &str =
+    "`journalctl -u katana-bot -n 50` says why; then `systemctl restart katana-bot`";
+
 /// `code`: the exit status, if it is known how the bot ended.
 fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
     let of = |name| unit.map_or("", |unit| unit.get(name));
@@ -64,9 +68,8 @@ fn not_running(unit: Option<&Unit>, code: Option<Option<u8>>) -> &'static str {
             "correct `ExecStart=` in the drop-in that `systemctl cat katana-bot` names, then \
              `systemctl daemon-reload` and `systemctl restart katana-bot`"
         }
-        _ if of("ActiveState") == "failed" || of("SubState") == "auto-restart" => {
-            "`journalctl -u katana-bot -n 50` says why; then `systemctl restart katana-bot`"
-        }
+        Some(_) if unit.is_some() => WHY_AND_RESTART,
+        _ if of("ActiveState") == "failed" || of("SubState") == "auto-restart" => WHY_AND_RESTART,
         Some(_) => "`journalctl -u katana-bot -n 50` has its last lines",
         None if unit.is_some_and(Unit::waits_for_token) => {
             "`sudo katana-bot setup` asks for the token, and starts the bot"
