@@ -100,7 +100,8 @@ mod tests {
         let day = 86_400_000_i64;
         let now = Now { time_ms: 100 * day, boot_id: None, boot_ms: None, awake_ms: None };
         let heartbeat = Path::new("/run/katana-bot@staging/heartbeat");
-        let ours = |outages, incidents| outages_of(heartbeat, outages, incidents, &now);
+        let ours =
+            |outages: &Value, incidents| outages_of(heartbeat, outages.clone(), incidents, &now);
         let outages = json!([
             {"id": "a", "watch": "/run/katana-bot@staging/heartbeat", "from_ms": 90 * day, "until_ms": 93 * day},
             {"id": "b", "watch": "other", "from_ms": 95 * day, "until_ms": 99 * day},
