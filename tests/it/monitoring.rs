@@ -205,7 +205,7 @@ async fn one_cause_is_one_page_and_nothing_is_resolved_before_it_is_cured() {
     let page = peers.pages()[1].clone();
     let hung = format!("FIRING: production: katana-bot on {at} does not answer: not running");
     assert!(page.starts_with(&hung) && page.matches("FIRING").count() == 1, "{page}");
-    tokio::time::sleep(minutes(3)).await;
+    tokio::time::sleep(minutes(2)).await;
     let pages = peers.pages();
     assert!(pages.len() == 2 && !pages.concat().contains("RESOLVED"), "{pages:#?}");
 
@@ -221,7 +221,7 @@ async fn one_cause_is_one_page_and_nothing_is_resolved_before_it_is_cured() {
     // A minute that KatanaDown is kept, one between notices, one for scrapes and evaluations; what is not
     // shortened here takes its time, too.
     assert!(after < minutes(3) + SOON / 4, "RESOLVED came {after:?} after the cure");
-    tokio::time::sleep(minutes(2)).await;
+    tokio::time::sleep(minutes(1)).await;
     assert_eq!(peers.pages().len(), 3, "{:#?}", peers.pages());
     // Mail goes out with each page, and no other mail about what follows.
     let subjects = peers.subjects();

@@ -36,6 +36,7 @@ async fn a_process_that_dies_again_and_again_is_failing_although_each_one_is_wel
     daemon = Daemon::start(&stage);
     assert!(eventually(|| by(&daemon, "finding: crash_loop failing")).await, "{}", beat());
     assert_eq!(beat().matches("age: unclean_start ").count(), 3, "{}", beat());
+    assert!(!beat().contains("finding: unclean_start"), "the last end was clean: {}", beat());
     daemon.signal("TERM");
     assert_eq!(daemon.ended().await.code(), Some(0));
 }

@@ -226,7 +226,6 @@ impl Alertmanager {
         let config = replace(&config, "mail.example.org:587", &peers.mail().to_string());
         let config = replace(&config, "smtp_require_tls: true", "smtp_require_tls: false");
         std::fs::write(folder.path().join("alertmanager.yml"), config).expect("written");
-        std::fs::write(folder.path().join("smtp-password"), "a-password").expect("written");
         let address = free_address();
         let arguments = [
             "--config.file=alertmanager.yml".to_owned(),
