@@ -81,6 +81,19 @@ fn alertmanager_accepts_its_configuration() {
     assert_eq!(config.matches("send_resolved: false").count(), 1);
 }
 
+#[test]
+fn compose_holds_back_the_same() {
+    let folder = file("packaging/deploy/compose/prometheus");
+    let arguments = ["check-config", "alertmanager.yml"];
+    run(&folder, "amtool", &arguments, "prometheus-alertmanager");
+    let rules = |name: &str| {
+        let config = text(name);
+        config.split_once("\ninhibit_rules:").expect(name).1.to_owned()
+    };
+    let shipped = rules("packaging/monitoring/alertmanager.yml");
+    assert_eq!(rules("packaging/deploy/compose/prometheus/alertmanager.yml"), shipped);
+}
+
 /// The names of all alerts.
 fn alerts(rules: &str) -> BTreeSet<&str> {
     rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect()
