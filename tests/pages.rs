@@ -31,6 +31,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("df -h", "a command of every Debian"),
     ("journalctl --vacuum-size=200M", "a command of every systemd"),
     ("/var/lib/katana-bot/backups", "the default of backup.dir"),
+    ("/etc/katana-bot/check-heartbeat.d", "the drop-ins of check-heartbeat.toml(5)"),
+    ("check-heartbeat.d", "likewise"),
     ("debug", "a value of log.level"),
     ("info", "a value of log.level"),
     ("webhook", "a type of the checker's channels"),
@@ -131,6 +133,7 @@ fn parsed(command: clap::Command, words: &[&str]) -> Option<String> {
     let incomplete = [
         ErrorKind::MissingRequiredArgument,
         ErrorKind::MissingSubcommand,
+        ErrorKind::DisplayVersion,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
     ];
     (!incomplete.contains(&error.kind())).then(|| error.to_string().replace('\n', " "))
