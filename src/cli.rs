@@ -42,7 +42,7 @@ use crate::{systemd, web};
 #[command(
     name = "katana-bot",
     version,
-    about = "A Telegram AI assistant that loses no message and runs unattended",
+    about = "A Telegram AI assistant that survives crashes and runs unattended",
     after_help = "Secrets come from systemd credentials, *_FILE variables or the environment, \
                   never from the command line.\nFirst steps: sudo katana-bot setup",
     arg_required_else_help = true

@@ -1,4 +1,4 @@
-//! Katana: a Telegram AI assistant that loses nothing and can be left alone.
+//! Katana: a Telegram AI assistant that survives crashes and can be left alone.
 //!
 //! ```text
 //! Telegram ──poll──▶ ingress ─commit──▶ inbox ──claim──▶ chats ──route──▶ command ─┐

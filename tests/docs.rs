@@ -85,14 +85,14 @@ fn pages() -> Vec<File> {
 
 #[test]
 fn every_chat_command_is_documented() {
-    let readme = read("README.md");
+    let page = read("docs/commands.md");
     let mut complaints = Vec::new();
     for command in katana::commands::table() {
         // In a table, a bar inside of code needs a backslash.
         let row = format!("| `{}` |", command.usage.replace('|', "\\|"));
-        if !readme.lines().any(|line| line.starts_with(&row)) {
+        if !page.lines().any(|line| line.starts_with(&row)) {
             complaints.push(format!(
-                "README.md: no row \"{row} …\" in the table of commands; it does: {}",
+                "docs/commands.md: no row \"{row} …\" in the table of commands; it does: {}",
                 command.help
             ));
         }
@@ -275,19 +275,12 @@ fn subcommands(of: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_subcommand_is_documented() {
-    let readme = read("README.md");
-    let mut complaints = Vec::new();
-    for name in subcommands(&[]) {
-        if !readme.contains(&format!("`katana-bot {name}")) {
-            complaints.push(format!("README.md: `katana-bot {name}` is missing"));
-        }
-    }
-    for name in subcommands(&["users"]) {
-        if !readme.contains(&format!("`katana-bot users {name}")) {
-            complaints.push(format!("README.md: `katana-bot users {name}` is missing"));
-        }
-    }
-    none(complaints, "subcommands");
+    let page = read("docs/commands.md");
+    let all = subcommands(&[]).into_iter();
+    let of_users = subcommands(&["users"]).into_iter().map(|name| format!("users {name}"));
+    let missing = all.chain(of_users).filter(|name| !page.contains(&format!("`katana-bot {name}")));
+    let complaints = missing.map(|name| format!("docs/commands.md: no row for katana-bot {name}"));
+    none(complaints.collect(), "subcommands");
 }
 
 #[test]
@@ -360,4 +353,42 @@ fn the_readme_begins_with_its_two_commands() {
     let commands: Vec<&str> = block.lines().skip(1).filter(|l| !l.is_empty()).collect();
     let wanted = ["cargo run --release --example demo", "cargo test --workspace"];
     assert_eq!(commands, wanted, "README.md: the first block holds the two commands alone");
+}
+
+/// Who looks for a bot decides by the first screen, and reads no more than this.
+#[test]
+fn the_readme_is_short() {
+    let words = read("README.md").split_whitespace().count();
+    assert!(words < 900, "README.md: {words} words; move what is not for newcomers into docs");
+}
+
+/// What is right below the title, before anything has to be scrolled or run.
+#[test]
+fn the_first_screen_of_the_readme_says_what_it_is_and_for_whom() {
+    let readme = read("README.md");
+    let (first, _) = readme.split_once("\n## ").expect("a section");
+    for part in [
+        "docs/pictures/demo-",
+        "| Status |",
+        "| Runs on |",
+        "| Licence |",
+        "| Help |",
+        "| Vulnerabilities |",
+        "**Use it if**",
+        "**Use something else if**",
+    ] {
+        assert!(first.contains(part), "README.md: {part} is not on the first screen");
+    }
+}
+
+#[test]
+fn all_pages_are_in_the_index() {
+    let index = read("docs/index.md");
+    let pages = files(&["docs"])
+        .into_iter()
+        .filter_map(|f| f.path.strip_prefix("docs/").map(str::to_owned));
+    let pages =
+        pages.filter(|name| name.ends_with(".md") && !name.contains('/') && name != "index.md");
+    let missing = pages.filter(|name| !index.contains(&format!("({name})")));
+    none(missing.map(|name| format!("docs/index.md: {name} is missing")).collect(), "pages");
 }

@@ -117,20 +117,34 @@ fn expect(name: &str, wanted: &str) {
     }
 }
 
+/// What is written here, and before its end where to report bugs: the addresses of `packaging/project.toml`.
+fn with_addresses(written: &str) -> String {
+    let text = std::fs::read_to_string(file("packaging/project.toml")).expect("the addresses");
+    let project: toml::Table = text.parse().expect("TOML");
+    let of = |key: &str| project[key].as_str().expect(key).to_owned();
+    let reports = format!(
+        "# REPORTING BUGS\n{} | Bugs.\n{} | Vulnerabilities, privately.\n{} | Questions.\n# SEE ALSO\n",
+        of("bugs"),
+        of("security"),
+        of("help")
+    );
+    written.replace("# SEE ALSO\n", &reports)
+}
+
 #[test]
 fn katana_bot_8() {
     let command = katana::cli::command();
     let mut page = top(&command, "8");
     page.section("COMMANDS");
     commands(&mut page, &command, "");
-    page.written(KATANA);
+    page.written(&with_addresses(KATANA));
     expect("katana-bot.8", &page.text());
 }
 
 #[test]
 fn check_heartbeat_8() {
     let mut page = top(&check_heartbeat::cli::command().after_help(""), "8");
-    page.written(CHECKER);
+    page.written(&with_addresses(CHECKER));
     expect("check-heartbeat.8", &page.text());
 }
 

@@ -21,6 +21,9 @@ const LINKS: &[(&str, &str)] = &[
 
 const PAGE: &str = include_str!("page.html");
 
+/// Seconds after which a browser loads the page again, by itself: there is no script on it.
+const EVERY_S: u32 = 30;
+
 /// `{name, version, environment, status, links}`.
 pub(super) fn json(view: &View<'_>) -> Value {
     let links: serde_json::Map<String, Value> =
@@ -41,7 +44,9 @@ pub(super) fn html(view: &View<'_>) -> String {
         "" => "katana-bot".to_owned(),
         username => format!("@{}", escaped(username)),
     };
-    let model = if about.model.is_empty() || about.model == about.provider {
+    let model = if about.provider == "offline" {
+        "its documents, without a language model".to_owned()
+    } else if about.model.is_empty() || about.model == about.provider {
         escaped(&about.provider)
     } else {
         format!("{} ({})", escaped(&about.provider), escaped(&about.model))
@@ -52,6 +57,7 @@ pub(super) fn html(view: &View<'_>) -> String {
         .map(|(path, what)| format!("<li><a href=\"{path}\">{path}</a>: {what}</li>\n"))
         .collect();
     fill(&[
+        ("every", EVERY_S.to_string()),
         ("title", format!("{word}: {name} ({})", escaped(&about.environment))),
         ("name", name),
         (
@@ -71,7 +77,7 @@ pub(super) fn html(view: &View<'_>) -> String {
         (
             "footer",
             format!(
-                "katana-bot {}, running for {}. As of {}; reload the page to update it.",
+                "katana-bot {}, running for {}. As of {}; the page refreshes itself every {EVERY_S} seconds.",
                 escaped(about.version),
                 span(view.now_ms),
                 moment(view.vitals.wall_ms())
@@ -245,6 +251,14 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_stay_whole_on_a_telephone() {
+        // These would let a table's columns be narrower than its words.
+        for rule in ["overflow-wrap: anywhere", "word-break", "hyphens"] {
+            assert!(!PAGE.contains(rule), "{rule}");
+        }
+    }
 
     #[test]
     fn texts_cannot_become_html_or_places() {

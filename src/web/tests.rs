@@ -235,6 +235,7 @@ async fn every_answer_has_its_form_and_its_headers() {
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.body.contains("Inbox_old &lt;since&gt; &quot;a while&quot;"), "{}", page.body);
     assert!(page.body.contains("@katana_&lt;b&gt;bot") && !page.body.contains("{{"));
+    assert!(page.body.contains("<meta http-equiv=\"refresh\" content=\"30\">"));
     let status = stage.get("/bot/status").await.json();
     assert_eq!(status["queues"]["inbox"], serde_json::json!({"count": 3, "oldest_s": 1.5}));
     assert_eq!((&status["health"], &status["ready"]), (&"unhealthy".into(), &false.into()));

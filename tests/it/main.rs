@@ -16,6 +16,7 @@ mod process;
 mod rendering;
 mod search;
 mod show;
+mod svg;
 mod terminal;
 mod wire;
 
@@ -53,6 +54,7 @@ mod operator;
 mod overlap;
 mod passed;
 mod patience;
+mod pictures;
 mod platforms;
 mod previews;
 mod refusals;

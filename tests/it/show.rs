@@ -239,16 +239,20 @@ pub async fn checker(heartbeat: &Path, args: &[&str]) -> (Option<i32>, String) {
 /// The checker is another package, so cargo has to be asked for it, once.
 fn checker_binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let ours = Path::new(env!("CARGO_BIN_EXE_katana-bot"));
-        let target = ours.ancestors().nth(2).expect("a target directory");
-        let build = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "check-heartbeat", "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("cargo runs");
-        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-        target.join("debug").join("check-heartbeat")
-    })
+    BUILT.get_or_init(|| built("check-heartbeat", &["-p", "check-heartbeat"]))
+}
+
+/// A program that cargo builds when it is asked for these: of another package, or an example.
+pub fn built(program: &str, what: &[&str]) -> PathBuf {
+    let ours = Path::new(env!("CARGO_BIN_EXE_katana-bot"));
+    let target = ours.ancestors().nth(2).expect("a target directory");
+    let build = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--target-dir"])
+        .arg(target)
+        .args(what)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    target.join("debug").join(program)
 }
