@@ -392,3 +392,84 @@ fn all_pages_are_in_the_index() {
     let missing = pages.filter(|name| !index.contains(&format!("({name})")));
     none(missing.map(|name| format!("docs/index.md: {name} is missing")).collect(), "pages");
 }
+
+/// A file with this between its marks of the project's addresses.
+fn with_addresses(name: &str, text: &str) -> String {
+    let (begin, end) = ("<!-- project: begin -->\n", "<!-- project: end -->");
+    let page = read(name);
+    let (before, rest) = page.split_once(begin).expect("the mark at the beginning");
+    let (_, after) = rest.split_once(end).expect("the mark at the end");
+    format!("{before}{begin}{text}{end}{after}")
+}
+
+/// A file with the one line that begins so replaced.
+fn with_line(text: &str, begin: &str, line: &str) -> String {
+    let old = text.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
+    assert_eq!(old.len(), 1, "{begin}");
+    text.replace(old[0], line)
+}
+
+/// The project's home, its mailboxes and where people get help stand in one file. So a publisher changes one.
+#[test]
+fn the_addresses_of_the_project_are_those_of_one_file() {
+    let project: toml::Table = read("packaging/project.toml").parse().expect("TOML");
+    let of = |key: &str| project[key].as_str().expect(key).to_owned();
+    let (home, help, bugs, security) = (of("home"), of("help"), of("bugs"), of("security"));
+    let (version, minor) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_RUST_VERSION"));
+    let rows = [
+        ("Status", format!("{version}, in development; updates migrate the state by themselves")),
+        (
+            "Runs on",
+            format!(
+                "Debian 12 and 13 (package); any Linux with Rust {minor}; one machine, one process"
+            ),
+        ),
+        ("Licence", "Apache-2.0 or MIT".to_owned()),
+        ("Help", format!("[discussions]({help}), [bugs]({bugs})")),
+        (
+            "Vulnerabilities",
+            format!("privately to <{security}>: [how](docs/security.md#report-a-vulnerability)"),
+        ),
+    ];
+    let rows = rows.map(|(name, value)| format!("| {name} | {value} |\n")).concat();
+    expect("README.md", &with_addresses("README.md", &format!("\n| | |\n|---|---|\n{rows}\n")));
+    let words = format!(
+        "\nWrite to <{security}>, not to the [public tracker]({bugs}). Say which version it is \
+         (`katana-bot --version`), what an attacker needs, and what they gain. \
+         Leave tokens, keys and other people's messages out.\n\n"
+    );
+    expect("docs/security.md", &with_addresses("docs/security.md", &words));
+    let cargo = read("Cargo.toml");
+    let cargo = with_line(&cargo, "homepage = ", &format!("homepage = \"{home}\""));
+    let maintainer = format!("maintainer = \"{}\"", of("maintainer"));
+    expect("Cargo.toml", &with_line(&cargo, "maintainer = ", &maintainer));
+    let copyright =
+        with_line(&read("packaging/debian/copyright"), "Source: ", &format!("Source: {home}"));
+    expect("packaging/debian/copyright", &copyright);
+    for (name, wanted) in
+        [("docs/man/katana-bot.8", &bugs), ("docs/man/check-heartbeat.8", &security)]
+    {
+        assert!(read(name).contains(wanted), "{name}: KATANA_TEST_WRITE=1 cargo test --test man");
+    }
+    let newest = read("packaging/debian/changelog");
+    let signed = newest.lines().find(|line| line.starts_with(" -- ")).expect("a signature");
+    assert!(signed.contains(&of("maintainer")), "packaging/debian/changelog: {signed}");
+    // Whatever else names one, such as the label of an image, names one of these.
+    let known = [home, help, bugs, security, of("maintainer")];
+    let labels = [
+        "org.opencontainers.image.url",
+        "org.opencontainers.image.source",
+        "org.opencontainers.image.documentation",
+        "org.opencontainers.image.authors",
+    ];
+    for file in files(&["packaging", ".ci", "docs", "examples"]) {
+        for line in file.text.lines().filter(|line| labels.iter().any(|label| line.contains(label)))
+        {
+            assert!(
+                known.iter().any(|address| line.contains(address.as_str())),
+                "{}: {line}",
+                file.path
+            );
+        }
+    }
+}

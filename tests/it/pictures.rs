@@ -47,7 +47,7 @@ fn fixed(text: &str, before: &str, after: &str, new: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_picture_of_the_demo_is_what_it_prints() {
-    let says = ["--say", "How do I back up the bot?", "--say", "/status"];
+    let says = ["--say", "What is the heartbeat?", "--say", "/status"];
     // `cargo test` has built it already; by itself, a build of the demo would share less with the others.
     let beside = Path::new(env!("CARGO_BIN_EXE_katana-bot")).with_file_name("examples/demo");
     let demo =
