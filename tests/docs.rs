@@ -421,7 +421,7 @@ fn the_addresses_of_the_project_are_those_of_one_file() {
         (
             "Runs on",
             format!(
-                "Debian 12 and 13 (package); any Linux with Rust {minor}; one machine, one process"
+                "Debian 12 and 13 (package), [containers](docs/deploy/README.md), any Linux with Rust {minor}"
             ),
         ),
         ("Licence", "Apache-2.0 or MIT".to_owned()),

@@ -49,7 +49,7 @@ impl Drop for Mount {
 }
 
 /// A file system that never answers, as one whose server is gone: FUSE without a program behind it. When dropped,
-/// whoever waits gets an error.
+/// a program that waits gets an error.
 pub struct HungMount(Child, PathBuf);
 
 impl HungMount {
