@@ -103,6 +103,10 @@ fn try_writing(folder: &Path) -> std::io::Result<()> {
 /// Whether the knowledge folder can be read, and what of it is used.
 fn pages(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     const KEY: &str = "knowledge.dir";
+    // The configuration has warned of one that does not answer; opening it would never end.
+    if hygiene::time_limit::is_dir(dir).is_none() {
+        return;
+    }
     let knowledge = match Knowledge::open(dir) {
         Ok(knowledge) => knowledge,
         Err(e) => {

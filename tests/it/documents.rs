@@ -108,6 +108,9 @@ async fn a_folder_on_a_mount_that_hangs_holds_up_neither_the_start_nor_people() 
     assert!(begun.elapsed() < Duration::from_secs(5), "the start took {:?}", begun.elapsed());
     assert!(answer.contains("I am still reading my documents"), "{answer}");
     assert_eq!(stage.sim.model().requests().len(), 0, "a question did not wait");
+    let settings = ["check-config", "--without-secrets"];
+    let checked = crate::process::run(&stage, &settings).await;
+    assert!(checked.stderr.contains("the folder does not answer"), "{checked:?}");
     // Not for ever.
     assert!(stage.texts(5, 1).await[0].starts_with("I do not know."));
     assert_eq!(state(&stage), DocumentsState::Unreadable);
