@@ -69,7 +69,7 @@ const HEALTHY: Row = [
     ("Ready", "yes", "green"),
     ("Last completed poll", "", "green"),
     ("Up for", "", "green"),
-    ("Starts in a day", "", "text"),
+    ("Starts in a day", "", "blue"),
 ];
 const TELEGRAM_DOWN: Row = [
     ("Verdict", "failing", "red"),
@@ -77,7 +77,7 @@ const TELEGRAM_DOWN: Row = [
     ("Ready", "no", "red"),
     ("Last completed poll", "", "red"),
     ("Up for", "", "green"),
-    ("Starts in a day", "", "text"),
+    ("Starts in a day", "", "blue"),
 ];
 const PROVIDER_DOWN: Row = [
     ("Verdict", "degraded", "orange"),
@@ -85,7 +85,7 @@ const PROVIDER_DOWN: Row = [
     ("Ready", "no", "red"),
     ("Last completed poll", "", "green"),
     ("Up for", "", "green"),
-    ("Starts in a day", "", "text"),
+    ("Starts in a day", "", "blue"),
 ];
 /// Hung or killed.
 const DEAD: Row = [
@@ -94,7 +94,7 @@ const DEAD: Row = [
     ("Ready", "no", "red"),
     ("Last completed poll", "", "red"),
     ("Up for", "down", "red"),
-    ("Starts in a day", "", "text"),
+    ("Starts in a day", "", "blue"),
 ];
 
 /// Reads the dashboard until it shows this, with these open findings.
