@@ -10,6 +10,7 @@ use std::process::Command;
 use std::str::FromStr;
 
 use anyhow::Context;
+use hygiene::ownership;
 
 use super::exit;
 use super::stop::Stop;
@@ -50,11 +51,8 @@ pub(super) fn become_user(user: User, config: Option<PathBuf>) -> anyhow::Result
         let hint = "leave out --as, or start it as root";
         return Err(Stop::new(exit::USAGE, message, hint).into());
     }
-    let loaded = Config::examine(&Sources::from_process(config)).loaded;
-    if let Some(folder) = loaded.config.store.path.parent() {
-        give(folder, user)
-            .with_context(|| format!("cannot give {} to user {}", folder.display(), user.uid))?;
-    }
+    let path = Config::examine(&Sources::from_process(config)).loaded.config.store.path;
+    give(&path, user)?;
     let program = std::env::current_exe().context("cannot find this program")?;
     let arguments = std::env::args_os().skip(1);
     // It also leaves root's further groups.
@@ -62,18 +60,37 @@ pub(super) fn become_user(user: User, config: Option<PathBuf>) -> anyhow::Result
     Err(anyhow::Error::new(error).context(format!("cannot become user {}", user.uid)))
 }
 
-/// Gives a folder, and what is directly in it, to the user. Links are given, not what they point to; what
-/// belongs to a third user stays theirs.
-fn give(folder: &Path, user: User) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    lchown(folder, Some(user.uid), Some(user.gid))?;
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.symlink_metadata()?.uid() == 0 {
-            lchown(&path, Some(user.uid), Some(user.gid))?;
+/// Gives the state's folder, and what is directly in it, to the user. Links are given, not what they point to;
+/// what belongs to a third user stays theirs.
+fn give(state: &Path, user: User) -> anyhow::Result<()> {
+    let folder = ownership::folder(state);
+    let shown = folder.display();
+    let cannot = || format!("cannot give {shown} to user {}", user.uid);
+    std::fs::create_dir_all(folder).with_context(cannot)?;
+    let entries = std::fs::read_dir(folder).with_context(cannot)?;
+    let paths: Vec<_> =
+        entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().with_context(cannot)?;
+    if let Some(other) = paths.iter().find(|path| !is_of_state(path, state)) {
+        let message = format!("{shown} is not the state's alone: it has {}", other.display());
+        let hint = "set store.path (KATANA_STORE_PATH) to a file in a folder of its own";
+        return Err(Stop::new(exit::CONFIG, message, hint).into());
+    }
+    for path in paths.iter().map(PathBuf::as_path).chain([folder]) {
+        if path.symlink_metadata().with_context(cannot)?.uid() == 0 {
+            lchown(path, Some(user.uid), Some(user.gid)).with_context(cannot)?;
         }
     }
     Ok(())
+}
+
+/// Whether the bot puts this beside its state, or the disk was made with it.
+fn is_of_state(path: &Path, state: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let (Some(name), Some(state)) = (name(path), name(state)) else { return false };
+    let others = ["heartbeat", "last-exit", "backups", "lost+found"];
+    // Both are also written to a temporary file of a longer name.
+    name.contains(&state)
+        || others.iter().any(|other| name.trim_start_matches('.').starts_with(other))
 }
 
 #[cfg(test)]
@@ -87,5 +104,20 @@ mod tests {
         for bad in ["0", "0:5", "katana", "1:", ":1", "-1", "1:2:3", ""] {
             assert!(bad.parse::<User>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_not_given_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("katana.db");
+        let own = std::fs::metadata(folder.path()).unwrap().uid();
+        let user = User { uid: own, gid: own };
+        for ours in ["katana.db", "katana.db-wal", "heartbeat", "last-exit", "backups"] {
+            std::fs::write(folder.path().join(ours), "").unwrap();
+        }
+        give(&state, user).expect("all of it is the bot's");
+        std::fs::write(folder.path().join("shadow"), "").unwrap();
+        let refused = give(&state, user).expect_err("another file").to_string();
+        assert!(refused.contains("shadow"), "{refused}");
     }
 }

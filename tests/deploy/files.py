@@ -92,7 +92,12 @@ def check_keys(path, given, known):
 
 
 def containerfile():
-    run(tool("hadolint"), str(HOME / "packaging/Containerfile"))
+    file = HOME / "packaging/Containerfile"
+    run(tool("hadolint"), str(file))
+    assert not re.search(r"^VOLUME", file.read_text(), re.M), "Railway's builder refuses VOLUME"
+    # Docker reads the one beside the file, buildah the one at the top.
+    ignored = [(HOME / name).read_text() for name in (".containerignore", "packaging/Containerfile.dockerignore")]
+    assert ignored[0] == ignored[1] and "**/secrets\n" in ignored[0], ignored
 
 
 def compose():

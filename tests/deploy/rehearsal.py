@@ -37,7 +37,7 @@ class Platform:
             "KATANA_TELEGRAM_TOKEN": "7000000009:IMAGE-test-token-of-the-bot-0000001",
             "KATANA_TELEGRAM_API_URL": self.simulator.url, "KATANA_WEB_LISTEN": f"127.0.0.1:{self.port}",
             "KATANA_BOT_ACCESS": "open", "KATANA_DELIVERY_PACE": "false", "AI_PROVIDER": "echo",
-            "KATANA_WATCH_RESPONSE_S": "600",
+            "KATANA_WATCH_RESPONSE_S": "600", "KATANA_CANARY_QUESTION": "canary", "KATANA_CANARY_EXPECT": "canary",
         }
         env = " ".join(f"--env={key}={value}" for key, value in variables.items())
         self.script.write_text(f"""#!/bin/sh
@@ -53,11 +53,11 @@ exec {start} run --detach --name live --network=host {' '.join(HERE)} --read-onl
         self.podman.run("cp", f"{container}:/usr/bin/katana-bot", str(self.program))
 
     def rollout(self, new, previous=None, timeout="60s"):
-        command = [HOME / "packaging/deploy/rollout", "--image", new, "--url", self.url, "--timeout", timeout]
+        check = f"{self.program} deploy-check --url {self.url} --timeout {timeout}"
+        command = [HOME / "packaging/deploy/rollout", "--image", new, "--check", check]
         if previous:
             command += ["--previous", previous]
-        env = os.environ | {"KATANA_BOT": str(self.program)}
-        return subprocess.run([*command, "--", str(self.script)], env=env, capture_output=True, text=True, timeout=300)
+        return subprocess.run([*command, "--", str(self.script)], capture_output=True, text=True, timeout=300)
 
     def end(self):
         self.podman.remove("live")
