@@ -35,7 +35,7 @@ fn silent_since(found: &Judgement) -> Option<i64> {
     found.heartbeat.as_ref().filter(|_| is_silent).map(|beat| beat.time_ms)
 }
 
-/// From when to when this bot was down, in Unix milliseconds. What cannot be read was no outage.
+/// From when to when this bot was down, in Unix milliseconds. What cannot be read does not count.
 fn outages_of(heartbeat: &Path, outages: Value, incidents: &Value, now: &Now) -> Vec<(i64, i64)> {
     let over = match outages {
         Value::Array(all) => all,

@@ -239,7 +239,7 @@ def a_silence_and_an_acknowledgement_hold_back_what_they_say(stage):
     assert len(stage.alerts()) == alerts, stage.alerts()[alerts:]
     # Once it has expired, what goes on is sent.
     machine.until("DOWN", lambda: len(stage.alerts()) > alerts, within=40)
-    assert machine.run("runuser -u nobody -- check-heartbeat ack").returncode == 77
+    assert machine.run("runuser -u games -- check-heartbeat ack").returncode == 77
     said = machine.say('check-heartbeat ack --reason "on it"')
     assert "on it" in machine.say("check-heartbeat status || true"), said
     machine.say(f"rm {DROP_IN} && systemctl restart katana-bot", timeout=60)
@@ -280,7 +280,7 @@ def the_checker_serves_nagios_loops_and_other_machines(stage):
     machine.say("check-heartbeat --test-alert")
     assert len(stage.alerts()) == alerts + 1 and "TEST" in stage.alerts()[-1], stage.alerts()[alerts:]
     assert ALERTS not in machine.say("cat /proc/[0-9]*/environ | tr '\\0' '\\n'")
-    ran = machine.run("runuser -u nobody -- check-heartbeat --test-alert")
+    ran = machine.run("runuser -u games -- check-heartbeat --test-alert")
     assert ran.returncode and len(stage.alerts()) == alerts + 1, ran
 
 
