@@ -473,3 +473,25 @@ fn the_addresses_of_the_project_are_those_of_one_file() {
         }
     }
 }
+
+/// On call, the same questions have their answers at the same places, and a symptom leads to its entry.
+#[test]
+fn every_entry_of_the_runbook_says_impact_cause_and_fix_and_is_found_by_symptom() {
+    let page = read("docs/runbook.md");
+    let (_, index) = page.split_once("# By symptom\n").expect("the index");
+    let (index, _) = index.split_once("\n# ").expect("its end");
+    let mut complaints = Vec::new();
+    for entry in page.split("\n## ").skip(1) {
+        let name = entry.lines().next().unwrap_or_default();
+        let entry = entry.split("\n# ").next().unwrap_or_default();
+        let labels: Vec<&str> = ["**Impact:**", "**Cause:**", "**Fix:**"].into();
+        let places: Vec<Option<usize>> = labels.iter().map(|label| entry.find(label)).collect();
+        if !places.is_sorted() || places[0].is_none() {
+            complaints.push(format!("{name}: it has not {}, in this order", labels.join(", ")));
+        }
+        if !index.contains(&format!("(#{name})")) {
+            complaints.push(format!("{name}: no symptom leads to it"));
+        }
+    }
+    none(complaints, "docs/runbook.md");
+}

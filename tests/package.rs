@@ -243,7 +243,7 @@ fn the_log_under_supervisor_lies_where_other_users_cannot_read_it() {
     let log = Path::new(value(&supervisor, "stdout_logfile"));
     let folder = log.parent().expect("a folder").display().to_string();
     let makes = format!("install -d -m 750 -g adm {folder}\n");
-    for text in [&supervisor, &read("docs/install.md")] {
+    for text in [&supervisor, &read("docs/by-hand.md")] {
         assert!(text.contains(&makes), "{makes}");
         for command in ["supervisorctl signal HUP katana-bot", "supervisorctl restart katana-bot"] {
             assert!(text.contains(command), "{command}");

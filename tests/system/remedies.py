@@ -23,7 +23,7 @@ def of_alert(alert):
 
 
 def of_runbook(machine, topic, part):
-    """The commands in a part of a topic, such as Look or Do, and in the blocks that follow it."""
+    """The commands in a part of a topic, such as Check or Fix, and in the blocks that follow it."""
     text = (machine.root / RUNBOOK).read_text()
     found = re.search(rf"^## {topic}\n(.*?)(?=^##? |\Z)", text, re.M | re.S)
     assert found, topic

@@ -115,7 +115,7 @@ fn judged(unit: &str, said: &Unit) -> Check {
         return Check::note(
             NAME,
             text,
-            "install the package, or see docs/operations.md in the sources",
+            "install the package, or see docs/by-hand.md in the sources",
         );
     }
     let (active, sub, enabled) = (of("ActiveState"), of("SubState"), of("UnitFileState"));
@@ -143,7 +143,7 @@ fn judged(unit: &str, said: &Unit) -> Check {
         _ if said.waits_for_token() => {
             let lines = [
                 "`sudo katana-bot setup` asks for the token, and starts the bot",
-                "or store it yourself, as /usr/share/doc/katana-bot/operations.md shows; then \
+                "or store it yourself, as /usr/share/doc/katana-bot/install.md shows; then \
                  `systemctl enable --now katana-bot`",
             ];
             let lines = lines.map(|line| heartbeat::advice_for(unit, line));

@@ -183,7 +183,7 @@ def a_model_that_fails_is_found_by_the_runbook(stage):
             stage.says(f"question {n} without an answer", user=OWNER)
         found = lambda: f"({cause})" in (page := status()) and "provider_failing" in page and page
         machine.until(cause, found, within=30)
-        looks = of_runbook(machine, "provider_failing", "Look")
+        looks = of_runbook(machine, "provider_failing", "Check")
         assert looks[0] == "katana-bot doctor --ask-provider", looks
         doctor = machine.run(looks[0])
         assert doctor.returncode and re.search(r"provider|model", doctor.stdout), doctor.stdout
