@@ -63,7 +63,7 @@ impl Real {
             configuration: read("docs/configuration.md"),
             http: read("docs/http.md"),
             runbook: read("docs/runbook.md"),
-            operations: read("docs/operations.md"),
+            operations: read("docs/operations.md") + &read("docs/setup.md"),
             installed,
         }
     }
