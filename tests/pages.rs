@@ -63,7 +63,9 @@ impl Real {
             configuration: read("docs/configuration.md"),
             http: read("docs/http.md"),
             runbook: read("docs/runbook.md"),
-            operations: read("docs/operations.md") + &read("docs/setup.md"),
+            operations: read("docs/operations.md")
+                + &read("docs/setup.md")
+                + &read("docs/runbook.md"),
             installed,
         }
     }
