@@ -3,13 +3,50 @@
 //! Backups are watched from the first one on, or the first attempt: a bot that was never backed up this way is
 //! not reported, unless the configuration asks for it.
 
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use hygiene::duration::in_words as span;
+use hygiene::time_limit;
 
 use super::report::Reading;
 use super::thresholds::Thresholds;
-use crate::store::Backups;
+use crate::store::{Backups, file};
+
+/// A local disk answers at once; the supervisor waits no longer for another one.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The folder of the backups. It may be on a disk that never answers: then what was seen last stays, and one
+/// look waits.
+pub(super) struct BackupFolder {
+    path: PathBuf,
+    seen: Option<Backups>,
+    /// Never contended: a receiver alone could not be shared between threads.
+    pending: Option<Mutex<Receiver<Option<Backups>>>>,
+}
+
+impl BackupFolder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, seen: None, pending: None }
+    }
+
+    /// What is in it. `state`: the state file; `now_ms`: Unix milliseconds.
+    pub(super) fn look(&mut self, state: &Path, now_ms: i64) -> Option<Backups> {
+        let pending = self.pending.take().and_then(|pending| pending.into_inner().ok());
+        let result = pending.unwrap_or_else(|| {
+            let (state, path) = (state.to_owned(), self.path.clone());
+            time_limit::start(move || file::backups(&state, &path, now_ms))
+        });
+        match result.recv_timeout(LOOK) {
+            Ok(seen) => self.seen = seen,
+            Err(RecvTimeoutError::Timeout) => self.pending = Some(Mutex::new(result)),
+            Err(RecvTimeoutError::Disconnected) => {}
+        }
+        self.seen.clone()
+    }
+}
 
 /// What is missing in a reading.
 pub(super) fn missing(reading: &Reading, thresholds: &Thresholds) -> Option<String> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::report::{Reading, Sum};
 use super::thresholds::Thresholds;
 use super::verdict::{Level, Seen, seen};
+use super::window::SPAN;
 use crate::observe::finding::{Finding, Kind, Verdict};
 
 /// Remembers what is open.
@@ -19,8 +20,8 @@ pub struct Judge {
     watched: BTreeMap<Kind, Watched>,
     opened: Vec<Finding>,
     closed: Vec<Finding>,
-    /// What the figures counted when a finding about them closed.
-    closed_at: BTreeMap<Kind, Sum>,
+    /// What the figures counted when a finding about them closed, and when that was, by the readings.
+    closed_at: BTreeMap<Kind, (Sum, u64)>,
 }
 
 /// One kind whose condition holds, or held until lately. Times are those of the readings.
@@ -111,12 +112,16 @@ impl Judge {
     }
 
     /// Whether what happened since the finding closed would open it. What went well may leave the window
-    /// first, and then what is over would open it again.
+    /// first, and then what is over would open it again. Once all of it has left, the window is right again.
     fn is_news(&self, kind: Kind, reading: &Reading) -> bool {
         let figure = self.thresholds.figure(kind, &reading.recent.totals);
-        let (Some((now, threshold)), Some(then)) = (figure, self.closed_at.get(&kind)) else {
+        let (Some((now, threshold)), Some((then, at_ms))) = (figure, self.closed_at.get(&kind))
+        else {
             return true;
         };
+        if reading.now_ms.saturating_sub(*at_ms) > SPAN.as_millis() as u64 {
+            return true;
+        }
         let new = now.since(*then);
         new.count > 0 && new.sum >= threshold * new.count as f64
     }
@@ -132,7 +137,7 @@ impl Judge {
         if let Some(Watched::Open { finding, .. }) = self.watched.remove(&kind) {
             self.closed.push(finding);
             let figure = self.thresholds.figure(kind, &reading.recent.totals);
-            self.closed_at.extend(figure.map(|(sum, _)| (kind, sum)));
+            self.closed_at.extend(figure.map(|(sum, _)| (kind, (sum, now_ms))));
         }
     }
 
@@ -279,6 +284,23 @@ mod tests {
             "new: 0.1 s each"
         );
         assert_eq!(judge.judge(&commands(210, 3.0, 121, 65.0)).status, Status::Degraded);
+    }
+
+    #[test]
+    fn a_slowdown_long_after_the_last_one_opens_again() {
+        let mut judge = Judge::default();
+        let answers = |s, average: f64, count: u64, sum: f64| {
+            let mut reading = healthy(s);
+            reading.recent.command_s = Some(average);
+            reading.recent.totals.commands = Sum { count, sum };
+            reading
+        };
+        assert_eq!(judge.judge(&answers(100, 3.0, 10, 30.0)).status, Status::Degraded);
+        judge.judge(&answers(110, 0.1, 110, 40.0));
+        assert_eq!(judge.judge(&answers(170, 0.1, 110, 40.0)).status, Status::Ok);
+        // A thousand fast ones over an hour; then every one is slow.
+        assert_eq!(judge.judge(&answers(3_770, 0.1, 1_110, 140.0)).status, Status::Ok);
+        assert_eq!(judge.judge(&answers(3_800, 5.0, 1_120, 190.0)).status, Status::Degraded);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hygiene::Redactor;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::backups::BackupFolder;
 use super::heartbeat::HeartbeatWriter;
 use super::judge::Judge;
 use super::report::{Report, System};
@@ -23,7 +24,7 @@ use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Severity;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::store::{Store, file};
+use crate::store::Store;
 
 /// How often the disk is looked at; it can fill quickly.
 const DISK_EVERY: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ pub struct Supervisor {
     judge: Judge,
     machine: Machine,
     system: Option<System>,
-    backups_in: PathBuf,
+    backups: BackupFolder,
     looked: Option<Instant>,
     disk_looked: Option<Instant>,
     heartbeat: HeartbeatWriter,
@@ -88,7 +89,7 @@ impl Supervisor {
             judge: Judge::new(settings.thresholds),
             machine: Machine::new(),
             system: None,
-            backups_in: settings.backups,
+            backups: BackupFolder::new(settings.backups),
             looked: None,
             disk_looked: None,
             heartbeat: HeartbeatWriter::new(settings.heartbeat, settings.environment),
@@ -169,7 +170,7 @@ impl Supervisor {
                 previous_end: self.heartbeat.previous_end().cloned(),
                 commits: Some(self.store.timings().commit),
                 system: self.system.clone(),
-                backups: file::backups(self.store.path(), &self.backups_in, self.vitals.wall_ms()),
+                backups: self.backups.look(self.store.path(), self.vitals.wall_ms()),
                 config_rejected: self.report_hub.config_rejected().map(|e| self.redactor.clean(e)),
                 undisturbed: self.judge.thresholds().undisturbed(),
             },

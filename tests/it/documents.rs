@@ -119,6 +119,28 @@ async fn a_folder_on_a_mount_that_hangs_holds_up_neither_the_start_nor_people() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_backups_that_hangs_does_not_hold_up_the_verdict() {
+    let mut stage = Stage::new().await;
+    let dir = stage.dir.path().join("backups");
+    let Some(mount) = HungMount::new(&dir) else { return };
+    stage.set("KATANA_BACKUP_DIR", &dir.display().to_string());
+    stage.set("KATANA_WATCH_EVERY_S", "1");
+    stage.start().await;
+    let app = stage.app.as_ref().expect("the bot runs");
+    let hub = app.report_hub().clone();
+    let before = hub.report().sequence;
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while hub.report().sequence < before + 4 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("verdicts are formed");
+    drop(mount);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_documents_that_no_one_asks_about() {
     let mut stage = Stage::new().await;
     large(&mut stage);

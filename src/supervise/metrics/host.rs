@@ -71,14 +71,14 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         Family::gauge(
             "katana_backup_newest_timestamp_seconds",
             &[],
-            "When the newest backup in backup.dir was made, Unix time; 0 without one.",
+            "When the newest backup in backup.dir was made, Unix time; absent without one.",
         )
-        .with(&[], newest_backup_ms(report) as f64 / 1000.0),
+        .with_some(&[], known::time_s(newest_backup_ms(report))),
     ]
 }
 
-fn newest_backup_ms(report: &Report) -> i64 {
-    report.reading.backups.as_ref().and_then(|backups| backups.newest_ms).unwrap_or(0)
+fn newest_backup_ms(report: &Report) -> Option<i64> {
+    report.reading.backups.as_ref().and_then(|backups| backups.newest_ms)
 }
 
 /// Since when each loop has not turned, and which of them run.

@@ -30,8 +30,12 @@ const JSON: &str = "application/json";
 const HEADER_CHARS: usize = 1_000;
 /// How much of an answer's body is looked at for words, in bytes.
 const WORDS_BYTES: usize = 2_000;
-/// Answers that may mean that an alert is too long.
-const TOO_LONG: [u16; 5] = [400, 413, 414, 422, 431];
+/// Answers that mean that an alert is too long, and those that mean it if the alert is long at all: mostly, they
+/// mean a mistake in the template, which is not the alert's.
+const TOO_LONG: [u16; 3] = [413, 414, 431];
+const PERHAPS: [u16; 2] = [400, 422];
+/// From so many bytes on, body and address together, an alert is long.
+const LONG: usize = 1_000;
 /// How much of the details a shorter text keeps, in characters.
 const SHORTER: [usize; 2] = [700, 0];
 /// From so many characters on, a word of the address or of a header may be a secret.
@@ -227,8 +231,10 @@ impl Webhook {
     fn send(&self, about: &Notification, end: Instant) -> Accepted {
         let odd = || Failure::permanent("cannot write the request: an alert does not fit into url");
         let request = self.request(about).ok_or_else(odd)?;
+        let size =
+            request.body().len() + request.uri().path_and_query().map_or(0, |p| p.as_str().len());
         let (status, body) = http::call(request, &self.origin, end)?;
-        let may_be_long = TOO_LONG.contains(&status);
+        let may_be_long = TOO_LONG.contains(&status) || PERHAPS.contains(&status) && size > LONG;
         let said = quote(&String::from_utf8_lossy(&body[..body.len().min(WORDS_BYTES)]));
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let message = format!("{} answered {status}{said}", self.origin.shown);

@@ -207,3 +207,17 @@ fn what_is_too_long_is_sent_shorter() {
     let sizes = seen.lock().expect("no panic").clone();
     assert!(sizes.len() == 2 && sizes[0] > 2_400 && sizes[1] > 800, "{sizes:?}");
 }
+
+#[test]
+fn a_template_that_the_service_refuses_is_the_channels_fault() {
+    let (peer, _) = server("400 Bad Request");
+    let table = format!(
+        "type = 'webhook'\nurl = 'http://127.0.0.1:{}'\nbody = '{{\"a\": \"{{text}}\"}}'",
+        peer.port
+    );
+    let channel = open(&table, &[]).expect("opens");
+    let mut down = notice(2, Kind::Down);
+    down.details = vec!["y".repeat(300); 8];
+    let failure = channel.deliver(&down, later()).expect_err("refused, long and short");
+    assert!(failure.permanent && !failure.of_this_alert, "{failure}");
+}
