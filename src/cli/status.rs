@@ -87,7 +87,18 @@ fn judged(path: &Path, now: &Now) -> Judgement {
     let threshold = Duration::from_secs(heartbeat::DEFAULT_THRESHOLD_S);
     let read = heartbeat::read(path);
     let judged = heartbeat::judge(read.as_deref(), now, threshold);
-    judged.with_exit(LastExit::read(path).as_ref(), now)
+    let exit = LastExit::read(path);
+    let mut judged = judged.with_exit(exit.as_ref(), now);
+    // People look at once: after a clean stop, a start that failed explains more than the stop.
+    let stop = judged.heartbeat.as_ref().map(|beat| beat.time_ms);
+    let exit = exit.filter(|exit| judged.reason == Reason::Stopped && exit.is_after(stop));
+    if let Some(exit) = exit {
+        let ago_ms = exit.time_ms().map_or(0, |at| now.time_ms.saturating_sub(at));
+        let ago = heartbeat::span(u64::try_from(ago_ms).unwrap_or(0));
+        judged.text = format!("it ended {ago} ago with {}: {}", exit.how(), exit.why());
+        (judged.state, judged.reason) = (State::Critical, Reason::Ended);
+    }
+    judged
 }
 
 /// Finds out everything about the daemon of this configuration. `file`: its heartbeat, if it is elsewhere;
