@@ -155,7 +155,7 @@ def a_token_is_brought_by_what_status_and_doctor_say(stage):
         doctor = advised(machine.run("katana-bot doctor").stdout)
         assert command in doctor, doctor
         terminal = Terminal(machine, command)
-        terminal.answers("Bot token from @BotFather (hidden", BOT)
+        terminal.answers("Bot token (hidden; Enter keeps" if token else "Bot token from @BotFather (hidden", BOT)
         # All other answers stay as they are.
         terminal.answers("or Enter to leave it as it is (offline):", "")
         terminal.answers("or Enter to leave it as it is:", "")
