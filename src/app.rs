@@ -1,5 +1,6 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod canary;
 mod claim;
 mod documents;
 mod endpoint;
@@ -233,9 +234,11 @@ impl Prepared {
         let settings = settings::stages(config, self.tuning.reconcile_after);
         let base = StageBase { store: self.store, vitals, clock, tasks };
         let telegram = (self.client, me);
+        let answerer = Arc::clone(&self.answerer);
         let pipeline = Pipeline::new(base, telegram, context, self.answerer, settings).await?;
         let pipeline = Arc::new(pipeline);
         let poll = launch(&pipeline, &reloader, &self.report_hub).await?;
+        canary::start(&config.canary, answerer, &pipeline, &poll);
         drop(hold);
         Ok(Some((pipeline, poll, claim_code)))
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod deploy_check;
 mod doctor;
 mod endpoint;
 pub mod exit;
@@ -117,6 +118,8 @@ enum Command {
         #[arg(long)]
         ask_provider: bool,
     },
+    /// Wait until a new instance works: ready, polls answered, the canary question answered; exit 69 if not
+    DeployCheck(deploy_check::Wishes),
     /// Copy the state to a verified file that only you can read; works while the bot runs
     Backup {
         /// The new file; - writes to standard output
@@ -215,6 +218,7 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         }),
         Command::Status { json, file } => status::status(config, file, json),
         Command::Doctor { json, ask_provider } => doctor::doctor(config, json, ask_provider),
+        Command::DeployCheck(wishes) => deploy_check::deploy_check(&wishes),
         Command::Backup { file, force, json, .. } => {
             backup::backup(config, file.as_deref(), force, json)
         }

@@ -11,6 +11,7 @@
 //! | finding | a named fact that something is wrong, for logs, metrics and the runbook |
 //! | journal event | something an administrator searches the journal for, under a fixed message id |
 
+pub mod canary;
 pub mod catalog;
 pub mod clock;
 pub mod dependency;

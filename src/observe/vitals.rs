@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::canary::CanaryState;
 use super::clock::Clock;
 use super::dependency::DependencyHealth;
 use super::documents::DocumentsState;
@@ -83,6 +84,8 @@ pub struct Vitals {
     pub pending: AtomicI64,
     /// How far the documents are.
     pub documents: ArcSwap<DocumentsState>,
+    /// How far the question is that the bot puts to itself.
+    pub canary: ArcSwap<CanaryState>,
     /// What the supervisor thinks of all this.
     pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
@@ -206,6 +209,7 @@ impl Vitals {
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
             documents: ArcSwap::default(),
+            canary: ArcSwap::default(),
             verdict: ArcSwap::default(),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),

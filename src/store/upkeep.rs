@@ -77,6 +77,8 @@ pub struct Inspection {
     pub bytes: u64,
     /// The last migration that was applied; 0 in an empty file.
     pub schema: u32,
+    /// Whether this version can work on a file of this schema.
+    pub can_work: bool,
     /// Whether the file was small enough to be checked whole.
     pub is_checked: bool,
     /// What is wrong with it.

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::view::{Health, View, seconds, time};
+use crate::observe::canary::CanaryState;
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Finding, Kind};
 
@@ -110,7 +111,27 @@ pub(super) fn checks(view: &View<'_>, full: bool) -> Value {
     let checks = observed.map(|(dependency, observed)| {
         (dependency.name.to_owned(), json!([check(view, dependency, &observed, full)]))
     });
-    Value::Object(checks.into_iter().collect())
+    let canary = canary(**vitals.canary.load(), full).map(|it| ("canary".to_owned(), json!([it])));
+    Value::Object(checks.into_iter().chain(canary).collect())
+}
+
+/// The question that the bot puts to itself after a start, when one is configured.
+fn canary(state: CanaryState, full: bool) -> Option<Value> {
+    let health = match state {
+        CanaryState::None => return None,
+        CanaryState::Asked => Health::Unknown,
+        CanaryState::Passed => Health::Healthy,
+        CanaryState::Wrong | CanaryState::Unanswered(_) => Health::Unhealthy,
+    };
+    let mut check = json!({"status": health.as_str(), "componentType": "component"});
+    if full {
+        check["measurement"] = json!("answer to the canary question");
+        check["output"] = match state {
+            CanaryState::Unanswered(class) => json!(format!("unanswered: {class}")),
+            state => json!(state.name()),
+        };
+    }
+    Some(check)
 }
 
 fn check(view: &View<'_>, dependency: &Dependency, observed: &Observed, full: bool) -> Value {

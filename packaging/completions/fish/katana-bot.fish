@@ -34,6 +34,7 @@ complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "check-config"
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "print-config" -d 'Print the effective configuration with the origin of each value, secrets masked'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "status" -d 'Show the state of the daemon; exit 1 if it does not serve people'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "doctor" -d 'Check everything the bot needs, and say what to fix; exit 69 or 78 if something is wrong'
+complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "deploy-check" -d 'Wait until a new instance works: ready, polls answered, the canary question answered; exit 69 if not'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "backup" -d 'Copy the state to a verified file that only you can read; works while the bot runs'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "restore" -d 'Replace the state with a backup, and keep the old state; the bot must be stopped'
 complete -c katana-bot -n "__fish_katana_bot_needs_command" -f -a "record-exit" -d 'Write down how systemd saw the daemon end; for the unit'
@@ -66,6 +67,14 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l instanc
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l json -d 'Machine-readable output'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Request one token from the provider, which may cost money'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l url -d 'Address of the new instance\'s HTTP endpoint, such as http://127.0.0.1:8080' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l timeout -d 'How long to wait, such as 90s or 5m' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l expect-version -d 'The version that has to answer; takes KATANA_WEB_ADMIN_TOKEN, except on the same machine' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l without-canary -d 'Do not wait for the canary question'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l json -d 'Machine-readable output'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand backup" -l rotate -d 'A new file in backup.dir; deletes the oldest of more than backup.keep (the nightly timer)'

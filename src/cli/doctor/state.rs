@@ -99,7 +99,7 @@ fn judged(path: &Path, found: &Inspection) -> Check {
         return Check::bad(NAME, format!("{shown} is damaged: {damage}"), advice);
     }
     let (version, known) = (found.schema, file::newest_schema());
-    if version > known {
+    if !found.can_work {
         let text = format!("{shown} was written by a newer version (schema {version} of {known})");
         let advice = "install that version, or restore a backup made before the upgrade";
         return Check::bad(NAME, text, advice).config();
@@ -111,6 +111,7 @@ fn judged(path: &Path, found: &Inspection) -> Check {
     let whole = if found.is_checked { "intact" } else { "too large to be checked here" };
     let schema = match version {
         v if v < known => format!("schema {v}, the next start migrates it to {known}"),
+        v if v > known => format!("schema {v} of a newer version, which this one can work on"),
         v => format!("schema {v}"),
     };
     let text = format!("{shown}: {size}, {whole}, {schema}");

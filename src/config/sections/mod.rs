@@ -4,6 +4,7 @@
 mod answer;
 mod backup;
 mod bot;
+mod canary;
 mod choose;
 mod delivery;
 mod knowledge;
@@ -23,6 +24,7 @@ use std::sync::LazyLock;
 pub use answer::Answer;
 pub use backup::Backup;
 pub use bot::{Access, Bot};
+pub use canary::Canary;
 pub use delivery::Delivery;
 pub use knowledge::Knowledge;
 pub use lifecycle::Lifecycle;
@@ -85,6 +87,8 @@ sections! {
     delivery: Delivery,
     /// How the bot stops.
     lifecycle: Lifecycle,
+    /// What shows after a start that answers work.
+    canary: Canary,
     /// When something is a finding.
     watch: Watch,
     /// What is logged.

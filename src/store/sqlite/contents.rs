@@ -8,8 +8,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::columns::is_open;
-use super::schema;
 use super::schema_objects::oddity;
+use super::{compatible, schema};
 use crate::model::access::Role;
 use crate::model::ids::BotId;
 use crate::store::backup_failure::BackupError;
@@ -54,12 +54,15 @@ fn fits(conn: &Connection, named: &Path, version: u32) -> Result<(), BackupError
         return Err(BackupError::Foreign { path: path() });
     }
     let newest = schema::newest();
-    if version > newest {
-        return Err(BackupError::Newer { path: path(), version, newest });
-    }
     let fail = |e| BackupError::of_sqlite(named, e);
     if !schema::is_ours(conn).map_err(fail)? {
         return Err(BackupError::Foreign { path: path() });
+    }
+    if version > newest {
+        return match compatible::obstacle(conn, version)? {
+            None => Ok(()),
+            Some(_) => Err(BackupError::Newer { path: path(), version, newest }),
+        };
     }
     match oddity(conn, version)? {
         None => Ok(()),

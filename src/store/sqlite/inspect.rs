@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{identity, open, ownership, schema, schema_objects};
+use super::{compatible, identity, open, ownership, schema, schema_objects};
 use crate::store::failure::StoreError;
 use crate::store::upkeep::Inspection;
 
@@ -18,28 +18,32 @@ pub fn inspect(path: &Path, check_bytes: u64) -> Result<Inspection, StoreError> 
     identity::check(path)?;
     let is_checked = bytes <= check_bytes;
     match look(path, is_checked) {
-        Ok((schema, damage)) => Ok(Inspection { bytes, schema, is_checked, damage }),
+        Ok((schema, damage, can_work)) => {
+            Ok(Inspection { bytes, schema, can_work, is_checked, damage })
+        }
         Err(e) if e.is_corruption() => {
             let damage = Some(crate::model::failure::chain(&e));
-            Ok(Inspection { bytes, schema: 0, is_checked, damage })
+            Ok(Inspection { bytes, schema: 0, can_work: false, is_checked, damage })
         }
         Err(e) => Err(e),
     }
 }
 
-fn look(path: &Path, check: bool) -> Result<(u32, Option<String>), StoreError> {
+/// Its schema, its damage, and whether this version can work on it.
+fn look(path: &Path, check: bool) -> Result<(u32, Option<String>, bool), StoreError> {
     let conn = open::connect_reading(path)?;
     let schema = schema::version(&conn)?;
     if (1..=schema::newest()).contains(&schema)
         && let Some(oddity) = schema_objects::oddity(&conn, schema)?
     {
-        return Ok((schema, Some(oddity)));
+        return Ok((schema, Some(oddity), false));
     }
+    let can_work = schema <= schema::newest() || compatible::obstacle(&conn, schema)?.is_none();
     if !check {
-        return Ok((schema, None));
+        return Ok((schema, None, can_work));
     }
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
-    Ok((schema, Some(verdict).filter(|verdict| verdict != "ok")))
+    Ok((schema, Some(verdict).filter(|verdict| verdict != "ok"), can_work))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::configure;
 use super::copies::CORRUPT;
-use super::{ownership, pre_migration_backup, schema, schema_objects};
+use super::{compatible, ownership, pre_migration_backup, schema, schema_objects};
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::upkeep::PreMigrationBackup;
 
@@ -128,15 +128,26 @@ fn open_checked(path: &Path) -> Result<(Connection, Option<PreMigrationBackup>),
     conn.pragma_update(None, "journal_mode", "WAL")?;
     let pre_migration_backup = if fresh { None } else { pre_migration_backup::keep(&conn, path)? };
     schema::migrate(&mut conn, path)?;
+    compatible::record(&conn)?;
     Ok((conn, pre_migration_backup))
 }
 
-/// Refuses a file whose schema is not what our migrations made: what is in it would be run. One of a newer
-/// version, and one with other migrations, is refused where the migrations are applied.
+/// Refuses a file whose schema is not what our migrations made: what is in it would be run. One with other
+/// migrations is refused where the migrations are applied. One of a newer version must name this one.
 pub(super) fn refuse_strange_schema(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let version = schema::version(conn)?;
-    if !(1..=schema::newest()).contains(&version) || !schema::is_ours(conn)? {
+    if version == 0 || !schema::is_ours(conn)? {
         return Ok(());
+    }
+    if version > schema::newest() {
+        return match compatible::obstacle(conn, version)? {
+            None => Ok(()),
+            Some(why) => {
+                let shown = path.display();
+                let what = format!("the state file {shown} was written by a newer version: {why}");
+                Err(StoreError::new(StoreErrorKind::Schema, what))
+            }
+        };
     }
     match schema_objects::oddity(conn, version)? {
         None => Ok(()),

@@ -21,11 +21,24 @@ mod embedded {
 /// Applies the migrations that the file does not have yet.
 ///
 /// # Errors
-/// When the file was written by a newer version, or an applied migration was changed since.
+/// When an applied migration was changed since.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    if version(conn)? > newest() {
+        // It was looked at before: this version can work on it as it is.
+        return Ok(());
+    }
     let runner = embedded::migrations::runner().set_grouped(true);
     runner.run(conn).map_err(|e| failure::schema(path, e))?;
     Ok(())
+}
+
+/// Each migration with its number, oldest first.
+pub(super) fn all() -> Vec<(u32, String)> {
+    let runner = embedded::migrations::runner();
+    let one = |m: &refinery::Migration| {
+        (u32::try_from(m.version()).unwrap_or(0), m.sql().unwrap_or_default().to_owned())
+    };
+    runner.get_migrations().iter().map(one).collect()
 }
 
 /// "Katn", in the header of every state file since schema 3.
@@ -44,7 +57,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
     conn.query_row(newest, [], |r| r.get(0))
 }
 
-/// Whether each migration that the file has is one of ours, unchanged.
+/// Whether each migration that the file has is one of ours, unchanged, or newer than all of ours.
 pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
     let runner = embedded::migrations::runner();
     let ours = runner.get_migrations();
@@ -59,7 +72,7 @@ pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
                 && m.name() == name
                 && m.checksum().to_string() == checksum
         };
-        if ours.iter().find(known).is_none() {
+        if version <= i64::from(newest()) && ours.iter().find(known).is_none() {
             return Ok(false);
         }
     }

@@ -27,11 +27,18 @@ struct Object {
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn oddity(conn: &Connection, version: u32) -> Result<Option<String>, StoreError> {
-    let (wanted, found) = (expected(version)?, objects(conn)?);
-    Ok(wanted.symmetric_difference(&found).next().map(|Object { kind, name, .. }| {
-        let name = hygiene::line::one_line(name, 60);
-        format!("its {kind} {name} is not that of schema {version}")
-    }))
+    let different = first_difference(&expected(version)?, &objects(conn)?);
+    Ok(different.map(|what| format!("its {what} is not that of schema {version}")))
+}
+
+/// The first object that only one of the files has, or has in another form.
+pub(super) fn difference(one: &Connection, other: &Connection) -> rusqlite::Result<Option<String>> {
+    Ok(first_difference(&objects(one)?, &objects(other)?))
+}
+
+fn first_difference(one: &BTreeSet<Object>, other: &BTreeSet<Object>) -> Option<String> {
+    let Object { kind, name, .. } = one.symmetric_difference(other).next()?;
+    Some(format!("{kind} {}", hygiene::line::one_line(name, 60)))
 }
 
 /// The objects of this version.

@@ -3,6 +3,7 @@
 use super::known::{Names, counted, observed, time_s};
 use crate::model::class::{AnswerClass, CallOutcome, ChatRefusal, TelegramClass};
 use crate::model::work::{IGNORED, WorkKind};
+use crate::observe::canary::CanaryState;
 use crate::observe::dependency::DependencyHealth;
 use crate::observe::documents::DocumentsState;
 use crate::observe::label::Label;
@@ -86,7 +87,19 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
             .with(&[], report.reading.documents.size().0 as f64),
         Family::gauge("katana_documents_passages", &[], "Passages of those files.")
             .with(&[], report.reading.documents.size().1 as f64),
+        canary(vitals),
     ]
+}
+
+/// The outcome of the question that the bot puts to itself after a start.
+fn canary(vitals: &Vitals) -> Family {
+    let now = vitals.canary.load().name();
+    let family = Family::gauge(
+        "katana_canary",
+        &["state"],
+        "The canary question of this start: 1 for its state, 0 for the others.",
+    );
+    CanaryState::NAMES.iter().fold(family, |family, name| family.with_flag(&[name], now == *name))
 }
 
 fn updates(vitals: &Vitals) -> Vec<Family> {

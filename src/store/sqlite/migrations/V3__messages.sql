@@ -1,6 +1,14 @@
 -- "Katn" in the header: this file is Katana's, whatever name it has.
 PRAGMA application_id = 1264677998;
 
+-- What programs of older schemas have to know of later migrations, to go on with the file: works_from: the
+-- oldest schema whose programs can; statements: JSON, what was changed in the schema.
+CREATE TABLE compatible (
+    version    INTEGER PRIMARY KEY,
+    works_from INTEGER NOT NULL,
+    statements TEXT NOT NULL
+);
+
 -- Conversations are made of messages, one row each. A turn is a question and all that answers it;
 -- its number is the id of its first message. topic_id: 0 outside topics. sender_id: the person who
 -- said it; null for what the model and its tools said. content: JSON, as model::conversation has it.
