@@ -6,11 +6,13 @@ mod documents;
 mod endpoint;
 mod menus;
 pub mod reload;
+mod report_sender;
 mod restart;
 mod settings;
 mod waiting;
 mod watching;
 
+pub use report_sender::ReportSender;
 pub(crate) use settings::provider;
 pub(crate) use settings::thresholds;
 pub use waiting::Waiting;
@@ -30,7 +32,7 @@ use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
 use crate::commands::{About, CommandContext};
-use crate::config::{Loaded, Secret, Sources};
+use crate::config::{Loaded, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{BotId, UserId};
@@ -107,7 +109,7 @@ impl Prepared {
         listener: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
         let config = &loaded.config;
-        redactor.add(loaded.secrets().map(Secret::expose));
+        redactor.add(loaded.to_strike_out());
         let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
         let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
         let vitals = Arc::new(Vitals::new(tuning.clock.clone()));

@@ -5,6 +5,7 @@
 //! struck out. A secret that was replaced at run time stays among them.
 
 mod json;
+mod reports;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,6 +26,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
 use crate::observe::catalog;
+
+pub use reports::{ErrorReport, ErrorReports, Reporter};
 
 /// Where to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,8 @@ pub fn is_json() -> bool {
 
 /// Begins logging for the whole process; a second call does nothing. `level`: what `LOG_LEVEL`
 /// says; `RUST_LOG` refines it per module. `redactor`: what must not be logged, now or later.
-pub fn begin(sink: Sink, level: &str, redactor: Redactor) {
+/// `reporter`: where errors are reported to as well.
+pub fn begin(sink: Sink, level: &str, redactor: Redactor, reporter: Option<Reporter>) {
     let guard = Guard(redactor);
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = match sink {
@@ -78,14 +82,20 @@ pub fn begin(sink: Sink, level: &str, redactor: Redactor) {
             .with_target(false)
     });
     let missing = sink == Sink::Journal && journal.is_none();
-    let all = Registry::default().with(filter).with(guard).with(journal).with(text).with(json);
+    let all = Registry::default()
+        .with(filter)
+        .with(guard)
+        .with(journal)
+        .with(text)
+        .with(json)
+        .with(reporter);
     if all.try_init().is_ok() {
         IS_JSON.store(sink == Sink::Json, Ordering::Relaxed);
         let _ = FILTER.set(handle);
         std::panic::set_hook(Box::new(|panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
             let words = panic.payload_as_str().unwrap_or("no message");
-            tracing::error!(location = at, "panic: {words}");
+            tracing::error!(location = at, "{}{words}", reports::PANIC);
         }));
     }
     if missing {

@@ -123,6 +123,7 @@ impl EndpointInfo {
             username,
             provider: provider.to_owned(),
             model,
+            features: config.features.of_model().names(),
         }));
         self.admin_token.store(Arc::new(admin_token(config)));
     }

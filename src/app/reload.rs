@@ -18,9 +18,7 @@ use super::settings;
 use crate::answer::Answerer;
 use crate::blocking;
 use crate::commands::About;
-use crate::config::{
-    ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Secret, Sources,
-};
+use crate::config::{ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Sources};
 use crate::lifecycle::Tasks;
 use crate::logging;
 use crate::model::failure::chain;
@@ -337,7 +335,7 @@ impl Running {
 fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<Fresh> {
     let mut loaded = Config::load(sources)?;
     // Before anything is done, and perhaps said, with them.
-    redactor.add(loaded.secrets().map(Secret::expose));
+    redactor.add(loaded.to_strike_out());
     let (mut changed, mut parts, mut needs_restart) = (Vec::new(), Vec::new(), Vec::new());
     let another_bot = loaded.config.telegram.token.bot_id() != old.config.telegram.token.bot_id();
     for (key, reload) in old.changes(&loaded) {

@@ -34,6 +34,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         owners: users(&config.bot.owners),
         allow_users: users(&config.bot.allow_users),
         allow_chats: config.bot.allow_chats.iter().copied().map(ChatId).collect(),
+        features: config.features.of_model(),
     }
 }
 

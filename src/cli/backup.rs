@@ -163,7 +163,7 @@ pub(super) fn restore(
 /// Leaves an entry in the journal, where those of the daemon are: `journalctl -u` also shows what
 /// root says about a unit in this field (systemd.journal-fields(7)).
 fn note(unit: &str, from: &Path, kept: Option<&str>) {
-    logging::begin(Sink::JournalAlone, "info", hygiene::Redactor::default());
+    logging::begin(Sink::JournalAlone, "info", hygiene::Redactor::default(), None);
     let aside = kept.map(|path| format!("; the old one was kept as {path}"));
     tracing::warn!(
         message_id = JournalEvent::StateRestored.id(),

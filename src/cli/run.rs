@@ -11,11 +11,12 @@ use hygiene::Redactor;
 use super::hangup::Hangups;
 use super::remedy::remedy;
 use super::{exit, last_exit};
-use crate::app::{App, Prepared, Tuning, Waiting};
+use crate::app::{App, Prepared, ReportSender, Tuning, Waiting};
 use crate::blocking;
 use crate::config::{Config, Examined, Format, Loaded, Problem};
 use crate::lifecycle::{Signal, Signals, Tasks};
-use crate::logging::{self, Sink};
+use crate::logging::{self, Reporter, Sink};
+use crate::model::dsn::Dsn;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
 use crate::store::{StoreError, StoreErrorKind};
@@ -27,7 +28,8 @@ use crate::systemd;
 pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     let redactor = loaded.redactor();
-    logging::begin(sink(config), config.log.level.as_str(), redactor.clone());
+    let (reporter, sender) = error_reports(config).unzip();
+    logging::begin(sink(config), config.log.level.as_str(), redactor.clone(), reporter);
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.message, warning.hint);
     }
@@ -41,9 +43,13 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    let reporting = Tasks::new();
+    if let Some(sender) = sender {
+        let _inside = runtime.enter();
+        let (drain, halt) = (reporting.drain().clone(), reporting.halt().clone());
+        reporting.spawn("reports", sender.run(drain, halt));
+    }
     let outcome = runtime.block_on(live(loaded, redactor, file));
-    // Blocking work that is stuck (a dead disk) must not hold the exit.
-    runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(e) = &outcome {
         let (error, hint) = (chain(e.as_ref()), remedy(e).1);
         tracing::error!(
@@ -53,8 +59,21 @@ pub(super) fn run(loaded: &Loaded, file: Option<PathBuf>) -> anyhow::Result<Exit
             "cannot run: {error}"
         );
     }
+    runtime.block_on(reporting.end(LAST_REPORTS));
+    // Blocking work that is stuck (a dead disk) must not hold the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
+
+/// Takes errors from the log and sends them, if there is a server for them.
+fn error_reports(config: &Config) -> Option<(Reporter, ReportSender)> {
+    let dsn = Dsn::parse(config.reports.sentry_dsn.as_ref()?.expose())?;
+    let (reporter, waiting) = Reporter::new();
+    Some((reporter, ReportSender::new(dsn, &config.bot.environment, waiting)?))
+}
+
+/// How long the end of the process waits until the last reports are sent.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
 
 /// The configuration cannot be used. What is printed to the journal has no level and no id, so one
 /// entry has them. Where standard error has JSON, this says it all.
@@ -65,7 +84,7 @@ pub(super) fn refused(examined: &Examined) {
         return;
     }
     let sink = if is_json { Sink::Json } else { Sink::JournalAlone };
-    logging::begin(sink, "info", Redactor::default());
+    logging::begin(sink, "info", Redactor::default(), None);
     if is_json {
         for Problem { key, message, hint } in &problems.0 {
             tracing::error!(key, hint, "problem in the configuration: {key}: {message}; {hint}");

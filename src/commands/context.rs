@@ -9,6 +9,7 @@ use super::wording;
 use crate::model::access::Role;
 use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
+use crate::model::feature::{Feature, Features};
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{ContentKind, Person, Place};
 use crate::model::reply::Reply;
@@ -40,6 +41,8 @@ pub struct Rules {
     pub allow_users: Vec<UserId>,
     /// Groups the bot answers in without `/approve`.
     pub allow_chats: Vec<ChatId>,
+    /// What is on for some people only.
+    pub features: Features,
 }
 
 /// What the bot says about itself.
@@ -158,6 +161,11 @@ impl CommandContext {
     /// Who may what, by the configuration in effect now.
     pub fn access(&self) -> Arc<Rules> {
         self.access.load_full()
+    }
+
+    /// Whether a feature is on for this person.
+    pub(super) fn has(&self, feature: Feature, user: UserId, role: Role) -> bool {
+        self.access.load().features.is_on(feature, user, role)
     }
 
     /// What the bot says about itself now.

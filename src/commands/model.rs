@@ -9,6 +9,7 @@ use super::{About, AnswerSource, CommandContext, CommandRequest, FollowUp, Outco
 use crate::model::access::Role;
 use crate::model::conversation::ConversationId;
 use crate::model::effect::Effect;
+use crate::model::feature::Feature;
 use crate::model::message::{Place, Press};
 use crate::model::reply::{Button, Reply};
 use crate::store::StoreError;
@@ -18,6 +19,9 @@ const LONGEST: usize = 128;
 
 /// The word and the button for the configured model.
 const DEFAULT: &str = "default";
+
+/// For people for whom the feature is not on.
+const NOT_OPEN: &str = "Choosing a model is not open to you here.";
 
 pub(super) async fn model(
     context: &CommandContext,
@@ -36,11 +40,15 @@ pub(super) async fn model(
     let chosen = context.store.chosen_model(conversation).await?;
     let chosen = chosen.filter(|name| about.offers(name));
     let here = if asked.topic == 0 { "chat" } else { "topic" };
-    let may_choose = asked.place == Place::Private || asked.role == Role::Owner;
+    let is_on = context.has(Feature::Models, asked.from.id, asked.role);
+    let may_choose = is_on && (asked.place == Place::Private || asked.role == Role::Owner);
     if asked.args.is_empty() {
         let text = state(&about, chosen.as_deref(), here);
         let buttons = if may_choose { buttons(&about, chosen.as_deref()) } else { Vec::new() };
         return Ok(asked.answer(Reply { buttons, ..Reply::markdown(text) }));
+    }
+    if !is_on {
+        return Ok(asked.say(NOT_OPEN));
     }
     if !may_choose {
         return Ok(asked.say("In a group, only my owner can change the model."));
@@ -74,6 +82,9 @@ pub(super) async fn model(
 pub(super) fn press(context: &CommandContext, press: &Press, role: Role, key: &str) -> Outcome {
     let about = context.about();
     let toast = |text: &str| Outcome::default().followed_by(FollowUp::ClosePress(text.to_owned()));
+    if !context.has(Feature::Models, press.from.id, role) {
+        return toast(NOT_OPEN);
+    }
     if press.place == Place::Group && role != Role::Owner {
         return toast("In a group, only my owner can change the model.");
     }

@@ -14,6 +14,7 @@ use super::secret::Secret;
 use super::sections::{Config, keys};
 use super::source::{Origin, Sources};
 use super::value::Value;
+use crate::model::dsn::Dsn;
 
 /// A configuration with the story of its values.
 #[derive(Clone, Debug)]
@@ -89,7 +90,13 @@ impl Loaded {
 
     /// Knows every secret.
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.secrets().map(Secret::expose))
+        Redactor::new(self.to_strike_out())
+    }
+
+    /// What must not stand in any text: every secret, but of an address with a key in it only the key,
+    /// because the server may be named in other texts as well.
+    pub fn to_strike_out(&self) -> impl Iterator<Item = &str> {
+        self.secrets().map(|secret| Dsn::key_in(secret.expose()).unwrap_or(secret.expose()))
     }
 
     /// A text, an address, a path or a choice as it was set, by the path of its key; `None` when

@@ -45,7 +45,8 @@ pub use problem::{Problem, Problems, print_warnings};
 pub use resolved::OPEN_SECRET;
 pub use secret::Secret;
 pub use sections::{
-    ANOTHER_BOT, Access, Answer, Bot, Canary, Config, Delivery, Format, Knowledge, Level,
-    Lifecycle, Log, NO_TOKEN, Pipeline, ProviderSection, Store, Telegram, Watch, Web, find, keys,
+    ANOTHER_BOT, Access, Answer, Audience, Bot, Canary, Config, Delivery, Features, Format,
+    Knowledge, Level, Lifecycle, Log, NO_TOKEN, Pipeline, ProviderSection, Reports, Store,
+    Telegram, Watch, Web, find, keys,
 };
 pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};

@@ -20,8 +20,10 @@
 pub mod access;
 pub mod class;
 pub mod conversation;
+pub mod dsn;
 pub mod effect;
 pub mod failure;
+pub mod feature;
 pub mod ids;
 pub mod limits;
 pub mod message;

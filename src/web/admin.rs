@@ -48,6 +48,7 @@ async fn metrics_of(State(state): Shared, headers: HeaderMap) -> Response<Body> 
         provider: &about.provider,
         model: &about.model,
         commands,
+        features: &about.features,
     };
     let families = metrics::families(&names, vitals, &report_hub.report(), timings.as_ref());
     let forms = ["text/plain", "application/json"];

@@ -47,4 +47,6 @@ pub struct About {
     pub provider: String,
     /// With which model; may be empty.
     pub model: String,
+    /// Features with whom each is on for.
+    pub features: Vec<(&'static str, &'static str)>,
 }

@@ -58,6 +58,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "count": backups.count,
             "failed": backups.failed.as_ref().map(|failed| &failed.why),
         })),
+        "features": about.features.iter().copied().collect::<BTreeMap<_, _>>(),
         "canary": vitals.canary.load().name(),
         "last_processed": view.processed_at_ms().and_then(time),
         "counts": counts(view),

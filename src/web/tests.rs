@@ -66,6 +66,7 @@ impl Stage {
             username: "katana_<b>bot".into(),
             provider: "openai".into(),
             model: "sim-model".into(),
+            features: vec![("models", "everyone")],
         };
         let parts = Parts {
             report_hub: report_hub.clone(),

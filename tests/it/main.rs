@@ -39,6 +39,8 @@ mod documents;
 mod edited_pieces;
 mod edits;
 mod entities;
+mod error_reports;
+mod features;
 mod findings;
 mod fuzz;
 mod groups;

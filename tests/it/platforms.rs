@@ -109,6 +109,7 @@ async fn the_block_of_a_platform_with_a_web_service_works_and_says_once_what_has
         ("DATABASE_URL", "postgresql://user:hunter2hunter2@db.example.org/vehicles"),
         ("OPENAI_API_KEY", "sk-0123456789abcdef"),
         ("ENVIRONMENT", "production"),
+        ("SENTRY_DSN", "http://0123456789abcdef@127.0.0.1:9/1"),
     ])
     .await;
     has(&stage, &["provider = \"openai\"", "environment = \"production\""]);

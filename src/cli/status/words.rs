@@ -276,6 +276,10 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
                 .to_owned(),
         );
     }
+    let features = said["features"].as_object().into_iter().flatten();
+    for (name, audience) in features.filter(|(_, audience)| **audience != "everyone") {
+        row("feature", format!("{name}: {}", text(audience)));
+    }
     if let Some(line) = counts(&said["counts"]) {
         row("since start", line);
     }

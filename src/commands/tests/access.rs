@@ -1,6 +1,7 @@
 //! Strangers, codes, owners, groups.
 
 use super::*;
+use crate::model::feature::Features;
 use crate::model::limits;
 
 #[tokio::test]
@@ -67,6 +68,7 @@ async fn configuration_and_store_make_roles() {
         allow_users: vec![UserId(51), OWNER],
         allow_chats: vec![ChatId(-7)],
         open: false,
+        features: Features::default(),
     };
     let house = House::lived_in(rules).await;
     let role = async |id| house.context.role(&UserId(id)).await.unwrap();

@@ -1,6 +1,7 @@
 //! What each command says and remembers.
 
 use super::*;
+use crate::model::feature::{Audience, Features};
 use crate::model::message::ContentKind;
 
 #[tokio::test]
@@ -118,6 +119,24 @@ async fn only_models_on_offer_can_be_chosen_also_by_owners_and_forged_buttons() 
     let shown = house.ask(MEMBER, "/model").await;
     assert!(text(&shown).starts_with("In this chat `gpt-x` answers."), "{}", text(&shown));
     assert!(shown.replies[0].reply.buttons.is_empty());
+}
+
+#[tokio::test]
+async fn choosing_a_model_can_be_open_to_a_few() {
+    let features = Features { models: Audience::Testers, testers: vec![MEMBER] };
+    let house = House::lived_in(Rules { open: true, features, ..Rules::default() }).await;
+    for user in [OWNER, MEMBER] {
+        let chosen = house.ask(user, "/model x").await;
+        assert_eq!(chosen.effects.len(), 1, "{chosen:?}");
+    }
+    let shown = house.ask(MEMBER, "/model").await;
+    let buttons = shown.replies[0].reply.buttons.concat();
+    let refused = house.ask(STRANGER, "/model x").await;
+    assert!(refused.effects.is_empty() && text(&refused).contains("not open to you"));
+    let shown = house.ask(STRANGER, "/model").await;
+    assert!(shown.replies[0].reply.buttons.is_empty(), "{shown:?}");
+    let pressed = house.press(STRANGER, &buttons[1].data).await;
+    assert!(pressed.effects.is_empty() && toast(&pressed).contains("not open to you"));
 }
 
 #[tokio::test]

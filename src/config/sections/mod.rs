@@ -7,11 +7,13 @@ mod bot;
 mod canary;
 mod choose;
 mod delivery;
+mod features;
 mod knowledge;
 mod lifecycle;
 mod log;
 mod pipeline;
 mod provider;
+mod reports;
 mod server;
 mod store;
 mod telegram;
@@ -26,11 +28,13 @@ pub use backup::Backup;
 pub use bot::{Access, Bot};
 pub use canary::Canary;
 pub use delivery::Delivery;
+pub use features::{Audience, Features};
 pub use knowledge::Knowledge;
 pub use lifecycle::Lifecycle;
 pub use log::{Format, Level, Log};
 pub use pipeline::Pipeline;
 pub use provider::ProviderSection;
+pub use reports::Reports;
 pub use store::Store;
 pub use telegram::{ANOTHER_BOT, NO_TOKEN, Telegram};
 pub use watch::Watch;
@@ -83,6 +87,8 @@ sections! {
     providers: BTreeMap<String, ProviderSection>,
     /// The folder that answers may quote.
     knowledge: Knowledge,
+    /// What is on for some people only.
+    features: Features,
     /// The pace of sending.
     delivery: Delivery,
     /// How the bot stops.
@@ -93,6 +99,8 @@ sections! {
     watch: Watch,
     /// What is logged.
     log: Log,
+    /// Where errors are reported to.
+    reports: Reports,
     /// The HTTP endpoint.
     web: Web,
 }

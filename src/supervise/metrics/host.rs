@@ -50,6 +50,14 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     vec![
         Family::gauge("katana_build_info", &["version", "environment"], "Always 1.")
             .with(&[names.version, names.environment], 1.0),
+        names.features.iter().fold(
+            Family::gauge(
+                "katana_feature",
+                &["feature", "audience"],
+                "Whom a feature is on for; always 1.",
+            ),
+            |family, (feature, audience)| family.with(&[feature, audience], 1.0),
+        ),
         status,
         findings,
         events,

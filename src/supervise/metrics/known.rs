@@ -18,6 +18,8 @@ pub struct Names<'a> {
     pub model: &'a str,
     /// The chat commands.
     pub commands: &'a [&'static str],
+    /// Features with whom each is on for.
+    pub features: &'a [(&'static str, &'static str)],
 }
 
 /// Unix milliseconds as Prometheus' seconds. Before the first event there is no series: the age of a 0 would be
