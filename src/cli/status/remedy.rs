@@ -16,7 +16,8 @@ const BY_HAND: &str =
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
     let manager = manager(found);
-    let is_managed = found.unit.is_some() || matches!(manager, Manager::Supervisor(_));
+    let is_managed =
+        found.unit.is_some() || matches!(manager, Manager::Supervisor(_) | Manager::Container);
     let code = found.exit.as_ref().map(|exit| exit.exit_code);
     let own = |line: &String| heartbeat::advice_for(&found.unit_name, line);
     let mut lines: Vec<String> =
