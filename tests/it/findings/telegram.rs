@@ -211,7 +211,7 @@ async fn delivery_refused() {
 }
 
 async fn response_slow() {
-    let (stage, show) = watched(&[("KATANA_WATCH_RESPONSE_S", "0.4")]).await;
+    let (stage, show) = watched(&[("KATANA_WATCH_RESPONSE_S", "0.6")]).await;
     let late = Duration::from_millis(900)..Duration::from_millis(901);
     stage.sim.set_faults(Faults::none().on(Class::Sends, Fault::DelayBefore(late), 1.0));
     for user in 5..10 {
@@ -221,13 +221,13 @@ async fn response_slow() {
     stage.sim.set_faults(Faults::none());
     stage.idle().await;
     // Averages of five minutes forget slowly; quick replies make up for the slow ones.
-    for _ in 0..20 {
+    for _ in 0..40 {
         stage.ask(6, "/help").await;
     }
     show.green().await;
     for user in [5, 7, 8, 9] {
         assert_eq!(stage.sim.bot_messages(user).len(), 1);
     }
-    assert_eq!(stage.sim.bot_messages(6).len(), 21);
+    assert_eq!(stage.sim.bot_messages(6).len(), 41);
     stage.end().await;
 }
