@@ -23,7 +23,7 @@ impl Receiver {
         let (server, got) = (Parrot::before("http://127.0.0.1:9").await, Arc::default());
         let kept: Arc<Mutex<Vec<CommandRequest>>> = Arc::clone(&got);
         server.says(move |request| {
-            kept.lock().unwrap().push(request.clone());
+            kept.lock().expect("no panic").push(request.clone());
             Some(said.clone())
         });
         Self { server, got }
@@ -38,12 +38,12 @@ impl Receiver {
     }
 
     fn count(&self) -> usize {
-        self.got.lock().unwrap().len()
+        self.got.lock().expect("no panic").len()
     }
 
     /// The events, read as the protocol wants it.
     fn events(&self) -> Vec<Value> {
-        self.got.lock().unwrap().iter().map(event).collect()
+        self.got.lock().expect("no panic").iter().map(event).collect()
     }
 }
 

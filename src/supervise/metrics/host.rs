@@ -50,14 +50,7 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
     vec![
         Family::gauge("katana_build_info", &["version", "environment"], "Always 1.")
             .with(&[names.version, names.environment], 1.0),
-        names.features.iter().fold(
-            Family::gauge(
-                "katana_feature",
-                &["feature", "audience"],
-                "Whom a feature is on for; always 1.",
-            ),
-            |family, (feature, audience)| family.with(&[feature, audience], 1.0),
-        ),
+        features(names),
         status,
         findings,
         events,
@@ -76,17 +69,24 @@ pub(super) fn verdict(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Ve
         .with_some(&[], known::time_s((report.sequence > 0).then_some(report.reading.wall_ms))),
         silent,
         running,
-        Family::gauge(
-            "katana_backup_newest_timestamp_seconds",
-            &[],
-            "When the newest backup in backup.dir was made, Unix time; absent without one.",
-        )
-        .with_some(&[], known::time_s(newest_backup_ms(report))),
+        newest_backup(report),
     ]
 }
 
-fn newest_backup_ms(report: &Report) -> Option<i64> {
-    report.reading.backups.as_ref().and_then(|backups| backups.newest_ms)
+fn features(names: &Names<'_>) -> Family {
+    let about = "Whom a feature is on for; always 1.";
+    let family = Family::gauge("katana_feature", &["feature", "audience"], about);
+    names
+        .features
+        .iter()
+        .fold(family, |family, (feature, audience)| family.with(&[feature, audience], 1.0))
+}
+
+fn newest_backup(report: &Report) -> Family {
+    let about = "When the newest backup in backup.dir was made, Unix time; absent without one.";
+    let newest_ms = report.reading.backups.as_ref().and_then(|backups| backups.newest_ms);
+    Family::gauge("katana_backup_newest_timestamp_seconds", &[], about)
+        .with_some(&[], known::time_s(newest_ms))
 }
 
 /// Since when each loop has not turned, and which of them run.
