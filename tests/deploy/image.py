@@ -159,12 +159,14 @@ def a_volume_of_root_is_taken_over(images):
 
 
 def a_new_container_takes_over_the_volume(images):
-    simulator, podman, volume = Simulator(images.program), images.podman, images.volume(10001)
+    simulator, podman = Simulator(images.program), images.podman
     ports = {"old": free_port(), "new": free_port()}
     ready = lambda name: http(f"http://127.0.0.1:{ports[name]}/ready")[0]
     try:
         for signal_name in ("TERM", "INT", "KILL"):
-            start = lambda name: podman.bot(
+            # Its own, because the end of each round is a kill: several in a row would be a crash loop.
+            volume = images.volume(10001)
+            start = lambda name, volume=volume: podman.bot(
                 name, images.names["usual"], volume=volume, port=ports[name], api=simulator.url
             )
             start("old")
