@@ -169,6 +169,22 @@ fn each_platform_waits_longer_than_the_bot_drains() {
 }
 
 #[test]
+fn each_platform_waits_for_a_large_state_to_be_migrated() {
+    // Nothing answers while the state is opened, which may take five minutes after two of waiting for it.
+    for (path, key, times, wanted) in [
+        ("compose/compose.yaml", "start_period:", 1, 420),
+        ("fly/fly.toml", "grace_period = ", 1, 420),
+        ("railway/railway.json", "healthcheckTimeout", 1, 420),
+        ("kubernetes/base/statefulset.yaml", "failureThreshold:", 5, 420),
+        // The longest that ECS takes; three failed checks follow, 30 s apart.
+        ("ecs/task-definition.json", "startPeriod", 1, 300),
+        ("../Containerfile", "--start-period=", 1, 420),
+    ] {
+        assert!(number(path, key) * times >= wanted, "{path}: {key}");
+    }
+}
+
+#[test]
 fn each_platform_has_what_the_design_asks_for() {
     for (path, wanted) in [
         ("compose/compose.yaml", ["healthcheck, --alive", "unless-stopped", "memory:", "secrets:"]),
