@@ -16,8 +16,8 @@ const BY_HAND: &str =
 /// What to do, in this order; commands name the right unit.
 pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
     let manager = manager(found);
-    let is_managed =
-        found.unit.is_some() || matches!(manager, Manager::Supervisor(_) | Manager::Container);
+    let is_managed = found.unit.is_some() || matches!(manager, Manager::Supervisor(_));
+    let is_started_by_other = is_managed || manager == Manager::Container;
     let code = found.exit.as_ref().map(|exit| exit.exit_code);
     let own = |line: &String| heartbeat::advice_for(&found.unit_name, line);
     let mut lines: Vec<String> =
@@ -25,7 +25,7 @@ pub(in crate::cli) fn remedies(found: &Findings) -> Vec<String> {
     let steps = match found.overall {
         Overall::Stopped | Overall::NotRunning if !lines.is_empty() => Vec::new(),
         Overall::Stopped | Overall::NotRunning => {
-            vec![match (not_running(found.unit.as_ref(), code), is_managed) {
+            vec![match (not_running(found.unit.as_ref(), code), is_started_by_other) {
                 (BY_HAND, true) => "`systemctl start katana-bot`".to_owned(),
                 (step, _) => step.to_owned(),
             }]
