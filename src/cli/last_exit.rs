@@ -87,7 +87,7 @@ fn by_systemd(
     let signal = (code != "exited" && !status.is_empty()).then(|| status.to_owned());
     let reason = match result {
         "" | "success" => return None,
-        "watchdog" => "it hung: it gave no sign of life to systemd's watchdog, which killed it",
+        "watchdog" => "it hung, and systemd's watchdog killed it",
         "oom-kill" => "the machine ran out of memory, and the kernel killed it",
         "timeout" => "it did not start or stop in time, and systemd killed it",
         "signal" => "a signal from outside the bot killed it",

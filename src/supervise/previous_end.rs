@@ -6,7 +6,7 @@ use hygiene::duration::in_words as span;
 use super::figures::LINE_CHARS;
 
 /// Room for what follows the cause, in characters.
-const REST_CHARS: usize = 110;
+const REST_CHARS: usize = 104;
 
 /// The end in words (see [`PreviousEnd::in_words`]), and how many there were. `starts_ms`: how long ago each start
 /// after such an end was; those of the last `within_ms` count.
@@ -51,5 +51,19 @@ impl PreviousEnd {
         // The cause may be long, and is in the journal as well.
         let why = hygiene::line::one_line(&why, LINE_CHARS - REST_CHARS);
         format!("{why}; its last sign of life was at {last} UTC, {unserved}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_saw_is_said_whole() {
+        // The longest of the reasons in cli/last_exit.rs, with the longest name of a signal among them.
+        let why = "SIGKILL: the machine ran out of memory, and the kernel killed it";
+        let end = PreviousEnd { last_sign_ms: 0, silent_ms: 3_599_000, why: Some(why.to_owned()) };
+        let text = in_words(&end, Some(0), &[1; 999], 600_000);
+        assert!(text.contains(why) && text.chars().count() <= LINE_CHARS, "{text}");
     }
 }
