@@ -1,7 +1,8 @@
 //! Dispatcher: gives each chat's updates, in order, to one worker at a time.
 //!
-//! Invariants: at most one worker per chat, but for a `/remove` beside an answer; a chat that is slow, or has a long queue, delays no
-//! other; `/cancel` reaches the running answer of its topic without waiting in its chat's queue.
+//! Invariants: at most one worker per chat, but for a `/remove` beside an answer; a chat that is slow, or has
+//! a long queue, delays no other; `/cancel` reaches the running answer of its topic without waiting in its
+//! chat's queue.
 
 mod beside;
 mod chat_queue;
@@ -28,7 +29,7 @@ use self::chat_queue::{ChatQueue, Running, asker, pieces_of, sender};
 pub(super) use self::gather::is_piece;
 use self::gather::together;
 use super::deliver::Delivery;
-use super::route::{Route, route};
+use super::route::{Route, is_command, route};
 use super::think::mark;
 use super::{Pipeline, Signals, StageBase, StageSettings, think};
 use crate::model::ids::{ChatId, InboxSeq};
@@ -254,7 +255,7 @@ impl Dispatcher {
         }
         let Some(chat_queue) = self.chats.get_mut(&chat) else { return };
         if chat_queue.running.is_some() || chat_queue.retrying {
-            let last = chat_queue.queue.back();
+            let last = chat_queue.queue.back().filter(|_| chat_queue.is_answering());
             if last.is_some_and(|last| is_command(&last.update, &self.username, "remove")) {
                 self.start_beside(chat);
             }
@@ -354,9 +355,4 @@ impl Dispatcher {
 /// Whether this is `/cancel`.
 pub(super) fn is_cancel(update: &Update, username: &str) -> bool {
     is_command(update, username, "cancel")
-}
-
-/// Whether this is the command of this name.
-fn is_command(update: &Update, username: &str, name: &str) -> bool {
-    matches!(route(update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case(name))
 }

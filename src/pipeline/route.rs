@@ -101,6 +101,13 @@ pub(super) fn route<'a>(update: &'a Update, username: &str) -> Route<'a> {
     }
 }
 
+/// Whether this is the command of this name.
+pub(super) fn is_command(update: &Update, username: &str, name: &str) -> bool {
+    // Most updates are none, and routing one copies its text.
+    update.message().is_some_and(|message| message.words().trim_start().starts_with('/'))
+        && matches!(route(update, username), Route::Command { word, .. } if word.eq_ignore_ascii_case(name))
+}
+
 fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
     let words = m.words();
     let is_near = m.place == Place::Private || m.reply_to_bot;

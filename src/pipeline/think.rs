@@ -23,7 +23,7 @@ pub(super) use self::latest::mark;
 pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving};
 use super::preview::Spot;
-use super::route::{Nothing, Route, route};
+use super::route::{Nothing, Route, is_command, route};
 use crate::answer::{Answered, AskedBy, Progress, Question};
 use crate::commands::{CommandRequest, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
@@ -118,8 +118,7 @@ impl Worker {
             whole = found;
         }
         let queued = whole.as_ref().unwrap_or(queued);
-        let is_claim = matches!(route(&queued.update, &self.parts.me.username),
-            Route::Command { word, .. } if word == "claim");
+        let is_claim = is_command(&queued.update, &self.parts.me.username, "claim");
         let _turn = if is_claim { Some(self.parts.claims.lock().await) } else { None };
         let thought = tokio::select! {
             thought = self.parts.base.retry_until_stored("handle an update", || self.think(queued)) => thought,

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::chat_queue::{ChatQueue, asker};
-use super::{Dispatcher, Ended, is_command};
+use super::{Dispatcher, Ended};
 use crate::model::ids::ChatId;
+use crate::pipeline::route::is_command;
 use crate::pipeline::think;
 
 impl Dispatcher {
@@ -33,8 +34,7 @@ impl Dispatcher {
 }
 
 fn first_remove(chat_queue: &ChatQueue, username: &str) -> Option<usize> {
-    let is_answering = chat_queue.running.as_ref().is_some_and(|running| running.question);
-    if !is_answering || chat_queue.beside {
+    if !chat_queue.is_answering() || chat_queue.beside {
         return None;
     }
     let is_question = |queued| asker(queued, username).is_some();

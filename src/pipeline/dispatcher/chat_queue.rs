@@ -66,6 +66,13 @@ pub(super) struct Running {
     pub(super) cancel: CancellationToken,
 }
 
+impl ChatQueue {
+    /// Whether a question is being answered.
+    pub(super) fn is_answering(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.question)
+    }
+}
+
 /// Who caused an update, and in which topic.
 pub(super) fn sender(queued: &Queued) -> Option<Asker> {
     Some((queued.update.from()?.id, queued.update.thread().unwrap_or(0)))
