@@ -202,7 +202,7 @@ fn each_platform_has_what_the_design_asks_for() {
         ("compose/compose.yaml", ["healthcheck, --alive", "unless-stopped", "memory:", "secrets:"]),
         ("fly/fly.toml", ["/health", "policy = \"always\"", "memory", "kill_signal"]),
         ("railway/railway.json", ["/health", "ALWAYS", "requiredMountPath", "numReplicas"]),
-        ("render/render.yaml", ["/health", "disk:", "plan:", "sync: false"]),
+        ("render/render.yaml", ["/live", "disk:", "plan:", "sync: false"]),
         (
             "ecs/task-definition.json",
             ["\"healthcheck\", \"--alive\"", "restartPolicy", "memory", "valueFrom"],

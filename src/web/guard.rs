@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 use super::answer::refusal;
 
 /// What answers to everybody, though not in full: the probes' routes.
-const PUBLIC: &[&str] = &["/health", "/ready"];
+const PUBLIC: &[&str] = &["/health", "/live", "/ready"];
 
 /// Whom the listener can be reached by, and the token that opens it.
 pub(super) struct Guard {
@@ -65,7 +65,7 @@ impl Guard {
             0 => Some(refusal(
                 StatusCode::BAD_REQUEST,
                 "the request has no Host header",
-                "send one; only /health and /ready answer HTTP/1.0 without it",
+                "send one; only /health, /live and /ready answer HTTP/1.0 without it",
             )),
             _ => Some(refusal(
                 StatusCode::BAD_REQUEST,

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/` | what this is, for people or as JSON | loopback, or the admin token |
 //! | `/health` | how it is, with each dependency | everybody, in short |
+//! | `/live` | whether the process makes progress | everybody, in short |
 //! | `/ready` | whether a question asked now would be answered | everybody, in short |
 //! | `/metrics` | figures for Prometheus | loopback, or the admin token |
 //! | `/bot/status` | everything that is known, as JSON | loopback, or the admin token |

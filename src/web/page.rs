@@ -14,6 +14,7 @@ use crate::supervise::{Depth, span};
 /// What there is, path by path.
 const LINKS: &[(&str, &str)] = &[
     ("/health", "state of the bot and of everything it needs"),
+    ("/live", "whether the process makes progress, for platforms that restart"),
     ("/ready", "whether a question asked now would be answered"),
     ("/metrics", "metrics for Prometheus"),
     ("/bot/status", "everything known, as JSON"),

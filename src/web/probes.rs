@@ -1,4 +1,4 @@
-//! Routes for probes: `/health` and `/ready`. They answer everybody, in short to strangers.
+//! Routes for probes: `/health`, `/live` and `/ready`. They answer everybody, in short to strangers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use super::state::{Shared, WebState};
 use super::view::Health;
 
 pub(super) fn routes() -> Router<Arc<WebState>> {
-    Router::new().route("/health", get(healthy)).route("/ready", get(ready))
+    let health = Router::new().route("/health", get(healthy));
+    health.route("/live", get(live)).route("/ready", get(ready))
 }
 
 async fn healthy(State(state): Shared, headers: HeaderMap) -> Response<Body> {
@@ -28,8 +29,16 @@ async fn healthy(State(state): Shared, headers: HeaderMap) -> Response<Body> {
     json_as("application/health+json", code, &health::json(&view, full))
 }
 
+async fn live(State(state): Shared, headers: HeaderMap) -> Response<Body> {
+    reasoned("alive", &state.view().standstills(state.guard.sees_all(&headers)))
+}
+
 async fn ready(State(state): Shared, headers: HeaderMap) -> Response<Body> {
-    let reasons = state.view().obstacles(state.guard.sees_all(&headers));
+    reasoned("ready", &state.view().obstacles(state.guard.sees_all(&headers)))
+}
+
+/// 200 if nothing speaks against it, 503 with the reasons if something does.
+fn reasoned(what: &str, reasons: &[String]) -> Response<Body> {
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json_of(code, &json!({"ready": reasons.is_empty(), "reasons": reasons}))
+    json_of(code, &json!({what: reasons.is_empty(), "reasons": reasons}))
 }

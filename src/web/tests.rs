@@ -192,6 +192,8 @@ async fn ready_means_that_a_question_would_be_answered() {
         assert_eq!(answer.status, code, "{body}");
         assert_eq!(body["ready"], code == 200);
         assert!(body["reasons"].to_string().contains(words), "{body}");
+        let live = stage.get("/live").await;
+        assert_eq!((live.status, &live.json()["alive"]), (200, &true.into()), "{}", live.body);
     };
     ready(503, "starting: Telegram has not answered a poll yet").await;
     stage.report(Phase::Running, vec![finding(Kind::CpuHigh)]);
@@ -200,6 +202,9 @@ async fn ready_means_that_a_question_would_be_answered() {
     ready(503, "conflict: conflict <since>").await;
     stage.report(Phase::Running, vec![finding(Kind::ProviderFailing)]);
     ready(503, "provider_failing").await;
+    stage.report(Phase::Running, vec![finding(Kind::StageStalled)]);
+    let live = stage.get("/live").await;
+    assert!(live.status == 503 && live.body.contains("stage_stalled: "), "{}", live.body);
     stage.report(Phase::Running, vec![]);
     // Between two reports the phase is known, too.
     stage.report_hub.enter(Phase::Draining);
@@ -213,7 +218,7 @@ async fn a_stale_report_is_unhealthy_whatever_it_says() {
     stage.report(Phase::Running, vec![]);
     assert_eq!(stage.get("/health").await.status, 200);
     tokio::time::sleep(limits::REPORT_SLACK + Duration::from_millis(50)).await;
-    for path in ["/health", "/ready"] {
+    for path in ["/health", "/live", "/ready"] {
         let answer = stage.get(path).await;
         assert_eq!(answer.status, 503);
         assert!(answer.body.contains("the supervisor is stalled"), "{}", answer.body);

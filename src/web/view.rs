@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::parts::{About, Parts};
 use crate::model::limits;
 use crate::observe::dependency::DependencyState;
-use crate::observe::finding::{Finding, Severity, Status};
+use crate::observe::finding::{Finding, Kind, Severity, Status};
 use crate::observe::vitals::Vitals;
 use crate::supervise::{Phase, Report};
 
@@ -87,14 +87,24 @@ impl View<'_> {
             Phase::Running => {}
         }
         reasons.extend(self.stale_words());
-        let blocking = self.findings().iter().filter(|f| f.blocks_answers());
-        reasons.extend(blocking.map(|f| {
-            if full { format!("{}: {}", f.kind.name(), f.text) } else { f.kind.name().to_owned() }
-        }));
+        reasons.extend(self.named(|f| f.blocks_answers(), full));
         if reasons.is_empty() && !self.report.is_ready() {
             reasons.push("the last report says so".into());
         }
         reasons
+    }
+
+    /// Why the process makes no progress, so that a restart may help; empty when it does.
+    pub fn standstills(&self, full: bool) -> Vec<String> {
+        let stalled = self.named(|f| f.kind == Kind::StageStalled, full);
+        self.stale_words().into_iter().chain(stalled).collect()
+    }
+
+    /// The findings that are meant: names, and texts if `full`.
+    fn named(&self, is_meant: fn(&Finding) -> bool, full: bool) -> impl Iterator<Item = String> {
+        self.findings().iter().filter(move |f| is_meant(f)).map(move |f| {
+            if full { format!("{}: {}", f.kind.name(), f.text) } else { f.kind.name().to_owned() }
+        })
     }
 
     /// Seconds since a call of this dependency worked.

@@ -134,7 +134,7 @@ impl Out {
     }
 
     async fn endpoint(&mut self, show: &Show) {
-        for path in ["/", "/health", "/ready", "/metrics", "/bot/status", "/nothing"] {
+        for path in ["/", "/health", "/live", "/ready", "/metrics", "/bot/status", "/nothing"] {
             for accept in ["application/json", "text/html", "text/plain"] {
                 let (_, body) = show.get(path, accept).await.expect("it answers");
                 self.add(format!("{path} as {accept}"), body);

@@ -268,7 +268,9 @@ async fn secrets_are_on_no_page() {
     stage.sim.fault_next("getUpdates", Fault::AnswerCut);
     stage.ask(5, "what people say at last").await;
     stage.idle().await;
-    for path in ["/", "/health", "/ready", "/metrics", "/bot/status", "/nothing", "/bot/restart"] {
+    for path in
+        ["/", "/health", "/live", "/ready", "/metrics", "/bot/status", "/nothing", "/bot/restart"]
+    {
         for headers in ["", "Accept: text/html\r\n", "Accept: application/json\r\n"] {
             let answer = endpoint.ask("GET", path, headers).await;
             for secret in [tail, MODEL_KEY, ADMIN, "what people say"] {

@@ -27,7 +27,7 @@ section! {
         /// endpoint and logs that; if a configured address is not available, the bot does not
         /// start. The variables `HOST` and `PORT`, which hosting platforms set, work too: `PORT`
         /// alone listens on all addresses (0.0.0.0), `HOST` alone on port 8080. On an address that
-        /// other machines can reach, only `/health` and `/ready` answer without `web.admin_token`.
+        /// other machines can reach, only `/health`, `/live` and `/ready` answer without `web.admin_token`.
         listen: Option<SocketAddr> = rule::listen("127.0.0.1:8080")
             .when("To give another machine or a platform access; also set `web.admin_token`.")
             .restart("the address is bound before anything is answered"),

@@ -32,6 +32,7 @@ async fn any_request_gets_an_answer_of_http_or_none_and_the_bot_goes_on() {
         "HEAD ",
         "CONNECT ",
         "/health",
+        "/live",
         "/ready",
         "/metrics",
         "/bot/status",
