@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tomllib
 
+sys.dont_write_bytecode = True
+from totals import Totals, Unable
+
 HOME = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = HOME / "packaging/deploy"
 WORKFLOWS = HOME / ".github/workflows"
@@ -56,10 +59,6 @@ RENDER_SERVICE = {
     "disk": {"name": str, "mountPath": str, "sizeGB": int},
     "envVars": list,
 }
-
-
-class Unable(Exception):
-    """A check cannot be made on this machine."""
 
 
 def run(*command, **options):
@@ -197,21 +196,9 @@ CHECKS = [
 
 
 def main():
-    passed = failed = skipped = 0
-    for check in CHECKS:
-        name = f"deployment files: {check.__name__.replace('_', ' ')}"
-        try:
-            check()
-            passed += 1
-            print(f"ok       {name}", flush=True)
-        except Unable as why:
-            skipped += 1
-            print(f"!!! SKIPPED: {name}: {why}", flush=True)
-        except (AssertionError, OSError, ValueError) as error:
-            failed += 1
-            print(f"FAILED   {name}: {error}", flush=True)
-    print(f"system: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    totals = Totals("deployment files")
+    totals.run(CHECKS)
+    return totals.end()
 
 
 if __name__ == "__main__":

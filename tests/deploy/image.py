@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.dont_write_bytecode = True
-from files import HOME, Unable, tool
+from files import HOME, tool
 from podman import HERE, TOKEN, Names, Podman, Simulator, free_port, http, is_gone, owner_of, until
+from totals import Totals, Unable
 
 
 class Images:
@@ -257,7 +257,7 @@ def build(folder):
 
 
 def main():
-    passed = failed = skipped = 0
+    totals = Totals("image")
     simulator, built = sys.argv[1], sys.argv[2:]
     try:
         if os.getuid() != 0:
@@ -269,26 +269,12 @@ def main():
             first = pathlib.Path(built[0]) if built else build(f"{folder}/first")
             images = Images(podman, simulator, first, None if built else build(f"{folder}/second"))
             try:
-                for check in CHECKS:
-                    begun, name = time.monotonic(), f"image: {check.__name__.replace('_', ' ')}"
-                    try:
-                        check(images)
-                        passed += 1
-                        print(f"{time.monotonic() - begun:6.1f}s  ok       {name}", flush=True)
-                    except Unable as why:
-                        skipped += 1
-                        print(f"!!! SKIPPED: {name}: {why}", flush=True)
-                    except Exception as error:
-                        failed += 1
-                        traceback.print_exc()
-                        print(f"{time.monotonic() - begun:6.1f}s  FAILED   {name}: {error}", flush=True)
+                totals.run(CHECKS, images)
             finally:
                 podman.run("system", "reset", "--force", may_fail=True)
     except Unable as why:
-        skipped += len(CHECKS)
-        print(f"!!! SKIPPED: {len(CHECKS)} checks of the image: {why}", flush=True)
-    print(f"system: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+        totals.skip(why, f"{len(CHECKS)} checks of the image", len(CHECKS))
+    return totals.end()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 
-from files import Unable
+from totals import Unable
 
 TOKEN = "7000000009:IMAGE-test-token-of-the-bot-0000001"
 USER = 1001

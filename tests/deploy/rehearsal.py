@@ -13,12 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 sys.dont_write_bytecode = True
-from files import HOME, Unable
+from files import HOME
 from image import Images
 from podman import HERE, Podman, Simulator, free_port, http, until
+from totals import Totals, Unable
 
 DEPLOYS = 20
 
@@ -131,7 +131,7 @@ CHECKS = [twenty_deploys_lose_nothing, a_version_that_fails_is_rolled_back]
 
 
 def main():
-    passed = failed = skipped = 0
+    totals = Totals("rehearsal")
     simulator, folder = sys.argv[1:3]
     deploys = int(sys.argv[3]) if len(sys.argv) > 3 else DEPLOYS
     try:
@@ -141,23 +141,12 @@ def main():
             os.chmod(work, 0o755)
             images = Images(Podman(work), simulator, folder, None)
             try:
-                for check in CHECKS:
-                    name = f"rehearsal: {check.__name__.replace('_', ' ')}"
-                    try:
-                        check(images, deploys)
-                        passed += 1
-                        print(f"ok       {name}", flush=True)
-                    except Exception as error:
-                        failed += 1
-                        traceback.print_exc()
-                        print(f"FAILED   {name}: {error}", flush=True)
+                totals.run(CHECKS, images, deploys)
             finally:
                 images.podman.run("system", "reset", "--force", may_fail=True)
     except Unable as why:
-        skipped += len(CHECKS)
-        print(f"!!! SKIPPED: {len(CHECKS)} rehearsals: {why}", flush=True)
-    print(f"system: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+        totals.skip(why, f"{len(CHECKS)} rehearsals", len(CHECKS))
+    return totals.end()
 
 
 if __name__ == "__main__":
