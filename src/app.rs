@@ -134,11 +134,11 @@ impl Prepared {
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
-        let (AnswerParts { provider, knowledge }, has_folder) =
+        let (AnswerParts { endpoints, knowledge }, has_folder) =
             AnswerParts::before_reading(config)?;
         let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(
-            provider,
+            endpoints,
             knowledge,
             store.clone(),
             answering,

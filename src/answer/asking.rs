@@ -6,12 +6,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::asker::Asker;
 use super::concurrency::Permit;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
 use super::progress::Progress;
 use super::retry::Retries;
-use super::stream::{self, Bounds, Collected};
+use super::stream::{Bounds, Collected};
 use crate::model::conversation::ChatRequest;
 use crate::model::limits;
 
@@ -20,6 +21,8 @@ const STEPS_BACK: u32 = 6;
 
 /// What belongs to one question while it is answered.
 pub(super) struct Call<'a> {
+    /// For whom.
+    pub(super) asker: Asker,
     /// What can be shown.
     pub(super) progress: &'a watch::Sender<Progress>,
     /// A person sent `/cancel`.
@@ -81,7 +84,8 @@ impl AnswerEngine {
 
     /// Whether words show nothing. What goes on with a code block or a list shows with its beginning.
     fn is_blank(&self, before: &str, text: &str) -> bool {
-        let is_blank = |text: &str| (self.settings.is_blank)(text, self.provider.is_markdown());
+        let is_blank =
+            |text: &str| (self.settings.is_blank)(text, self.first().provider.is_markdown());
         match before {
             "" => is_blank(text),
             _ => text.trim().is_empty() || is_blank(&format!("{before}{text}")),
@@ -116,9 +120,7 @@ impl AnswerEngine {
                 }
                 waited
             });
-            let pieces = self.provider.answer(request.clone());
-            let (progress, cancel) = (call.progress, call.cancel);
-            let collected = stream::collect(pieces, progress, cancel, bounds, &self.vitals).await;
+            let collected = self.attempt(self.first(), request, call, bounds).await;
             let error = match &collected {
                 Collected::Failed { error, wrote: false } => error,
                 Collected::Whole { first_after, .. } => {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use hygiene::Redactor;
 
 use super::context_size::ContextSizes;
+use super::endpoint::Endpoint;
 use super::window::Windows;
 use crate::knowledge::Knowledge;
 use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
-use crate::provider::Provider;
 use crate::store::Store;
 
 /// Plain settings.
@@ -46,7 +46,8 @@ pub struct AnswerSettings {
 
 /// Who answers, from what, and how. A question keeps the one that it began with.
 pub(super) struct AnswerEngine {
-    pub(super) provider: Arc<dyn Provider>,
+    /// Who is asked, best first; at least one.
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) knowledge: Option<Arc<Knowledge>>,
     pub(super) store: Store,
     pub(super) vitals: Arc<Vitals>,
@@ -56,4 +57,11 @@ pub(super) struct AnswerEngine {
     pub(super) context_sizes: ContextSizes,
     /// Failures of the provider, as they are logged.
     pub(super) failures: Mutex<Repeats>,
+}
+
+impl AnswerEngine {
+    /// The endpoint that is asked first.
+    pub(super) fn first(&self) -> &Endpoint {
+        &self.endpoints[0]
+    }
 }

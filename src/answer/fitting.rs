@@ -34,7 +34,7 @@ impl AnswerEngine {
         let history: Vec<Message> =
             kept.iter().flat_map(|turn| turn.messages.iter().cloned()).collect();
         // Providers without a model answer the words, and have no use for what stands around them.
-        let media = question.media.filter(|_| self.provider.has_context());
+        let media = question.media.filter(|_| self.first().provider.has_context());
         let question = Question { media, ..question };
         let asked = question.asked(&history, self.last_sent(&question).await?);
         let mut plan = self.begin(question.conversation, kept, asked.messages()).await?;
@@ -68,7 +68,7 @@ impl AnswerEngine {
     async fn kept(&self, conversation: ConversationId) -> Result<Vec<KeptTurn>, StoreError> {
         // One more than goes along shows that the window is full.
         let turns = self.settings.max_history_turns + 1;
-        if !self.provider.has_context() {
+        if !self.first().provider.has_context() {
             return Ok(Vec::new());
         }
         self.store.history(conversation, turns).await
@@ -86,7 +86,7 @@ impl AnswerEngine {
             max_output_tokens: self.settings.max_output_tokens,
             ..ChatRequest::default()
         };
-        if self.provider.has_context() {
+        if self.first().provider.has_context() {
             let chosen = self.store.chosen_model(conversation).await?;
             // It may have been on offer when it was chosen.
             base.model = chosen.filter(|model| self.settings.models.contains(model));
@@ -105,10 +105,13 @@ impl AnswerEngine {
     async fn ask_for_size(&self, plan: &Plan) {
         let most = plan.estimate() + plan.base.max_output_tokens as usize;
         let model = self.model(plan);
-        if most < SMALL || !self.provider.is_own_server() || !self.context_sizes.is_wanted(model) {
+        if most < SMALL
+            || !self.first().provider.is_own_server()
+            || !self.context_sizes.is_wanted(model)
+        {
             return;
         }
-        let size = timeout(SIZE_WITHIN, self.provider.context_size(model)).await;
+        let size = timeout(SIZE_WITHIN, self.first().provider.context_size(model)).await;
         if let Ok(Some(size)) = size {
             tracing::info!(
                 model,
@@ -134,7 +137,7 @@ impl AnswerEngine {
     }
 
     fn model<'p>(&'p self, plan: &'p Plan) -> &'p str {
-        plan.base.model.as_deref().unwrap_or(self.provider.model())
+        plan.base.model.as_deref().unwrap_or(self.first().provider.model())
     }
 
     /// Asks; when the model finds it too long, asks again with less, until only the question is left.

@@ -3,12 +3,15 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod asker;
 mod asking;
+mod attempt;
 mod builtin_docs;
 mod concurrency;
 mod context_size;
 mod continued;
 mod documents;
+mod endpoint;
 mod engine;
 mod error;
 mod fitting;
@@ -41,14 +44,15 @@ use crate::model::reply::Reply;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
-use crate::provider::Provider;
 use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 
+pub use asker::{AskedBy, Asker, Purpose};
 use asking::Call;
 pub use builtin_docs::PAGES;
 use concurrency::{ConcurrencyLimit, Permit};
 use context_size::ContextSizes;
 use documents::FirstReading;
+pub use endpoint::{Endpoint, EndpointLimits};
 use engine::AnswerEngine;
 pub use engine::AnswerSettings;
 use plan::Plan;
@@ -68,15 +72,6 @@ pub struct Answerer {
     shared_failures: SharedFailures,
     windows: Arc<Windows>,
     reading: FirstReading,
-}
-
-/// Which update asks.
-#[derive(Clone, Copy, Debug)]
-pub struct AskedBy {
-    /// The update that asked first, as buttons name the answer.
-    pub update: InboxSeq,
-    /// The update that asks now: where people have to wait, the lowest is served first.
-    pub order: InboxSeq,
 }
 
 /// The outcome of a question.
@@ -108,19 +103,20 @@ pub enum Answered {
 }
 
 impl Answerer {
-    /// An answerer with this provider.
+    /// An answerer that asks these endpoints, best first; at least one.
     pub fn new(
-        provider: Arc<dyn Provider>,
+        endpoints: Vec<Endpoint>,
         knowledge: Option<Arc<Knowledge>>,
         store: Store,
         settings: AnswerSettings,
         vitals: Arc<Vitals>,
     ) -> Self {
-        let concurrency = ConcurrencyLimit::new(settings.answers_at_once, provider.is_own_server());
+        let concurrency =
+            ConcurrencyLimit::new(settings.answers_at_once, endpoints[0].provider.is_own_server());
         let windows = Arc::new(Windows::default());
         documents::show(&vitals, knowledge.as_deref());
         let engine = AnswerEngine {
-            provider,
+            endpoints,
             knowledge,
             store: store.clone(),
             vitals: Arc::clone(&vitals),
@@ -154,11 +150,11 @@ impl Answerer {
     /// Answers with the documents, unless a renewal came first.
     pub fn documents_read(
         &self,
-        provider: Arc<dyn Provider>,
+        endpoints: Vec<Endpoint>,
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
-        self.reading.end(|| self.replace(provider, knowledge, settings));
+        self.reading.end(|| self.replace(endpoints, knowledge, settings));
     }
 
     /// Answers without the documents, which cannot be read. `false`: a renewal came first.
@@ -170,26 +166,26 @@ impl Answerer {
     /// Questions are answered so from now on; answers that are being written finish as they began.
     pub fn renew(
         &self,
-        provider: Arc<dyn Provider>,
+        endpoints: Vec<Endpoint>,
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
-        self.reading.overtake(|| self.replace(provider, knowledge, settings));
+        self.reading.overtake(|| self.replace(endpoints, knowledge, settings));
     }
 
     fn replace(
         &self,
-        provider: Arc<dyn Provider>,
+        endpoints: Vec<Endpoint>,
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
         documents::show(&self.vitals, knowledge.as_deref());
-        self.concurrency.resize(settings.answers_at_once, provider.is_own_server());
+        self.concurrency.resize(settings.answers_at_once, endpoints[0].provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
         let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
         let failures = Mutex::default();
         let engine = AnswerEngine {
-            provider,
+            endpoints,
             knowledge,
             store,
             vitals,
@@ -201,16 +197,17 @@ impl Answerer {
         self.engine.store(Arc::new(engine));
     }
 
-    /// Who answers now: the provider's name and its model.
-    pub fn provider(&self) -> (&'static str, String) {
+    /// Who is asked first: its name and its model.
+    pub fn provider(&self) -> (String, String) {
         let engine = self.engine.load_full();
-        (engine.provider.name(), engine.provider.model().to_owned())
+        let first = engine.first();
+        (first.name.clone(), first.model().to_owned())
     }
 
     /// Whether answers are there without waiting for anything.
     pub fn is_instant(&self) -> bool {
         let engine = self.engine.load();
-        engine.provider.is_instant() && engine.knowledge.is_none() && !self.is_reading()
+        engine.first().provider.is_instant() && engine.knowledge.is_none() && !self.is_reading()
     }
 
     /// How many questions wait until there is room for them.
@@ -243,7 +240,8 @@ impl Answerer {
             () = cancel.cancelled() => return Ok(Answered::Cancelled),
         };
         let engine = self.engine.load_full();
-        let call = Call { progress, cancel, before: "", permit };
+        let asker = asked_by.asker(question.conversation.chat, question.user);
+        let call = Call { asker, progress, cancel, before: "", permit };
         let (answered, is_configured) = engine.answer(question, asked_by.update, call).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
@@ -282,7 +280,8 @@ impl Answerer {
         };
         let engine = self.engine.load_full();
         let before = cut.text();
-        let call = Call { progress, cancel, before: &before, permit };
+        let asker = asked_by.asker(cut.conversation.chat, user);
+        let call = Call { asker, progress, cancel, before: &before, permit };
         engine.go_on(cut, user, asked_by.update, call).await
     }
 }
@@ -358,19 +357,22 @@ impl AnswerEngine {
                 sources.push(passage.source.clone());
             }
         }
-        let model = plan.base.model.clone().unwrap_or_else(|| self.provider.model().to_owned());
-        let provider = self.provider.name().to_owned();
+        let model = plan.base.model.clone().unwrap_or_else(|| self.first().model().to_owned());
+        let provider = self.first().name.clone();
         AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
     }
 
     /// What the chat sees of an answer.
     fn reply(&self, text: String, reason: StopReason, passages: &[Passage]) -> Reply {
-        let is_model = self.provider.has_context();
+        let is_model = self.first().provider.has_context();
         let sources = if is_model { sources::sources(passages, &text) } else { None };
         let below = [note(reason).map(str::to_owned), sources];
         let footer = below.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
-        let reply =
-            if self.provider.is_markdown() { Reply::markdown(text) } else { Reply::plain(text) };
+        let reply = if self.first().provider.is_markdown() {
+            Reply::markdown(text)
+        } else {
+            Reply::plain(text)
+        };
         Reply { footer: Some(footer).filter(|footer| !footer.is_empty()), ..reply }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Record<'a> {
 impl AnswerEngine {
     /// What is to be reported of this request.
     pub(super) fn record<'a>(&self, question: Question<'a>, request: &ChatRequest) -> Record<'a> {
-        let configured = self.provider.model();
+        let configured = self.first().model();
         let model = request.model.as_deref().unwrap_or(configured).to_owned();
         let is_configured = model == configured;
         let passage_tokens = request.passages.iter().map(|passage| tokens(&passage.text)).sum();
@@ -98,7 +98,7 @@ impl AnswerEngine {
         let hash = Sha256::digest(text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
-            (record.question.conversation.chat.0, self.provider.name(), text.len());
+            (record.question.conversation.chat.0, self.first().name.as_str(), text.len());
         let model = record.model.as_str();
         match collected {
             Collected::Whole { text, finished, .. } => tracing::info!(

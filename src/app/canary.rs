@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Answered, Answerer, AskedBy, Progress, Question};
+use crate::answer::{Answered, Answerer, AskedBy, Progress, Purpose, Question};
 use crate::config;
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
@@ -73,7 +73,8 @@ impl Canary {
         let (user, nothing) = (UserId(0), None);
         let question =
             Question { conversation, user, speaker: None, text, context: None, media: nothing };
-        let asked_by = AskedBy { update: InboxSeq(0), order: InboxSeq(0) };
+        let asked_by =
+            AskedBy { update: InboxSeq(0), order: InboxSeq(0), purpose: Purpose::Canary };
         let (progress, _) = watch::channel(Progress::default());
         self.answerer.answer(question, asked_by, &progress, drain).await
     }

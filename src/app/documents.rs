@@ -8,14 +8,14 @@ use std::sync::Arc;
 use hygiene::time_limit;
 
 use super::settings;
-use crate::answer;
+use crate::answer::{self, Endpoint};
 use crate::config::Config;
 use crate::knowledge::Knowledge;
-use crate::provider::{Kind, Provider};
+use crate::provider::Kind;
 
 /// Who answers, and from what.
 pub(super) struct AnswerParts {
-    pub(super) provider: Arc<dyn Provider>,
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) knowledge: Option<Arc<Knowledge>>,
 }
 
@@ -36,7 +36,7 @@ impl AnswerParts {
             Some(Some(Some(opened))) => opened?,
             Some(None) => {}
         }
-        Ok((Self { provider: settings::provider(config, None)?, knowledge: None }, true))
+        Ok((Self { endpoints: settings::endpoints(config, None)?, knowledge: None }, true))
     }
 
     /// Reads the folder, or the built-in pages where those answer. Takes as long as the folder is large.
@@ -49,8 +49,8 @@ impl AnswerParts {
             None if answers_from_pages(config) => Some(Knowledge::of_pages(answer::PAGES)?),
             None => None,
         };
-        let provider = settings::provider(config, knowledge.as_ref())?;
-        Ok(Self { provider, knowledge: knowledge.map(Arc::new) })
+        let endpoints = settings::endpoints(config, knowledge.as_ref())?;
+        Ok(Self { endpoints, knowledge: knowledge.map(Arc::new) })
     }
 }
 

@@ -121,7 +121,7 @@ impl EndpointInfo {
             version: env!("CARGO_PKG_VERSION"),
             environment: config.bot.environment.clone(),
             username,
-            provider: provider.to_owned(),
+            provider,
             model,
             features: config.features.of_model().names(),
         }));

@@ -201,14 +201,14 @@ impl Reloader {
         };
         match read {
             None => {}
-            Some(Ok(AnswerParts { provider, knowledge })) => {
+            Some(Ok(AnswerParts { endpoints, knowledge })) => {
                 let settings = settings::answering(&self.loaded().config, &self.redactor);
                 // A reload has read them meanwhile.
                 if is_late && Arc::ptr_eq(&loaded, &self.loaded()) {
                     self.report_hub.set_config_rejected(None);
-                    self.answerer.renew(provider, knowledge, settings);
+                    self.answerer.renew(endpoints, knowledge, settings);
                 } else {
-                    self.answerer.documents_read(provider, knowledge, settings);
+                    self.answerer.documents_read(endpoints, knowledge, settings);
                 }
             }
             Some(Err(e)) => self.go_on_without_documents(&chain(e.as_ref())),
@@ -234,8 +234,8 @@ impl Reloader {
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(AnswerParts { provider, knowledge }) = answers {
-            self.answerer.renew(provider, knowledge, settings::answering(config, &self.redactor));
+        if let Some(AnswerParts { endpoints, knowledge }) = answers {
+            self.answerer.renew(endpoints, knowledge, settings::answering(config, &self.redactor));
         }
         if let Some(running) = self.running.get() {
             running.take(&fresh, &self.answerer, self.reconcile_after);
@@ -314,7 +314,7 @@ impl Running {
             let (provider, model) = answerer.provider();
             let about = (*self.pipeline.context.about()).clone();
             self.pipeline.context.set_about(About {
-                provider: provider.to_owned(),
+                provider,
                 answers_from: settings::answer_source(config),
                 model,
                 models: config.answer.models.clone(),

@@ -114,6 +114,17 @@ pub(crate) fn provider(
     })?)
 }
 
+/// Who is asked, best first.
+///
+/// # Errors
+/// When one cannot work as configured.
+pub(super) fn endpoints(
+    config: &Config,
+    knowledge: Option<&Knowledge>,
+) -> anyhow::Result<Vec<answer::Endpoint>> {
+    Ok(vec![answer::Endpoint::of(provider(config, knowledge)?)])
+}
+
 pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Settings {
     supervise::Settings {
         every: Duration::from_secs(config.watch.every_s),

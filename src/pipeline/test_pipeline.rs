@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pipeline, StageBase, StageSettings};
-use crate::answer::{AnswerSettings, Answerer};
+use crate::answer::{AnswerSettings, Answerer, Endpoint};
 use crate::commands::{About, AnswerSource, CommandContext, Rules};
 use crate::lifecycle::Tasks;
 use crate::model::conversation::ChatRequest;
@@ -81,7 +81,13 @@ pub(super) async fn pipeline_with(store: Store, provider: Arc<dyn Provider>) -> 
     };
     let me = Me { id: UserId(42), username: "KatanaBot".into(), first_name: String::new() };
     let client = Client::new(&telegram, Arc::clone(&vitals)).unwrap();
-    let answerer = Answerer::new(provider, None, store.clone(), answer, Arc::clone(&vitals));
+    let answerer = Answerer::new(
+        vec![Endpoint::of(provider)],
+        None,
+        store.clone(),
+        answer,
+        Arc::clone(&vitals),
+    );
     let (of_commands, of_stages) = (clock.clone(), Arc::clone(&vitals));
     let context =
         CommandContext::new(store.clone(), of_commands, of_stages, Rules::default(), about);

@@ -24,7 +24,7 @@ pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving};
 use super::preview::Spot;
 use super::route::{Nothing, Route, is_command, route};
-use crate::answer::{Answered, AskedBy, Progress, Question};
+use crate::answer::{Answered, AskedBy, Progress, Purpose, Question};
 use crate::commands::{CommandRequest, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
@@ -238,7 +238,7 @@ impl Worker {
         let question = question(m, text, speaker.as_deref());
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
         let shown = parts.previews.show(Spot::of(m, &self.delivery), seen);
-        let asked = AskedBy { update: source.seq, order: source.order };
+        let asked = AskedBy { update: source.seq, order: source.order, purpose: Purpose::Question };
         let answered = tokio::select! {
             answered = parts.answerer.answer(question, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{DispatchInfo, Source, ThinkParts, Thought, Worker, heard, question, speaker};
-use crate::answer::{AskedBy, Progress};
+use crate::answer::{AskedBy, Progress, Purpose};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
 use crate::model::message::{Incoming, Update, UpdateEvent};
@@ -153,7 +153,7 @@ impl Worker {
                 let speaker = speaker(message);
                 let question = question(message, &text, speaker.as_deref());
                 let (seq, order) = (InboxSeq(0), InboxSeq(0));
-                let asked = AskedBy { update: seq, order };
+                let asked = AskedBy { update: seq, order, purpose: Purpose::Question };
                 let answered =
                     parts.answerer.answer(question, asked, &progress, &self.cancel).await?;
                 heard(update, message, WorkKind::Question.as_str(), text.len());

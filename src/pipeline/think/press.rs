@@ -2,7 +2,7 @@
 
 use super::finish::whole_of;
 use super::{Source, Thought, Worker};
-use crate::answer::{AskedBy, Progress};
+use crate::answer::{AskedBy, Progress, Purpose};
 use crate::commands::{FollowUp, OutgoingReply};
 use crate::model::effect::Effect;
 use crate::model::ids::InboxSeq;
@@ -98,7 +98,8 @@ impl Worker {
         let press = &Press { thread: press.thread.or(topic), ..press.clone() };
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
         let shown = parts.previews.show(Spot::of_press(press, &self.delivery), seen);
-        let (user, asked) = (press.from.id, AskedBy { update: asked_by, order });
+        let (user, asked) =
+            (press.from.id, AskedBy { update: asked_by, order, purpose: Purpose::Question });
         let answered = tokio::select! {
             answered = parts.answerer.go_on(cut, user, asked, &progress, &self.cancel) => answered?,
             never = shown => match never {},
