@@ -32,7 +32,7 @@ use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
 use crate::answer::Answerer;
 use crate::commands::{About, CommandContext};
-use crate::config::{Loaded, Sources};
+use crate::config::{Config, Loaded, Sources};
 use crate::lifecycle::Tasks;
 use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
 use crate::model::ids::{BotId, UserId};
@@ -75,6 +75,10 @@ pub struct App {
     watching: Watching,
 }
 
+fn bot_id(config: &Config) -> anyhow::Result<BotId> {
+    config.telegram.token.bot_id().map(BotId).context("the token has no bot id")
+}
+
 /// Parts that are opened before Telegram is asked anything.
 pub struct Prepared {
     store: Store,
@@ -95,23 +99,34 @@ impl Prepared {
     /// # Errors
     /// What an operator has to fix: the state file, the knowledge folder, TLS roots.
     pub fn open(loaded: &Loaded, redactor: Redactor, tuning: Tuning) -> anyhow::Result<Self> {
-        Self::open_with(loaded, redactor, tuning, None)
+        let store = Self::store(loaded, &tuning)?;
+        Self::with(loaded, redactor, tuning, store, None)
     }
 
-    /// The same for a process that listens already, because it had to wait for the state file.
+    /// Opens the state alone, which takes long for a large file that is checked or migrated.
+    ///
+    /// # Errors
+    /// When the state file cannot be had.
+    pub fn store(loaded: &Loaded, tuning: &Tuning) -> anyhow::Result<Store> {
+        let path = &loaded.config.store.path;
+        Ok(Store::open(path, bot_id(&loaded.config)?, tuning.clock.clone())?)
+    }
+
+    /// Builds the rest around the state. `listener`: of a process that listens already, because it had to
+    /// wait for the state.
     ///
     /// # Errors
     /// As [`Prepared::open`].
-    pub fn open_with(
+    pub fn with(
         loaded: &Loaded,
         redactor: Redactor,
         tuning: Tuning,
+        store: Store,
         listener: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         redactor.add(loaded.to_strike_out());
-        let bot = BotId(config.telegram.token.bot_id().context("the token has no bot id")?);
-        let store = Store::open(&config.store.path, bot, tuning.clock.clone())?;
+        let bot = bot_id(config)?;
         let vitals = Arc::new(Vitals::new(tuning.clock.clone()));
         if let Some(aside) = store.set_aside() {
             vitals.happened(Kind::StoreCorrupt);

@@ -30,9 +30,9 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Answers on the configured address, if it can be had: the other process may have it until it ends.
-    /// Needs a tokio runtime around it.
-    pub fn begin(loaded: &Loaded, redactor: &Redactor) -> Self {
+    /// Answers on the configured address, if it can be had: another process may have it until it ends.
+    /// `why`: what it waits for, in words. Needs a tokio runtime around it.
+    pub fn begin(loaded: &Loaded, redactor: &Redactor, why: &'static str) -> Self {
         let end = CancellationToken::new();
         let passed = systemd::passed_listener().ok().flatten();
         let listener = passed.or_else(|| TcpListener::bind(loaded.config.web.listen?).ok());
@@ -42,7 +42,7 @@ impl Waiting {
             let vitals = Arc::new(Vitals::new(Clock::system()));
             let parts = parts(loaded, redactor, &report_hub, &vitals);
             let tasks = Tasks::new();
-            tasks.spawn("reports", reports(report_hub, vitals, end.clone()));
+            tasks.spawn("reports", reports(report_hub, vitals, why, end.clone()));
             tasks.spawn("web", web.run(parts, end.clone()));
         }
         Self { listener, _end: end.drop_guard() }
@@ -75,12 +75,12 @@ fn parts(loaded: &Loaded, redactor: &Redactor, hub: &ReportHub, vitals: &Arc<Vit
 }
 
 /// Reports that nothing is wrong, and that the state file is not there yet.
-async fn reports(hub: ReportHub, vitals: Arc<Vitals>, end: CancellationToken) {
+async fn reports(hub: ReportHub, vitals: Arc<Vitals>, why: &'static str, end: CancellationToken) {
     for sequence in 1.. {
         let reading = Reading {
             now_ms: vitals.now_ms(),
             wall_ms: vitals.wall_ms(),
-            waits_for_state: true,
+            waits_for_state: Some(why),
             ..Reading::default()
         };
         hub.hang(Report { sequence, phase: Phase::Starting, reading, ..Report::default() });

@@ -19,7 +19,7 @@ use crate::logging::{self, Reporter, Sink};
 use crate::model::dsn::Dsn;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::supervise;
 use crate::systemd;
 
@@ -100,6 +100,9 @@ pub(super) fn refused(examined: &Examined) {
 /// What opening the state file may take.
 const OPENING: Duration = Duration::from_secs(300);
 
+/// Opening that takes longer is shown to those who probe.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Between two attempts to open a state file that another process works on.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -143,7 +146,7 @@ async fn live(
 
 /// Opens the state beside the signals: a large file takes a while, and one of someone else for ever. `None`:
 /// asked to stop first. What is half done then is as after a crash. While another katana-bot works on the
-/// file, it waits for `store.lock_wait_s`.
+/// file, it waits for `store.lock_wait_s`. Probes are answered as soon as it takes longer.
 async fn open(
     loaded: &Loaded,
     redactor: Redactor,
@@ -151,27 +154,51 @@ async fn open(
 ) -> anyhow::Result<Option<Prepared>> {
     let longest = Duration::from_secs(loaded.config.store.lock_wait_s);
     let begun = Instant::now();
-    let mut waiting: Option<Waiting> = None;
-    loop {
-        let (loaded_now, redactor_now) = (loaded.clone(), redactor.clone());
-        let listener = waiting.as_ref().and_then(Waiting::listener);
-        let opening = blocking::run(move || {
-            Prepared::open_with(&loaded_now, redactor_now, tuning(), listener)
-        });
-        let in_use = match unless_stopped(opening, signals).await {
+    let (mut waiting, mut is_told) = (None, false);
+    let store = loop {
+        let soon = || {
+            waiting.get_or_insert_with(|| {
+                Waiting::begin(loaded, &redactor, "the state file is being checked or migrated")
+            });
+        };
+        let opened = open_store(loaded, signals, soon).await;
+        let in_use = match opened {
             None | Some(None) => return Ok(None),
             Some(Some(Err(e))) if is_in_use(&e) && begun.elapsed() < longest => e,
-            Some(Some(opened)) => return opened.map(Some),
+            Some(Some(opened)) => break opened?,
         };
-        if waiting.is_none() {
+        if !is_told {
+            is_told = true;
             let (wait_s, error) = (longest.as_secs(), chain(in_use.as_ref()));
             tracing::info!(wait_s, error, "waiting at most {wait_s} s for the state file: {error}");
             systemd::extend(longest + OPENING);
             systemd::status("waiting for another katana-bot to release the state file");
-            waiting = Some(Waiting::begin(loaded, &redactor));
+            let why = "another katana-bot still works on the state file";
+            waiting = Some(Waiting::begin(loaded, &redactor, why));
         }
         if unless_stopped(tokio::time::sleep(LOOK), signals).await.is_none() {
             return Ok(None);
+        }
+    };
+    let listener = waiting.as_ref().and_then(Waiting::listener);
+    Prepared::with(loaded, redactor, tuning(), store, listener).map(Some)
+}
+
+/// One attempt; `on_wait` is called when it takes longer.
+async fn open_store(
+    loaded: &Loaded,
+    signals: &mut Signals,
+    on_wait: impl FnOnce(),
+) -> Option<Option<anyhow::Result<Store>>> {
+    let loaded = loaded.clone();
+    let opening = blocking::run(move || Prepared::store(&loaded, &tuning()));
+    let opening = unless_stopped(opening, signals);
+    tokio::pin!(opening);
+    match tokio::time::timeout(SOON, &mut opening).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            on_wait();
+            opening.await
         }
     }
 }

@@ -161,8 +161,8 @@ pub struct Happened {
 /// they say otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
-    /// Another process still works on the state file; nothing else is known then.
-    pub waits_for_state: bool,
+    /// What the start waits for while it has no state file; nothing else is known then.
+    pub waits_for_state: Option<&'static str>,
     /// Now.
     pub now_ms: u64,
     /// Now, Unix milliseconds.

@@ -116,7 +116,7 @@ impl Sampler {
         let polling = vitals.polling.read();
         self.served_ms = self.served_ms.or(polling.worked_ms);
         Reading {
-            waits_for_state: false,
+            waits_for_state: None,
             now_ms,
             wall_ms,
             clock_jump_ms,

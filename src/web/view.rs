@@ -77,11 +77,10 @@ impl View<'_> {
     pub fn obstacles(&self, full: bool) -> Vec<String> {
         let mut reasons = Vec::new();
         match self.report.phase {
-            Phase::Starting if self.report.reading.waits_for_state => {
-                reasons.push("starting: another katana-bot still works on the state file".into());
-            }
             Phase::Starting => {
-                reasons.push("starting: Telegram has not answered a poll yet".into());
+                let waits_for = self.report.reading.waits_for_state;
+                let what = waits_for.unwrap_or("Telegram has not answered a poll yet");
+                reasons.push(format!("starting: {what}"));
             }
             Phase::Draining => reasons.push("stopping: no new updates are accepted".into()),
             Phase::Running => {}

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::crash::Run;
 use crate::harness::{SOON, Stage, eventually, eventually_in};
+use crate::mount::HungMount;
 use crate::process::Daemon;
 
 /// Status and body of the answer.
@@ -131,4 +132,23 @@ async fn who_waits_ends_at_once_when_asked_to_and_is_refused_in_the_end() {
     }
     stage.sim.say(5, "still there?");
     assert!(stage.sim.wait_until(SOON, |sim| sim.bot_message_count() == 1).await, "{}", old.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_answered_while_the_state_file_takes_long_to_open() {
+    let mut stage = Stage::new().await;
+    let at = stage.dir.path().join("hung");
+    let Some(mount) = HungMount::new(&at) else { return };
+    let port = free_port();
+    stage.set("KATANA_STORE_PATH", at.join("katana.db").to_str().expect("a path"));
+    stage.set("KATANA_WEB_LISTEN", &format!("127.0.0.1:{port}"));
+    let mut daemon = Daemon::start(&stage);
+    let waits = || async {
+        let ready = get(port, "/ready").await;
+        ready.is_some_and(|(status, said)| status == 503 && said.contains("checked or migrated"))
+    };
+    assert!(eventually_in(waits).await, "{}", daemon.log());
+    assert_eq!(get(port, "/live").await.map(|(status, _)| status), Some(200));
+    drop(mount);
+    assert_eq!(daemon.ended().await.code(), Some(69), "{}", daemon.log());
 }
