@@ -48,6 +48,11 @@ pub(super) fn stages(config: &Config, reconcile_after: Duration) -> pipeline::St
             history_days: config.store.keep_history_days,
             done_days: config.store.keep_done_days,
         },
+        questions: pipeline::QuestionLimits {
+            user_per_minute: config.limits.user_questions_per_minute,
+            chat_per_minute: config.limits.chat_questions_per_minute,
+            user_parallel: config.limits.user_parallel_answers,
+        },
     }
 }
 

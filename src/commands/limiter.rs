@@ -3,23 +3,32 @@
 //! Kept in memory only: a restart resets the counts, which does not help anyone to guess one code
 //! in 30^8. What must survive a restart (who got which code, and when) is in the store.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::model::ids::UserId;
+use crate::model::ids::{InboxSeq, UserId};
 use crate::model::limits;
+use crate::model::quota::{Admission, Quota};
 
+const HOUR: Duration = Duration::from_secs(3600);
 const HOUR_MS: i64 = 3_600_000;
 
 /// People whose wrong codes are counted at once; past that the oldest count is dropped.
 const GUESSERS: usize = 1000;
 
 /// The counts of the last hour.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Limiter {
     /// When each recent stranger got a code.
     told: VecDeque<i64>,
-    /// Start of the hour and wrong codes in it.
-    wrong: BTreeMap<UserId, (i64, u32)>,
+    /// Wrong codes.
+    wrong: Quota<UserId>,
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Self { told: VecDeque::new(), wrong: Quota::new(HOUR, GUESSERS) }
+    }
 }
 
 /// Whether a person may try a code.
@@ -46,28 +55,19 @@ impl Limiter {
         room
     }
 
-    /// Counts a wrong code of this person. `Left` for the first tries of an hour, then
-    /// `JustUsedUp` once.
-    pub(super) fn wrong_code(&mut self, user: UserId, now_ms: i64) -> Tries {
-        self.wrong.retain(|_, (since, _)| now_ms - *since < HOUR_MS);
-        if self.wrong.len() >= GUESSERS && !self.wrong.contains_key(&user) {
-            let oldest = self.wrong.iter().min_by_key(|(_, (since, _))| *since).map(|(u, _)| *u);
-            oldest.map(|u| self.wrong.remove(&u));
-        }
-        let (_, count) = self.wrong.entry(user).or_insert((now_ms, 0));
-        *count = count.saturating_add(1);
-        match (*count).cmp(&(limits::CODE_TRIES_PER_HOUR + 1)) {
-            std::cmp::Ordering::Less => Tries::Left,
-            std::cmp::Ordering::Equal => Tries::JustUsedUp,
-            std::cmp::Ordering::Greater => Tries::UsedUp,
+    /// Counts a wrong code of this person, which came with this update. `Left` for the first tries of an hour,
+    /// then `JustUsedUp` once.
+    pub(super) fn wrong_code(&mut self, user: UserId, update: InboxSeq, now_ms: i64) -> Tries {
+        match self.wrong.take(user, update.0, limits::CODE_TRIES_PER_HOUR, now_ms) {
+            Admission::Admitted => Tries::Left,
+            Admission::Refused { is_first: true, .. } => Tries::JustUsedUp,
+            Admission::Refused { is_first: false, .. } => Tries::UsedUp,
         }
     }
 
-    /// Whether this person's next code is looked at.
-    pub(super) fn may_try(&self, user: UserId, now_ms: i64) -> bool {
-        self.wrong.get(&user).is_none_or(|(since, count)| {
-            now_ms - since >= HOUR_MS || *count < limits::CODE_TRIES_PER_HOUR
-        })
+    /// Whether the code that this person sent with this update is looked at.
+    pub(super) fn may_try(&self, user: UserId, update: InboxSeq, now_ms: i64) -> bool {
+        self.wrong.admits(user, update.0, limits::CODE_TRIES_PER_HOUR, now_ms)
     }
 }
 
@@ -76,21 +76,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_come_back_after_an_hour_and_memory_is_bounded() {
+    fn tries_come_back_after_an_hour() {
         let mut limiter = Limiter::default();
-        for _ in 0..limits::CODE_TRIES_PER_HOUR {
-            assert!(limiter.may_try(UserId(1), 0));
-            assert_eq!(limiter.wrong_code(UserId(1), 0), Tries::Left);
+        let most = i64::from(limits::CODE_TRIES_PER_HOUR);
+        let (ann, bob) = (UserId(1), UserId(2));
+        for update in (0..most).map(InboxSeq) {
+            assert!(limiter.may_try(ann, update, 0));
+            assert_eq!(limiter.wrong_code(ann, update, 0), Tries::Left);
         }
-        assert!(!limiter.may_try(UserId(1), 1));
-        assert_eq!(limiter.wrong_code(UserId(1), 1), Tries::JustUsedUp);
-        assert_eq!(limiter.wrong_code(UserId(1), 2), Tries::UsedUp);
-        assert!(limiter.may_try(UserId(2), 1));
-        assert!(limiter.may_try(UserId(1), HOUR_MS));
-        for i in 0..3 * GUESSERS as i64 {
-            limiter.wrong_code(UserId(i), 5);
-        }
-        assert!(limiter.wrong.len() <= GUESSERS);
+        let next = |n| InboxSeq(most + n);
+        assert!(!limiter.may_try(ann, next(0), 1));
+        assert_eq!(limiter.wrong_code(ann, next(0), 1), Tries::JustUsedUp);
+        assert_eq!(limiter.wrong_code(ann, next(1), 2), Tries::UsedUp);
+        assert!(limiter.may_try(bob, next(2), 1));
+        assert!(limiter.may_try(ann, next(2), HOUR_MS));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) async fn claim(
     let is_owned = !context.owners().await?.is_empty();
     let expected = if is_owned { None } else { context.store.settings().await?.claim_code };
     let mut limiter = context.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-    let may_try = limiter.may_try(asked.from.id, now);
+    let may_try = limiter.may_try(asked.from.id, asked.seq, now);
     let typed = normalise_code(asked.args);
     if may_try && typed.is_some() && typed == expected {
         let text = "Welcome: you are my owner now.\n\n- Ask me anything, to try me out\n- People \
@@ -32,7 +32,7 @@ pub(super) async fn claim(
     }
     // A bot that has an owner counts tries like one that has none, so that no one can talk to it
     // without end.
-    Ok(match limiter.wrong_code(asked.from.id, now) {
+    Ok(match limiter.wrong_code(asked.from.id, asked.seq, now) {
         Tries::Left if is_owned => asked.say("This bot already has an owner."),
         Tries::Left if expected.is_none() => asked.say(
             "My claim code has expired. `katana-bot users claim` on my machine makes a new one; \

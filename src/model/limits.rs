@@ -122,6 +122,9 @@ pub const STRANGERS_PER_HOUR: usize = 60;
 /// Wrong codes one person may try in an hour.
 pub const CODE_TRIES_PER_HOUR: u32 = 5;
 
+/// People, and chats, whose questions of the last minute are counted: they take a few megabytes.
+pub const COUNTED_ASKERS: usize = 10_000;
+
 /// A draft is replaced at most this often; drafts count against Telegram's limits.
 pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
 

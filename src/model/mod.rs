@@ -28,6 +28,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod pieces;
+pub mod quota;
 pub mod quote;
 pub mod reply;
 pub mod text;

@@ -118,6 +118,19 @@ pub struct StageSettings {
     pub reconcile_after: Duration,
     /// How long things are kept on disk.
     pub keep: Keep,
+    /// How many questions people and chats may ask.
+    pub questions: QuestionLimits,
+}
+
+/// How many questions may be asked; 0 means as many as they like. Owners are never limited.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuestionLimits {
+    /// Of one person, in all chats, in a minute.
+    pub user_per_minute: u32,
+    /// In one chat, of all people, in a minute.
+    pub chat_per_minute: u32,
+    /// Of one person, answered at the same time.
+    pub user_parallel: u32,
 }
 
 impl Pipeline {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Pipeline, StageBase, StageSettings};
+use super::{Pipeline, QuestionLimits, StageBase, StageSettings};
 use crate::answer::{AnswerSettings, Answerer, Endpoint};
 use crate::commands::{About, AnswerSource, CommandContext, Rules};
 use crate::lifecycle::Tasks;
@@ -68,6 +68,7 @@ pub(super) async fn pipeline_with(store: Store, provider: Arc<dyn Provider>) -> 
         give_up_after: second,
         reconcile_after: second,
         keep: Keep { history_days: 1, done_days: 1 },
+        questions: QuestionLimits::default(),
     };
     let about = About {
         username: "KatanaBot".into(),

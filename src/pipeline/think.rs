@@ -4,6 +4,7 @@
 //! it is thought about again.
 
 mod access;
+mod admission;
 mod at_once;
 mod edited;
 mod effects;
@@ -183,12 +184,16 @@ impl Worker {
                         Thought::nothing(UpdateOutcome::Cancelled)
                     }
                     Ok(_) if self.has_to_wait() => return Ok(None),
-                    Ok(_) => {
+                    Ok(role) => {
                         if let Some(thought) =
                             self.instead_of_answer(queued, message, &text).await?
                         {
                             return Ok(Some(thought));
                         }
+                        let _place = match self.admit(queued, message, role) {
+                            Ok(place) => place,
+                            Err(limited) => return Ok(Some(limited)),
+                        };
                         let source = Source { seq: queued.seq, order: queued.seq, message };
                         // Boxed, because commands need no room for it.
                         Box::pin(self.answer(&source, &text)).await?

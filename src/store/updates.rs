@@ -64,6 +64,8 @@ pub enum UpdateOutcome {
     Press,
     /// Its sender may not chat here.
     Refused,
+    /// Its sender, or its chat, asked more than the limits allow.
+    Limited,
     /// It was a message that the bot cannot read.
     Unsupported,
     /// A group has another id.
@@ -91,6 +93,7 @@ impl UpdateOutcome {
             Self::Command => "command",
             Self::Press => "press",
             Self::Refused => "refused",
+            Self::Limited => "limited",
             Self::Unsupported => "unsupported",
             Self::Moved => "moved",
             Self::Membership => "membership",

@@ -51,6 +51,7 @@ mod intake;
 mod last_exit;
 mod leaks;
 mod lifecycle;
+mod limits;
 mod monitoring;
 mod odd_server;
 mod operator;

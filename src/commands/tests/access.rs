@@ -20,11 +20,11 @@ async fn a_stranger_is_heard_once_then_silence_even_after_a_restart() {
         assert!(is_silent(&house.ask(STRANGER, &format!("/{}", command.name)).await));
     }
     assert!(is_silent(&house.ask(STRANGER, "/nonsense").await));
-    let House { context: old, clock, dir } = house;
+    let House { context: old, clock, dir, asked } = house;
     old.store.close().await;
     drop(old);
     let context = context(&dir, &clock, Rules::default());
-    let house = House { context, clock, dir };
+    let house = House { context, clock, dir, asked };
     assert!(is_silent(&house.knock(&named(STRANGER)).await));
 
     house.clock.advance(i64::try_from(limits::STRANGER_SILENCE.as_millis()).unwrap());

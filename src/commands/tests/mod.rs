@@ -6,6 +6,7 @@ mod press;
 mod talk;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::model::access::Role;
@@ -26,6 +27,8 @@ struct House {
     context: CommandContext,
     clock: Clock,
     dir: tempfile::TempDir,
+    /// The update of the next command.
+    asked: AtomicI64,
 }
 
 impl House {
@@ -34,7 +37,7 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
         let context = context(&dir, &clock, access);
-        Self { context, clock, dir }
+        Self { context, clock, dir, asked: AtomicI64::new(1) }
     }
 
     /// A bot with an owner and a member.
@@ -52,7 +55,7 @@ impl House {
         let outcome = self
             .context
             .run(&CommandRequest {
-                seq: InboxSeq(1),
+                seq: InboxSeq(self.asked.fetch_add(1, Ordering::Relaxed)),
                 chat,
                 topic: 0,
                 place: if chat.is_shared() { Place::Group } else { Place::Private },

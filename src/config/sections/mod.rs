@@ -10,6 +10,7 @@ mod delivery;
 mod features;
 mod knowledge;
 mod lifecycle;
+mod limits;
 mod log;
 mod pipeline;
 mod provider;
@@ -31,6 +32,7 @@ pub use delivery::Delivery;
 pub use features::{Audience, Features};
 pub use knowledge::Knowledge;
 pub use lifecycle::Lifecycle;
+pub use limits::Limits;
 pub use log::{Format, Level, Log};
 pub use pipeline::Pipeline;
 pub use provider::ProviderSection;
@@ -87,6 +89,8 @@ sections! {
     providers: BTreeMap<String, ProviderSection>,
     /// The folder that answers may quote.
     knowledge: Knowledge,
+    /// How much people may ask.
+    limits: Limits,
     /// What is on for some people only.
     features: Features,
     /// The pace of sending.

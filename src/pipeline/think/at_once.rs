@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Asker;
 use super::{DispatchInfo, Source, ThinkParts, Thought, Worker, heard, question, speaker};
 use crate::answer::{AskedBy, Progress, Purpose};
 use crate::model::effect::Effect;
@@ -146,9 +147,15 @@ impl Worker {
             Route::Question { message, text }
                 if message.edited_s.is_none()
                     && parts.answerer.is_instant()
-                    && !parts.signals.paused.load(Ordering::SeqCst)
-                    && self.may_chat(message).await? =>
+                    && !parts.signals.paused.load(Ordering::SeqCst) =>
             {
+                let role = self.role(message).await?;
+                if !parts.context.may_chat(message.place, message.chat, role).await? {
+                    return Ok(None);
+                }
+                // Refused the usual way, which counts it as the same one.
+                let asker = Asker::of(message, role, update.id);
+                let Ok(_place) = parts.admissions.admit(asker) else { return Ok(None) };
                 let (progress, _) = watch::channel(Progress::Begun);
                 let speaker = speaker(message);
                 let question = question(message, &text, speaker.as_deref());

@@ -104,8 +104,8 @@ impl Worker {
 
 /// What else is done with an update, and what is kept in its place.
 fn pieces_of(queued: &Queued, thought: &mut Thought) -> Pieces {
-    use UpdateOutcome::{Answered, Cancelled, Failed};
-    let is_question = matches!(thought.outcome, Answered | Failed | Cancelled);
+    use UpdateOutcome::{Answered, Cancelled, Failed, Limited};
+    let is_question = matches!(thought.outcome, Answered | Failed | Cancelled | Limited);
     let whole = thought.whole.take().or_else(|| whole_of(queued).filter(|_| is_question));
     Pieces { others: queued.others.clone(), whole }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::admission::Admissions;
 use super::latest::LatestQuestions;
 use crate::answer::Answerer;
 use crate::commands::{self, CommandContext};
@@ -20,6 +21,7 @@ pub(in crate::pipeline) struct ThinkParts {
     pub(super) signals: Arc<Signals>,
     pub(super) previews: Previews,
     pub(super) latest_questions: LatestQuestions,
+    pub(super) admissions: Admissions,
     /// Held from the look at who owns the bot to the commit, so that only one of all who send the claim
     /// code hears that they are the owner.
     pub(super) claims: tokio::sync::Mutex<()>,
@@ -36,6 +38,7 @@ impl ThinkParts {
             signals: Arc::clone(&pipeline.signals),
             previews: Previews::new(pipeline),
             latest_questions: LatestQuestions::default(),
+            admissions: Admissions::new(Arc::clone(&pipeline.settings)),
             claims: tokio::sync::Mutex::default(),
         }
     }

@@ -19,13 +19,23 @@ impl Worker {
         press: &Press,
     ) -> Result<Option<Thought>, StoreError> {
         let context = &self.parts.context;
-        let outcome = context.press(press, context.role(&press.from.id).await?).await?;
-        let then = outcome.follow_up.clone();
+        let role = context.role(&press.from.id).await?;
+        let outcome = context.press(press, role).await?;
+        let mut then = outcome.follow_up.clone();
         let mut thought = Thought::of(UpdateOutcome::Press, outcome);
         let mut notice = None;
+        let mut place = None;
+        if matches!(then, FollowUp::Retry(_) | FollowUp::Continue(..)) {
+            if self.has_to_wait() {
+                return Ok(None);
+            }
+            match self.admit_press(queued, press, role) {
+                Ok(admitted) => place = Some(admitted),
+                Err(words) => then = FollowUp::ClosePress(words),
+            }
+        }
         match then {
             FollowUp::ClosePress(words) => notice = Some(words),
-            FollowUp::Retry(_) | FollowUp::Continue(..) if self.has_to_wait() => return Ok(None),
             FollowUp::Retry(seq) => match self.try_again(queued.seq, press, seq).await? {
                 Some(again) => return Ok(Some(again)),
                 None => notice = Some("That question is no longer kept.".into()),
@@ -35,6 +45,7 @@ impl Worker {
             }
             FollowUp::Nothing => {}
         }
+        drop(place);
         thought.press = Some((press.callback_id.clone(), notice));
         Ok(Some(thought)).inspect(|_| {
             tracing::info!(

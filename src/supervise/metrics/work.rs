@@ -170,6 +170,11 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         &["class"],
         "Questions whose provider failed, by class of the error.",
     );
+    let limited = Family::counter(
+        "katana_rate_limited_total",
+        &["scope"],
+        "Questions that were refused because their person or their chat asked too many, by the limit.",
+    );
     let unused = Family::counter(
         "katana_provider_events_unused_total",
         &["kind"],
@@ -203,6 +208,7 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
         counted(failed, vitals, "answer_failed", &classes),
+        counted(limited, vitals, "rate_limited", &["user", "chat", "user_parallel"]),
         counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
         counted(retried, vitals, "provider_retry", &retried_classes),
         counted(retrievals, vitals, "retrieval", &["found", "none"]),
