@@ -11,6 +11,7 @@ mod effects;
 mod finish;
 mod given_up;
 mod latest;
+mod limited;
 mod parts;
 mod press;
 

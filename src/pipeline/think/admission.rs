@@ -10,16 +10,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::{Thought, Worker};
-use crate::commands::OutgoingReply;
 use crate::model::access::Role;
 use crate::model::ids::{ChatId, UpdateId, UserId};
 use crate::model::limits;
 use crate::model::message::{Incoming, Press};
 use crate::model::quota::{Admission, Quota};
-use crate::model::reply::{Button, Reply};
 use crate::pipeline::StageSettings;
-use crate::store::{Queued, UpdateOutcome};
+use crate::store::Queued;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -42,12 +39,12 @@ struct Counts {
 /// Who asks, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker {
-    user: UserId,
-    chat: ChatId,
+    pub(super) user: UserId,
+    pub(super) chat: ChatId,
     role: Role,
     update: UpdateId,
     /// When it was written, Unix milliseconds.
-    at_ms: i64,
+    pub(super) at_ms: i64,
 }
 
 /// One of the answers that a person gets now.
@@ -70,7 +67,8 @@ enum Scope {
 pub(super) struct OverLimit {
     scope: Scope,
     most: u32,
-    is_first: bool,
+    /// It is the first of its minute.
+    pub(super) is_first: bool,
     until_ms: i64,
 }
 
@@ -85,8 +83,13 @@ impl Scope {
 }
 
 impl OverLimit {
+    /// The limit, as metrics name it.
+    pub(super) fn scope(&self) -> &'static str {
+        self.scope.name()
+    }
+
     /// What people read.
-    fn words(&self, now_ms: i64) -> String {
+    pub(super) fn words(&self, now_ms: i64) -> String {
         let most = self.most;
         let what = match self.scope {
             Scope::User => format!("I answer at most {most} of your questions a minute."),
@@ -177,58 +180,15 @@ fn over(said: Admission, scope: Scope, most: u32) -> Result<(), OverLimit> {
 }
 
 impl Asker {
+    /// Who wrote a message.
     pub(super) fn of(message: &Incoming, role: Role, update: UpdateId) -> Self {
         let at_ms = message.edited_s.unwrap_or(message.date_s).saturating_mul(1000);
         Self { user: message.from.id, chat: message.chat, role, update, at_ms }
     }
-}
 
-impl Worker {
-    /// A place for a question, or what happens instead.
-    pub(super) fn admit(
-        &self,
-        queued: &Queued,
-        message: &Incoming,
-        role: Role,
-    ) -> Result<Place<'_>, Thought> {
-        let asker = Asker::of(message, role, queued.update.id);
-        self.parts.admissions.admit(asker).map_err(|over| {
-            self.note_limited(&over, asker);
-            let mut thought = Thought::nothing(UpdateOutcome::Limited);
-            if over.is_first {
-                let words = over.words(self.parts.base.clock.now_ms().max(asker.at_ms));
-                let again = Button::new("Try again", format!("retry:{}", queued.seq));
-                let reply_to = message.attached_to();
-                let reply = Reply { reply_to, ..Reply::plain(words).with_row(vec![again]) };
-                thought.replies.push(OutgoingReply { to: message.chat, reply });
-                thought.keep_body = true;
-            }
-            thought
-        })
-    }
-
-    /// A place for the question behind a button, or the notice that is shown instead: each press has one.
-    pub(super) fn admit_press(
-        &self,
-        queued: &Queued,
-        press: &Press,
-        role: Role,
-    ) -> Result<Place<'_>, String> {
-        let at_ms = queued.received_ms;
-        let (user, chat, update) = (press.from.id, press.chat, queued.update.id);
-        let asker = Asker { user, chat, role, update, at_ms };
-        self.parts.admissions.admit(asker).map_err(|over| {
-            self.note_limited(&over, asker);
-            over.words(self.parts.base.clock.now_ms().max(at_ms))
-        })
-    }
-
-    fn note_limited(&self, over: &OverLimit, asker: Asker) {
-        let scope = over.scope.name();
-        self.parts.base.vitals.increment("rate_limited", scope);
-        if over.is_first {
-            let (chat_id, user_id) = (asker.chat.0, asker.user.0);
-            tracing::info!(chat_id, user_id, scope, "questions over the limit are refused");
-        }
+    /// Who pressed a button.
+    pub(super) fn of_press(press: &Press, role: Role, queued: &Queued) -> Self {
+        let (update, at_ms) = (queued.update.id, queued.received_ms);
+        Self { user: press.from.id, chat: press.chat, role, update, at_ms }
     }
 }
