@@ -14,13 +14,14 @@ section! {
     pub struct Limits in "limits", checked by check {
         /// How many questions one person may ask in a minute, in all chats together; 0 means as many as they
         /// like. More get one friendly refusal a minute and then silence. New questions, edits, *Try again* and
-        /// *Continue* count; commands do not, and owners are not limited. 0 unless set where no model is asked.
-        user_questions_per_minute: u32 = count(0..=1000, 30)
+        /// *Continue* count; commands do not, and owners are not limited. The most that people do by hand is to forward
+        /// a hundred messages at once. 0 unless set where no model is asked.
+        user_questions_per_minute: u32 = count(0..=1000, 120)
             .when("Lower it where strangers may ask, raise it where programs ask in people's names.")
             .live(Part::Stages),
 
         /// The same for all people of one chat together. It matters in groups.
-        chat_questions_per_minute: u32 = count(0..=1000, 60)
+        chat_questions_per_minute: u32 = count(0..=1000, 120)
             .when("Lower it for large groups; Telegram lets a bot send 20 messages a minute to a group.")
             .live(Part::Stages),
 
