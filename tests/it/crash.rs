@@ -141,6 +141,9 @@ pub fn start(sim: &Sim, dir: &Path, provider: &str, pace: bool) -> Child {
         .env("KATANA_BOT_ACCESS", "open")
         .env("KATANA_BOT_OWNERS", "1")
         .env("KATANA_DELIVERY_PACE", pace.to_string())
+        // A thousand kills take hundreds of questions a minute of each person.
+        .env("KATANA_LIMITS_USER_QUESTIONS_PER_MINUTE", "0")
+        .env("KATANA_LIMITS_CHAT_QUESTIONS_PER_MINUTE", "0")
         .env("KATANA_TEST_RECONCILE_AFTER_MS", "100")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
