@@ -55,7 +55,7 @@ impl AnswerParts {
 }
 
 fn answers_from_documents(config: &Config) -> bool {
-    matches!(config.answer.provider.kind, Kind::Documents)
+    config.chosen().iter().any(|chosen| matches!(chosen.kind.kind, Kind::Documents))
 }
 
 fn answers_from_pages(config: &Config) -> bool {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use hygiene::Redactor;
 use secrecy::SecretString;
 
+use crate::answer::{Endpoint, EndpointLimits};
 use crate::commands::{AnswerSource, Rules};
-use crate::config::{self, Config, ProviderSection};
+use crate::config::{self, Chosen, Config, ProviderSection};
 use crate::knowledge::Knowledge;
 use crate::model::ids::{ChatId, UserId};
 use crate::provider::{Kind, Provider, ProviderSettings};
@@ -90,25 +91,25 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
 
 /// What the configured provider answers with.
 pub(super) fn answer_source(config: &Config) -> AnswerSource {
-    match config.answer.provider.kind {
+    match config.first().kind.kind {
         Kind::Service(_) => AnswerSource::Model,
         Kind::Documents => AnswerSource::Documents,
         Kind::Echo => AnswerSource::Echo,
     }
 }
 
-/// The configured provider. Nothing is sent.
+/// One provider of the list. Nothing is sent.
 ///
 /// # Errors
 /// When it cannot work as configured.
 pub(crate) fn provider(
     config: &Config,
+    chosen: Chosen<'_>,
     knowledge: Option<&Knowledge>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let section = config.chosen();
-    let text = |field: fn(&ProviderSection) -> &String| section.map(field).cloned();
-    let key = section.and_then(|section| section.api_key.as_ref());
-    Ok((config.answer.provider.build)(ProviderSettings {
+    let text = |field: fn(&ProviderSection) -> &String| chosen.section.map(field).cloned();
+    let key = chosen.section.and_then(|section| section.api_key.as_ref());
+    Ok((chosen.kind.build)(ProviderSettings {
         api_key: key.map(|key| SecretString::from(key.expose())),
         base_url: text(|section| &section.base_url).unwrap_or_default(),
         model: text(|section| &section.model).unwrap_or_default(),
@@ -126,8 +127,24 @@ pub(crate) fn provider(
 pub(super) fn endpoints(
     config: &Config,
     knowledge: Option<&Knowledge>,
-) -> anyhow::Result<Vec<answer::Endpoint>> {
-    Ok(vec![answer::Endpoint::of(provider(config, knowledge)?)])
+) -> anyhow::Result<Vec<Endpoint>> {
+    let endpoint = |chosen: Chosen<'_>| {
+        let provider = provider(config, chosen, knowledge)?;
+        let limits = chosen.section.map(limits).unwrap_or_default();
+        Ok(Endpoint { name: chosen.name.to_owned(), provider, limits })
+    };
+    config.chosen().into_iter().map(endpoint).collect()
+}
+
+/// What an endpoint may be asked; 0 in the configuration means no limit of ours.
+fn limits(section: &ProviderSection) -> EndpointLimits {
+    let limit = |n: u32| Some(n).filter(|n| *n > 0);
+    EndpointLimits {
+        requests_per_minute: limit(section.requests_per_minute),
+        tokens_per_minute: limit(section.tokens_per_minute),
+        parallel: limit(section.parallel),
+        slow_after: Some(section.slow_after_s).filter(|s| *s > 0).map(Duration::from_secs),
+    }
 }
 
 pub(super) fn watching(config: &Config, redactor: &Redactor) -> supervise::Settings {

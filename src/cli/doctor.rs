@@ -61,9 +61,9 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
         checks.extend(state::backups(&loaded.config, &unit));
     }
-    let (telegram, provider, models, clock, watching, memory, unit, checker) = tokio::join!(
+    let (telegram, providers, models, clock, watching, memory, unit, checker) = tokio::join!(
         outside::telegram(loaded, problems, &unit),
-        outside::provider(&loaded.config, problems, ask_provider),
+        outside::providers(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
         outside::clock(&loaded.config.telegram.api_url),
         machine::watching(loaded, &unit),
@@ -74,7 +74,7 @@ async fn everything(
     checks
         .extend(memory.map(|p| Check::note("memory", format!("{}: {}", p.key, p.message), p.hint)));
     checks.extend(telegram);
-    checks.push(provider);
+    checks.extend(providers);
     checks.extend(models);
     checks.push(clock);
     checks.extend(watching);

@@ -114,7 +114,8 @@ async fn runs_with(args: &SetupArgs, target: &Target) -> Result<(), Stop> {
 /// would be used, and the token would be sent to another server than the configured one.
 fn sound(args: &SetupArgs, target: &Target) -> Result<(), Problems> {
     let of_a_provider = |key: &str, name: &str| {
-        services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
+        let is_table = key.starts_with("providers.") && key.ends_with(name);
+        is_table || services().any(|(provider, _)| key.strip_prefix(provider.name) == Some(name))
     };
     let mut problems = Config::examine(&target.sources).problems;
     problems.0.retain(|problem| match problem.key.as_str() {

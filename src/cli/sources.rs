@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use heartbeat::advice_for;
 
 use super::endpoint;
-use crate::config::{Config, Examined, Key, NO_TOKEN, Problem, Sources, find, keys};
+use crate::config::{Config, Examined, Key, NO_TOKEN, Problem, Sources, find};
 
 /// Where systemd looks for credentials without a path (systemd.exec(5)).
 pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -44,8 +44,7 @@ pub(super) fn sources(file: Option<PathBuf>) -> Sources {
     };
     sources.credentials_dir = dir.filter(|dir| std::fs::read_dir(dir).is_ok());
     // The packaged units find theirs by files whose names begin with the unit's.
-    for key in keys() {
-        let Some(id) = key.credential() else { continue };
+    for (key, id) in Config::examine(&sources).loaded.credentials() {
         let file = store.join(format!("{unit}.{id}"));
         if std::fs::File::open(&file).is_ok() {
             let variable = format!("{}_FILE", key.variable());

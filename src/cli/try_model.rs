@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use crate::app;
-use crate::config::Config;
+use crate::config::{Chosen, Config};
 use crate::model::class::AnswerClass;
 use crate::model::conversation::{ChatRequest, Event};
 use crate::provider::ProviderError;
@@ -19,12 +19,12 @@ const LIMIT: Duration = Duration::from_secs(40);
 /// Upper bound of what a model may write and think.
 const TOKENS: u32 = 512;
 
-/// Asks the configured model.
+/// Asks one of the configured models.
 ///
 /// # Errors
 /// When nothing that belongs to an answer came.
-pub(super) async fn try_model(config: &Config) -> anyhow::Result<()> {
-    let provider = app::provider(config, None)?;
+pub(super) async fn try_model(config: &Config, chosen: Chosen<'_>) -> anyhow::Result<()> {
+    let provider = app::provider(config, chosen, None)?;
     let request = ChatRequest { max_output_tokens: TOKENS, ..ChatRequest::of("Say OK.") };
     let mut answer = provider.answer(request);
     let first = async {

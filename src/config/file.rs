@@ -13,11 +13,12 @@ use toml::de::{DeTable, DeValue};
 use super::credential;
 use super::key::{Key, find_in, nearest_key};
 use super::kind::{expected, from_toml};
+use super::name::EXPECTED;
 use super::nearest::nearest;
 use super::problem::{Problem, Problems};
 use super::source::{Origin, Sources};
 use super::syntax;
-use super::table::{self, EXPECTED};
+use super::table;
 use super::value::Value;
 
 /// Largest file that is read, in bytes; a full configuration has fewer than twenty thousand.

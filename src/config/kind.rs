@@ -7,6 +7,7 @@ use hygiene::url;
 use toml::de::DeValue;
 
 use super::listen;
+use super::name::is_name;
 use super::nearest::nearest;
 use super::secret::Secret;
 use super::value::Value;
@@ -39,6 +40,9 @@ pub enum Kind {
     },
     /// Names of one line each: an array in the file, a list with commas in the environment.
     Words,
+    /// One of these words or the name of a table that users name, in any case; or several, best first: an
+    /// array in the file, a list with commas in the environment.
+    Names(&'static [&'static str]),
     /// A file or a folder.
     Path,
     /// An `http` or `https` address without user, password, query or fragment.
@@ -69,6 +73,11 @@ pub(super) fn expected(kind: Kind) -> String {
                 .to_owned()
         }
         Kind::Words => "names: [\"a\", \"b\"] in the file, a,b in the environment".to_owned(),
+        Kind::Names(words) => format!(
+            "one of {} or the name of a table [providers.NAME], or several of them, best first: \
+             [\"a\", \"b\"] in the file, a,b in the environment",
+            words.join(", ")
+        ),
         Kind::Path => "the path of a file or folder".to_owned(),
         Kind::Url => "an address such as https://host or http://127.0.0.1:8080/path".to_owned(),
         Kind::Listen => "an address with a port such as 127.0.0.1:8080, or off".to_owned(),
@@ -100,6 +109,7 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Words => {
             words(trimmed.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Some))
         }
+        Kind::Names(words) => names(words, trimmed.split(',').map(Some)),
         Kind::Path => path(trimmed),
         Kind::Url => url::parse(trimmed).map(|url| Value::Text(url.text)).map_err(str::to_owned),
         Kind::Listen => match listen::address(trimmed)? {
@@ -116,7 +126,13 @@ pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String
     match (kind, value) {
         (Kind::Secret, _) => Err("is a secret, which is never read from the file".to_owned()),
         (
-            Kind::Word | Kind::Prose | Kind::Choice(_) | Kind::Path | Kind::Url | Kind::Listen,
+            Kind::Word
+            | Kind::Prose
+            | Kind::Choice(_)
+            | Kind::Names(_)
+            | Kind::Path
+            | Kind::Url
+            | Kind::Listen,
             DeValue::String(text),
         ) => from_text(kind, text),
         (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
@@ -134,6 +150,9 @@ pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String
         }
         (Kind::Words, DeValue::Array(array)) => {
             words(array.iter().map(|item| item.get_ref().as_str().map(str::trim)))
+        }
+        (Kind::Names(known), DeValue::Array(array)) => {
+            names(known, array.iter().map(|item| item.get_ref().as_str()))
         }
         _ => Err(wrong()),
     }
@@ -188,6 +207,37 @@ fn words<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Result<Value, Stri
     Ok(Value::Words(words))
 }
 
+/// One name is a text, as it is written; several are words.
+fn names<'a>(
+    known: &[&'static str],
+    parts: impl Iterator<Item = Option<&'a str>>,
+) -> Result<Value, String> {
+    let mut names = Vec::new();
+    for part in parts {
+        let name = part.ok_or("has an entry that is not a text")?.trim().to_lowercase();
+        if name.is_empty() {
+            return Err("has an empty entry".to_owned());
+        }
+        if !is_name(&name) {
+            let guess = guess(&name, known);
+            return Err(format!("has an entry that is not a valid name{guess}"));
+        }
+        names.push(name);
+    }
+    match names.len() {
+        0 => Err("is empty".to_owned()),
+        1 => Ok(Value::Text(names.concat())),
+        _ => Ok(Value::Words(names)),
+    }
+}
+
+/// What was probably meant, to end a refusal.
+fn guess(written: &str, words: &[&str]) -> String {
+    nearest(written, words.iter().copied())
+        .map(|word| format!("; did you mean {word}?"))
+        .unwrap_or_default()
+}
+
 fn flag(text: &str) -> Result<Value, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(Value::Flag(true)),
@@ -201,10 +251,7 @@ fn choice(words: &[&'static str], text: &str) -> Result<Value, String> {
     if words.contains(&lower.as_str()) {
         return Ok(Value::Text(lower));
     }
-    let guess = nearest(&lower, words.iter().copied())
-        .map(|word| format!("; did you mean {word}?"))
-        .unwrap_or_default();
-    Err(format!("is not an allowed value{guess}"))
+    Err(format!("is not an allowed value{}", guess(&lower, words)))
 }
 
 fn word(text: &str) -> Result<String, String> {
@@ -272,6 +319,8 @@ mod tests {
             (Kind::Choice(&["open", "closed"]), "OPEN", Value::Text("open".to_owned())),
             (ids, "1, -2,1", Value::Ids(vec![1, -2])),
             (Kind::Words, "a/b:c, d,,a/b:c", Value::Words(vec!["a/b:c".into(), "d".into()])),
+            (Kind::Names(&["openai"]), "OpenAI", Value::Text("openai".to_owned())),
+            (Kind::Names(&[]), "a, b", Value::Words(vec!["a".into(), "b".into()])),
             (Kind::Url, "https://host/", Value::Text("https://host".to_owned())),
             (Kind::Prose, "a\r\nb", Value::Text("a\nb".to_owned())),
         ] {
@@ -290,6 +339,8 @@ mod tests {
             (Kind::Ids { groups: false }, "1,zzz9"),
             (Kind::Ids { groups: false }, "-4"),
             (Kind::Words, "a,zzz9\u{7}"),
+            (Kind::Names(&["openai"]), "openai,sk-zzz9"),
+            (Kind::Names(&["openai"]), "openai,,zzz9"),
             (Kind::Path, "~/zzz9"),
             (Kind::Word, "zzz9\u{7}"),
             (Kind::Prose, "zzz9\u{0}"),

@@ -72,6 +72,11 @@ impl Loaded {
         }
     }
 
+    /// The keys of all secrets, each with its systemd credential.
+    pub fn credentials(&self) -> impl Iterator<Item = (&Key, &str)> {
+        self.rows.iter().filter_map(|row| Some((&row.key, row.key.credential()?)))
+    }
+
     /// The file and the line (from 1) that set this key.
     pub fn place(&self, path: &str) -> Option<(PathBuf, u64)> {
         match self.origins.get(path)? {

@@ -2,12 +2,15 @@
 //! packaged file and the page on reloads hold these texts, and `tests/docs.rs` compares them.
 
 use super::credential;
-use super::key::{Key, Reload};
+use super::key::{Key, NAME, Reload};
 use super::kind::{expected, from_text};
 use super::sections::{ANOTHER_BOT, keys};
 
 /// Width of the comments in the packaged file.
 const WIDTH: usize = 96;
+
+/// The name of a table in the packaged file.
+const EXAMPLE: &str = "backup";
 
 /// Opens the packaged file.
 const HEADER: &str = "\
@@ -94,11 +97,14 @@ pub fn template() -> String {
         text.push('\n');
         if key.section() != section {
             section = key.section();
-            text.push_str(&format!("[{section}]\n\n"));
+            // A table with a name is one only when someone writes it.
+            let off = if key.table().is_some() { "# " } else { "" };
+            text.push_str(&format!("{off}[{}]\n\n", section.replace(NAME, EXAMPLE)));
         }
         let words = match key.credential() {
             Some(_) => {
-                format!("{}: a secret, so not here; {}.", key.name(), credential::places(key))
+                let places = credential::places(&key.named(EXAMPLE));
+                format!("{}: a secret, so not here; {places}.", key.name())
             }
             None => key.doc.replace('`', ""),
         };
@@ -144,7 +150,11 @@ mod tests {
 
     #[test]
     fn the_template_holds_the_defaults() {
-        let uncommented: String = template()
+        let template = template();
+        // All that is in a table with a name is an example.
+        let (before, table) = template.split_once("# [providers.backup]").expect("the table");
+        let after = &table[table.find("\n[").expect("more sections")..];
+        let uncommented: String = format!("{before}{after}")
             .lines()
             .skip_while(|line| !line.starts_with('['))
             .filter(|line| !line.starts_with("##"))

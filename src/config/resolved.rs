@@ -32,10 +32,29 @@ pub(super) fn row<'a>(rows: &'a [Row], path: &str) -> Option<&'a Row> {
     rows.iter().find(|row| row.key.path() == path)
 }
 
+/// The key with the value that counts.
+fn found(
+    key: Key,
+    sources: &Sources,
+    from_files: &mut file::Settings,
+    problems: &mut Problems,
+) -> Row {
+    let found = match key.is_secret() {
+        true => credential::find(&key, sources, problems),
+        false => {
+            environment::find(&key, sources, problems).or_else(|| from_files.remove(key.path()))
+        }
+    };
+    let (value, origin) = found.unwrap_or_else(|| (key.default.clone(), Origin::Default));
+    Row { key, value, origin }
+}
+
 /// Every key with its value and origin, and what was wrong on the way.
 pub(super) struct Resolved<'a> {
     /// Where the values came from.
     pub sources: &'a Sources,
+    /// All keys, with the tables that users name as they are declared.
+    declared: &'a [Key],
     rows: Vec<Row>,
     pub problems: Problems,
     pub warnings: Vec<Problem>,
@@ -44,7 +63,7 @@ pub(super) struct Resolved<'a> {
 impl<'a> Resolved<'a> {
     /// Gathers the values of all keys. A value that is wrong becomes a problem, and its default
     /// stands in for it, so that the search for further problems can go on.
-    pub fn gather(declared: &[Key], sources: &'a Sources) -> Self {
+    pub fn gather(declared: &'a [Key], sources: &'a Sources) -> Self {
         let mut problems = Problems::default();
         let mut warnings = Vec::new();
         let texts = file::open(sources, &mut problems, &mut warnings);
@@ -59,15 +78,40 @@ impl<'a> Resolved<'a> {
         environment::refuse_unknown(declared, &keys, sources, &mut problems);
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            let found = match key.is_secret() {
-                true => credential::find(&key, sources, &mut problems),
-                false => environment::find(&key, sources, &mut problems)
-                    .or_else(|| from_files.remove(key.path())),
-            };
-            let (value, origin) = found.unwrap_or_else(|| (key.default.clone(), Origin::Default));
-            rows.push(Row { key, value, origin });
+            rows.push(found(key, sources, &mut from_files, &mut problems));
         }
-        Self { sources, rows, problems, warnings }
+        Self { sources, declared, rows, problems, warnings }
+    }
+
+    /// Whether a secret of this table has its credential, named or not.
+    pub fn has_credential(&self, table: &'static str, name: &str) -> bool {
+        let keys = self.declared.iter().filter(|key| key.table() == Some(table) && key.is_secret());
+        let mut ignored = Problems::default();
+        let mut found = |key: Key| {
+            let found = credential::find(&key, self.sources, &mut ignored);
+            matches!(found, Some((_, Origin::Credential(_))))
+        };
+        keys.map(|key| key.named(name)).any(&mut found)
+    }
+
+    /// Adds a table that neither a file nor a variable names: its keys have their defaults, and its secrets
+    /// their credentials. One that is there stays as it is.
+    pub fn add_table(&mut self, table: &'static str, name: &str) {
+        if self.names(table).contains(name) {
+            return;
+        }
+        let after = self.declared.iter().rposition(|key| key.table() == Some(table));
+        let later = self.declared.iter().skip(after.map_or(0, |at| at + 1));
+        let at =
+            later.filter_map(|key| self.rows.iter().position(|row| row.key.path() == key.path()));
+        let at = at.min().unwrap_or(self.rows.len());
+        let keys = self.declared.iter().filter(|key| key.table() == Some(table));
+        let keys: Vec<Key> = keys.map(|key| key.named(name)).collect();
+        let mut none = file::Settings::new();
+        let rows =
+            keys.into_iter().map(|key| found(key, self.sources, &mut none, &mut self.problems));
+        let rows: Vec<Row> = rows.collect();
+        self.rows.splice(at..at, rows);
     }
 
     /// Replaces a value by one that follows from other settings.
@@ -136,6 +180,11 @@ impl<'a> Resolved<'a> {
     pub fn names(&self, section: &str) -> BTreeSet<String> {
         let instances = self.rows.iter().filter_map(|row| row.key.instance.as_ref());
         instances.filter(|(of, _)| *of == section).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The value as it is.
+    pub fn value(&self, path: &str) -> &Value {
+        &self.row(path).value
     }
 
     /// Where the value came from.

@@ -110,13 +110,23 @@ from_value! {
     u32: Value::Whole(n) => u32::try_from(*n).expect("a count is bounded"), else 0;
     f64: Value::Number(n) => *n, else 0.0;
     Vec<i64>: Value::Ids(ids) => ids.clone(), else Vec::new();
-    Vec<String>: Value::Words(words) => words.clone(), else Vec::new();
     String: Value::Text(text) => text.clone(), else String::new();
     PathBuf: Value::Text(text) => PathBuf::from(text), else PathBuf::new();
     Option<PathBuf>: Value::Text(text) => Some(PathBuf::from(text)), else None;
     Option<SocketAddr>: Value::Text(text) => listen::address(text).unwrap_or_default(), else None;
     Option<Secret>: Value::Secret(secret) => Some(secret.clone()), else None;
     Secret: Value::Secret(secret) => secret.clone(), else Secret::new("");
+}
+
+/// Words; a text is the only one.
+impl FromValue for Vec<String> {
+    fn from_value(value: &Value) -> Self {
+        match value {
+            Value::Words(words) => words.clone(),
+            Value::Text(word) => vec![word.clone()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// One of a few words.

@@ -79,6 +79,8 @@ pub struct Server {
     pub needs_key: bool,
     /// Variables whose key is for this server only.
     pub key_variables: &'static [&'static str],
+    /// Whether its key alone also chooses it when its provider is named, as in 0.2.
+    pub stands_in: bool,
 }
 
 /// What a provider is built from; each takes what it needs.

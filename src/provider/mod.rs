@@ -48,6 +48,16 @@ pub fn services() -> impl DoubleEndedIterator<Item = (&'static Descriptor, &'sta
     PROVIDERS.iter().copied().filter_map(|provider| Some((provider, provider.service()?)))
 }
 
+/// The servers that are known by name, each with the provider that speaks its language.
+pub fn servers() -> impl Iterator<Item = (&'static Descriptor, &'static Server)> {
+    services().flat_map(|(provider, service)| service.servers.iter().map(move |s| (provider, s)))
+}
+
+/// The known server that has this word.
+pub fn find_server(word: &str) -> Option<(&'static Descriptor, &'static Server)> {
+    servers().find(|(_, server)| server.names().any(|name| name == word))
+}
+
 #[cfg(test)]
 #[path = "../../tests/unit/provider/fake.rs"]
 mod fake;

@@ -40,8 +40,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         credential: "openai-api-key",
         key_variables: &["OPENAI_API_KEY"],
         key_doc: "The key of the OpenAI-compatible server. Hosted services need one, servers of \
-                  your own may not. `GOOGLE_API_KEY` serves for Gemini, and chooses it when \
-                  nothing else is set.",
+                  your own may not. Where nothing else is set, the variable of a known server, such \
+                  as `GOOGLE_API_KEY` for Gemini, chooses that server.",
         base_url: "https://api.openai.com/v1",
         path: "/chat/completions",
         base_url_when: "For Ollama, vLLM, llama.cpp, OpenRouter, Gemini or a proxy.",
@@ -56,6 +56,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
                 model: Some("llama3.2"),
                 needs_key: false,
                 key_variables: &[],
+                stands_in: false,
             },
             Server {
                 name: "gemini",
@@ -63,7 +64,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
                 base_url: GEMINI,
                 model: Some("gemini-flash-latest"),
                 needs_key: true,
-                key_variables: &["GOOGLE_API_KEY"],
+                key_variables: &["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+                stands_in: true,
             },
             Server {
                 name: "vllm",
@@ -72,6 +74,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
                 model: None,
                 needs_key: false,
                 key_variables: &[],
+                stands_in: false,
             },
             Server {
                 name: "openrouter",
@@ -79,7 +82,35 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
                 base_url: "https://openrouter.ai/api/v1",
                 model: Some("openrouter/auto"),
                 needs_key: true,
-                key_variables: &[],
+                key_variables: &["OPENROUTER_API_KEY"],
+                stands_in: false,
+            },
+            Server {
+                name: "groq",
+                other_names: &[],
+                base_url: "https://api.groq.com/openai/v1",
+                model: Some("openai/gpt-oss-120b"),
+                needs_key: true,
+                key_variables: &["GROQ_API_KEY"],
+                stands_in: false,
+            },
+            Server {
+                name: "mistral",
+                other_names: &[],
+                base_url: "https://api.mistral.ai/v1",
+                model: Some("mistral-small-latest"),
+                needs_key: true,
+                key_variables: &["MISTRAL_API_KEY"],
+                stands_in: false,
+            },
+            Server {
+                name: "deepseek",
+                other_names: &[],
+                base_url: "https://api.deepseek.com/v1",
+                model: Some("deepseek-v4-flash"),
+                needs_key: true,
+                key_variables: &["DEEPSEEK_API_KEY"],
+                stands_in: false,
             },
         ],
     }),

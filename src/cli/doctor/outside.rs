@@ -13,7 +13,7 @@ use super::machine;
 use crate::app;
 use crate::cli::stop::CA_CERTIFICATES;
 use crate::cli::try_model::{advice, try_model};
-use crate::config::{Config, Loaded, Problems};
+use crate::config::{Chosen, Config, Loaded, Problems};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::provider::{Kind, ProviderError, is_listed, reach};
@@ -115,44 +115,73 @@ fn groups(identity: &Identity, config: &Config) -> Check {
     Check::good(NAME, text)
 }
 
-/// Reachable, or answering when it may be asked.
-pub(super) async fn provider(config: &Config, problems: &Problems, ask: bool) -> Check {
+/// Whether each provider of the list is reachable, or answers when it may be asked.
+pub(super) async fn providers(config: &Config, problems: &Problems, ask: bool) -> Vec<Check> {
+    let chosen = config.chosen().into_iter();
+    futures_util::future::join_all(chosen.map(|one| provider(config, one, problems, ask))).await
+}
+
+/// Whether there is a problem with the settings of this provider.
+fn is_wrong(problems: &Problems, chosen: Chosen<'_>) -> bool {
+    problems.0.iter().any(|p| p.key.starts_with(&format!("{}.", chosen.place())))
+}
+
+async fn provider(config: &Config, chosen: Chosen<'_>, problems: &Problems, ask: bool) -> Check {
     const NAME: &str = "provider";
-    let name = config.answer.provider.name;
-    let (url, model, key) = match (&config.answer.provider.kind, config.chosen()) {
+    let name = chosen.name;
+    let (url, model, key) = match (&chosen.kind.kind, chosen.section) {
         (Kind::Service(_), Some(c)) => (&c.base_url, &c.model, c.api_key.is_some()),
         (Kind::Echo, _) => return Check::good(NAME, format!("{name}: it repeats each question")),
         _ => return Check::good(NAME, format!("{name}: it quotes pages, without a model")),
     };
-    if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
-        return Check::note(NAME, "it was not asked", "fix the configuration first");
+    if is_wrong(problems, chosen) {
+        let text = format!("{name}: it was not asked");
+        return Check::note(NAME, text, "fix the configuration first");
     }
     let key = if key { "with a key" } else { "without a key" };
+    let who = format!("{name}, {model}, {key}");
     if ask {
-        return answered(config, &format!("{name}, {model}, {key}")).await;
+        return answered(config, chosen, &who).await;
     }
     match reach(url, CALL).await {
         Ok(status) if status >= 500 => {
-            let text = format!("{name}, {model}, {key}: its server answers {status}");
+            let text = format!("{who}: its server answers {status}");
             Check::note(NAME, text, "see the provider's status page, or the proxy on the way")
         }
         Ok(_) => {
-            let text = format!("{name}, {model}, {key}: reachable; no question was asked");
+            let text = format!("{who}: reachable; no question was asked");
             Check::skipped(NAME, format!("{text} (--ask-provider)"))
         }
-        Err(e) => failed(&format!("{name}, {model}, {key}"), &e),
+        Err(e) => failed(&who, &e),
     }
 }
 
-/// Whether the server's own list has the models that are configured and offered.
-pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check> {
+/// Whether each server's own list has the models that are configured and offered.
+pub(super) async fn models(config: &Config, problems: &Problems) -> Vec<Check> {
+    let several = config.chosen().len() > 1;
+    let one = |(n, chosen)| async move {
+        // What people choose with /model is asked of the first provider only.
+        let offered = if n == 0 { config.answer.models.as_slice() } else { &[] };
+        let check = models_of(config, chosen, offered, problems).await?;
+        let text = format!("{}: {}", chosen.name, check.text);
+        Some(if several { Check { text, ..check } } else { check })
+    };
+    let all = config.chosen().into_iter().enumerate().map(one);
+    futures_util::future::join_all(all).await.into_iter().flatten().collect()
+}
+
+async fn models_of(
+    config: &Config,
+    chosen: Chosen<'_>,
+    offered: &[String],
+    problems: &Problems,
+) -> Option<Check> {
     const NAME: &str = "models";
-    let section = config.chosen()?;
-    let name = config.answer.provider.name;
-    if problems.0.iter().any(|p| p.key.starts_with(&format!("{name}."))) {
+    let section = chosen.section?;
+    if is_wrong(problems, chosen) {
         return None;
     }
-    let provider = app::provider(config, None).ok()?;
+    let provider = app::provider(config, chosen, None).ok()?;
     let list = match tokio::time::timeout(CALL, provider.models()).await {
         Ok(Ok(Some(list))) => list,
         Ok(Ok(None)) => return Some(Check::skipped(NAME, "the server has no list of its models")),
@@ -162,7 +191,7 @@ pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check
         }
         Ok(Err(e)) => return Some(Check { name: NAME, ..failed("the list of models", &e) }),
     };
-    let wanted = std::iter::once(&section.model).chain(&config.answer.models);
+    let wanted = std::iter::once(&section.model).chain(offered);
     let mut wanted: Vec<&str> =
         wanted.map(String::as_str).filter(|model| !model.is_empty()).collect();
     let mut seen = BTreeSet::new();
@@ -179,14 +208,16 @@ pub(super) async fn models(config: &Config, problems: &Problems) -> Option<Check
         known.push("…".to_owned());
     }
     let text = format!("not on the server's list: {}", missing.join(", "));
-    let advice = format!("check {name}.model and answer.models; it lists {}", known.join(", "));
+    let offered = if offered.is_empty() { "" } else { " and answer.models" };
+    let (place, known) = (chosen.place(), known.join(", "));
+    let advice = format!("check {place}.model{offered}; it lists {known}");
     Some(Check::note(NAME, text, advice))
 }
 
 /// Asks the model.
-async fn answered(config: &Config, who: &str) -> Check {
+async fn answered(config: &Config, chosen: Chosen<'_>, who: &str) -> Check {
     let began = Instant::now();
-    match try_model(config).await {
+    match try_model(config, chosen).await {
         Ok(()) => {
             let took = began.elapsed().as_secs_f64();
             Check::good("provider", format!("{who}: answers, after {took:.1} s"))

@@ -8,9 +8,7 @@ use hygiene::ownership::is_open_secret;
 use super::check::Check;
 use crate::cli::sources::{ALERT_SECRETS, CREDENTIAL_STORE};
 use crate::cli::{check, endpoint};
-use crate::config::{
-    Examined, Key, OPEN_SECRET, Origin, Problem, STORED_CREDENTIAL, Sources, find, keys,
-};
+use crate::config::{Examined, OPEN_SECRET, Origin, Problem, STORED_CREDENTIAL, Sources};
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
@@ -28,10 +26,12 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     let line = |p: &Problem| format!("{}: {}", p.key, p.message);
     let bad = |p: &Problem| {
         let mut check = Check::bad(NAME, line(p), &p.hint).config();
-        if let Some(credential) = find(&p.key).and_then(Key::credential)
+        let mut credentials = examined.loaded.credentials();
+        if let Some((_, credential)) = credentials.find(|(key, _)| key.path() == p.key)
             && !sources.env.contains_key("CREDENTIALS_DIRECTORY")
         {
-            let given = given(Path::new(CREDENTIAL_STORE), &unit, credential);
+            let all = examined.loaded.credentials().map(|(_, id)| id);
+            let given = given(Path::new(CREDENTIAL_STORE), &unit, all, credential);
             check.advice.push(format!(
                 "or, if only the unit has it, check as the unit: `systemd-run --pipe --wait {given} \
                  {bot} doctor`"
@@ -52,7 +52,12 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
 
 /// Arguments of systemd-run that pass all secrets of the unit that are in the store: with the first of them,
 /// doctor looks for no other elsewhere. At least this one, which may be where only the unit finds it.
-fn given(store: &Path, unit: &str, missing: &str) -> String {
+fn given<'a>(
+    store: &Path,
+    unit: &str,
+    credentials: impl Iterator<Item = &'a str>,
+    missing: &str,
+) -> String {
     let sealed = PathBuf::from(format!("{}.encrypted", store.display()));
     let passed = |id: &str| {
         let name = format!("{unit}.{id}");
@@ -63,7 +68,7 @@ fn given(store: &Path, unit: &str, missing: &str) -> String {
         let is_there = store.join(&name).exists() || id == missing;
         is_there.then(|| format!("-p LoadCredential={id}:{name}"))
     };
-    keys().iter().filter_map(Key::credential).filter_map(passed).collect::<Vec<_>>().join(" ")
+    credentials.filter_map(passed).collect::<Vec<_>>().join(" ")
 }
 
 /// Secret files that other users can read.
@@ -73,7 +78,7 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
         Origin::SecretFile(variable) => sources.env.get(variable).map(PathBuf::from),
         _ => None,
     });
-    let stored = keys().iter().filter_map(|key| key.credential());
+    let stored = examined.loaded.credentials().map(|(_, id)| id);
     let unit = endpoint::unit(sources.file());
     let stored = stored.flat_map(|name| [name.to_owned(), format!("{unit}.{name}")]);
     let stored = stored.chain(ALERT_SECRETS.map(|name| format!("{STORED_CREDENTIAL}{name}")));
@@ -132,14 +137,17 @@ mod tests {
             (folder.path().join("credstore"), folder.path().join("credstore.encrypted"));
         let unit = "katana-bot@a";
         let plain = |id: &str| format!("-p LoadCredential={id}:{unit}.{id}");
-        assert_eq!(given(&store, unit, "telegram-token"), plain("telegram-token"));
+        let given = |missing| {
+            given(&store, unit, ["telegram-token", "openai-api-key"].into_iter(), missing)
+        };
+        assert_eq!(given("telegram-token"), plain("telegram-token"));
         for (dir, id) in [(&store, "openai-api-key"), (&sealed, "telegram-token")] {
             std::fs::create_dir_all(dir).expect("a folder");
             std::fs::write(dir.join(format!("{unit}.{id}")), "x").expect("written");
         }
         let file = sealed.join(format!("{unit}.telegram-token"));
         let token = format!("-p LoadCredentialEncrypted=telegram-token:{}", file.display());
-        let all = given(&store, unit, "telegram-token");
+        let all = given("telegram-token");
         assert!(all.contains(&token) && all.contains(&plain("openai-api-key")), "{all}");
         assert_eq!(all.matches("-p ").count(), 2, "{all}");
     }

@@ -8,7 +8,7 @@ use super::credential_store::Name;
 use crate::cli::stop::Stop;
 use crate::cli::{endpoint, exit};
 use crate::config::{
-    Config, FRAGMENT, Fragment, Key, Origin, Problems, Secret, Sources, find, keys,
+    Config, FRAGMENT, Fragment, Origin, Problems, Secret, Sources, credentials, find, keys,
 };
 
 /// Which bot of this machine is set up.
@@ -70,7 +70,7 @@ impl Target {
 
     /// The credentials of the bot itself.
     pub(super) fn own(&self) -> Vec<Name> {
-        keys().iter().filter_map(Key::credential).map(|id| self.name(id)).collect()
+        credentials().iter().map(|id| self.name(id)).collect()
     }
 }
 

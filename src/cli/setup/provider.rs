@@ -105,11 +105,11 @@ fn tried(asked: &Asked<'_>, plan: &Plan, service: &Service) -> anyhow::Result<Op
         return Ok(None);
     }
     let config = plan.candidate(asked.target);
-    let who = config.answer.provider.name;
-    let model = config.chosen().map(|section| section.model.clone()).unwrap_or_default();
+    let first = config.first();
+    let model = first.section.map(|section| section.model.as_str()).unwrap_or_default();
     loop {
-        eprintln!("Asking {who} ({model}) for one word …");
-        let Err(e) = asked.runtime.block_on(try_model(&config)) else {
+        eprintln!("Asking {} ({model}) for one word …", first.name);
+        let Err(e) = asked.runtime.block_on(try_model(&config, first)) else {
             eprintln!("The model answers.");
             return Ok(None);
         };
@@ -201,7 +201,9 @@ fn offers() -> Vec<(Offer, String)> {
 /// Asks who answers; `None` leaves it as it is.
 fn choose(asked: &Asked<'_>) -> anyhow::Result<Option<Choice>> {
     let Asked { args, person, target, .. } = asked;
-    let now = Config::examine(&target.sources).loaded.config.answer.provider.name;
+    let config = Config::examine(&target.sources).loaded.config;
+    let now: Vec<&str> = config.chosen().iter().map(|chosen| chosen.name).collect();
+    let now = now.join(", then ");
     let offers = offers();
     eprintln!("Who answers?");
     for (n, (_, line)) in offers.iter().enumerate() {

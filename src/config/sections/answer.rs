@@ -9,8 +9,8 @@ use crate::config::resolved::Resolved;
 use crate::config::rule::{Rule, count, prose, whole, words};
 use crate::config::section::section;
 use crate::config::source::Origin;
-use crate::config::value::{FromValue, Value};
-use crate::provider::{Descriptor, PROVIDERS, Server, find, services};
+use crate::config::value::Value;
+use crate::provider::{PROVIDERS, Server, services};
 
 /// Plain, short, honest: what suits a chat on a telephone.
 const PROMPT: &str = "You are a helpful assistant in a Telegram chat. Answer in the language of \
@@ -20,10 +20,10 @@ you do not know something, say so instead of guessing.";
 section! {
     /// The section `[answer]`: who answers, how, and with which timeouts.
     pub struct Answer in "answer", checked by check {
-        /// Who answers; `auto` and the names of servers are resolved already.
-        provider: &'static Descriptor = provider()
+        /// Who answers, best first; `auto` is resolved already.
+        provider: Vec<String> = provider()
             .alias(&["AI_PROVIDER"])
-            .when("To choose when several keys are set, or to use your own server.")
+            .when("To choose when several keys are set, to use your own server, or to name a second provider for the time when the first one does not answer.")
             .live(Part::Answers),
 
         /// Models that people may choose for their chat with `/model`, besides the configured one.
@@ -61,20 +61,14 @@ section! {
     }
 }
 
-impl FromValue for &'static Descriptor {
-    fn from_value(value: &Value) -> Self {
-        find(value.text()).expect("the provider is chosen before it is read")
-    }
-}
-
 /// The words for `answer.provider`, and what they mean.
-fn provider() -> Rule<&'static Descriptor> {
+fn provider() -> Rule<Vec<String>> {
     static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
         let providers = PROVIDERS.iter().map(|provider| provider.name);
         let servers = services().flat_map(|(_, service)| service.servers);
         std::iter::once(AUTO).chain(providers).chain(servers.flat_map(Server::names)).collect()
     });
-    Rule::new(kind::Kind::Choice(&WORDS), Value::Text(AUTO.to_owned())).doc(meaning())
+    Rule::new(kind::Kind::Names(&WORDS), Value::Text(AUTO.to_owned())).doc(meaning())
 }
 
 fn meaning() -> String {
@@ -94,7 +88,9 @@ fn meaning() -> String {
         ));
     }
     text + " `offline` quotes the knowledge folder, or built-in pages about Katana without one, \
-            `echo` repeats the question."
+            `echo` repeats the question. A list names several, best first: when one does not answer, the next \
+            is asked. Its entries are these words and the names of `[providers.NAME]` tables; each server word in \
+            a list has settings of its own, `[providers.ollama]` for `ollama`."
 }
 
 fn server_words(server: &Server) -> String {

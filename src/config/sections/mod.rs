@@ -18,10 +18,10 @@ mod reports;
 mod server;
 mod store;
 mod telegram;
+mod usual;
 mod watch;
 mod web;
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 pub use answer::Answer;
@@ -35,7 +35,8 @@ pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub use log::{Format, Level, Log};
 pub use pipeline::Pipeline;
-pub use provider::ProviderSection;
+use provider::place;
+pub use provider::{ProviderSection, Providers};
 pub use reports::Reports;
 pub use store::Store;
 pub use telegram::{ANOTHER_BOT, NO_TOKEN, Telegram};
@@ -45,6 +46,7 @@ pub use web::Web;
 use super::key::Key;
 use super::resolved::Resolved;
 use super::section::Member;
+use crate::provider::{Descriptor, find as find_provider, services};
 
 /// Declares the configuration as a whole.
 macro_rules! sections {
@@ -85,8 +87,8 @@ sections! {
     pipeline: Pipeline,
     /// Who answers, and how.
     answer: Answer,
-    /// The services that may answer, by the name of their provider.
-    providers: BTreeMap<String, ProviderSection>,
+    /// The services that may answer, by name.
+    providers: Providers,
     /// The folder that answers may quote.
     knowledge: Knowledge,
     /// How much people may ask.
@@ -109,10 +111,40 @@ sections! {
     web: Web,
 }
 
+/// One entry of `answer.provider`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'a> {
+    /// Its name there.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: &'static Descriptor,
+    /// Its settings, when it is a service.
+    pub section: Option<&'a ProviderSection>,
+}
+
+impl Chosen<'_> {
+    /// The section with its settings, such as `openai` or `providers.backup`.
+    pub fn place(&self) -> String {
+        place(self.name)
+    }
+}
+
 impl Config {
-    /// The section of the chosen provider, if it has one.
-    pub fn chosen(&self) -> Option<&ProviderSection> {
-        self.providers.get(self.answer.provider.name)
+    /// Who answers, best first; at least one.
+    pub fn chosen(&self) -> Vec<Chosen<'_>> {
+        let chosen = |name: &'_ String| match self.providers.named(name) {
+            Some(named) => Some((named.kind, Some(&named.section))),
+            None => Some((find_provider(name)?, None)),
+        };
+        let names = self.answer.provider.iter();
+        names
+            .filter_map(|name| chosen(name).map(|(kind, section)| Chosen { name, kind, section }))
+            .collect()
+    }
+
+    /// Who answers before all others.
+    pub fn first(&self) -> Chosen<'_> {
+        self.chosen().remove(0)
     }
 }
 
@@ -120,6 +152,28 @@ impl Config {
 /// their paths.
 pub fn keys() -> &'static [Key] {
     static ALL: LazyLock<Vec<Key>> = LazyLock::new(declared);
+    &ALL
+}
+
+/// The systemd credentials that the packaged units pass: of each secret, with those of the known servers in
+/// place of the tables that users name.
+pub fn credentials() -> &'static [String] {
+    static ALL: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let mut all = Vec::new();
+        for key in keys() {
+            match (key.credential(), key.table()) {
+                (None, _) => {}
+                (Some(id), None) => all.push(id.to_owned()),
+                (Some(_), Some(_)) => {
+                    let servers = services().flat_map(|(_, service)| service.servers);
+                    let with_key = servers.filter(|server| !server.key_variables.is_empty());
+                    let named = with_key.map(|server| key.named(server.name));
+                    all.extend(named.filter_map(|key| key.credential().map(str::to_owned)));
+                }
+            }
+        }
+        all
+    });
     &ALL
 }
 

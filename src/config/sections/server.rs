@@ -4,7 +4,7 @@ use crate::config::resolved::Resolved;
 use hygiene::url;
 
 use crate::config::credential;
-use crate::provider::services;
+use crate::provider::{servers, services};
 
 /// Warns of an address that sends secrets and messages unencrypted to another machine.
 pub(super) fn warn_if_plain(resolved: &mut Resolved<'_>, path: &str) {
@@ -34,10 +34,8 @@ pub(super) fn require_key(resolved: &mut Resolved<'_>, url_path: &str, key_path:
 
 /// Whether a service at this host refuses every call without a key.
 fn needs_key(host: &str) -> bool {
-    services().any(|(_, service)| {
-        let others = service.servers.iter().filter(|server| server.needs_key);
-        std::iter::once(service.base_url)
-            .chain(others.map(|server| server.base_url))
-            .any(|base_url| url::parse(base_url).is_ok_and(|url| url.origin.host == host))
-    })
+    let others =
+        servers().filter(|(_, server)| server.needs_key).map(|(_, server)| server.base_url);
+    let mut all = services().map(|(_, service)| service.base_url).chain(others);
+    all.any(|base_url| url::parse(base_url).is_ok_and(|url| url.origin.host == host))
 }

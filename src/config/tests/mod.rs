@@ -1,6 +1,7 @@
 //! Tests of the configuration as a whole.
 
 mod drop_ins;
+mod lists;
 mod precedence;
 mod problems;
 mod providers;

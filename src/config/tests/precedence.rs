@@ -76,6 +76,7 @@ fn another(key: &Key) -> String {
         Kind::Number(..) => "1.5".to_owned(),
         Kind::Ids { .. } => "5,6".to_owned(),
         Kind::Words => "one,two".to_owned(),
+        Kind::Names(_) => "ollama,offline".to_owned(),
         Kind::Path => "/somewhere".to_owned(),
         Kind::Url => "http://127.0.0.1:9/x".to_owned(),
         Kind::Listen => "127.0.0.1:9".to_owned(),
@@ -92,6 +93,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
     let base = [("AI_PROVIDER", "openai"), ("OPENAI_API_KEY", "k")];
     let before = format!("{:?}", with(&base).expect("valid").config);
     for key in keys().iter().filter(|key| !key.is_secret()) {
+        let key = &key.table().map_or_else(|| key.clone(), |_| key.named("own"));
         let (name, value) = (key.variable(), another(key));
         let env = [&base[..], &[(name.as_str(), value.as_str())]].concat();
         let config = loaded(key, with(&env));
@@ -100,7 +102,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         let typed = match key.kind {
             Kind::Flag | Kind::Whole(..) | Kind::Number(..) => value,
             Kind::Ids { .. } => format!("[{value}]"),
-            Kind::Words => format!("[\"{}\"]", value.replace(',', "\", \"")),
+            Kind::Words | Kind::Names(_) => format!("[\"{}\"]", value.replace(',', "\", \"")),
             _ => format!("\"{value}\""),
         };
         // Without the alias AI_PROVIDER, which would win over the file.
@@ -202,12 +204,13 @@ fn what_is_printed_loads_again_to_the_same() {
         let reloaded = Config::load(&again).expect("valid");
         assert_eq!(format!("{:#?}", reloaded.config), format!("{:#?}", loaded.config));
     }
-    assert_eq!(with(&[]).expect("valid").config.answer.provider.name, "echo");
+    assert_eq!(with(&[]).expect("valid").config.first().name, "echo");
 }
 
 #[test]
 fn the_print_names_every_key_and_origin() {
-    let shown = with(&[("KATANA_LIFECYCLE_GRACE_S", "5")]).expect("valid").print(false);
+    let shown = with(&[("KATANA_LIFECYCLE_GRACE_S", "5"), ("KATANA_PROVIDERS_OWN_MODEL", "m")]);
+    let shown = shown.expect("valid").print(false);
     assert!(shown.contains("grace_s = 5 # environment KATANA_LIFECYCLE_GRACE_S\n"), "{shown}");
     assert!(shown.contains("# token = 123…:…XYZ (from environment TELEGRAM_TOKEN)\n"), "{shown}");
     assert!(shown.contains("# dir is not set\n"), "{shown}");

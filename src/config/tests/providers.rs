@@ -7,9 +7,10 @@ use crate::config::Secret;
 fn chosen(env: &[(&str, &str)]) -> (&'static str, String, String, Option<String>) {
     let env = [&[("AI_PROVIDER", "")], env].concat();
     let config = with(&env).expect("valid").config;
-    let section = config.chosen().unwrap_or(&config.providers["openai"]).clone();
+    let first = config.first();
+    let section = first.section.unwrap_or(&config.providers["openai"]).clone();
     let key = section.api_key.as_ref().map(Secret::expose).map(str::to_owned);
-    (config.answer.provider.name, section.base_url, section.model, key)
+    (first.kind.name, section.base_url, section.model, key)
 }
 
 const OPENAI: (&str, &str) = ("OPENAI_API_KEY", "o-key");

@@ -130,7 +130,7 @@ fn read(dir: &Path, file: bool, env: &[(&str, &str)]) -> BTreeMap<String, String
     sources.files = file.then(|| dir.join("katana-bot.toml")).into_iter().collect();
     let loaded = Config::load(&sources).expect("valid");
     let mut lines = fields(&format!("{:#?}", loaded.config));
-    lines.insert("answer.provider".to_owned(), loaded.config.answer.provider.name.to_owned());
+    lines.insert("answer.provider".to_owned(), loaded.config.first().name.to_owned());
     for (path, origin) in &loaded.origins {
         let origin = origin.to_string().replace(&place, "{dir}");
         lines.insert(format!("{path} from"), origin);
@@ -153,7 +153,8 @@ fn fields(debug: &str) -> BTreeMap<String, String> {
         }
         let (name, value) = line.split_once(": ").unwrap_or(("", line));
         if value.ends_with(['{', '[', '(']) {
-            path.push(name.trim_matches('"').trim_start_matches("providers"));
+            let name = name.trim_matches('"').trim_start_matches("providers");
+            path.push(if name == "section" { "" } else { name });
         } else {
             let all: Vec<&str> =
                 path.iter().chain([&name]).copied().filter(|n| !n.is_empty()).collect();
