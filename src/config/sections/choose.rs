@@ -4,7 +4,7 @@
 //! address and model unless others are set. Alone, as in 0.2, it has the settings of `[openai]`. In a list, or
 //! with a table of its name, its settings are its own: `[providers.ollama]`.
 
-use super::provider::{TABLE, paths, place};
+use super::provider::{TABLE, is_service, paths, place};
 use super::usual::{complete, is_same_host, require_model, shared_model, usual};
 use crate::config::credential;
 use crate::config::nearest::nearest;
@@ -117,9 +117,9 @@ fn known(resolved: &mut Resolved<'_>, written: &[String]) -> Vec<String> {
         };
         resolved.problems.push(LIST, format!("{at} {wrong} ({origin})"), hint);
     }
-    let never_fails =
-        |word: &String| find(word).is_some_and(|provider| provider.service().is_none());
-    if let Some(at) = words.iter().position(never_fails).filter(|at| at + 1 < words.len()) {
+    if let Some(at) =
+        words.iter().position(|word| !is_service(word)).filter(|at| at + 1 < words.len())
+    {
         let message = format!(
             "{} always answers, so what stands after it is never asked ({origin})",
             words[at]
@@ -167,16 +167,11 @@ fn listed(resolved: &mut Resolved<'_>, words: &[String]) {
     for word in words.iter().filter(|word| find_server(word).is_some()) {
         resolved.add_table(TABLE, word);
     }
-    for (n, word) in words.iter().enumerate() {
-        let section = place(word);
-        let provider = find(word);
-        if provider.is_some_and(|provider| provider.service().is_none()) {
-            continue;
-        }
+    for (n, word) in words.iter().enumerate().filter(|(_, word)| is_service(word)) {
         if n == 0 {
-            shared_model(resolved, &section);
+            shared_model(resolved, &place(word));
         }
-        if provider.is_none() {
+        if find(word).is_none() {
             complete(resolved, word);
         }
     }
@@ -206,9 +201,8 @@ fn warn_of_unused(resolved: &mut Resolved<'_>, words: &[String]) {
 fn refuse_twice(resolved: &mut Resolved<'_>, words: &[String]) {
     let of = |word: &String| {
         let section = place(word);
-        let is_service = find(word).is_none_or(|provider| provider.service().is_some());
         let [key, base_url, model] = paths(&section);
-        is_service.then(|| [key, base_url, model].map(|path| resolved.value(&path).clone()))
+        is_service(word).then(|| [key, base_url, model].map(|path| resolved.value(&path).clone()))
     };
     let all: Vec<_> = words.iter().map(|word| (word, of(word))).collect();
     let mut twice = Vec::new();

@@ -1,12 +1,12 @@
 //! `[limits]`: how much people may ask.
 
+use super::provider::is_service;
 use crate::config::key::Part;
 use crate::config::resolved::Resolved;
 use crate::config::rule::count;
 use crate::config::section::section;
 use crate::config::source::Origin;
 use crate::config::value::Value;
-use crate::provider::Descriptor;
 
 section! {
     /// The section `[limits]`: how many questions people may ask, so that one of them, or a script, can neither
@@ -35,15 +35,15 @@ section! {
 
 /// What no model answers costs nothing, and is there at once.
 fn check(resolved: &mut Resolved<'_>) {
-    let chosen: &Descriptor = resolved.get("answer.provider");
-    if chosen.service().is_some() {
+    let chosen: Vec<String> = resolved.get("answer.provider");
+    if chosen.iter().any(|name| is_service(name)) {
         return;
     }
     for name in ["user_questions_per_minute", "chat_questions_per_minute", "user_parallel_answers"]
     {
         let path = format!("limits.{name}");
         if resolved.is_default(&path) {
-            let why = format!("{} asks no model", chosen.name);
+            let why = format!("{} asks no model", chosen.concat());
             resolved.set(&path, Value::Whole(0), Origin::Derived(why));
         }
     }

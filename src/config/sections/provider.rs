@@ -124,6 +124,11 @@ impl Member for Providers {
     }
 }
 
+/// Whether an entry of `answer.provider` is a service, rather than what always answers.
+pub(super) fn is_service(name: &str) -> bool {
+    find(name).is_none_or(|provider| provider.service().is_some())
+}
+
 /// The section with the settings of this name.
 pub(super) fn place(name: &str) -> String {
     match find(name) {
@@ -201,7 +206,7 @@ fn variables(servers: &'static [Server]) -> Vec<&'static str> {
 
 fn check(resolved: &mut Resolved<'_>) {
     let chosen: Vec<String> = resolved.get("answer.provider");
-    for name in chosen.iter().filter(|name| find(name).is_none_or(|p| p.service().is_some())) {
+    for name in chosen.iter().filter(|name| is_service(name)) {
         let [key, base_url, _] = paths(&place(name));
         server::require_key(resolved, &base_url, &key);
         server::warn_if_plain(resolved, &base_url);
