@@ -90,20 +90,23 @@ class Stage:
         return set(self.machine.run(find).stdout.split("\n"))
 
 
-def forget_crashes(stage):
+def forget_crashes(stage, unit="katana-bot"):
     """So that crashes of several checks do not add up to a loop, which is reported for ten minutes."""
-    beat = "/run/katana-bot/heartbeat"
+    beat = f"/run/{unit}/heartbeat"
     if not stage.machine.run(f"grep -q '^age: unclean' {beat}").returncode:
-        stage.machine.say(f"systemctl stop katana-bot && rm -f {beat} && systemctl start katana-bot", timeout=90)
+        stage.machine.say(f"systemctl stop {unit} && rm -f {beat} && systemctl start {unit}", timeout=90)
 
 
-def quiet(stage, folder="katana-check", within=40):
-    """Waits until the checker with this state has nothing to report: no incident is open."""
-    open_ = f"test -e /var/lib/{folder}/incidents.json"
-    stage.is_active()
-    forget_crashes(stage)
-    stage.is_active()
-    stage.machine.until("no incident", lambda: stage.machine.run(open_).returncode, within)
+def quiet(stage, instance="", within=40):
+    """Waits until the checker of this bot has nothing to report: no incident is open."""
+    unit, incidents = f"katana-bot{instance}", f"/var/lib/katana-check{instance}/incidents.json"
+    stage.is_active(unit=unit)
+    forget_crashes(stage, unit)
+    stage.is_active(unit=unit)
+    try:
+        stage.machine.until("no incident", lambda: stage.machine.run(f"test -e {incidents}").returncode, within)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {stage.machine.say(f'cat {incidents}')}") from error
 
 
 def recovered(stage, count, within=30):

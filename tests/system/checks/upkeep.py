@@ -145,7 +145,7 @@ def going_back_after_the_update_works_as_the_page_says(stage):
     machine.say("rm -f /etc/katana-bot/*.dpkg-dist /srv/previous.deb")
     quiet(stage)
     # The instance could not start with the older version; its own timer looks once a minute.
-    quiet(stage, "katana-check@staging", within=90)
+    quiet(stage, "@staging", within=90)
 
 
 def on_the_previous_version(stage):
