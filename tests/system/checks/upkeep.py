@@ -409,11 +409,13 @@ def purging_leaves_nothing(stage):
     machine.say("systemctl stop katana-bot.socket katana-bot")
     state = "/var/lib/katana-bot"
     machine.say(f"mount -t tmpfs none {state} && touch {state}/katana.db")
+    machine.put("/etc/katana-bot/telegram-token", BOT + "\n", 0o400)
     machine.say("mkdir -p /etc/katana-bot/empty /etc/katana-bot/knowledge && echo '# A' >/etc/katana-bot/knowledge/a.md")
     said = machine.say("apt-get purge -y katana-bot 2>&1")
     assert "deleting the configuration in /etc/katana-bot" in said, said
     assert "/etc/katana-bot/knowledge stays, because it is not configuration" in said, said
-    assert machine.say("cd /etc/katana-bot && find . -mindepth 1").split() == ["./knowledge", "./knowledge/a.md"]
+    left = machine.say("cd /etc/katana-bot && find . -mindepth 1").split()
+    assert left == ["./knowledge", "./knowledge/a.md"], left
     machine.say("rm -r /etc/katana-bot")
     machine.say(f"test -z \"$(ls -A {state})\" && umount {state} && rm -r {state}")
     allowed = re.compile(r"^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/\.pwd\.lock$")
