@@ -69,6 +69,16 @@ impl IncidentLog {
         streaks.is_empty() && symptoms.is_empty() && silence.is_none() && incidents.is_empty()
     }
 
+    /// Gives what is known of a watch its name of today. Version 0.2 called the watch of a bot that is one
+    /// of several by the path of its file.
+    pub(crate) fn rename(&mut self, before: &str, name: &str) {
+        let incidents = self.incidents.iter_mut().map(|incident| &mut incident.subject);
+        let subjects = incidents.chain(self.streaks.iter_mut().map(|streak| &mut streak.subject));
+        for subject in subjects.filter(|subject| subject.watch == before) {
+            name.clone_into(&mut subject.watch);
+        }
+    }
+
     /// Takes in what a check found about one subject. `needed`: how many bad checks in a row begin an
     /// incident, and how many good ones end it.
     pub(crate) fn observe(

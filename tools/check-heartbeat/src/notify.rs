@@ -157,6 +157,13 @@ impl Notifier<'_> {
         let before = log.clone();
         // While the watches cannot be read, what is checked is a guess: printed and no more.
         if self.config.watches_known {
+            let watches: Vec<_> = checked.iter().map(|one| &one.watch).collect();
+            for watch in &watches {
+                let path = watch.file.display().to_string();
+                if watches.iter().all(|other| other.name != path) {
+                    log.rename(&path, &watch.name);
+                }
+            }
             take_in(&mut log, checked, self.config, now);
         }
         self.state.note_outages(&outages::ended(&log, now), now);

@@ -4,7 +4,7 @@
 //! over, of which `b` was never sent anything and `c` neither, an incident of `bot` that goes on, of
 //! which `a` accepted DOWN, the count of `web` that needs five bad checks, and `c` in backoff.
 
-use crate::place::Place;
+use crate::place::{self, Place};
 
 const STATE: &str = include_str!("fixtures/incidents-0.2.json");
 
@@ -59,4 +59,27 @@ fn a_state_of_0_2_is_continued() {
         let web = place.told(name).iter().filter(|n| n["watch"] == "web").count();
         assert_eq!(web, 1, "five bad checks in all: {name}");
     }
+}
+
+/// 0.2 called the watch of an instance by the path of its file.
+#[test]
+fn an_incident_of_an_instance_that_0_2_began_ends() {
+    let place = Place::new();
+    let file = place.path("katana-bot@staging/heartbeat");
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    let path = file.display().to_string();
+    std::fs::write(place.path("config.toml"), place.command_channel("a")).unwrap();
+    let state = place.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let text = STATE.replace("\"watch\":\"bot\"", &format!("\"watch\":\"{path}\""));
+    assert_ne!(text, STATE);
+    std::fs::write(state.join("incidents.json"), text).unwrap();
+    let beat = place::beat(heartbeat::Verdict::Ok, 1, &[]);
+    heartbeat::write(&file, &beat).unwrap();
+    let ran = place.run(&["--file", &path]);
+    assert!(ran.out.starts_with("OK: katana-bot@staging"), "{ran:?}");
+    let told = place.told("a");
+    let ended =
+        |n: &serde_json::Value| n["kind"] == "recovered" && n["watch"] == "katana-bot@staging";
+    assert!(told.iter().any(ended), "{told:?}");
 }
