@@ -255,7 +255,7 @@ impl Prepared {
         let pipeline = Pipeline::new(base, telegram, context, self.answerer, settings).await?;
         let pipeline = Arc::new(pipeline);
         let poll = launch(&pipeline, &reloader, &self.report_hub).await?;
-        canary::start(&config.canary, answerer, &pipeline, &poll);
+        canary::start(&reloader, answerer, &pipeline, &poll);
         drop(hold);
         Ok(Some((pipeline, poll, claim_code)))
     }

@@ -273,6 +273,7 @@ const FOLLOW: &[Kind] = &[
     Kind::InboxOld,
     Kind::OutboxOld,
     Kind::QuestionsRefused,
+    Kind::CanaryFailing,
     Kind::ProviderSlow,
     Kind::ErrorRatio,
     Kind::ResponseSlow,

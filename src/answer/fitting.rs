@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::asker::Purpose;
 use super::asking::Call;
 use super::context_size::ContextSize;
 use super::engine::AnswerEngine;
@@ -142,6 +143,9 @@ impl AnswerEngine {
 
     /// Asks; when the model finds it too long, asks again with less, until only the question is left.
     pub(super) async fn ask_fitting(&self, plan: &mut Plan, call: &mut Call<'_>) -> Collected {
+        if call.asker.purpose == Purpose::Canary {
+            plan.keep_small();
+        }
         let mut retries = self.tries();
         let mut shrunk = 0;
         loop {

@@ -5,6 +5,7 @@
 use super::context_size::{ContextSize, Script};
 use super::window::{self, Bounds, Windows};
 use crate::model::conversation::{ChatRequest, ConversationId, Message, Passage};
+use crate::model::limits;
 use crate::provider::tokens;
 use crate::store::KeptTurn;
 
@@ -40,6 +41,12 @@ impl Plan {
         if let Some(context) = context {
             self.drop_passages(self.budget(context));
         }
+    }
+
+    /// The answer costs as little as it can.
+    pub(super) fn keep_small(&mut self) {
+        self.base.without_thoughts = true;
+        self.base.max_output_tokens = limits::CANARY_TOKENS;
     }
 
     /// The request as it stands.

@@ -1,19 +1,24 @@
-//! The canary: after a start, the bot puts a question with a known answer to itself, the way of every question.
+//! The canary: the bot puts a question with a known answer to itself, the way of every question.
 //!
-//! Invariants: it is asked once in the life of a process, and by no one else, so that no stranger can spend
-//! money with it; nothing of it is sent, kept or logged but its outcome.
+//! Invariants: it is asked after the start, and again only when no one else has had an answer for a while, so that
+//! it costs little; no one can ask for it, so that no stranger can spend money with it; nothing of it is sent, kept
+//! or logged but its outcome.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reloader;
 use crate::answer::{Answered, Answerer, AskedBy, Progress, Purpose, Question};
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
-use crate::observe::canary::CanaryState;
+use crate::model::limits;
+use crate::observe::canary::{self, CanaryState};
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{Pipeline, PollHandle, Polling};
 use crate::store::StoreError;
@@ -23,36 +28,88 @@ struct Canary {
     answerer: Arc<Answerer>,
     vitals: Arc<Vitals>,
     polling: watch::Receiver<Polling>,
+    configured: watch::Receiver<Arc<Loaded>>,
 }
 
-/// Asks when polls are answered, if there is a question.
+/// Asks from the first answered poll on, whenever it is due.
 pub(super) fn start(
-    canary: &config::Canary,
+    reloader: &Reloader,
     answerer: Arc<Answerer>,
     pipeline: &Pipeline,
     poll: &PollHandle,
 ) {
-    if canary.question.trim().is_empty() {
-        return;
-    }
     let (tasks, vitals) = (&pipeline.base.tasks, Arc::clone(&pipeline.base.vitals));
-    let asking = Canary { answerer, vitals, polling: poll.polling() };
-    tasks.spawn("canary", asking.run(canary.clone(), tasks.drain().clone()));
+    let (polling, configured) = (poll.polling(), reloader.watch());
+    let asking = Canary { answerer, vitals, polling, configured };
+    let drain = tasks.drain().clone();
+    tasks.spawn("canary", async move {
+        tokio::select! {
+            () = asking.run(&drain) => {}
+            () = drain.cancelled() => {}
+        }
+    });
 }
 
 impl Canary {
-    /// Asks once when polls are answered.
-    async fn run(mut self, canary: config::Canary, drain: CancellationToken) {
-        self.vitals.canary.store(Arc::new(CanaryState::Asked));
+    async fn run(mut self, drain: &CancellationToken) {
+        self.begin();
         let works = |polling: &Polling| matches!(polling, Polling::Listening | Polling::Full);
-        tokio::select! {
-            polls = self.polling.wait_for(works) => if polls.is_err() { return },
-            () = drain.cancelled() => return,
-        }
-        let begun = Instant::now();
-        let Some(state) = outcome(self.ask(&canary.question, &drain).await, &canary.expect) else {
+        if self.polling.wait_for(works).await.is_err() {
             return;
-        };
+        }
+        let mut asked = None;
+        loop {
+            let canary = self.configured.borrow_and_update().config.canary.clone();
+            let question = (canary.question.clone(), canary.expect.clone());
+            if asked.as_ref() != Some(&question) {
+                self.begin();
+            }
+            let wait = match canary.question.trim() {
+                "" => None,
+                _ if asked.as_ref() != Some(&question) => Some(Duration::ZERO),
+                _ => self.due(Duration::from_secs(canary.every_s)),
+            };
+            if wait == Some(Duration::ZERO) {
+                asked = Some(question);
+                self.ask(&canary, drain).await;
+                continue;
+            }
+            let due = async {
+                match wait {
+                    Some(wait) => sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                changed = self.configured.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// A question that has not been answered yet, if there is one.
+    fn begin(&self) {
+        let is_there = !self.configured.borrow().config.canary.question.trim().is_empty();
+        let state = if is_there { CanaryState::Asked } else { CanaryState::None };
+        self.vitals.canary.store(Arc::new(canary::Canary { state, ..canary::Canary::default() }));
+    }
+
+    /// How long until it is asked again; `None`: not again.
+    fn due(&self, every: Duration) -> Option<Duration> {
+        let wait =
+            due(self.vitals.canary(), self.vitals.answered_ms(), every, self.vitals.now_ms())?;
+        // An owner who paused the bot does not want it to ask.
+        Some(if self.vitals.paused.load(Ordering::Relaxed) {
+            wait.max(limits::IDLE_TURN)
+        } else {
+            wait
+        })
+    }
+
+    async fn ask(&self, canary: &config::Canary, drain: &CancellationToken) {
+        let begun = Instant::now();
+        let answered = self.answer(&canary.question, drain).await;
+        let Some(state) = outcome(answered, &canary.expect) else { return };
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match state {
             CanaryState::Unanswered(class) => {
@@ -64,20 +121,44 @@ impl Canary {
             ),
             _ => tracing::info!(duration_ms, "the canary question was answered as expected"),
         }
-        self.vitals.canary.store(Arc::new(state));
+        self.vitals.increment("canary", state.name());
+        let now = self.vitals.canary().then(state, self.vitals.now_ms());
+        self.vitals.canary.store(Arc::new(now));
     }
 
-    async fn ask(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
+    async fn answer(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
         // No chat has this number, so there is no history, and none begins.
         let conversation = ConversationId { chat: ChatId(0), topic: 0 };
         let (user, nothing) = (UserId(0), None);
         let question =
             Question { conversation, user, speaker: None, text, context: None, media: nothing };
-        let asked_by =
-            AskedBy { update: InboxSeq(0), order: InboxSeq(0), purpose: Purpose::Canary };
+        let (update, order) = (InboxSeq(0), InboxSeq(0));
+        let asked_by = AskedBy { update, order, purpose: Purpose::Canary };
         let (progress, _) = watch::channel(Progress::default());
         self.answerer.answer(question, asked_by, &progress, drain).await
     }
+}
+
+/// How long until it is asked again, where a provider answered last at `answered_ms`; `None`: not again.
+fn due(
+    canary: canary::Canary,
+    answered_ms: Option<u64>,
+    every: Duration,
+    now_ms: u64,
+) -> Option<Duration> {
+    if every.is_zero() {
+        return None;
+    }
+    let again =
+        limits::CANARY_AGAIN * 2u32.saturating_pow(canary.failures.saturating_sub(1).min(16));
+    let pause = if canary.failures > 0 { every.min(again) } else { every };
+    // An answer to a person shows as much, except that it is right.
+    let since_ms = match canary.state {
+        CanaryState::Wrong => canary.at_ms,
+        _ => canary.at_ms.max(answered_ms.unwrap_or(0)),
+    };
+    let since = Duration::from_millis(now_ms.saturating_sub(since_ms));
+    Some(pause.saturating_sub(since))
 }
 
 /// `None` when the process drained before there was an answer.
@@ -93,4 +174,39 @@ fn outcome(answered: Result<Answered, StoreError>, expect: &str) -> Option<Canar
         Ok(Answered::Cancelled) => return None,
         Err(_) => CanaryState::Unanswered("store"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(3600);
+
+    fn wait_s(canary: canary::Canary, answered_s: Option<u64>, now_s: u64) -> u64 {
+        due(canary, answered_s.map(|s| s * 1000), EVERY, now_s * 1000).expect("again").as_secs()
+    }
+
+    #[test]
+    fn it_waits_while_people_have_answers_and_asks_sooner_while_it_fails() {
+        let never = canary::Canary::default();
+        let passed = never.then(CanaryState::Passed, 100_000);
+        assert_eq!((wait_s(passed, None, 200), wait_s(passed, Some(1000), 1100)), (3500, 3500));
+        assert_eq!(wait_s(passed, Some(1000), 9000), 0);
+        assert_eq!(due(passed, None, Duration::ZERO, 9_000_000), None, "after a start only");
+
+        let mut failed = never;
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            failed = failed.then(CanaryState::Unanswered("server"), 0);
+            pauses.push(wait_s(failed, None, 0));
+        }
+        assert_eq!(pauses, [300, 600, 1200, 2400, 3600, 3600]);
+        let seen = failed.seen_with(Some(10_000));
+        assert_eq!((seen.state, seen.failures), (CanaryState::Superseded, 0));
+        assert_eq!(wait_s(seen, Some(10), 20), 3590);
+
+        let wrong = never.then(CanaryState::Wrong, 0);
+        assert_eq!(wrong.seen_with(Some(10_000)), wrong, "an answer need not be right");
+        assert_eq!(wait_s(wrong, Some(290), 300), 0);
+    }
 }

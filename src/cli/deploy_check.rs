@@ -152,7 +152,7 @@ async fn look(endpoint: &Endpoint, wishes: &Wishes) -> Result<String, Obstacle> 
         _ => {
             let detail = output().map(|output| format!(" ({output})")).unwrap_or_default();
             let why = format!("the canary question was not answered as expected{detail}");
-            // It is asked once, and without a version this may be the instance before.
+            // The next try is minutes away, and without a version this may be the instance before.
             let is_new = wishes.expect_version.is_some();
             return Err(if is_new { Obstacle::Final(why) } else { Obstacle::MayPass(why) });
         }

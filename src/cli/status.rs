@@ -7,6 +7,7 @@
 
 mod checker;
 mod findings;
+mod lines;
 mod remedy;
 
 mod words;

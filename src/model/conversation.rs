@@ -198,6 +198,8 @@ pub struct ChatRequest {
     pub passages: Vec<Passage>,
     /// Upper bound of the answer in tokens; 0 for the server's own.
     pub max_output_tokens: u32,
+    /// The model should answer without thinking first, where its server can be asked for that.
+    pub without_thoughts: bool,
 }
 
 impl ChatRequest {

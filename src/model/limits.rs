@@ -125,6 +125,13 @@ pub const CODE_TRIES_PER_HOUR: u32 = 5;
 /// People, and chats, whose questions of the last minute are counted: they take a few megabytes.
 pub const COUNTED_ASKERS: usize = 10_000;
 
+/// A canary question that failed is asked again after this long; the pause doubles from here.
+pub const CANARY_AGAIN: Duration = Duration::from_secs(300);
+
+/// Tokens that the answer to a canary question may have: enough for a model that thinks in spite of being asked not
+/// to, and too few to cost anything.
+pub const CANARY_TOKENS: u32 = 512;
+
 /// A draft is replaced at most this often; drafts count against Telegram's limits.
 pub const PREVIEW_EVERY: Duration = Duration::from_millis(700);
 

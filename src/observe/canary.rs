@@ -1,4 +1,4 @@
-//! The outcome of the question that the bot puts to itself after a start.
+//! The outcome of the question that the bot puts to itself.
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -6,7 +6,7 @@ pub enum CanaryState {
     /// None is configured.
     #[default]
     None,
-    /// It waits for the first poll, or for its answer.
+    /// It waits for the first poll, or for its first answer.
     Asked,
     /// The answer was the expected one.
     Passed,
@@ -14,11 +14,27 @@ pub enum CanaryState {
     Wrong,
     /// There was no answer, for this reason.
     Unanswered(&'static str),
+    /// There was no answer, but a person's question has been answered since.
+    Superseded,
+}
+
+/// The question as it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Canary {
+    /// Its last outcome.
+    pub state: CanaryState,
+    /// When that was, in milliseconds since the start of the process.
+    pub at_ms: u64,
+    /// How often in a row it was not answered as expected.
+    pub failures: u32,
 }
 
 impl CanaryState {
     /// The names of all states.
-    pub const NAMES: [&str; 5] = ["none", "asked", "passed", "wrong", "unanswered"];
+    pub const NAMES: [&str; 6] = ["none", "asked", "passed", "wrong", "unanswered", "superseded"];
+
+    /// Those that are counted when they come about.
+    pub const OUTCOMES: [&str; 3] = ["passed", "wrong", "unanswered"];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -28,6 +44,31 @@ impl CanaryState {
             Self::Passed => "passed",
             Self::Wrong => "wrong",
             Self::Unanswered(_) => "unanswered",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+impl Canary {
+    /// With this outcome as the latest one.
+    #[must_use]
+    pub fn then(self, state: CanaryState, at_ms: u64) -> Self {
+        let failures = match state {
+            CanaryState::Wrong | CanaryState::Unanswered(_) => self.failures.saturating_add(1),
+            _ => 0,
+        };
+        Self { state, at_ms, failures }
+    }
+
+    /// As it stands when a provider answered last at `answered_ms`: a person who got an answer shows that there
+    /// are answers again. It does not show that they are right.
+    #[must_use]
+    pub fn seen_with(self, answered_ms: Option<u64>) -> Self {
+        match self.state {
+            CanaryState::Unanswered(_) if answered_ms.is_some_and(|ms| ms > self.at_ms) => {
+                Self { state: CanaryState::Superseded, failures: 0, ..self }
+            }
+            _ => self,
         }
     }
 }

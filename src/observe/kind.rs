@@ -216,6 +216,12 @@ kinds! {
         .impact("questions of several chats get an apology; commands work")
         .first_step("see `CLASS` in the log; for `too_long` look at knowledge.dir: `katana-bot doctor`");
 
+    /// The bot's own question got no answer, or a wrong one.
+    CanaryFailing = degraded("canary_failing", "9c41d7e05f3b4a86b2e8706c1d94a35f")
+        // Two questions in a row are evidence enough.
+        .impact("people who ask now probably get an apology, or a wrong answer")
+        .first_step("ask the bot `canary.question` yourself; see `CLASS` in the log; `katana-bot doctor --ask-provider`");
+
     /// The provider takes long.
     ProviderSlow = degraded("provider_slow", "a804456995df472a92355213598025fc")
         // Averages of minutes are steady already.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use super::canary::CanaryState;
+use super::canary::Canary;
 use super::clock::Clock;
 use super::dependency::DependencyHealth;
 use super::documents::DocumentsState;
@@ -85,7 +85,7 @@ pub struct Vitals {
     /// How far the documents are.
     pub documents: ArcSwap<DocumentsState>,
     /// How far the question is that the bot puts to itself.
-    pub canary: ArcSwap<CanaryState>,
+    pub canary: ArcSwap<Canary>,
     /// What the supervisor thinks of all this.
     pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
@@ -226,6 +226,16 @@ impl Vitals {
     /// Unix milliseconds.
     pub fn wall_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// When a provider answered last, in milliseconds since the start.
+    pub fn answered_ms(&self) -> Option<u64> {
+        self.provider.read().worked_ms
+    }
+
+    /// The question that the bot puts to itself, as it stands now.
+    pub fn canary(&self) -> Canary {
+        self.canary.load().seen_with(self.answered_ms())
     }
 
     /// A loop turned, and will now wait for at most `waits` on purpose. It is overdue when it has

@@ -243,7 +243,7 @@ impl Asking {
                 return None;
             }
             let Some(answering) = &mut self.answering else {
-                self.asked = self.shared.learned.way(&self.model);
+                self.asked = self.shared.learned.way(&self.model, self.prompt.without_thoughts);
                 match ask(&self.shared, &self.prompt, &self.model, self.asked).await {
                     Ok(answering) => self.answering = Some(answering),
                     Err(refused) if self.learns(&refused.error, &refused.body) => {}
@@ -272,8 +272,8 @@ impl Asking {
     /// meanwhile. Nothing is unlearnt, so this ends.
     fn learns(&self, error: &ProviderError, body: &str) -> bool {
         let (learned, has_system) = (&self.shared.learned, !self.prompt.system.is_empty());
-        learned.learn(error, body, &self.model, has_system);
-        learned.way(&self.model) != self.asked
+        learned.learn((error, body), &self.model, has_system, self.asked);
+        learned.way(&self.model, self.prompt.without_thoughts) != self.asked
     }
 }
 

@@ -183,6 +183,7 @@ fn ages(report: &Report) -> Vec<(String, u64)> {
         ("commit", since(reading.store.worked_ms)),
         ("send", since(reading.sending.worked_ms)),
         ("answer", since(reading.provider.worked_ms)),
+        ("canary", since(Some(reading.canary.at_ms).filter(|at_ms| *at_ms > 0))),
         ("processed", processed),
         ("inbox_oldest", reading.inbox.and_then(|d| d.oldest_ms)),
         ("outbox_oldest", reading.outbox.and_then(|d| d.oldest_ms)),

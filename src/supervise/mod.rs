@@ -9,6 +9,7 @@
 //! Invariant: nothing here decides anything for the stages; a restart is systemd's business.
 
 mod backups;
+mod canary;
 pub mod exposition;
 mod figures;
 mod heartbeat;

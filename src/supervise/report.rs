@@ -2,6 +2,7 @@
 //! and systemd only repeat it.
 
 use super::previous_end::PreviousEnd;
+use crate::observe::canary::Canary;
 use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
@@ -197,6 +198,8 @@ pub struct Reading {
     pub pending: Option<u64>,
     /// Telegram holds updates that polls do not return.
     pub updates_stuck: bool,
+    /// The question that the bot puts to itself.
+    pub canary: Canary,
     /// Polling pauses because too much waits.
     pub backlog_full: bool,
     /// When that was so last.

@@ -138,6 +138,7 @@ impl Sampler {
             paused: so(&vitals.paused),
             documents: **vitals.documents.load(),
             backups: inputs.backups,
+            canary: vitals.canary(),
             recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),
             happened: happened.collect(),
             system: inputs.system,

@@ -9,6 +9,7 @@ use super::verdict::{Level, seen};
 use super::*;
 use crate::config::{Config, Sources};
 use crate::model::class::{AnswerClass, FailureClass, StoreClass, TelegramClass};
+use crate::observe::canary::{Canary, CanaryState};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Severity};
 use crate::observe::liveness::{Loop, Overdue};
@@ -34,6 +35,10 @@ fn healthy() -> Reading {
         outbox: Some(Depth::default()),
         ..Reading::default()
     }
+}
+
+fn canary(failures: u32) -> Canary {
+    Canary { state: CanaryState::Unanswered("server"), at_ms: 3_590_000, failures }
 }
 
 fn ago(s: f64) -> Option<u64> {
@@ -272,6 +277,13 @@ const ROWS: &[Row] = &[
     (Kind::PossibleDuplicate, |s| event(Kind::PossibleDuplicate, s), &[599.0], &[], &[600.0]),
     (Kind::UpdateGivenUp, |s| event(Kind::UpdateGivenUp, s), &[599.0], &[], &[600.0]),
     (Kind::QuestionsRefused, |s| event(Kind::QuestionsRefused, s), &[599.0], &[], &[600.0]),
+    (
+        Kind::CanaryFailing,
+        |n| Reading { canary: canary(n as u32), ..healthy() },
+        &[2.0, 9.0],
+        &[],
+        &[0.0, 1.0],
+    ),
     (Kind::StoreCorrupt, |s| event(Kind::StoreCorrupt, s), &[86_399.0], &[], &[86_400.0]),
     (Kind::BackupMissing, backed_up, &[2.1, 40.0], &[], &[0.0, 2.0]),
     (

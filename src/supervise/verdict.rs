@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use hygiene::duration::in_words as span;
 
-use super::backups;
 use super::figures::{bytes, line, seconds, share};
 use super::previous_end;
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
+use super::{backups, canary};
 use crate::model::class::{FailureClass, TelegramClass};
 use crate::observe::finding::{Kind, Severity};
 
@@ -82,6 +82,7 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         inbox_old(r, t),
         outbox_old(r, t),
         provider_failing(r, t),
+        canary::failing(r).and_then(|text| raise(Kind::CanaryFailing, text)),
         config_rejected(r),
         backups::missing(r, t).and_then(|text| raise(Kind::BackupMissing, text)),
         clock_jumped(r),

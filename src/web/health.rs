@@ -27,7 +27,12 @@ const TELEGRAM: Dependency = Dependency {
 const AI: Dependency = Dependency {
     name: "ai",
     kind: "component",
-    findings: &[Kind::ProviderFailing, Kind::QuestionsRefused, Kind::ProviderSlow],
+    findings: &[
+        Kind::ProviderFailing,
+        Kind::QuestionsRefused,
+        Kind::CanaryFailing,
+        Kind::ProviderSlow,
+    ],
 };
 
 const DATABASE: Dependency = Dependency {
@@ -111,16 +116,16 @@ pub(super) fn checks(view: &View<'_>, full: bool) -> Value {
     let checks = observed.map(|(dependency, observed)| {
         (dependency.name.to_owned(), json!([check(view, dependency, &observed, full)]))
     });
-    let canary = canary(**vitals.canary.load(), full).map(|it| ("canary".to_owned(), json!([it])));
+    let canary = canary(vitals.canary().state, full).map(|it| ("canary".to_owned(), json!([it])));
     Value::Object(checks.into_iter().chain(canary).collect())
 }
 
-/// The question that the bot puts to itself after a start, when one is configured.
+/// The question that the bot puts to itself, when one is configured.
 fn canary(state: CanaryState, full: bool) -> Option<Value> {
     let health = match state {
         CanaryState::None => return None,
         CanaryState::Asked => Health::Unknown,
-        CanaryState::Passed => Health::Healthy,
+        CanaryState::Passed | CanaryState::Superseded => Health::Healthy,
         CanaryState::Wrong | CanaryState::Unanswered(_) => Health::Unhealthy,
     };
     let mut check = json!({"status": health.as_str(), "componentType": "component"});

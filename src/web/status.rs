@@ -14,7 +14,7 @@ use crate::supervise::{Depth, System};
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
 pub(super) fn json(view: &View<'_>) -> Value {
     let (report, vitals, about) = (&view.report, view.vitals, &view.about);
-    let reading = &report.reading;
+    let (reading, canary) = (&report.reading, vitals.canary());
     let findings: Vec<Value> = view.findings().iter().map(|f| finding(f, true)).collect();
     json!({
         "status": report.verdict.status.name(),
@@ -59,7 +59,8 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "failed": backups.failed.as_ref().map(|failed| &failed.why),
         })),
         "features": about.features.iter().copied().collect::<BTreeMap<_, _>>(),
-        "canary": vitals.canary.load().name(),
+        "canary": canary.state.name(),
+        "canary_age_s": (canary.at_ms > 0).then(|| seconds(vitals.now_ms().saturating_sub(canary.at_ms))),
         "last_processed": view.processed_at_ms().and_then(time),
         "counts": counts(view),
         "recent": {

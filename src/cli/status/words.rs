@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::checker;
 use super::findings::{Findings, Overall, in_words};
+use super::lines::{backups, canary, s};
 use super::remedy::{manager, remedies};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
@@ -280,6 +281,9 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     for (name, audience) in features.filter(|(_, audience)| **audience != "everyone") {
         row("feature", format!("{name}: {}", text(audience)));
     }
+    if let Some(line) = canary(said) {
+        row("canary", line);
+    }
     if let Some(line) = counts(&said["counts"]) {
         row("since start", line);
     }
@@ -292,14 +296,6 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     if let Some(line) = machine(&said["system"]) {
         row("machine", line);
     }
-}
-
-/// None were made where none are kept this way.
-fn backups(backups: &Value) -> Option<String> {
-    let newest = backups["newest"].as_str().and_then(rfc3339::parse)?;
-    let age_ms = u64::try_from(heartbeat::Now::read().time_ms - newest).unwrap_or(0);
-    let count = backups["count"].as_u64().unwrap_or_default();
-    Some(format!("{count}, the newest is {} old", span(age_ms)))
 }
 
 /// The version, with the name of the installation if it has one.
@@ -387,12 +383,6 @@ fn machine(system: &Value) -> Option<String> {
         words.push(format!("the process uses {:.0} MiB", rss / 1_048_576.0));
     }
     (!words.is_empty()).then(|| words.join(", "))
-}
-
-/// Seconds in words.
-fn s(seconds: f64) -> String {
-    // A cast saturates.
-    span((seconds.max(0.0) * 1000.0) as u64)
 }
 
 #[cfg(test)]

@@ -88,16 +88,26 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         Family::gauge("katana_documents_passages", &[], "Passages of those files.")
             .with(&[], report.reading.documents.size().1 as f64),
         canary(vitals),
+        counted(
+            Family::counter(
+                "katana_canary_questions_total",
+                &["outcome"],
+                "Canary questions, by outcome.",
+            ),
+            vitals,
+            "canary",
+            &CanaryState::OUTCOMES,
+        ),
     ]
 }
 
-/// The outcome of the question that the bot puts to itself after a start.
+/// The last outcome of the question that the bot puts to itself.
 fn canary(vitals: &Vitals) -> Family {
-    let now = vitals.canary.load().name();
+    let now = vitals.canary().state.name();
     let family = Family::gauge(
         "katana_canary",
         &["state"],
-        "The canary question of this start: 1 for its state, 0 for the others.",
+        "The canary question: 1 for its last outcome, 0 for the others.",
     );
     CanaryState::NAMES.iter().fold(family, |family, name| family.with_flag(&[name], now == *name))
 }

@@ -16,6 +16,7 @@ pub fn scenarios() -> Vec<Scenario> {
         (&[Kind::ProviderFailing], "errors", Box::pin(errors())),
         (&[Kind::ProviderFailing], "hanging", Box::pin(hanging())),
         (&[Kind::QuestionsRefused], "too long", Box::pin(too_long())),
+        (&[Kind::CanaryFailing], "canary", Box::pin(canary())),
         (&[Kind::ProviderSlow], "slow", Box::pin(slow())),
         (&[Kind::ErrorRatio], "error ratio", Box::pin(error_ratio())),
         (&[Kind::InboxOld], "old inbox", Box::pin(inbox_old())),
@@ -91,6 +92,22 @@ async fn too_long() {
     show.shows_only(Kind::QuestionsRefused).await;
     parrot.steps_aside();
     assert_eq!(stage.ask(5, "again?").await, "echo: again?");
+    show.green().await;
+    stage.end().await;
+}
+
+async fn canary() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let changes = [
+        ("KATANA_CANARY_QUESTION", "Heron"),
+        ("KATANA_CANARY_EXPECT", "heron"),
+        ("KATANA_CANARY_EVERY_S", "1"),
+    ];
+    let show = asking(&mut stage, &url, &changes).await;
+    stage.sim.model().respond_with(|_| "stork");
+    show.shows_only(Kind::CanaryFailing).await;
+    stage.sim.model().respond_with(|_| "a heron");
     show.green().await;
     stage.end().await;
 }

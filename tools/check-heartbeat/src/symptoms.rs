@@ -14,12 +14,13 @@ const AFTER_DOWN: [&str; 6] =
     [UNCLEAN, "crash_loop", "inbox_old", "outbox_old", "response_slow", "error_ratio"];
 
 /// A symptom, and the causes that explain it.
-const CAUSES: [(&str, &str); 11] = [
+const CAUSES: [(&str, &str); 12] = [
     (
         "error_ratio",
         "provider_failing questions_refused delivery_refused update_given_up store_failing",
     ),
     ("provider_slow", "provider_failing"),
+    ("canary_failing", "provider_failing questions_refused store_failing stage_stalled"),
     (
         "inbox_old",
         "provider_failing provider_slow store_failing store_slow cpu_high backlog_full outbox_old",
