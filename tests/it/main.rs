@@ -62,6 +62,7 @@ mod patience;
 mod pictures;
 mod platforms;
 mod previews;
+mod providers;
 mod refusals;
 mod reload;
 mod restarts;
