@@ -288,5 +288,13 @@ async fn end(
             );
         }
     }
+    if let [only] = config.chosen().as_slice()
+        && only.section.is_some()
+    {
+        text.push_str(
+            "A second provider, for the time when this one does not answer: \
+             /usr/share/doc/katana-bot/providers.md\n",
+        );
+    }
     say(&text);
 }

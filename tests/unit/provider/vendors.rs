@@ -2,6 +2,7 @@
 
 mod messages;
 mod oddities;
+mod servers;
 
 use std::time::Duration;
 
