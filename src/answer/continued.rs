@@ -36,6 +36,7 @@ impl AnswerEngine {
             text: GO_ON,
             context: None,
             media: None,
+            is_fresh: false,
         };
         let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
         let (text, finished) = match collected {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hygiene::Redactor;
 
+use super::cache::{AnswerCache, CacheSettings};
 use super::context_size::ContextSizes;
 use super::endpoint::Endpoint;
 use super::window::Windows;
@@ -34,6 +35,8 @@ pub struct AnswerSettings {
     pub first_token_timeout: Duration,
     /// Until the end.
     pub timeout: Duration,
+    /// Which answers are given again.
+    pub cache: CacheSettings,
     /// Whether texts may be logged (at debug level).
     pub log_prompts: bool,
     /// Whether a person would see nothing of a text, given whether it is Markdown.
@@ -55,6 +58,8 @@ pub(super) struct AnswerEngine {
     pub(super) windows: Arc<Windows>,
     /// Of this provider: another server may have more room.
     pub(super) context_sizes: ContextSizes,
+    /// Answers that are given again.
+    pub(super) cache: AnswerCache,
     /// Failures of the provider, as they are logged.
     pub(super) failures: Mutex<Repeats>,
 }

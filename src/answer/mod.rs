@@ -7,6 +7,7 @@ mod asker;
 mod asking;
 mod attempt;
 mod builtin_docs;
+mod cache;
 mod concurrency;
 mod context_size;
 mod continued;
@@ -19,6 +20,7 @@ mod joint;
 mod plan;
 mod progress;
 mod question;
+mod recall;
 mod record;
 mod retrieve;
 mod retry;
@@ -49,6 +51,8 @@ use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 pub use asker::{AskedBy, Asker, Purpose};
 use asking::Call;
 pub use builtin_docs::PAGES;
+use cache::AnswerCache;
+pub use cache::CacheSettings;
 use concurrency::{ConcurrencyLimit, Permit};
 use context_size::ContextSizes;
 use documents::FirstReading;
@@ -57,6 +61,7 @@ use engine::AnswerEngine;
 pub use engine::AnswerSettings;
 use plan::Plan;
 pub use progress::{Obstacle, Progress};
+use question::Asked;
 pub use question::Question;
 use record::Record;
 use shared_failures::SharedFailures;
@@ -120,6 +125,7 @@ impl Answerer {
             knowledge,
             store: store.clone(),
             vitals: Arc::clone(&vitals),
+            cache: AnswerCache::new(settings.cache),
             settings,
             windows: Arc::clone(&windows),
             context_sizes: ContextSizes::default(),
@@ -189,6 +195,7 @@ impl Answerer {
             knowledge,
             store,
             vitals,
+            cache: AnswerCache::new(settings.cache),
             settings,
             windows,
             context_sizes,
@@ -242,7 +249,8 @@ impl Answerer {
         let engine = self.engine.load_full();
         let asker = asked_by.asker(question.conversation.chat, question.user);
         let call = Call { asker, progress, cancel, before: "", permit };
-        let (answered, is_configured) = engine.answer(question, asked_by.update, call).await?;
+        let (answered, is_configured) =
+            engine.recall_or_answer(question, asked_by.update, call).await?;
         let failure = match &answered {
             Answered::Cancelled => return Ok(answered),
             Answered::Answer { .. } | Answered::Continued { .. } => None,
@@ -291,10 +299,10 @@ impl AnswerEngine {
     async fn answer(
         &self,
         question: Question<'_>,
+        (mut plan, asked): (Plan, Asked),
         asked_by: InboxSeq,
         call: Call<'_>,
     ) -> Result<(Answered, bool), StoreError> {
-        let (mut plan, asked) = self.plan(question).await?;
         let mut known = self.known(&plan);
         let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
         self.note_retrieval(&record);

@@ -23,6 +23,8 @@ pub struct Question<'a> {
     pub text: &'a str,
     /// What it refers to, and who wrote it if it was forwarded.
     pub context: Option<&'a Context>,
+    /// The person wants the model to be asked, also where an answer is kept.
+    pub is_fresh: bool,
     /// What else the message holds, as the Bot API names it; the text is its caption then.
     pub media: Option<&'a str>,
 }
@@ -165,6 +167,7 @@ mod tests {
             text: "why?",
             context,
             media: None,
+            is_fresh: false,
         }
     }
 

@@ -129,9 +129,15 @@ impl Canary {
     async fn answer(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
         // No chat has this number, so there is no history, and none begins.
         let conversation = ConversationId { chat: ChatId(0), topic: 0 };
-        let (user, nothing) = (UserId(0), None);
-        let question =
-            Question { conversation, user, speaker: None, text, context: None, media: nothing };
+        let question = Question {
+            conversation,
+            user: UserId(0),
+            speaker: None,
+            text,
+            context: None,
+            media: None,
+            is_fresh: true,
+        };
         let (update, order) = (InboxSeq(0), InboxSeq(0));
         let asked_by = AskedBy { update, order, purpose: Purpose::Canary };
         let (progress, _) = watch::channel(Progress::default());

@@ -82,6 +82,12 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),
         timeout: Duration::from_secs(config.answer.timeout_s),
         log_prompts: config.log.prompts,
+        cache: answer::CacheSettings {
+            life: Duration::from_secs(config.cache.ttl_s),
+            is_shared: config.cache.shared,
+            entries: config.cache.max_entries as usize,
+            bytes: config.cache.max_mb as usize * 1024 * 1024,
+        },
         is_blank: |text, is_markdown| {
             if is_markdown { render::is_blank_markdown(text) } else { render::is_blank_plain(text) }
         },

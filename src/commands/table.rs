@@ -61,6 +61,16 @@ const TABLE: &[Command] = &[
         run: |context, asked| Box::pin(talk::new(context, asked)),
     },
     Command {
+        name: "fresh",
+        help: "Ask the model itself, not what I answered before",
+        usage: "/fresh QUESTION",
+        details: "If I keep answers for a while, I give the same answer to the same question. With /fresh I ask the \
+        model again, and keep its new answer.",
+        who: Who::Member,
+        places: Places::Both,
+        run: |context, asked| Box::pin(talk::fresh(context, asked)),
+    },
+    Command {
         name: "cancel",
         help: "Stop the answer in progress",
         usage: "/cancel",
@@ -197,7 +207,7 @@ mod tests {
         let private = names(Scope::Private);
         assert_eq!(
             private,
-            ["start", "help", "new", "cancel", "status", "whoami", "model", "forget"]
+            ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget"]
         );
         assert!(names(Scope::Group).iter().all(|n| private.contains(n)));
         assert_eq!(names(Scope::Owner).len(), table().len() - 1);

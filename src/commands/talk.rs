@@ -1,4 +1,4 @@
-//! /start, /help, /new, /cancel: getting along with each other.
+//! /start, /help, /new, /fresh, /cancel: getting along with each other.
 
 use std::fmt::Write as _;
 
@@ -92,6 +92,14 @@ pub(super) async fn new(
 ) -> Result<Outcome, StoreError> {
     let text = "A new conversation: I no longer take into account what was said before here.";
     Ok(asked.say(text).with(Effect::StartAfresh(asked.conversation())))
+}
+
+/// With a question behind it, it is one, and does not come here.
+pub(super) async fn fresh(
+    _: &CommandContext,
+    asked: &CommandRequest<'_>,
+) -> Result<Outcome, StoreError> {
+    Ok(asked.say("Please write the question behind it: `/fresh QUESTION`."))
 }
 
 pub(super) async fn cancel(

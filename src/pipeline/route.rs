@@ -8,6 +8,9 @@ use crate::model::message::{
     Body, ContentKind, Incoming, Place, Press, UNDECODABLE, Update, UpdateEvent,
 };
 
+/// The command that is a question.
+const FRESH: &str = "fresh";
+
 /// What has to be done for an update.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -26,6 +29,8 @@ pub(super) enum Route<'a> {
         message: &'a Incoming,
         /// Its text, without the bot's name.
         text: String,
+        /// It came with `/fresh`: a kept answer will not do.
+        is_fresh: bool,
     },
     /// A message that is meant for the bot and not worked on; its sender hears why.
     Hint {
@@ -133,12 +138,12 @@ fn message<'a>(m: &'a Incoming, username: &str) -> Route<'a> {
     // Only what can be seen counts.
     if one_line(rest, 1).is_empty() {
         if mentioned && m.context.as_ref().is_some_and(|context| context.refers_to_others()) {
-            return Route::Question { message: m, text: String::new() };
+            return Route::Question { message: m, text: String::new(), is_fresh: false };
         }
         let hint = if mentioned { Hint::NameOnly } else { Hint::NoWords };
         return Route::Hint { message: m, hint };
     }
-    Route::Question { message: m, text: rest.trim().to_owned() }
+    Route::Question { message: m, text: rest.trim().to_owned(), is_fresh: false }
 }
 
 /// A message that begins like a command.
@@ -150,6 +155,10 @@ fn command<'a>(m: &'a Incoming, parsed: commands::Parsed<'_>, is_near: bool) -> 
         Some(false) => Hint::CommandForOtherBot,
         // A message that is changed or passed on is not an order that was given now.
         _ if !m.authorship.is_senders() => Hint::CommandOfOthers,
+        // It is a question, which may be edited.
+        _ if parsed.word.eq_ignore_ascii_case(FRESH) && !one_line(parsed.args, 1).is_empty() => {
+            return Route::Question { message: m, text: parsed.args.to_owned(), is_fresh: true };
+        }
         _ if m.edited_s.is_some() => Hint::EditedCommand,
         _ => {
             return Route::Command {
@@ -220,6 +229,10 @@ mod tests {
         let table = [
             (Private, "hello", false, "hello"),
             (Private, "/help me", false, "/help me"),
+            (Private, "/fresh", false, "/fresh"),
+            (Private, "/Fresh why?", false, "why?"),
+            (Group, "/fresh@KatanaBot why\nnot?", false, "why\nnot?"),
+            (Group, "/fresh why?", false, "(not_addressed)"),
             (Private, "  \n ", false, "NoWords"),
             (Private, "\u{200b}\u{2060}", false, "NoWords"),
             (Private, "say @KatanaBot", false, "say @KatanaBot"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pipeline, QuestionLimits, StageBase, StageSettings};
-use crate::answer::{AnswerSettings, Answerer, Endpoint};
+use crate::answer::{AnswerSettings, Answerer, CacheSettings, Endpoint};
 use crate::commands::{About, AnswerSource, CommandContext, Rules};
 use crate::lifecycle::Tasks;
 use crate::model::conversation::ChatRequest;
@@ -59,6 +59,7 @@ pub(super) async fn pipeline_with(store: Store, provider: Arc<dyn Provider>) -> 
         first_token_timeout: second,
         timeout: second,
         log_prompts: false,
+        cache: CacheSettings::default(),
         is_blank: |text, _| text.is_empty(),
         redactor: hygiene::Redactor::default(),
     };

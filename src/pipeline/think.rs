@@ -106,6 +106,8 @@ struct Source<'a> {
     /// Its place among the questions that wait: that of the update that asks now.
     order: InboxSeq,
     message: &'a Incoming,
+    /// A kept answer will not do.
+    is_fresh: bool,
 }
 
 impl Worker {
@@ -175,7 +177,7 @@ impl Worker {
                 heard(&queued.update, message, kind.as_str(), 0);
                 self.explain(message, parts.context.unsupported(kind)).await?
             }
-            Route::Question { message, text } => {
+            Route::Question { message, text, is_fresh } => {
                 if !self.info.was_seen {
                     heard(&queued.update, message, WorkKind::Question.as_str(), text.len());
                 }
@@ -195,7 +197,8 @@ impl Worker {
                             Ok(place) => place,
                             Err(limited) => return Ok(Some(limited)),
                         };
-                        let source = Source { seq: queued.seq, order: queued.seq, message };
+                        let (seq, order) = (queued.seq, queued.seq);
+                        let source = Source { seq, order, message, is_fresh };
                         // Boxed, because commands need no room for it.
                         Box::pin(self.answer(&source, &text)).await?
                     }
@@ -241,7 +244,7 @@ impl Worker {
         let parts = &self.parts;
         let m = source.message;
         let speaker = speaker(m);
-        let question = question(m, text, speaker.as_deref());
+        let question = question(source, text, speaker.as_deref());
         let (progress, seen) = tokio::sync::watch::channel(Progress::Begun);
         let shown = parts.previews.show(Spot::of(m, &self.delivery), seen);
         let asked = AskedBy { update: source.seq, order: source.order, purpose: Purpose::Question };
@@ -308,13 +311,15 @@ fn speaker(message: &Incoming) -> Option<String> {
     (message.place == Place::Group).then(|| message.from.shown())
 }
 
-fn question<'a>(message: &'a Incoming, text: &'a str, speaker: Option<&'a str>) -> Question<'a> {
+fn question<'a>(source: &Source<'a>, text: &'a str, speaker: Option<&'a str>) -> Question<'a> {
+    let message = source.message;
     Question {
         conversation: message.conversation(),
         user: message.from.id,
         speaker,
         text,
         context: message.context.as_deref(),
+        is_fresh: source.is_fresh,
         media: match message.body {
             Body::Text(_) => None,
             Body::Unsupported(kind) => Some(kind.as_str()),

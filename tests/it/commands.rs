@@ -21,7 +21,10 @@ async fn a_menu_is_published_for_each_scope() {
     let there = stage.sim.wait_until(SOON, |sim| !menu(sim, &owner).is_empty()).await;
     assert!(there, "{:?}", stage.sim.outcomes());
     let private = menu(&stage.sim, &json!({"type": "all_private_chats"}));
-    assert_eq!(private, ["start", "help", "new", "cancel", "status", "whoami", "model", "forget"]);
+    assert_eq!(
+        private,
+        ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget"]
+    );
     assert_eq!(menu(&stage.sim, &json!({"type": "all_group_chats"})), private);
     let extra = ["users", "approve", "remove", "pause", "resume", "stats"];
     assert_eq!(menu(&stage.sim, &owner), [&private[..], &extra.map(str::to_owned)].concat());

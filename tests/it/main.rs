@@ -26,6 +26,7 @@ mod arguments;
 mod authority;
 mod backup;
 mod blank_answers;
+mod cache;
 mod canary;
 mod chats;
 mod commands;

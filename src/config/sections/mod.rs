@@ -4,6 +4,7 @@
 mod answer;
 mod backup;
 mod bot;
+mod cache;
 mod canary;
 mod choose;
 mod delivery;
@@ -27,6 +28,7 @@ use std::sync::LazyLock;
 pub use answer::Answer;
 pub use backup::Backup;
 pub use bot::{Access, Bot};
+pub use cache::Cache;
 pub use canary::Canary;
 pub use delivery::Delivery;
 pub use features::{Audience, Features};
@@ -93,6 +95,8 @@ sections! {
     knowledge: Knowledge,
     /// How much people may ask.
     limits: Limits,
+    /// Answers that are given again.
+    cache: Cache,
     /// What is on for some people only.
     features: Features,
     /// The pace of sending.

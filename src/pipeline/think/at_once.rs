@@ -144,7 +144,7 @@ impl Worker {
                 heard(update, message, WorkKind::Command.as_str(), word.len() + args.len());
                 Some(thought)
             }
-            Route::Question { message, text }
+            Route::Question { message, text, is_fresh }
                 if message.edited_s.is_none()
                     && parts.answerer.is_instant()
                     && !parts.signals.paused.load(Ordering::SeqCst) =>
@@ -158,13 +158,14 @@ impl Worker {
                 let Ok(_place) = parts.admissions.admit(asker) else { return Ok(None) };
                 let (progress, _) = watch::channel(Progress::Begun);
                 let speaker = speaker(message);
-                let question = question(message, &text, speaker.as_deref());
                 let (seq, order) = (InboxSeq(0), InboxSeq(0));
+                let source = Source { seq, order, message, is_fresh };
+                let question = question(&source, &text, speaker.as_deref());
                 let asked = AskedBy { update: seq, order, purpose: Purpose::Question };
                 let answered =
                     parts.answerer.answer(question, asked, &progress, &self.cancel).await?;
                 heard(update, message, WorkKind::Question.as_str(), text.len());
-                Some(self.answered(&Source { seq, order, message }, &text, answered))
+                Some(self.answered(&source, &text, answered))
             }
             _ => None,
         })

@@ -84,7 +84,10 @@ impl Worker {
                 Effect::AllowChat { allowed: false, .. } => {
                     self.parts.signals.removed.notify_waiters();
                 }
-                Effect::Forget(_) => self.parts.signals.recount.store(true, Ordering::Relaxed),
+                Effect::Forget(user) => {
+                    self.parts.answerer.forget(*user);
+                    self.parts.signals.recount.store(true, Ordering::Relaxed);
+                }
                 Effect::Presence { chat, present } => self.delivery.presence(*chat, *present),
                 // Read from disk each time.
                 Effect::OfferCode { .. }

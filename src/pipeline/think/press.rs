@@ -78,11 +78,13 @@ impl Worker {
         if let UpdateEvent::Message(message) = &mut kept.update.event {
             follow(message, press);
         }
-        let Route::Question { message, text } = route(&kept.update, &self.parts.me.username) else {
+        let Route::Question { message, text, is_fresh } =
+            route(&kept.update, &self.parts.me.username)
+        else {
             return Ok(None);
         };
         self.begin(press, "Trying again");
-        let source = Source { seq, order, message };
+        let source = Source { seq, order, message, is_fresh };
         let mut again = Box::pin(self.answer(&source, &text)).await?;
         // The question itself stays kept until it is answered, not this press.
         again.keep_body = false;

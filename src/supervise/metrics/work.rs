@@ -219,6 +219,16 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
             .with_count(&["failed"], vitals.answers_failed.get()),
         counted(failed, vitals, "answer_failed", &classes),
         counted(limited, vitals, "rate_limited", &["user", "chat", "user_parallel"]),
+        counted(
+            Family::counter(
+                "katana_answer_cache_total",
+                &["outcome"],
+                "Questions that depend on their words alone, by whether an answer was kept.",
+            ),
+            vitals,
+            "answer_cache",
+            &["hit", "miss", "fresh"],
+        ),
         counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
         counted(retried, vitals, "provider_retry", &retried_classes),
         counted(retrievals, vitals, "retrieval", &["found", "none"]),

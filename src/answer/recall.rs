@@ -1,0 +1,107 @@
+//! A question is answered from what is kept, or by a model.
+
+use std::time::Duration;
+
+use hygiene::duration::in_words as span;
+
+use super::asker::Purpose;
+use super::asking::Call;
+use super::cache::{CachedAnswer, Slot};
+use super::engine::AnswerEngine;
+use super::plan::Plan;
+use super::question::{Asked, Question};
+use super::{Answered, Answerer};
+use crate::model::conversation::{AnswerMetadata, Message, StopReason};
+use crate::model::ids::{InboxSeq, UserId};
+use crate::model::reply::Reply;
+use crate::store::{NewTurn, StoreError};
+
+/// The provider of an answer that was kept.
+const CACHE: &str = "cache";
+
+impl Answerer {
+    /// Forgets the answers that are kept for this person.
+    pub fn forget(&self, user: UserId) {
+        self.engine.load().cache.forget(user);
+    }
+}
+
+impl AnswerEngine {
+    /// Answers, and says whether it was by the configured model.
+    pub(super) async fn recall_or_answer(
+        &self,
+        question: Question<'_>,
+        asked_by: InboxSeq,
+        call: Call<'_>,
+    ) -> Result<(Answered, bool), StoreError> {
+        let (plan, asked) = self.plan(question).await?;
+        let slot = self.slot(&question, &plan, call.asker.purpose);
+        if let Some(slot) = &slot {
+            let found = if question.is_fresh { None } else { self.cache.find(slot) };
+            let outcome = match &found {
+                _ if question.is_fresh => "fresh",
+                Some(_) => "hit",
+                None => "miss",
+            };
+            self.vitals.increment("answer_cache", outcome);
+            if let Some((answer, age)) = found {
+                return Ok((self.again(question, asked, asked_by, answer, age), false));
+            }
+        }
+        let (answered, is_configured) =
+            self.answer(question, (plan, asked), asked_by, call).await?;
+        if let (Some(slot), Answered::Answer { reply, turn: Some(turn) }) = (slot, &answered)
+            && turn.answer.stop_reason == StopReason::End
+        {
+            let text = turn.messages.last().map(Message::joined).unwrap_or_default();
+            let (reply, metadata) = (reply.clone(), turn.answer.clone());
+            self.cache.keep(slot, CachedAnswer { reply, text, metadata });
+        }
+        Ok((answered, is_configured))
+    }
+
+    /// Only a model's answer is worth keeping, and the bot's own question is asked to hear the model.
+    fn slot(&self, question: &Question<'_>, plan: &Plan, purpose: Purpose) -> Option<Slot> {
+        let is_model = self.first().provider.has_context();
+        (is_model && purpose == Purpose::Question)
+            .then(|| self.cache.slot(question, plan))
+            .flatten()
+    }
+
+    /// The same answer once more.
+    fn again(
+        &self,
+        question: Question<'_>,
+        asked: Asked,
+        asked_by: InboxSeq,
+        answer: CachedAnswer,
+        age: Duration,
+    ) -> Answered {
+        let CachedAnswer { reply, text, metadata } = answer;
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let chat_id = question.conversation.chat.0;
+        tracing::info!(chat_id, age_ms, "answered with a kept answer");
+        let note =
+            format!("_(I gave this answer {} ago; /fresh asks the model again.)_", span(age_ms));
+        let footer = reply.footer.iter().cloned().chain([note]).collect::<Vec<_>>().join("\n\n");
+        // A secret may have become known since.
+        let text = self.settings.redactor.clean(text);
+        let turn = NewTurn {
+            conversation: question.conversation,
+            asked_by,
+            sender: question.user,
+            quoted: asked.quoted,
+            messages: vec![asked.message, Message::assistant(text)],
+            // It cost no token, no money and no time.
+            answer: AnswerMetadata {
+                provider: CACHE.to_owned(),
+                model: metadata.model,
+                stop_reason: metadata.stop_reason,
+                sources: metadata.sources,
+                ..AnswerMetadata::default()
+            },
+        };
+        let reply = Reply { footer: Some(footer), ..reply };
+        Answered::Answer { reply, turn: Some(turn) }
+    }
+}
