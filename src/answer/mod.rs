@@ -240,7 +240,7 @@ impl Answerer {
         cancel: &CancellationToken,
     ) -> Result<Answered, StoreError> {
         if question.size() > limits::QUESTION_BYTES {
-            return Ok(too_long());
+            return Ok(Answered::Answer { reply: question::too_long(), turn: None });
         }
         let permit = tokio::select! {
             permit = self.turn(asked_by, progress) => permit,
@@ -395,12 +395,4 @@ fn note(reason: StopReason) -> Option<&'static str> {
         }
         StopReason::End | StopReason::ToolCalls | StopReason::Other => None,
     }
-}
-
-fn too_long() -> Answered {
-    let most = limits::QUESTION_BYTES / 1024;
-    let words = format!(
-        "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
-    );
-    Answered::Answer { reply: Reply::plain(words), turn: None }
 }

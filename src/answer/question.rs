@@ -2,7 +2,9 @@
 
 use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::ids::{MessageId, UserId};
+use crate::model::limits;
 use crate::model::quote::{Author, Context, Quote, QuoteKind, Referred};
+use crate::model::reply::Reply;
 
 /// What the bot itself is called as the author of a message that is answered.
 const OURSELVES: &str = "you, the assistant";
@@ -151,6 +153,14 @@ fn is_last(history: &[Message], reply: &Referred, last_sent: Option<MessageId>) 
                 }
             }
         }
+}
+
+/// What a person reads whose question is longer than [`limits::QUESTION_BYTES`].
+pub(super) fn too_long() -> Reply {
+    let most = limits::QUESTION_BYTES / 1024;
+    Reply::plain(format!(
+        "That is more than I can read at once (over {most} kB). Please send a shorter part of it."
+    ))
 }
 
 #[cfg(test)]
