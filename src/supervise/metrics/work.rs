@@ -21,7 +21,9 @@ const UNKNOWN_COMMAND: &str = "unknown";
 pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let mut families = polling(vitals, report);
     families.extend(updates(vitals));
-    families.extend(answers(names, vitals));
+    families.push(commands(names, vitals));
+    families.extend(answers(vitals));
+    families.extend(canary(vitals));
     families.extend(parts(vitals));
     families.extend(queues(report));
     families.extend(waits(vitals));
@@ -87,29 +89,25 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
             .with(&[], report.reading.documents.size().0 as f64),
         Family::gauge("katana_documents_passages", &[], "Passages of those files.")
             .with(&[], report.reading.documents.size().1 as f64),
-        canary(vitals),
-        counted(
-            Family::counter(
-                "katana_canary_questions_total",
-                &["outcome"],
-                "Canary questions, by outcome.",
-            ),
-            vitals,
-            "canary",
-            &CanaryState::OUTCOMES,
-        ),
     ]
 }
 
 /// The last outcome of the question that the bot puts to itself.
-fn canary(vitals: &Vitals) -> Family {
+fn canary(vitals: &Vitals) -> [Family; 2] {
     let now = vitals.canary().state.name();
     let family = Family::gauge(
         "katana_canary",
         &["state"],
         "The canary question: 1 for its last outcome, 0 for the others.",
     );
-    CanaryState::NAMES.iter().fold(family, |family, name| family.with_flag(&[name], now == *name))
+    let state = |family: Family, name: &&str| family.with_flag(&[name], now == *name);
+    let asked = Family::counter(
+        "katana_canary_questions_total",
+        &["outcome"],
+        "Canary questions, by outcome.",
+    );
+    let asked = counted(asked, vitals, "canary", &CanaryState::OUTCOMES);
+    [CanaryState::NAMES.iter().fold(family, state), asked]
 }
 
 fn updates(vitals: &Vitals) -> Vec<Family> {
@@ -152,7 +150,7 @@ fn updates(vitals: &Vitals) -> Vec<Family> {
     ]
 }
 
-fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
+fn commands(names: &Names<'_>, vitals: &Vitals) -> Family {
     let mut commands = Family::counter(
         "katana_commands_total",
         &["command", "outcome"],
@@ -174,6 +172,10 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         let (name, outcome) = parted(label);
         commands = commands.with_count(&[&name, &outcome], *count);
     }
+    commands
+}
+
+fn answers(vitals: &Vitals) -> Vec<Family> {
     let classes: Vec<_> = AnswerClass::ALL.iter().map(|class| class.as_str()).collect();
     let failed = Family::counter(
         "katana_question_failures_total",
@@ -184,6 +186,11 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         "katana_rate_limited_total",
         &["scope"],
         "Questions that were refused because their person or their chat asked too many, by the limit.",
+    );
+    let cached = Family::counter(
+        "katana_answer_cache_total",
+        &["outcome"],
+        "Questions that depend on their words alone, by whether an answer was kept.",
     );
     let unused = Family::counter(
         "katana_provider_events_unused_total",
@@ -213,22 +220,12 @@ fn answers(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         passages = passages.with_buckets(&[], buckets);
     }
     vec![
-        commands,
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
             .with_count(&["failed"], vitals.answers_failed.get()),
         counted(failed, vitals, "answer_failed", &classes),
         counted(limited, vitals, "rate_limited", &["user", "chat", "user_parallel"]),
-        counted(
-            Family::counter(
-                "katana_answer_cache_total",
-                &["outcome"],
-                "Questions that depend on their words alone, by whether an answer was kept.",
-            ),
-            vitals,
-            "answer_cache",
-            &["hit", "miss", "fresh"],
-        ),
+        counted(cached, vitals, "answer_cache", &["hit", "miss", "fresh"]),
         counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
         counted(retried, vitals, "provider_retry", &retried_classes),
         counted(retrievals, vitals, "retrieval", &["found", "none"]),
