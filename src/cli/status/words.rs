@@ -235,7 +235,7 @@ fn from_beat(found: &Findings, row: &mut impl FnMut(&str, String)) {
     // Ages are those of the moment when the heartbeat was formed; they have grown since.
     let older = found.judgement.age_ms.unwrap_or(0);
     let age = |name: &str| beat.ages.iter().find(|(age, _)| age == name).map(|(_, ms)| ms + older);
-    for name in ["poll", "send", "answer", "commit"] {
+    for name in ["poll", "send", "answer", "commit", "canary"] {
         if let Some(ms) = age(name) {
             row(&format!("last {name}"), format!("{} ago", span(ms)));
         }
