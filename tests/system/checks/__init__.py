@@ -50,6 +50,7 @@ ALL = [
     setup.what_setup_prints_starts_the_bot_later,
     setup.a_person_sets_a_bot_up,
     setup.secrets_can_be_encrypted,
+    setup.several_providers_have_their_keys_from_systemd,
     upkeep.a_backup_brings_the_state_back,
     upkeep.a_nightly_backup_rotates_and_a_missing_one_is_reported,
     upkeep.a_machine_where_it_never_ran_takes_the_state,

@@ -198,6 +198,42 @@ def secrets_can_be_encrypted(stage):
     gone(stage)
 
 
+def several_providers_have_their_keys_from_systemd(stage):
+    machine = stage.machine
+    machine.put(SETTINGS, f"""
+[telegram]
+api_url = "{stage.sim("setup")}"
+[web]
+listen = "127.0.0.1:8095"
+[answer]
+provider = ["own", "groq", "offline"]
+[providers.own]
+kind = "openai"
+base_url = "{stage.sim("setup", "/v1")}"
+model = "m"
+""")
+    given = {"telegram-token": SETUP_BOT, "provider-groq-api-key": KEY, "provider-own-api-key": KEY}
+    for name, secret in given.items():
+        machine.put(f"/etc/credstore/{UNIT}.{name}", secret + "\n", 0o600)
+    # The unit passes those of the known servers; a name of one's own takes the line that docs/providers.md shows.
+    drop_in = f"/etc/systemd/system/{UNIT}.service.d/override.conf"
+    machine.say(f"mkdir -p {pathlib.Path(drop_in).parent}")
+    machine.put(drop_in, f"[Service]\nLoadCredential=provider-own-api-key:{UNIT}.provider-own-api-key\n")
+    with nothing_is_seen(stage) as seen:
+        machine.say(f"systemctl daemon-reload && systemctl start {UNIT}", 60)
+        passed = machine.say(f"ls /run/credentials/{UNIT}.service").split()
+        assert set(given) <= set(passed), passed
+        stage.says(re.findall(r"/claim [A-Z0-9-]+", stage.journal(f"-u {UNIT}"))[-1], "setup")
+        stage.says("Is anyone there?", "setup")
+        stage.hears("echo: Is anyone there?", "setup")
+        said = machine.run("katana-bot --instance setup doctor").stdout
+        seen.append(said)
+    for words in ["own, m, with a key: reachable", "groq, openai/gpt-oss-120b, with a key", "offline: it quotes"]:
+        assert words in said, said
+    machine.say(f"rm -r {pathlib.Path(drop_in).parent} && systemctl daemon-reload")
+    gone(stage)
+
+
 def is_set_up(stage, said):
     """The service runs, will run after a boot, is watched, and has an owner by the printed code."""
     machine = stage.machine
