@@ -114,7 +114,7 @@ enum Command {
         /// Machine-readable output
         #[arg(long)]
         json: bool,
-        /// Request one token from the provider, which may cost money
+        /// Ask each provider for one word, which may cost money
         #[arg(long)]
         ask_provider: bool,
     },

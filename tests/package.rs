@@ -286,8 +286,7 @@ fn expect(name: &str, wanted: &str) {
 
 /// The file with the block of lines that load credentials replaced by one for all secrets.
 fn with_credentials(text: &str, is_one: fn(&str) -> bool, line: impl Fn(&str) -> String) -> String {
-    let keys = katana::config::keys();
-    let all: String = keys.iter().filter_map(|key| key.credential()).map(line).collect();
+    let all: String = katana::config::credentials().iter().map(|id| line(id)).collect();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let first = lines.iter().position(|line| is_one(line)).expect("a credential");
     let last = lines.iter().rposition(|line| is_one(line)).expect("a credential");

@@ -229,7 +229,12 @@ impl Walk<'_> {
         }
         let mut all: Vec<&str> = self.declared.iter().map(|key| key.section()).collect();
         all.dedup();
-        let hint = match nearest(path, all.iter().copied()) {
+        // Of a table with a name, the part before the name.
+        let start = |section: &'_ str| section.find(".NAME").unwrap_or(section.len());
+        let near = nearest(path, all.iter().map(|section| &section[..start(section)]));
+        let near =
+            near.and_then(|near| all.iter().find(|section| section[..start(section)] == *near));
+        let hint = match near {
             Some(near) => format!("did you mean [{near}]?"),
             None => format!("the sections are {}", all.join(", ")),
         };

@@ -109,7 +109,10 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Words => {
             words(trimmed.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Some))
         }
-        Kind::Names(words) => names(words, trimmed.split(',').map(Some)),
+        Kind::Names(words) => {
+            let parts = trimmed.split([',', ' ']).filter(|part| !part.is_empty());
+            names(words, parts.map(Some))
+        }
         Kind::Path => path(trimmed),
         Kind::Url => url::parse(trimmed).map(|url| Value::Text(url.text)).map_err(str::to_owned),
         Kind::Listen => match listen::address(trimmed)? {
@@ -320,7 +323,7 @@ mod tests {
             (ids, "1, -2,1", Value::Ids(vec![1, -2])),
             (Kind::Words, "a/b:c, d,,a/b:c", Value::Words(vec!["a/b:c".into(), "d".into()])),
             (Kind::Names(&["openai"]), "OpenAI", Value::Text("openai".to_owned())),
-            (Kind::Names(&[]), "a, b", Value::Words(vec!["a".into(), "b".into()])),
+            (Kind::Names(&[]), "a, b,,", Value::Words(vec!["a".into(), "b".into()])),
             (Kind::Url, "https://host/", Value::Text("https://host".to_owned())),
             (Kind::Prose, "a\r\nb", Value::Text("a\nb".to_owned())),
         ] {
@@ -340,7 +343,7 @@ mod tests {
             (Kind::Ids { groups: false }, "-4"),
             (Kind::Words, "a,zzz9\u{7}"),
             (Kind::Names(&["openai"]), "openai,sk-zzz9"),
-            (Kind::Names(&["openai"]), "openai,,zzz9"),
+            (Kind::Names(&["openai"]), "openai,zzz__9"),
             (Kind::Path, "~/zzz9"),
             (Kind::Word, "zzz9\u{7}"),
             (Kind::Prose, "zzz9\u{0}"),

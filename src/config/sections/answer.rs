@@ -27,7 +27,7 @@ section! {
             .live(Part::Answers),
 
         /// Models that people may choose for their chat with `/model`, besides the configured one.
-        /// Without any, only the configured one answers.
+        /// They are asked of the first provider of the list. Without any, only the configured one answers.
         models: Vec<String> = words()
             .when("To let people choose; every name here may cost what that model costs.")
             .live(Part::Answers),

@@ -108,7 +108,8 @@ fn known(resolved: &mut Resolved<'_>, written: &[String]) -> Vec<String> {
             let near = nearest(word, all.iter().copied());
             let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
             let why = "is neither a provider nor the name of a table";
-            (why, format!("{near}There are {}", all.join(", ")))
+            let more = "write a table [providers.NAME] for any other server";
+            (why, format!("{near}There are {}; {more}", all.join(", ")))
         } else if words.iter().any(|there| there == word) {
             ("is there already", "name each provider once".to_owned())
         } else {

@@ -21,21 +21,24 @@ pub(super) fn warn_if_plain(resolved: &mut Resolved<'_>, path: &str) {
 /// Asks for the key of a service that cannot work without one.
 pub(super) fn require_key(resolved: &mut Resolved<'_>, url_path: &str, key_path: &str) {
     let Ok(url) = url::parse(&resolved.get::<String>(url_path)) else { return };
-    if resolved.is_meant(key_path) || !needs_key(&url.origin.host) {
+    let Some(variable) = key_variable(&url.origin.host) else { return };
+    if resolved.is_meant(key_path) {
         return;
     }
     let places = credential::places(resolved.key(key_path));
     resolved.problems.push(
         key_path,
         format!("there is no API key, and {} needs one", url.origin.host),
-        format!("{places}; or choose another answer.provider"),
+        format!("{places} or {variable}; or choose another answer.provider"),
     );
 }
 
-/// Whether a service at this host refuses every call without a key.
-fn needs_key(host: &str) -> bool {
-    let others =
-        servers().filter(|(_, server)| server.needs_key).map(|(_, server)| server.base_url);
-    let mut all = services().map(|(_, service)| service.base_url).chain(others);
-    all.any(|base_url| url::parse(base_url).is_ok_and(|url| url.origin.host == host))
+/// The usual variable for the key of a service at this host, if it refuses every call without one.
+fn key_variable(host: &str) -> Option<&'static str> {
+    let others = servers().filter(|(_, server)| server.needs_key);
+    let others = others.map(|(_, server)| (server.base_url, server.key_variables));
+    let vendors = services().map(|(_, service)| (service.base_url, service.key_variables));
+    let is_there = |base_url: &str| url::parse(base_url).is_ok_and(|url| url.origin.host == host);
+    let (_, variables) = vendors.chain(others).find(|(base_url, _)| is_there(base_url))?;
+    variables.first().copied()
 }

@@ -118,10 +118,91 @@ fn a_table_may_be_of_a_known_server() {
     assert_eq!(shown(by_file(own, &[key, OPENAI])), ["a openai http://127.0.0.1:9/v1 m"]);
 }
 
+/// A table that works.
+const TABLE: &str =
+    "[providers.a]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n";
+
+/// The same under two names.
+const BOTH: &str = "[providers.a]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n\
+     [providers.b]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n";
+
+/// A list, tables, and what is said about them; `zzz9` stands for what may be a secret.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "[\"openai\", \"grok\"]",
+        TABLE,
+        "entry 2 of the list is neither a provider nor the name of a table; did you mean groq? There are openai, anthropic, offline, echo, ollama,",
+    ),
+    (
+        "\"zzz9\"",
+        TABLE,
+        "the value is neither a provider nor the name of a table; There are openai,",
+    ),
+    ("[\"zzz9\"]", TABLE, "deepseek, a"),
+    ("[\"openai\", \"auto\"]", "", "entry 2 of the list is auto, which stands alone; name the"),
+    ("[\"gemini\", \"openai\", \"google\"]", "", "entry 3 of the list is there already; name each"),
+    (
+        "[\"echo\", \"openai\"]",
+        "",
+        "echo always answers, so what stands after it is never asked; write echo last",
+    ),
+    (
+        "[\"openai\", \"sk-zzz9\"]",
+        "",
+        "the value has an entry that is not a valid name; write one of",
+    ),
+    ("[]", "", "the value is empty; write one of auto, openai"),
+    ("[\"openai\", 5]", "", "the value has an entry that is not a text; write one of"),
+    ("[\"a\", \"b\"]", BOTH, "a and b are the same: one address, model and key; leave one out"),
+    ("[\"openai\", \"b\"]", "[providers.b]\nkind = \"openai\"\n", "openai and b are the same"),
+    (
+        "[\"openai\", \"b\"]",
+        "[providers.b]\nmodel = \"m\"\n",
+        "providers.b.kind: there is no kind; write what it is",
+    ),
+    (
+        "[\"openai\", \"b\"]",
+        "[providers.b]\nkind = \"opnai\"\n",
+        "providers.b.kind: the value is not an allowed value; did you mean openai?",
+    ),
+    (
+        "[\"openai\", \"b\"]",
+        "[providers.b]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\n",
+        "providers.b.model: there is no default model for this server; set providers.b.model",
+    ),
+    (
+        "[\"openai\", \"vllm\"]",
+        "",
+        "providers.vllm.model: there is no default model for this server; set providers.vllm.model",
+    ),
+    (
+        "[\"openai\", \"mistral\"]",
+        "",
+        "providers.mistral.api_key: there is no API key, and api.mistral.ai needs one; put it into the systemd credential provider-mistral-api-key, into a file named by KATANA_PROVIDERS_MISTRAL_API_KEY_FILE, or into KATANA_PROVIDERS_MISTRAL_API_KEY or MISTRAL_API_KEY; or choose another",
+    ),
+    (
+        "[\"openai\", \"groq\"]",
+        "[providers.groq]\nkind = \"mistral\"\n",
+        "providers.groq.kind: the table has the name of another server; leave it out, or write groq or openai",
+    ),
+    (
+        "\"openai\"",
+        "[providers.openai]\nmodel = \"m\"\n",
+        "providers.openai: this name means something else already; write its keys into [openai]",
+    ),
+    ("\"openai\"", "[providers.google]\n", "write [providers.gemini]"),
+    ("\"openai\"", "[providers.auto]\n", "give the table another name, such as my_auto"),
+    ("\"openai\"", "[providers.cache]\n", "give the table another name, such as my_cache"),
+    ("\"openai\"", "[providers.echo]\n", "give the table another name, such as my_echo"),
+    (
+        "\"openai\"",
+        "[providers.b]\napi_key = \"zzz9\"\n",
+        "a secret in the configuration file; secrets are never read from the file: remove the line and put it into the systemd credential provider-b-api-key,",
+    ),
+];
+
 #[test]
 fn every_mistake_of_a_list_is_said_once_and_the_value_is_not_repeated() {
-    let table =
-        "[providers.a]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n";
     let list = |list: &str, more: &str| {
         let file = format!("[answer]\nprovider = {list}\n{more}");
         let problems = by_file(&file, &[OPENAI, ("GROQ_API_KEY", "q"), ("GOOGLE_API_KEY", "g")])
@@ -136,87 +217,7 @@ fn every_mistake_of_a_list_is_said_once_and_the_value_is_not_repeated() {
         };
         problems.iter().map(line).collect::<Vec<_>>().join("\n")
     };
-    for (written, more, expected) in [
-        (
-            "[\"openai\", \"grok\"]",
-            table,
-            "entry 2 of the list is neither a provider nor the name of a table; did you mean groq? There are openai, anthropic, offline, echo, ollama,",
-        ),
-        (
-            "\"zzz9\"",
-            table,
-            "the value is neither a provider nor the name of a table; There are openai,",
-        ),
-        ("[\"zzz9\"]", table, "deepseek, a"),
-        ("[\"openai\", \"auto\"]", "", "entry 2 of the list is auto, which stands alone; name the"),
-        (
-            "[\"gemini\", \"openai\", \"google\"]",
-            "",
-            "entry 3 of the list is there already; name each",
-        ),
-        (
-            "[\"echo\", \"openai\"]",
-            "",
-            "echo always answers, so what stands after it is never asked; write echo last",
-        ),
-        (
-            "[\"openai\", \"sk-zzz9\"]",
-            "",
-            "the value has an entry that is not a valid name; write one of",
-        ),
-        ("[]", "", "the value is empty; write one of auto, openai"),
-        ("[\"openai\", 5]", "", "the value has an entry that is not a text; write one of"),
-        (
-            "[\"a\", \"b\"]",
-            &format!("{table}{}", table.replace(".a]", ".b]")),
-            "a and b are the same: one address, model and key; leave one out",
-        ),
-        ("[\"openai\", \"b\"]", "[providers.b]\nkind = \"openai\"\n", "openai and b are the same"),
-        (
-            "[\"openai\", \"b\"]",
-            "[providers.b]\nmodel = \"m\"\n",
-            "providers.b.kind: there is no kind; write what it is",
-        ),
-        (
-            "[\"openai\", \"b\"]",
-            "[providers.b]\nkind = \"opnai\"\n",
-            "providers.b.kind: the value is not an allowed value; did you mean openai?",
-        ),
-        (
-            "[\"openai\", \"b\"]",
-            "[providers.b]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\n",
-            "providers.b.model: there is no default model for this server; set providers.b.model",
-        ),
-        (
-            "[\"openai\", \"vllm\"]",
-            "",
-            "providers.vllm.model: there is no default model for this server; set providers.vllm.model",
-        ),
-        (
-            "[\"openai\", \"mistral\"]",
-            "",
-            "providers.mistral.api_key: there is no API key, and api.mistral.ai needs one; put it into the systemd credential provider-mistral-api-key, into a file named by KATANA_PROVIDERS_MISTRAL_API_KEY_FILE, or into KATANA_PROVIDERS_MISTRAL_API_KEY",
-        ),
-        (
-            "[\"openai\", \"groq\"]",
-            "[providers.groq]\nkind = \"mistral\"\n",
-            "providers.groq.kind: the table has the name of another server; leave it out, or write groq or openai",
-        ),
-        (
-            "\"openai\"",
-            "[providers.openai]\nmodel = \"m\"\n",
-            "providers.openai: this name means something else already; write its keys into [openai]",
-        ),
-        ("\"openai\"", "[providers.google]\n", "write [providers.gemini]"),
-        ("\"openai\"", "[providers.auto]\n", "give the table another name, such as my_auto"),
-        ("\"openai\"", "[providers.cache]\n", "give the table another name, such as my_cache"),
-        ("\"openai\"", "[providers.echo]\n", "give the table another name, such as my_echo"),
-        (
-            "\"openai\"",
-            "[providers.b]\napi_key = \"zzz9\"\n",
-            "a secret in the configuration file; secrets are never read from the file: remove the line and put it into the systemd credential provider-b-api-key,",
-        ),
-    ] {
+    for (written, more, expected) in MISTAKES {
         let problem = list(written, more);
         assert!(problem.contains(expected) && !problem.contains("zzz9"), "{written}: {problem}");
         let lines: Vec<_> = problem.lines().collect();

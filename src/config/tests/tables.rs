@@ -134,7 +134,8 @@ fn slips_are_refused_with_the_nearest() {
         hint(&[], &[("KATANA_SERVERS_GPU_TIMEOT_S", "5")]),
         "did you mean KATANA_SERVERS_GPU_TIMEOUT_S?"
     );
-    assert_eq!(hint(&["[server.gpu]\nurl = \"x\"\n"], &[]), "the sections are bot, servers.NAME");
+    assert_eq!(hint(&["[server.gpu]\nurl = \"x\"\n"], &[]), "did you mean [servers.NAME]?");
+    assert_eq!(hint(&["[nothing.gpu]\nurl = \"x\"\n"], &[]), "the sections are bot, servers.NAME");
     assert!(problem(&["[servers]\nurl = \"x\"\n"], &[]).starts_with("servers.url: there is no"));
     assert!(problem(&["[servers.gpu]\napi_key = \"zzz9\"\n"], &[]).contains("a secret in the"));
     let value = problem(&["[servers.gpu]\ntimeout_s = 61\n"], &[]);
