@@ -98,6 +98,7 @@ impl AnswerEngine {
                 model: metadata.model,
                 stop_reason: metadata.stop_reason,
                 sources: metadata.sources,
+                cost: Some(0),
                 ..AnswerMetadata::default()
             },
         };
