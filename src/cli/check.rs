@@ -3,7 +3,7 @@
 //! Invariant: anything that would keep the daemon from starting is a problem; anything that only
 //! this user cannot do is a warning, because the daemon may run as another user.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use super::sources::{examined, sources};
 use super::style::{is_colourful, say, say_json};
 use super::{endpoint, exit, memory};
-use crate::config::{Config, Examined, Key, Problem, Problems, Sources, find, print_warnings};
+use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
 use crate::knowledge::{Knowledge, RemarkKind};
 use crate::logging;
 use crate::model::failure::chain;
@@ -24,10 +24,12 @@ pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: b
     let sources = sources(file);
     let examined = examined(&sources);
     let memory = memory_of_unit(&examined.loaded.config, &sources);
+    let secrets = examined.loaded.credentials().map(|(key, _)| key.path().to_owned());
+    let secrets: BTreeSet<String> = secrets.collect();
     let (mut problems, mut warnings) = everything(examined);
     warnings.extend(memory);
     if without_secrets {
-        let is_setting = |p: &Problem| !find(&p.key).is_some_and(Key::is_secret);
+        let is_setting = |p: &Problem| !secrets.contains(&p.key);
         problems.retain(|p| is_setting(p) || p.apart().2.is_some());
         warnings.retain(is_setting);
     }

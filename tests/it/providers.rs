@@ -195,3 +195,30 @@ async fn setup_leaves_a_list_as_it_is() {
     let printed = process::run(&stage, &["--config", &config, "print-config"]).await.stdout;
     assert!(printed.contains("provider = [\"one\", \"two\"]"), "{printed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_without_secrets_asks_for_no_key_of_a_table() {
+    let (mut stage, file) = with_file("").await;
+    // Two accounts at one server, and a service that needs a key.
+    let url = stage.sim.openai_url();
+    let table = |name| {
+        format!("[providers.{name}]\nkind = \"openai\"\nbase_url = \"{url}\"\nmodel = \"m\"\n")
+    };
+    let list = "[answer]\nprovider = [\"one\", \"two\", \"groq\"]\n";
+    std::fs::write(&file, format!("{list}{}{}", table("one"), table("two"))).expect("written");
+    stage.set("KATANA_PROVIDERS_ONE_API_KEY", "").set("KATANA_PROVIDERS_TWO_API_KEY", "");
+    let settings = process::run(&stage, &["check-config", "--without-secrets"]).await;
+    assert_eq!(settings.code, Some(0), "{settings:?}");
+    let all = process::run(&stage, &["check-config"]).await;
+    assert_eq!(all.code, Some(78), "{all:?}");
+    for words in [
+        "providers.two.api_key: one and two are the same: one address, model and key",
+        "providers.groq.api_key: there is no API key, and api.groq.com needs one",
+        "or into KATANA_PROVIDERS_GROQ_API_KEY or GROQ_API_KEY",
+    ] {
+        assert!(all.stderr.contains(words), "{words}: {}", all.stderr);
+    }
+    stage.set("KATANA_PROVIDERS_ONE_API_KEY", "account-1").set("GROQ_API_KEY", "k");
+    let all = process::run(&stage, &["check-config"]).await;
+    assert_eq!(all.code, Some(0), "{all:?}");
+}

@@ -177,7 +177,6 @@ fn listed(resolved: &mut Resolved<'_>, words: &[String]) {
         }
     }
     warn_of_unused(resolved, words);
-    refuse_twice(resolved, words);
 }
 
 /// Warns of settings of a vendor's section that were meant for a server of the list: they do not reach it.
@@ -195,34 +194,6 @@ fn warn_of_unused(resolved: &mut Resolved<'_>, words: &[String]) {
             let hint = format!("write it into [providers.{word}] if it is meant for {word}");
             resolved.warn(&path, &message, &hint);
         }
-    }
-}
-
-/// Refuses two names for one server, model and key: the second would fail with the first.
-fn refuse_twice(resolved: &mut Resolved<'_>, words: &[String]) {
-    let of = |word: &String| {
-        let section = place(word);
-        let [key, base_url, model] = paths(&section);
-        is_service(word).then(|| [key, base_url, model].map(|path| resolved.value(&path).clone()))
-    };
-    let all: Vec<_> = words.iter().map(|word| (word, of(word))).collect();
-    let mut twice = Vec::new();
-    for (n, (later, settings)) in all.iter().enumerate() {
-        let Some(settings) = settings else { continue };
-        if settings[1..].contains(&Value::Unset) {
-            continue;
-        }
-        let same = all[..n].iter().find(|(_, others)| others.as_ref() == Some(settings));
-        twice.extend(same.map(|(earlier, _)| {
-            format!("{earlier} and {later} are the same: one address, model and key")
-        }));
-    }
-    for message in twice {
-        resolved.problems.push(
-            LIST,
-            message,
-            "leave one out, or give them different models or keys",
-        );
     }
 }
 

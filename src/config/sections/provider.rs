@@ -206,11 +206,31 @@ fn variables(servers: &'static [Server]) -> Vec<&'static str> {
 
 fn check(resolved: &mut Resolved<'_>) {
     let chosen: Vec<String> = resolved.get("answer.provider");
-    for name in chosen.iter().filter(|name| is_service(name)) {
+    let chosen: Vec<&String> = chosen.iter().filter(|name| is_service(name)).collect();
+    for name in &chosen {
         let [key, base_url, _] = paths(&place(name));
         server::require_key(resolved, &base_url, &key);
         server::warn_if_plain(resolved, &base_url);
     }
+    for (n, name) in chosen.iter().enumerate() {
+        if let Some(other) = chosen[..n].iter().find(|other| is_same(resolved, other, name)) {
+            // A problem of the key, because a check without secrets cannot see it.
+            let [key, ..] = paths(&place(name));
+            let message = format!("{other} and {name} are the same: one address, model and key");
+            let hint = "leave one out of answer.provider, or give them different models or keys";
+            resolved.problems.push(key, message, hint);
+        }
+    }
+}
+
+/// Whether two names have one server, model and key: the second would fail with the first.
+fn is_same(resolved: &Resolved<'_>, one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|name| paths(&place(name)));
+    let is_known = |path: &String| !resolved.problems.about(path);
+    let is_set = |path: &String| *resolved.value(path) != Value::Unset;
+    one.iter().chain(&other).all(is_known)
+        && one[1..].iter().all(is_set)
+        && one.iter().zip(&other).all(|(one, other)| resolved.value(one) == resolved.value(other))
 }
 
 /// The paths of a section's key, address and model.

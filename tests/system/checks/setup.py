@@ -226,9 +226,13 @@ model = "m"
         stage.says(re.findall(r"/claim [A-Z0-9-]+", stage.journal(f"-u {UNIT}"))[-1], "setup")
         stage.says("Is anyone there?", "setup")
         stage.hears("echo: Is anyone there?", "setup")
+        # The check before a reload has no secrets.
+        machine.say(f"sed -i 's/model = \"m\"/model = \"another\"/' {SETTINGS}")
+        machine.say(f"systemctl reload {UNIT}")
+        machine.until("the new model", lambda: "providers.own.model; the new value" in stage.journal(f"-u {UNIT}"))
         said = machine.run("katana-bot --instance setup doctor").stdout
         seen.append(said)
-    for words in ["own, m, with a key: reachable", "groq, openai/gpt-oss-120b, with a key", "offline: it quotes"]:
+    for words in ["own, another, with a key: reachable", "groq, openai/gpt-oss-120b, with a key", "offline: it quotes"]:
         assert words in said, said
     machine.say(f"rm -r {pathlib.Path(drop_in).parent} && systemctl daemon-reload")
     gone(stage)
