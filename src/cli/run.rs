@@ -154,7 +154,7 @@ async fn open(
 ) -> anyhow::Result<Option<Prepared>> {
     let longest = Duration::from_secs(loaded.config.store.lock_wait_s);
     let begun = Instant::now();
-    let (mut waiting, mut is_told) = (None, false);
+    let (mut waiting, mut is_logged) = (None, false);
     let store = loop {
         let soon = || {
             waiting.get_or_insert_with(|| {
@@ -167,8 +167,8 @@ async fn open(
             Some(Some(Err(e))) if is_in_use(&e) && begun.elapsed() < longest => e,
             Some(Some(opened)) => break opened?,
         };
-        if !is_told {
-            is_told = true;
+        if !is_logged {
+            is_logged = true;
             let (wait_s, error) = (longest.as_secs(), chain(in_use.as_ref()));
             tracing::info!(wait_s, error, "waiting at most {wait_s} s for the state file: {error}");
             systemd::extend(longest + OPENING);

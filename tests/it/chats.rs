@@ -79,7 +79,7 @@ async fn commands_are_answered_while_every_place_for_answers_is_taken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_queue_in_one_chat_keeps_its_order() {
     let mut stage = Stage::new().await;
-    stage.openai();
+    stage.openai().unlimited();
     stage.sim.model().set_pace(Duration::from_millis(3), Duration::ZERO);
     stage.sim.flood(150, 1, "{n}");
     stage.start().await;

@@ -84,6 +84,12 @@ impl Stage {
         stage
     }
 
+    /// People may ask as fast as scripts do.
+    pub fn unlimited(&mut self) -> &mut Self {
+        self.set("KATANA_LIMITS_USER_QUESTIONS_PER_MINUTE", "0");
+        self.set("KATANA_LIMITS_CHAT_QUESTIONS_PER_MINUTE", "0")
+    }
+
     /// Answers come from the simulator's OpenAI-compatible server from the next start on.
     pub fn openai(&mut self) -> &mut Self {
         let url = self.sim.openai_url();

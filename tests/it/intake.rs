@@ -213,7 +213,7 @@ async fn offset_never_passes_an_uncommitted_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_bound_pauses_polling_and_drops_nothing() {
     let mut stage = Stage::new().await;
-    stage.openai().set("KATANA_PIPELINE_BACKLOG_MAX", "100");
+    stage.openai().unlimited().set("KATANA_PIPELINE_BACKLOG_MAX", "100");
     stage.sim.model().set_pace(Duration::from_millis(10), Duration::ZERO);
     stage.sim.flood(600, 4, "{n}");
     assert_eq!(stage.sim.pending(), 600);
