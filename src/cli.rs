@@ -21,6 +21,7 @@ mod style;
 mod tool;
 mod try_model;
 mod unit;
+mod usage;
 mod users;
 
 use std::path::PathBuf;
@@ -155,6 +156,8 @@ enum Command {
     RecordExit,
     /// Set up the bot: token, provider, alerts, start; asks, or takes flags. Can be repeated
     Setup(Box<setup::Args>),
+    /// Show what answers cost: tokens and money by day, person, chat or model
+    Usage(usage::UsageArgs),
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -230,6 +233,7 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
             wishes.instance = args.instance;
             setup::setup(config, &wishes)
         }
+        Command::Usage(wish) => visit(config).and_then(|loaded| usage::usage(&loaded, &wish)),
         Command::Users { command } => {
             visit(config).and_then(|loaded| users::users(&loaded, &command))
         }

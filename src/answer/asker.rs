@@ -1,15 +1,7 @@
 //! Who asks, and what for.
 
+pub use crate::model::budget::Purpose;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
-
-/// What a provider is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A person's question.
-    Question,
-    /// A question of our own, whose answer is known.
-    Canary,
-}
 
 /// Which update asks.
 #[derive(Clone, Copy, Debug)]

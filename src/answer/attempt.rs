@@ -2,14 +2,18 @@
 //!
 //! Whether it is asked again, and who is asked next, is decided outside.
 
+use std::sync::Arc;
+
 use super::asking::Call;
+use super::budget::Seen;
 use super::endpoint::Endpoint;
 use super::engine::AnswerEngine;
 use super::stream::{self, Bounds, Collected};
 use crate::model::conversation::ChatRequest;
 
 impl AnswerEngine {
-    /// Asks an endpoint once, and reads its answer to the end.
+    /// Asks an endpoint once, and reads its answer to the end. What that can cost is reserved before, and
+    /// settled afterwards; what asks no server costs nothing.
     pub(super) async fn attempt(
         &self,
         endpoint: &Endpoint,
@@ -19,7 +23,26 @@ impl AnswerEngine {
     ) -> Collected {
         let (chat_id, purpose) = (call.asker.chat.0, call.asker.purpose);
         tracing::debug!(chat_id, provider = endpoint.name, ?purpose, "asking the provider");
-        let pieces = endpoint.provider.answer(request.clone());
-        stream::collect(pieces, call.progress, call.cancel, bounds, &self.vitals).await
+        if endpoint.provider.host().is_none() {
+            let pieces = endpoint.provider.answer(request.clone());
+            return stream::collect(pieces, call.progress, call.cancel, bounds, &self.vitals).await;
+        }
+        let ticket = match self.reserve(endpoint, request, call, bounds.end).await {
+            Ok(ticket) => ticket,
+            Err(_) if call.cancel.is_cancelled() => return Collected::Cancelled,
+            Err(error) => return Collected::Failed { error, wrote: false },
+        };
+        let request =
+            ChatRequest { max_output_tokens: ticket.max_output_tokens, ..request.clone() };
+        let bounds = Bounds { tokens: ticket.max_output_tokens.into(), ..bounds };
+        let seen = Arc::default();
+        let pieces = Seen::watch(&seen, endpoint.provider.answer(request));
+        let mut collected =
+            stream::collect(pieces, call.progress, call.cancel, bounds, &self.vitals).await;
+        let cost = self.settle(ticket, &seen, &collected).await;
+        if let Collected::Whole { finished, .. } = &mut collected {
+            finished.cost = u64::try_from(cost.0).ok();
+        }
+        collected
     }
 }

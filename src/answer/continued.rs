@@ -2,6 +2,7 @@
 
 use super::asking::Call;
 use super::engine::AnswerEngine;
+use super::error::AnswerError;
 use super::question::Question;
 use super::stream::Collected;
 use super::{Answered, joint};
@@ -41,6 +42,9 @@ impl AnswerEngine {
         let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
         let (text, finished) = match collected {
             Collected::Cancelled => return Ok(Answered::Cancelled),
+            Collected::Failed { error: AnswerError::OverBudget(over), .. } => {
+                return Ok(Answered::OverBudget(over));
+            }
             Collected::Failed { error, .. } => {
                 let reply = match error.class() {
                     AnswerClass::TooLong => Reply::plain(NO_ROOM),
@@ -63,6 +67,7 @@ impl AnswerEngine {
         };
         let more = AnswerMetadata {
             usage: finished.usage,
+            cost: finished.cost,
             stop_reason: finished.reason,
             duration_ms,
             ..AnswerMetadata::default()

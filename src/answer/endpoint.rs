@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::money::PriceOverride;
 use crate::provider::Provider;
 
 /// One provider in the list: what it is called, what answers, and what it may be asked.
@@ -14,6 +15,8 @@ pub struct Endpoint {
     pub provider: Arc<dyn Provider>,
     /// What it may be asked.
     pub limits: EndpointLimits,
+    /// What it costs, where the configuration says so.
+    pub price: Option<PriceOverride>,
 }
 
 /// What an endpoint may be asked; `None` means no bound of our own.
@@ -33,7 +36,7 @@ impl Endpoint {
     /// A provider under its own name, without limits.
     pub fn of(provider: Arc<dyn Provider>) -> Self {
         let (name, limits) = (provider.name().to_owned(), EndpointLimits::default());
-        Self { name, provider, limits }
+        Self { name, provider, limits, price: None }
     }
 
     /// The configured model.

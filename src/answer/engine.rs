@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use hygiene::Redactor;
 
+use super::budget::Budgeting;
 use super::cache::{AnswerCache, CacheSettings};
 use super::context_size::ContextSizes;
 use super::endpoint::Endpoint;
 use super::window::Windows;
 use crate::knowledge::Knowledge;
+use crate::model::budget::Budgets;
 use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
-use crate::store::Store;
+use crate::store::{Ledger, Store};
 
 /// Plain settings.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct AnswerSettings {
     pub log_prompts: bool,
     /// Whether a person would see nothing of a text, given whether it is Markdown.
     pub is_blank: fn(&str, bool) -> bool,
+    /// What answers may cost.
+    pub budgets: Budgets,
     /// Knows what no passage for a provider and no answer may hold. What people write and the
     /// history go to the provider as they are: answers were redacted before they were stored, and a
     /// question is its writer's to send.
@@ -53,11 +57,14 @@ pub(super) struct AnswerEngine {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) knowledge: Option<Arc<Knowledge>>,
     pub(super) store: Store,
+    pub(super) ledger: Ledger,
     pub(super) vitals: Arc<Vitals>,
     pub(super) settings: AnswerSettings,
     pub(super) windows: Arc<Windows>,
     /// Of this provider: another server may have more room.
     pub(super) context_sizes: ContextSizes,
+    /// Money of all requests, those of earlier engines, too.
+    pub(super) budgeting: Arc<Budgeting>,
     /// Answers that are given again.
     pub(super) cache: AnswerCache,
     /// Failures of the provider, as they are logged.

@@ -1,9 +1,11 @@
 //! Why a question has no answer.
 
+use crate::model::budget::OverBudget;
 use crate::model::class::AnswerClass;
 use crate::model::failure::{Blame, Classify, chain};
 use crate::model::reply::Reply;
 use crate::provider::ProviderError;
+use crate::store::StoreError;
 
 /// Why there is no answer.
 pub(super) enum AnswerError {
@@ -13,12 +15,21 @@ pub(super) enum AnswerError {
     Empty,
     /// The model thought until its room was used up.
     TokensUsedUp,
+    /// It does not fit into a budget.
+    OverBudget(OverBudget),
+    /// What it would cost cannot be written down.
+    Ledger(StoreError),
 }
 
 impl AnswerError {
-    /// Whether the question is the cause, so that other questions are still answered.
+    /// Whether the provider is not the cause, so that this says nothing about its health.
     pub(super) fn is_askers(&self) -> bool {
-        matches!(self, Self::Provider(e) if e.blame() == Blame::User)
+        match self {
+            Self::Provider(e) => e.blame() == Blame::User,
+            // No provider was asked.
+            Self::OverBudget(_) | Self::Ledger(_) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn class(&self) -> AnswerClass {
@@ -28,6 +39,8 @@ impl AnswerError {
             Self::Late => AnswerClass::Timeout,
             Self::Empty => AnswerClass::Empty,
             Self::TokensUsedUp => AnswerClass::TokensUsedUp,
+            Self::OverBudget(_) => AnswerClass::OverBudget,
+            Self::Ledger(_) => AnswerClass::Ledger,
         }
     }
 
@@ -40,6 +53,14 @@ impl AnswerError {
             Self::TokensUsedUp => "the model used all of its tokens before it wrote an answer; \
                                    raise answer.max_output_tokens"
                 .into(),
+            Self::OverBudget(over) => format!(
+                "the budget of a {} is used up: {} of {} ({})",
+                over.period.as_str(),
+                over.spent,
+                over.limit,
+                over.scope.as_str()
+            ),
+            Self::Ledger(e) => format!("what it would cost cannot be written down: {}", chain(e)),
         }
     }
 
@@ -58,6 +79,8 @@ impl AnswerError {
             AnswerClass::RateLimit | AnswerClass::Overloaded => {
                 "The model is busy right now and refused the question."
             }
+            AnswerClass::OverBudget => "Nothing is left to spend for now.",
+            AnswerClass::Ledger => "I cannot note down what an answer costs, so I ask no one.",
             AnswerClass::TooLong => "This message alone is too long for the model.",
             AnswerClass::Auth
             | AnswerClass::Quota

@@ -3,9 +3,12 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod answered;
 mod asker;
 mod asking;
 mod attempt;
+mod booking;
+mod budget;
 mod builtin_docs;
 mod cache;
 mod concurrency;
@@ -37,9 +40,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::class::AnswerClass;
 use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
-use crate::model::effect::Continued;
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::limits;
 use crate::model::reply::Reply;
@@ -48,8 +49,10 @@ use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
 use crate::store::{CutAnswer, NewTurn, Store, StoreError};
 
+pub use answered::Answered;
 pub use asker::{AskedBy, Asker, Purpose};
 use asking::Call;
+pub use budget::{Budgeting, refusal};
 pub use builtin_docs::PAGES;
 use cache::AnswerCache;
 pub use cache::CacheSettings;
@@ -59,6 +62,7 @@ use documents::FirstReading;
 pub use endpoint::{Endpoint, EndpointLimits};
 use engine::AnswerEngine;
 pub use engine::AnswerSettings;
+use error::AnswerError;
 use plan::Plan;
 pub use progress::{Obstacle, Progress};
 use question::Asked;
@@ -76,35 +80,8 @@ pub struct Answerer {
     concurrency: ConcurrencyLimit,
     shared_failures: SharedFailures,
     windows: Arc<Windows>,
+    budgeting: Arc<Budgeting>,
     reading: FirstReading,
-}
-
-/// The outcome of a question.
-#[derive(Debug)]
-pub enum Answered {
-    /// An answer, with what the history keeps of it.
-    Answer {
-        /// For the chat.
-        reply: Reply,
-        /// For the history.
-        turn: Option<NewTurn>,
-    },
-    /// No answer; the reply says so and a new try makes sense.
-    Failed {
-        /// For the chat.
-        reply: Reply,
-        /// For counting.
-        class: AnswerClass,
-    },
-    /// An answer that had been cut went on.
-    Continued {
-        /// For the chat.
-        reply: Reply,
-        /// For the history.
-        continued: Continued,
-    },
-    /// A person sent `/cancel`.
-    Cancelled,
 }
 
 impl Answerer {
@@ -119,22 +96,26 @@ impl Answerer {
         let concurrency =
             ConcurrencyLimit::new(settings.answers_at_once, endpoints[0].provider.is_own_server());
         let windows = Arc::new(Windows::default());
+        let budgeting = Arc::<Budgeting>::default();
+        booking::show(&vitals, settings.budgets, &endpoints);
         documents::show(&vitals, knowledge.as_deref());
         let engine = AnswerEngine {
             endpoints,
             knowledge,
+            ledger: store.ledger(),
             store: store.clone(),
             vitals: Arc::clone(&vitals),
             cache: AnswerCache::new(settings.cache),
             settings,
             windows: Arc::clone(&windows),
+            budgeting: Arc::clone(&budgeting),
             context_sizes: ContextSizes::default(),
             failures: Mutex::default(),
         };
         let shared_failures = SharedFailures::default();
         let engine = ArcSwap::from_pointee(engine);
         let reading = FirstReading::default();
-        Self { engine, store, vitals, concurrency, shared_failures, windows, reading }
+        Self { engine, store, vitals, concurrency, shared_failures, windows, budgeting, reading }
     }
 
     /// Questions wait from now on, until the documents are read.
@@ -188,16 +169,21 @@ impl Answerer {
         documents::show(&self.vitals, knowledge.as_deref());
         self.concurrency.resize(settings.answers_at_once, endpoints[0].provider.is_own_server());
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
+        let ledger = store.ledger();
+        booking::show(&self.vitals, settings.budgets, &endpoints);
         let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
+        let budgeting = Arc::clone(&self.budgeting);
         let failures = Mutex::default();
         let engine = AnswerEngine {
             endpoints,
             knowledge,
+            ledger,
             store,
             vitals,
             cache: AnswerCache::new(settings.cache),
             settings,
             windows,
+            budgeting,
             context_sizes,
             failures,
         };
@@ -215,6 +201,11 @@ impl Answerer {
     pub fn is_instant(&self) -> bool {
         let engine = self.engine.load();
         engine.first().provider.is_instant() && engine.knowledge.is_none() && !self.is_reading()
+    }
+
+    /// What was said about budgets.
+    pub fn budgeting(&self) -> &Budgeting {
+        &self.budgeting
     }
 
     /// How many questions wait until there is room for them.
@@ -252,7 +243,7 @@ impl Answerer {
         let (answered, is_configured) =
             engine.recall_or_answer(question, asked_by.update, call).await?;
         let failure = match &answered {
-            Answered::Cancelled => return Ok(answered),
+            Answered::Cancelled | Answered::OverBudget(_) => return Ok(answered),
             Answered::Answer { .. } | Answered::Continued { .. } => None,
             Answered::Failed { class, .. } => Some(*class),
         };
@@ -309,6 +300,9 @@ impl AnswerEngine {
         let is_configured = self.chosen(&record).is_none();
         let answered = match collected {
             Collected::Cancelled => Answered::Cancelled,
+            Collected::Failed { error: AnswerError::OverBudget(over), .. } => {
+                Answered::OverBudget(over)
+            }
             Collected::Failed { error, .. } => {
                 let reply = self.refusal(&plan, &error, self.chosen(&record));
                 Answered::Failed { reply, class: error.class() }
@@ -316,7 +310,8 @@ impl AnswerEngine {
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
                 known.model = finished.model.unwrap_or(known.model);
-                (known.usage, known.stop_reason) = (finished.usage, finished.reason);
+                (known.usage, known.cost) = (finished.usage, finished.cost);
+                known.stop_reason = finished.reason;
                 known.duration_ms = duration_ms;
                 // The history keeps the model's words as they were shown; why they end is kept beside
                 // them.

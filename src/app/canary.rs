@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::reload::Reloader;
 use crate::answer::{Answered, Answerer, AskedBy, Progress, Purpose, Question};
 use crate::config::{self, Loaded};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
@@ -177,6 +178,7 @@ fn outcome(answered: Result<Answered, StoreError>, expect: &str) -> Option<Canar
             }
         }
         Ok(Answered::Failed { class, .. }) => CanaryState::Unanswered(class.as_str()),
+        Ok(Answered::OverBudget(_)) => CanaryState::Unanswered(AnswerClass::OverBudget.as_str()),
         Ok(Answered::Cancelled) => return None,
         Err(_) => CanaryState::Unanswered("store"),
     })

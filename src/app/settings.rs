@@ -91,6 +91,7 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         is_blank: |text, is_markdown| {
             if is_markdown { render::is_blank_markdown(text) } else { render::is_blank_plain(text) }
         },
+        budgets: config.budget.of_model(),
         redactor: redactor.clone(),
     }
 }
@@ -137,7 +138,8 @@ pub(super) fn endpoints(
     let endpoint = |chosen: Chosen<'_>| {
         let provider = provider(config, chosen, knowledge)?;
         let limits = chosen.section.map(limits).unwrap_or_default();
-        Ok(Endpoint { name: chosen.name.to_owned(), provider, limits })
+        let price = chosen.section.map(ProviderSection::price);
+        Ok(Endpoint { name: chosen.name.to_owned(), provider, limits, price })
     };
     config.chosen().into_iter().map(endpoint).collect()
 }

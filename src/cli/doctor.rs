@@ -55,6 +55,7 @@ async fn everything(
 ) -> Vec<Check> {
     let Examined { loaded, problems } = examined;
     let mut checks = settings::checks(examined, sources);
+    checks.extend(settings::budget(&loaded.config));
     let unit = endpoint::unit(sources.file());
     let store = problems.0.iter().all(|p| p.key != "store.path");
     if store {

@@ -9,6 +9,7 @@ mod alert;
 mod answers;
 mod ask;
 mod asked;
+mod budget;
 mod chat;
 mod credential_store;
 mod creds;
@@ -75,6 +76,7 @@ fn set_up(person: &Person, file: Option<PathBuf>, args: &SetupArgs) -> anyhow::R
         Asked { args, person, target: &target, store: &credential_store, runtime: &runtime };
     let (token, identity) = token(&asked, &mut plan)?;
     provider::plan(&asked, &mut plan)?;
+    budget::plan(&asked, &mut plan)?;
     let own = token.as_ref().and_then(Secret::bot_id);
     alert::plan(&asked, own, &mut plan)?;
     let edits = Edits::prepare(args, person, &target, &plan)?;

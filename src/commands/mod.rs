@@ -18,6 +18,7 @@ mod press;
 mod privacy;
 mod report;
 mod requests;
+mod spending;
 mod table;
 mod talk;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
 use super::command::{Command, Places, Who};
-use super::{model, pause, people, privacy, report, requests, talk};
+use super::{model, pause, people, privacy, report, requests, spending, talk};
 
 /// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,26 @@ const TABLE: &[Command] = &[
         run: |context, asked| Box::pin(requests::claim(context, asked)),
     },
     Command {
+        name: "usage",
+        help: "What your answers used",
+        usage: "/usage",
+        details: "Tokens and money of your answers, today and this month in UTC, and what is left of \
+                  your budget. In a group, also those of the group.",
+        who: Who::Member,
+        places: Places::Both,
+        run: |context, asked| Box::pin(spending::usage(context, asked)),
+    },
+    Command {
+        name: "costs",
+        help: "What all answers cost",
+        usage: "/costs",
+        details: "Money and tokens of today and this month in UTC, by model, person and chat, and what \
+                  is left of the budget.",
+        who: Who::Owner,
+        places: Places::Private,
+        run: |context, asked| Box::pin(spending::costs(context, asked)),
+    },
+    Command {
         name: "users",
         help: "Who may chat, and who is waiting",
         usage: "/users",
@@ -207,7 +227,10 @@ mod tests {
         let private = names(Scope::Private);
         assert_eq!(
             private,
-            ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget"]
+            [
+                "start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget",
+                "usage"
+            ]
         );
         assert!(names(Scope::Group).iter().all(|n| private.contains(n)));
         assert_eq!(names(Scope::Owner).len(), table().len() - 1);

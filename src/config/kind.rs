@@ -11,6 +11,7 @@ use super::name::is_name;
 use super::nearest::nearest;
 use super::secret::Secret;
 use super::value::Value;
+use crate::model::money::MicroUsd;
 
 /// Longest value of one line, in characters: model names and paths are far shorter.
 const WORD_CHARS: usize = 1000;
@@ -33,6 +34,8 @@ pub enum Kind {
     Whole(u64, u64),
     /// A number with a fraction, from the first bound to the second.
     Number(f64, f64),
+    /// An amount of US dollars, or the word that stands for none.
+    Usd(&'static str),
     /// Telegram ids: an array in the file, a list with commas in the environment.
     Ids {
         /// Whether ids of groups, which are below zero, make sense too.
@@ -62,6 +65,11 @@ pub(super) fn expected(kind: Kind) -> String {
         Kind::Flag => "true or false".to_owned(),
         Kind::Whole(low, high) => format!("a whole number from {low} to {high}"),
         Kind::Number(low, high) => format!("a number from {low} to {high}"),
+        Kind::Usd(word) => {
+            format!(
+                "an amount of US dollars such as 5 or 0.25, with at most six decimals, or {word}"
+            )
+        }
         Kind::Ids { groups: false } => {
             "user ids, which are whole numbers above zero: [1, 2] in the file, 1,2 in the \
              environment"
@@ -102,6 +110,7 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
             Ok(n) => number(n, low, high),
             Err(_) => Err("is not a number".to_owned()),
         },
+        Kind::Usd(word) => usd(word, trimmed),
         Kind::Ids { groups } => {
             let parts = trimmed.split([',', ' ']).filter(|part| !part.is_empty());
             ids(parts.map(|part| part.parse().ok()), groups)
@@ -133,11 +142,15 @@ pub(super) fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String
             | Kind::Prose
             | Kind::Choice(_)
             | Kind::Names(_)
+            | Kind::Usd(_)
             | Kind::Path
             | Kind::Url
             | Kind::Listen,
             DeValue::String(text),
         ) => from_text(kind, text),
+        // As it is written, for a binary fraction would not be the same amount.
+        (Kind::Usd(word), DeValue::Float(n)) => usd(word, n.as_str()),
+        (Kind::Usd(word), DeValue::Integer(n)) => usd(word, n.as_str()),
         (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
         (Kind::Whole(low, high), DeValue::Integer(_)) => {
             whole(integer(value).ok_or_else(wrong)?, low, high)
@@ -182,6 +195,13 @@ fn number(n: f64, low: f64, high: f64) -> Result<Value, String> {
         return Err(format!("is too large: {n}"));
     }
     if n < low { Err(format!("is too small: {n}")) } else { Ok(Value::Number(n)) }
+}
+
+fn usd(word: &str, text: &str) -> Result<Value, String> {
+    if text.eq_ignore_ascii_case(word) {
+        return Ok(Value::Text(word.to_owned()));
+    }
+    MicroUsd::parse(text).map(Value::Usd).map_err(|why| why.0.to_owned())
 }
 
 fn ids(parts: impl Iterator<Item = Option<i64>>, groups: bool) -> Result<Value, String> {
@@ -317,6 +337,8 @@ mod tests {
             (Kind::Whole(0, 50), " 50 ", Value::Whole(50)),
             (Kind::Whole(0, 50), "30.0", Value::Whole(30)),
             (Kind::Number(0.1, 2.0), "1", Value::Number(1.0)),
+            (Kind::Usd("off"), " $0.10", Value::Usd(MicroUsd(100_000))),
+            (Kind::Usd("off"), "OFF", Value::Text("off".to_owned())),
             (Kind::Flag, "Yes", Value::Flag(true)),
             (Kind::Flag, "off", Value::Flag(false)),
             (Kind::Choice(&["open", "closed"]), "OPEN", Value::Text("open".to_owned())),
@@ -337,6 +359,9 @@ mod tests {
             (Kind::Whole(1, 50), "zzz9"),
             (Kind::Number(0.1, 2.0), "zzz9"),
             (Kind::Number(0.1, 2.0), "NaN"),
+            (Kind::Usd("off"), "zzz9"),
+            (Kind::Usd("off"), "-5"),
+            (Kind::Usd("off"), "1e3"),
             (Kind::Flag, "zzz9"),
             (Kind::Choice(&["open", "closed"]), "zzz9"),
             (Kind::Ids { groups: false }, "1,zzz9"),

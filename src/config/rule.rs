@@ -14,6 +14,7 @@ use super::key::{Key, Part, Reload};
 use super::kind::{Kind, from_text};
 use super::secret::Secret;
 use super::value::{Choice, Value};
+use crate::model::money::MicroUsd;
 
 /// A key of a field of this type, without its place.
 pub(super) struct Rule<T> {
@@ -102,6 +103,11 @@ pub(super) fn count(bounds: RangeInclusive<u32>, default: u32) -> Rule<u32> {
 /// A number with a fraction.
 pub(super) fn number(bounds: RangeInclusive<f64>, default: f64) -> Rule<f64> {
     Rule::new(Kind::Number(*bounds.start(), *bounds.end()), Value::Number(default))
+}
+
+/// An amount of US dollars, or `word`, which stands for none; by default as many as this says.
+pub(super) fn usd(word: &'static str, default: &str) -> Rule<Option<MicroUsd>> {
+    of_text(Kind::Usd(word), default)
 }
 
 /// One line of text.

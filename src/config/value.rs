@@ -7,6 +7,7 @@ use hygiene::line::is_invisible;
 
 use super::listen;
 use super::secret::Secret;
+use crate::model::money::MicroUsd;
 
 /// A checked value.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,7 @@ pub(super) enum Value {
     Text(String),
     Whole(u64),
     Number(f64),
+    Usd(MicroUsd),
     Flag(bool),
     Ids(Vec<i64>),
     Words(Vec<String>),
@@ -31,6 +33,7 @@ impl Value {
             Self::Text(text) => quote(text),
             Self::Whole(n) => n.to_string(),
             Self::Number(n) => toml::Value::Float(*n).to_string(),
+            Self::Usd(amount) => amount.exact(),
             Self::Flag(flag) => flag.to_string(),
             Self::Ids(ids) => {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -109,6 +112,7 @@ from_value! {
     u64: Value::Whole(n) => *n, else 0;
     u32: Value::Whole(n) => u32::try_from(*n).expect("a count is bounded"), else 0;
     f64: Value::Number(n) => *n, else 0.0;
+    Option<MicroUsd>: Value::Usd(amount) => Some(*amount), else None;
     Vec<i64>: Value::Ids(ids) => ids.clone(), else Vec::new();
     String: Value::Text(text) => text.clone(), else String::new();
     PathBuf: Value::Text(text) => PathBuf::from(text), else PathBuf::new();

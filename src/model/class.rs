@@ -106,6 +106,10 @@ classes!(
         Empty = "empty",
         /// The model used up its tokens before it wrote an answer.
         TokensUsedUp = "tokens_used_up",
+        /// It would cost more than a budget has left.
+        OverBudget = "over_budget",
+        /// What it would cost cannot be written down.
+        Ledger = "ledger",
     }
 );
 

@@ -252,6 +252,8 @@ pub struct Finished {
     pub usage: Option<Usage>,
     /// The model as the server named it.
     pub model: Option<String>,
+    /// What it cost, in millionths of a US dollar, where that was booked.
+    pub cost: Option<u64>,
 }
 
 impl Finished {
@@ -293,10 +295,23 @@ pub enum StopReason {
 /// Tokens of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, also those that the vendor had in its cache.
     pub input_tokens: u64,
-    /// Tokens of the answer.
+    /// Tokens of the answer, also those of thoughts that are not shown.
     pub output_tokens: u64,
+    /// Of the prompt: those that were read from the vendor's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cached_tokens: u64,
+    /// Of the prompt: those that were written to the vendor's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
+    /// Of the answer: those of thoughts, where the server told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What is kept beside an answer.
@@ -367,9 +382,10 @@ mod tests {
 
     #[test]
     fn tokens_that_are_used_up_are_why_a_model_stopped() {
-        let usage = |output_tokens| Some(Usage { input_tokens: 1, output_tokens });
+        let usage =
+            |output_tokens| Some(Usage { input_tokens: 1, output_tokens, ..Usage::default() });
         let reason = |reason, output, tokens| {
-            Finished { reason, usage: usage(output), model: None }.within(tokens).reason
+            Finished { reason, usage: usage(output), ..Finished::default() }.within(tokens).reason
         };
         assert_eq!(reason(StopReason::End, 50, 50), StopReason::Length);
         assert_eq!(reason(StopReason::Unsaid, 51, 50), StopReason::Length);

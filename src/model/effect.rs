@@ -1,5 +1,6 @@
 //! Changes that thinking asks for; they are stored in the commit that finishes its update.
 
+use super::budget::BudgetNotice;
 use super::conversation::{AnswerMetadata, ConversationId};
 use super::ids::{ChatId, InboxSeq, PartId, UserId};
 use super::message::Person;
@@ -61,6 +62,13 @@ pub enum Effect {
         to: ChatId,
         /// What they read, as plain text.
         text: String,
+    },
+    /// People heard something about a budget, and need not hear it again until then (Unix milliseconds).
+    Told {
+        /// What.
+        notice: BudgetNotice,
+        /// Until when.
+        until_ms: i64,
     },
     /// A group has another id from now on; its settings, history and unsent parts move along.
     MoveChat {

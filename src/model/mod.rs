@@ -18,6 +18,7 @@
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
+pub mod budget;
 pub mod class;
 pub mod conversation;
 pub mod dsn;
@@ -27,6 +28,7 @@ pub mod feature;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod money;
 pub mod pieces;
 pub mod quota;
 pub mod quote;

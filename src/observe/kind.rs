@@ -229,6 +229,23 @@ kinds! {
         .impact("answers take a long time; commands work")
         .first_step("see the provider's status page, or choose a faster model");
 
+    /// What all answers together may cost is spent.
+    BudgetExhausted = degraded("budget_exhausted", "7f6e2a0b9c3d4e58a1b2c4d6e8f01357")
+        .debounce(0, 15)
+        .blocks_answers(true)
+        .impact("questions are refused until the budget opens again; commands work")
+        .first_step("see where the money went: `katana-bot usage`; then raise budget.total_usd_per_day or wait");
+
+    /// A model is asked whose price is not known.
+    PriceUnknown = degraded("price_unknown", "3c9d5e7f1a2b4c6d8e0f9a7b5c3d1e2f")
+        .impact("none now; its answers count as dear as those of its vendor's dearest model")
+        .first_step("see the log for the model; set the prices of its provider in the configuration");
+
+    /// The built-in prices are old.
+    PricesOld = degraded("prices_old", "d41c8a6f2e904b7b95c37f1a60d8e2b4")
+        .impact("none now; budgets count with prices that may have changed")
+        .first_step("install a newer release, or set the prices of your provider in the configuration");
+
     /// Telegram refused a reply for good.
     DeliveryRefused = degraded("delivery_refused", "966904245bb345ae994899b848916b20")
         .impact("a reply did not arrive; everything else works")

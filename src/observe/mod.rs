@@ -21,5 +21,6 @@ pub mod histogram;
 mod kind;
 pub mod label;
 pub mod liveness;
+pub mod money;
 pub mod repeats;
 pub mod vitals;

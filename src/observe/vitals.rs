@@ -16,6 +16,7 @@ use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
 use super::label::Label;
 use super::liveness::{Liveness, Loop, Overdue};
+use super::money::Money;
 use crate::model::class::FailureClass;
 use crate::model::limits;
 
@@ -86,6 +87,8 @@ pub struct Vitals {
     pub documents: ArcSwap<DocumentsState>,
     /// How far the question is that the bot puts to itself.
     pub canary: ArcSwap<Canary>,
+    /// What answers cost.
+    pub money: Money,
     /// What the supervisor thinks of all this.
     pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
@@ -210,6 +213,7 @@ impl Vitals {
             pending: AtomicI64::new(-1),
             documents: ArcSwap::default(),
             canary: ArcSwap::default(),
+            money: Money::default(),
             verdict: ArcSwap::default(),
             processed_at_ms: AtomicI64::new(0),
             labelled: Mutex::default(),

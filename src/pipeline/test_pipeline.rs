@@ -61,6 +61,7 @@ pub(super) async fn pipeline_with(store: Store, provider: Arc<dyn Provider>) -> 
         log_prompts: false,
         cache: CacheSettings::default(),
         is_blank: |text, _| text.is_empty(),
+        budgets: Default::default(),
         redactor: hygiene::Redactor::default(),
     };
     let settings = StageSettings {

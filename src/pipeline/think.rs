@@ -12,6 +12,7 @@ mod finish;
 mod given_up;
 mod latest;
 mod limited;
+mod over_budget;
 mod parts;
 mod press;
 
@@ -26,7 +27,7 @@ pub(super) use self::parts::ThinkParts;
 use super::deliver::{Delivery, Leaving};
 use super::preview::Spot;
 use super::route::{Nothing, Route, is_command, route};
-use crate::answer::{Answered, AskedBy, Progress, Purpose, Question};
+use crate::answer::{Answered, AskedBy, Progress, Purpose, Question, refusal};
 use crate::commands::{CommandRequest, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
@@ -256,7 +257,11 @@ impl Worker {
         if matches!(answered, Answered::Cancelled) || self.has_lost_access(m).await? {
             return Ok(Thought::nothing(UpdateOutcome::Cancelled));
         }
-        Ok(self.answered(source, text, answered))
+        if let Answered::OverBudget(over) = answered {
+            return self.over_budget(m.chat, m.from.id, m.attached_to(), &over).await;
+        }
+        let thought = self.answered(source, text, answered);
+        self.with_low_budget(thought).await
     }
 
     fn answered(&self, source: &Source<'_>, text: &str, answered: Answered) -> Thought {
@@ -292,6 +297,10 @@ impl Worker {
             Answered::Continued { reply, continued } => {
                 thought.effects.push(Effect::Continue(continued));
                 reply
+            }
+            Answered::OverBudget(over) => {
+                thought.outcome = UpdateOutcome::Failed;
+                return (thought, Reply::plain(refusal(&over, true)));
             }
             Answered::Failed { reply, class } => {
                 vitals.answers_failed.add_one();

@@ -99,6 +99,10 @@ impl Provider for Anthropic {
         &self.model
     }
 
+    fn host(&self) -> Option<&str> {
+        self.shared.url.host_str()
+    }
+
     fn models(&self) -> BoxFuture<'_, ModelList> {
         let shared = &self.shared;
         let mut url = shared.url.clone();

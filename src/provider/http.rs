@@ -97,7 +97,12 @@ pub(super) fn base(text: &str) -> Result<Url, ProviderError> {
 /// Whether an address is this machine's or its network's: a loopback or private one, or a name
 /// that only means something there.
 pub(super) fn is_near(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    is_near_host(url.host_str().unwrap_or_default())
+}
+
+/// [`is_near`] of a host alone.
+pub(super) fn is_near_host(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
     match host.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),

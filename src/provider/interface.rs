@@ -39,6 +39,10 @@ pub trait Provider: Send + Sync + 'static {
     fn is_own_server(&self) -> bool {
         false
     }
+    /// The host of the server that is asked; `None` where no server is.
+    fn host(&self) -> Option<&str> {
+        None
+    }
     /// Whether the history and the chat's model are of any use to it.
     fn has_context(&self) -> bool {
         true

@@ -17,6 +17,7 @@ mod marking;
 mod model_list;
 mod offline;
 mod openai;
+mod prices;
 pub mod prompt;
 mod reach;
 mod redirect;
@@ -31,7 +32,8 @@ pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
 pub use failure::{ProviderError, Refusal};
 pub use interface::{Answering, ModelList, Provider};
 pub use model_list::is_listed;
-pub use reach::reach;
+pub use prices::{Priced, made_on as prices_made_on, priced};
+pub use reach::{is_own_address, reach};
 
 /// Every provider, in the order in which people read about them. With several keys set, the last service counts:
 /// the first one also stands for servers of one's own, so its key is the vaguest wish.

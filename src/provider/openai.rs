@@ -201,6 +201,10 @@ impl Provider for OpenAi {
         http::is_near(&self.shared.url)
     }
 
+    fn host(&self) -> Option<&str> {
+        self.shared.url.host_str()
+    }
+
     fn models(&self) -> BoxFuture<'_, ModelList> {
         let shared = &self.shared;
         let url = shared.beside("/models");

@@ -10,7 +10,7 @@ use crate::model::conversation::{ChatRequest, Content, Message, Role, turns};
 
 /// Puts a request into the form that models expect. Passages stand beside the question, so that what
 /// comes before it is the same in the next request: servers need not read that again.
-pub(super) fn compose(mut request: ChatRequest) -> ChatRequest {
+pub fn compose(mut request: ChatRequest) -> ChatRequest {
     request.system = request.system.trim().to_owned();
     request.messages = tidied(request.messages);
     for message in request.messages.iter_mut().filter(|message| message.role == Role::User) {

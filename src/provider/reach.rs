@@ -5,6 +5,11 @@ use std::time::Duration;
 use super::failure::ProviderError;
 use super::http;
 
+/// Whether an address is this machine's or its network's, so that its models cost nothing.
+pub fn is_own_address(base_url: &str) -> bool {
+    http::base(base_url).is_ok_and(|url| http::is_near(&url))
+}
+
 /// Asks the server at `base_url` for anything within `whole`, without the key, and answers with the
 /// HTTP status: any status means that name, network and TLS are good.
 ///

@@ -6,10 +6,12 @@
 mod answered;
 mod commits;
 mod conversations;
+mod spending;
 
 pub use answered::*;
 pub use commits::*;
 pub use conversations::*;
+pub use spending::*;
 
 use crate::model::access::Role as Access;
 use crate::model::class::TelegramClass;
@@ -55,7 +57,15 @@ macro_rules! contract {
             a_group_that_moves_takes_its_conversations_along,
             what_is_set_for_a_chat_stays,
             a_pause_ends,
-            a_probe_changes_nothing
+            a_probe_changes_nothing,
+            a_call_is_spent_before_it_is_made_and_settled_once,
+            a_call_that_reports_nothing_costs_all_that_it_can,
+            a_hundred_first_calls_at_once_stay_within_the_limit,
+            each_limit_holds_in_its_own_time,
+            questions_of_our_own_have_their_own_budget,
+            free_calls_count_their_tokens,
+            the_ledger_forgets_people_and_keeps_sums,
+            the_owner_hears_once_that_a_budget_runs_low
         );
     };
     ($place:expr, $($name:ident),*) => {
@@ -124,7 +134,7 @@ fn topic(chat: i64, topic: i64) -> ConversationId {
 pub async fn turn(store: &Store, id: i64, conversation: ConversationId, user: i64) {
     store.accept(vec![said(id, conversation.chat.0, user)], Some(id + 1)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
-    let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
+    let usage = Some(Usage { input_tokens: 10, output_tokens: 1, ..Usage::default() });
     let turn = NewTurn {
         conversation,
         asked_by: seq,

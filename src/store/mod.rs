@@ -9,9 +9,11 @@ mod backup_failure;
 mod contract;
 mod failure;
 mod history;
+mod ledger;
 mod parts;
 mod people;
 mod reads;
+mod spending;
 mod sqlite;
 mod updates;
 mod upkeep;
@@ -26,10 +28,12 @@ use crate::observe::clock::Clock;
 pub use backup_failure::BackupError;
 pub use failure::{StoreError, StoreErrorKind};
 pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
+pub use ledger::Ledger;
 pub use parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };
 pub use people::{ChatState, KnownUser, Opening, Settings};
+pub use spending::{CallId, NewCall, Reserved, Settlement, Spending, Spent, SpentBy, SpentRow};
 pub use sqlite::{PassageIndex, file};
 pub use updates::{Accepted, Finish, LastAnswer, Pieces, Queued, UpdateOutcome};
 pub use upkeep::{

@@ -5,8 +5,9 @@
 
 use super::{
     Backend, ChatState, CutAnswer, KeptTurn, KnownUser, LastAnswer, OlderCopy, OpenPart, Queued,
-    Settings, Store, StoreError, Totals, verbs,
+    Settings, Spending, SpentBy, SpentRow, Store, StoreError, Totals, verbs,
 };
+use crate::model::budget::{BudgetNotice, Scope};
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 
@@ -104,4 +105,14 @@ verbs! {
 
     /// Figures about the whole history.
     fn totals() -> Totals;
+
+    /// What a scope has spent today and this month. `of`: the number of the person or chat; else 0.
+    fn spending(scope: Scope, of: i64) -> Spending;
+
+    /// What was spent from one day to another (days since 1970-01-01 in UTC), the dearest first; by day, in
+    /// order of the days.
+    fn spent_between(first: i64, last: i64, by: SpentBy) -> Vec<SpentRow>;
+
+    /// Whether something was told about a budget that holds until then (Unix ms).
+    fn is_noticed(notice: BudgetNotice, until_ms: i64) -> bool;
 }

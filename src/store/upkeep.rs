@@ -24,12 +24,16 @@ pub struct Swept {
     pub updates: usize,
     /// Settled parts.
     pub parts: usize,
+    /// Calls of providers.
+    pub calls: usize,
 }
 
 impl Swept {
     /// Whether there may be more to remove.
     pub fn is_full(self) -> bool {
-        [self.messages, self.updates, self.parts].iter().any(|n| *n >= limits::RETENTION_BATCH)
+        [self.messages, self.updates, self.parts, self.calls]
+            .iter()
+            .any(|n| *n >= limits::RETENTION_BATCH)
     }
 }
 

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::{
-    Accepted, Backend, DeliveryReason, DeliveryRecord, Finish, Keep, OpenPart, Opening, Store,
-    StoreError, Swept, verbs,
+    Accepted, Backend, CallId, DeliveryReason, DeliveryRecord, Finish, Keep, NewCall, OpenPart,
+    Opening, Reserved, Settlement, Store, StoreError, Swept, verbs,
 };
+use crate::model::budget::Budgets;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, MessageId, PartId, UserId};
 use crate::model::message::Update;
@@ -44,6 +45,17 @@ verbs! {
 
     /// Commits what [`Store::record_arrival`] left, if anything.
     fn flush() -> ();
+
+    /// Writes a call down before it is made, with the most that it can cost, if that fits into every limit.
+    /// What is granted may be less than what is wanted, but not less than the least.
+    fn reserve(call: NewCall, budgets: Budgets) -> Reserved;
+
+    /// Stores with the next commit of any kind how a call ended that was reserved. A crash before it leaves
+    /// the call at all that was reserved for it.
+    fn settle(call: CallId, settlement: Settlement) -> ();
+
+    /// Stores with the next commit of any kind a call that costs nothing, for its tokens.
+    fn record_free_call(call: NewCall, settlement: Settlement) -> ();
 
     /// Drops everything that is due in a chat; answers how many parts that were.
     fn drop_due(chat: ChatId, reason: DeliveryReason) -> usize;

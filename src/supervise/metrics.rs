@@ -8,6 +8,7 @@
 mod calls;
 mod host;
 mod known;
+mod money;
 mod work;
 
 pub use known::Names;
@@ -27,6 +28,7 @@ pub fn families(
     let mut families = host::verdict(names, vitals, report);
     families.extend(work::families(names, vitals, report));
     families.extend(calls::families(names, vitals, store));
+    families.extend(money::families(vitals, report));
     families.extend(report.reading.system.iter().flat_map(host::process));
     families.extend(report.reading.system.iter().flat_map(host::machine));
     families

@@ -15,6 +15,7 @@ mod figures;
 mod heartbeat;
 mod judge;
 pub mod metrics;
+mod money;
 mod previous_end;
 mod probe;
 mod report;

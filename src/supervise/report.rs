@@ -2,12 +2,13 @@
 //! and systemd only repeat it.
 
 use super::previous_end::PreviousEnd;
+use crate::model::budget::Budgets;
 use crate::observe::canary::Canary;
 use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
 use crate::observe::liveness::{Loop, Overdue};
-use crate::store::Backups;
+use crate::store::{Backups, Spending};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -210,6 +211,8 @@ pub struct Reading {
     pub documents: DocumentsState,
     /// The backups that rotate; `None` where their folder cannot be read.
     pub backups: Option<Backups>,
+    /// What answers cost.
+    pub money: MoneyReading,
     /// The last minutes.
     pub recent: Recent,
     /// What happened.
@@ -227,6 +230,21 @@ pub struct Reading {
     pub config_rejected: Option<String>,
     /// When an update was last done, Unix milliseconds.
     pub processed_at_ms: Option<i64>,
+}
+
+/// What answers cost, and what they may cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MoneyReading {
+    /// What was spent today and this month; `None` when the store could not be asked.
+    pub spent: Option<Spending>,
+    /// The limits.
+    pub budgets: Budgets,
+    /// Questions were refused because the total is used up, and it has not opened again.
+    pub refuses: bool,
+    /// Models that were asked and whose price is guessed.
+    pub without_price: usize,
+    /// How old the built-in prices are in days, where they are in use.
+    pub prices_age_days: Option<i64>,
 }
 
 /// One look at everything.

@@ -10,12 +10,13 @@ use std::time::Duration;
 use hygiene::uptime;
 
 use super::previous_end::PreviousEnd;
-use super::report::{Depth, Happened, Reading, Spell, System};
+use super::report::{Depth, Happened, MoneyReading, Reading, Spell, System};
 use super::window::Window;
+use crate::model::budget;
 use crate::observe::histogram::Buckets;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::store::Backups;
+use crate::store::{Backups, Spending};
 
 /// A smaller step of the time of day is drift, rounding or a busy machine, and no jump.
 const JUMP_MIN_MS: i64 = 1000;
@@ -42,6 +43,8 @@ pub struct Inputs {
     pub previous_end: Option<PreviousEnd>,
     /// The machine, when it was looked at.
     pub system: Option<System>,
+    /// What was spent today and this month.
+    pub spent: Option<Spending>,
     /// The backups that rotate, when their folder could be read.
     pub backups: Option<Backups>,
     /// Why the last reload was refused, while the old configuration stands.
@@ -139,6 +142,7 @@ impl Sampler {
             documents: **vitals.documents.load(),
             backups: inputs.backups,
             canary: vitals.canary(),
+            money: money(vitals, wall_ms, inputs.spent),
             recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),
             happened: happened.collect(),
             system: inputs.system,
@@ -200,6 +204,18 @@ impl Sampler {
             None => Some(Spell { count: new, since_ms: now_ms, last_ms: now_ms }),
         };
         self.conflict
+    }
+}
+
+fn money(vitals: &Vitals, wall_ms: i64, spent: Option<Spending>) -> MoneyReading {
+    let money = &vitals.money;
+    let age = budget::day_of(wall_ms) - money.prices_day.load(Relaxed);
+    MoneyReading {
+        spent,
+        budgets: **money.budgets.load(),
+        refuses: money.refuses_until_ms.load(Relaxed) > wall_ms,
+        without_price: money.without_price().len(),
+        prices_age_days: money.is_paid.load(Relaxed).then_some(age),
     }
 }
 

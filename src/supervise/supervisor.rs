@@ -20,11 +20,12 @@ use super::sampler::{Inputs, Sampler};
 use super::system::Machine;
 use super::thresholds::{Thresholds, over_limit};
 use crate::blocking;
+use crate::model::budget::Scope;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::finding::Severity;
 use crate::observe::liveness::Loop;
 use crate::observe::vitals::Vitals;
-use crate::store::Store;
+use crate::store::{Spending, Store};
 
 /// How often the disk is looked at; it can fill quickly.
 const DISK_EVERY: Duration = Duration::from_secs(10);
@@ -71,6 +72,7 @@ struct Depths {
     inbox: Option<(u64, Option<i64>)>,
     outbox: Option<(u64, Option<i64>)>,
     outbox_chats: u64,
+    spent: Option<Spending>,
 }
 
 impl Supervisor {
@@ -151,6 +153,7 @@ impl Supervisor {
             inbox: self.store.inbox_depth().await.ok(),
             outbox: self.store.outbox_depth().await.ok(),
             outbox_chats: self.store.outbox_chats().await.unwrap_or_default(),
+            spent: self.store.spending(Scope::Total, 0).await.ok(),
         }
     }
 
@@ -166,6 +169,7 @@ impl Supervisor {
                 inbox: depths.inbox,
                 outbox: depths.outbox,
                 outbox_chats: depths.outbox_chats,
+                spent: depths.spent,
                 unclean_starts_ms: self.heartbeat.unclean_starts_ms(),
                 previous_end: self.heartbeat.previous_end().cloned(),
                 commits: Some(self.store.timings().commit),

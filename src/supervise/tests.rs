@@ -1,6 +1,9 @@
 //! Every kind of finding, at its bounds.
 
+mod readings;
+
 use proptest::prelude::*;
+use readings::{event, machine, recent};
 
 use super::figures::LINE_CHARS;
 use super::previous_end::PreviousEnd;
@@ -65,28 +68,6 @@ fn polls(s: f64, class: TelegramClass) -> Reading {
 
 fn oldest(s: f64) -> Option<Depth> {
     Some(Depth { count: 3, oldest_ms: Some((s * 1000.0) as u64) })
-}
-
-fn recent(change: impl FnOnce(&mut Recent)) -> Reading {
-    let mut recent = Recent { window_s: 300, ..Recent::default() };
-    change(&mut recent);
-    Reading { recent, ..healthy() }
-}
-
-fn machine(change: impl FnOnce(&mut System)) -> Reading {
-    let mut system = System {
-        disk_total_bytes: 1_000_000,
-        disk_free_bytes: 1_000_000,
-        memory_total_bytes: 1_000_000,
-        ..System::default()
-    };
-    change(&mut system);
-    Reading { system: Some(system), ..healthy() }
-}
-
-fn event(kind: Kind, ago_s: f64) -> Reading {
-    let happened = vec![Happened { kind, count: 2, ago_ms: (ago_s * 1000.0) as u64 }];
-    Reading { happened, ..healthy() }
 }
 
 /// The newest backup is so many days old.
@@ -286,6 +267,15 @@ const ROWS: &[Row] = &[
     ),
     (Kind::StoreCorrupt, |s| event(Kind::StoreCorrupt, s), &[86_399.0], &[], &[86_400.0]),
     (Kind::BackupMissing, backed_up, &[2.1, 40.0], &[], &[0.0, 2.0]),
+    (Kind::BudgetExhausted, readings::spent, &[5.0, 6.0], &[], &[0.0, 4.99]),
+    (Kind::PriceUnknown, |n| readings::priced(n as usize, None), &[1.0, 2.0], &[], &[0.0]),
+    (
+        Kind::PricesOld,
+        |days| readings::priced(0, Some(days as i64)),
+        &[91.0, 400.0],
+        &[],
+        &[90.0, 0.0],
+    ),
     (
         Kind::ConfigRejected,
         |n| Reading { config_rejected: (n > 0.0).then(|| "no such key".into()), ..healthy() },

@@ -9,10 +9,9 @@ use std::time::Duration;
 use hygiene::duration::in_words as span;
 
 use super::figures::{bytes, line, seconds, share};
-use super::previous_end;
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use super::{backups, canary};
+use super::{backups, canary, money, previous_end};
 use crate::model::class::{FailureClass, TelegramClass};
 use crate::observe::finding::{Kind, Severity};
 
@@ -83,6 +82,9 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         outbox_old(r, t),
         provider_failing(r, t),
         canary::failing(r).and_then(|text| raise(Kind::CanaryFailing, text)),
+        money::exhausted(r).and_then(|text| raise(Kind::BudgetExhausted, text)),
+        money::price_unknown(r).and_then(|text| raise(Kind::PriceUnknown, text)),
+        money::prices_old(r).and_then(|text| raise(Kind::PricesOld, text)),
         config_rejected(r),
         backups::missing(r, t).and_then(|text| raise(Kind::BackupMissing, text)),
         clock_jumped(r),

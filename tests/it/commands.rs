@@ -23,7 +23,7 @@ async fn a_menu_is_published_for_each_scope() {
     let private = menu(&stage.sim, &json!({"type": "all_private_chats"}));
     assert_eq!(
         private,
-        ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget"]
+        ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget", "usage"]
     );
     assert_eq!(menu(&stage.sim, &json!({"type": "all_group_chats"})), private);
     let extra = ["users", "approve", "remove", "pause", "resume", "stats"];

@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use hygiene::ownership::is_open_secret;
 
 use super::check::Check;
+use crate::app;
 use crate::cli::sources::{ALERT_SECRETS, CREDENTIAL_STORE};
 use crate::cli::{check, endpoint};
-use crate::config::{Examined, OPEN_SECRET, Origin, Problem, STORED_CREDENTIAL, Sources};
+use crate::config::{
+    Config, Examined, OPEN_SECRET, Origin, Problem, ProviderSection, STORED_CREDENTIAL, Sources,
+};
+use crate::provider::{Priced, priced};
 
 /// Problems, warnings, permissions.
 pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
@@ -48,6 +52,42 @@ pub(super) fn checks(examined: &Examined, sources: &Sources) -> Vec<Check> {
     }
     checks.extend(secrets(examined, sources));
     checks
+}
+
+/// What answers may cost, where they cost something.
+pub(super) fn budget(config: &Config) -> Option<Check> {
+    const NAME: &str = "budget";
+    let (mut costs, mut unknown) = (false, Vec::new());
+    for chosen in config.chosen() {
+        let provider = app::provider(config, chosen, None).ok()?;
+        let set = chosen.section.map(ProviderSection::price).unwrap_or_default();
+        let priced = priced(&*provider, provider.model(), set);
+        costs |= !priced.price().is_free();
+        if matches!(priced, Priced::Dearest(_)) {
+            unknown.push(provider.model().to_owned());
+        }
+    }
+    if !costs {
+        return None;
+    }
+    let budget = &config.budget;
+    let limits = [(budget.total_usd_per_day, "a day"), (budget.total_usd_per_month, "a month")];
+    let limits = limits.iter().filter_map(|(usd, when)| Some(format!("{} {when}", (*usd)?)));
+    let limits = limits.collect::<Vec<_>>().join(" and ");
+    let hint = "set budget.total_usd_per_day or budget.total_usd_per_month";
+    if limits.is_empty() {
+        return Some(Check::note(NAME, "nothing bounds what answers cost", hint));
+    }
+    let text = format!("all answers together may cost {limits}");
+    if unknown.is_empty() {
+        return Some(Check::good(NAME, text));
+    }
+    Some(Check::note(
+        NAME,
+        format!("{text}; the price of {} is not known", unknown.join(", ")),
+        "set the prices of its provider in the configuration; until then its answers count as dear as those of \
+         the vendor's dearest model",
+    ))
 }
 
 /// Arguments of systemd-run that pass all secrets of the unit that are in the store: with the first of them,
@@ -108,7 +148,6 @@ fn secrets(examined: &Examined, sources: &Sources) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
     #[test]
     fn the_way_to_check_as_the_unit_has_the_names_of_the_bot() {

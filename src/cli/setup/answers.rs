@@ -70,6 +70,9 @@ pub(in crate::cli) struct SetupArgs {
     /// The model that answers
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
+    /// What all answers together may cost in a month, in US dollars; off for any amount
+    #[arg(long, value_name = "USD")]
+    pub(super) budget_usd_per_month: Option<String>,
     /// Folder with the documents that answers quote; an empty one takes them away again
     #[arg(long, value_name = "DIR")]
     pub(super) documents: Option<String>,

@@ -4,6 +4,7 @@
 mod answer;
 mod backup;
 mod bot;
+mod budget;
 mod cache;
 mod canary;
 mod choose;
@@ -28,6 +29,7 @@ use std::sync::LazyLock;
 pub use answer::Answer;
 pub use backup::Backup;
 pub use bot::{Access, Bot};
+pub use budget::Budget;
 pub use cache::Cache;
 pub use canary::Canary;
 pub use delivery::Delivery;
@@ -91,6 +93,8 @@ sections! {
     answer: Answer,
     /// The services that may answer, by name.
     providers: Providers,
+    /// What answers may cost.
+    budget: Budget,
     /// The folder that answers may quote.
     knowledge: Knowledge,
     /// How much people may ask.

@@ -9,10 +9,11 @@ use super::server;
 use crate::config::key::{Key, Part};
 use crate::config::kind::Kind;
 use crate::config::resolved::Resolved;
-use crate::config::rule::{Rule, count, optional_secret, url, whole, word};
+use crate::config::rule::{Rule, count, optional_secret, url, usd, whole, word};
 use crate::config::secret::Secret;
 use crate::config::section::{Member, Section, section};
 use crate::config::value::{FromValue, Value};
+use crate::model::money::{MicroUsd, PriceOverride};
 use crate::provider::{Descriptor, Server, find, find_server, services};
 
 /// The section of the tables.
@@ -54,6 +55,33 @@ section! {
         slow_after_s: u64 = whole(0..=3600, 0)
             .when("To move on to the next provider of the list when this one is slow.")
             .live(Part::Answers),
+
+        /// What a million tokens of prompts cost in US dollars; `table` takes it from the built-in prices. A
+        /// server of your own costs nothing unless this says so.
+        input_usd_per_mtok: Option<MicroUsd> = usd("table", "table")
+            .when("For a model that the table does not have, or a gateway with prices of its own.")
+            .live(Part::Answers),
+
+        /// What a million tokens of answers cost in US dollars, thoughts included; `table` takes it from the
+        /// built-in prices.
+        output_usd_per_mtok: Option<MicroUsd> = usd("table", "table")
+            .when("Together with the price of prompts.").live(Part::Answers),
+
+        /// What a million tokens of prompts cost in US dollars that the vendor has in its cache; `table` takes
+        /// it from the built-in prices, or from `input_usd_per_mtok` if that is set.
+        cached_input_usd_per_mtok: Option<MicroUsd> = usd("table", "table")
+            .when("Together with the price of prompts.").live(Part::Answers),
+    }
+}
+
+impl ProviderSection {
+    /// What it says about prices.
+    pub fn price(&self) -> PriceOverride {
+        PriceOverride {
+            input: self.input_usd_per_mtok,
+            cached_input: self.cached_input_usd_per_mtok,
+            output: self.output_usd_per_mtok,
+        }
     }
 }
 

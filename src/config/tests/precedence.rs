@@ -74,6 +74,7 @@ fn another(key: &Key) -> String {
         Kind::Whole(..) => (default.parse::<u64>().expect("a number") + 1).to_string(),
         Kind::Number(_, high) if high < 1.5 => "0.5".to_owned(),
         Kind::Number(..) => "1.5".to_owned(),
+        Kind::Usd(_) => "1.25".to_owned(),
         Kind::Ids { .. } => "5,6".to_owned(),
         Kind::Words => "one,two".to_owned(),
         Kind::Names(_) => "ollama,offline".to_owned(),
@@ -100,7 +101,7 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         assert_ne!(format!("{config:?}"), before, "{}", key.path());
 
         let typed = match key.kind {
-            Kind::Flag | Kind::Whole(..) | Kind::Number(..) => value,
+            Kind::Flag | Kind::Whole(..) | Kind::Number(..) | Kind::Usd(_) => value,
             Kind::Ids { .. } => format!("[{value}]"),
             Kind::Words | Kind::Names(_) => format!("[\"{}\"]", value.replace(',', "\", \"")),
             _ => format!("\"{value}\""),

@@ -96,6 +96,7 @@ impl Worker {
                 | Effect::StartAfresh(_)
                 | Effect::Continue(_)
                 | Effect::Used(_)
+                | Effect::Told { .. }
                 | Effect::Notify { .. } => {}
             }
         }

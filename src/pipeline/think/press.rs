@@ -2,7 +2,7 @@
 
 use super::finish::whole_of;
 use super::{Source, Thought, Worker};
-use crate::answer::{AskedBy, Progress, Purpose};
+use crate::answer::{Answered, AskedBy, Progress, Purpose};
 use crate::commands::{FollowUp, OutgoingReply};
 use crate::model::effect::Effect;
 use crate::model::ids::InboxSeq;
@@ -121,13 +121,18 @@ impl Worker {
         if self.presser_has_lost_access(press).await? {
             return Ok(Thought::nothing(UpdateOutcome::Cancelled));
         }
+        let reply_to = (press.place == Place::Group).then_some(press.message_id);
+        if let Answered::OverBudget(over) = answered {
+            let mut thought = self.over_budget(press.chat, user, reply_to, &over).await?;
+            thought.thread = press.thread;
+            return Ok(thought);
+        }
         let on = Button::new("Continue", press.data.clone());
         let (mut thought, reply) = self.outcome(answered, on);
         if thought.outcome == UpdateOutcome::Cancelled {
             return Ok(thought);
         }
         thought.thread = press.thread;
-        let reply_to = (press.place == Place::Group).then_some(press.message_id);
         thought.replies.push(OutgoingReply { to: press.chat, reply: Reply { reply_to, ..reply } });
         Ok(thought)
     }

@@ -44,11 +44,17 @@ impl Events {
         let Some(usage) = usage.filter(|usage| usage.is_object()) else { return };
         let known = self.usage.get_or_insert_default();
         // What is read from or written to a cache is part of the prompt, but counted apart.
-        let names = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
-        let input: u64 = names.iter().filter_map(|name| count(usage.get(*name))).sum();
-        known.input_tokens = known.input_tokens.max(input);
-        let output = count(usage.get("output_tokens")).unwrap_or_default();
-        known.output_tokens = known.output_tokens.max(output);
+        let tokens = |name| count(usage.get(name)).unwrap_or_default();
+        let (cached, written) =
+            (tokens("cache_read_input_tokens"), tokens("cache_creation_input_tokens"));
+        let input = tokens("input_tokens").saturating_add(cached).saturating_add(written);
+        if input > known.input_tokens {
+            (known.input_tokens, known.cached_tokens) = (input, cached);
+            known.cache_write_tokens = written;
+        }
+        known.output_tokens = known.output_tokens.max(tokens("output_tokens"));
+        let thoughts = count(usage["output_tokens_details"].get("thinking_tokens"));
+        known.reasoning_tokens = known.reasoning_tokens.max(thoughts.unwrap_or_default());
     }
 
     /// Reads a block, or a delta of one, by its type.

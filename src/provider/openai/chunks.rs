@@ -116,13 +116,9 @@ impl Dialect for Chunks {
         if let Some(model) = chunk.get("model").and_then(Value::as_str) {
             self.model.get_or_insert_with(|| model.to_owned());
         }
+        // Also in a chunk with words; counts are cumulative, so the last ones hold.
         let usage = chunk.get("usage").filter(|usage| usage.is_object());
-        if let Some(usage) = usage {
-            let tokens = |name| count(usage.get(name)).unwrap_or_default();
-            let input_tokens = tokens("prompt_tokens");
-            let output_tokens = tokens("completion_tokens");
-            self.usage = Some(Usage { input_tokens, output_tokens });
-        }
+        self.usage = usage.and_then(used).or(self.usage);
         let Some(choices) = chunk.get("choices") else {
             if usage.is_none() {
                 self.notice = notice(&chunk).or(self.notice.take());
@@ -166,6 +162,26 @@ impl Dialect for Chunks {
     fn calls(&mut self) -> &mut ToolCalls {
         &mut self.calls
     }
+}
+
+/// The counts of a `usage`; `None` where it has none, as in chunks before the last.
+fn used(usage: &Value) -> Option<Usage> {
+    let of = |holder: &Value, name| count(holder.get(name)).unwrap_or_default();
+    let (prompt, answer) = (&usage["prompt_tokens_details"], &usage["completion_tokens_details"]);
+    let input_tokens = of(usage, "prompt_tokens");
+    // Gemini and xAI count thoughts in the sum only, and bill them as the answer.
+    let rest = of(usage, "total_tokens").saturating_sub(input_tokens);
+    let output_tokens = of(usage, "completion_tokens").max(rest);
+    let cached = of(prompt, "cached_tokens");
+    let used = Usage {
+        input_tokens,
+        output_tokens,
+        // The other name is DeepSeek's.
+        cached_tokens: cached.max(of(usage, "prompt_cache_hit_tokens")).min(input_tokens),
+        cache_write_tokens: of(prompt, "cache_write_tokens"),
+        reasoning_tokens: of(answer, "reasoning_tokens").min(output_tokens),
+    };
+    (input_tokens > 0 || output_tokens > 0).then_some(used)
 }
 
 /// A `content`: a string, null, or parts of which some are text.

@@ -93,7 +93,11 @@ pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
     }
     clock.advance(8 * 24 * 3600 * 1000);
     let swept = store.sweep(Keep { history_days: 90, done_days: 7 }).await.unwrap();
-    assert_eq!(swept, Swept { messages: 0, updates: 1, parts: 1 }, "the last number stays known");
+    assert_eq!(
+        swept,
+        Swept { updates: 1, parts: 1, ..Swept::default() },
+        "the last number stays known"
+    );
     assert_eq!(store.inbox_depth().await.unwrap().0, 1);
     let failed = Finish { keep_body: true, ..finish(InboxSeq(2), Vec::new()) };
     store.finish(failed).await.unwrap();

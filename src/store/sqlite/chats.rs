@@ -35,7 +35,7 @@ impl Sqlite {
     ) -> Result<Option<MessageId>, StoreError> {
         let bot = self.bot();
         // Memory first: what leaves it is on disk by then.
-        let arrived = self.arrivals.last_in(chat);
+        let arrived = self.riding.arrivals.last_in(chat);
         let stored = self.look_up(move |conn| Ok(last_sent(conn, bot, chat)?)).await?;
         Ok(arrived.max(stored))
     }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::arrivals::Arrivals;
 use super::numbers::MessageNumbers;
 use super::open::{self, Opened};
 use super::{copies, identity, ownership, pre_migration_backup, restore, writer};
@@ -42,7 +41,7 @@ pub(in crate::store) struct Sqlite {
     pub(super) fold: Arc<AtomicBool>,
     pub(super) numbers: MessageNumbers,
     /// What the next commit stores, too.
-    pub(super) arrivals: Arc<Arrivals>,
+    pub(super) riding: Arc<writer::Riding>,
     commits: Arc<Histogram>,
     pub(super) swept: Arc<Mutex<Progress>>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
@@ -124,10 +123,10 @@ impl Sqlite {
         };
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
-        let arrivals = Arc::new(Arrivals::default());
+        let riding = Arc::new(writer::Riding::new(bot.0));
         let shared = writer::Shared {
             fold: Arc::clone(&fold),
-            arrivals: Arc::clone(&arrivals),
+            riding: Arc::clone(&riding),
             commits: Arc::clone(&commits),
             is_keeper: lock.is_some(),
         };
@@ -150,7 +149,7 @@ impl Sqlite {
             pre_migration_backup,
             fold,
             numbers,
-            arrivals,
+            riding,
             commits,
             swept: Arc::default(),
             lock: Mutex::new(lock),

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::columns::{State, is_open};
-use super::{erase, history, users};
+use super::{erase, history, ledger, users};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -55,6 +55,7 @@ pub(super) fn apply(
                 )?
                 .execute(params![about.0, bot, to.0, text, State::Due, now])?;
             }
+            Effect::Told { notice, until_ms } => ledger::told(tx, bot, *notice, *until_ms)?,
             Effect::MoveChat { from, to } => move_chat(tx, bot, *from, *to)?,
         }
     }
@@ -156,6 +157,7 @@ fn forget(tx: &Connection, bot: i64, now: i64, user: UserId) -> Result<(), Store
          WHERE bot_id = ?1 AND sender_id = ?2 AND done_ms IS NULL",
     )?
     .execute(params![bot, user.0, now, UpdateOutcome::Forgotten.as_str()])?;
+    ledger::forget(tx, bot, now, user)?;
     erase::request(tx, bot)?;
     drop_due_to(tx, bot, user, DeliveryReason::Forgotten)
 }
@@ -207,6 +209,7 @@ fn move_chat(tx: &Connection, bot: i64, from: ChatId, to: ChatId) -> Result<(), 
     set(tx, bot, from, "moved_to", &to.0)?;
     set(tx, bot, to, "moved_from", &from.0)?;
     history::move_chat(tx, bot, from, to)?;
+    ledger::move_chat(tx, bot, from, to)?;
     let sql = concat!(
         "UPDATE outbox SET chat_id = ?3 WHERE bot_id = ?1 AND chat_id = ?2 AND state = ?4 AND ",
         is_open!()

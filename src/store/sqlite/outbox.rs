@@ -40,11 +40,11 @@ impl Sqlite {
         chat: ChatId,
         message: MessageId,
     ) -> Result<usize, StoreError> {
-        Ok(self.arrivals.add(Arrival { part, chat, message }))
+        Ok(self.riding.arrivals.add(Arrival { part, chat, message }))
     }
 
     pub(in crate::store) async fn flush(&self) -> Result<(), StoreError> {
-        if self.arrivals.is_empty() {
+        if self.riding.is_empty() {
             return Ok(());
         }
         // Every commit stores them.

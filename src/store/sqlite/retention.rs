@@ -6,14 +6,18 @@ use rusqlite::{Connection, params};
 
 use super::columns::is_open;
 use super::db::{Progress, Sqlite};
-use super::{history, pre_migration_backup};
+use super::{history, ledger, pre_migration_backup};
 use crate::model::access::Role;
+use crate::model::budget;
 use crate::model::limits;
 use crate::store::failure::StoreError;
 use crate::store::upkeep::{Keep, Swept};
 
 /// A stranger's request is remembered for at least this long.
 const STRANGER_DAYS: u64 = 30;
+
+/// What was spent is kept for a year and the month before it.
+const MONEY_DAYS: i64 = 400;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -65,6 +69,8 @@ impl Sqlite {
             for part in &old.parts {
                 swept.parts += tx.prepare_cached(sql)?.execute([*part, done])?;
             }
+            let first = budget::day_of(now) - MONEY_DAYS;
+            swept.calls = ledger::sweep(tx, first, now, limits::RETENTION_BATCH)?;
             // Strangers who never came back; their next message makes them new strangers.
             let sql = "DELETE FROM users WHERE bot_id = ?1 AND user_id = ?2 AND role = ?3
                          AND since_ms < ?4";

@@ -111,7 +111,7 @@ async fn an_answer_that_was_cut_goes_on_as_one_exchange() {
     let here = ConversationId { chat: ChatId(5), topic: 0 };
     store.accept(vec![text(1, 5)], Some(2)).await.unwrap();
     let seq = store.new_updates(InboxSeq(0), 1).await.unwrap()[0].seq;
-    let usage = Some(Usage { input_tokens: 10, output_tokens: 1 });
+    let usage = Some(Usage { input_tokens: 10, output_tokens: 1, ..Usage::default() });
     let cut = AnswerMetadata { usage, stop_reason: StopReason::Length, ..Default::default() };
     let turn = NewTurn {
         conversation: here,

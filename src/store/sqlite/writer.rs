@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::arrivals::Arrivals;
 use super::erase;
+use super::ledger::Settlements;
 use crate::model::failure::chain;
 use crate::model::limits;
 use crate::observe::histogram::Histogram;
@@ -27,12 +28,39 @@ pub(super) struct Shared {
     /// folded into the file and emptied, and unused space is overwritten.
     pub(super) fold: Arc<AtomicBool>,
     /// What the next commit stores, too.
-    pub(super) arrivals: Arc<Arrivals>,
+    pub(super) riding: Arc<Riding>,
     /// How long commits take.
     pub(super) commits: Arc<Histogram>,
     /// Whether this process may do more to the file than was asked for: the daemon may, a visiting
     /// command line may not.
     pub(super) is_keeper: bool,
+}
+
+/// What the next commit of any kind stores, too.
+pub(super) struct Riding {
+    pub(super) arrivals: Arrivals,
+    pub(super) settlements: Settlements,
+    bot: i64,
+}
+
+impl Riding {
+    pub(super) fn new(bot: i64) -> Self {
+        Self { arrivals: Arrivals::default(), settlements: Settlements::default(), bot }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.arrivals.is_empty() && self.settlements.is_empty()
+    }
+
+    fn store(&self, tx: &Connection) -> Result<(), StoreError> {
+        self.arrivals.store(tx)?;
+        self.settlements.store(tx, self.bot)
+    }
+
+    fn committed(&self) {
+        self.arrivals.committed();
+        self.settlements.committed();
+    }
 }
 
 /// What the thread owns.
@@ -134,8 +162,7 @@ impl Thread {
             }
             while !batch.is_empty() {
                 let begun = Instant::now();
-                let (count, commit) =
-                    commit_some(&mut self.conn, &mut batch, &self.shared.arrivals);
+                let (count, commit) = commit_some(&mut self.conn, &mut batch, &self.shared.riding);
                 self.shared.commits.observe(begun.elapsed().as_secs_f64());
                 if self.shared.fold.swap(false, Ordering::SeqCst) {
                     self.fold();
@@ -148,9 +175,9 @@ impl Thread {
                 }
             }
         }
-        if !self.shared.arrivals.is_empty() {
+        if !self.shared.riding.is_empty() {
             // If it fails, the next process looks for them.
-            let _ = commit_together(&mut self.conn, &mut [], &self.shared.arrivals);
+            let _ = commit_together(&mut self.conn, &mut [], &self.shared.riding);
         }
         let deadline = Instant::now() + limits::ERASE_AT_END;
         while self.erasing.is_some() && Instant::now() < deadline {
@@ -196,11 +223,11 @@ impl Thread {
 fn commit_some(
     conn: &mut Connection,
     batch: &mut [Box<dyn Job>],
-    arrivals: &Arrivals,
+    riding: &Riding,
 ) -> (usize, Result<(), NotCommitted>) {
     let mut count = batch.len();
     let commit = loop {
-        match commit_together(conn, &mut batch[..count], arrivals) {
+        match commit_together(conn, &mut batch[..count], riding) {
             // It has failed by itself: nothing was to be committed, and its answer says why.
             Ok(Some(0)) => {
                 count = 1;
@@ -214,12 +241,12 @@ fn commit_some(
     (count, commit)
 }
 
-/// Runs all jobs in one transaction, stores the parts that arrived, and commits; or answers which job
+/// Runs all jobs in one transaction, stores what rides along, and commits; or answers which job
 /// failed first: then everything is rolled back.
 fn commit_together(
     conn: &mut Connection,
     jobs: &mut [Box<dyn Job>],
-    arrivals: &Arrivals,
+    riding: &Riding,
 ) -> Result<Option<usize>, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let failed = jobs.iter_mut().position(|job| !job.run(&tx));
@@ -228,9 +255,9 @@ fn commit_together(
         Some(_) if tx.is_autocommit() => {}
         Some(_) => tx.rollback()?,
         None => {
-            arrivals.store(&tx)?;
+            riding.store(&tx)?;
             tx.commit()?;
-            arrivals.committed();
+            riding.committed();
         }
     }
     Ok(failed)

@@ -262,8 +262,9 @@ async fn anthropic_answers_in_every_spelling() {
     let server = Fake::answering(events(&[start, hi, &end, stop])).await;
     let finished = Finished {
         reason: StopReason::End,
-        usage: Some(Usage { input_tokens: 3, output_tokens: 9 }),
+        usage: Some(Usage { input_tokens: 3, output_tokens: 9, ..Usage::default() }),
         model: Some("m1-x".to_owned()),
+        ..Finished::default()
     };
     assert_eq!(read(anthropic(&server).answer(ask())).await.1, Ok(finished));
 }
@@ -278,8 +279,9 @@ async fn the_count_of_tokens_comes_after_the_end() {
     let server = Fake::answering(events(&chunks)).await;
     let finished = Finished {
         reason: StopReason::End,
-        usage: Some(Usage { input_tokens: 3, output_tokens: 9 }),
+        usage: Some(Usage { input_tokens: 3, output_tokens: 9, ..Usage::default() }),
         model: Some("m1-x".to_owned()),
+        ..Finished::default()
     };
     assert_eq!(read(openai(&server).answer(ask())).await.1, Ok(finished));
 }

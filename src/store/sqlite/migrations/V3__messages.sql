@@ -182,3 +182,53 @@ WHERE name = 'outbox' AND seq > (SELECT coalesce(max(id), 0) FROM outbox);
 DROP TABLE outbox;
 ALTER TABLE parts RENAME TO outbox;
 CREATE INDEX outbox_open ON outbox (bot_id, chat_id, id) WHERE state < 2;
+
+-- Money, in millionths of a US dollar. A call of a provider is written down before it is made, with the most
+-- that it can cost (state 0); what the provider reports takes that place (1). A call that reports nothing, also
+-- because of a crash, keeps the most. day: days since 1970-01-01 in UTC. user_id, chat_id: null for questions of
+-- our own, and for people who asked to be forgotten.
+CREATE TABLE calls (
+    id               INTEGER PRIMARY KEY,
+    bot_id           INTEGER NOT NULL,
+    day              INTEGER NOT NULL,
+    at_ms            INTEGER NOT NULL,
+    user_id          INTEGER,
+    chat_id          INTEGER,
+    provider         TEXT NOT NULL,
+    model            TEXT NOT NULL,
+    purpose          TEXT NOT NULL,
+    state            INTEGER NOT NULL,
+    cost             INTEGER NOT NULL,
+    input_tokens     INTEGER NOT NULL DEFAULT 0,
+    cached_tokens    INTEGER NOT NULL DEFAULT 0,
+    output_tokens    INTEGER NOT NULL DEFAULT 0,
+    reasoning_tokens INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX calls_day ON calls (bot_id, day, user_id);
+
+-- What was spent in a day, so that no one has to add it up. scope: 0 all, 1 the person owner_id, 2 the chat
+-- owner_id, 3 questions of our own.
+CREATE TABLE spent (
+    bot_id           INTEGER NOT NULL,
+    scope            INTEGER NOT NULL,
+    owner_id         INTEGER NOT NULL,
+    day              INTEGER NOT NULL,
+    cost             INTEGER NOT NULL,
+    calls            INTEGER NOT NULL,
+    input_tokens     INTEGER NOT NULL DEFAULT 0,
+    cached_tokens    INTEGER NOT NULL DEFAULT 0,
+    output_tokens    INTEGER NOT NULL DEFAULT 0,
+    reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (bot_id, scope, owner_id, day)
+) WITHOUT ROWID;
+CREATE INDEX spent_day ON spent (day);
+
+-- What was told about budgets, and until when it need not be told again. about: 0 the person owner_id has no
+-- answer, 1 a budget of the scope owner_id is used up, 2 four fifths of the total are.
+CREATE TABLE budget_notices (
+    bot_id   INTEGER NOT NULL,
+    about    INTEGER NOT NULL,
+    owner_id INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (bot_id, about, owner_id)
+) WITHOUT ROWID;

@@ -1,0 +1,46 @@
+//! Readings in which one thing is not as it should be.
+
+use super::{Happened, Kind, Recent, System, healthy};
+use crate::model::money::MicroUsd;
+use crate::store::{Spending, Spent};
+use crate::supervise::report::Reading;
+
+/// So many dollars are spent of five.
+pub(super) fn spent(usd: f64) -> Reading {
+    let mut reading = priced(0, None);
+    let day = Some(MicroUsd::dollars(5));
+    reading.money.budgets.total.day = day;
+    let cost = MicroUsd((usd * 1e6) as i64);
+    let spent = Spent { cost, ..Default::default() };
+    reading.money.spent = Some(Spending { day: spent, month: spent });
+    reading
+}
+
+/// So many models have no price, and the prices of the others are so old.
+pub(super) fn priced(without_price: usize, prices_age_days: Option<i64>) -> Reading {
+    let mut reading = healthy();
+    (reading.money.without_price, reading.money.prices_age_days) = (without_price, prices_age_days);
+    reading
+}
+
+pub(super) fn recent(change: impl FnOnce(&mut Recent)) -> Reading {
+    let mut recent = Recent { window_s: 300, ..Recent::default() };
+    change(&mut recent);
+    Reading { recent, ..healthy() }
+}
+
+pub(super) fn machine(change: impl FnOnce(&mut System)) -> Reading {
+    let mut system = System {
+        disk_total_bytes: 1_000_000,
+        disk_free_bytes: 1_000_000,
+        memory_total_bytes: 1_000_000,
+        ..System::default()
+    };
+    change(&mut system);
+    Reading { system: Some(system), ..healthy() }
+}
+
+pub(super) fn event(kind: Kind, ago_s: f64) -> Reading {
+    let happened = vec![Happened { kind, count: 2, ago_ms: (ago_s * 1000.0) as u64 }];
+    Reading { happened, ..healthy() }
+}
