@@ -31,7 +31,7 @@ pub mod validate;
 
 pub use faults::{Class, Fault, Faults};
 pub use hold::{Hold, HoldAt, HoldGuard};
-pub use model::{ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
+pub use model::{Bill, ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
 pub use options::{ChatKind, Limits, Options, Rate};
 pub use people::Sent;
 pub use sim::Sim;

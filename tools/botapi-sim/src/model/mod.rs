@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use script::Script;
-pub use script::{ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
+pub use script::{Bill, ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
 
 use crate::server::{Answer, respond};
 

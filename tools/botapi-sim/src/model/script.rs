@@ -183,6 +183,19 @@ struct Inner {
     context: Option<usize>,
     respond: Option<Respond>,
     requests: VecDeque<ModelRequest>,
+    billed: Bill,
+}
+
+/// What a vendor would charge for: the prompt and the whole answer of each request that it did not refuse, also
+/// when its client left meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bill {
+    /// Requests.
+    pub calls: u64,
+    /// Tokens of their prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of their answers.
+    pub completion_tokens: u64,
 }
 
 /// The simulated model servers: one script for both vendors.
@@ -322,6 +335,12 @@ impl ModelServer {
         self.lock().requests.iter().cloned().collect()
     }
 
+    /// What a vendor would charge for so far.
+    #[must_use]
+    pub fn billed(&self) -> Bill {
+        self.lock().billed
+    }
+
     /// How many requests were well formed and authorised.
     #[must_use]
     pub fn calls(&self) -> u64 {
@@ -369,13 +388,14 @@ impl ModelServer {
             .iter()
             .map(|message| text_of(&message["content"]).split_whitespace().count())
             .sum();
-        Script {
-            prompt_tokens: answer.prompt_tokens.unwrap_or(words as u64),
-            completion_tokens: answer.completion_tokens.unwrap_or(answer.pieces.len() as u64),
-            pieces: answer.pieces,
-            request,
-            pace,
-            fault,
+        let prompt_tokens = answer.prompt_tokens.unwrap_or(words as u64);
+        let completion_tokens = answer.completion_tokens.unwrap_or(answer.pieces.len() as u64);
+        if !silent {
+            let mut inner = self.lock();
+            inner.billed.calls += 1;
+            inner.billed.prompt_tokens += prompt_tokens;
+            inner.billed.completion_tokens += completion_tokens;
         }
+        Script { prompt_tokens, completion_tokens, pieces: answer.pieces, request, pace, fault }
     }
 }
