@@ -176,24 +176,41 @@ async fn every_mistake_is_reported_at_once_and_the_bot_does_not_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn setup_leaves_a_list_as_it_is() {
     let (mut stage, file) = with_file("").await;
-    std::fs::write(&file, listed(&stage, "[\"one\", \"two\"]")).expect("written");
-    let before = std::fs::read_to_string(&file).expect("read");
-    let token = stage.dir.path().join("token");
+    let url = stage.sim.openai_url();
+    let openai = format!("[openai]\nbase_url = \"{url}\"\nmodel = \"model-own\"\n");
+    let before = listed(&stage, "[\"openai\", \"two\"]") + &openai;
+    std::fs::write(&file, &before).expect("written");
+    let at = |name: &str| stage.dir.path().join(name).display().to_string();
+    let (token, key) = (at("token"), at("key"));
     std::fs::write(&token, stage.sim.token()).expect("written");
-    let dir = stage.dir.path().display().to_string();
-    stage.set("KATANA_CONFIG", "");
-    let config = file.display().to_string();
-    let (store, units) = (format!("{dir}/credstore"), format!("{dir}/units"));
-    let token = token.display().to_string();
+    std::fs::write(&key, MODEL_KEY).expect("written");
+    let (config, store, units) = (file.display().to_string(), at("credstore"), at("units"));
+    let own = stage.dir.path().join("katana-bot.d/50-setup.toml");
+    stage.set("KATANA_CONFIG", "").set("OPENAI_API_KEY", MODEL_KEY);
     let to = ["--config", &config, "setup", "--credentials-dir", &store, "--units-dir", &units];
     let with = ["--token-file", &token, "--alert", "none", "--no-start"];
-    let out = process::run(&stage, &[&to[..], &with].concat()).await;
-    assert_eq!(out.code, Some(0), "{out:?}");
-    assert_eq!(std::fs::read_to_string(&file).expect("read"), before);
-    let own = stage.dir.path().join("katana-bot.d/50-setup.toml");
-    assert!(!std::fs::read_to_string(own).unwrap_or_default().contains("provider"), "{out:?}");
+    let first = ["--provider", "openai", "--key-file", &key];
+    for more in [&[][..], &first] {
+        let out = process::run(&stage, &[&to[..], &with, more].concat()).await;
+        assert_eq!(out.code, Some(0), "{out:?}");
+        assert_eq!(std::fs::read_to_string(&file).expect("read"), before);
+        let written = std::fs::read_to_string(&own).unwrap_or_default();
+        assert!(!written.contains("provider"), "{written}");
+        let stays = out.stderr.contains("The list of providers stays: openai, then two.");
+        assert_eq!(stays, !more.is_empty(), "{}", out.stderr);
+    }
+    let stored = std::fs::read_to_string(format!("{store}/katana-bot.openai-api-key"));
+    assert_eq!(stored.expect("the key").trim(), MODEL_KEY);
+    assert_eq!(asked(&stage), ["model-own"], "the new key was tried");
+    // Another choice is another answer, and shown before.
+    let another = ["--provider", "offline"];
+    let out = process::run(&stage, &[&to[..], &with, &another].concat()).await;
+    assert_eq!(out.code, Some(64), "{out:?}");
+    let line = "provider = [\"openai\", \"two\"]";
+    assert!(std::fs::read_to_string(&file).expect("read").contains(line), "{out:?}");
+    assert!(out.stderr.contains("answer.provider = "), "{out:?}");
     let printed = process::run(&stage, &["--config", &config, "print-config"]).await.stdout;
-    assert!(printed.contains("provider = [\"one\", \"two\"]"), "{printed}");
+    assert!(printed.contains(line), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,7 +71,9 @@ fn address(args: &SetupArgs) -> Option<String> {
 /// Plans a choice, and tries it.
 fn add(asked: &Asked<'_>, plan: &mut Plan, choice: &Choice) -> anyhow::Result<()> {
     let (target, name) = (asked.target, choice.provider.name);
-    plan.set(target, "answer.provider", name)?;
+    if !leads_a_list(asked, name) {
+        plan.set(target, "answer.provider", name)?;
+    }
     let Some(service) = choice.provider.service() else { return folder(asked, plan) };
     documents(asked, plan)?;
     for (key, value, usual) in
@@ -94,6 +96,18 @@ fn add(asked: &Asked<'_>, plan: &mut Plan, choice: &Choice) -> anyhow::Result<()
         false => asked.person.until_right(once),
     };
     wrong?.map_or(Ok(()), |wrong| Err(wrong.into()))
+}
+
+/// Whether this provider is the first of several: then its key or model is to be changed, and the list stays.
+fn leads_a_list(asked: &Asked<'_>, name: &str) -> bool {
+    let config = Config::examine(&asked.target.sources).loaded.config;
+    let chosen = config.chosen();
+    let leads = chosen.len() > 1 && chosen[0].name == name;
+    if leads {
+        let names: Vec<&str> = chosen.iter().map(|chosen| chosen.name).collect();
+        eprintln!("The list of providers stays: {}.", names.join(", then "));
+    }
+    leads
 }
 
 /// Asks the model, unless that is not wanted, or the key cannot be read here. Returns what is wrong when

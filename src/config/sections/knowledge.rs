@@ -8,7 +8,7 @@ use crate::config::key::Part;
 use crate::config::resolved::Resolved;
 use crate::config::rule::{count, optional_path};
 use crate::config::section::section;
-use crate::provider::{Descriptor, Kind};
+use crate::provider::{Kind, find};
 
 section! {
     /// The section `[knowledge]`: the folder of pages that answers may quote.
@@ -40,13 +40,13 @@ fn check(resolved: &mut Resolved<'_>) {
             return resolved.warn(DIR, "the folder does not answer", hint);
         }
     }
-    let provider: &Descriptor = resolved.get("answer.provider");
-    match provider.kind {
-        Kind::Documents => {
-            let message = format!("{} ({})", what_is_there(&path), resolved.origin(DIR));
-            resolved.problems.push(DIR, message, HINT);
-        }
-        Kind::Service(_) | Kind::Echo => resolved.warn(DIR, what_is_there(&path), HINT),
+    let chosen: Vec<String> = resolved.get("answer.provider");
+    let quotes = |name: &String| find(name).is_some_and(|p| matches!(p.kind, Kind::Documents));
+    if chosen.iter().any(quotes) {
+        let message = format!("{} ({})", what_is_there(&path), resolved.origin(DIR));
+        resolved.problems.push(DIR, message, HINT);
+    } else {
+        resolved.warn(DIR, what_is_there(&path), HINT);
     }
 }
 

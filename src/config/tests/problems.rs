@@ -160,7 +160,9 @@ fn a_file_that_cannot_be_read_says_why() {
 #[test]
 fn a_missing_knowledge_folder_matters_when_it_is_needed() {
     let missing = ("KATANA_KNOWLEDGE_DIR", "/no/such/folder");
-    assert!(only(with(&[missing, ("AI_PROVIDER", "offline")])).contains("no such folder"));
+    for offline in ["offline", "ollama,offline"] {
+        assert!(only(with(&[missing, ("AI_PROVIDER", offline)])).contains("no such folder"));
+    }
     let warnings = with(&[missing]).expect("valid").warnings;
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].key, "knowledge.dir");
