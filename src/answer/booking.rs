@@ -35,6 +35,9 @@ const AROUND: usize = 8;
 /// While other calls hold what this one needs, it looks again at least this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// The gateway that bills what it says in each answer.
+const NAMES_COST: &str = "openrouter.ai";
+
 /// Until who was granted money in a commit knows it.
 const SAME_COMMIT: Duration = Duration::from_millis(20);
 
@@ -47,6 +50,9 @@ pub(super) struct Ticket<'a> {
     /// What was reserved.
     amount: MicroUsd,
     price: Price,
+    /// Its server says what a call costs, and is believed: it charges for models of many vendors, at prices that
+    /// no table has.
+    names_cost: bool,
     /// Tokens of the prompt by its bytes alone.
     estimate: u64,
     /// How long the answer may be.
@@ -76,6 +82,7 @@ impl AnswerEngine {
             amount: MicroUsd::ZERO,
             estimate,
             max_output_tokens: request.max_output_tokens,
+            names_cost: endpoint.provider.host() == Some(NAMES_COST),
             price,
         };
         if ticket.price.is_free() {
@@ -152,7 +159,7 @@ impl AnswerEngine {
         seen: &Mutex<Seen>,
         collected: &Collected,
     ) -> MicroUsd {
-        let settlement = lock(seen).settlement(&ticket.price, collected);
+        let settlement = lock(seen).settlement(&ticket.price, ticket.names_cost, collected);
         let NewCall { provider, model, .. } = &ticket.booked;
         if let Settlement::Reported { usage, .. } = settlement {
             ticket.budgeting.factors.learn(model, ticket.estimate, usage.input_tokens);
@@ -196,3 +203,7 @@ pub(super) fn show(vitals: &Vitals, budgets: Budgets, endpoints: &[Endpoint]) {
     let day = parse_day(prices_made_on()).unwrap_or_default();
     vitals.money.renew(budgets, endpoints.iter().any(from_table), day);
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/booking.rs"]
+mod tests;

@@ -12,7 +12,7 @@ use super::stream::Collected;
 use crate::model::budget::{BudgetNotice, OverBudget, Period, Scope, Spender, moment};
 use crate::model::conversation::{Event, Usage};
 use crate::model::limits;
-use crate::model::money::Price;
+use crate::model::money::{MicroUsd, Price};
 use crate::provider::{Answering, ProviderError};
 use crate::store::Settlement;
 
@@ -149,12 +149,19 @@ impl Seen {
         pieces.inspect(note).boxed()
     }
 
-    pub(super) fn settlement(&self, price: &Price, collected: &Collected) -> Settlement {
+    pub(super) fn settlement(
+        &self,
+        price: &Price,
+        names_cost: bool,
+        collected: &Collected,
+    ) -> Settlement {
         // A server that counts nothing for something did not count.
         let counted =
             |usage: &Usage| usage.input_tokens > 0 && (usage.output_tokens > 0 || !self.has_text);
         if let Some(usage) = self.usage.filter(counted) {
-            return Settlement::Reported { usage, cost: price.cost(usage) };
+            let named = usage.cost.and_then(|cost| i64::try_from(cost).ok()).filter(|_| names_cost);
+            let cost = named.map_or_else(|| price.cost(usage), MicroUsd);
+            return Settlement::Reported { usage, cost };
         }
         let refused = match collected {
             Collected::Failed { error: AnswerError::Provider(error), .. } => matches!(

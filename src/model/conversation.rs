@@ -308,6 +308,9 @@ pub struct Usage {
     /// Of the answer: those of thoughts, where the server told.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reasoning_tokens: u64,
+    /// What the server says that they cost, in millionths of a US dollar. Hardly one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
 }
 
 fn is_zero(count: &u64) -> bool {

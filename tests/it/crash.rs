@@ -125,6 +125,15 @@ impl Run {
 }
 
 pub fn start(sim: &Sim, dir: &Path, provider: &str, pace: bool) -> Child {
+    start_with(sim, dir, provider, pace, &[])
+}
+
+/// The same with a model and more variables.
+pub fn start_priced(sim: &Sim, dir: &Path, prices: &[(&str, &str)]) -> Child {
+    start_with(sim, dir, "openai", false, prices)
+}
+
+fn start_with(sim: &Sim, dir: &Path, provider: &str, pace: bool, more: &[(&str, &str)]) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -145,6 +154,7 @@ pub fn start(sim: &Sim, dir: &Path, provider: &str, pace: bool) -> Child {
         .env("KATANA_LIMITS_USER_QUESTIONS_PER_MINUTE", "0")
         .env("KATANA_LIMITS_CHAT_QUESTIONS_PER_MINUTE", "0")
         .env("KATANA_TEST_RECONCILE_AFTER_MS", "100")
+        .envs(more.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -26,6 +26,7 @@ mod arguments;
 mod authority;
 mod backup;
 mod blank_answers;
+mod budget;
 mod cache;
 mod canary;
 mod chats;

@@ -65,11 +65,18 @@ async fn every_answer_can_be_changed() {
     terminal.answer("Enter keeps 700…:…", "\r").await;
     terminal.answer("1 to 4, or Enter", "1\r").await;
     terminal.answer("Its key (hidden):", &format!("{KEY}\r")).await;
+    terminal.answer("together cost in a month?", "much\r").await;
+    terminal.answer("is not a number of dollars", "200\r").await;
     terminal.answer("1 or 2, or Enter", "\r").await;
     terminal.answer("Change it? [Y/n]", "\r").await;
     let gone = || !own(&stage).contains("base_url");
     assert!(eventually(gone).await, "{}\n{}", own(&stage), terminal.shown());
     assert!(terminal.shown().contains("- openai.base_url = "), "{}", terminal.shown());
+    let budget = own(&stage);
+    assert!(
+        budget.contains("total_usd_per_month = 200") && budget.contains("per_day = 20.0"),
+        "{budget}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,6 +104,10 @@ async fn the_vendors_own_server_is_written_where_another_file_names_one() {
             terminal.answer(question, answer).await;
         }
         terminal.answer("Enter keeps the one that is set", "\r").await;
+        // Only the vendor's own server costs something.
+        if answers.len() == 1 {
+            terminal.answer("together cost in a month?", "\r").await;
+        }
         terminal.answer("1 or 2, or Enter", "\r").await;
         let (code, screen) = terminal.ended().await;
         assert_eq!(code, Some(0), "{screen}");

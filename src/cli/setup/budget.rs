@@ -16,7 +16,8 @@ pub(super) fn plan(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
         return set(asked, plan, text);
     }
     let is_chosen = plan.keys.iter().any(|(key, _)| key == "answer.provider");
-    if !is_chosen || !asked.person.is_there() {
+    // Flags say all that they are to say.
+    if !is_chosen || asked.args.provider.is_some() || !asked.person.is_there() {
         return Ok(());
     }
     let config = plan.candidate(asked.target);

@@ -180,8 +180,15 @@ fn used(usage: &Value) -> Option<Usage> {
         cached_tokens: cached.max(of(usage, "prompt_cache_hit_tokens")).min(input_tokens),
         cache_write_tokens: of(prompt, "cache_write_tokens"),
         reasoning_tokens: of(answer, "reasoning_tokens").min(output_tokens),
+        cost: usage["cost"].as_f64().filter(|usd| (0.0..1e6).contains(usd)).map(micro),
     };
     (input_tokens > 0 || output_tokens > 0).then_some(used)
+}
+
+/// Dollars in millionths, rounded up.
+fn micro(usd: f64) -> u64 {
+    // A little less, because 0.0001 is no binary fraction.
+    (usd * 1e6 - 1e-6).ceil() as u64
 }
 
 /// A `content`: a string, null, or parts of which some are text.

@@ -3,6 +3,7 @@
 mod messages;
 mod oddities;
 mod servers;
+mod usage;
 
 use std::time::Duration;
 
