@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
 use super::stream::Collected;
-use crate::model::budget::{Budgets, Scope, Spender, parse_day};
+use crate::model::budget::{Budgets, OverBudget, Scope, Spender, parse_day};
 use crate::model::conversation::{ChatRequest, Message};
 use crate::model::money::{MicroUsd, Price};
 use crate::observe::vitals::Vitals;
@@ -109,30 +109,38 @@ impl AnswerEngine {
                 }
                 Reserved::Refused(over) => {
                     drop(held);
-                    // What was granted in the same commit may not know it yet.
-                    if self.budgeting.others(over.scope, &spender) == (false, true) {
-                        sleep(SAME_COMMIT).await;
-                    }
-                    // Calls that are under way hold all that they can cost, and cost less.
-                    let (holds, _) = self.budgeting.others(over.scope, &spender);
-                    if !holds || Instant::now() >= deadline {
-                        self.vitals.increment("budget_refused", over.scope.as_str());
-                        if over.scope == Scope::Total {
-                            self.vitals
-                                .money
-                                .refuses_until_ms
-                                .store(over.opens_ms, Ordering::Relaxed);
+                    let is_worth_it =
+                        Instant::now() < deadline && self.gives_back(&over, &spender).await;
+                    let again = async {
+                        tokio::select! {
+                            _ = timeout(LOOK_AGAIN, ended) => true,
+                            () = sleep_until(deadline) => true,
+                            () = call.cancel.cancelled() => false,
                         }
+                    };
+                    if !is_worth_it || !again.await {
                         return Err(AnswerError::OverBudget(over));
-                    }
-                    tokio::select! {
-                        _ = timeout(LOOK_AGAIN, ended) => {}
-                        () = sleep_until(deadline) => {}
-                        () = call.cancel.cancelled() => return Err(AnswerError::OverBudget(over)),
                     }
                 }
             }
         }
+    }
+
+    /// Whether calls that are under way may give back some of what this one needs: they hold all that they can
+    /// cost, and cost less. Otherwise the refusal is counted.
+    async fn gives_back(&self, over: &OverBudget, spender: &Spender) -> bool {
+        // What was granted in the same commit may not know it yet.
+        if self.budgeting.others(over.scope, spender) == (false, true) {
+            sleep(SAME_COMMIT).await;
+        }
+        let (holds, _) = self.budgeting.others(over.scope, spender);
+        if !holds {
+            self.vitals.increment("budget_refused", over.scope.as_str());
+            if over.scope == Scope::Total {
+                self.vitals.money.refuses_until_ms.store(over.opens_ms, Ordering::Relaxed);
+            }
+        }
+        holds
     }
 
     /// What a model costs.

@@ -113,6 +113,6 @@ verbs! {
     /// order of the days.
     fn spent_between(first: i64, last: i64, by: SpentBy) -> Vec<SpentRow>;
 
-    /// Whether something was told about a budget that holds until then (Unix ms).
+    /// Whether people have heard something about a budget that holds until then (Unix ms).
     fn is_noticed(notice: BudgetNotice, until_ms: i64) -> bool;
 }

@@ -63,7 +63,7 @@ async fn what_the_server_reports_is_what_is_booked() {
     stage.ask(5, "cut off").await;
     stage.idle().await;
     assert!(spent(&stage).await > bill(&stage), "{} {}", spent(&stage).await, bill(&stage));
-    assert_eq!(spending(&stage, Scope::Total, 0).await.day.calls, 5);
+    assert_eq!(spending(&stage, Scope::Total, 0).await.day.calls, 4);
     let usage = process::run(&stage, &["usage", "--by", "model", "--json"]).await;
     let usage: Value = serde_json::from_str(&usage.stdout).expect("JSON");
     assert_eq!(usage["total"]["cost_micro_usd"], spent(&stage).await);

@@ -15,7 +15,8 @@ pub(super) fn plan(asked: &Asked<'_>, plan: &mut Plan) -> anyhow::Result<()> {
     if let Some(text) = &asked.args.budget_usd_per_month {
         return set(asked, plan, text);
     }
-    let is_chosen = plan.keys.iter().any(|(key, _)| key == "answer.provider");
+    let of_provider = |key: &str| key == "answer.provider" || key.ends_with(".base_url");
+    let is_chosen = plan.keys.iter().any(|(key, _)| of_provider(key));
     // Flags say all that they are to say.
     if !is_chosen || asked.args.provider.is_some() || !asked.person.is_there() {
         return Ok(());

@@ -187,7 +187,7 @@ fn used(usage: &Value) -> Option<Usage> {
 
 /// Dollars in millionths, rounded up.
 fn micro(usd: f64) -> u64 {
-    // A little less, because 0.0001 is no binary fraction.
+    // A little less, because a binary fraction may lie just above 0.0001.
     (usd * 1e6 - 1e-6).ceil() as u64
 }
 

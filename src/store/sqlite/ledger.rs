@@ -198,15 +198,21 @@ fn settle(tx: &Connection, call: CallId, settlement: Settlement) -> Result<(), S
         count(usage.reasoning_tokens),
     ];
     let [input, cached, output, reasoning] = tokens;
-    tx.prepare_cached(
-        "UPDATE calls SET state = ?2, cost = ?3, input_tokens = ?4, cached_tokens = ?5,
-           output_tokens = ?6, reasoning_tokens = ?7 WHERE id = ?1",
-    )?
-    .execute(params![call.0, SETTLED, cost.0, input, cached, output, reasoning])?;
+    let is_made = settlement != Settlement::NotMade;
+    if is_made {
+        tx.prepare_cached(
+            "UPDATE calls SET state = ?2, cost = ?3, input_tokens = ?4, cached_tokens = ?5,
+               output_tokens = ?6, reasoning_tokens = ?7 WHERE id = ?1",
+        )?
+        .execute(params![call.0, SETTLED, cost.0, input, cached, output, reasoning])?;
+    } else {
+        // An outage with its many tries leaves nothing behind.
+        tx.prepare_cached("DELETE FROM calls WHERE id = ?1")?.execute([call.0])?;
+    }
     let mut add = tx.prepare_cached(
         "UPDATE spent SET cost = cost + ?5, input_tokens = input_tokens + ?6,
            cached_tokens = cached_tokens + ?7, output_tokens = output_tokens + ?8,
-           reasoning_tokens = reasoning_tokens + ?9
+           reasoning_tokens = reasoning_tokens + ?9, calls = calls - ?10
          WHERE bot_id = ?1 AND scope = ?2 AND owner_id = ?3 AND day = ?4",
     )?;
     let of_canary = purpose == Purpose::Canary.as_str();
@@ -219,12 +225,23 @@ fn settle(tx: &Connection, call: CallId, settlement: Settlement) -> Result<(), S
     for (scope, of) in scopes {
         let Some(of) = of else { continue };
         let more = (cost - reserved).0;
-        add.execute(params![bot, number(scope), of, day, more, input, cached, output, reasoning])?;
+        add.execute(params![
+            bot,
+            number(scope),
+            of,
+            day,
+            more,
+            input,
+            cached,
+            output,
+            reasoning,
+            i64::from(!is_made)
+        ])?;
     }
     Ok(())
 }
 
-/// Whether something was told already, for at least so long.
+/// Whether people have heard something already that holds for at least so long.
 pub(super) fn is_noticed(
     conn: &Connection,
     bot: i64,
@@ -239,7 +256,7 @@ pub(super) fn is_noticed(
     Ok(find.exists(params![bot, about, of, until_ms])?)
 }
 
-/// Remembers that something was told.
+/// Remembers that people have heard something.
 pub(super) fn told(
     tx: &Connection,
     bot: i64,

@@ -37,7 +37,7 @@ async fn usage_is_read_from_every_place_where_servers_put_it() {
             r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.0001}}"#,
             used(7, 0, 2).map(|used| Usage { cost: Some(100), ..used }),
         ),
-        // What is no count is no usage.
+        // Without a count there is no usage.
         (r#"{"choices":[],"usage":{}}"#, None),
         (r#"{"choices":[],"usage":null}"#, None),
         (

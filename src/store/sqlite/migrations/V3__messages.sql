@@ -223,8 +223,8 @@ CREATE TABLE spent (
 ) WITHOUT ROWID;
 CREATE INDEX spent_day ON spent (day);
 
--- What was told about budgets, and until when it need not be told again. about: 0 the person owner_id has no
--- answer, 1 a budget of the scope owner_id is used up, 2 four fifths of the total are.
+-- What people have heard about budgets, and until when they need not hear it again. about: 0 the person owner_id
+-- has no answer, 1 a budget of the scope owner_id is used up, 2 four fifths of the total are.
 CREATE TABLE budget_notices (
     bot_id   INTEGER NOT NULL,
     about    INTEGER NOT NULL,

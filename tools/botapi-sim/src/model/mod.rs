@@ -1,6 +1,7 @@
 //! Simulated model servers: OpenAI-compatible and Anthropic, streaming or not, scripted or echoing.
 
 mod anthropic;
+mod bill;
 mod openai;
 mod script;
 
@@ -16,8 +17,9 @@ use hyper::http::request::Parts;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub use bill::Bill;
 pub(crate) use script::Script;
-pub use script::{Bill, ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
+pub use script::{ModelAnswer, ModelFault, ModelPace, ModelRequest, ModelServer, Vendor};
 
 use crate::server::{Answer, respond};
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
+use super::bill::Bill;
+
 /// How many requests are remembered.
 const MAX_REQUESTS: usize = 10_000;
 
@@ -184,18 +186,6 @@ struct Inner {
     respond: Option<Respond>,
     requests: VecDeque<ModelRequest>,
     billed: Bill,
-}
-
-/// What a vendor would charge for: the prompt and the whole answer of each request that it did not refuse, also
-/// when its client left meanwhile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bill {
-    /// Requests.
-    pub calls: u64,
-    /// Tokens of their prompts.
-    pub prompt_tokens: u64,
-    /// Tokens of their answers.
-    pub completion_tokens: u64,
 }
 
 /// The simulated model servers: one script for both vendors.
@@ -391,10 +381,7 @@ impl ModelServer {
         let prompt_tokens = answer.prompt_tokens.unwrap_or(words as u64);
         let completion_tokens = answer.completion_tokens.unwrap_or(answer.pieces.len() as u64);
         if !silent {
-            let mut inner = self.lock();
-            inner.billed.calls += 1;
-            inner.billed.prompt_tokens += prompt_tokens;
-            inner.billed.completion_tokens += completion_tokens;
+            self.lock().billed.add(prompt_tokens, completion_tokens);
         }
         Script { prompt_tokens, completion_tokens, pieces: answer.pieces, request, pace, fault }
     }
