@@ -52,12 +52,19 @@ impl AnswerEngine {
             self.answer(question, (plan, asked), asked_by, call).await?;
         if let (Some(slot), Answered::Answer { reply, turn: Some(turn) }) = (slot, &answered)
             && turn.answer.stop_reason == StopReason::End
+            && self.is_of_model(&turn.answer.provider)
         {
             let text = turn.messages.last().map(Message::joined).unwrap_or_default();
             let (reply, metadata) = (reply.clone(), turn.answer.clone());
             self.cache.keep(slot, CachedAnswer { reply, text, metadata });
         }
         Ok((answered, is_configured))
+    }
+
+    /// Whether this endpoint is a model: what documents said while it was out of reach is not its answer.
+    fn is_of_model(&self, name: &str) -> bool {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.any(|endpoint| endpoint.name == name && endpoint.provider.has_context())
     }
 
     /// Only a model's answer is worth keeping, and the bot's own question is asked to hear the model.
