@@ -110,6 +110,9 @@ impl Canary {
     async fn ask(&self, canary: &config::Canary, drain: &CancellationToken) {
         let begun = Instant::now();
         let answered = self.answer(&canary.question, drain).await;
+        if matches!(answered, Ok(Answered::OverBudget(_))) {
+            return self.put_off();
+        }
         let Some(state) = outcome(answered, &canary.expect) else { return };
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match state {
@@ -125,6 +128,18 @@ impl Canary {
         self.vitals.increment("canary", state.name());
         let now = self.vitals.canary().then(state, self.vitals.now_ms());
         self.vitals.canary.store(Arc::new(now));
+    }
+
+    /// Its budget is used up, which is not an outage: budgets have findings of their own.
+    fn put_off(&self) {
+        tracing::info!("the canary question was not asked: its budget is used up");
+        self.vitals.increment("canary", CanaryState::OVER_BUDGET);
+        let (now, at_ms) = (self.vitals.canary(), self.vitals.now_ms());
+        let state = match now.state {
+            CanaryState::Asked => CanaryState::Unanswered(AnswerClass::OverBudget.as_str()),
+            state => state,
+        };
+        self.vitals.canary.store(Arc::new(canary::Canary { state, at_ms, ..now }));
     }
 
     async fn answer(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
@@ -168,7 +183,7 @@ fn due(
     Some(pause.saturating_sub(since))
 }
 
-/// `None` when the process drained before there was an answer.
+/// `None` when there is none: the process drained, or nothing may be spent.
 fn outcome(answered: Result<Answered, StoreError>, expect: &str) -> Option<CanaryState> {
     Some(match answered {
         Ok(Answered::Answer { reply, .. } | Answered::Continued { reply, .. }) => {
@@ -178,8 +193,7 @@ fn outcome(answered: Result<Answered, StoreError>, expect: &str) -> Option<Canar
             }
         }
         Ok(Answered::Failed { class, .. }) => CanaryState::Unanswered(class.as_str()),
-        Ok(Answered::OverBudget(_)) => CanaryState::Unanswered(AnswerClass::OverBudget.as_str()),
-        Ok(Answered::Cancelled) => return None,
+        Ok(Answered::OverBudget(_) | Answered::Cancelled) => return None,
         Err(_) => CanaryState::Unanswered("store"),
     })
 }

@@ -34,7 +34,10 @@ impl CanaryState {
     pub const NAMES: [&str; 6] = ["none", "asked", "passed", "wrong", "unanswered", "superseded"];
 
     /// Those that are counted when they come about.
-    pub const OUTCOMES: [&str; 3] = ["passed", "wrong", "unanswered"];
+    pub const OUTCOMES: [&str; 4] = ["passed", "wrong", "unanswered", Self::OVER_BUDGET];
+
+    /// What is counted when it could not be asked because its budget is used up.
+    pub const OVER_BUDGET: &str = "over_budget";
 
     /// Its name.
     pub fn name(self) -> &'static str {

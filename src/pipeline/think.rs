@@ -196,7 +196,7 @@ impl Worker {
                         }
                         let _place = match self.admit(queued, message, role) {
                             Ok(place) => place,
-                            Err(limited) => return Ok(Some(limited)),
+                            Err(limited) => return Ok(Some(*limited)),
                         };
                         let (seq, order) = (queued.seq, queued.seq);
                         let source = Source { seq, order, message, is_fresh };

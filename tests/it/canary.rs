@@ -135,3 +135,19 @@ async fn servers_that_refuse_to_think_less_are_asked_without_that() {
         stage.end().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_money_it_is_not_asked_and_that_is_not_an_outage() {
+    let prices = [
+        ("KATANA_OPENAI_INPUT_USD_PER_MTOK", "1000"),
+        ("KATANA_OPENAI_OUTPUT_USD_PER_MTOK", "1000"),
+    ];
+    let stage = stage("1", &prices).await;
+    assert!(eventually(|| stage.counter("canary", "over_budget") >= 2).await);
+    let canary = stage.app().pipeline().base.vitals.canary();
+    assert_eq!((canary.state, canary.failures), (CanaryState::Unanswered("over_budget"), 0));
+    assert_eq!(stage.sim.model().calls(), 0);
+    assert_eq!(stage.ask(5, "plum?").await, "echo: plum?", "the budget of all has room");
+    becomes(&stage, CanaryState::Superseded).await;
+    stage.end().await;
+}

@@ -15,7 +15,7 @@ impl Worker {
         queued: &Queued,
         message: &Incoming,
         role: Role,
-    ) -> Result<Place<'_>, Thought> {
+    ) -> Result<Place<'_>, Box<Thought>> {
         let asker = Asker::of(message, role, queued.update.id);
         self.parts.admissions.admit(asker).map_err(|over| {
             self.note_limited(&over, asker);
@@ -28,7 +28,7 @@ impl Worker {
                 thought.replies.push(OutgoingReply { to: message.chat, reply });
                 thought.keep_body = true;
             }
-            thought
+            Box::new(thought)
         })
     }
 
