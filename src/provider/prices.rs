@@ -98,7 +98,8 @@ fn row(line: &'static str) -> Option<(&'static str, &'static str, u64, Rates)> {
     let fields: Vec<&str> = line.split(',').collect();
     let [vendor, model, tier, input, cached, write, output, _] = fields[..] else { return None };
     let input = MicroUsd::parse(input).ok()?;
-    let or_input = |text| if text == "" { Some(input) } else { MicroUsd::parse(text).ok() };
+    let or_input =
+        |text: &str| if text.is_empty() { Some(input) } else { MicroUsd::parse(text).ok() };
     let rates = Rates {
         input,
         cached_input: or_input(cached)?,

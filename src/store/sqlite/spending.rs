@@ -84,7 +84,7 @@ impl Sqlite {
             let mut rows = find.query(params![bot, first, last])?;
             let mut sums: BTreeMap<String, Spent> = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                let id = |place| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(place)?);
+                let id = |place| row.get::<_, Option<i64>>(place);
                 let key = match by {
                     SpentBy::Day => budget::day_name(row.get(0)?),
                     SpentBy::User => id(1)?.map(|id| id.to_string()).unwrap_or_default(),
