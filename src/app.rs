@@ -1,9 +1,11 @@
 //! The composition root: the only place where concrete parts meet.
 
+mod breakers;
 mod canary;
 mod claim;
 mod documents;
 mod endpoint;
+mod introduce;
 mod menus;
 pub mod reload;
 mod report_sender;
@@ -34,14 +36,12 @@ use crate::answer::Answerer;
 use crate::commands::{About, CommandContext};
 use crate::config::{Config, Loaded, Sources};
 use crate::lifecycle::Tasks;
-use crate::model::failure::{Classify, RetryPolicy, backoff, chain};
-use crate::model::ids::{BotId, UserId};
+use crate::model::ids::BotId;
 use crate::model::limits;
 use crate::observe::catalog::JournalEvent;
 use crate::observe::clock::Clock;
 use crate::observe::finding::Kind;
 use crate::observe::liveness::Loop;
-use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
 use crate::pipeline::{
     Deliver, Delivery, Dispatcher, Pipeline, Poll, PollHandle, Polling, Retention, StageBase,
@@ -49,7 +49,7 @@ use crate::pipeline::{
 };
 use crate::store::{Store, file};
 use crate::supervise::{Phase, ReportHub};
-use crate::telegram::{Client, Me};
+use crate::telegram::Client;
 
 /// What a test or a benchmark may set that no configuration should.
 #[derive(Clone, Debug)]
@@ -214,7 +214,10 @@ impl Prepared {
         self,
         tasks: Tasks,
     ) -> anyhow::Result<Option<(Arc<Pipeline>, PollHandle, Option<String>)>> {
-        let Some(me) = self.introduce(&tasks).await else { return Ok(None) };
+        let Some(me) = introduce::introduce(&self.client, &self.vitals, self.bot, &tasks).await
+        else {
+            return Ok(None);
+        };
         let reloader = self.reloader();
         let hold = reloader.hold().await;
         let loaded = reloader.loaded();
@@ -230,6 +233,7 @@ impl Prepared {
             "connected to Telegram"
         );
         let claim_code = open_access(&self.store, &loaded).await?;
+        breakers::start(self.answerer.pool(), &self.store, &tasks).await?;
         let vitals = Arc::clone(&self.vitals);
         let clock = self.tuning.clock.clone();
         let context = CommandContext::new(
@@ -258,57 +262,6 @@ impl Prepared {
         canary::start(&reloader, answerer, &pipeline, &poll);
         drop(hold);
         Ok(Some((pipeline, poll, claim_code)))
-    }
-
-    /// `getMe`, until it is answered.
-    async fn introduce(&self, tasks: &Tasks) -> Option<Me> {
-        let (mut attempt, mut repeats) = (0, Repeats::default());
-        // A token that was replaced meanwhile is tried at once.
-        let mut renewals = self.client.renewals();
-        loop {
-            let answer = tokio::select! {
-                answer = self.client.me() => answer,
-                () = renewals.next() => continue,
-                () = tasks.drain().cancelled() => return None,
-            };
-            let e = match answer {
-                Ok(me) => return Some(Me { id: UserId(self.bot.0), ..me }),
-                Err(e) => e,
-            };
-            attempt += 1;
-            self.vitals.failed(&self.vitals.polling, e.class());
-            let pause = match e.retry_policy() {
-                _ if e.token_refused() => limits::TOKEN_REFUSED_PAUSE,
-                RetryPolicy::After(wait) => wait.min(limits::POLL_PAUSE_MAX),
-                _ => backoff(attempt, limits::POLL_BACKOFF, limits::POLL_BACKOFF_MAX),
-            };
-            let (error, class) = (chain(&e), e.class().as_str());
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            if !repeats.is_news(class) {
-                tracing::debug!(error, class, attempt, pause_ms, "cannot reach Telegram again");
-            } else if e.token_refused() {
-                tracing::error!(
-                    message_id = JournalEvent::TokenNotAccepted.id(),
-                    error,
-                    class,
-                    "Telegram refuses the token; get a new one from @BotFather, and give it to \
-                     `katana-bot setup` ({error})"
-                );
-            } else {
-                tracing::error!(
-                    error,
-                    class,
-                    attempt,
-                    pause_ms,
-                    "cannot reach Telegram: {error}; trying again until it works"
-                );
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = renewals.next() => {}
-                () = tasks.drain().cancelled() => return None,
-            }
-        }
     }
 }
 

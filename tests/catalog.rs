@@ -273,6 +273,7 @@ const FOLLOW: &[Kind] = &[
     Kind::InboxOld,
     Kind::OutboxOld,
     Kind::QuestionsRefused,
+    Kind::ProviderUnusable,
     Kind::CanaryFailing,
     Kind::ProviderSlow,
     Kind::ErrorRatio,

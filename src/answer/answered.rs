@@ -1,10 +1,20 @@
-//! What an answer came to.
+//! What a question led to, and how people read it.
 
+use super::call::Call;
+use super::engine::AnswerEngine;
+use super::error::{AnswerError, way_back};
+use super::failover::Ended;
+use super::plan::Plan;
+use super::question::{Asked, Question};
+use super::stream::Collected;
+use super::{joint, sources};
 use crate::model::budget::OverBudget;
 use crate::model::class::AnswerClass;
+use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
 use crate::model::effect::Continued;
+use crate::model::ids::InboxSeq;
 use crate::model::reply::Reply;
-use crate::store::NewTurn;
+use crate::store::{NewTurn, StoreError};
 
 /// The outcome of a question.
 #[derive(Debug)]
@@ -34,4 +44,109 @@ pub enum Answered {
     OverBudget(OverBudget),
     /// A person sent `/cancel`.
     Cancelled,
+}
+
+impl AnswerEngine {
+    /// Answers, and says whether it was by the configured model.
+    pub(super) async fn answer(
+        &self,
+        question: Question<'_>,
+        (plan, asked): (Plan, Asked),
+        asked_by: InboxSeq,
+        call: Call<'_>,
+    ) -> Result<(Answered, bool), StoreError> {
+        let Ended { at, plan, record, collected, duration_ms } =
+            self.put(question, plan, call, None).await;
+        let mut known = self.known(at, &plan);
+        self.note_retrieval(&record);
+        let is_configured = self.chosen(&record).is_none();
+        let answered = match collected {
+            Collected::Cancelled => Answered::Cancelled,
+            Collected::Failed { error: AnswerError::OverBudget(over), .. } => {
+                Answered::OverBudget(over)
+            }
+            Collected::Failed { error, text } if text.is_empty() => {
+                let reply = self.refusal((at, &plan), &error, self.chosen(&record));
+                Answered::Failed { reply, class: error.class() }
+            }
+            // What people have seen stays, and says that it is not all.
+            Collected::Failed { error, text } => {
+                let text = self.settings.redactor.clean(text);
+                let note = format!("{BROKE_OFF}{}{KEPT}", way_back(self.chosen(&record)));
+                let reply = self.reply(at, text, Some(&note), &plan.passages);
+                Answered::Failed { reply, class: error.class() }
+            }
+            Collected::Whole { text, finished, .. } => {
+                let text = self.settings.redactor.clean(text);
+                known.model = finished.model.unwrap_or(known.model);
+                (known.usage, known.cost) = (finished.usage, finished.cost);
+                known.stop_reason = finished.reason;
+                known.duration_ms = duration_ms;
+                // The history keeps the model's words as they were shown; why they end is kept beside
+                // them.
+                let turn = NewTurn {
+                    conversation: question.conversation,
+                    asked_by,
+                    sender: question.user,
+                    quoted: asked.quoted,
+                    messages: vec![asked.message, Message::assistant(text.as_str())],
+                    answer: known,
+                };
+                let length = text.len();
+                let reply = self.reply(at, text, note(finished.reason), &plan.passages);
+                let reply = joint::with_way_on(reply, finished.reason, asked_by, length);
+                Answered::Answer { reply, turn: Some(turn) }
+            }
+        };
+        Ok((answered, is_configured))
+    }
+
+    /// What is known of an answer before it is there.
+    fn known(&self, at: usize, plan: &Plan) -> AnswerMetadata {
+        let mut sources: Vec<String> = Vec::new();
+        for passage in &plan.passages {
+            if !sources.contains(&passage.source) {
+                sources.push(passage.source.clone());
+            }
+        }
+        let model =
+            plan.base.model.clone().unwrap_or_else(|| self.endpoints[at].model().to_owned());
+        let provider = self.endpoints[at].name.clone();
+        AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
+    }
+
+    /// What the chat sees of an answer.
+    pub(super) fn reply(
+        &self,
+        at: usize,
+        text: String,
+        note: Option<&str>,
+        passages: &[Passage],
+    ) -> Reply {
+        let provider = &self.endpoints[at].provider;
+        let is_model = provider.has_context();
+        let sources = if is_model { sources::sources(passages, &text) } else { None };
+        let below = [note.map(str::to_owned), sources];
+        let footer = below.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
+        let reply = if provider.is_markdown() { Reply::markdown(text) } else { Reply::plain(text) };
+        Reply { footer: Some(footer).filter(|footer| !footer.is_empty()), ..reply }
+    }
+}
+
+/// What a person reads below an answer that broke off.
+const BROKE_OFF: &str = "_(The answer broke off here and is not complete.)_";
+
+/// What follows that, and what may be said in between.
+const KEPT: &str = " Your question is kept; nothing was lost.";
+
+/// What a person reads below an answer that was cut.
+pub(super) fn note(reason: StopReason) -> Option<&'static str> {
+    match reason {
+        StopReason::Length => Some("_(The answer reached its length limit and was cut.)_"),
+        StopReason::Filtered => Some("_(The provider's filter stopped this answer.)_"),
+        StopReason::Unsaid => {
+            Some("_(The model's server did not say whether this answer is complete.)_")
+        }
+        StopReason::End | StopReason::ToolCalls | StopReason::Other => None,
+    }
 }

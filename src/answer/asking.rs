@@ -3,76 +3,23 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout_at};
 
-use super::asker::Asker;
-use super::concurrency::Permit;
+use super::breaker::Outcome;
+use super::call::Call;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
-use super::progress::Progress;
+use super::failover::Run;
+use super::pool::Ticket;
+use super::progress::{Obstacle, Progress};
 use super::retry::Retries;
 use super::stream::{Bounds, Collected};
+use crate::model::class::AnswerClass;
 use crate::model::conversation::ChatRequest;
 use crate::model::limits;
 
 /// Times that a question waits for its turn again because the server was silent.
 const STEPS_BACK: u32 = 6;
-
-/// What belongs to one question while it is answered.
-pub(super) struct Call<'a> {
-    /// For whom.
-    pub(super) asker: Asker,
-    /// What can be shown.
-    pub(super) progress: &'a watch::Sender<Progress>,
-    /// A person sent `/cancel`.
-    pub(super) cancel: &'a CancellationToken,
-    /// The answer that goes on, as far as it is there.
-    pub(super) before: &'a str,
-    /// Its place at the server.
-    pub(super) permit: Permit<'a>,
-}
-
-impl Call<'_> {
-    /// How many questions come first.
-    pub(super) fn queued(progress: &watch::Sender<Progress>) -> impl Fn(usize) + '_ {
-        move |before| {
-            let place = Progress::Queued { before };
-            progress.send_if_modified(|shown| {
-                let is_new = *shown != place;
-                if is_new {
-                    *shown = place;
-                }
-                is_new
-            });
-        }
-    }
-
-    /// Waits with its place given to others, then for a place again, unless the question is cancelled first.
-    /// Answers how long it waited for the place.
-    async fn pause(&mut self, pause: Duration) -> Option<Duration> {
-        let show = Self::queued(self.progress);
-        self.permit.give_up();
-        let wait = async {
-            sleep(pause).await;
-            let since = Instant::now();
-            self.permit.enter_again(show).await;
-            since.elapsed()
-        };
-        tokio::select! {
-            waited = wait => Some(waited),
-            () = self.cancel.cancelled() => None,
-        }
-    }
-
-    async fn step_back(&mut self) -> bool {
-        let show = Self::queued(self.progress);
-        tokio::select! {
-            () = self.permit.step_back(show) => true,
-            () = self.cancel.cancelled() => false,
-        }
-    }
-}
 
 impl AnswerEngine {
     /// The tries of a question whose server is asked now. They have `timeout` together; the time in
@@ -83,61 +30,103 @@ impl AnswerEngine {
     }
 
     /// Whether words show nothing. What goes on with a code block or a list shows with its beginning.
-    fn is_blank(&self, before: &str, text: &str) -> bool {
-        let is_blank =
-            |text: &str| (self.settings.is_blank)(text, self.first().provider.is_markdown());
+    fn is_blank(&self, at: usize, before: &str, text: &str) -> bool {
+        let is_markdown = self.endpoints[at].provider.is_markdown();
+        let is_blank = |text: &str| (self.settings.is_blank)(text, is_markdown);
         match before {
             "" => is_blank(text),
             _ => text.trim().is_empty() || is_blank(&format!("{before}{text}")),
         }
     }
 
-    /// Asks, and asks again what may pass before the first word.
-    pub(super) async fn ask(
+    /// Waits until the limits of the endpoint allow the request; a failure when that would be too late.
+    async fn wait_for_place(
         &self,
-        request: &ChatRequest,
+        ticket: &mut Ticket,
         call: &mut Call<'_>,
         retries: &mut Retries,
+    ) -> Result<(), Collected> {
+        let at_limit = || Collected::Failed { error: AnswerError::AtLimit, text: String::new() };
+        let pause = Duration::from_millis(ticket.wait_ms());
+        if !pause.is_zero() {
+            if Instant::now() + pause >= retries.deadline() {
+                return Err(at_limit());
+            }
+            let obstacle = Obstacle::RateLimit;
+            call.progress.send_replace(Progress::Waiting { obstacle, pause });
+            let queued = call.pause(pause).await.ok_or(Collected::Cancelled)?;
+            retries.queued(queued);
+        }
+        let Some(parallel) = ticket.parallel.clone() else { return Ok(()) };
+        if parallel.available_permits() == 0 {
+            Call::queued(call.progress)(0);
+        }
+        tokio::select! {
+            permit = timeout_at(retries.deadline(), parallel.acquire_owned()) => {
+                ticket.permit = permit.ok().and_then(Result::ok);
+            }
+            () = call.cancel.cancelled() => return Err(Collected::Cancelled),
+        }
+        ticket.permit.is_some().then_some(()).ok_or_else(at_limit)
+    }
+
+    /// Asks an endpoint, and asks it again while there is no other and its failure may pass before the
+    /// first word.
+    pub(super) async fn ask(
+        &self,
+        at: usize,
+        request: &ChatRequest,
+        call: &mut Call<'_>,
+        run: &mut Run,
     ) -> Collected {
-        let silence = self.settings.first_token_timeout;
-        let is_chosen = request.model.is_some();
-        let (mut steps_back, before) = (0, call.before);
+        let (endpoint, silence) = (&self.endpoints[at], self.settings.first_token_timeout);
+        let (chosen, before) = (request.model.as_deref(), call.before);
+        let (mut steps_back, mut is_patient) = (0, false);
         loop {
+            let mut ticket = self.next_ticket(at, chosen, run);
+            if let Some(ticket) = &mut ticket
+                && let Err(collected) = self.wait_for_place(ticket, call, &mut run.retries).await
+            {
+                return collected;
+            }
+            let slow = endpoint.limits.slow_after;
             let bounds = Bounds {
                 silence,
-                end: retries.deadline(),
+                slow: slow.filter(|_| !is_patient && self.has_other(run)),
+                end: run.retries.deadline(),
                 bytes: limits::ANSWER_BYTES,
                 tokens: u64::from(request.max_output_tokens),
-                is_blank: &|text| self.is_blank(before, text),
+                is_blank: &|text| self.is_blank(at, before, text),
             };
-            call.progress.send_if_modified(|shown| {
-                let waited = matches!(
-                    shown,
-                    Progress::Reading | Progress::Queued { .. } | Progress::Waiting { .. }
-                );
-                if waited {
-                    *shown = Progress::Thinking;
-                }
-                waited
-            });
-            let collected = self.attempt(self.first(), request, call, bounds).await;
+            thinks(call.progress);
+            let collected = self.attempt(endpoint, request, call, bounds).await;
+            let is_crowded = chosen.is_none() && call.permit.is_crowded();
+            if let Some(ticket) = ticket {
+                ticket.end(outcome(&collected, slow, is_crowded), used(&collected));
+            }
             let error = match &collected {
-                Collected::Failed { error, wrote: false } => error,
+                Collected::Failed { error, text } if text.is_empty() => error,
                 Collected::Whole { first_after, .. } => {
                     // Another model says nothing about how many the usual one takes.
-                    if !is_chosen {
+                    if chosen.is_none() {
                         call.permit.began(*first_after, silence);
                     }
                     return collected;
                 }
                 _ => return collected,
             };
+            if error.passes_on() && self.has_other(run) {
+                return collected;
+            }
+            if matches!(error, AnswerError::Slow) {
+                is_patient = true;
+                continue;
+            }
             // The server has fewer slots than it was given questions, so this one was in its queue.
             let is_queued = matches!(error, AnswerError::FirstTokenLate)
-                && !is_chosen
+                && is_crowded
                 && steps_back < STEPS_BACK
-                && Instant::now() < retries.deadline()
-                && call.permit.is_crowded();
+                && Instant::now() < run.retries.deadline();
             if is_queued {
                 steps_back += 1;
                 tracing::info!("the server was silent; fewer questions are asked at once now");
@@ -145,21 +134,63 @@ impl AnswerEngine {
                 if !call.step_back().await {
                     return Collected::Cancelled;
                 }
-                retries.queued(since.elapsed());
+                run.retries.queued(since.elapsed());
                 continue;
             }
-            let Some((obstacle, pause)) = retries.pause(error) else { return collected };
-            let class = error.class().as_str();
-            self.vitals.increment("provider_retry", class);
-            tracing::info!(
-                class,
-                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                error = error.words(),
-                "the provider is asked again"
-            );
+            let is_gone = self.pool.is_gone(&endpoint.name, chosen.unwrap_or(endpoint.model()));
+            let Some((obstacle, pause)) = run.retries.pause(error, is_gone) else {
+                return collected;
+            };
+            self.note_retry(error, pause);
             call.progress.send_replace(Progress::Waiting { obstacle, pause });
             let Some(queued) = call.pause(pause).await else { return Collected::Cancelled };
-            retries.queued(queued);
+            run.retries.queued(queued);
         }
     }
+
+    fn note_retry(&self, error: &AnswerError, pause: Duration) {
+        let class = error.class().as_str();
+        self.vitals.increment("provider_retry", class);
+        tracing::info!(
+            class,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            error = error.words(),
+            "the provider is asked again"
+        );
+    }
+}
+
+/// It is asked now; what is written already stays.
+fn thinks(progress: &watch::Sender<Progress>) {
+    progress.send_if_modified(|shown| {
+        let waited =
+            matches!(shown, Progress::Reading | Progress::Queued { .. } | Progress::Waiting { .. });
+        if waited {
+            *shown = Progress::Thinking;
+        }
+        waited
+    });
+}
+
+/// What a call says about the provider. `slow`: it should have begun within this time.
+/// `is_crowded`: we may have asked a small server too much at once.
+fn outcome(collected: &Collected, slow: Option<Duration>, is_crowded: bool) -> Outcome {
+    match collected {
+        Collected::Cancelled => Outcome::Neutral,
+        Collected::Failed { error: AnswerError::FirstTokenLate, .. } if is_crowded => {
+            Outcome::Neutral
+        }
+        Collected::Failed { error, .. } => error.outcome(),
+        Collected::Whole { first_after, .. } if slow.is_some_and(|slow| *first_after > slow) => {
+            let class = AnswerClass::FirstTokenTimeout;
+            Outcome::Failed { class, retry_after_ms: None }
+        }
+        Collected::Whole { .. } => Outcome::Worked,
+    }
+}
+
+/// Tokens that a call used, where the server says so.
+fn used(collected: &Collected) -> Option<u64> {
+    let Collected::Whole { finished, .. } = collected else { return None };
+    finished.usage.map(|usage| usage.input_tokens.saturating_add(usage.output_tokens))
 }

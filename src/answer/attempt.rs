@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use super::asking::Call;
+use futures_util::StreamExt;
+
 use super::budget::Seen;
+use super::call::Call;
 use super::endpoint::Endpoint;
 use super::engine::AnswerEngine;
 use super::stream::{self, Bounds, Collected};
-use crate::model::conversation::ChatRequest;
+use crate::model::conversation::{ChatRequest, Event};
 
 impl AnswerEngine {
     /// Asks an endpoint once, and reads its answer to the end. What that can cost is reserved before, and
@@ -30,13 +32,17 @@ impl AnswerEngine {
         let ticket = match self.reserve(endpoint, request, call, bounds.end).await {
             Ok(ticket) => ticket,
             Err(_) if call.cancel.is_cancelled() => return Collected::Cancelled,
-            Err(error) => return Collected::Failed { error, wrote: false },
+            Err(error) => return Collected::Failed { error, text: String::new() },
         };
         let request =
             ChatRequest { max_output_tokens: ticket.max_output_tokens, ..request.clone() };
         let bounds = Bounds { tokens: ticket.max_output_tokens.into(), ..bounds };
         let seen = Arc::default();
-        let pieces = Seen::watch(&seen, endpoint.provider.answer(request));
+        let pieces = Seen::watch(&seen, endpoint.provider.answer(request)).inspect(|event| {
+            if let Ok(Event::RateLeft(left)) = event {
+                self.pool.left(&endpoint.name, *left);
+            }
+        });
         let mut collected =
             stream::collect(pieces, call.progress, call.cancel, bounds, &self.vitals).await;
         let cost = self.settle(ticket, &seen, &collected).await;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::asking::Call;
 use super::budget::{Budgeting, Held, Seen, lock};
+use super::call::Call;
 use super::endpoint::Endpoint;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;

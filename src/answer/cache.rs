@@ -223,6 +223,7 @@ mod tests {
             turns: Vec::new(),
             last: 0,
             asked: vec![Message::user("why?")],
+            words: String::new(),
             passages: vec![passage],
             base: ChatRequest::default(),
         }

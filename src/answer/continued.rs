@@ -1,11 +1,13 @@
 //! An answer that was cut goes on.
 
-use super::asking::Call;
+use super::answered::{Answered, note};
+use super::call::Call;
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
+use super::failover::Ended;
+use super::joint;
 use super::question::Question;
 use super::stream::Collected;
-use super::{Answered, joint};
 use crate::model::class::AnswerClass;
 use crate::model::conversation::AnswerMetadata;
 use crate::model::effect::Continued;
@@ -29,7 +31,9 @@ impl AnswerEngine {
         asked_by: InboxSeq,
         call: Call<'_>,
     ) -> Result<Answered, StoreError> {
-        let mut plan = self.plan_to_go_on(cut, GO_ON).await?;
+        let plan = self.plan_to_go_on(cut, GO_ON).await?;
+        // Two models' texts are never joined. One that is no longer in the list cannot go on.
+        let wrote = self.endpoints.iter().position(|endpoint| endpoint.name == cut.provider);
         let question = Question {
             conversation: cut.conversation,
             user,
@@ -39,7 +43,8 @@ impl AnswerEngine {
             media: None,
             is_fresh: false,
         };
-        let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
+        let Ended { at, plan, record, collected, duration_ms } =
+            self.put(question, plan, call, Some(wrote.unwrap_or(0))).await;
         let (text, finished) = match collected {
             Collected::Cancelled => return Ok(Answered::Cancelled),
             Collected::Failed { error: AnswerError::OverBudget(over), .. } => {
@@ -63,7 +68,7 @@ impl AnswerEngine {
         let reply = if shown.trim().is_empty() {
             Reply::plain("There is nothing to add: the answer was complete.")
         } else {
-            self.reply(shown, finished.reason, &plan.passages)
+            self.reply(at, shown, note(finished.reason), &plan.passages)
         };
         let more = AnswerMetadata {
             usage: finished.usage,

@@ -9,6 +9,7 @@ use super::budget::Budgeting;
 use super::cache::{AnswerCache, CacheSettings};
 use super::context_size::ContextSizes;
 use super::endpoint::Endpoint;
+use super::pool::Pool;
 use super::window::Windows;
 use crate::knowledge::Knowledge;
 use crate::model::budget::Budgets;
@@ -51,6 +52,26 @@ pub struct AnswerSettings {
     pub redactor: Redactor,
 }
 
+/// How much an endpoint can read: its server's, and none of another one's.
+#[derive(Default)]
+pub(super) struct Room {
+    /// Of its models.
+    pub(super) context_sizes: ContextSizes,
+    /// Where the conversations begin that it is given.
+    pub(super) windows: Arc<Windows>,
+}
+
+impl Room {
+    /// One for each endpoint. The windows of the first one outlive a change of the configuration.
+    pub(super) fn of(endpoints: &[Endpoint], windows: &Arc<Windows>) -> Vec<Self> {
+        let mut rooms: Vec<Self> = endpoints.iter().map(|_| Self::default()).collect();
+        if let Some(first) = rooms.first_mut() {
+            first.windows = Arc::clone(windows);
+        }
+        rooms
+    }
+}
+
 /// Who answers, from what, and how. A question keeps the one that it began with.
 pub(super) struct AnswerEngine {
     /// Who is asked, best first; at least one.
@@ -60,13 +81,13 @@ pub(super) struct AnswerEngine {
     pub(super) ledger: Ledger,
     pub(super) vitals: Arc<Vitals>,
     pub(super) settings: AnswerSettings,
-    pub(super) windows: Arc<Windows>,
-    /// Of this provider: another server may have more room.
-    pub(super) context_sizes: ContextSizes,
     /// Money of all requests, those of earlier engines, too.
     pub(super) budgeting: Arc<Budgeting>,
     /// Answers that are given again.
     pub(super) cache: AnswerCache,
+    pub(super) pool: Arc<Pool>,
+    /// What is known of each endpoint, in the order of the list.
+    pub(super) rooms: Vec<Room>,
     /// Failures of the provider, as they are logged.
     pub(super) failures: Mutex<Repeats>,
 }
@@ -75,5 +96,10 @@ impl AnswerEngine {
     /// The endpoint that is asked first.
     pub(super) fn first(&self) -> &Endpoint {
         &self.endpoints[0]
+    }
+
+    /// Whether an endpoint has any use for the history.
+    pub(super) fn has_context(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.provider.has_context())
     }
 }

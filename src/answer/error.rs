@@ -1,8 +1,9 @@
 //! Why a question has no answer.
 
+use super::breaker::Outcome;
 use crate::model::budget::OverBudget;
 use crate::model::class::AnswerClass;
-use crate::model::failure::{Blame, Classify, chain};
+use crate::model::failure::{Blame, Classify, RetryPolicy, chain};
 use crate::model::reply::Reply;
 use crate::provider::ProviderError;
 use crate::store::StoreError;
@@ -11,6 +12,8 @@ use crate::store::StoreError;
 pub(super) enum AnswerError {
     Provider(ProviderError),
     FirstTokenLate,
+    /// The same by the provider's own threshold, while there was another to ask.
+    Slow,
     Late,
     Empty,
     /// The model thought until its room was used up.
@@ -19,6 +22,8 @@ pub(super) enum AnswerError {
     OverBudget(OverBudget),
     /// What it would cost cannot be written down.
     Ledger(StoreError),
+    /// Our own limits, or what the server asked for, leave no room in time.
+    AtLimit,
 }
 
 impl AnswerError {
@@ -32,15 +37,51 @@ impl AnswerError {
         }
     }
 
+    /// Whether another provider may answer what this one did not.
+    pub(super) fn passes_on(&self) -> bool {
+        !matches!(
+            self,
+            Self::TokensUsedUp | Self::Ledger(_) | Self::Provider(ProviderError::Filtered)
+        )
+    }
+
+    /// What it says about the provider.
+    pub(super) fn outcome(&self) -> Outcome {
+        let class = self.class();
+        match self {
+            _ if self.is_askers() => Outcome::Neutral,
+            Self::TokensUsedUp | Self::AtLimit | Self::OverBudget(_) | Self::Ledger(_) => {
+                Outcome::Neutral
+            }
+            Self::Provider(error) => match class {
+                AnswerClass::Auth
+                | AnswerClass::Quota
+                | AnswerClass::NotFound
+                | AnswerClass::Config => Outcome::Unusable(class),
+                _ => {
+                    let wait = match error.retry_policy() {
+                        RetryPolicy::After(wait) => u64::try_from(wait.as_millis()).ok(),
+                        RetryPolicy::Backoff | RetryPolicy::Never => None,
+                    };
+                    Outcome::Failed { class, retry_after_ms: wait }
+                }
+            },
+            Self::FirstTokenLate | Self::Slow | Self::Late | Self::Empty => {
+                Outcome::Failed { class, retry_after_ms: None }
+            }
+        }
+    }
+
     pub(super) fn class(&self) -> AnswerClass {
         match self {
             Self::Provider(e) => e.answer_class(),
-            Self::FirstTokenLate => AnswerClass::FirstTokenTimeout,
+            Self::FirstTokenLate | Self::Slow => AnswerClass::FirstTokenTimeout,
             Self::Late => AnswerClass::Timeout,
             Self::Empty => AnswerClass::Empty,
             Self::TokensUsedUp => AnswerClass::TokensUsedUp,
             Self::OverBudget(_) => AnswerClass::OverBudget,
             Self::Ledger(_) => AnswerClass::Ledger,
+            Self::AtLimit => AnswerClass::RateLimit,
         }
     }
 
@@ -48,6 +89,7 @@ impl AnswerError {
         match self {
             Self::Provider(e) => chain(e),
             Self::FirstTokenLate => "the first words did not arrive in time".into(),
+            Self::Slow => "no word arrived within slow_after_s".into(),
             Self::Late => "the answer was not complete in time".into(),
             Self::Empty => "the answer shows nothing".into(),
             Self::TokensUsedUp => "the model used all of its tokens before it wrote an answer; \
@@ -61,6 +103,9 @@ impl AnswerError {
                 over.scope.as_str()
             ),
             Self::Ledger(e) => format!("what it would cost cannot be written down: {}", chain(e)),
+            Self::AtLimit => "the provider takes no more requests before the answer would be late: by \
+                              its own words, or by requests_per_minute, tokens_per_minute or parallel"
+                .into(),
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::asker::Purpose;
-use super::asking::Call;
+use super::call::Call;
 use super::context_size::ContextSize;
-use super::engine::AnswerEngine;
+use super::engine::{AnswerEngine, Room};
 use super::error::{AnswerError, way_back};
+use super::failover::Run;
 use super::plan::Plan;
 use super::question::{Asked, Question, said};
 use super::stream::Collected;
@@ -35,12 +36,12 @@ impl AnswerEngine {
         let history: Vec<Message> =
             kept.iter().flat_map(|turn| turn.messages.iter().cloned()).collect();
         // Providers without a model answer the words, and have no use for what stands around them.
-        let media = question.media.filter(|_| self.first().provider.has_context());
+        let media = question.media.filter(|_| self.has_context());
         let question = Question { media, ..question };
         let asked = question.asked(&history, self.last_sent(&question).await?);
         let mut plan = self.begin(question.conversation, kept, asked.messages()).await?;
-        plan.passages = self.retrieve(&asked.words(), &history).await;
-        self.fit(&mut plan).await;
+        plan.words = asked.words();
+        plan.passages = self.retrieve(&plan.words, &history).await;
         Ok((plan, asked))
     }
 
@@ -61,7 +62,7 @@ impl AnswerEngine {
         asked.push(Message::user(go_on));
         let mut plan = self.begin(cut.conversation, kept, asked).await?;
         plan.passages = self.retrieve(&words, &history).await;
-        self.fit(&mut plan).await;
+        plan.words = words;
         Ok(plan)
     }
 
@@ -69,7 +70,7 @@ impl AnswerEngine {
     async fn kept(&self, conversation: ConversationId) -> Result<Vec<KeptTurn>, StoreError> {
         // One more than goes along shows that the window is full.
         let turns = self.settings.max_history_turns + 1;
-        if !self.first().provider.has_context() {
+        if !self.has_context() {
             return Ok(Vec::new());
         }
         self.store.history(conversation, turns).await
@@ -87,45 +88,51 @@ impl AnswerEngine {
             max_output_tokens: self.settings.max_output_tokens,
             ..ChatRequest::default()
         };
-        if self.first().provider.has_context() {
+        if self.has_context() {
             let chosen = self.store.chosen_model(conversation).await?;
             // It may have been on offer when it was chosen.
             base.model = chosen.filter(|model| self.settings.models.contains(model));
         }
-        Ok(Plan { conversation, turns, last, asked, passages: Vec::new(), base })
+        let (words, passages) = (String::new(), Vec::new());
+        Ok(Plan { conversation, turns, last, asked, words, passages, base })
     }
 
-    async fn fit(&self, plan: &mut Plan) {
-        self.ask_for_size(plan).await;
+    /// Fits a plan to what an endpoint can read.
+    pub(super) async fn fit(&self, at: usize, plan: &mut Plan) {
+        if self.has_context() && !self.endpoints[at].provider.has_context() {
+            // Without a model, what is found is the answer: it must have to do with the question itself.
+            plan.turns.clear();
+            plan.passages = self.retrieve(&plan.words, &[]).await;
+            return;
+        }
+        self.ask_for_size(at, plan).await;
         let turns = self.settings.max_history_turns;
         let bounds = Bounds { turns, tokens: self.settings.max_history_tokens };
-        plan.fit(&self.windows, bounds, self.size(plan));
+        plan.fit(&self.rooms[at].windows, bounds, self.size(at, plan));
     }
 
     /// Asks a server of one's own how much the model can read, before the first prompt that may be too much.
-    async fn ask_for_size(&self, plan: &Plan) {
+    async fn ask_for_size(&self, at: usize, plan: &Plan) {
+        let (provider, sizes) = (&self.endpoints[at].provider, &self.rooms[at].context_sizes);
         let most = plan.estimate() + plan.base.max_output_tokens as usize;
-        let model = self.model(plan);
-        if most < SMALL
-            || !self.first().provider.is_own_server()
-            || !self.context_sizes.is_wanted(model)
-        {
+        let model = self.model(at, plan);
+        if most < SMALL || !provider.is_own_server() || !sizes.is_wanted(model) {
             return;
         }
-        let size = timeout(SIZE_WITHIN, self.first().provider.context_size(model)).await;
+        let size = timeout(SIZE_WITHIN, provider.context_size(model)).await;
         if let Ok(Some(size)) = size {
             tracing::info!(
                 model,
                 context_tokens = size,
                 "the server says how much the model can read"
             );
-            self.context_sizes.learn(model, size);
+            sizes.learn(model, size);
         }
     }
 
     /// How much the model can read, where that is known.
-    fn size(&self, plan: &Plan) -> Option<ContextSize> {
-        self.context_sizes.of(self.model(plan), plan.script())
+    fn size(&self, at: usize, plan: &Plan) -> Option<ContextSize> {
+        self.rooms[at].context_sizes.of(self.model(at, plan), plan.script())
     }
 
     /// The last message of the bot in a chat, where a question answers one.
@@ -137,38 +144,44 @@ impl AnswerEngine {
         }
     }
 
-    fn model<'p>(&'p self, plan: &'p Plan) -> &'p str {
-        plan.base.model.as_deref().unwrap_or(self.first().provider.model())
+    fn model<'p>(&'p self, at: usize, plan: &'p Plan) -> &'p str {
+        plan.base.model.as_deref().unwrap_or(self.endpoints[at].model())
     }
 
     /// Asks; when the model finds it too long, asks again with less, until only the question is left.
-    pub(super) async fn ask_fitting(&self, plan: &mut Plan, call: &mut Call<'_>) -> Collected {
+    pub(super) async fn ask_fitting(
+        &self,
+        at: usize,
+        plan: &mut Plan,
+        call: &mut Call<'_>,
+        run: &mut Run,
+    ) -> Collected {
+        let Room { context_sizes, windows } = &self.rooms[at];
         if call.asker.purpose == Purpose::Canary {
             plan.keep_small();
         }
-        let mut retries = self.tries();
         let mut shrunk = 0;
         loop {
-            let collected = self.ask(&plan.request(), call, &mut retries).await;
+            let collected = self.ask(at, &plan.request(), call, run).await;
             match &collected {
                 Collected::Whole { finished, .. } => {
                     if let Some(usage) = finished.usage {
-                        let model = self.model(plan);
+                        let model = self.model(at, plan);
                         let (script, estimate) = (plan.script(), plan.estimate());
-                        self.context_sizes.read(model, script, usage.input_tokens, estimate);
+                        context_sizes.read(model, script, usage.input_tokens, estimate);
                     }
                     if shrunk > 0 {
-                        plan.settle(&self.windows);
+                        plan.settle(windows);
                     }
                     return collected;
                 }
-                Collected::Failed { error, wrote: false }
-                    if error.class() == AnswerClass::TooLong =>
+                Collected::Failed { error, text }
+                    if text.is_empty() && error.class() == AnswerClass::TooLong =>
                 {
                     let (script, estimate) = (plan.script(), plan.estimate());
-                    let (model, words) = (self.model(plan), error.words());
-                    self.context_sizes.refused(model, script, &words, estimate);
-                    let context = self.size(plan);
+                    let (model, words) = (self.model(at, plan), error.words());
+                    context_sizes.refused(model, script, &words, estimate);
+                    let context = self.size(at, plan);
                     let is_less = shrunk <= SHRINKS
                         && if shrunk < SHRINKS { plan.shrink(context) } else { plan.strip() };
                     if !is_less {
@@ -184,7 +197,12 @@ impl AnswerEngine {
     }
 
     /// What a person hears whose message alone is too long for the model; other failures as they are.
-    pub(super) fn refusal(&self, plan: &Plan, error: &AnswerError, chosen: Option<&str>) -> Reply {
+    pub(super) fn refusal(
+        &self,
+        (at, plan): (usize, &Plan),
+        error: &AnswerError,
+        chosen: Option<&str>,
+    ) -> Reply {
         if error.class() != AnswerClass::TooLong {
             return error.reply(chosen);
         }
@@ -193,7 +211,7 @@ impl AnswerEngine {
         let words = |context: ContextSize| {
             (context.for_prompt(context.for_answer(usize::MAX)) as f64 * WORDS) as usize
         };
-        let context = match self.size(plan).map(words) {
+        let context = match self.size(at, plan).map(words) {
             Some(words) if words >= 100 => {
                 format!(" It has room for about {} words.", words / 100 * 100)
             }

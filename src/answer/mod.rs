@@ -3,14 +3,17 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod allowance;
 mod answered;
 mod asker;
 mod asking;
 mod attempt;
 mod booking;
+mod breaker;
 mod budget;
 mod builtin_docs;
 mod cache;
+mod call;
 mod concurrency;
 mod context_size;
 mod continued;
@@ -18,9 +21,11 @@ mod documents;
 mod endpoint;
 mod engine;
 mod error;
+mod failover;
 mod fitting;
 mod joint;
 mod plan;
+mod pool;
 mod progress;
 mod question;
 mod recall;
@@ -33,43 +38,35 @@ mod stream;
 mod window;
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::knowledge::Knowledge;
-use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
-use crate::model::ids::{InboxSeq, UserId};
+use crate::model::ids::UserId;
 use crate::model::limits;
-use crate::model::reply::Reply;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Kind;
 use crate::observe::vitals::Vitals;
-use crate::store::{CutAnswer, NewTurn, Store, StoreError};
+use crate::store::{CutAnswer, Store, StoreError};
 
 pub use answered::Answered;
 pub use asker::{AskedBy, Asker, Purpose};
-use asking::Call;
 pub use budget::{Budgeting, refusal};
 pub use builtin_docs::PAGES;
 use cache::AnswerCache;
 pub use cache::CacheSettings;
+use call::Call;
 use concurrency::{ConcurrencyLimit, Permit};
-use context_size::ContextSizes;
 use documents::FirstReading;
 pub use endpoint::{Endpoint, EndpointLimits};
-use engine::AnswerEngine;
 pub use engine::AnswerSettings;
-use error::AnswerError;
-use plan::Plan;
+use engine::{AnswerEngine, Room};
+pub use pool::Pool;
 pub use progress::{Obstacle, Progress};
-use question::Asked;
 pub use question::Question;
-use record::Record;
 use shared_failures::SharedFailures;
-use stream::Collected;
 use window::Windows;
 
 /// Answers questions.
@@ -81,6 +78,7 @@ pub struct Answerer {
     shared_failures: SharedFailures,
     windows: Arc<Windows>,
     budgeting: Arc<Budgeting>,
+    pool: Arc<Pool>,
     reading: FirstReading,
 }
 
@@ -99,23 +97,35 @@ impl Answerer {
         let budgeting = Arc::<Budgeting>::default();
         booking::show(&vitals, settings.budgets, &endpoints);
         documents::show(&vitals, knowledge.as_deref());
+        let pool = Arc::new(Pool::new(Arc::clone(&vitals)));
+        pool.list(&endpoints);
         let engine = AnswerEngine {
+            rooms: Room::of(&endpoints, &windows),
             endpoints,
+            pool: Arc::clone(&pool),
             knowledge,
             ledger: store.ledger(),
             store: store.clone(),
             vitals: Arc::clone(&vitals),
             cache: AnswerCache::new(settings.cache),
             settings,
-            windows: Arc::clone(&windows),
             budgeting: Arc::clone(&budgeting),
-            context_sizes: ContextSizes::default(),
             failures: Mutex::default(),
         };
         let shared_failures = SharedFailures::default();
         let engine = ArcSwap::from_pointee(engine);
         let reading = FirstReading::default();
-        Self { engine, store, vitals, concurrency, shared_failures, windows, budgeting, reading }
+        Self {
+            engine,
+            store,
+            vitals,
+            concurrency,
+            shared_failures,
+            windows,
+            budgeting,
+            pool,
+            reading,
+        }
     }
 
     /// Questions wait from now on, until the documents are read.
@@ -158,6 +168,7 @@ impl Answerer {
         settings: AnswerSettings,
     ) {
         self.reading.overtake(|| self.replace(endpoints, knowledge, settings));
+        self.pool.probe_soon();
     }
 
     fn replace(
@@ -171,20 +182,22 @@ impl Answerer {
         let (store, vitals) = (self.store.clone(), Arc::clone(&self.vitals));
         let ledger = store.ledger();
         booking::show(&self.vitals, settings.budgets, &endpoints);
-        let (windows, context_sizes) = (Arc::clone(&self.windows), ContextSizes::default());
         let budgeting = Arc::clone(&self.budgeting);
+        self.pool.list(&endpoints);
+        let (pool, rooms) = (Arc::clone(&self.pool), Room::of(&endpoints, &self.windows));
         let failures = Mutex::default();
+        let cache = AnswerCache::new(settings.cache);
         let engine = AnswerEngine {
             endpoints,
+            rooms,
+            pool,
             knowledge,
             ledger,
             store,
             vitals,
-            cache: AnswerCache::new(settings.cache),
+            cache,
             settings,
-            windows,
             budgeting,
-            context_sizes,
             failures,
         };
         self.engine.store(Arc::new(engine));
@@ -195,6 +208,11 @@ impl Answerer {
         let engine = self.engine.load_full();
         let first = engine.first();
         (first.name.clone(), first.model().to_owned())
+    }
+
+    /// How the providers of the list stand.
+    pub fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
     }
 
     /// Whether answers are there without waiting for anything.
@@ -282,112 +300,5 @@ impl Answerer {
         let asker = asked_by.asker(cut.conversation.chat, user);
         let call = Call { asker, progress, cancel, before: &before, permit };
         engine.go_on(cut, user, asked_by.update, call).await
-    }
-}
-
-impl AnswerEngine {
-    /// Answers, and says whether it was by the configured model.
-    async fn answer(
-        &self,
-        question: Question<'_>,
-        (mut plan, asked): (Plan, Asked),
-        asked_by: InboxSeq,
-        call: Call<'_>,
-    ) -> Result<(Answered, bool), StoreError> {
-        let mut known = self.known(&plan);
-        let (record, collected, duration_ms) = self.put(question, &mut plan, call).await;
-        self.note_retrieval(&record);
-        let is_configured = self.chosen(&record).is_none();
-        let answered = match collected {
-            Collected::Cancelled => Answered::Cancelled,
-            Collected::Failed { error: AnswerError::OverBudget(over), .. } => {
-                Answered::OverBudget(over)
-            }
-            Collected::Failed { error, .. } => {
-                let reply = self.refusal(&plan, &error, self.chosen(&record));
-                Answered::Failed { reply, class: error.class() }
-            }
-            Collected::Whole { text, finished, .. } => {
-                let text = self.settings.redactor.clean(text);
-                known.model = finished.model.unwrap_or(known.model);
-                (known.usage, known.cost) = (finished.usage, finished.cost);
-                known.stop_reason = finished.reason;
-                known.duration_ms = duration_ms;
-                // The history keeps the model's words as they were shown; why they end is kept beside
-                // them.
-                let turn = NewTurn {
-                    conversation: question.conversation,
-                    asked_by,
-                    sender: question.user,
-                    quoted: asked.quoted,
-                    messages: vec![asked.message, Message::assistant(text.as_str())],
-                    answer: known,
-                };
-                let length = text.len();
-                let reply = self.reply(text, finished.reason, &plan.passages);
-                let reply = joint::with_way_on(reply, finished.reason, asked_by, length);
-                Answered::Answer { reply, turn: Some(turn) }
-            }
-        };
-        Ok((answered, is_configured))
-    }
-
-    /// Puts a plan to the model, and reports the outcome, which comes with its duration in milliseconds.
-    async fn put<'q>(
-        &self,
-        question: Question<'q>,
-        plan: &mut Plan,
-        mut call: Call<'_>,
-    ) -> (Record<'q>, Collected, i64) {
-        let request = plan.request();
-        let record = self.record(question, &request);
-        self.log_prompt(&request);
-        let begun = Instant::now();
-        let collected = self.ask_fitting(plan, &mut call).await;
-        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        // What follows needs nothing of the server.
-        drop(call);
-        self.log(&record, &collected, duration_ms);
-        self.note(&record, &collected, begun.elapsed());
-        (record, collected, duration_ms)
-    }
-
-    /// What is known of an answer before it is there.
-    fn known(&self, plan: &Plan) -> AnswerMetadata {
-        let mut sources: Vec<String> = Vec::new();
-        for passage in &plan.passages {
-            if !sources.contains(&passage.source) {
-                sources.push(passage.source.clone());
-            }
-        }
-        let model = plan.base.model.clone().unwrap_or_else(|| self.first().model().to_owned());
-        let provider = self.first().name.clone();
-        AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
-    }
-
-    /// What the chat sees of an answer.
-    fn reply(&self, text: String, reason: StopReason, passages: &[Passage]) -> Reply {
-        let is_model = self.first().provider.has_context();
-        let sources = if is_model { sources::sources(passages, &text) } else { None };
-        let below = [note(reason).map(str::to_owned), sources];
-        let footer = below.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
-        let reply = if self.first().provider.is_markdown() {
-            Reply::markdown(text)
-        } else {
-            Reply::plain(text)
-        };
-        Reply { footer: Some(footer).filter(|footer| !footer.is_empty()), ..reply }
-    }
-}
-
-/// What a person reads below an answer that was cut.
-fn note(reason: StopReason) -> Option<&'static str> {
-    match reason {
-        StopReason::Length => Some("_(The answer reached its length limit and was cut.)_"),
-        StopReason::Filtered => Some("_(The provider's filter stopped this answer.)_"),
-        StopReason::Unsaid => {
-            Some("_(The model's server did not say whether this answer is complete.)_")
-        }
-        StopReason::End | StopReason::ToolCalls | StopReason::Other => None,
     }
 }

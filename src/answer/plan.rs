@@ -10,6 +10,7 @@ use crate::provider::tokens;
 use crate::store::KeptTurn;
 
 /// One question with all that goes along.
+#[derive(Clone, Default)]
 pub(super) struct Plan {
     pub(super) conversation: ConversationId,
     /// What was said before, as far as it goes along.
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub(super) last: i64,
     /// What is asked.
     pub(super) asked: Vec<Message>,
+    /// What is searched for.
+    pub(super) words: String,
     pub(super) passages: Vec<Passage>,
     /// Instructions, model, size of the answer.
     pub(super) base: ChatRequest,
@@ -74,6 +77,17 @@ impl Plan {
         let pieces = self.asked.len() + self.turns.len() * 2;
         let asked = window::size(&self.asked);
         tokens(&self.base.system) + turns + passages + asked + pieces * AROUND
+    }
+
+    /// How many tokens a request and its answer take at most, in texts that take many.
+    pub(super) fn most_tokens(&self) -> u64 {
+        /// Bytes of a token.
+        const BYTES: usize = 3;
+        let turns = self.turns.iter().flat_map(|turn| &turn.messages);
+        let said = turns.chain(&self.asked).flat_map(Message::texts).map(str::len);
+        let passages = self.passages.iter().map(|passage| passage.text.len());
+        let bytes = said.chain(passages).sum::<usize>() + self.base.system.len();
+        (bytes / BYTES) as u64 + u64::from(self.base.max_output_tokens)
     }
 
     /// Leaves something out, because the server found it too long; `false` when nothing is left but the
@@ -155,6 +169,7 @@ mod tests {
             turns: (1..=turns).map(turn).collect(),
             last: turns,
             asked: vec![Message::user("why?")],
+            words: String::new(),
             passages: vec![passage; passages],
             base: ChatRequest { max_output_tokens: 100, ..ChatRequest::default() },
         }

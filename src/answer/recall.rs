@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use hygiene::duration::in_words as span;
 
+use super::Answerer;
+use super::answered::Answered;
 use super::asker::Purpose;
-use super::asking::Call;
 use super::cache::{CachedAnswer, Slot};
+use super::call::Call;
 use super::engine::AnswerEngine;
 use super::plan::Plan;
 use super::question::{Asked, Question};
-use super::{Answered, Answerer};
 use crate::model::conversation::{AnswerMetadata, Message, StopReason};
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::reply::Reply;
@@ -35,7 +36,7 @@ impl AnswerEngine {
         call: Call<'_>,
     ) -> Result<(Answered, bool), StoreError> {
         let (plan, asked) = self.plan(question).await?;
-        let slot = self.slot(&question, &plan, call.asker.purpose);
+        let slot = self.slot(&question, &plan, call.asker.purpose).await;
         if let Some(slot) = &slot {
             let found = if question.is_fresh { None } else { self.cache.find(slot) };
             let outcome = match &found {
@@ -68,11 +69,15 @@ impl AnswerEngine {
     }
 
     /// Only a model's answer is worth keeping, and the bot's own question is asked to hear the model.
-    fn slot(&self, question: &Question<'_>, plan: &Plan, purpose: Purpose) -> Option<Slot> {
+    async fn slot(&self, question: &Question<'_>, plan: &Plan, purpose: Purpose) -> Option<Slot> {
         let is_model = self.first().provider.has_context();
-        (is_model && purpose == Purpose::Question)
-            .then(|| self.cache.slot(question, plan))
-            .flatten()
+        if !is_model || purpose != Purpose::Question || self.settings.cache.life.is_zero() {
+            return None;
+        }
+        // What goes along counts, and not what is left out.
+        let mut plan = plan.clone();
+        self.fit(0, &mut plan).await;
+        self.cache.slot(question, &plan)
     }
 
     /// The same answer once more.

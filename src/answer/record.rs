@@ -9,10 +9,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::engine::AnswerEngine;
+use super::error::AnswerError;
+use super::plan::Plan;
 use super::question::Question;
 use super::stream::Collected;
 use crate::model::class::CallOutcome;
-use crate::model::conversation::ChatRequest;
 use crate::model::limits;
 use crate::model::text::tokens;
 use crate::observe::label::{Label, TokenKind};
@@ -21,6 +22,8 @@ use crate::observe::vitals::Timing;
 /// Who was asked what, for one report.
 pub(super) struct Record<'a> {
     question: Question<'a>,
+    /// The endpoint's name.
+    provider: String,
     /// The model that was asked.
     model: String,
     /// It is the configured one.
@@ -31,13 +34,14 @@ pub(super) struct Record<'a> {
 
 impl AnswerEngine {
     /// What is to be reported of this request.
-    pub(super) fn record<'a>(&self, question: Question<'a>, request: &ChatRequest) -> Record<'a> {
-        let configured = self.first().model();
-        let model = request.model.as_deref().unwrap_or(configured).to_owned();
+    pub(super) fn record<'a>(&self, question: Question<'a>, at: usize, plan: &Plan) -> Record<'a> {
+        let endpoint = &self.endpoints[at];
+        let (provider, configured) = (endpoint.name.clone(), endpoint.model());
+        let model = plan.base.model.as_deref().unwrap_or(configured).to_owned();
         let is_configured = model == configured;
-        let passage_tokens = request.passages.iter().map(|passage| tokens(&passage.text)).sum();
-        let passages = request.passages.len();
-        Record { question, model, is_configured, passages, passage_tokens }
+        let passage_tokens = plan.passages.iter().map(|passage| tokens(&passage.text)).sum();
+        let passages = plan.passages.len();
+        Record { question, provider, model, is_configured, passages, passage_tokens }
     }
 
     /// Counts what the search for passages found.
@@ -54,43 +58,64 @@ impl AnswerEngine {
     }
 
     /// The texts themselves, where the operator allows it.
-    pub(super) fn log_prompt(&self, request: &ChatRequest) {
+    pub(super) fn log_prompt(&self, plan: &Plan) {
         if self.settings.log_prompts {
+            let request = plan.request();
             let history = request.messages.len() - 1;
             tracing::debug!(prompt = request.question(), history, "asking");
         }
     }
 
-    pub(super) fn note(&self, record: &Record<'_>, collected: &Collected, took: Duration) {
-        let (vitals, model) = (&self.vitals, record.model.as_str());
+    /// How one provider did, whether or not another was asked then.
+    pub(super) fn note_call(&self, record: &Record<'_>, collected: &Collected, took: Duration) {
+        let vitals = &self.vitals;
+        let model = || Label::model(&record.provider, &record.model);
         let outcome = match collected {
             Collected::Cancelled => return,
             Collected::Whole { finished, first_after, .. } => {
-                if record.is_configured {
-                    vitals.worked(&vitals.provider);
-                    let took_s = took.as_secs_f64();
-                    vitals.observe(Timing::Configured, Label::None, Label::None, took_s);
-                }
-                vitals.observe(Timing::FirstWords, model, Label::None, first_after.as_secs_f64());
+                vitals.observe(Timing::FirstWords, model(), Label::None, first_after.as_secs_f64());
                 if let Some(usage) = finished.usage {
                     let (input, output) = (usage.input_tokens, usage.output_tokens);
-                    vitals.observe(Timing::Tokens, model, TokenKind::Input, input as f64);
-                    vitals.observe(Timing::Tokens, model, TokenKind::Output, output as f64);
+                    vitals.observe(Timing::Tokens, model(), TokenKind::Input, input as f64);
+                    vitals.observe(Timing::Tokens, model(), TokenKind::Output, output as f64);
                 }
                 CallOutcome::Ok
             }
-            Collected::Failed { error, .. } => {
-                // A question that the provider will not answer says nothing about its health.
-                if record.is_configured && !error.is_askers() {
-                    vitals.failed(&vitals.provider, error.class());
-                }
-                if !record.is_configured {
-                    vitals.chosen_failed.add_one();
-                }
-                CallOutcome::Failed(error.class().into())
-            }
+            Collected::Failed { error, .. } => CallOutcome::Failed(error.class().into()),
         };
-        vitals.observe(Timing::Provider, model, outcome, took.as_secs_f64());
+        vitals.observe(Timing::Provider, model(), outcome, took.as_secs_f64());
+    }
+
+    /// How the question did: what people have of the providers together.
+    pub(super) fn note_health(&self, record: &Record<'_>, collected: &Collected, took: Duration) {
+        let vitals = &self.vitals;
+        match collected {
+            Collected::Whole { .. } if record.is_configured => {
+                vitals.worked(&vitals.provider);
+                let took_s = took.as_secs_f64();
+                vitals.observe(Timing::Configured, Label::None, Label::None, took_s);
+            }
+            Collected::Cancelled | Collected::Whole { .. } => {}
+            Collected::Failed { .. } if !record.is_configured => vitals.chosen_failed.add_one(),
+            // A question that the provider will not answer says nothing about its health.
+            Collected::Failed { error, .. } if error.is_askers() => {}
+            Collected::Failed { error, .. } => vitals.failed(&vitals.provider, error.class()),
+        }
+    }
+
+    /// Another provider is asked, because this one failed.
+    pub(super) fn note_failover(&self, record: &Record<'_>, to: &str, error: &AnswerError) {
+        let (class, from) = (error.class(), record.provider.as_str());
+        self.vitals.failed_over(from, to, class);
+        tracing::info!(
+            chat_id = record.question.conversation.chat.0,
+            provider = from,
+            model = record.model,
+            to,
+            class = class.as_str(),
+            error = error.words(),
+            "the next provider is asked"
+        );
     }
 
     pub(super) fn log(&self, record: &Record<'_>, collected: &Collected, duration_ms: i64) {
@@ -98,7 +123,7 @@ impl AnswerEngine {
         let hash = Sha256::digest(text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let (chat_id, provider, length) =
-            (record.question.conversation.chat.0, self.first().name.as_str(), text.len());
+            (record.question.conversation.chat.0, record.provider.as_str(), text.len());
         let model = record.model.as_str();
         match collected {
             Collected::Whole { text, finished, .. } => tracing::info!(

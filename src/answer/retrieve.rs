@@ -28,7 +28,7 @@ impl AnswerEngine {
     pub(super) async fn retrieve(&self, words: &str, history: &[Message]) -> Vec<Passage> {
         let Some(knowledge) = &self.knowledge else { return Vec::new() };
         // Without a model, what is found is the answer: it must have to do with the question itself.
-        let history = if self.first().provider.has_context() { history } else { &[] };
+        let history = if self.has_context() { history } else { &[] };
         let found = search(knowledge, words, history, self.settings.passages, WEIGHT).await;
         let found = found.unwrap_or_else(|e| {
             let error = chain(&e);

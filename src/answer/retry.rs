@@ -54,8 +54,12 @@ impl Retries {
     }
 
     /// What to wait for and how long before the next try, after this failure; `None` when it is
-    /// final.
-    pub(super) fn pause(&mut self, error: &AnswerError) -> Option<(Obstacle, Duration)> {
+    /// final. `is_gone`: the server did not answer other questions either, several in a row.
+    pub(super) fn pause(
+        &mut self,
+        error: &AnswerError,
+        is_gone: bool,
+    ) -> Option<(Obstacle, Duration)> {
         let AnswerError::Provider(failure) = error else { return None };
         let obstacle = obstacle(failure)?;
         let policy = failure.retry_policy();
@@ -63,6 +67,7 @@ impl Retries {
         let is_tried_enough = match policy {
             RetryPolicy::Never => true,
             RetryPolicy::After(_) => false,
+            RetryPolicy::Backoff if is_gone && !is_busy => true,
             RetryPolicy::Backoff if self.is_failing => self.tries >= TRIES_FAILING,
             RetryPolicy::Backoff => !is_busy && self.tries >= TRIES,
         };
@@ -80,6 +85,11 @@ impl Retries {
         let left = self.deadline.saturating_duration_since(Instant::now());
         (pause + SHORTEST < left).then_some((obstacle, pause))
     }
+}
+
+/// Whether a failure may pass by waiting.
+pub(super) fn may_pass(error: &AnswerError) -> bool {
+    matches!(error, AnswerError::Provider(failure) if obstacle(failure).is_some())
 }
 
 fn obstacle(failure: &ProviderError) -> Option<Obstacle> {
@@ -110,7 +120,9 @@ mod tests {
     /// The pauses after so many failures in a row.
     fn pauses(error: &AnswerError, is_failing: bool) -> Vec<Duration> {
         let mut retries = Retries::new(Instant::now() + Duration::from_secs(120), is_failing);
-        std::iter::from_fn(|| retries.pause(error).map(|(_, pause)| pause)).take(50).collect()
+        std::iter::from_fn(|| retries.pause(error, false).map(|(_, pause)| pause))
+            .take(50)
+            .collect()
     }
 
     #[tokio::test]
@@ -135,6 +147,10 @@ mod tests {
         let gone = AnswerError::Provider(ProviderError::Unreachable { detail: String::new() });
         let (at_first, later) = (pauses(&gone, false), pauses(&gone, true));
         assert_eq!((at_first.len(), later.len()), (3, 1));
+        let mut retries = Retries::new(Instant::now() + Duration::from_secs(120), false);
+        assert!(retries.pause(&gone, true).is_none(), "its breaker knows");
+        let busy = refused(Refusal::Overloaded, None);
+        assert!(retries.pause(&busy, true).is_some(), "a model that loads is worth the wait");
         let all: Duration = at_first.iter().sum();
         assert!((5..10).contains(&all.as_secs()), "{all:?}");
     }

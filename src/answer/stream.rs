@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use super::error::AnswerError;
 use super::progress::Progress;
 use crate::model::conversation::{Event, Finished, StopReason};
 use crate::observe::vitals::Vitals;
-use crate::provider::{Answering, ProviderError};
+use crate::provider::ProviderError;
 
 /// A server that only sends signs of life for this long is said to think.
 const AT_WORK: Duration = Duration::from_secs(2);
@@ -21,6 +21,8 @@ pub(super) struct Bounds<'a> {
     /// Longest silence of the server before the first words. A model that thinks is not silent, and
     /// neither is a gateway that sends signs of life.
     pub(super) silence: Duration,
+    /// Longest time without a word, whatever the server is doing, while another can be asked.
+    pub(super) slow: Option<Duration>,
     /// When it must be complete.
     pub(super) end: Instant,
     /// Size; what exceeds it is cut, as if the model had stopped there.
@@ -39,8 +41,8 @@ pub(super) enum Collected {
     Failed {
         /// Why.
         error: AnswerError,
-        /// Some words of it were there, and may have been shown.
-        wrote: bool,
+        /// What was there of it, and may have been shown; empty when that is nothing.
+        text: String,
     },
     /// `/cancel` came first.
     Cancelled,
@@ -48,7 +50,7 @@ pub(super) enum Collected {
 
 /// Reads the stream to its end; `progress` always holds what can be shown.
 pub(super) async fn collect(
-    mut pieces: Answering,
+    mut pieces: impl Stream<Item = Result<Event, ProviderError>> + Unpin,
     progress: &watch::Sender<Progress>,
     cancel: &CancellationToken,
     bounds: Bounds<'_>,
@@ -61,7 +63,9 @@ pub(super) async fn collect(
     let unused = |kind| vitals.increment("provider_event_unused", kind);
     loop {
         let quiet = heard + bounds.silence;
-        let limit = if first_after.is_some() { bounds.end } else { bounds.end.min(quiet) };
+        let slow = bounds.slow.map_or(bounds.end, |slow| begun + slow);
+        let limit =
+            if first_after.is_some() { bounds.end } else { bounds.end.min(quiet).min(slow) };
         let piece = tokio::select! {
             biased;
             () = cancel.cancelled() => return Collected::Cancelled,
@@ -72,12 +76,16 @@ pub(super) async fn collect(
             Ok(Some(Ok(piece))) => piece,
             failed => {
                 let error = match failed {
+                    Err(_) if limit == slow && limit < bounds.end => AnswerError::Slow,
                     Err(_) if limit < bounds.end => AnswerError::FirstTokenLate,
                     Err(_) => AnswerError::Late,
                     Ok(Some(Err(e))) => AnswerError::Provider(e),
                     Ok(_) => AnswerError::Provider(ProviderError::Cut),
                 };
-                return Collected::Failed { error, wrote: first_after.is_some() };
+                if (bounds.is_blank)(&text) {
+                    text.clear();
+                }
+                return Collected::Failed { error, text };
             }
         };
         match piece {
@@ -103,7 +111,7 @@ pub(super) async fn collect(
             // Thoughts are not part of an answer.
             Event::Reasoning(_) => thinks(progress),
             Event::Alive if begun.elapsed() > AT_WORK => thinks(progress),
-            Event::Alive => {}
+            Event::Alive | Event::RateLeft(_) => {}
             // No tools are offered, so a call is as odd as something unknown.
             Event::ToolCall(_) => unused("tool_call"),
             Event::Unknown(kind) => unused(kind),
@@ -142,7 +150,7 @@ fn done(
         StopReason::Length if text.len() < bounds.bytes / 2 => AnswerError::TokensUsedUp,
         _ => AnswerError::Empty,
     };
-    Collected::Failed { error, wrote: first_after.is_some() }
+    Collected::Failed { error, text: String::new() }
 }
 
 #[cfg(test)]
@@ -166,7 +174,7 @@ mod tests {
         let first = Duration::from_millis(300);
         let is_blank = &|text: &str| text.trim().is_empty();
         let end = Instant::now() + Duration::from_secs(20);
-        let bounds = Bounds { silence: first, end, bytes: 1000, tokens: 50, is_blank };
+        let bounds = Bounds { silence: first, slow: None, end, bytes: 1000, tokens: 50, is_blank };
         collect(paced(events), &words, &CancellationToken::new(), bounds, vitals).await
     }
 
@@ -204,7 +212,8 @@ mod tests {
             (50, Event::Done(Finished { reason: StopReason::Length, ..Finished::default() })),
         ];
         let silence = Duration::from_secs(9);
-        let bounds = Bounds { silence, end, bytes: 1000, tokens: 50, is_blank: &str::is_empty };
+        let is_blank = &str::is_empty;
+        let bounds = Bounds { silence, slow: None, end, bytes: 1000, tokens: 50, is_blank };
         let shown = async {
             let (mut seen, mut all) = (seen, Vec::new());
             while seen.changed().await.is_ok() && all.len() < 4 {
@@ -249,7 +258,8 @@ mod tests {
         let (words, _seen) = watch::channel(Progress::Begun);
         let silence = Duration::from_millis(200);
         let end = Instant::now() + Duration::from_millis(500);
-        let bounds = Bounds { silence, end, bytes: 1000, tokens: 50, is_blank: &str::is_empty };
+        let is_blank = &str::is_empty;
+        let bounds = Bounds { silence, slow: None, end, bytes: 1000, tokens: 50, is_blank };
         let pieces = paced(vec![(100, Event::Alive); 100]);
         let late =
             collect(pieces, &words, &CancellationToken::new(), bounds, &Vitals::default()).await;

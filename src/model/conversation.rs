@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::ChatId;
 use super::quote::Quote;
+use super::rate_left::RateLeft;
 
 /// Which conversation: topics of one chat do not read each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConversationId {
     /// The chat.
     pub chat: ChatId,
@@ -235,6 +236,8 @@ pub enum Event {
     Withdrawn,
     /// The server is at work, and says nothing that matters.
     Alive,
+    /// The server says what it still takes.
+    RateLeft(RateLeft),
     /// The model wants a tool to be called; the call is complete.
     ToolCall(ToolCall),
     /// The server sent something that this version does not know; the word says where it stood.

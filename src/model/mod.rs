@@ -32,6 +32,7 @@ pub mod money;
 pub mod pieces;
 pub mod quota;
 pub mod quote;
+pub mod rate_left;
 pub mod reply;
 pub mod text;
 pub mod work;

@@ -210,6 +210,13 @@ kinds! {
         .impact("questions get an apology with a button to try again; commands work")
         .first_step("see the error class; check key, credit and model of the provider");
 
+    /// A provider of the list is not asked.
+    ProviderUnusable = degraded("provider_unusable", "6b1f0d9c52e84a7f93d04c8be1a7255d")
+        // A breaker that is open is evidence enough; one probe that works ends it.
+        .debounce(0, 15)
+        .impact("none while another provider answers; else questions get an apology")
+        .first_step("see the class: check key, credit, model and address of that provider, then reload");
+
     /// Questions of several chats fail in the same way, which is not their fault then.
     QuestionsRefused = degraded("questions_refused", "b0c6f5d2a9e84f1d8c37e41a5d926b70")
         .blocks_answers(true)

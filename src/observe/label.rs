@@ -10,6 +10,13 @@ pub enum Label {
     None,
     /// A name that comes from elsewhere, such as a method or a model.
     Name(String),
+    /// A model of a provider, as configured.
+    Model {
+        /// The provider.
+        provider: String,
+        /// The model.
+        model: String,
+    },
     /// What was worked on.
     Work(WorkKind),
     /// How a call ended.
@@ -32,11 +39,24 @@ pub enum TokenKind {
 }
 
 impl Label {
+    /// A model of a provider.
+    pub fn model(provider: &str, model: &str) -> Self {
+        Self::Model { provider: provider.to_owned(), model: model.to_owned() }
+    }
+
+    /// The provider, where it is known.
+    pub fn provider(&self) -> Option<&str> {
+        match self {
+            Self::Model { provider, .. } => Some(provider),
+            _ => None,
+        }
+    }
+
     /// The word for metrics.
     pub fn as_str(&self) -> &str {
         match self {
             Self::None => "",
-            Self::Name(name) => name,
+            Self::Name(name) | Self::Model { model: name, .. } => name,
             Self::Work(kind) => kind.as_str(),
             Self::Outcome(outcome) => outcome.as_str(),
             Self::Failed => "failed",

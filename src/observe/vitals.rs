@@ -17,7 +17,8 @@ use super::histogram::{self, Buckets, Histogram};
 use super::label::Label;
 use super::liveness::{Liveness, Loop, Overdue};
 use super::money::Money;
-use crate::model::class::FailureClass;
+use super::providers::ProviderState;
+use crate::model::class::{AnswerClass, FailureClass};
 use crate::model::limits;
 
 /// What has happened since the start. Shared by all stages, cheap to write.
@@ -83,6 +84,8 @@ pub struct Vitals {
     pub backlog_full: AtomicBool,
     /// Updates that wait at Telegram (`getWebhookInfo`); below zero before it was asked.
     pub pending: AtomicI64,
+    /// How the providers of the list stand, in its order.
+    pub providers: ArcSwap<Vec<ProviderState>>,
     /// How far the documents are.
     pub documents: ArcSwap<DocumentsState>,
     /// How far the question is that the bot puts to itself.
@@ -93,6 +96,7 @@ pub struct Vitals {
     pub verdict: ArcSwap<Verdict>,
     /// When the last update was done, Unix milliseconds; zero before the first.
     pub processed_at_ms: AtomicI64,
+    failovers: Mutex<BTreeMap<Failover, u64>>,
     labelled: Mutex<BTreeMap<(&'static str, String), u64>>,
     timings: Mutex<BTreeMap<(Timing, Label, Label), Histogram>>,
     events: Mutex<BTreeMap<Kind, Event>>,
@@ -136,6 +140,9 @@ pub struct Event {
     /// When last, milliseconds since the start.
     pub last_ms: u64,
 }
+
+/// Who was asked in place of whom, and why.
+pub type Failover = (String, String, AnswerClass);
 
 /// One series of a family: its two labels and how it stands.
 pub type Series = (Label, Label, Buckets);
@@ -211,11 +218,13 @@ impl Vitals {
             updates_stuck: AtomicBool::new(false),
             backlog_full: AtomicBool::new(false),
             pending: AtomicI64::new(-1),
+            providers: ArcSwap::default(),
             documents: ArcSwap::default(),
             canary: ArcSwap::default(),
             money: Money::default(),
             verdict: ArcSwap::default(),
             processed_at_ms: AtomicI64::new(0),
+            failovers: Mutex::default(),
             labelled: Mutex::default(),
             timings: Mutex::default(),
             events: Mutex::default(),
@@ -314,6 +323,16 @@ impl Vitals {
             key
         };
         map.entry(key).or_insert_with(|| Histogram::new(timing.bounds())).observe(value);
+    }
+
+    /// A question went on to another provider. Both names are configured, so they are few.
+    pub fn failed_over(&self, from: &str, to: &str, class: AnswerClass) {
+        *lock(&self.failovers).entry((from.to_owned(), to.to_owned(), class)).or_default() += 1;
+    }
+
+    /// How often that was.
+    pub fn failovers(&self) -> Vec<(Failover, u64)> {
+        lock(&self.failovers).iter().map(|(failover, n)| (failover.clone(), *n)).collect()
     }
 
     /// All series of a family.

@@ -13,15 +13,17 @@ use eventsource_stream::{EventStream, EventStreamError};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use hygiene::Redactor;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error_body::ErrorBody;
 use super::failure::ProviderError;
+use super::rate_headers::{rate_left, retry_after};
 use super::redirect;
 use super::scrub::Scrubber;
 use crate::model::failure::chain;
+use crate::model::rate_left::RateLeft;
 
 /// A server that cannot be connected to in this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,8 +40,6 @@ const STREAM_BYTES: usize = 64 * 1024 * 1024;
 /// Most bytes of a stream before its next event: comments and blank lines. A sign of life each second makes
 /// some ten kilobytes an hour.
 const IDLE_BYTES: usize = 2 * LINE_BYTES;
-/// Longest wait that a server can ask for; more would park a provider for good.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// One frame after the other; ends where the server ended.
 pub(super) type Frames = BoxStream<'static, Result<Frame, ProviderError>>;
@@ -48,6 +48,8 @@ pub(super) type Frames = BoxStream<'static, Result<Frame, ProviderError>>;
 pub(super) enum Frame {
     /// Bytes that say nothing yet: headers, comments, blank lines, the beginning of an event.
     Alive,
+    /// What the headers say that the server still takes.
+    RateLeft(RateLeft),
     /// The data of one event of a stream.
     Data(String),
     /// A JSON value of a server that does not stream; nothing follows.
@@ -152,7 +154,8 @@ pub(super) async fn post(
     let sent = http.post(url.clone()).headers(headers).body(body).send().await;
     let response = sent.map_err(|error| not_answered(error, scrubber))?;
     if response.status().is_success() {
-        return Ok(frames(response));
+        let left = rate_left(response.headers()).map(Frame::RateLeft);
+        return Ok(stream::iter(left.map(Ok)).chain(frames(response)).boxed());
     }
     let status = response.status().as_u16();
     if let Some(error) = redirect::refused(&url, &response, scrubber) {
@@ -347,67 +350,9 @@ async fn bounded_text(response: Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
-/// When to come back (RFC 9110, 10.2.3: seconds or a date; some vendors add milliseconds). A date
-/// is measured against the server's own `Date`, so our clock does not matter.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
-    let seconds = |text: &str| {
-        let seconds: f64 = text.parse().ok()?;
-        // NaN and infinity make no Duration.
-        Duration::try_from_secs_f64(seconds).ok()
-    };
-    let milliseconds = || seconds(text("retry-after-ms")?).map(|wait| wait / 1000);
-    let named = || {
-        let after = text(RETRY_AFTER.as_str())?;
-        seconds(after).or_else(|| {
-            let now = date(text(DATE.as_str())?)?;
-            Duration::try_from(date(after)?.duration_since(now)).ok()
-        })
-    };
-    milliseconds().or_else(named).map(|wait| wait.min(RETRY_AFTER_MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_in_every_spelling() {
-        type Case = (&'static [(&'static str, &'static str)], Option<u64>);
-        let table: &[Case] = &[
-            (&[("retry-after", "7")], Some(7000)),
-            (&[("retry-after", " 0.25 ")], Some(250)),
-            (&[("retry-after-ms", "1500"), ("retry-after", "2")], Some(1500)),
-            (
-                &[
-                    ("retry-after", "Wed, 21 Oct 2026 07:28:30 GMT"),
-                    ("date", "Wed, 21 Oct 2026 07:28:00 GMT"),
-                ],
-                Some(30_000),
-            ),
-            (
-                &[
-                    ("retry-after", "Wed, 21 Oct 2026 07:27:30 GMT"),
-                    ("date", "Wed, 21 Oct 2026 07:28:00 GMT"),
-                ],
-                None,
-            ),
-            (&[("retry-after", "Wed, 21 Oct 2026 07:28:30 GMT")], None),
-            (&[("retry-after", "99999999999")], Some(86_400_000)),
-            (&[("retry-after", "-1")], None),
-            (&[("retry-after", "NaN")], None),
-            (&[("retry-after", "soon")], None),
-            (&[], None),
-        ];
-        for (given, expected) in table {
-            let mut headers = HeaderMap::new();
-            for (name, value) in *given {
-                headers.insert(*name, value.parse().unwrap());
-            }
-            assert_eq!(retry_after(&headers), expected.map(Duration::from_millis), "{given:?}");
-        }
-    }
 
     #[test]
     fn addresses_of_ones_own_are_known() {

@@ -19,6 +19,7 @@ mod offline;
 mod openai;
 mod prices;
 pub mod prompt;
+mod rate_headers;
 mod reach;
 mod redirect;
 mod refusal;

@@ -70,7 +70,7 @@ fn says_something(event: &Event) -> bool {
     match event {
         Event::Text(text) | Event::Reasoning(text) => !text.trim().is_empty(),
         Event::ToolCall(_) | Event::Done(_) => true,
-        Event::Withdrawn | Event::Alive | Event::Unknown(_) => false,
+        Event::Withdrawn | Event::Alive | Event::RateLeft(_) | Event::Unknown(_) => false,
     }
 }
 
@@ -145,6 +145,9 @@ impl<D: Dialect> Reading<D> {
         let (data, is_whole) = match frame {
             Some(Ok(Frame::Alive)) if self.afterword.is_some() => return,
             Some(Ok(Frame::Alive)) => return self.ready.push_back(Ok(Event::Alive)),
+            Some(Ok(Frame::RateLeft(left))) => {
+                return self.ready.push_back(Ok(Event::RateLeft(left)));
+            }
             Some(Ok(Frame::Data(data))) => (data, false),
             Some(Ok(Frame::Whole(data))) => (data, true),
             Some(Err(error)) => return self.broke(error),

@@ -57,6 +57,7 @@ macro_rules! contract {
             a_group_that_moves_takes_its_conversations_along,
             what_is_set_for_a_chat_stays,
             a_pause_ends,
+            providers_that_fail_are_kept_for_each_bot,
             a_probe_changes_nothing,
             a_call_is_spent_before_it_is_made_and_settled_once,
             a_call_that_reports_nothing_costs_all_that_it_can,
@@ -413,6 +414,32 @@ pub async fn a_pause_ends(place: &impl Place) {
     store.close().await;
     drop(store);
     assert!(!open(place).settings().await.unwrap().paused);
+}
+
+pub async fn providers_that_fail_are_kept_for_each_bot(place: &impl Place) {
+    let kept = |provider: &str, until_ms| KeptBreaker {
+        provider: provider.to_owned(),
+        model: "m".to_owned(),
+        class: "server".to_owned(),
+        is_unusable: false,
+        since_ms: 1,
+        until_ms,
+        cooldown_ms: 30_000,
+    };
+    let (one, other) = (place.open(BotId(1), Clock::system()), BotId(2));
+    assert!(one.breakers().await.unwrap().is_empty());
+    one.keep_breakers(vec![kept("b", 7), kept("a", 8)]).await.unwrap();
+    one.keep_breakers(vec![kept("b", 9), kept("a", 8)]).await.unwrap();
+    assert_eq!(one.breakers().await.unwrap(), [kept("a", 8), kept("b", 9)]);
+    one.close().await;
+    let store = place.open(other, Clock::system());
+    assert!(store.breakers().await.unwrap().is_empty());
+    store.keep_breakers(Vec::new()).await.unwrap();
+    store.close().await;
+    let one = place.open(BotId(1), Clock::system());
+    assert_eq!(one.breakers().await.unwrap().len(), 2);
+    one.keep_breakers(Vec::new()).await.unwrap();
+    assert!(one.breakers().await.unwrap().is_empty());
 }
 
 pub async fn a_probe_changes_nothing(place: &impl Place) {

@@ -38,6 +38,8 @@ pub struct CutAnswer {
     pub conversation: ConversationId,
     /// Who asked.
     pub asker: Option<UserId>,
+    /// The provider that wrote it, as configured.
+    pub provider: String,
     /// The question, and all that answers it so far.
     pub turn: KeptTurn,
 }

@@ -5,6 +5,7 @@
 //! database: what stands behind them is `Backend`, and SQL is spoken only there.
 
 mod backup_failure;
+mod breakers;
 #[cfg(test)]
 mod contract;
 mod failure;
@@ -26,6 +27,7 @@ use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 
 pub use backup_failure::BackupError;
+pub use breakers::KeptBreaker;
 pub use failure::{StoreError, StoreErrorKind};
 pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
 pub use ledger::Ledger;

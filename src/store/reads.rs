@@ -4,8 +4,8 @@
 //! the runtime; at most, the look-up of a single row reads a page from the disk there.
 
 use super::{
-    Backend, ChatState, CutAnswer, KeptTurn, KnownUser, LastAnswer, OlderCopy, OpenPart, Queued,
-    Settings, Spending, SpentBy, SpentRow, Store, StoreError, Totals, verbs,
+    Backend, ChatState, CutAnswer, KeptBreaker, KeptTurn, KnownUser, LastAnswer, OlderCopy,
+    OpenPart, Queued, Settings, Spending, SpentBy, SpentRow, Store, StoreError, Totals, verbs,
 };
 use crate::model::budget::{BudgetNotice, Scope};
 use crate::model::conversation::ConversationId;
@@ -73,6 +73,9 @@ verbs! {
 
     /// The last message that surely arrived in a chat: one in doubt there has a higher id.
     fn last_sent(chat: ChatId) -> Option<MessageId>;
+
+    /// The models of providers that are not asked, as they were kept last.
+    fn breakers() -> Vec<KeptBreaker>;
 
     /// State of the bot itself.
     fn settings() -> Settings;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Accepted, Backend, CallId, DeliveryReason, DeliveryRecord, Finish, Keep, NewCall, OpenPart,
-    Opening, Reserved, Settlement, Store, StoreError, Swept, verbs,
+    Accepted, Backend, CallId, DeliveryReason, DeliveryRecord, Finish, Keep, KeptBreaker, NewCall,
+    OpenPart, Opening, Reserved, Settlement, Store, StoreError, Swept, verbs,
 };
 use crate::model::budget::Budgets;
 use crate::model::effect::Effect;
@@ -76,6 +76,9 @@ verbs! {
     /// Removes one small batch of everything that is older than `keep` says, also of bots whose
     /// token is no longer used here.
     fn sweep(keep: Keep) -> Swept;
+
+    /// Keeps which models of providers are not asked, in place of those that were kept before.
+    fn keep_breakers(breakers: Vec<KeptBreaker>) -> ();
 
     /// A small write that goes the way of every other one, to see that commits work.
     fn probe() -> ();

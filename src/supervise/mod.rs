@@ -18,6 +18,7 @@ pub mod metrics;
 mod money;
 mod previous_end;
 mod probe;
+mod providers;
 mod report;
 mod report_hub;
 mod sampler;

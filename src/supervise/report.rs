@@ -8,6 +8,7 @@ use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
 use crate::observe::liveness::{Loop, Overdue};
+use crate::observe::providers::ProviderState;
 use crate::store::{Backups, Spending};
 
 /// Where the process is in its life.
@@ -199,6 +200,8 @@ pub struct Reading {
     pub pending: Option<u64>,
     /// Telegram holds updates that polls do not return.
     pub updates_stuck: bool,
+    /// The providers of the list, in its order.
+    pub providers: Vec<ProviderState>,
     /// The question that the bot puts to itself.
     pub canary: Canary,
     /// Polling pauses because too much waits.

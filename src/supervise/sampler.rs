@@ -141,6 +141,7 @@ impl Sampler {
             paused: so(&vitals.paused),
             documents: **vitals.documents.load(),
             backups: inputs.backups,
+            providers: vitals.providers.load().to_vec(),
             canary: vitals.canary(),
             money: money(vitals, wall_ms, inputs.spent),
             recent: self.window.look(now_ms, vitals, inputs.commits.as_ref()),

@@ -11,7 +11,7 @@ use hygiene::duration::in_words as span;
 use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
 use super::thresholds::Thresholds;
-use super::{backups, canary, money, previous_end};
+use super::{backups, canary, money, previous_end, providers};
 use crate::model::class::{FailureClass, TelegramClass};
 use crate::observe::finding::{Kind, Severity};
 
@@ -81,6 +81,7 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         inbox_old(r, t),
         outbox_old(r, t),
         provider_failing(r, t),
+        providers::unusable(r).and_then(|text| raise(Kind::ProviderUnusable, text)),
         canary::failing(r).and_then(|text| raise(Kind::CanaryFailing, text)),
         money::exhausted(r).and_then(|text| raise(Kind::BudgetExhausted, text)),
         money::price_unknown(r).and_then(|text| raise(Kind::PriceUnknown, text)),

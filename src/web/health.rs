@@ -29,6 +29,7 @@ const AI: Dependency = Dependency {
     kind: "component",
     findings: &[
         Kind::ProviderFailing,
+        Kind::ProviderUnusable,
         Kind::QuestionsRefused,
         Kind::CanaryFailing,
         Kind::ProviderSlow,

@@ -9,6 +9,7 @@ use super::view::{View, seconds, time};
 use crate::model::class::FailureClass;
 use crate::observe::dependency::DependencyState;
 use crate::observe::liveness::Loop;
+use crate::observe::providers::ProviderState;
 use crate::supervise::{Depth, System};
 
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
@@ -40,6 +41,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
         "polling": dependency(view, &vitals.polling.read()),
         "sending": dependency(view, &vitals.sending.read()),
         "provider": dependency(view, &vitals.provider.read()),
+        "providers": vitals.providers.load().iter().map(|one| provider(view, one)).collect::<Vec<_>>(),
         "store": dependency(view, &vitals.store.read()),
         "queues": {
             "inbox": reading.inbox.map(depth),
@@ -90,6 +92,20 @@ fn dependency(view: &View<'_>, state: &DependencyState) -> Value {
         "failures": state.failures,
         "failing_for_s": failing,
         "class": state.class.map(FailureClass::as_str),
+    })
+}
+
+/// One provider of the list: whether it is asked, and if not, why and until when.
+fn provider(view: &View<'_>, one: &ProviderState) -> Value {
+    let outage = one.outage.as_ref();
+    json!({
+        "name": one.name,
+        "model": one.model,
+        "breaker": one.word(),
+        "class": outage.map(|outage| outage.class.as_str()),
+        "unusable": outage.is_some_and(|outage| outage.is_unusable),
+        "failing_for_s": outage.map(|outage| seconds(outage.lasts_ms(view.now_ms))),
+        "asked_again_in_s": outage.map(|outage| seconds(outage.due_ms(view.now_ms))),
     })
 }
 

@@ -43,6 +43,7 @@ mod edited_pieces;
 mod edits;
 mod entities;
 mod error_reports;
+mod failover;
 mod features;
 mod findings;
 mod fuzz;

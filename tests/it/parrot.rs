@@ -23,7 +23,9 @@ pub struct CommandRequest {
 pub enum Said {
     /// An answer with this status, content type and body.
     Answer(u16, &'static str, String),
-    /// The same, cut in the middle of its body.
+    /// The same with more headers, one a line.
+    Headed(u16, &'static str, String),
+    /// An answer, cut in the middle of its body.
     Cut(u16, &'static str, String),
     /// Nothing, and the connection stays open.
     Silence,
@@ -89,6 +91,10 @@ async fn serve(mut client: TcpStream, server: SocketAddr, rule: Arc<Mutex<Option
             Some(Said::Silence) => std::future::pending().await,
             Some(Said::Answer(status, kind, body)) => {
                 client.write_all(answer(status, kind, &body, body.len()).as_bytes()).await
+            }
+            Some(Said::Headed(status, headers, body)) => {
+                let kind = format!("application/json\r\n{}", headers.replace('\n', "\r\n"));
+                client.write_all(answer(status, &kind, &body, body.len()).as_bytes()).await
             }
             Some(Said::Cut(status, kind, body)) => {
                 let half = body.chars().take(body.chars().count() / 2).collect::<String>();

@@ -15,6 +15,26 @@ pub(super) fn canary(said: &Value) -> Option<String> {
     })
 }
 
+/// One provider of the list, where there are several or it is not asked: what it is called, and how it is.
+pub(super) fn provider(one: &Value) -> (String, String) {
+    let text = |key: &str| one[key].as_str().unwrap_or("?");
+    let label = format!("provider {}", text("name"));
+    let model = text("model");
+    let line = match (text("breaker"), one["failing_for_s"].as_f64()) {
+        ("closed", _) | (_, None) => format!("{model}: is asked"),
+        (state, Some(failing)) => {
+            let what = if one["unusable"] == true { "cannot be used" } else { "fails" };
+            let next = match one["asked_again_in_s"].as_f64() {
+                _ if state == "half_open" => "a question is trying it".to_owned(),
+                Some(wait) if wait > 0.0 => format!("it is tried again in {}", s(wait)),
+                _ => "the next question tries it".to_owned(),
+            };
+            format!("{model}: {what} ({}) for {}; {next}", text("class"), s(failing))
+        }
+    };
+    (label, line)
+}
+
 /// None were made where none are kept this way.
 pub(super) fn backups(backups: &Value) -> Option<String> {
     let newest = backups["newest"].as_str().and_then(rfc3339::parse)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::checker;
 use super::findings::{Findings, Overall, in_words};
-use super::lines::{backups, canary, s};
+use super::lines::{backups, canary, provider, s};
 use super::remedy::{manager, remedies};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
@@ -266,6 +266,11 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
         if let Some(line) = dependency(&said[key]) {
             row(&format!("last {what}"), line);
         }
+    }
+    let providers = said["providers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for one in providers.iter().filter(|one| providers.len() > 1 || one["breaker"] != "closed") {
+        let (label, line) = provider(one);
+        row(&label, line);
     }
     if let Some(line) = waiting(&said["queues"]) {
         row("waiting", line);

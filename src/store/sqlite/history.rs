@@ -269,15 +269,17 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT m.id, m.chat_id, m.topic_id, m.turn_id
+                "SELECT m.id, m.chat_id, m.topic_id, m.turn_id, a.provider
                  FROM answers a JOIN messages m ON m.id = a.message_id
                  WHERE a.bot_id = ?1 AND a.seq = ?2 AND a.stop_reason = 'length'",
             )?;
             let found = find.query_row(params![bot, seq.0], |r| {
                 let conversation = ConversationId { chat: ChatId(r.get(1)?), topic: r.get(2)? };
-                Ok((r.get(0)?, conversation, r.get(3)?))
+                Ok((r.get(0)?, conversation, r.get(3)?, r.get(4)?))
             });
-            let Some((answer, conversation, number)) = found.optional()? else { return Ok(None) };
+            let Some((answer, conversation, number, provider)) = found.optional()? else {
+                return Ok(None);
+            };
             let mut find = conn.prepare_cached(
                 "SELECT role, content, sender_id FROM messages
                  WHERE bot_id = ?1 AND chat_id = ?2 AND topic_id = ?3 AND turn_id = ?4 ORDER BY id",
@@ -289,7 +291,7 @@ impl Sqlite {
                 asker = row.get::<_, Option<i64>>(2)?.map(UserId).or(asker);
             }
             let turn = KeptTurn { number, messages };
-            Ok(Some(CutAnswer { answer, conversation, asker, turn }))
+            Ok(Some(CutAnswer { answer, conversation, asker, provider, turn }))
         })
         .await
     }

@@ -7,6 +7,7 @@ mod answered;
 mod arrivals;
 mod atomic_file;
 mod backup;
+mod breakers;
 mod chats;
 mod columns;
 mod compatible;

@@ -35,6 +35,7 @@ const CHAT: &str = "chat";
 pub(super) fn families(names: &Names<'_>, vitals: &Vitals, store: Option<&Timings>) -> Vec<Family> {
     let mut families = vec![telegram(vitals)];
     families.extend(models(names, vitals));
+    families.extend(breakers(vitals));
     families.extend(stored(store));
     families
 }
@@ -54,28 +55,28 @@ fn telegram(vitals: &Vitals) -> Family {
 }
 
 fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
-    let (provider, model) = (names.provider, names.model);
+    let configured = || Label::model(names.provider, names.model);
     let mut duration = Family::histogram(
         "gen_ai_client_operation_duration_seconds",
         &["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
         "Questions to the provider; error_type is empty when they were answered.",
     );
-    let known = [(model.into(), CallOutcome::Ok.into())];
+    let known = [(configured(), CallOutcome::Ok.into())];
     for (model, outcome, buckets) in observed(vitals, Timing::Provider, &known) {
         let error = match &outcome {
             Label::Outcome(CallOutcome::Ok) => "",
             failed => failed.as_str(),
         };
-        duration = duration.with_buckets(&[CHAT, provider, model.as_str(), error], buckets);
+        duration = duration.with_buckets(&[CHAT, provider(&model), model.as_str(), error], buckets);
     }
     let mut first = Family::histogram(
         "gen_ai_client_operation_time_to_first_chunk_seconds",
         GEN_AI,
         "From the question to the first words of the answer.",
     );
-    let known = [(model.into(), Label::None)];
+    let known = [(configured(), Label::None)];
     for (model, _, buckets) in observed(vitals, Timing::FirstWords, &known) {
-        first = first.with_buckets(&[CHAT, provider, model.as_str()], buckets);
+        first = first.with_buckets(&[CHAT, provider(&model), model.as_str()], buckets);
     }
     let mut tokens = Family::histogram(
         "gen_ai_client_token_usage",
@@ -87,11 +88,42 @@ fn models(names: &Names<'_>, vitals: &Vitals) -> Vec<Family> {
         ],
         "Tokens of one question (input) and of its answer (output), as the provider counts them.",
     );
-    let known = [TokenKind::Input, TokenKind::Output].map(|kind| (model.into(), kind.into()));
+    let known = [TokenKind::Input, TokenKind::Output].map(|kind| (configured(), kind.into()));
     for (model, kind, buckets) in observed(vitals, Timing::Tokens, &known) {
-        tokens = tokens.with_buckets(&[CHAT, provider, model.as_str(), kind.as_str()], buckets);
+        tokens =
+            tokens.with_buckets(&[CHAT, provider(&model), model.as_str(), kind.as_str()], buckets);
     }
     vec![duration, first, tokens]
+}
+
+fn provider(model: &Label) -> &str {
+    model.provider().unwrap_or_default()
+}
+
+/// Whether the providers of the list are asked, and how often another was asked instead.
+fn breakers(vitals: &Vitals) -> Vec<Family> {
+    let mut states = Family::gauge(
+        "katana_provider_breaker_state",
+        &["provider", "model"],
+        "Whether a provider is asked (0), is being probed (1), or is left alone because it fails (2).",
+    );
+    for one in vitals.providers.load().iter() {
+        let state = match one.outage {
+            None => 0.0,
+            Some(outage) if outage.is_probed => 1.0,
+            Some(_) => 2.0,
+        };
+        states = states.with(&[&one.name, &one.model], state);
+    }
+    let mut failovers = Family::counter(
+        "katana_failovers_total",
+        &["from", "to", "class"],
+        "Questions that went on to another provider before a word was shown, by class of the failure.",
+    );
+    for ((from, to, class), n) in vitals.failovers() {
+        failovers = failovers.with_count(&[&from, &to, class.as_str()], n);
+    }
+    vec![states, failovers]
 }
 
 fn stored(store: Option<&Timings>) -> Vec<Family> {

@@ -125,6 +125,7 @@ pub(super) async fn read(answering: Answering) -> (String, Result<Finished, Prov
                 text.push_str(&format!("[{id} {name} {arguments}]"));
                 continue;
             }
+            Ok(Event::RateLeft(_)) => continue,
             Ok(Event::Withdrawn) => {
                 text.clear();
                 continue;

@@ -14,11 +14,12 @@ const AFTER_DOWN: [&str; 6] =
     [UNCLEAN, "crash_loop", "inbox_old", "outbox_old", "response_slow", "error_ratio"];
 
 /// A symptom, and the causes that explain it.
-const CAUSES: [(&str, &str); 12] = [
+const CAUSES: [(&str, &str); 13] = [
     (
         "error_ratio",
         "provider_failing questions_refused delivery_refused update_given_up store_failing",
     ),
+    ("provider_unusable", "provider_failing"),
     ("provider_slow", "provider_failing"),
     ("canary_failing", "provider_failing questions_refused store_failing stage_stalled"),
     (

@@ -232,3 +232,16 @@ CREATE TABLE budget_notices (
     until_ms INTEGER NOT NULL,
     PRIMARY KEY (bot_id, about, owner_id)
 ) WITHOUT ROWID;
+
+-- Models of providers that are not asked, because they fail; as many rows as fail now.
+CREATE TABLE breakers (
+    bot_id      INTEGER NOT NULL,
+    provider    TEXT NOT NULL,
+    model       TEXT NOT NULL,
+    class       TEXT NOT NULL,
+    is_unusable INTEGER NOT NULL,
+    since_ms    INTEGER NOT NULL,
+    until_ms    INTEGER NOT NULL,
+    cooldown_ms INTEGER NOT NULL,
+    PRIMARY KEY (bot_id, provider, model)
+) WITHOUT ROWID;
