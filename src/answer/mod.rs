@@ -168,7 +168,6 @@ impl Answerer {
         settings: AnswerSettings,
     ) {
         self.reading.overtake(|| self.replace(endpoints, knowledge, settings));
-        self.pool.probe_soon();
     }
 
     fn replace(

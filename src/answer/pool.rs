@@ -103,7 +103,7 @@ impl Pool {
     }
 
     /// A person changed something and may have repaired it: each that is out is due now.
-    pub(super) fn probe_soon(&self) {
+    pub fn probe_soon(&self) {
         let now_ms = self.vitals.now_ms();
         let mut state = self.lock();
         state.breakers.values_mut().for_each(|breaker| breaker.probe_soon(now_ms));

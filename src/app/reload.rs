@@ -237,6 +237,8 @@ impl Reloader {
         if let Some(AnswerParts { endpoints, knowledge }) = answers {
             self.answerer.renew(endpoints, knowledge, settings::answering(config, &self.redactor));
         }
+        // Who reloads may have repaired a provider; the credit is in no file.
+        self.answerer.pool().probe_soon();
         if let Some(running) = self.running.get() {
             running.take(&fresh, &self.answerer, self.reconcile_after);
         }

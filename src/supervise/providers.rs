@@ -13,14 +13,15 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// What is wrong, if something is.
 pub(super) fn unusable(reading: &Reading) -> Option<String> {
-    let is_alone = reading.providers.len() < 2;
+    // That the only provider fails is another finding.
+    if reading.providers.len() < 2 {
+        return None;
+    }
     let line = |one: &ProviderState| {
         let outage = one.outage.as_ref()?;
         let lasts_ms = outage.lasts_ms(reading.now_ms);
         let is_long = u128::from(lasts_ms) >= LASTS.as_millis();
-        // That the only provider fails is another finding.
-        let is_finding = outage.is_unusable || is_long && !is_alone;
-        is_finding.then(|| describe(one, outage, lasts_ms, reading.now_ms))
+        (outage.is_unusable || is_long).then(|| describe(one, outage, lasts_ms, reading.now_ms))
     };
     let lines: Vec<_> = reading.providers.iter().filter_map(line).collect();
     (!lines.is_empty()).then(|| lines.join("; "))

@@ -16,7 +16,6 @@ use crate::observe::canary::{Canary, CanaryState};
 use crate::observe::dependency::DependencyState;
 use crate::observe::finding::{Kind, Severity};
 use crate::observe::liveness::{Loop, Overdue};
-use crate::observe::providers::{ProviderOutage, ProviderState};
 use crate::store::Backups;
 
 const LINE_SEPARATOR: char = '\u{2028}';
@@ -39,20 +38,6 @@ fn healthy() -> Reading {
         outbox: Some(Depth::default()),
         ..Reading::default()
     }
-}
-
-/// Two providers, of which the first is out for so many seconds.
-fn providers(s: f64, is_unusable: bool) -> Vec<ProviderState> {
-    let outage = ProviderOutage {
-        class: AnswerClass::Auth,
-        is_unusable,
-        is_probed: false,
-        lasts_ms: 0,
-        noted_ms: 3_600_000 - (s * 1000.0) as u64,
-        until_ms: 3_700_000,
-    };
-    let state = |name: &str, outage| ProviderState { name: name.into(), model: "m".into(), outage };
-    vec![state("openai", Some(outage)), state("backup", None)]
 }
 
 fn canary(failures: u32) -> Canary {
@@ -273,13 +258,8 @@ const ROWS: &[Row] = &[
     (Kind::PossibleDuplicate, |s| event(Kind::PossibleDuplicate, s), &[599.0], &[], &[600.0]),
     (Kind::UpdateGivenUp, |s| event(Kind::UpdateGivenUp, s), &[599.0], &[], &[600.0]),
     (Kind::QuestionsRefused, |s| event(Kind::QuestionsRefused, s), &[599.0], &[], &[600.0]),
-    (
-        Kind::ProviderUnusable,
-        |s| Reading { providers: providers(s, false), ..healthy() },
-        &[60.0, 900.0],
-        &[],
-        &[0.0, 59.0],
-    ),
+    (Kind::ProviderUnusable, |s| readings::out(s, false), &[60.0, 900.0], &[], &[0.0, 59.0]),
+    (Kind::ProviderUnusable, |s| readings::out(s, true), &[0.0], &[], &[]),
     (
         Kind::CanaryFailing,
         |n| Reading { canary: canary(n as u32), ..healthy() },

@@ -1,5 +1,4 @@
-//! The verdict's first half: which conditions hold in one reading. Pure; what opens and closes a
-//! finding over time is the judge's business.
+//! The verdict's first half: which conditions hold in one reading; the judge opens and closes findings. Pure.
 //!
 //! Invariants: a text is one line of at most [`LINE_CHARS`](super::LINE_CHARS) characters with figures for people,
 //! and never an id, a name or anybody's words.
@@ -90,9 +89,9 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
         backups::missing(r, t).and_then(|text| raise(Kind::BackupMissing, text)),
         clock_jumped(r),
     ];
-    let states = states.into_iter().flatten().chain(recent(r, t));
     let machine = r.system.iter().flat_map(|system| machine(system, t));
-    states.chain(machine).chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
+    let states = states.into_iter().flatten().chain(recent(r, t)).chain(machine);
+    states.chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
 }
 
 impl Seen {

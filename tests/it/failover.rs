@@ -219,6 +219,7 @@ async fn half_open_one_question_finds_out_and_the_others_go_on() {
     let endpoints =
         vec![primary.endpoint("openai", nothing()), backup.endpoint("backup", nothing())];
     bench.answerer.renew(endpoints, None, settings(bench.timeout, bench.first_word));
+    bench.answerer.pool().probe_soon();
     assert_eq!(whole(&bench.ask(200).await), Some("from the primary"));
     assert_eq!(bench.breaker(0), "closed");
 }
@@ -302,6 +303,7 @@ async fn none_of_a_thousand_cut_streams_is_passed_off_as_complete() {
         // A reload: the primary is asked each time, though its breaker opens.
         let settings = settings(bench.timeout, bench.first_word);
         bench.answerer.renew(endpoints.clone(), None, settings);
+        bench.answerer.pool().probe_soon();
         match bench.ask(update).await {
             Answered::Answer { reply, turn } => {
                 assert_eq!(reply.text(), "from the backup");
@@ -344,6 +346,7 @@ async fn a_wrong_key_and_a_missing_model_are_asked_once() {
         assert!(kept[0].until_ms - Clock::system().now_ms() > 250_000, "{kept:?}");
         primary.says(|_| answers("from the primary"));
         bench.answerer.renew(endpoints(), None, settings(bench.timeout, bench.first_word));
+        bench.answerer.pool().probe_soon();
         assert_eq!(whole(&bench.ask(21).await), Some("from the primary"), "{status}");
         assert!(bench.answerer.pool().kept().is_empty());
     }

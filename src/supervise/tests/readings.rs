@@ -1,7 +1,9 @@
 //! Readings in which one thing is not as it should be.
 
 use super::{Happened, Kind, Recent, System, healthy};
+use crate::model::class::AnswerClass;
 use crate::model::money::MicroUsd;
+use crate::observe::providers::{ProviderOutage, ProviderState};
 use crate::store::{Spending, Spent};
 use crate::supervise::report::Reading;
 
@@ -43,4 +45,19 @@ pub(super) fn machine(change: impl FnOnce(&mut System)) -> Reading {
 pub(super) fn event(kind: Kind, ago_s: f64) -> Reading {
     let happened = vec![Happened { kind, count: 2, ago_ms: (ago_s * 1000.0) as u64 }];
     Reading { happened, ..healthy() }
+}
+
+/// Two providers, of which the first is out for so many seconds.
+pub(super) fn out(s: f64, is_unusable: bool) -> Reading {
+    let outage = ProviderOutage {
+        class: AnswerClass::Auth,
+        is_unusable,
+        is_probed: false,
+        lasts_ms: 0,
+        noted_ms: 3_600_000 - (s * 1000.0) as u64,
+        until_ms: 3_700_000,
+    };
+    let state = |name: &str, outage| ProviderState { name: name.into(), model: "m".into(), outage };
+    let providers = vec![state("openai", Some(outage)), state("backup", None)];
+    Reading { providers, ..healthy() }
 }

@@ -16,6 +16,7 @@ pub fn scenarios() -> Vec<Scenario> {
         (&[Kind::ProviderFailing], "errors", Box::pin(errors())),
         (&[Kind::ProviderFailing], "hanging", Box::pin(hanging())),
         (&[Kind::QuestionsRefused], "too long", Box::pin(too_long())),
+        (&[Kind::ProviderUnusable], "wrong key", Box::pin(wrong_key())),
         (&[Kind::CanaryFailing], "canary", Box::pin(canary())),
         (&[Kind::ProviderSlow], "slow", Box::pin(slow())),
         (&[Kind::ErrorRatio], "error ratio", Box::pin(error_ratio())),
@@ -91,6 +92,20 @@ async fn too_long() {
     }
     show.shows_only(Kind::QuestionsRefused).await;
     parrot.steps_aside();
+    assert_eq!(stage.ask(5, "again?").await, "echo: again?");
+    show.green().await;
+    stage.end().await;
+}
+
+async fn wrong_key() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let show = asking(&mut stage, &url, &[("KATANA_ANSWER_PROVIDER", "openai,echo")]).await;
+    stage.sim.model().set_key(Some("sk-another-key-0123456789"));
+    assert_eq!(stage.ask(5, "hi").await, "echo: hi", "the next provider answers");
+    show.shows_only(Kind::ProviderUnusable).await;
+    stage.sim.model().set_key(Some(MODEL_KEY));
+    stage.app().reload(&stage.sources()).await;
     assert_eq!(stage.ask(5, "again?").await, "echo: again?");
     show.green().await;
     stage.end().await;
