@@ -139,7 +139,8 @@ impl Seen {
         let note = move |piece: &Result<Event, ProviderError>| {
             let Ok(event) = piece else { return };
             let mut seen = lock(&seen);
-            seen.began = true;
+            // Headers alone do not show that the model works.
+            seen.began |= !matches!(event, Event::RateLeft(_));
             match event {
                 Event::Done(finished) => seen.usage = finished.usage,
                 Event::Text(_) | Event::Reasoning(_) => seen.has_text = true,

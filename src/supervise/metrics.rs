@@ -28,7 +28,7 @@ pub fn families(
     let mut families = host::verdict(names, vitals, report);
     families.extend(work::families(names, vitals, report));
     families.extend(calls::families(names, vitals, store));
-    families.extend(money::families(vitals, report));
+    families.extend(money::families(names, vitals, report));
     families.extend(report.reading.system.iter().flat_map(host::process));
     families.extend(report.reading.system.iter().flat_map(host::machine));
     families

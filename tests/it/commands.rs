@@ -26,7 +26,7 @@ async fn a_menu_is_published_for_each_scope() {
         ["start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget", "usage"]
     );
     assert_eq!(menu(&stage.sim, &json!({"type": "all_group_chats"})), private);
-    let extra = ["users", "approve", "remove", "pause", "resume", "stats"];
+    let extra = ["costs", "users", "approve", "remove", "pause", "resume", "stats"];
     assert_eq!(menu(&stage.sim, &owner), [&private[..], &extra.map(str::to_owned)].concat());
     stage.end().await;
 }

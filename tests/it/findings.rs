@@ -30,6 +30,11 @@ const ELSEWHERE: &[(Kind, &str)] = &[
     (Kind::UpdatesStuck, "tests/it/odd_server.rs"),
     (Kind::CrashLoop, "tests/it/restarts.rs"),
     (Kind::UncleanStart, "tests/it/restarts.rs"),
+    (
+        Kind::PriceUnknown,
+        "needs a vendor's own server; tests/unit/booking.rs, src/supervise/tests.rs",
+    ),
+    (Kind::PricesOld, "needs a vendor's own server; src/supervise/tests.rs"),
     (Kind::CpuHigh, "needs minutes of a busy machine; src/supervise/tests.rs"),
 ];
 

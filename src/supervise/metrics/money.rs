@@ -1,22 +1,27 @@
 //! What answers cost, and what they may cost.
 
-use super::known::counted;
+use super::known::{Names, counted};
 use crate::model::budget::{Period, Scope};
+use crate::model::money::MicroUsd;
 use crate::observe::vitals::Vitals;
 use crate::supervise::exposition::Family;
 use crate::supervise::report::Report;
 
 /// All families of this file.
-pub(super) fn families(vitals: &Vitals, report: &Report) -> Vec<Family> {
+pub(super) fn families(names: &Names<'_>, vitals: &Vitals, report: &Report) -> Vec<Family> {
     let costs = Family::counter(
         "katana_cost_usd_total",
         &["provider", "model"],
         "What calls of a provider cost in US dollars, since the start of the process.",
     );
-    let costs =
-        vitals.money.costs().into_iter().fold(costs, |family, ((provider, model), cost)| {
-            family.with(&[&provider, &model], cost.as_f64())
-        });
+    let known = (names.provider.to_owned(), names.model.to_owned());
+    let mut rows = vitals.money.costs();
+    if rows.iter().all(|(key, _)| *key != known) {
+        rows.push((known, MicroUsd::ZERO));
+    }
+    let costs = rows.into_iter().fold(costs, |family, ((provider, model), cost)| {
+        family.with(&[&provider, &model], cost.as_f64())
+    });
     let mut limit = Family::gauge(
         "katana_budget_limit_usd",
         &["scope", "period"],

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botapi_sim::ModelAnswer;
 use katana::observe::finding::Kind;
 
 use super::{Scenario, begin};
@@ -17,6 +18,7 @@ pub fn scenarios() -> Vec<Scenario> {
         (&[Kind::ProviderFailing], "hanging", Box::pin(hanging())),
         (&[Kind::QuestionsRefused], "too long", Box::pin(too_long())),
         (&[Kind::ProviderUnusable], "wrong key", Box::pin(wrong_key())),
+        (&[Kind::BudgetExhausted], "budget", Box::pin(budget())),
         (&[Kind::CanaryFailing], "canary", Box::pin(canary())),
         (&[Kind::ProviderSlow], "slow", Box::pin(slow())),
         (&[Kind::ErrorRatio], "error ratio", Box::pin(error_ratio())),
@@ -105,6 +107,27 @@ async fn wrong_key() {
     assert_eq!(stage.ask(5, "hi").await, "echo: hi", "the next provider answers");
     show.shows_only(Kind::ProviderUnusable).await;
     stage.sim.model().set_key(Some(MODEL_KEY));
+    stage.app().reload(&stage.sources()).await;
+    assert_eq!(stage.ask(5, "again?").await, "echo: again?");
+    show.green().await;
+    stage.end().await;
+}
+
+async fn budget() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.api_url();
+    let changes = [
+        ("KATANA_OPENAI_INPUT_USD_PER_MTOK", "1"),
+        ("KATANA_OPENAI_OUTPUT_USD_PER_MTOK", "2"),
+        ("KATANA_BUDGET_TOTAL_USD_PER_DAY", "0.0025"),
+    ];
+    let show = asking(&mut stage, &url, &changes).await;
+    let dear = ModelAnswer { completion_tokens: Some(1_023), ..ModelAnswer::from("long") };
+    stage.sim.model().push(dear);
+    stage.ask(5, "an expensive question").await;
+    assert!(stage.ask(5, "another one").await.contains("what my answers may cost today"));
+    show.shows_only(Kind::BudgetExhausted).await;
+    stage.set("KATANA_BUDGET_TOTAL_USD_PER_DAY", "off");
     stage.app().reload(&stage.sources()).await;
     assert_eq!(stage.ask(5, "again?").await, "echo: again?");
     show.green().await;
