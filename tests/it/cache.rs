@@ -167,3 +167,20 @@ async fn only_whole_answers_are_kept_and_forget_takes_them_back() {
     assert_eq!(model.calls(), calls + 3);
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_documents_said_while_the_model_was_down_is_not_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("page.md"), "# Heron\n\nThe heron stands on one leg.\n")
+        .expect("written");
+    let folder = dir.path().display().to_string();
+    let list = [("KATANA_ANSWER_PROVIDER", "openai,offline"), ("KATANA_KNOWLEDGE_DIR", &folder)];
+    let stage = stage(&list).await;
+    stage.sim.model().fault_always(Some(ModelFault::status(503, "{}")));
+    let said = stage.ask(5, "heron?").await;
+    assert!(said.contains("one leg") && !said.starts_with("answer"), "{said}");
+    stage.sim.model().fault_always(None);
+    let first = answer(&stage, 5, "heron?").await;
+    assert_eq!(answer(&stage, 5, "heron?").await, first);
+    stage.end().await;
+}
