@@ -1,171 +1,15 @@
 //! Several providers answer: real HTTP servers that fail in every way, and what people get meanwhile.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hygiene::Redactor;
-use katana::answer::{
-    AnswerSettings, Answered, Answerer, AskedBy, CacheSettings, Endpoint, EndpointLimits, Progress,
-    Purpose, Question,
-};
-use katana::model::conversation::ConversationId;
-use katana::model::ids::{BotId, ChatId, InboxSeq, UserId};
+use katana::answer::{Answered, EndpointLimits};
 use katana::observe::clock::Clock;
-use katana::observe::vitals::Vitals;
-use katana::provider::{self, ProviderSettings};
-use katana::store::Store;
 use serde_json::json;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::parrot::{Parrot, Said};
-
-/// A model's server that counts its requests.
-struct Vendor {
-    parrot: Parrot,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Vendor {
-    /// One whose answers depend on how often it was asked before.
-    async fn new(says: impl Fn(usize) -> Said + Send + Sync + 'static) -> Self {
-        // Nothing goes on to this address: the rule has an answer for everything.
-        let parrot = Parrot::before("http://127.0.0.1:9").await;
-        let asked = Arc::new(AtomicUsize::new(0));
-        let vendor = Self { parrot, asked };
-        vendor.says(says);
-        vendor
-    }
-
-    fn says(&self, says: impl Fn(usize) -> Said + Send + Sync + 'static) {
-        let asked = Arc::clone(&self.asked);
-        self.parrot.says(move |request| match request.path.ends_with("/chat/completions") {
-            true => Some(says(asked.fetch_add(1, Ordering::SeqCst))),
-            false => Some(Said::Answer(404, "application/json", "{}".to_owned())),
-        });
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn endpoint(&self, name: &str, limits: EndpointLimits) -> Endpoint {
-        let build = provider::find("openai").expect("the provider").build;
-        let settings = ProviderSettings {
-            base_url: format!("{}/v1", self.parrot.url()),
-            model: "m".to_owned(),
-            read_timeout: Duration::from_secs(20),
-            ..ProviderSettings::default()
-        };
-        let provider = build(settings).expect("a provider");
-        Endpoint { name: name.to_owned(), limits, ..Endpoint::of(provider) }
-    }
-}
-
-/// An answer as a stream, in words; without its end when it is not `complete`.
-fn stream(text: &str, complete: bool) -> String {
-    let event = |delta: serde_json::Value, reason: Option<&str>| {
-        let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
-        format!("data: {}\n\n", json!({"model": "m", "choices": [choice]}))
-    };
-    let words = text.split_inclusive(' ').map(|word| event(json!({"content": word}), None));
-    let mut body: String = words.collect();
-    if complete {
-        body += &event(json!({}), Some("stop"));
-        body += "data: [DONE]\n\n";
-    }
-    body
-}
-
-fn answers(text: &str) -> Said {
-    Said::Answer(200, "text/event-stream", stream(text, true))
-}
-
-fn refuses(status: u16, message: &str) -> Said {
-    let body = json!({"error": {"message": message, "type": "error"}});
-    Said::Answer(status, "application/json", body.to_string())
-}
-
-/// People, and providers in a list.
-struct Bench {
-    answerer: Answerer,
-    vitals: Arc<Vitals>,
-    _dir: tempfile::TempDir,
-    timeout: Duration,
-    first_word: Duration,
-}
-
-impl Bench {
-    fn new(endpoints: Vec<Endpoint>) -> Self {
-        Self::within(endpoints, Duration::from_secs(20), Duration::from_secs(10))
-    }
-
-    fn within(endpoints: Vec<Endpoint>, timeout: Duration, first_word: Duration) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("katana.db");
-        let store = Store::open(&path, BotId(42), Clock::system()).expect("a store");
-        let vitals = Arc::new(Vitals::default());
-        let settings = settings(timeout, first_word);
-        let answerer = Answerer::new(endpoints, None, store, settings, Arc::clone(&vitals));
-        Self { answerer, vitals, _dir: dir, timeout, first_word }
-    }
-
-    /// The outcome of a question in this update.
-    async fn ask(&self, update: i64) -> Answered {
-        let conversation = ConversationId { chat: ChatId(update), topic: 0 };
-        let (user, text) = (UserId(7), "why?");
-        let question = Question {
-            conversation,
-            user,
-            speaker: None,
-            text,
-            context: None,
-            media: None,
-            is_fresh: false,
-        };
-        let seq = InboxSeq(update);
-        let asked_by = AskedBy { update: seq, order: seq, purpose: Purpose::Question };
-        let (progress, _) = watch::channel(Progress::Begun);
-        let cancel = CancellationToken::new();
-        self.answerer.answer(question, asked_by, &progress, &cancel).await.expect("the store")
-    }
-
-    fn breaker(&self, at: usize) -> &'static str {
-        self.vitals.providers.load()[at].word()
-    }
-}
-
-fn settings(timeout: Duration, first_token_timeout: Duration) -> AnswerSettings {
-    AnswerSettings {
-        system_prompt: String::new(),
-        max_history_turns: 4,
-        max_history_tokens: 1000,
-        max_output_tokens: 100,
-        passages: 0,
-        models: Vec::new(),
-        answers_at_once: 64,
-        first_token_timeout,
-        timeout,
-        log_prompts: false,
-        budgets: Default::default(),
-        cache: CacheSettings::default(),
-        is_blank: |text, _| text.trim().is_empty(),
-        redactor: Redactor::default(),
-    }
-}
-
-/// What a person reads of a whole answer.
-fn whole(answered: &Answered) -> Option<&str> {
-    match answered {
-        Answered::Answer { reply, .. } => Some(reply.text()),
-        _ => None,
-    }
-}
-
-fn nothing() -> EndpointLimits {
-    EndpointLimits::default()
-}
+use crate::harness::{MODEL_KEY, Stage, eventually};
+use crate::parrot::Said;
+use crate::process::Daemon;
+use crate::vendor::{Bench, Vendor, answers, nothing, refuses, settings, stream, whole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_primary_costs_at_most_one_attempt_a_cooldown() {
@@ -475,4 +319,71 @@ async fn a_question_too_long_for_one_may_fit_the_next() {
     ]);
     assert_eq!(whole(&bench.ask(1).await), Some("from the backup"));
     assert_eq!(bench.breaker(0), "closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_out_adds_less_than_five_milliseconds_to_an_answer() {
+    async fn median(bench: &Bench, updates: std::ops::Range<i64>) -> Duration {
+        let mut times = Vec::new();
+        for update in updates {
+            let begun = Instant::now();
+            assert_eq!(whole(&bench.ask(update).await), Some("from the backup"));
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        times[times.len() / 2]
+    }
+    let primary = Vendor::new(|_| refuses(401, "Incorrect API key provided")).await;
+    let backup = Vendor::new(|_| answers("from the backup")).await;
+    let alone = Bench::new(vec![backup.endpoint("backup", nothing())]);
+    let both = Bench::new(vec![
+        primary.endpoint("openai", nothing()),
+        backup.endpoint("backup", nothing()),
+    ]);
+    both.ask(1).await;
+    // In turns, so that a busy machine slows both.
+    let mut added = Vec::new();
+    for round in 0..5 {
+        let updates = 100 + round * 50..150 + round * 50;
+        let without = median(&alone, updates.clone()).await;
+        added.push(median(&both, updates).await.saturating_sub(without));
+    }
+    added.sort();
+    assert!(added[2] < Duration::from_millis(5), "{added:?}");
+    assert_eq!((primary.asked(), both.breaker(0)), (1, "open"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_does_not_ask_a_dead_provider_again() {
+    let primary = Vendor::new(|_| refuses(500, "boom")).await;
+    let mut stage = Stage::new().await;
+    stage
+        .set("KATANA_ANSWER_PROVIDER", "openai,echo")
+        .set("KATANA_OPENAI_BASE_URL", &format!("{}/v1", primary.parrot.url()))
+        .set("KATANA_OPENAI_API_KEY", MODEL_KEY);
+    let daemon = Daemon::start(&stage);
+    for n in 1..=6 {
+        assert_eq!(stage.ask(5, &format!("{n}")).await, format!("echo: {n}"));
+    }
+    assert_eq!(primary.asked(), 5);
+    let path = stage.dir.path().join("katana.db");
+    let kept = || {
+        let state = rusqlite::Connection::open(&path).expect("the state");
+        let sql = "SELECT count(*) FROM breakers WHERE provider = 'openai' AND class = 'server'";
+        state.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    assert!(eventually(|| kept() == 1).await, "it is kept beside the work");
+    daemon.signal("KILL");
+    drop(daemon);
+    let daemon = Daemon::start(&stage);
+    for n in 7..=9 {
+        assert_eq!(stage.ask(5, &format!("{n}")).await, format!("echo: {n}"));
+    }
+    assert_eq!(primary.asked(), 5, "{}", daemon.log());
+    // The operator repairs it and reloads: the next question tries it.
+    primary.says(|_| answers("from the primary"));
+    daemon.signal("HUP");
+    daemon.says("configuration read again").await;
+    assert_eq!(stage.ask(5, "10").await, "from the primary");
+    assert!(eventually(|| kept() == 0).await, "it is asked again");
 }

@@ -18,6 +18,7 @@ mod search;
 mod show;
 mod svg;
 mod terminal;
+mod vendor;
 mod wire;
 
 mod access;
