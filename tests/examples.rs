@@ -1,5 +1,7 @@
 //! The example configurations are good: `katana-bot check-config` accepts each of them.
 
+#![allow(clippy::disallowed_methods, reason = "tests may start and write what they want")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -94,7 +94,14 @@ async fn provider_prompt_and_model_change_and_a_running_answer_finishes_as_it_be
     change(&mut stage, &[("OPENAI_API_KEY", key)], &["openai.api_key"]).await;
     assert_eq!(stage.ask(5, "with the new key").await, "echo: with the new key");
     let calls = stage.sim.model().calls();
-    change(&mut stage, &[("KATANA_ANSWER_PROVIDER", "echo")], &["answer.provider"]).await;
+    // Where no model is asked, questions have no limits.
+    let keys = [
+        "answer.provider",
+        "limits.user_questions_per_minute",
+        "limits.chat_questions_per_minute",
+        "limits.user_parallel_answers",
+    ];
+    change(&mut stage, &[("KATANA_ANSWER_PROVIDER", "echo")], &keys).await;
     assert_eq!(stage.ask(5, "without a model").await, "echo: without a model");
     assert_eq!(stage.sim.model().calls(), calls);
     stage.end().await;
