@@ -99,7 +99,8 @@ impl AnswerEngine {
                 is_blank: &|text| self.is_blank(at, before, text),
             };
             thinks(call.progress);
-            let collected = self.attempt(endpoint, request, call, bounds).await;
+            let collected =
+                self.attempt(endpoint, request, call, bounds, !self.has_other(run)).await;
             let is_crowded = chosen.is_none() && call.permit.is_crowded();
             if let Some(ticket) = ticket {
                 ticket.end(outcome(&collected, slow, is_crowded), used(&collected));

@@ -15,13 +15,15 @@ use crate::model::conversation::{ChatRequest, Event};
 
 impl AnswerEngine {
     /// Asks an endpoint once, and reads its answer to the end. What that can cost is reserved before, and
-    /// settled afterwards; what asks no server costs nothing.
+    /// settled afterwards; what asks no server costs nothing. `is_last`: there is no other to ask, so it waits
+    /// for money that other calls may give back.
     pub(super) async fn attempt(
         &self,
         endpoint: &Endpoint,
         request: &ChatRequest,
         call: &Call<'_>,
         bounds: Bounds<'_>,
+        is_last: bool,
     ) -> Collected {
         let (chat_id, purpose) = (call.asker.chat.0, call.asker.purpose);
         tracing::debug!(chat_id, provider = endpoint.name, ?purpose, "asking the provider");
@@ -29,11 +31,12 @@ impl AnswerEngine {
             let pieces = endpoint.provider.answer(request.clone());
             return stream::collect(pieces, call.progress, call.cancel, bounds, &self.vitals).await;
         }
-        let ticket = match self.reserve(endpoint, request, call, bounds.end).await {
-            Ok(ticket) => ticket,
-            Err(_) if call.cancel.is_cancelled() => return Collected::Cancelled,
-            Err(error) => return Collected::Failed { error, text: String::new() },
-        };
+        let ticket =
+            match self.reserve(endpoint, request, call, is_last.then_some(bounds.end)).await {
+                Ok(ticket) => ticket,
+                Err(_) if call.cancel.is_cancelled() => return Collected::Cancelled,
+                Err(error) => return Collected::Failed { error, text: String::new() },
+            };
         let request =
             ChatRequest { max_output_tokens: ticket.max_output_tokens, ..request.clone() };
         let bounds = Bounds { tokens: ticket.max_output_tokens.into(), ..bounds };

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::pin;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::budget::{Budgeting, Held, Seen, lock};
@@ -61,13 +62,13 @@ pub(super) struct Ticket<'a> {
 
 impl AnswerEngine {
     /// Reserves what a request can cost at most. Where that does not fit but a shorter answer does, the answer
-    /// is bounded.
+    /// is bounded. Until `deadline` it waits for what other calls may give back, if one is given.
     pub(super) async fn reserve<'e>(
         &'e self,
         endpoint: &Endpoint,
         request: &ChatRequest,
         call: &Call<'_>,
-        deadline: Instant,
+        deadline: Option<Instant>,
     ) -> Result<Ticket<'e>, AnswerError> {
         let model = request.model.as_deref().unwrap_or_else(|| endpoint.model());
         let price = self.price(endpoint, model)?;
@@ -94,6 +95,7 @@ impl AnswerEngine {
         ticket.booked.least = ticket.price.worst(input, most.min(LEAST_TOKENS).into());
         loop {
             let ended = self.budgeting.ended.notified();
+            pin!(ended);
             let held = self.budgeting.hold(&spender);
             let reserved = self.ledger.reserve(ticket.booked.clone(), self.settings.budgets).await;
             match reserved.map_err(AnswerError::Ledger)? {
@@ -109,17 +111,20 @@ impl AnswerEngine {
                 }
                 Reserved::Refused(over) => {
                     drop(held);
-                    let is_worth_it =
-                        Instant::now() < deadline && self.gives_back(&over, &spender).await;
-                    let again = async {
-                        tokio::select! {
-                            _ = timeout(LOOK_AGAIN, ended) => true,
-                            () = sleep_until(deadline) => true,
-                            () = call.cancel.cancelled() => false,
-                        }
-                    };
-                    if !is_worth_it || !again.await {
+                    let until = deadline.filter(|deadline| Instant::now() < *deadline);
+                    let Some(until) = until else {
+                        self.note_refused(&over);
                         return Err(AnswerError::OverBudget(over));
+                    };
+                    // The last holder may have ended since the ledger was asked.
+                    if !self.is_held(&over, &spender).await && !ended.as_mut().enable() {
+                        self.note_refused(&over);
+                        return Err(AnswerError::OverBudget(over));
+                    }
+                    tokio::select! {
+                        _ = timeout(LOOK_AGAIN, ended) => {}
+                        () = sleep_until(until) => {}
+                        () = call.cancel.cancelled() => return Err(AnswerError::OverBudget(over)),
                     }
                 }
             }
@@ -127,20 +132,20 @@ impl AnswerEngine {
     }
 
     /// Whether calls that are under way may give back some of what this one needs: they hold all that they can
-    /// cost, and cost less. Otherwise the refusal is counted.
-    async fn gives_back(&self, over: &OverBudget, spender: &Spender) -> bool {
+    /// cost, and cost less.
+    async fn is_held(&self, over: &OverBudget, spender: &Spender) -> bool {
         // What was granted in the same commit may not know it yet.
         if self.budgeting.others(over.scope, spender) == (false, true) {
             sleep(SAME_COMMIT).await;
         }
-        let (holds, _) = self.budgeting.others(over.scope, spender);
-        if !holds {
-            self.vitals.increment("budget_refused", over.scope.as_str());
-            if over.scope == Scope::Total {
-                self.vitals.money.refuses_until_ms.store(over.opens_ms, Ordering::Relaxed);
-            }
+        self.budgeting.others(over.scope, spender).0
+    }
+
+    fn note_refused(&self, over: &OverBudget) {
+        self.vitals.increment("budget_refused", over.scope.as_str());
+        if over.scope == Scope::Total {
+            self.vitals.money.refuses_until_ms.store(over.opens_ms, Ordering::Relaxed);
         }
-        holds
     }
 
     /// What a model costs.

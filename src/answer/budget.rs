@@ -107,8 +107,12 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        lock(&self.budgeting.under_way).retain(|one| one.number != self.number);
-        self.budgeting.ended.notify_waiters();
+        let mut under_way = lock(&self.budgeting.under_way);
+        let at = under_way.iter().position(|one| one.number == self.number);
+        // One that was refused held nothing that another could wait for. Those who find it gone were woken.
+        if at.is_some_and(|at| under_way.remove(at).is_granted) {
+            self.budgeting.ended.notify_waiters();
+        }
     }
 }
 

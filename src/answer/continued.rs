@@ -23,6 +23,10 @@ pub(super) const GO_ON: &str = "Your answer was cut at its length limit. Go on e
 const NO_ROOM: &str = "The question and its answer fill all that the model can read, so it cannot go \
                        on. Please ask for the rest in a new question.";
 
+/// What a person hears when the provider of the answer is no longer in the list.
+const NO_WRITER: &str = "The model that wrote this answer is no longer asked here. Please ask for the rest \
+                         in a new question.";
+
 impl AnswerEngine {
     pub(super) async fn go_on(
         &self,
@@ -31,9 +35,12 @@ impl AnswerEngine {
         asked_by: InboxSeq,
         call: Call<'_>,
     ) -> Result<Answered, StoreError> {
-        let plan = self.plan_to_go_on(cut, GO_ON).await?;
-        // Two models' texts are never joined. One that is no longer in the list cannot go on.
+        // Two models' texts are never joined.
         let wrote = self.endpoints.iter().position(|endpoint| endpoint.name == cut.provider);
+        let Some(wrote) = wrote else {
+            return Ok(Answered::Answer { reply: Reply::plain(NO_WRITER), turn: None });
+        };
+        let plan = self.plan_to_go_on(cut, GO_ON).await?;
         let question = Question {
             conversation: cut.conversation,
             user,
@@ -44,7 +51,7 @@ impl AnswerEngine {
             is_fresh: false,
         };
         let Ended { at, plan, record, collected, duration_ms } =
-            self.put(question, plan, call, Some(wrote.unwrap_or(0))).await;
+            self.put(question, plan, call, Some(wrote)).await;
         let (text, finished) = match collected {
             Collected::Cancelled => return Ok(Answered::Cancelled),
             Collected::Failed { error: AnswerError::OverBudget(over), .. } => {

@@ -32,7 +32,7 @@ impl AnswerError {
         match self {
             Self::Provider(e) => e.blame() == Blame::User,
             // No provider was asked.
-            Self::OverBudget(_) | Self::Ledger(_) => true,
+            Self::OverBudget(_) | Self::Ledger(_) | Self::AtLimit => true,
             _ => false,
         }
     }

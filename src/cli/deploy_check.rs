@@ -143,6 +143,11 @@ async fn look(endpoint: &Endpoint, wishes: &Wishes) -> Result<String, Obstacle> 
     let output = || health["checks"]["canary"][0]["output"].as_str().map(visible);
     match state("canary") {
         "healthy" => shown.push("the canary question was answered as expected".to_owned()),
+        "degraded" => {
+            shown.push(
+                "the canary question was not asked, because its budget is used up".to_owned(),
+            );
+        }
         "unknown" => return may_pass("the canary question has not been answered yet"),
         "missing" => {
             let why = "no canary question is configured: set canary.question and canary.expect, or \

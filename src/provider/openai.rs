@@ -265,7 +265,7 @@ impl Asking {
                     self.answering = None;
                     continue;
                 }
-                Some(Ok(Event::Alive)) => {}
+                Some(Ok(Event::Alive | Event::RateLeft(_))) => {}
                 _ => self.began = true,
             }
             return event;

@@ -127,6 +127,8 @@ fn canary(state: CanaryState, full: bool) -> Option<Value> {
         CanaryState::None => return None,
         CanaryState::Asked => Health::Unknown,
         CanaryState::Passed | CanaryState::Superseded => Health::Healthy,
+        // Not an outage; it waits for the next day.
+        CanaryState::Unanswered(CanaryState::OVER_BUDGET) => Health::Degraded,
         CanaryState::Wrong | CanaryState::Unanswered(_) => Health::Unhealthy,
     };
     let mut check = json!({"status": health.as_str(), "componentType": "component"});

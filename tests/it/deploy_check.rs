@@ -88,6 +88,19 @@ async fn another_version_a_wrong_answer_and_no_answer_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_used_up_rolls_nothing_back() {
+    let (mut stage, url) = stage().await;
+    stage.set("KATANA_OPENAI_INPUT_USD_PER_MTOK", "1000");
+    stage.set("KATANA_OPENAI_OUTPUT_USD_PER_MTOK", "1000");
+    let bot = Daemon::start(&stage);
+    bot.says("its budget is used up").await;
+    let out = run(&stage, &["deploy-check", "--url", &url, "--expect-version", VERSION]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stdout.contains("the canary question was not asked"), "{out:?}");
+    assert_eq!(stage.sim.model().calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_without_polls_or_without_a_canary_does_not_pass() {
     let (mut stage, url) = stage().await;
     stage.set("KATANA_CANARY_QUESTION", "").set("KATANA_CANARY_EXPECT", "");

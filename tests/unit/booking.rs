@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use tokio::sync::watch;
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -41,6 +41,29 @@ impl Provider for Vendor {
     }
 }
 
+/// The same, when it is told to.
+struct Slow(Vendor, Arc<Notify>);
+
+impl Provider for Slow {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn model(&self) -> &str {
+        self.0.model()
+    }
+    fn host(&self) -> Option<&str> {
+        self.0.host()
+    }
+    fn answer(&self, request: ChatRequest) -> Answering {
+        let (answer, go) = (self.0.answer(request), Arc::clone(&self.1));
+        let later = async move {
+            go.notified().await;
+            answer
+        };
+        later.flatten_stream().boxed()
+    }
+}
+
 struct House {
     store: Store,
     answerer: Answerer,
@@ -53,7 +76,7 @@ impl House {
         Self::of(Vendor(usage, "api.openai.com"), budgets, price)
     }
 
-    fn of(vendor: Vendor, budgets: Budgets, price: Option<PriceOverride>) -> Self {
+    fn of(vendor: impl Provider, budgets: Budgets, price: Option<PriceOverride>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("katana.db"), BotId(1), Clock::system()).unwrap();
         let vitals = Arc::new(Vitals::default());
@@ -101,7 +124,7 @@ fn settings(budgets: Budgets) -> AnswerSettings {
         max_output_tokens: 512,
         passages: 0,
         models: Vec::new(),
-        answers_at_once: 1,
+        answers_at_once: 2,
         first_token_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(5),
         cache: CacheSettings { life: Duration::ZERO, is_shared: false, entries: 0, bytes: 0 },
@@ -200,4 +223,31 @@ async fn a_gateway_that_names_the_cost_is_believed_and_no_one_else() {
     let house = House::of(Vendor(named, "api.openai.com"), budgets(5), None);
     house.ask("why?").await;
     assert_eq!(house.spent().await, 1_000 * 150 + 10 * 600);
+}
+
+#[tokio::test]
+async fn a_question_waits_for_what_the_one_before_it_gives_back() {
+    let go = Arc::new(Notify::new());
+    let slow = Slow(Vendor(USED, "api.openai.com"), Arc::clone(&go));
+    // Room for what one of them can cost at most, and for what both cost in the end.
+    let total = Limits { day: Some(MicroUsd(400_000)), month: None };
+    let house = House::of(slow, Budgets { total, ..Budgets::default() }, None);
+    let commits = || house.store.timings().commit.counts.iter().sum::<u64>();
+    let before = commits();
+    let end = async {
+        for _ in 0..2 {
+            sleep(Duration::from_millis(300)).await;
+            go.notify_one();
+        }
+    };
+    let (one, two, ()) = tokio::join!(house.ask("one?"), house.ask("two?"), end);
+    assert!(matches!((one, two), (Answered::Answer { .. }, Answered::Answer { .. })));
+    assert_eq!(house.spent().await, 2 * (1_000 * 150 + 10 * 600));
+    assert_eq!(
+        house.vitals.money.refuses_until_ms.load(Ordering::Relaxed),
+        0,
+        "nothing is used up"
+    );
+    let count = commits() - before;
+    assert!(count <= 8, "it waits without writing all the time: {count} commits");
 }

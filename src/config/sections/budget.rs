@@ -47,7 +47,7 @@ section! {
             .when("So that no group can use up the budget of all.").live(Part::Answers),
 
         /// What the canary questions of a day may cost, in US dollars; see `canary.question`.
-        canary_usd_per_day: Option<MicroUsd> = usd("off", "0.10")
+        canary_usd_per_day: Option<MicroUsd> = usd("off", "0.25")
             .when("For a canary question that is asked often, or of a dear model.").live(Part::Answers),
 
         /// A model whose price is not in the built-in table: `dearest` takes it for as dear as the dearest

@@ -10,8 +10,8 @@ use async_openai::types::chat::{
 };
 
 use super::request;
-use crate::provider::ProviderError;
 use crate::provider::refusal::refuses_system;
+use crate::provider::{ProviderError, Refusal};
 
 /// Models remembered; people choose from short lists.
 const MODELS: usize = 64;
@@ -120,7 +120,9 @@ impl Learned {
     ) {
         let (bad, detail) = match error {
             ProviderError::Status { status, detail, .. } => (matches!(status, 400 | 422), detail),
-            ProviderError::Stream { detail, .. } => (false, detail),
+            ProviderError::Stream { detail, refusal, .. } => {
+                (*refusal == Refusal::BadRequest, detail)
+            }
             _ => return,
         };
         if bad && body.contains("stream_options") {
@@ -132,7 +134,7 @@ impl Learned {
             if known.len() < MODELS {
                 known.insert(model.to_owned());
             }
-        } else if asked.effort != Effort::Unsaid {
+        } else if bad && asked.effort != Effort::Unsaid {
             // Not every server names what it does not like.
             self.refuse_effort(model, asked.effort, if body.is_empty() { detail } else { body });
         }

@@ -200,6 +200,12 @@ pub async fn the_ledger_forgets_people_and_keeps_sums(place: &impl Place) {
     store.apply(vec![Effect::MoveChat { from: ChatId(-9), to: ChatId(-100) }]).await.unwrap();
     assert_eq!(today(&store, Scope::Chat, -100).await.cost.0, 10);
     assert_eq!(today(&store, Scope::Chat, -9).await.cost.0, 0);
+    // Once the month is over, its sums go.
+    clock.advance(31 * DAY_MS);
+    let keep = Keep { history_days: 0, done_days: 1_000 };
+    assert_eq!(store.sweep(keep).await.unwrap().calls, 0);
+    clock.advance(-31 * DAY_MS);
+    assert_eq!(store.spending(Scope::User, 5).await.unwrap().month.cost.0, 0);
     clock.advance(401 * DAY_MS);
     let swept = store.sweep(Keep { history_days: 0, done_days: 1_000 }).await.unwrap();
     assert_eq!(swept.calls, 3, "after 400 days");

@@ -354,6 +354,8 @@ pub(super) fn sweep(
         "SELECT bot_id, scope, owner_id, day FROM spent WHERE day < ?1 ORDER BY day LIMIT ?2",
     )?;
     let row = |r: &rusqlite::Row<'_>| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?]);
+    // The sums of earlier months decide nothing.
+    let before = Period::Month.first_day(budget::day_of(now));
     let old: Vec<[i64; 4]> = find.query_map([before, most], row)?.collect::<Result<_, _>>()?;
     let sql = "DELETE FROM spent WHERE bot_id = ?1 AND scope = ?2 AND owner_id = ?3 AND day = ?4";
     for key in old {

@@ -52,9 +52,14 @@ impl Riding {
         self.arrivals.is_empty() && self.settlements.is_empty()
     }
 
-    fn store(&self, tx: &Connection) -> Result<(), StoreError> {
-        self.arrivals.store(tx)?;
+    /// Before the jobs of a commit: a reservation among them finds what was given back.
+    fn store_first(&self, tx: &Connection) -> Result<(), StoreError> {
         self.settlements.store(tx, self.bot)
+    }
+
+    /// After them.
+    fn store_last(&self, tx: &Connection) -> Result<(), StoreError> {
+        self.arrivals.store(tx)
     }
 
     fn committed(&self) {
@@ -249,13 +254,14 @@ fn commit_together(
     riding: &Riding,
 ) -> Result<Option<usize>, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    riding.store_first(&tx)?;
     let failed = jobs.iter_mut().position(|job| !job.run(&tx));
     match failed {
         // A full disk has rolled back already.
         Some(_) if tx.is_autocommit() => {}
         Some(_) => tx.rollback()?,
         None => {
-            riding.store(&tx)?;
+            riding.store_last(&tx)?;
             tx.commit()?;
             riding.committed();
         }
