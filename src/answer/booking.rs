@@ -113,12 +113,12 @@ impl AnswerEngine {
                     drop(held);
                     let until = deadline.filter(|deadline| Instant::now() < *deadline);
                     let Some(until) = until else {
-                        self.note_refused(&over);
+                        self.note_refused(&over, deadline.is_some());
                         return Err(AnswerError::OverBudget(over));
                     };
                     // The last holder may have ended since the ledger was asked.
                     if !self.is_held(&over, &spender).await && !ended.as_mut().enable() {
-                        self.note_refused(&over);
+                        self.note_refused(&over, true);
                         return Err(AnswerError::OverBudget(over));
                     }
                     tokio::select! {
@@ -141,9 +141,10 @@ impl AnswerEngine {
         self.budgeting.others(over.scope, spender).0
     }
 
-    fn note_refused(&self, over: &OverBudget) {
+    /// `is_final`: no other provider is asked now.
+    fn note_refused(&self, over: &OverBudget, is_final: bool) {
         self.vitals.increment("budget_refused", over.scope.as_str());
-        if over.scope == Scope::Total {
+        if is_final && over.scope == Scope::Total {
             self.vitals.money.refuses_until_ms.store(over.opens_ms, Ordering::Relaxed);
         }
     }
@@ -152,7 +153,14 @@ impl AnswerEngine {
     fn price(&self, endpoint: &Endpoint, model: &str) -> Result<Price, AnswerError> {
         let found = priced(&*endpoint.provider, model, endpoint.price.unwrap_or_default());
         if let Priced::Dearest(_) = &found {
-            self.vitals.money.unpriced(&endpoint.name, model);
+            if self.vitals.money.unpriced(&endpoint.name, model) {
+                tracing::warn!(
+                    finding = "price_unknown",
+                    provider = endpoint.name,
+                    model,
+                    "the price of {model} is not known; it counts as the dearest, or is not asked"
+                );
+            }
             if self.settings.budgets.refuses_unknown {
                 return Err(AnswerError::Provider(ProviderError::Unusable {
                     setting: "the model",

@@ -169,18 +169,25 @@ impl Seen {
             return Settlement::Reported { usage, cost };
         }
         let refused = match collected {
-            Collected::Failed { error: AnswerError::Provider(error), .. } => matches!(
-                error,
-                ProviderError::Unreachable { .. }
-                    | ProviderError::Status { .. }
-                    | ProviderError::Unusable { .. }
-                    | ProviderError::Filtered
-            ),
+            Collected::Failed { error: AnswerError::Provider(error), .. } => {
+                matches!(
+                    error,
+                    ProviderError::Unreachable { .. }
+                        | ProviderError::Status { .. }
+                        | ProviderError::Unusable { .. }
+                        | ProviderError::Filtered
+                ) && !is_late(error)
+            }
             _ => false,
         };
         // Vendors bill no request that they refuse.
         if refused && !self.began { Settlement::NotMade } else { Settlement::Assumed }
     }
+}
+
+/// Whether a gateway stopped waiting for a server that may go on, and bill it.
+fn is_late(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Status { status: 408 | 504 | 524, .. })
 }
 
 /// What a person hears whose question has no answer because of a budget. `is_first`: they have not heard it

@@ -40,7 +40,11 @@ impl AnswerEngine {
         let Some(wrote) = wrote else {
             return Ok(Answered::Answer { reply: Reply::plain(NO_WRITER), turn: None });
         };
-        let plan = self.plan_to_go_on(cut, GO_ON).await?;
+        let mut plan = self.plan_to_go_on(cut, GO_ON).await?;
+        if wrote > 0 {
+            // A model that was chosen is the first one's.
+            plan.base.model = None;
+        }
         let question = Question {
             conversation: cut.conversation,
             user,

@@ -96,7 +96,7 @@ impl AnswerError {
                                    raise answer.max_output_tokens"
                 .into(),
             Self::OverBudget(over) => format!(
-                "the budget of a {} is used up: {} of {} ({})",
+                "too little is left of the budget of a {}: {} of {} are spent ({})",
                 over.period.as_str(),
                 over.spent,
                 over.limit,

@@ -106,8 +106,8 @@ impl AnswerEngine {
         let only = only.or((self.endpoints.len() == 1 || plan.base.model.is_some()).then_some(0));
         let mut run =
             Run { retries: self.tries(), ticket: None, left: Vec::new(), held: None, tokens: 0 };
-        if only.is_some_and(|at| self.endpoints[at].provider.is_instant()) {
-            return (0, run);
+        if let Some(at) = only.filter(|at| self.endpoints[*at].provider.is_instant()) {
+            return (at, run);
         }
         run.tokens = plan.most_tokens();
         if let Some(at) = only {

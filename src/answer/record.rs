@@ -119,6 +119,12 @@ impl AnswerEngine {
     }
 
     pub(super) fn log(&self, record: &Record<'_>, collected: &Collected, duration_ms: i64) {
+        if let Collected::Failed {
+            error: AnswerError::OverBudget(_) | AnswerError::AtLimit, ..
+        } = collected
+        {
+            return not_asked(record, collected);
+        }
         let text = record.question.text;
         let hash = Sha256::digest(text.as_bytes());
         let hash = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
@@ -190,4 +196,12 @@ impl AnswerEngine {
     pub(super) fn chosen<'r>(&self, record: &'r Record<'_>) -> Option<&'r str> {
         (!record.is_configured).then_some(record.model.as_str())
     }
+}
+
+/// A limit of our own kept a question from a provider, which says nothing about the provider.
+fn not_asked(record: &Record<'_>, collected: &Collected) {
+    let Collected::Failed { error, .. } = collected else { return };
+    let (chat_id, outcome) = (record.question.conversation.chat.0, error.class().as_str());
+    let (provider, model, error) = (record.provider.as_str(), record.model.as_str(), error.words());
+    tracing::info!(chat_id, provider, model, outcome, error, "not asked: {error}");
 }

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::reload::Reloader;
 use crate::answer::{Answered, Answerer, AskedBy, Progress, Purpose, Question};
 use crate::config::{self, Loaded};
-use crate::model::class::AnswerClass;
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
 use crate::model::limits;
@@ -134,12 +133,13 @@ impl Canary {
     fn put_off(&self) {
         tracing::info!("the canary question was not asked: its budget is used up");
         self.vitals.increment("canary", CanaryState::OVER_BUDGET);
-        let (now, at_ms) = (self.vitals.canary(), self.vitals.now_ms());
-        let state = match now.state {
-            CanaryState::Asked => CanaryState::Unanswered(AnswerClass::OverBudget.as_str()),
-            state => state,
+        let (now, tried_ms) = (self.vitals.canary(), self.vitals.now_ms());
+        // What the last answer showed stays, with its age.
+        let (state, at_ms) = match now.state {
+            CanaryState::Asked => (CanaryState::Unanswered(CanaryState::OVER_BUDGET), tried_ms),
+            state => (state, now.at_ms),
         };
-        self.vitals.canary.store(Arc::new(canary::Canary { state, at_ms, ..now }));
+        self.vitals.canary.store(Arc::new(canary::Canary { state, at_ms, tried_ms, ..now }));
     }
 
     async fn answer(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
@@ -176,8 +176,8 @@ fn due(
     let pause = if canary.failures > 0 { every.min(again) } else { every };
     // An answer to a person shows as much, except that it is right.
     let since_ms = match canary.state {
-        CanaryState::Wrong => canary.at_ms,
-        _ => canary.at_ms.max(answered_ms.unwrap_or(0)),
+        CanaryState::Wrong => canary.tried_ms,
+        _ => canary.tried_ms.max(answered_ms.unwrap_or(0)),
     };
     let since = Duration::from_millis(now_ms.saturating_sub(since_ms));
     Some(pause.saturating_sub(since))

@@ -25,18 +25,21 @@ pub struct Canary {
     pub state: CanaryState,
     /// When that was, in milliseconds since the start of the process.
     pub at_ms: u64,
+    /// When it was asked last, or put off because its budget was used up; likewise.
+    pub tried_ms: u64,
     /// How often in a row it was not answered as expected.
     pub failures: u32,
 }
 
 impl CanaryState {
     /// The names of all states.
-    pub const NAMES: [&str; 6] = ["none", "asked", "passed", "wrong", "unanswered", "superseded"];
+    pub const NAMES: [&str; 7] =
+        ["none", "asked", "passed", "wrong", "unanswered", Self::OVER_BUDGET, "superseded"];
 
     /// Those that are counted when they come about.
     pub const OUTCOMES: [&str; 4] = ["passed", "wrong", "unanswered", Self::OVER_BUDGET];
 
-    /// What is counted when it could not be asked because its budget is used up.
+    /// It could not be asked, because its budget is used up.
     pub const OVER_BUDGET: &str = "over_budget";
 
     /// Its name.
@@ -46,6 +49,7 @@ impl CanaryState {
             Self::Asked => "asked",
             Self::Passed => "passed",
             Self::Wrong => "wrong",
+            Self::Unanswered(Self::OVER_BUDGET) => Self::OVER_BUDGET,
             Self::Unanswered(_) => "unanswered",
             Self::Superseded => "superseded",
         }
@@ -60,7 +64,7 @@ impl Canary {
             CanaryState::Wrong | CanaryState::Unanswered(_) => self.failures.saturating_add(1),
             _ => 0,
         };
-        Self { state, at_ms, failures }
+        Self { state, at_ms, tried_ms: at_ms, failures }
     }
 
     /// As it stands when a provider answered last at `answered_ms`: a person who got an answer shows that there

@@ -31,9 +31,12 @@ impl Money {
         *slot(&mut lock(&self.costs), provider, model) += cost;
     }
 
-    /// A model was asked whose price no table has.
-    pub fn unpriced(&self, provider: &str, model: &str) {
-        *slot(&mut lock(&self.unpriced), provider, model) += 1;
+    /// A model was asked whose price no table has; answers whether it is the first time.
+    pub fn unpriced(&self, provider: &str, model: &str) -> bool {
+        let mut unpriced = lock(&self.unpriced);
+        let times = slot(&mut unpriced, provider, model);
+        *times += 1;
+        *times == 1
     }
 
     /// What was spent since the start, by provider and model.

@@ -30,8 +30,8 @@ pub(super) fn exhausted(r: &Reading) -> Option<String> {
 pub(super) fn price_unknown(r: &Reading) -> Option<String> {
     match r.money.without_price {
         0 => None,
-        1 => Some("a model was asked whose price is not known".to_owned()),
-        n => Some(format!("{n} models were asked whose prices are not known")),
+        1 => Some("the price of a model is not known".to_owned()),
+        n => Some(format!("the prices of {n} models are not known")),
     }
 }
 

@@ -41,7 +41,12 @@ fn healthy() -> Reading {
 }
 
 fn canary(failures: u32) -> Canary {
-    Canary { state: CanaryState::Unanswered("server"), at_ms: 3_590_000, failures }
+    Canary {
+        state: CanaryState::Unanswered("server"),
+        at_ms: 3_590_000,
+        tried_ms: 3_590_000,
+        failures,
+    }
 }
 
 fn ago(s: f64) -> Option<u64> {

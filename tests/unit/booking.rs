@@ -41,7 +41,7 @@ impl Provider for Vendor {
     }
 }
 
-/// The same, when it is told to.
+/// The same, when a test wants it.
 struct Slow(Vendor, Arc<Notify>);
 
 impl Provider for Slow {

@@ -10,6 +10,7 @@ pub(super) fn canary(said: &Value) -> Option<String> {
         "passed" => format!("answered as expected {} ago", s(age)),
         "wrong" => format!("not answered as expected {} ago", s(age)),
         "unanswered" => format!("no answer {} ago", s(age)),
+        "over_budget" => format!("not asked {} ago: its budget is used up", s(age)),
         "superseded" => format!("no answer {} ago; people have had answers since", s(age)),
         _ => return None,
     })

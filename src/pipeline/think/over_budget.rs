@@ -31,7 +31,7 @@ impl Worker {
             tracing::warn!(
                 scope = over.scope.as_str(),
                 period = over.period.as_str(),
-                "a budget is used up: {} of {}",
+                "too little is left of a budget: {} of {} are spent",
                 over.spent,
                 over.limit
             );
@@ -82,12 +82,17 @@ impl Worker {
 fn exhausted(over: &OverBudget) -> String {
     let (whose, key) = match over.scope {
         Scope::Total => ("All answers together have", "total"),
-        Scope::User => ("A person has", "user"),
-        Scope::Chat => ("A chat has", "chat"),
+        Scope::User => ("One person has", "user"),
+        Scope::Chat => ("One chat has", "chat"),
         Scope::Canary => ("My own canary questions have", "canary"),
     };
     let (period, limit) = (over.period.as_str(), over.limit);
-    let who = if over.scope == Scope::Total { "No one gets" } else { "There are no more" };
+    let who = match over.scope {
+        Scope::Total => "No one gets",
+        Scope::User => "They get no more",
+        Scope::Chat => "It gets no more",
+        Scope::Canary => "They get no more",
+    };
     format!(
         "{whose} used up the budget of this {period}, {limit}. {who} answers that cost something until {}. \
          /costs shows where the money went; the limit is budget.{key}_usd_per_{period} in my configuration.",
