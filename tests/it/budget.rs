@@ -168,6 +168,32 @@ async fn over_budget_people_and_owners_hear_once_when_it_opens() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_money_is_short_a_provider_that_costs_nothing_answers() {
+    let mut stage = Stage::new().await;
+    let url = stage.sim.openai_url();
+    stage.openai();
+    for (key, value) in PRICES.into_iter().chain([
+        ("KATANA_ANSWER_PROVIDER", "openai,free"),
+        ("KATANA_PROVIDERS_FREE_KIND", "openai"),
+        ("KATANA_PROVIDERS_FREE_BASE_URL", &url),
+        ("KATANA_PROVIDERS_FREE_MODEL", "free-model"),
+        ("KATANA_PROVIDERS_FREE_API_KEY", crate::harness::MODEL_KEY),
+        ("KATANA_BUDGET_TOTAL_USD_PER_DAY", "0.0001"),
+    ]) {
+        stage.set(key, value);
+    }
+    stage.start().await;
+    assert_eq!(stage.ask(5, "hello").await, "echo: hello");
+    let models = stage.sim.model().requests().into_iter().map(|request| request.model);
+    assert_eq!(models.collect::<Vec<_>>(), ["free-model"]);
+    assert_eq!(spent(&stage).await, 0);
+    // Nothing is used up as long as everyone is answered.
+    let money = &stage.app().pipeline().base.vitals.money;
+    assert_eq!(money.refuses_until_ms.load(std::sync::atomic::Ordering::Relaxed), 0);
+    stage.end().await;
+}
+
 fn kills() -> usize {
     match std::env::var("KATANA_BUDGET_KILLS") {
         Ok(text) => text.parse().expect("KATANA_BUDGET_KILLS is a number"),
