@@ -185,4 +185,6 @@ def supervisor_runs_it_too(stage):
     machine.put(CONFIG, good)
     machine.until("it runs", lambda: "RUNNING" in status())
     machine.say("rm /etc/supervisor/conf.d/katana-bot.conf && supervisorctl update")
+    # The page about removing names it, too.
+    machine.say("rm -r /var/log/katana-bot")
     machine.say("systemctl start katana-bot katana-bot-check.timer", timeout=60)
