@@ -89,18 +89,17 @@ impl AnswerEngine {
             {
                 return collected;
             }
-            let slow = endpoint.limits.slow_after;
+            let (slow, has_other) = (endpoint.limits.slow_after, self.has_other(run));
             let bounds = Bounds {
                 silence,
-                slow: slow.filter(|_| !is_patient && self.has_other(run)),
+                slow: slow.filter(|_| !is_patient && has_other),
                 end: run.retries.deadline(),
                 bytes: limits::ANSWER_BYTES,
                 tokens: u64::from(request.max_output_tokens),
                 is_blank: &|text| self.is_blank(at, before, text),
             };
             thinks(call.progress);
-            let collected =
-                self.attempt(endpoint, request, call, bounds, !self.has_other(run)).await;
+            let collected = self.attempt(endpoint, request, call, bounds, !has_other).await;
             let is_crowded = chosen.is_none() && call.permit.is_crowded();
             if let Some(ticket) = ticket {
                 ticket.end(outcome(&collected, slow, is_crowded), used(&collected));

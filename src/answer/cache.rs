@@ -200,15 +200,7 @@ mod tests {
     fn question(user: i64, text: &str) -> Question<'_> {
         let conversation = ConversationId { chat: ChatId(user), topic: 0 };
         let user = UserId(user);
-        Question {
-            conversation,
-            user,
-            speaker: None,
-            text,
-            context: None,
-            media: None,
-            is_fresh: false,
-        }
+        Question::plain(conversation, user, text)
     }
 
     fn plan(passage: &str) -> Plan {

@@ -45,15 +45,7 @@ impl AnswerEngine {
             // A model that was chosen is the first one's.
             plan.base.model = None;
         }
-        let question = Question {
-            conversation: cut.conversation,
-            user,
-            speaker: None,
-            text: GO_ON,
-            context: None,
-            media: None,
-            is_fresh: false,
-        };
+        let question = Question::plain(cut.conversation, user, GO_ON);
         let Ended { at, plan, record, collected, duration_ms } =
             self.put(question, plan, call, Some(wrote)).await;
         let (text, finished) = match collected {

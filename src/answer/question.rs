@@ -40,6 +40,14 @@ pub(super) struct Asked {
     pub(super) message: Message,
 }
 
+impl<'a> Question<'a> {
+    /// One that refers to nothing.
+    pub fn plain(conversation: ConversationId, user: UserId, text: &'a str) -> Self {
+        let (speaker, context, is_fresh, media) = (None, None, false, None);
+        Self { conversation, user, speaker, text, context, is_fresh, media }
+    }
+}
+
 impl Question<'_> {
     /// All that is said, in bytes.
     pub(super) fn size(&self) -> usize {

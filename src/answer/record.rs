@@ -119,11 +119,10 @@ impl AnswerEngine {
     }
 
     pub(super) fn log(&self, record: &Record<'_>, collected: &Collected, duration_ms: i64) {
-        if let Collected::Failed {
-            error: AnswerError::OverBudget(_) | AnswerError::AtLimit, ..
-        } = collected
+        if let Collected::Failed { error, .. } = collected
+            && matches!(error, AnswerError::OverBudget(_) | AnswerError::AtLimit)
         {
-            return not_asked(record, collected);
+            return not_asked(record, error);
         }
         let text = record.question.text;
         let hash = Sha256::digest(text.as_bytes());
@@ -199,8 +198,7 @@ impl AnswerEngine {
 }
 
 /// A limit of our own kept a question from a provider, which says nothing about the provider.
-fn not_asked(record: &Record<'_>, collected: &Collected) {
-    let Collected::Failed { error, .. } = collected else { return };
+fn not_asked(record: &Record<'_>, error: &AnswerError) {
     let (chat_id, outcome) = (record.question.conversation.chat.0, error.class().as_str());
     let (provider, model, error) = (record.provider.as_str(), record.model.as_str(), error.words());
     tracing::info!(chat_id, provider, model, outcome, error, "not asked: {error}");

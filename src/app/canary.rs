@@ -145,15 +145,8 @@ impl Canary {
     async fn answer(&self, text: &str, drain: &CancellationToken) -> Result<Answered, StoreError> {
         // No chat has this number, so there is no history, and none begins.
         let conversation = ConversationId { chat: ChatId(0), topic: 0 };
-        let question = Question {
-            conversation,
-            user: UserId(0),
-            speaker: None,
-            text,
-            context: None,
-            media: None,
-            is_fresh: true,
-        };
+        let question =
+            Question { is_fresh: true, ..Question::plain(conversation, UserId(0), text) };
         let (update, order) = (InboxSeq(0), InboxSeq(0));
         let asked_by = AskedBy { update, order, purpose: Purpose::Canary };
         let (progress, _) = watch::channel(Progress::default());

@@ -115,15 +115,7 @@ impl Bench {
     pub async fn ask(&self, update: i64) -> Answered {
         let conversation = ConversationId { chat: ChatId(update), topic: 0 };
         let (user, text) = (UserId(7), "why?");
-        let question = Question {
-            conversation,
-            user,
-            speaker: None,
-            text,
-            context: None,
-            media: None,
-            is_fresh: false,
-        };
+        let question = Question::plain(conversation, user, text);
         let seq = InboxSeq(update);
         let asked_by = AskedBy { update: seq, order: seq, purpose: Purpose::Question };
         let (progress, _) = watch::channel(Progress::Begun);

@@ -221,3 +221,29 @@ async fn a_cut_answer_goes_on_exactly_where_it_stopped_as_one_exchange() {
     assert!(!format!("{said:?}").contains("Go on exactly"), "{said:?}");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_provider_that_wrote_an_answer_goes_on_with_it() {
+    let mut stage = Stage::with_model(&[]).await;
+    stage.sim.model().fault_next(ModelFault::FinishReason("length".into()));
+    stage.sim.model().push("half of the");
+    stage.ask(5, "how?").await;
+    let (message, _, data) = button(&stage, 5);
+    let url = stage.sim.openai_url();
+    for (key, value) in [
+        ("KATANA_ANSWER_PROVIDER", "another"),
+        ("KATANA_PROVIDERS_ANOTHER_KIND", "openai"),
+        ("KATANA_PROVIDERS_ANOTHER_BASE_URL", &url),
+        ("KATANA_PROVIDERS_ANOTHER_MODEL", "another-model"),
+        ("KATANA_PROVIDERS_ANOTHER_API_KEY", crate::harness::MODEL_KEY),
+    ] {
+        stage.set(key, value);
+    }
+    let reloaded = stage.app().reload(&stage.sources()).await;
+    assert!(matches!(reloaded, katana::app::reload::Reloaded::Applied { .. }), "{reloaded:?}");
+    stage.sim.press(5, message, 5, &data);
+    let said = stage.texts(5, 2).await.remove(1);
+    assert!(said.contains("no longer asked here"), "{said}");
+    assert_eq!(stage.sim.model().calls(), 1, "two models' texts are never joined");
+    stage.end().await;
+}

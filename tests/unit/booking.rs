@@ -93,15 +93,7 @@ impl House {
 
     async fn ask(&self, text: &str) -> Answered {
         let conversation = ConversationId { chat: ChatId(5), topic: 0 };
-        let question = Question {
-            conversation,
-            user: UserId(5),
-            speaker: None,
-            text,
-            context: None,
-            media: None,
-            is_fresh: false,
-        };
+        let question = Question::plain(conversation, UserId(5), text);
         let update = InboxSeq(1);
         let asked = AskedBy { update, order: update, purpose: Purpose::Question };
         let (progress, _) = watch::channel(Progress::Begun);
