@@ -209,6 +209,7 @@ mod tests {
             title: String::new(),
             text: passage.to_owned(),
             score: 1.0,
+            ..Passage::default()
         };
         Plan {
             conversation: ConversationId { chat: ChatId(5), topic: 0 },

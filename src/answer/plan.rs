@@ -163,6 +163,7 @@ mod tests {
             title: String::new(),
             text: "word ".repeat(80),
             score: 1.0,
+            ..Passage::default()
         };
         Plan {
             conversation: ConversationId { chat: ChatId(5), topic: 0 },

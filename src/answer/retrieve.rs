@@ -37,11 +37,12 @@ impl AnswerEngine {
         });
         // The operator may have put a key into a document by mistake.
         let clean = |text| self.settings.redactor.clean(text);
-        let clean = |Passage { source, title, text, score }| Passage {
-            source: clean(source),
-            title: clean(title),
-            text: clean(text),
-            score,
+        let clean = |passage: Passage| Passage {
+            source: clean(passage.source),
+            title: clean(passage.title),
+            text: clean(passage.text),
+            link: passage.link.map(clean),
+            ..passage
         };
         found.into_iter().map(clean).collect()
     }

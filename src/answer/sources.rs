@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn passage(source: &str, text: &str, score: f64) -> Passage {
-        Passage { source: source.to_owned(), title: String::new(), text: text.to_owned(), score }
+        Passage { source: source.into(), text: text.into(), score, ..Passage::default() }
     }
 
     #[test]

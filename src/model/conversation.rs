@@ -161,14 +161,18 @@ pub fn turns(messages: &[Message]) -> impl DoubleEndedIterator<Item = &[Message]
 }
 
 /// A piece of the operator's own documents that may answer a question.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Passage {
-    /// File the passage stands in, relative to the knowledge folder.
+    /// Its number in the index; 0 where it has none.
+    pub id: i64,
+    /// The document as people read it: its path, behind the name of its source where there are several.
     pub source: String,
-    /// The heading above it, or the file's title.
+    /// The headings above it, or the document's title.
     pub title: String,
     /// The passage itself, Markdown.
     pub text: String,
+    /// Where people can read it, where its source has an address.
+    pub link: Option<String>,
     /// Relevance, larger is better; comparable only within one search.
     pub score: f64,
 }

@@ -303,7 +303,7 @@ mod tests {
 
     fn passage(text: &str, score: f64) -> Passage {
         let (source, title) = ("install.md".to_owned(), "First steps".to_owned());
-        Passage { source, title, text: text.to_owned(), score }
+        Passage { source, title, text: text.to_owned(), score, ..Passage::default() }
     }
 
     async fn answered(provider: &Offline, passages: Vec<Passage>) -> String {

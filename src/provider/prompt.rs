@@ -120,6 +120,7 @@ mod tests {
             title: String::new(),
             text: text.to_owned(),
             score: 1.0,
+            ..Passage::default()
         };
         let ask = |messages: Vec<Message>, found: &str| {
             let (system, passages) = ("Be brief. ".to_owned(), vec![passage(found)]);

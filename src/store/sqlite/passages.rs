@@ -82,7 +82,8 @@ fn find(index: &Connection, query: &str, limit: usize) -> rusqlite::Result<Vec<P
          WHERE passages MATCH ?1 ORDER BY bm25(passages, 4.0, 1.0) LIMIT ?2",
     )?;
     let rows = find.query_map(params![query, limit], |r| {
-        Ok(Passage { title: r.get(0)?, text: r.get(1)?, source: r.get(2)?, score: r.get(3)? })
+        let (title, text, source, score) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?);
+        Ok(Passage { title, text, source, score, ..Passage::default() })
     })?;
     rows.collect()
 }

@@ -350,6 +350,7 @@ async fn what_is_sent_is_what_the_vendors_document() {
         title: "Names".to_owned(),
         text: "Cats have three names.".to_owned(),
         score: 1.0,
+        ..Passage::default()
     };
     let mut messages = vec![Message::user("a"), Message::assistant("b\n")];
     messages.extend(ask().messages);
