@@ -1,8 +1,10 @@
 //! `[budget]`: what answers may cost.
 
 use crate::config::key::Part;
+use crate::config::resolved::Resolved;
 use crate::config::rule::{self, usd};
 use crate::config::section::section;
+use crate::config::source::Origin;
 use crate::config::value::choice;
 use crate::model::budget::{Budgets, Limits};
 use crate::model::money::MicroUsd;
@@ -20,7 +22,7 @@ choice! {
 section! {
     /// The section `[budget]`: what answers may cost. What a question can cost at most is reserved
     /// before a provider is asked; days and months are those of UTC.
-    pub struct Budget in "budget" {
+    pub struct Budget in "budget", checked by check {
         /// What all answers of a day may cost together, in US dollars; `off` for any amount. Servers of
         /// your own cost nothing.
         total_usd_per_day: Option<MicroUsd> = usd("off", "5")
@@ -68,6 +70,33 @@ impl Budget {
             chat: limits(self.chat_usd_per_day, self.chat_usd_per_month),
             canary: limits(self.canary_usd_per_day, None),
             refuses_unknown: self.unknown_price == UnknownPrice::Refuse,
+        }
+    }
+}
+
+/// Limits that are never reached, because the second of each pair is used up before.
+const PAIRS: [(&str, &str); 7] = [
+    ("budget.total_usd_per_day", "budget.total_usd_per_month"),
+    ("budget.user_usd_per_day", "budget.user_usd_per_month"),
+    ("budget.chat_usd_per_day", "budget.chat_usd_per_month"),
+    ("budget.user_usd_per_day", "budget.total_usd_per_day"),
+    ("budget.chat_usd_per_day", "budget.total_usd_per_day"),
+    ("budget.user_usd_per_month", "budget.total_usd_per_month"),
+    ("budget.chat_usd_per_month", "budget.total_usd_per_month"),
+];
+
+/// Warns of each limit that was set and has no effect.
+fn check(resolved: &mut Resolved<'_>) {
+    for (key, smaller) in PAIRS {
+        if matches!(resolved.origin(key), Origin::Default) {
+            continue;
+        }
+        let limit = |key| resolved.get::<Option<MicroUsd>>(key);
+        if let (Some(amount), Some(bound)) = (limit(key), limit(smaller))
+            && amount > bound
+        {
+            let message = format!("{amount} is never reached, because {smaller} is {bound}");
+            resolved.warn(key, &message, "lower it, or raise the other");
         }
     }
 }

@@ -176,6 +176,14 @@ fn what_is_unwise_is_a_warning() {
     };
     assert!(warned(&[]).is_empty());
     assert_eq!(warned(&[("KATANA_BOT_ACCESS", "open")]), ["bot.access"]);
+    let (day, month) = ("KATANA_BUDGET_TOTAL_USD_PER_DAY", "KATANA_BUDGET_TOTAL_USD_PER_MONTH");
+    assert_eq!(warned(&[(day, "60")]), ["budget.total_usd_per_day"], "a month is 50");
+    assert!(warned(&[(month, "3")]).is_empty(), "5 a day is the default, and no one's mistake");
+    assert!(warned(&[(day, "60"), (month, "off")]).is_empty());
+    let user = "KATANA_BUDGET_USER_USD_PER_DAY";
+    assert_eq!(warned(&[(user, "6")]), ["budget.user_usd_per_day"]);
+    assert_eq!(warned(&[("KATANA_CACHE_SHARED", "true")]), ["cache.shared"]);
+    assert!(warned(&[("KATANA_CACHE_SHARED", "true"), ("KATANA_CACHE_TTL_S", "60")]).is_empty());
     assert_eq!(warned(&[("KATANA_TELEGRAM_API_URL", "http://api:8081")]), ["telegram.api_url"]);
     assert!(warned(&[("KATANA_ANSWER_TIMEOUT_S", "121")]).is_empty());
     assert_eq!(warned(&[("KATANA_WATCH_INBOX_AGE_S", "119")]), ["watch.inbox_age_s"]);
