@@ -10,6 +10,7 @@ mod breakers;
 mod contract;
 mod failure;
 mod history;
+mod index;
 mod ledger;
 mod parts;
 mod people;
@@ -30,13 +31,18 @@ pub use backup_failure::BackupError;
 pub use breakers::KeptBreaker;
 pub use failure::{StoreError, StoreErrorKind};
 pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
+pub use index::{
+    DocumentId, Embedding, Generation, GenerationId, GenerationState, Hash, IndexTotals,
+    IndexedPassage, KnownDocument, NewDocument, NewPassage, PassageId, Put, Request, Stamp,
+    StoredCode, ToEmbed, Wanted,
+};
 pub use ledger::Ledger;
 pub use parts::{
     DeliveryOutcome, DeliveryReason, DeliveryRecord, NewPart, OpenPart, PartExtra, PartState,
 };
 pub use people::{ChatState, KnownUser, Opening, Settings};
 pub use spending::{CallId, NewCall, Reserved, Settlement, Spending, Spent, SpentBy, SpentRow};
-pub use sqlite::{PassageIndex, file};
+pub use sqlite::{Index, PassageIndex, file};
 pub use updates::{Accepted, Finish, LastAnswer, Pieces, Queued, UpdateOutcome};
 pub use upkeep::{
     Backups, BotContents, Contents, FailedBackup, Inspection, Keep, OlderCopy, PreMigrationBackup,

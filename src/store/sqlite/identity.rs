@@ -81,27 +81,32 @@ pub(super) fn is_log_alone(path: &Path) -> bool {
 /// Leaves the mark in the lock file, which this process holds. It is a precaution: without it the bot
 /// runs as well, but a file whose header is lost would not be recognised.
 pub(super) fn leave_mark(lock: &File) {
-    let why = match mark(lock) {
+    leave(lock, MARK);
+}
+
+/// Leaves `text` in the lock file beside a file, unless something else is in it.
+pub(super) fn leave(lock: &File, text: &str) {
+    let why = match mark(lock, text) {
         Ok(true) => return,
         Ok(false) => "it holds something else, and stays as it is".to_owned(),
         Err(e) => e.to_string(),
     };
-    tracing::warn!("cannot leave a mark in the lock file beside the state file: {why}");
+    tracing::warn!("cannot leave a mark in a lock file: {why}");
 }
 
 /// Answers whether the mark is there now. What someone else wrote is not overwritten; a mark that was
 /// cut is.
-fn mark(mut lock: &File) -> io::Result<bool> {
+fn mark(mut lock: &File, text: &str) -> io::Result<bool> {
     let found = words(lock)?;
-    if found == MARK.as_bytes() {
+    if found == text.as_bytes() {
         return Ok(true);
     }
-    if !MARK.as_bytes().starts_with(&found) {
+    if !text.as_bytes().starts_with(&found) {
         return Ok(false);
     }
     lock.set_len(0)?;
     lock.rewind()?;
-    lock.write_all(MARK.as_bytes())?;
+    lock.write_all(text.as_bytes())?;
     lock.sync_all()?;
     Ok(true)
 }
@@ -125,13 +130,18 @@ fn has_id(header: &[u8]) -> bool {
 }
 
 fn has_mark(path: &Path) -> bool {
+    has(path, MARK)
+}
+
+/// Whether the lock file beside `path` says `text`.
+pub(super) fn has(path: &Path, text: &str) -> bool {
     let name = sibling(path, ".lock");
     let usable = |about: &Metadata| ownership::check(&name, about, Some(path)).is_ok();
     let Ok(file) = hygiene::ownership::open(&name, OpenOptions::new().read(true)) else {
         return false;
     };
     file.metadata().is_ok_and(|about| usable(&about))
-        && words(&file).is_ok_and(|found| found == MARK.as_bytes())
+        && words(&file).is_ok_and(|found| found == text.as_bytes())
 }
 
 fn content(path: &Path, header: &[u8]) -> Result<Content, StoreError> {

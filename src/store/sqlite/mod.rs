@@ -22,6 +22,7 @@ mod finish;
 mod history;
 mod identity;
 mod inbox;
+mod index;
 mod inspect;
 mod ledger;
 mod numbers;
@@ -50,6 +51,7 @@ mod tests;
 mod upgrade_tests;
 
 pub(super) use db::Sqlite;
+pub use index::Index;
 pub use passages::PassageIndex;
 
 /// What is done to a state file as a whole, without opening it as the state of a bot.

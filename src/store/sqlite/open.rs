@@ -65,6 +65,12 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// Takes the lock that makes a process the only one to work on `path`.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let what = || format!("the state file {} is in use by another katana-bot", path.display());
+    try_lock(path)?.ok_or_else(|| StoreError::new(StoreErrorKind::InUse, what()))
+}
+
+/// The same; `None` when another process has it.
+pub(super) fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
     let name = sibling(path, ".lock");
     let fail = |source| StoreError::open(&name, source);
     if let Some(about) = at(&name).map_err(fail)? {
@@ -76,11 +82,8 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     // It may have been replaced meanwhile.
     ownership::check(&name, &file.metadata().map_err(fail)?, Some(path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let what = format!("the state file {} is in use by another katana-bot", path.display());
-            Err(StoreError::new(StoreErrorKind::InUse, what))
-        }
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(StoreError::open(path, source)),
     }
 }
@@ -159,11 +162,19 @@ pub(super) fn refuse_strange_schema(conn: &Connection, path: &Path) -> Result<()
 }
 
 /// A writing connection with Katana's settings, without any check.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect_unwatched(path)?;
+    #[cfg(test)]
+    let conn = super::plans::watched(conn);
+    Ok(conn)
+}
+
+/// The same for a file whose statements have no plans to keep to.
 #[expect(
     clippy::disallowed_methods,
     reason = "SQLite opens the same name afterwards; callers have judged it"
 )]
-pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect_unwatched(path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives its other files the mode of this one.
     OpenOptions::new()
         .create(true)
@@ -183,19 +194,23 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     configure(&conn)?;
-    #[cfg(test)]
-    let conn = super::plans::watched(conn);
     Ok(conn)
 }
 
 /// A connection that cannot write.
 pub(super) fn connect_reading(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect_reading_unwatched(path)?;
+    #[cfg(test)]
+    let conn = super::plans::watched(conn);
+    Ok(conn)
+}
+
+/// The same for a file whose statements have no plans to keep to.
+pub(super) fn connect_reading_unwatched(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     configure(&conn)?;
-    #[cfg(test)]
-    let conn = super::plans::watched(conn);
     Ok(conn)
 }
 

@@ -1,0 +1,220 @@
+//! The index of the documents in a file of its own, beside the state.
+//!
+//! Invariants: all of it can be made again, so a damaged file is set aside and one of another schema is
+//! deleted, and both are made again; a file of something else is refused and stays as it is. Only the
+//! process that has the lock changes documents, passages and vectors; the others read, and leave requests.
+//! No call waits for a lock or a disk on a thread of the runtime.
+
+mod documents;
+mod generations;
+mod open;
+mod requests;
+mod vectors;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::blocking;
+use crate::store::failure::{StoreError, StoreErrorKind};
+
+/// Readers kept open; a further one is opened when all are busy, and closed afterwards.
+const READERS: usize = 4;
+
+/// The documents, cut into passages that can be searched. Cheap to clone.
+#[derive(Clone)]
+pub struct Index(Arc<Inner>);
+
+struct Inner {
+    /// `None`: it is in memory, and gone with the process.
+    path: Option<PathBuf>,
+    /// They go before the writer: only a last connection that may write folds the log into the file.
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
+    /// Grows with each new file under the name, so that no connection to an older one is used again.
+    made: AtomicU64,
+    /// Held by the one process that changes the index.
+    lock: Mutex<Option<File>>,
+    set_aside: Mutex<Option<PathBuf>>,
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Index").field(&self.0.path).finish()
+    }
+}
+
+impl Index {
+    /// Opens the file, makes it if there is none, and becomes its keeper, unless another process is that.
+    /// A damaged file is set aside, see [`Index::set_aside`].
+    ///
+    /// # Errors
+    /// When the file cannot be written or belongs to something else; when another process keeps it and it
+    /// was not made by this version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        open::for_keeping(path).map_err(|e| open::worded(e, Some(path)))
+    }
+
+    /// Opens the file beside the process that keeps it. Nothing is made.
+    ///
+    /// # Errors
+    /// When there is no file, or this version cannot read it.
+    pub fn visit(path: &Path) -> Result<Self, StoreError> {
+        open::visiting(path).map_err(|e| open::worded(e, Some(path)))
+    }
+
+    /// An empty index that is gone with the process.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let conn = open::memory().map_err(|e| open::worded(e, None))?;
+        Ok(Self::with(None, conn, None, None))
+    }
+
+    fn with(
+        path: Option<PathBuf>,
+        conn: Connection,
+        lock: Option<File>,
+        set_aside: Option<PathBuf>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            path,
+            writer: Mutex::new(conn),
+            readers: Mutex::default(),
+            made: AtomicU64::new(0),
+            lock: Mutex::new(lock),
+            set_aside: Mutex::new(set_aside),
+        }))
+    }
+
+    /// Where it lies; `None` in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Whether this process keeps the index.
+    pub fn is_keeper(&self) -> bool {
+        self.0.path.is_none() || locked(&self.0.lock).is_some()
+    }
+
+    /// Becomes the keeper, unless another process still is; answers whether it is now.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub fn keep(&self) -> Result<bool, StoreError> {
+        let Some(path) = self.path() else { return Ok(true) };
+        let mut lock = locked(&self.0.lock);
+        if lock.is_none() {
+            *lock = super::open::try_lock(path).map_err(|e| self.worded(e))?;
+        }
+        Ok(lock.is_some())
+    }
+
+    /// Where a damaged file was put.
+    pub fn set_aside(&self) -> Option<PathBuf> {
+        locked(&self.0.set_aside).clone()
+    }
+
+    /// Sets the file aside and begins with an empty one. For the keeper, when the file turns out to be
+    /// damaged.
+    ///
+    /// # Errors
+    /// When the new file cannot be made.
+    pub async fn start_over(&self) -> Result<(), StoreError> {
+        let this = self.clone();
+        on_a_thread(move || {
+            let Some(path) = this.path() else { return Ok(()) };
+            let mut writer = locked(&this.0.writer);
+            this.0.made.fetch_add(1, Ordering::SeqCst);
+            locked(&this.0.readers).clear();
+            // The old file is closed before it is moved.
+            *writer = open::memory()?;
+            let aside = open::set_aside(path)?;
+            *writer = open::made(path)?;
+            *locked(&this.0.set_aside) = Some(aside);
+            Ok(())
+        })
+        .await
+        .map_err(|e| self.worded(e))
+    }
+
+    fn worded(&self, e: StoreError) -> StoreError {
+        open::worded(e, self.path())
+    }
+
+    /// Runs `work` in one commit.
+    async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let this = self.clone();
+        let result = on_a_thread(move || {
+            let mut writer = locked(&this.0.writer);
+            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        });
+        result.await.map_err(|e| self.worded(e))
+    }
+
+    /// Reads, beside the runtime and beside the writer.
+    async fn read<F, T>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let this = self.clone();
+        on_a_thread(move || this.read_now(work)).await.map_err(|e| self.worded(e))
+    }
+
+    fn read_now<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Some(path) = self.path() else { return work(&locked(&self.0.writer)) };
+        let made = self.0.made.load(Ordering::SeqCst);
+        let idle = locked(&self.0.readers).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => super::open::connect_reading_unwatched(path)?,
+        };
+        // One state of the index, however many statements it takes.
+        let tx = conn.unchecked_transaction()?;
+        let result = work(&tx);
+        drop(tx);
+        let mut readers = locked(&self.0.readers);
+        let is_sound = !result.as_ref().is_err_and(StoreError::is_corruption);
+        if is_sound && readers.len() < READERS && made == self.0.made.load(Ordering::SeqCst) {
+            readers.push(conn);
+        }
+        result
+    }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    // Without it, the runtime ends.
+    blocking::run(work).await.unwrap_or_else(|| Err(StoreError::closed()))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A row that does not hold what it should.
+fn odd_row(table: &str) -> StoreError {
+    let what = format!("a row of {table} in the index of the documents cannot be read");
+    StoreError::new(StoreErrorKind::Corrupt, what)
+}
