@@ -15,8 +15,8 @@ mod waiting;
 mod watching;
 
 pub use report_sender::ReportSender;
-pub(crate) use settings::provider;
 pub(crate) use settings::thresholds;
+pub(crate) use settings::{embedder, provider};
 pub use waiting::Waiting;
 
 use std::net::TcpListener;

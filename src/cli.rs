@@ -115,7 +115,7 @@ enum Command {
         /// Machine-readable output
         #[arg(long)]
         json: bool,
-        /// Ask each provider for one word, which may cost money
+        /// Ask each provider for one word, and the embeddings server for a vector, which may cost money
         #[arg(long)]
         ask_provider: bool,
     },

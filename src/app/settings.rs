@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use crate::answer::{Endpoint, EndpointLimits};
 use crate::commands::{AnswerSource, Rules};
 use crate::config::{self, Chosen, Config, ProviderSection};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{EmbedderSettings, Knowledge};
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{Kind, Provider, ProviderSettings};
+use crate::provider::{EmbeddingsSettings, Kind, Provider, ProviderSettings};
 use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::telegram::render;
@@ -125,6 +125,29 @@ pub(crate) fn provider(
         ),
         topics: knowledge.map(|k| k.titles().to_vec()).unwrap_or_default(),
     })?)
+}
+
+/// How texts become vectors, where a server is configured.
+pub(crate) fn embedder(config: &Config) -> Option<EmbedderSettings> {
+    let embeddings = Some(&config.embeddings).filter(|embeddings| embeddings.is_on())?;
+    let [query_prefix, passage_prefix] = embeddings.prefixes();
+    Some(EmbedderSettings {
+        server: EmbeddingsSettings {
+            api_key: embeddings.api_key.as_ref().map(|key| SecretString::from(key.expose())),
+            base_url: embeddings.base_url.clone(),
+            model: embeddings.model.clone(),
+            dimensions: embeddings.dimensions as usize,
+            timeout: Duration::from_secs(embeddings.timeout_s),
+        },
+        batch: embeddings.batch as usize,
+        query_prefix,
+        passage_prefix,
+        cache_entries: embeddings.cache_entries as usize,
+        query_timeout: Duration::from_secs(embeddings.query_timeout_s),
+        requests_per_minute: Some(embeddings.requests_per_minute).filter(|n| *n > 0),
+        price: embeddings.usd_per_mtok,
+        budgets: config.budget.of_model(),
+    })
 }
 
 /// Who is asked, best first.

@@ -4,6 +4,7 @@
 //! together finish within a minute. Marks: good, worth a look, must be fixed.
 
 mod check;
+mod documents;
 mod machine;
 mod outside;
 mod settings;
@@ -62,10 +63,11 @@ async fn everything(
         checks.extend(state::checks(&loaded.config.store.path, loaded.config.watch.disk_ratio));
         checks.extend(state::backups(&loaded.config, &unit));
     }
-    let (telegram, providers, models, clock, watching, memory, unit, checker) = tokio::join!(
+    let (telegram, providers, models, documents, clock, watching, memory, unit, checker) = tokio::join!(
         outside::telegram(loaded, problems, &unit),
         outside::providers(&loaded.config, problems, ask_provider),
         outside::models(&loaded.config, problems),
+        documents::servers(&loaded.config, problems, ask_provider),
         outside::clock(&loaded.config.telegram.api_url),
         machine::watching(loaded, &unit),
         memory::warning(&loaded.config, &unit),
@@ -77,6 +79,7 @@ async fn everything(
     checks.extend(telegram);
     checks.extend(providers);
     checks.extend(models);
+    checks.extend(documents);
     checks.push(clock);
     checks.extend(watching);
     checks.push(unit);

@@ -10,13 +10,9 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("DATABASE_URL", "the state is the file store.path, on a disk that stays"),
     ("TELEGRAM_WEBHOOK_URL", POLLED),
     ("WEBHOOK_SECRET", POLLED),
-    ("QDRANT_URL", SEARCHED),
-    ("ML_API_URL", SEARCHED),
-    ("EMBEDDING_CACHE_SIZE", SEARCHED),
 ];
 
 const POLLED: &str = "updates are polled, which needs no address and no secret";
-const SEARCHED: &str = "knowledge.dir is searched in memory, without another server";
 
 /// The switch of other systems for what is always on here.
 const SWITCH: &str = "MONITORING_ENABLED";

@@ -46,8 +46,8 @@ pub use problem::{Problem, Problems, print_warnings};
 pub use resolved::OPEN_SECRET;
 pub use secret::Secret;
 pub use sections::{
-    ANOTHER_BOT, Access, Answer, Audience, Bot, Canary, Chosen, Config, Delivery, Features, Format,
-    Knowledge, Level, Lifecycle, Log, NO_TOKEN, Pipeline, ProviderSection, Providers, Reports,
-    Store, Telegram, Watch, Web, credentials, find, keys,
+    ANOTHER_BOT, Access, Answer, Audience, Bot, Canary, Chosen, Config, Delivery, Embeddings,
+    Features, Format, Knowledge, Level, Lifecycle, Log, NO_TOKEN, Pipeline, ProviderSection,
+    Providers, Qdrant, Reports, Store, Swap, Telegram, Watch, Web, credentials, find, keys,
 };
 pub use source::{DEFAULT_FILE, FILE_VARIABLE, Origin, Sources};

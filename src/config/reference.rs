@@ -173,6 +173,8 @@ mod tests {
         config.watch.heartbeat_path = defaults.watch.heartbeat_path.clone();
         config.backup.dir = defaults.backup.dir.clone();
         config.knowledge.dir = None;
+        config.embeddings = defaults.embeddings.clone();
+        config.qdrant.url = String::new();
         assert_eq!(format!("{config:#?}"), format!("{defaults:#?}"));
     }
 

@@ -5,6 +5,7 @@
 //! to have the bot quote its own token.
 
 mod cut;
+mod embedder;
 
 use std::fmt;
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use hygiene::beneath::{Folder, Unreadable};
 
+pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
 use crate::model::conversation::Passage;
 use crate::store::{PassageIndex, StoreError};
 

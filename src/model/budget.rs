@@ -19,6 +19,8 @@ pub enum Purpose {
     Question,
     /// A question of our own, whose answer is known.
     Canary,
+    /// Vectors of documents and of questions.
+    Embedding,
 }
 
 /// Whose spending a limit bounds.
@@ -110,6 +112,7 @@ impl Purpose {
         match self {
             Self::Question => "question",
             Self::Canary => "canary",
+            Self::Embedding => "embedding",
         }
     }
 }
@@ -195,6 +198,8 @@ impl Spender {
                 vec![(Scope::Total, 0), (Scope::User, self.user.0), (Scope::Chat, self.chat.0)]
             }
             Purpose::Canary => vec![(Scope::Total, 0), (Scope::Canary, 0)],
+            // They serve everyone, so no one person's or chat's budget is charged.
+            Purpose::Embedding => vec![(Scope::Total, 0)],
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Vitals {
     pub provider: DependencyHealth,
     /// Commits, as the probe sees them.
     pub store: DependencyHealth,
+    /// Requests to the embeddings server.
+    pub embeddings: DependencyHealth,
     /// Polls that Telegram answered.
     pub polls: Count,
     /// Polls that failed, whatever the reason.
@@ -120,6 +122,10 @@ pub enum Timing {
     Tokens,
     /// Tokens of the passages that go along with one question: nothing, nothing.
     Passages,
+    /// Requests to the embeddings server in seconds: `query` or `passages`, outcome.
+    Embedding,
+    /// Searches of the documents in seconds: `words`, `vectors` or `both`, nothing.
+    Search,
     /// Until a provider's first words in seconds: model, nothing.
     FirstWords,
     /// From the acceptance of an update to the commit of its replies in seconds: `WorkKind`, outcome (`ok`
@@ -168,7 +174,8 @@ impl Timing {
     /// Upper bounds of its buckets.
     pub fn bounds(self) -> &'static [f64] {
         match self {
-            Self::ApiCall => histogram::CALL_S,
+            Self::ApiCall | Self::Embedding => histogram::CALL_S,
+            Self::Search => histogram::STORE_S,
             Self::Provider | Self::Configured | Self::FirstWords => histogram::GEN_AI_S,
             Self::Tokens | Self::Passages => histogram::GEN_AI_TOKENS,
             Self::Response | Self::Delivery | Self::InboundLag => histogram::WAIT_S,
@@ -194,6 +201,7 @@ impl Vitals {
             sending: DependencyHealth::default(),
             provider: DependencyHealth::default(),
             store: DependencyHealth::default(),
+            embeddings: DependencyHealth::default(),
             polls: Count::default(),
             polls_failed: Count::default(),
             conflicts: Count::default(),

@@ -182,7 +182,7 @@ pub(super) async fn get(
     let status = response.status();
     if status.is_success() {
         let chunks = response.bytes_stream().map_err(|error| broken(&error)).boxed();
-        return Ok(serde_json::from_str(&whole(Vec::new(), chunks).await?).ok());
+        return Ok(serde_json::from_str(&whole(Vec::new(), chunks, LINE_BYTES).await?).ok());
     }
     match status.as_u16() {
         404 | 405 | 501 => Ok(None),
@@ -194,7 +194,8 @@ pub(super) async fn get(
     }
 }
 
-fn not_answered(error: reqwest::Error, scrubber: &Scrubber) -> ProviderError {
+/// Why a request has no answer.
+pub(super) fn not_answered(error: reqwest::Error, scrubber: &Scrubber) -> ProviderError {
     if error.is_connect() {
         let detail = scrubber.clean(&chain(&error.without_url()));
         ProviderError::Unreachable { detail }
@@ -205,7 +206,8 @@ fn not_answered(error: reqwest::Error, scrubber: &Scrubber) -> ProviderError {
     }
 }
 
-fn broken(error: &reqwest::Error) -> ProviderError {
+/// Why an answer ends before its end.
+pub(super) fn broken(error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Cut }
 }
 
@@ -249,7 +251,9 @@ async fn sniffed(mut chunks: Chunks) -> Result<Frames, ProviderError> {
         }
     };
     match first {
-        b'{' | b'[' => Ok(stream::iter([Ok(Frame::Whole(whole(head, chunks).await?))]).boxed()),
+        b'{' | b'[' => {
+            Ok(stream::iter([Ok(Frame::Whole(whole(head, chunks, LINE_BYTES).await?))]).boxed())
+        }
         b'<' => Err(ProviderError::Garbage { what: "an html page" }),
         // Lines of an event stream begin with data, event, id, retry or a colon.
         b'd' | b'e' | b'i' | b'r' | b':' => Ok(event_data(head.into(), chunks)),
@@ -262,10 +266,15 @@ const PIECE_BYTES: usize = 512;
 
 type Chunks = BoxStream<'static, Result<Bytes, ProviderError>>;
 
-async fn whole(mut body: Vec<u8>, mut chunks: Chunks) -> Result<String, ProviderError> {
+/// A body of at most so many bytes.
+pub(super) async fn whole(
+    mut body: Vec<u8>,
+    mut chunks: Chunks,
+    limit: usize,
+) -> Result<String, ProviderError> {
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk?);
-        if body.len() > LINE_BYTES {
+        if body.len() > limit {
             return Err(ProviderError::Garbage { what: "a body without end" });
         }
     }
@@ -333,7 +342,7 @@ fn pieces(
 }
 
 /// The body of a refusal as far as it comes in time; half of it is better than none.
-async fn bounded_text(response: Response) -> String {
+pub(super) async fn bounded_text(response: Response) -> String {
     let mut body = Vec::new();
     let stream = async {
         let mut chunks = response.bytes_stream();

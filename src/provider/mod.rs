@@ -8,6 +8,8 @@
 mod anthropic;
 mod descriptor;
 mod echo;
+mod embedding_prices;
+mod embeddings;
 mod error_body;
 mod failure;
 mod files;
@@ -30,6 +32,8 @@ mod tool_calls;
 
 pub use crate::model::text::tokens;
 pub use descriptor::{Descriptor, Kind, ProviderSettings, Server, Service};
+pub use embedding_prices::embedding_price;
+pub use embeddings::{Embedded, EmbeddingsError, EmbeddingsServer, EmbeddingsSettings};
 pub use failure::{ProviderError, Refusal};
 pub use interface::{Answering, ModelList, Provider};
 pub use model_list::is_listed;

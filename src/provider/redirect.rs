@@ -7,7 +7,7 @@ use super::failure::{ProviderError, Refusal};
 use super::scrub::Scrubber;
 
 /// What is added to the addresses that people configure.
-const ENDPOINTS: [&str; 3] = ["/chat/completions", "/v1/messages", "/models"];
+const ENDPOINTS: [&str; 4] = ["/chat/completions", "/v1/messages", "/models", "/embeddings"];
 
 /// The error of an answer that points elsewhere; it names the address to configure instead.
 pub(super) fn refused(

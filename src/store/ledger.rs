@@ -8,6 +8,12 @@ use crate::model::budget::Budgets;
 #[derive(Clone)]
 pub struct Ledger(Store);
 
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ledger")
+    }
+}
+
 impl Store {
     /// The ledger of this state.
     pub fn ledger(&self) -> Ledger {

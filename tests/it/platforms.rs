@@ -121,7 +121,7 @@ async fn the_block_of_a_platform_with_a_web_service_works_and_says_once_what_has
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_block_of_a_bot_with_retrieval_works_and_says_once_what_has_no_meaning() {
+async fn the_block_of_a_bot_with_retrieval_works_as_it_is() {
     let (stage, bot) = works(&[
         ("TELEGRAM_TOKEN", "TOKEN"),
         ("OPENAI_API_KEY", "sk-0123456789abcdef"),
@@ -134,9 +134,9 @@ async fn the_block_of_a_bot_with_retrieval_works_and_says_once_what_has_no_meani
     ])
     .await;
     has(&stage, &["model = \"gpt-4o-mini\"", "max_history_turns = 5", "timeout_s = 30"]);
-    bot.says("no effect has QDRANT_URL, ML_API_URL, EMBEDDING_CACHE_SIZE").await;
-    assert_eq!(bot.log().matches("no effect has").count(), 1, "{}", bot.log());
-    assert!(bot.log().contains("knowledge.dir"), "{}", bot.log());
+    has(&stage, &["base_url = \"http://ml:8000\"", "cache_entries = 1000"]);
+    has(&stage, &["url = \"http://qdrant:6333\""]);
+    assert_eq!(bot.log().matches("no effect has").count(), 0, "{}", bot.log());
 }
 
 /// Each line of standard error, which is an object.

@@ -66,7 +66,7 @@ complete -c katana-bot -n "__fish_katana_bot_using_subcommand status" -s h -l he
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s c -l config -d 'Configuration file [default: /etc/katana-bot/katana-bot.toml, if it exists]' -r -F
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l instance -d 'katana-bot@NAME, one of several bots on this machine: its configuration, state and secrets' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l json -d 'Machine-readable output'
-complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Ask each provider for one word, which may cost money'
+complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -l ask-provider -d 'Ask each provider for one word, and the embeddings server for a vector, which may cost money'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l url -d 'Address of the new instance\'s HTTP endpoint, such as http://127.0.0.1:8080' -r
 complete -c katana-bot -n "__fish_katana_bot_using_subcommand deploy-check" -l timeout -d 'How long to wait, such as 90s or 5m' -r

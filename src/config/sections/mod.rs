@@ -9,6 +9,7 @@ mod cache;
 mod canary;
 mod choose;
 mod delivery;
+mod embeddings;
 mod features;
 mod knowledge;
 mod lifecycle;
@@ -16,6 +17,7 @@ mod limits;
 mod log;
 mod pipeline;
 mod provider;
+mod qdrant;
 mod reports;
 mod server;
 mod store;
@@ -33,6 +35,7 @@ pub use budget::Budget;
 pub use cache::Cache;
 pub use canary::Canary;
 pub use delivery::Delivery;
+pub use embeddings::{Embeddings, Swap};
 pub use features::{Audience, Features};
 pub use knowledge::Knowledge;
 pub use lifecycle::Lifecycle;
@@ -41,6 +44,7 @@ pub use log::{Format, Level, Log};
 pub use pipeline::Pipeline;
 use provider::place;
 pub use provider::{ProviderSection, Providers};
+pub use qdrant::Qdrant;
 pub use reports::Reports;
 pub use store::Store;
 pub use telegram::{ANOTHER_BOT, NO_TOKEN, Telegram};
@@ -97,6 +101,10 @@ sections! {
     budget: Budget,
     /// The folder that answers may quote.
     knowledge: Knowledge,
+    /// The server that makes vectors of passages.
+    embeddings: Embeddings,
+    /// A server that searches them.
+    qdrant: Qdrant,
     /// How much people may ask.
     limits: Limits,
     /// Answers that are given again.
