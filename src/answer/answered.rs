@@ -1,16 +1,17 @@
 //! What a question led to, and how people read it.
 
 use super::call::Call;
+use super::citations::Given;
 use super::engine::AnswerEngine;
 use super::error::{AnswerError, way_back};
 use super::failover::Ended;
+use super::joint;
 use super::plan::Plan;
 use super::question::{Asked, Question};
 use super::stream::Collected;
-use super::{joint, sources};
 use crate::model::budget::OverBudget;
 use crate::model::class::AnswerClass;
-use crate::model::conversation::{AnswerMetadata, Message, Passage, StopReason};
+use crate::model::conversation::{AnswerMetadata, Message, StopReason};
 use crate::model::effect::Continued;
 use crate::model::ids::InboxSeq;
 use crate::model::reply::Reply;
@@ -73,11 +74,16 @@ impl AnswerEngine {
             Collected::Failed { error, text } => {
                 let text = self.settings.redactor.clean(text);
                 let note = format!("{BROKE_OFF}{}{KEPT}", way_back(self.chosen(&record)));
-                let reply = self.reply(at, text, Some(&note), &plan.passages);
+                let checked = self.check(at, &text, &Given::first(question.text, &plan));
+                let reply = self.reply(at, Some(&note), &checked, &plan.passages);
                 Answered::Failed { reply, class: error.class() }
             }
             Collected::Whole { text, finished, .. } => {
                 let text = self.settings.redactor.clean(text);
+                let checked = self.check(at, &text, &Given::first(question.text, &plan));
+                self.note_sources(at, &checked, &plan.passages);
+                let reply = self.reply(at, note(finished.reason), &checked, &plan.passages);
+                known.passages = checked.kept_with(&plan.passages);
                 known.model = finished.model.unwrap_or(known.model);
                 (known.usage, known.cost) = (finished.usage, finished.cost);
                 known.stop_reason = finished.reason;
@@ -89,11 +95,10 @@ impl AnswerEngine {
                     asked_by,
                     sender: question.user,
                     quoted: asked.quoted,
-                    messages: vec![asked.message, Message::assistant(text.as_str())],
+                    messages: vec![asked.message, Message::assistant(checked.text.as_str())],
                     answer: known,
                 };
-                let length = text.len();
-                let reply = self.reply(at, text, note(finished.reason), &plan.passages);
+                let length = checked.text.len();
                 let reply = joint::with_way_on(reply, finished.reason, asked_by, length);
                 Answered::Answer { reply, turn: Some(turn) }
             }
@@ -113,23 +118,6 @@ impl AnswerEngine {
             plan.base.model.clone().unwrap_or_else(|| self.endpoints[at].model().to_owned());
         let provider = self.endpoints[at].name.clone();
         AnswerMetadata { provider, model, sources, ..AnswerMetadata::default() }
-    }
-
-    /// What the chat sees of an answer.
-    pub(super) fn reply(
-        &self,
-        at: usize,
-        text: String,
-        note: Option<&str>,
-        passages: &[Passage],
-    ) -> Reply {
-        let provider = &self.endpoints[at].provider;
-        let is_model = provider.has_context();
-        let sources = if is_model { sources::sources(passages, &text) } else { None };
-        let below = [note.map(str::to_owned), sources];
-        let footer = below.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
-        let reply = if provider.is_markdown() { Reply::markdown(text) } else { Reply::plain(text) };
-        Reply { footer: Some(footer).filter(|footer| !footer.is_empty()), ..reply }
     }
 }
 

@@ -82,8 +82,12 @@ impl CachedAnswer {
     fn size(&self) -> usize {
         /// What stands around the texts.
         const AROUND: usize = 500;
-        let footer = self.reply.footer.as_ref().map_or(0, String::len);
-        self.reply.text().len() + footer + self.text.len() + AROUND
+        let below = [&self.reply.footer, &self.reply.sources];
+        let below = below.into_iter().flatten().map(String::len).sum::<usize>();
+        let passages = self.metadata.passages.iter();
+        let passages =
+            passages.map(|passage| passage.text.len() + passage.title.len()).sum::<usize>();
+        self.reply.text().len() + below + passages + self.text.len() + AROUND
     }
 }
 

@@ -2,14 +2,16 @@
 
 use super::answered::{Answered, note};
 use super::call::Call;
+use super::citations::{Checked, Given};
 use super::engine::AnswerEngine;
 use super::error::AnswerError;
 use super::failover::Ended;
 use super::joint;
-use super::question::Question;
+use super::question::{Question, said};
 use super::stream::Collected;
+use crate::model::cited::KeptPassage;
 use crate::model::class::AnswerClass;
-use crate::model::conversation::AnswerMetadata;
+use crate::model::conversation::{AnswerMetadata, Role};
 use crate::model::effect::Continued;
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::reply::Reply;
@@ -63,27 +65,44 @@ impl AnswerEngine {
             Collected::Whole { text, finished, .. } => (text, finished),
         };
         let before = cut.text();
-        let whole = format!("{before}{}", joint::added(&before, &text));
+        let asked = cut.turn.messages.iter().filter(|message| message.role == Role::User);
+        let given = Given {
+            question: &said(asked),
+            before: &before,
+            passages: &plan.passages,
+            cited: &cited(&cut.passages),
+        };
+        let text = self.settings.redactor.clean(text);
+        let checked = self.check(at, joint::added(&before, &text), &given);
+        let whole = format!("{before}{}", checked.text);
         // A secret may stand across the joint.
         let whole = joint::bounded(self.settings.redactor.clean(whole));
         let (kept, added) = whole.split_at(common(&before, &whole));
         let shown = joint::shown(kept, added);
+        let passages = checked.kept_with(&plan.passages);
         let reply = if shown.trim().is_empty() {
             Reply::plain("There is nothing to add: the answer was complete.")
         } else {
-            self.reply(at, shown, note(finished.reason), &plan.passages)
+            let checked = Checked { text: shown, ..checked };
+            self.reply(at, note(finished.reason), &checked, &plan.passages)
         };
         let more = AnswerMetadata {
             usage: finished.usage,
             cost: finished.cost,
             stop_reason: finished.reason,
             duration_ms,
+            passages,
             ..AnswerMetadata::default()
         };
         let reply = joint::with_way_on(reply, finished.reason, asked_by, whole.len());
         let continued = Continued { answer: cut.answer, text: whole, more };
         Ok(Answered::Continued { reply, continued })
     }
+}
+
+/// What an answer has cited so far.
+fn cited(passages: &[KeptPassage]) -> Vec<KeptPassage> {
+    passages.iter().filter(|passage| passage.number > 0).cloned().collect()
 }
 
 /// How many bytes two texts begin alike with.

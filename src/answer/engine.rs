@@ -30,6 +30,10 @@ pub struct AnswerSettings {
     pub max_output_tokens: u32,
     /// Passages given along, at most.
     pub passages: usize,
+    /// Whether nothing but what documents say is an answer.
+    pub only_documents: bool,
+    /// Whether the documents are the operator's own, rather than the pages that are built in.
+    pub own_documents: bool,
     /// Models that may be chosen, besides the provider's own.
     pub models: Vec<String>,
     /// Questions answered at once.

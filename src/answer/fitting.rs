@@ -15,7 +15,7 @@ use super::question::{Asked, Question, said};
 use super::stream::Collected;
 use super::window::Bounds;
 use crate::model::class::AnswerClass;
-use crate::model::conversation::{ChatRequest, ConversationId, Message, Role};
+use crate::model::conversation::{ChatRequest, ConversationId, DocumentUse, Message, Role};
 use crate::model::ids::MessageId;
 use crate::model::reply::Reply;
 use crate::store::{CutAnswer, KeptTurn, StoreError};
@@ -42,6 +42,7 @@ impl AnswerEngine {
         let mut plan = self.begin(question.conversation, kept, asked.messages()).await?;
         plan.words = asked.words();
         plan.passages = self.retrieve(&plan.words, &history).await;
+        plan.base.documents = self.document_use(&plan);
         Ok((plan, asked))
     }
 
@@ -62,8 +63,19 @@ impl AnswerEngine {
         asked.push(Message::user(go_on));
         let mut plan = self.begin(cut.conversation, kept, asked).await?;
         plan.passages = self.retrieve(&words, &history).await;
+        plan.base.documents = self.document_use(&plan);
         plan.words = words;
         Ok(plan)
+    }
+
+    /// What documents are to the answer.
+    fn document_use(&self, plan: &Plan) -> DocumentUse {
+        match &self.knowledge {
+            None => DocumentUse::Any,
+            Some(_) if self.settings.only_documents => DocumentUse::Only,
+            Some(_) if plan.passages.is_empty() && self.settings.own_documents => DocumentUse::Nothing,
+            Some(_) => DocumentUse::Any,
+        }
     }
 
     /// What was said before, as far as it can matter.

@@ -70,7 +70,7 @@ pub(super) fn with_way_on(
 }
 
 /// The line that opens the code block which is still open at the end of a text.
-fn open_fence(text: &str) -> Option<&str> {
+pub(super) fn open_fence(text: &str) -> Option<&str> {
     let mut open: Option<(&str, &str)> = None;
     for line in text.lines() {
         match (open, fence(line)) {
@@ -83,7 +83,7 @@ fn open_fence(text: &str) -> Option<&str> {
 }
 
 /// A line that opens or closes a code block: its mark, and what follows that.
-fn fence(line: &str) -> Option<(&str, &str)> {
+pub(super) fn fence(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
     let (mark, info) = line.split_at(line.len() - line.trim_start_matches(mark).len());

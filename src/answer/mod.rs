@@ -3,6 +3,7 @@
 //! Invariant: a question always gets a reply; what a provider says when it fails reaches the log,
 //! never the chat.
 
+mod alike;
 mod allowance;
 mod answered;
 mod asker;
@@ -14,6 +15,7 @@ mod budget;
 mod builtin_docs;
 mod cache;
 mod call;
+mod citations;
 mod concurrency;
 mod context_size;
 mod continued;

@@ -12,13 +12,17 @@ use super::call::Call;
 use super::engine::AnswerEngine;
 use super::plan::Plan;
 use super::question::{Asked, Question};
-use crate::model::conversation::{AnswerMetadata, Message, StopReason};
+use crate::model::conversation::{AnswerMetadata, DocumentUse, Message, StopReason};
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::reply::Reply;
 use crate::store::{NewTurn, StoreError};
 
 /// The provider of an answer that was kept.
 const CACHE: &str = "cache";
+
+/// What a person reads when only documents answer, and they say nothing about the question.
+const NOT_IN_DOCUMENTS: &str = "I found nothing about that in my documents, and I answer from them only. \
+                                Other words may help: the name of a command, a setting or a message.";
 
 impl Answerer {
     /// Forgets the answers that are kept for this person.
@@ -36,6 +40,11 @@ impl AnswerEngine {
         call: Call<'_>,
     ) -> Result<(Answered, bool), StoreError> {
         let (plan, asked) = self.plan(question).await?;
+        if self.is_not_in_documents(&plan, call.asker.purpose) {
+            self.vitals.increment("retrieval", "none");
+            let reply = Reply::markdown(NOT_IN_DOCUMENTS);
+            return Ok((Answered::Answer { reply, turn: None }, false));
+        }
         let slot = self.slot(&question, &plan, call.asker.purpose).await;
         if let Some(slot) = &slot {
             let found = if question.is_fresh { None } else { self.cache.find(slot) };
@@ -60,6 +69,12 @@ impl AnswerEngine {
             self.cache.keep(slot, CachedAnswer { reply, text, metadata });
         }
         Ok((answered, is_configured))
+    }
+
+    /// Whether there is no answer, because only documents have one and nothing was found in them.
+    fn is_not_in_documents(&self, plan: &Plan, purpose: Purpose) -> bool {
+        let is_only = plan.base.documents == DocumentUse::Only && plan.passages.is_empty();
+        is_only && purpose == Purpose::Question && self.has_context()
     }
 
     /// Whether this endpoint is a model: what documents said while it was out of reach is not its answer.
@@ -110,6 +125,7 @@ impl AnswerEngine {
                 model: metadata.model,
                 stop_reason: metadata.stop_reason,
                 sources: metadata.sources,
+                passages: metadata.passages,
                 cost: Some(0),
                 ..AnswerMetadata::default()
             },

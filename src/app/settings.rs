@@ -77,6 +77,8 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         max_history_tokens: config.answer.max_history_tokens as usize,
         max_output_tokens: config.answer.max_output_tokens,
         passages: config.knowledge.passages as usize,
+        only_documents: config.knowledge.only,
+        own_documents: config.knowledge.dir.is_some(),
         models: config.answer.models.clone(),
         answers_at_once: config.pipeline.answers_at_once as usize,
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),

@@ -18,6 +18,7 @@ mod press;
 mod privacy;
 mod report;
 mod requests;
+mod sources;
 mod spending;
 mod table;
 mod talk;

@@ -1,7 +1,7 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
 use super::command::{Command, Places, Who};
-use super::{model, pause, people, privacy, report, requests, spending, talk};
+use super::{model, pause, people, privacy, report, requests, sources, spending, talk};
 
 /// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,16 @@ const TABLE: &[Command] = &[
         who: Who::Member,
         places: Places::Both,
         run: |context, asked| Box::pin(talk::fresh(context, asked)),
+    },
+    Command {
+        name: "sources",
+        help: "Show what my last answer is based on",
+        usage: "/sources",
+        details: "Shows the passages of the documents that went into my last answer in this chat or topic: those it \
+        cites, then others that I had found.",
+        who: Who::Member,
+        places: Places::Both,
+        run: |context, asked| Box::pin(sources::sources(context, asked)),
     },
     Command {
         name: "cancel",
@@ -228,8 +238,8 @@ mod tests {
         assert_eq!(
             private,
             [
-                "start", "help", "new", "fresh", "cancel", "status", "whoami", "model", "forget",
-                "usage"
+                "start", "help", "new", "fresh", "sources", "cancel", "status", "whoami", "model",
+                "forget", "usage"
             ]
         );
         assert!(names(Scope::Group).iter().all(|n| private.contains(n)));

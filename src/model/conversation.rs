@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::cited::KeptPassage;
 use super::ids::ChatId;
 use super::quote::Quote;
 use super::rate_left::RateLeft;
@@ -177,6 +178,18 @@ pub struct Passage {
     pub score: f64,
 }
 
+/// What documents are to an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DocumentUse {
+    /// There are none, or they have something about the question.
+    #[default]
+    Any,
+    /// They were searched, and have nothing about the question.
+    Nothing,
+    /// Only what they say is an answer.
+    Only,
+}
+
 /// A tool that the model may ask to be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
@@ -201,6 +214,8 @@ pub struct ChatRequest {
     pub tools: Vec<Tool>,
     /// Passages found for the question, best first; empty when nothing was found.
     pub passages: Vec<Passage>,
+    /// Whether documents were searched, and what may be said without them.
+    pub documents: DocumentUse,
     /// Upper bound of the answer in tokens; 0 for the server's own.
     pub max_output_tokens: u32,
     /// The model should answer without thinking first, where its server can be asked for that.
@@ -344,6 +359,9 @@ pub struct AnswerMetadata {
     /// Files of the knowledge folder that were given along, best first, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// What it was written from, as it stood then; what it cites comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<KeptPassage>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@
 
 pub mod access;
 pub mod budget;
+pub mod cited;
 pub mod class;
 pub mod conversation;
 pub mod dsn;

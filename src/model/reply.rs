@@ -11,6 +11,8 @@ pub struct Reply {
     pub body: ReplyBody,
     /// Markdown that stands below the body, outside of whatever the body left open.
     pub footer: Option<String>,
+    /// Markdown that stands below all that, as a quotation that is shown folded when it is long.
+    pub sources: Option<String>,
     /// Rows of buttons below the last part.
     pub buttons: Vec<Vec<Button>>,
     /// The message that each part is attached to (used in groups).
@@ -47,7 +49,7 @@ impl Reply {
     }
 
     fn of(body: ReplyBody) -> Self {
-        Self { body, footer: None, buttons: Vec::new(), reply_to: None }
+        Self { body, footer: None, sources: None, buttons: Vec::new(), reply_to: None }
     }
 
     /// The same with one more row of buttons.

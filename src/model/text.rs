@@ -16,6 +16,7 @@ pub struct Rich {
 
 /// A stretch of formatted text (Bot API `MessageEntity`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredEntity", into = "StoredEntity")]
 pub struct Entity {
     /// What it looks like.
     pub kind: EntityKind,
@@ -50,6 +51,37 @@ pub enum EntityKind {
     },
     /// A quotation.
     Quote,
+    /// A quotation that is shown folded when it is long.
+    FoldedQuote,
+}
+
+/// An entity as it is stored. 0.2 knows no folded quotations: to it, this one is unfolded.
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredEntity {
+    kind: EntityKind,
+    offset: u32,
+    length: u32,
+    #[serde(default, skip_serializing_if = "is_unfolded")]
+    folded: bool,
+}
+
+fn is_unfolded(folded: &bool) -> bool {
+    !folded
+}
+
+impl From<StoredEntity> for Entity {
+    fn from(StoredEntity { kind, offset, length, folded }: StoredEntity) -> Self {
+        let kind = if folded { EntityKind::FoldedQuote } else { kind };
+        Self { kind, offset, length }
+    }
+}
+
+impl From<Entity> for StoredEntity {
+    fn from(Entity { kind, offset, length }: Entity) -> Self {
+        let folded = kind == EntityKind::FoldedQuote;
+        let kind = if folded { EntityKind::Quote } else { kind };
+        Self { kind, offset, length, folded }
+    }
 }
 
 impl Rich {
@@ -69,6 +101,19 @@ impl Rich {
             .map(|entity| Entity { offset: entity.offset + start, ..entity.clone() });
         self.entities.extend(moved);
         true
+    }
+
+    /// The same as one quotation that is shown folded when it is long. A quotation within it is none of its
+    /// own any more: Telegram knows no quotations in quotations.
+    #[must_use]
+    pub fn folded(mut self) -> Self {
+        let length = u32::try_from(utf16_len(&self.text)).unwrap_or(u32::MAX);
+        if length == 0 {
+            return self;
+        }
+        self.entities.retain(|e| !matches!(e.kind, EntityKind::Quote | EntityKind::FoldedQuote));
+        self.entities.insert(0, Entity { kind: EntityKind::FoldedQuote, offset: 0, length });
+        self
     }
 
     /// Text without formatting.
@@ -95,5 +140,27 @@ pub fn quarter_tokens(c: char) -> usize {
         0..=0x7f => 1,
         0x80..=0x10ff | 0x1200..=0x2e7f => 2,
         _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folded_quotation_is_one_that_older_versions_can_read() {
+        let bold = Entity { kind: EntityKind::Bold, offset: 0, length: 1 };
+        let quote = Entity { kind: EntityKind::Quote, offset: 0, length: 2 };
+        let text = "a\u{1f642}".to_owned();
+        let rich = Rich { text, entities: vec![quote, bold.clone()] }.folded();
+        let folded = Entity { kind: EntityKind::FoldedQuote, offset: 0, length: 3 };
+        assert_eq!(rich.entities, [folded.clone(), bold.clone()]);
+        let json = serde_json::to_string(&rich.entities).unwrap();
+        assert_eq!(
+            json,
+            r#"[{"kind":"Quote","offset":0,"length":3,"folded":true},{"kind":"Bold","offset":0,"length":1}]"#
+        );
+        assert_eq!(serde_json::from_str::<Vec<Entity>>(&json).unwrap(), [folded, bold]);
+        assert_eq!(Rich::default().folded(), Rich::default());
     }
 }

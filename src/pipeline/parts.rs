@@ -33,13 +33,14 @@ pub(super) fn parts_of(
             last.rich = Rich::plain(note);
         }
     }
-    if let Some(footer) = reply.footer {
-        let below = rendered(&ReplyBody::Markdown(footer), redactor);
-        for rich in below {
-            let is_joined = parts.last_mut().is_some_and(|last| last.rich.append(&rich));
-            if !is_joined {
-                parts.push(NewPart { chat, rich, extra: extra.clone() });
-            }
+    let below = |text: Option<String>| {
+        text.map(|text| rendered(&ReplyBody::Markdown(text), redactor)).unwrap_or_default()
+    };
+    let sources = below(reply.sources).into_iter().map(Rich::folded);
+    for rich in below(reply.footer).into_iter().chain(sources) {
+        let is_joined = parts.last_mut().is_some_and(|last| last.rich.append(&rich));
+        if !is_joined {
+            parts.push(NewPart { chat, rich, extra: extra.clone() });
         }
     }
     if let Some(last) = parts.last_mut() {
@@ -76,6 +77,28 @@ pub(super) fn outgoing(part: &OpenPart) -> Outgoing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::text::EntityKind;
+
+    #[test]
+    fn sources_stand_folded_below_everything_else() {
+        let redactor = Redactor::new([TOKEN]);
+        let reply = |length: usize| Reply {
+            footer: Some("_(note)_".to_owned()),
+            sources: Some(format!("**Sources**\n1 [a.md](<https://x.example>)\n2 {TOKEN}")),
+            ..Reply::plain("x".repeat(length))
+        };
+        let parts = parts_of(ChatId(1), reply(10), None, &redactor);
+        let [part] = parts.as_slice() else { panic!("{parts:?}") };
+        let text = "xxxxxxxxxx\n\n(note)\n\nSources\n1 a.md\n2 [secret]";
+        assert_eq!(part.rich.text, text);
+        let quote = &part.rich.entities[1];
+        assert_eq!((&quote.kind, quote.offset), (&EntityKind::FoldedQuote, 20));
+        assert_eq!((quote.offset + quote.length) as usize, text.len());
+        assert_eq!(part.rich.entities.len(), 4, "italic, quote, bold, link: {:?}", part.rich);
+        let parts = parts_of(ChatId(1), reply(limits::MESSAGE_UNITS - 4), None, &redactor);
+        let texts: Vec<&str> = parts.iter().map(|part| &*part.rich.text).skip(1).collect();
+        assert_eq!(texts, [&text[12..]], "below what has no room for them");
+    }
 
     const TOKEN: &str = "1234567890:AAHk3_aB9-xZkLmQwErTyUiOpAsDfGhJkL";
 

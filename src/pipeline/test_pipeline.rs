@@ -54,6 +54,8 @@ pub(super) async fn pipeline_with(store: Store, provider: Arc<dyn Provider>) -> 
         max_history_tokens: 1,
         max_output_tokens: 1,
         passages: 0,
+        only_documents: false,
+        own_documents: false,
         models: Vec::new(),
         answers_at_once: 1,
         first_token_timeout: second,

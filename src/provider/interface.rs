@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::failure::ProviderError;
-use crate::model::conversation::{ChatRequest, Event};
+use crate::model::conversation::{ChatRequest, Event, Passage};
 
 /// An answer while it is being written. Dropping it ends the call.
 pub type Answering = BoxStream<'static, Result<Event, ProviderError>>;
@@ -46,6 +46,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether the history and the chat's model are of any use to it.
     fn has_context(&self) -> bool {
         true
+    }
+    /// Which of these passages its answer to a request quotes, in order, by their place; `None` where that is
+    /// seen in its words.
+    fn quotes(&self, _passages: &[Passage]) -> Option<Vec<usize>> {
+        None
     }
     /// Whether the whole answer is there when the stream is polled for the first time.
     fn is_instant(&self) -> bool {

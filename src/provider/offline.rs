@@ -1,4 +1,4 @@
-//! The provider without a model: it quotes the operator's documents and names where it read.
+//! The provider without a model: it quotes the operator's documents. Where they stand is named below its answer.
 //!
 //! Invariants: it writes nothing that does not stand in a passage, apart from the sentences below;
 //! a fence that is opened is closed.
@@ -90,6 +90,10 @@ impl Provider for Offline {
         false
     }
 
+    fn quotes(&self, passages: &[Passage]) -> Option<Vec<usize>> {
+        Some(chosen(passages))
+    }
+
     fn answer(&self, request: ChatRequest) -> Answering {
         let finished = Finished { model: Some("full-text".to_owned()), ..Finished::default() };
         let pieces = word_groups(&self.text(&request.passages))
@@ -101,33 +105,31 @@ impl Provider for Offline {
     }
 }
 
-fn quoted(passages: &[Passage]) -> String {
-    let mut chosen: Vec<&Passage> = Vec::new();
+/// The places of the passages that are quoted.
+fn chosen(passages: &[Passage]) -> Vec<usize> {
+    let mut chosen: Vec<usize> = Vec::new();
     let best = passages.first().map_or(0.0, |passage| passage.score);
-    for passage in passages {
+    for (place, passage) in passages.iter().enumerate() {
         let near = chosen.is_empty() || (best > 0.0 && passage.score >= best * NEARLY);
-        let repeated = chosen.iter().any(|other| other.text.trim() == passage.text.trim());
-        if near && !repeated && chosen.len() < PASSAGES {
-            chosen.push(passage);
+        let is_same = |other: &usize| passages[*other].text.trim() == passage.text.trim();
+        if near && !chosen.iter().any(is_same) && chosen.len() < PASSAGES {
+            chosen.push(place);
         }
     }
-    let mut text = String::from("From the documents:");
-    for passage in chosen {
-        text.push_str("\n\n");
-        text.push_str(&excerpt(&passage.text));
-        text.push_str("\n\n");
-        text.push_str(&source(passage));
-    }
-    text
+    chosen
 }
 
-fn source(passage: &Passage) -> String {
-    // A backtick would end the code span early.
-    let file = passage.source.replace('`', "'");
-    match passage.title.trim() {
-        "" => format!("Source: `{file}`"),
-        title => format!("Source: `{file}` — {title}"),
+fn quoted(passages: &[Passage]) -> String {
+    let chosen = chosen(passages);
+    let mut text = String::from("From the documents:");
+    for (index, place) in chosen.iter().enumerate() {
+        text.push_str("\n\n");
+        text.push_str(&excerpt(&passages[*place].text));
+        if chosen.len() > 1 {
+            text.push_str(&format!("\n\n— [{}]", index + 1));
+        }
     }
+    text
 }
 
 /// A run of lines that stays together: a paragraph, or a whole fenced code block.
@@ -338,21 +340,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn quotes_the_best_passage_with_its_source() {
+    async fn quotes_the_best_passage() {
         let passages = vec![passage("Run it.\n\n```sh\nmake\n```", 9.0), passage("Other.", 1.0)];
         let text = answered(&Offline::default(), passages).await;
-        assert_eq!(
-            text,
-            "From the documents:\n\nRun it.\n\n```sh\nmake\n```\n\nSource: `install.md` — First steps"
-        );
+        assert_eq!(text, "From the documents:\n\nRun it.\n\n```sh\nmake\n```");
     }
 
     #[tokio::test]
     async fn a_passage_nearly_as_good_is_quoted_too_and_repeats_are_not() {
         let passages = vec![passage("One.", 9.0), passage("One.", 9.0), passage("Two.", 8.0)];
+        assert_eq!(Offline::default().quotes(&passages), Some(vec![0, 2]));
         let text = answered(&Offline::default(), passages).await;
-        assert_eq!(text.matches("One.").count(), 1);
-        assert_eq!(text.matches("Source:").count(), 2);
+        assert_eq!(text, "From the documents:\n\nOne.\n\n— [1]\n\nTwo.\n\n— [2]");
     }
 
     #[tokio::test]

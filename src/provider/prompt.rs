@@ -17,7 +17,8 @@ pub fn compose(mut request: ChatRequest) -> ChatRequest {
         message.content = marking::marked(std::mem::take(&mut message.content));
     }
     let asked = request.messages.iter_mut().rfind(|message| message.role == Role::User);
-    if let (Some(asked), Some(text)) = (asked, marking::documents(&request.passages)) {
+    let documents = marking::documents(&request.passages, request.documents);
+    if let (Some(asked), Some(text)) = (asked, documents) {
         asked.content.insert(0, Content::Text { text });
     }
     request.passages.clear();

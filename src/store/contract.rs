@@ -56,6 +56,7 @@ macro_rules! contract {
             forgetting_finds_a_person_everywhere,
             a_group_that_moves_takes_its_conversations_along,
             what_is_set_for_a_chat_stays,
+            what_an_answer_rests_on_is_kept_with_it,
             a_pause_ends,
             providers_that_fail_are_kept_for_each_bot,
             a_probe_changes_nothing,

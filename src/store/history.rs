@@ -1,5 +1,6 @@
 //! What was said, in turns: a question and everything that answers it.
 
+use crate::model::cited::KeptPassage;
 use crate::model::conversation::{AnswerMetadata, ConversationId, Message};
 use crate::model::ids::{InboxSeq, UserId};
 
@@ -42,6 +43,8 @@ pub struct CutAnswer {
     pub provider: String,
     /// The question, and all that answers it so far.
     pub turn: KeptTurn,
+    /// What the answer was written from so far.
+    pub passages: Vec<KeptPassage>,
 }
 
 impl CutAnswer {

@@ -8,6 +8,7 @@ use super::{
     OpenPart, Queued, Settings, Spending, SpentBy, SpentRow, Store, StoreError, Totals, verbs,
 };
 use crate::model::budget::{BudgetNotice, Scope};
+use crate::model::cited::KeptPassage;
 use crate::model::conversation::ConversationId;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 
@@ -98,6 +99,10 @@ verbs! {
 
     /// The answer to the question of this update, if it reached its limit and is still kept.
     fn cut_answer(seq: InboxSeq) -> Option<CutAnswer>;
+
+    /// What the last answer of a conversation was written from; `None` without an answer since it was started
+    /// afresh.
+    fn last_sources(conversation: ConversationId) -> Option<Vec<KeptPassage>>;
 
     /// The model chosen for a conversation; `None` for the configured one.
     fn chosen_model(conversation: ConversationId) -> Option<String>;

@@ -163,6 +163,7 @@ fn entity(entity: &Entity) -> MessageEntity {
         EntityKind::Pre { language } => (MessageEntityType::Pre, None, language.clone()),
         EntityKind::Link { url } => (MessageEntityType::TextLink, Some(url.clone()), None),
         EntityKind::Quote => (MessageEntityType::Blockquote, None, None),
+        EntityKind::FoldedQuote => (MessageEntityType::ExpandableBlockquote, None, None),
     };
     // A message has at most 4,096 units, so neither number is ever cut.
     let units = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
@@ -201,8 +202,11 @@ mod tests {
             EntityKind::Link { url: "https://x".into() },
             EntityKind::Pre { language: Some("rust".into()) },
         );
-        let entities =
-            [link, pre, EntityKind::Quote].map(|kind| Entity { kind, offset: 1, length: 2 });
+        let entities = [link, pre, EntityKind::Quote, EntityKind::FoldedQuote].map(|kind| Entity {
+            kind,
+            offset: 1,
+            length: 2,
+        });
         let buttons = [vec![Button::new("Go", "go:1")]];
         let whole = Outgoing {
             thread: Some(7),
@@ -215,6 +219,7 @@ mod tests {
             {"type": "text_link", "offset": 1, "length": 2, "url": "https://x"},
             {"type": "pre", "offset": 1, "length": 2, "language": "rust"},
             {"type": "blockquote", "offset": 1, "length": 2},
+            {"type": "expandable_blockquote", "offset": 1, "length": 2},
         ]);
         let keyboard = serde_json::json!({
             "inline_keyboard": [[{"text": "Go", "callback_data": "go:1"}]]

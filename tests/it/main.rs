@@ -31,6 +31,7 @@ mod budget;
 mod cache;
 mod canary;
 mod chats;
+mod citations;
 mod commands;
 mod context;
 mod conversation;

@@ -18,6 +18,7 @@ pub fn entity(e: &Entity) -> Value {
         EntityKind::Pre { .. } => "pre",
         EntityKind::Link { .. } => "text_link",
         EntityKind::Quote => "blockquote",
+        EntityKind::FoldedQuote => "expandable_blockquote",
     });
     match &e.kind {
         EntityKind::Pre { language: Some(language) } => value["language"] = json!(language),

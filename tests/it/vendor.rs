@@ -135,6 +135,8 @@ pub fn settings(timeout: Duration, first_token_timeout: Duration) -> AnswerSetti
         max_history_tokens: 1000,
         max_output_tokens: 100,
         passages: 0,
+        only_documents: false,
+        own_documents: false,
         models: Vec::new(),
         answers_at_once: 64,
         first_token_timeout,

@@ -115,6 +115,8 @@ fn settings(budgets: Budgets) -> AnswerSettings {
         max_history_tokens: 0,
         max_output_tokens: 512,
         passages: 0,
+        only_documents: false,
+        own_documents: false,
         models: Vec::new(),
         answers_at_once: 2,
         first_token_timeout: Duration::from_secs(5),

@@ -38,6 +38,10 @@ pub(super) fn check(message: &Rich, units: usize) -> Result<(), String> {
     check_pairs(entities)
 }
 
+fn is_quote(kind: &EntityKind) -> bool {
+    matches!(kind, EntityKind::Quote | EntityKind::FoldedQuote)
+}
+
 fn check_one(wide: &[u16], entity: &Entity) -> Result<(), String> {
     let (start, end) = (entity.offset as usize, (entity.offset + entity.length) as usize);
     if entity.length == 0 || end > wide.len() {
@@ -47,7 +51,7 @@ fn check_one(wide: &[u16], entity: &Entity) -> Result<(), String> {
         .map_err(|_| format!("inside a surrogate pair: {entity:?}"))?;
     let trimmed = match entity.kind {
         // The indentation of the first line is part of the code, and of the quote around it.
-        EntityKind::Pre { .. } | EntityKind::Quote => {
+        EntityKind::Pre { .. } | EntityKind::Quote | EntityKind::FoldedQuote => {
             covered.trim_end() == covered && !covered.starts_with('\n')
         }
         _ => covered.trim() == covered,
@@ -72,7 +76,7 @@ fn check_pairs(entities: &[Entity]) -> Result<(), String> {
     let is_code = |e: &Entity| matches!(e.kind, EntityKind::Code | EntityKind::Pre { .. });
     for (i, outer) in entities.iter().enumerate() {
         for inner in entities[i + 1..].iter().take_while(|e| e.offset < end(outer)) {
-            let quote = outer.kind == EntityKind::Quote;
+            let quote = is_quote(&outer.kind);
             let same = std::mem::discriminant(&outer.kind) == std::mem::discriminant(&inner.kind);
             let fault = if end(inner) > end(outer) {
                 "crossing"
@@ -80,7 +84,7 @@ fn check_pairs(entities: &[Entity]) -> Result<(), String> {
                 "within its own kind"
             } else if is_code(outer) || is_code(inner) && !quote {
                 "code with other formatting"
-            } else if inner.kind == EntityKind::Quote && outer.length > inner.length {
+            } else if is_quote(&inner.kind) && outer.length > inner.length {
                 "a quote inside something"
             } else {
                 continue;

@@ -6,7 +6,7 @@ use hygiene::time_limit::is_dir;
 
 use crate::config::key::Part;
 use crate::config::resolved::Resolved;
-use crate::config::rule::{count, optional_path};
+use crate::config::rule::{count, flag, optional_path};
 use crate::config::section::section;
 use crate::provider::{Kind, find};
 
@@ -23,6 +23,12 @@ section! {
         /// How many passages are looked up for a question.
         passages: u32 = count(0..=20, 3)
             .when("Raise it when answers miss what the documents say; each passage costs tokens.")
+            .live(Part::Answers),
+
+        /// Whether the model may answer from the documents alone. Where nothing is found in them, the bot says so
+        /// and no model is asked. Needs documents: without any, it has no effect.
+        only: bool = flag(false)
+            .when("For a help desk that must not improvise.")
             .live(Part::Answers),
     }
 }

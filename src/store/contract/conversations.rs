@@ -1,6 +1,9 @@
 //! Conversations: their turns, who said what in them, and where they go.
 
 use super::*;
+use crate::model::cited::KeptPassage;
+use crate::model::conversation::StopReason;
+use crate::model::effect::Continued;
 
 /// The numbers of the turns that a conversation remembers.
 async fn remembered(store: &Store, conversation: ConversationId, turns: usize) -> Vec<i64> {
@@ -113,4 +116,50 @@ pub async fn old_rows_are_swept_and_open_ones_stay(place: &impl Place) {
     assert_eq!(swept.messages, 2, "a turn goes as a whole");
     assert_eq!(remembered(&store, topic(5, 0), 10).await, [4]);
     assert_eq!(store.totals().await.unwrap().turns, 1);
+}
+
+pub async fn what_an_answer_rests_on_is_kept_with_it(place: &impl Place) {
+    let store = open(place);
+    let passage = |number: u32, text: &str| KeptPassage {
+        id: 7,
+        source: "a.md".to_owned(),
+        text: text.to_owned(),
+        number,
+        ..KeptPassage::default()
+    };
+    let here = topic(5, 3);
+    assert_eq!(store.last_sources(here).await.unwrap(), None);
+    let answer = |id: i64, passages: Vec<KeptPassage>| {
+        let store = store.clone();
+        async move {
+            store.accept(vec![said(id, 5, 5)], Some(id + 1)).await.unwrap();
+            let seq = store.new_updates(InboxSeq(0), 100).await.unwrap().last().unwrap().seq;
+            let stop_reason = StopReason::Length;
+            let turn = NewTurn {
+                conversation: here,
+                asked_by: seq,
+                sender: UserId(5),
+                quoted: Vec::new(),
+                messages: vec![Message::user("q"), Message::assistant("a")],
+                answer: AnswerMetadata { passages, stop_reason, ..AnswerMetadata::default() },
+            };
+            store.finish(Finish { turn: Some(turn), ..finish(seq, Vec::new()) }).await.unwrap();
+            seq
+        }
+    };
+    answer(1, vec![passage(1, "first")]).await;
+    let seq = answer(2, vec![passage(1, "second"), passage(0, "other")]).await;
+    let last = || store.last_sources(here);
+    assert_eq!(last().await.unwrap(), Some(vec![passage(1, "second"), passage(0, "other")]));
+    assert_eq!(store.last_sources(topic(5, 0)).await.unwrap(), None, "another topic");
+    let cut = store.cut_answer(seq).await.unwrap().unwrap();
+    assert_eq!(cut.passages[0], passage(1, "second"));
+    let more = AnswerMetadata { passages: vec![passage(2, "third")], ..Default::default() };
+    let continued = Continued { answer: cut.answer, text: "a b".to_owned(), more };
+    store.apply(vec![Effect::Continue(continued)]).await.unwrap();
+    assert_eq!(last().await.unwrap(), Some(vec![passage(2, "third")]));
+    turn(&store, 3, here, 5).await;
+    assert_eq!(last().await.unwrap(), Some(Vec::new()), "an answer without documents");
+    store.apply(vec![Effect::StartAfresh(here)]).await.unwrap();
+    assert_eq!(last().await.unwrap(), None);
 }

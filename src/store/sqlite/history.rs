@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::{message_role, word};
 use super::db::Sqlite;
 use super::numbers::MessageNumbers;
+use super::sources;
 use crate::model::conversation::{Content, ConversationId, Message, Role};
 use crate::model::effect::Continued;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
@@ -83,8 +84,8 @@ pub(super) fn insert(
         serde_json::to_string(&answer.sources).map_err(|e| StoreError::row("answers", e))?;
     tx.prepare_cached(
         "INSERT INTO answers (message_id, bot_id, provider, model, input_tokens, output_tokens,
-                              cost, duration_ms, stop_reason, sources, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                              cost, duration_ms, stop_reason, sources, seq, passages)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         last,
@@ -97,7 +98,8 @@ pub(super) fn insert(
         answer.duration_ms,
         word(answer.stop_reason),
         sources,
-        asked_by.0
+        asked_by.0,
+        sources::column(&answer.passages)?
     ])?;
     tx.prepare_cached(
         "UPDATE bots SET turns = turns + 1, input_tokens = input_tokens + ?2,
@@ -126,7 +128,7 @@ pub(super) fn go_on(tx: &Connection, bot: i64, continued: &Continued) -> Result<
     tx.prepare_cached(
         "UPDATE answers SET duration_ms = duration_ms + ?2, stop_reason = ?3,
            input_tokens = coalesce(input_tokens + ?4, input_tokens, ?4),
-           output_tokens = coalesce(output_tokens + ?5, output_tokens, ?5)
+           output_tokens = coalesce(output_tokens + ?5, output_tokens, ?5), passages = ?6
          WHERE message_id = ?1",
     )?
     .execute(params![
@@ -134,7 +136,8 @@ pub(super) fn go_on(tx: &Connection, bot: i64, continued: &Continued) -> Result<
         more.duration_ms,
         word(more.stop_reason),
         input,
-        output
+        output,
+        sources::column(&more.passages)?
     ])?;
     tx.prepare_cached(
         "UPDATE bots SET input_tokens = input_tokens + ?2, output_tokens = output_tokens + ?3
@@ -269,15 +272,21 @@ impl Sqlite {
         let bot = self.bot();
         self.read(move |conn| {
             let mut find = conn.prepare_cached(
-                "SELECT m.id, m.chat_id, m.topic_id, m.turn_id, a.provider
+                "SELECT m.id, m.chat_id, m.topic_id, m.turn_id, a.provider, a.passages
                  FROM answers a JOIN messages m ON m.id = a.message_id
                  WHERE a.bot_id = ?1 AND a.seq = ?2 AND a.stop_reason = 'length'",
             )?;
             let found = find.query_row(params![bot, seq.0], |r| {
                 let conversation = ConversationId { chat: ChatId(r.get(1)?), topic: r.get(2)? };
-                Ok((r.get(0)?, conversation, r.get(3)?, r.get(4)?))
+                Ok((
+                    r.get(0)?,
+                    conversation,
+                    r.get(3)?,
+                    r.get(4)?,
+                    sources::passages(r.get_ref(5)?),
+                ))
             });
-            let Some((answer, conversation, number, provider)) = found.optional()? else {
+            let Some((answer, conversation, number, provider, passages)) = found.optional()? else {
                 return Ok(None);
             };
             let mut find = conn.prepare_cached(
@@ -291,7 +300,7 @@ impl Sqlite {
                 asker = row.get::<_, Option<i64>>(2)?.map(UserId).or(asker);
             }
             let turn = KeptTurn { number, messages };
-            Ok(Some(CutAnswer { answer, conversation, asker, provider, turn }))
+            Ok(Some(CutAnswer { answer, conversation, asker, provider, turn, passages }))
         })
         .await
     }

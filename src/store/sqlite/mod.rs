@@ -39,6 +39,7 @@ mod rotation;
 mod schema;
 mod schema_objects;
 mod settle;
+mod sources;
 mod spending;
 mod users;
 mod writer;

@@ -25,7 +25,7 @@ const LINK: usize = 3;
 /// order is that of TDLib's `get_type_priority`.
 pub(super) fn class(kind: &EntityKind) -> usize {
     match kind {
-        EntityKind::Quote => QUOTE,
+        EntityKind::Quote | EntityKind::FoldedQuote => QUOTE,
         EntityKind::Pre { .. } => PRE,
         EntityKind::Code => CODE,
         EntityKind::Link { .. } => LINK,

@@ -31,6 +31,7 @@ fn show(message: &Rich) -> String {
                 EntityKind::Strikethrough => "<s|".to_owned(),
                 EntityKind::Code => "<c|".to_owned(),
                 EntityKind::Quote => "<q|".to_owned(),
+                EntityKind::FoldedQuote => "<fq|".to_owned(),
                 EntityKind::Pre { language } => {
                     format!("<pre:{}|", language.as_deref().unwrap_or_default())
                 }
@@ -421,7 +422,7 @@ proptest! {
     #[test]
     fn splitting_takes_any_entities(
         text in hostile(),
-        entities in prop::collection::vec((0u32..300, 0u32..300, 0usize..8), 0..40),
+        entities in prop::collection::vec((0u32..300, 0u32..300, 0usize..9), 0..40),
     ) {
         let kind = |k| match k {
             0 => EntityKind::Bold,
@@ -431,6 +432,7 @@ proptest! {
             4 => EntityKind::Pre { language: Some("a".into()) },
             5 => EntityKind::Quote,
             6 => EntityKind::Link { url: "https://a.b".into() },
+            7 => EntityKind::FoldedQuote,
             _ => EntityKind::Link { url: "https://c.d".into() },
         };
         let entities = entities

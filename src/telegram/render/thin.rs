@@ -11,7 +11,7 @@ const ORDER: [fn(&Span, &str) -> bool; 6] = [
     |span, text| span.kind == EntityKind::Bold && !is_line(span, text),
     |span, _| span.kind == EntityKind::Code,
     |span, _| span.kind == EntityKind::Bold,
-    |span, _| matches!(span.kind, EntityKind::Strikethrough | EntityKind::Quote),
+    |span, _| span.kind == EntityKind::Strikethrough || is_quote(&span.kind),
 ];
 
 /// Whether `span` is of a kind that goes rather than make another message. Links and blocks of code
@@ -28,6 +28,10 @@ pub(super) fn until(spans: &mut Vec<Span>, text: &str, fits: impl Fn(&[Span]) ->
         }
         spans.retain(|span| !goes(span, text));
     }
+}
+
+fn is_quote(kind: &EntityKind) -> bool {
+    matches!(kind, EntityKind::Quote | EntityKind::FoldedQuote)
 }
 
 /// Whether `span` takes all of its line, but for a number or a bullet.

@@ -25,7 +25,7 @@ CREATE TABLE messages (
 );
 
 -- What is known of the answer that ended a turn. seq: the update that asked, as buttons name it. cost: millionths of a US dollar; null where no price
--- is known. sources: JSON, names of files, best first.
+-- is known. sources: JSON, names of files, best first. passages: JSON, what it was written from.
 CREATE TABLE answers (
     message_id    INTEGER PRIMARY KEY,
     bot_id        INTEGER NOT NULL,
@@ -37,7 +37,8 @@ CREATE TABLE answers (
     cost          INTEGER,
     duration_ms   INTEGER NOT NULL,
     stop_reason   TEXT NOT NULL,
-    sources       TEXT NOT NULL
+    sources       TEXT NOT NULL,
+    passages      TEXT NOT NULL DEFAULT '[]'
 );
 
 -- What is set for a conversation. after_turn: it was started afresh there; turns up to this one are no
@@ -245,3 +246,17 @@ CREATE TABLE breakers (
     cooldown_ms INTEGER NOT NULL,
     PRIMARY KEY (bot_id, provider, model)
 ) WITHOUT ROWID;
+
+-- Documents that an owner sent, as their extracted text: they cannot be read again from anywhere. document: JSON, as
+-- the crate extract has it. hash: SHA-256 of the file.
+CREATE TABLE learned (
+    id       INTEGER PRIMARY KEY,
+    bot_id   INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    added_ms INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL,
+    hash     BLOB NOT NULL,
+    passages INTEGER NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE UNIQUE INDEX learned_name ON learned (bot_id, name);
