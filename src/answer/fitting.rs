@@ -73,7 +73,9 @@ impl AnswerEngine {
         match &self.knowledge {
             None => DocumentUse::Any,
             Some(_) if self.settings.only_documents => DocumentUse::Only,
-            Some(_) if plan.passages.is_empty() && self.settings.own_documents => DocumentUse::Nothing,
+            Some(_) if plan.passages.is_empty() && self.settings.own_documents => {
+                DocumentUse::Nothing
+            }
             Some(_) => DocumentUse::Any,
         }
     }

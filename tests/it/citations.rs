@@ -98,7 +98,10 @@ async fn an_answer_that_goes_on_goes_on_with_its_numbers() {
     let (crane, tower) = (number_of(&request, "sold in 1931"), number_of(&request, "every spring"));
     stage.ask(5, "/new").await;
     stage.sim.model().fault_next(ModelFault::FinishReason("length".into()));
-    stage.sim.model().push(format!("The crane was sold in 1931 [{crane}]. The keeper paints").as_str());
+    stage
+        .sim
+        .model()
+        .push(format!("The crane was sold in 1931 [{crane}]. The keeper paints").as_str());
     let first = stage.ask(5, question).await;
     assert!(first.contains("sold in 1931 [1].") && first.contains("harbour.md"), "{first}");
     let message = stage.sim.bot_messages(5).pop().expect("an answer");

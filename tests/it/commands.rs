@@ -23,7 +23,10 @@ async fn a_menu_is_published_for_each_scope() {
     let private = menu(&stage.sim, &json!({"type": "all_private_chats"}));
     assert_eq!(
         private,
-        ["start", "help", "new", "fresh", "sources", "cancel", "status", "whoami", "model", "forget", "usage"]
+        [
+            "start", "help", "new", "fresh", "sources", "cancel", "status", "whoami", "model",
+            "forget", "usage"
+        ]
     );
     assert_eq!(menu(&stage.sim, &json!({"type": "all_group_chats"})), private);
     let extra = ["costs", "users", "approve", "remove", "pause", "resume", "stats"];
@@ -78,10 +81,7 @@ async fn an_unknown_command_is_met_with_a_suggestion() {
     assert_eq!(stage.ask(5, "/hlep").await, "I do not know /hlep. Did you mean /help?");
     let far = stage.ask(5, "/weather").await;
     assert_eq!(far, "I do not know /weather. /help lists what I understand.");
-    assert_eq!(
-        stage.ask(5, "/usres").await,
-        "I do not know /usres. Did you mean /sources?"
-    );
+    assert_eq!(stage.ask(5, "/usres").await, "I do not know /usres. Did you mean /sources?");
     assert_eq!(stage.ask(OWNER, "/usres").await, "I do not know /usres. Did you mean /users?");
     stage.end().await;
 }

@@ -72,7 +72,10 @@ async fn a_follow_up_is_searched_for_with_what_was_said_before() {
     stage.ask(5, "/new").await;
     stage.ask(5, "And when?").await;
     let asked = last(&stage).last_user_text();
-    assert!(asked.ends_with("And when?") && !asked.contains("Mondays"), "no context any more: {asked}");
+    assert!(
+        asked.ends_with("And when?") && !asked.contains("Mondays"),
+        "no context any more: {asked}"
+    );
     stage.end().await;
 }
 
