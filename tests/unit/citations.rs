@@ -1,3 +1,5 @@
+//! Marks of answers, true and not true.
+
 use super::*;
 
 fn passage(source: &str, title: &str, text: &str) -> Passage {

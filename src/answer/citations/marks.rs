@@ -1,6 +1,6 @@
 //! Marks in an answer that name a document by its number: `[1]`, `[2, 3]`, `[1-3]`, `[^1]`, `【1】`.
 //!
-//! Invariants: what stands in code is no mark, and neither is a link. What is no mark stays as it is.
+//! Invariants: neither code nor a link is a mark. Whatever is not a mark stays as it is.
 
 use std::ops::Range;
 
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mark_stays() {
+    fn whatever_is_not_a_mark_stays() {
         for text in [
             "[2024]",
             "[0]",
