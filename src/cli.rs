@@ -6,6 +6,7 @@ mod deploy_check;
 mod doctor;
 mod endpoint;
 pub mod exit;
+mod extract;
 mod hangup;
 mod healthcheck;
 mod last_exit;
@@ -158,6 +159,8 @@ enum Command {
     Setup(Box<setup::Args>),
     /// Show what answers cost: tokens and money by day, person, chat or model
     Usage(usage::UsageArgs),
+    /// Show what the bot reads of a document: Markdown, text, HTML, PDF, docx, odt, EPUB, CSV, code
+    Extract(extract::ExtractArgs),
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -234,6 +237,7 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
             setup::setup(config, &wishes)
         }
         Command::Usage(wish) => visit(config).and_then(|loaded| usage::usage(&loaded, &wish)),
+        Command::Extract(wish) => extract::extract(&wish),
         Command::Users { command } => {
             visit(config).and_then(|loaded| users::users(&loaded, &command))
         }

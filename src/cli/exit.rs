@@ -2,6 +2,8 @@
 
 /// The command line is invalid.
 pub const USAGE: u8 = 64;
+/// A document cannot be read.
+pub const UNREADABLE: u8 = 65;
 /// Something the bot requires is not available.
 pub const UNAVAILABLE: u8 = 69;
 /// Something is wrong with the program itself.

@@ -1,13 +1,23 @@
 //! Cuts a document into passages: at its headings, and within a long section at the best border.
 //!
-//! Invariant: no passage is longer than [`PASSAGE_TOKENS`] and a few marks, and no title longer than
-//! [`TITLE_CHARS`], whatever the document looks like. Nothing is lost but headings without a text.
+//! Invariants: no passage is longer than [`PASSAGE_TOKENS`] and a few marks, and no title longer than
+//! [`TITLE_CHARS`], whatever the document looks like. Tables and code stay whole where they fit into one
+//! passage; elsewhere each part has the header or the fence again. Nothing is lost but headings without a text.
 
+use extract::{Block, Document};
+
+use self::border::{overlap, split};
 use crate::model::text::quarter_tokens;
+
+mod border;
+mod parts;
+
+/// Which cutting this is: a change of what comes out must change it, so that an index notices.
+pub const VERSION: u32 = 1;
 
 /// Size of a passage, in tokens: enough to answer from, few enough that several fit beside a question
 /// to a small model.
-pub(super) const PASSAGE_TOKENS: usize = 400;
+const PASSAGE_TOKENS: usize = 400;
 
 /// A long section is cut no earlier than this, in tokens.
 const PASSAGE_TOKENS_MIN: usize = 200;
@@ -18,284 +28,293 @@ const OVERLAP_TOKENS: usize = 50;
 /// Longest title, in characters; a longer heading is a paragraph.
 const TITLE_CHARS: usize = 200;
 
-/// A passage: its title and its text.
-pub(super) type Piece = (String, String);
+/// What stands between the headings of a title.
+const BETWEEN: &str = " › ";
+
+/// A passage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The headings above it, the topmost first.
+    pub headings: Vec<String>,
+    /// What an address needs after `#` to lead to the nearest of them.
+    pub anchor: Option<String>,
+    /// The page on which it begins.
+    pub page: Option<u32>,
+    /// Its text, as Markdown.
+    pub text: String,
+}
+
+impl Piece {
+    /// The headings on one line; of too many, the first and the last.
+    pub fn title(&self) -> String {
+        let all = self.headings.join(BETWEEN);
+        let fits = |title: &str| title.chars().nth(TITLE_CHARS).is_none();
+        let (Some(first), Some(last)) = (self.headings.first(), self.headings.last()) else {
+            return all;
+        };
+        if fits(&all) {
+            return all;
+        }
+        let ends = format!("{first}{BETWEEN}…{BETWEEN}{last}");
+        if self.headings.len() > 2 && fits(&ends) { ends } else { shortened(last) }
+    }
+}
 
 /// A document in pieces, and what is worth knowing of how it was cut.
 #[derive(Debug, Default)]
-pub(super) struct Cut {
-    pub(super) pieces: Vec<Piece>,
+pub struct Cut {
+    /// The passages, in the order of the document.
+    pub pieces: Vec<Piece>,
     /// How many headings it has.
-    pub(super) headings: usize,
+    pub headings: usize,
     /// How many headings were too long to be one.
-    pub(super) long_headings: usize,
+    pub long_headings: usize,
+    /// Whether there were more passages than asked for.
+    pub is_short: bool,
 }
 
-/// Cuts a document into at most `limit` pieces.
-pub(super) fn document(text: &str, limit: usize) -> Cut {
-    let mut cut = Cut::default();
-    let (mut title, mut body, mut fence) = (String::new(), String::new(), None);
-    let mut name = String::new();
-    for line in text.lines() {
-        fence = fenced(line, fence);
-        let heading = fence.is_none().then(|| heading(line)).flatten();
-        let Some(heading) = heading.filter(|h| !is_long(h, &mut cut.long_headings)) else {
-            body.push_str(line);
-            body.push('\n');
-            continue;
-        };
-        cut.headings += 1;
-        section(&title, &body, limit, &mut cut.pieces);
-        body.clear();
-        if cut.pieces.len() >= limit {
-            return cut;
+/// Cuts a document into at most `limit` passages.
+pub fn passages(document: &Document, limit: usize) -> Cut {
+    let mut cutter = Cutter {
+        title: document.title.as_deref(),
+        path: Vec::new(),
+        page: None,
+        open: Open::default(),
+        limit,
+        cut: Cut::default(),
+    };
+    let mut blocks = document.blocks.as_slice();
+    while let [block, rest @ ..] = blocks {
+        blocks = rest;
+        match block {
+            Block::Heading { text, .. } if is_long(text) => {
+                cutter.cut.long_headings += 1;
+                cutter.text(text);
+            }
+            Block::Heading { level, text, anchor } => {
+                cutter.emit();
+                cutter.cut.headings += 1;
+                cutter.path.retain(|(above, ..)| above < level);
+                cutter.path.push((*level, text, anchor.as_deref()));
+            }
+            Block::Text(text) => text.split("\n\n").for_each(|part| cutter.text(part)),
+            Block::Table(table) => cutter.parts(parts::Kind::table(table), &[table]),
+            Block::Code(_) => {
+                let is_code = |block: &&Block| matches!(block, Block::Code(_));
+                let more = rest.iter().take_while(is_code).count();
+                let run = std::iter::once(block).chain(&rest[..more]);
+                let codes = run.filter_map(|block| match block {
+                    Block::Code(code) => Some(code.as_str()),
+                    _ => None,
+                });
+                cutter.parts(parts::Kind::Code, &codes.collect::<Vec<_>>());
+                blocks = &rest[more..];
+            }
+            Block::Page(number) => cutter.new_page(*number),
         }
-        if line.starts_with("# ") && name.is_empty() {
-            heading.clone_into(&mut name);
+        if cutter.cut.is_short {
+            break;
         }
-        title = if name.is_empty() || name == heading {
-            heading.to_owned()
-        } else {
-            shortened(&format!("{name} – {heading}"))
-        };
     }
-    section(&title, &body, limit, &mut cut.pieces);
-    cut
+    cutter.emit();
+    cutter.cut
 }
 
-/// The first heading of the first level.
-pub(super) fn name(text: &str) -> Option<String> {
-    let first = text.lines().find_map(|line| line.strip_prefix("# ")).map(str::trim);
-    first.filter(|name| !name.is_empty()).map(shortened)
+/// The passage that is being filled.
+#[derive(Debug, Default)]
+struct Open {
+    text: String,
+    quarters: usize,
+    page: Option<u32>,
+    /// Bytes at the front that the passage before it has, too.
+    repeated: usize,
+    /// Where the last part begins, if that is text; tables and code are not repeated.
+    last_text: Option<usize>,
 }
 
-/// The text of a heading: one to six marks and a space.
-fn heading(line: &str) -> Option<&str> {
-    let text = line.trim_start_matches('#');
-    let marks = line.len() - text.len();
-    let is_heading = (1..=6).contains(&marks) && (text.is_empty() || text.starts_with(' '));
-    is_heading.then(|| text.trim().trim_end_matches('#').trim_end())
+impl Open {
+    fn room(&self) -> usize {
+        (PASSAGE_TOKENS * 4).saturating_sub(self.quarters)
+    }
 }
 
-fn is_long(heading: &str, count: &mut usize) -> bool {
-    let is_long = heading.chars().nth(TITLE_CHARS).is_some();
-    *count += usize::from(is_long);
-    is_long
+struct Cutter<'d> {
+    title: Option<&'d str>,
+    path: Vec<(u8, &'d str, Option<&'d str>)>,
+    page: Option<u32>,
+    open: Open,
+    limit: usize,
+    cut: Cut,
 }
 
-fn shortened(title: &str) -> String {
+impl Cutter<'_> {
+    /// Adds a paragraph.
+    fn text(&mut self, paragraph: &str) {
+        let mut rest = paragraph.trim_matches('\n');
+        let mut between = "\n\n";
+        while !rest.trim().is_empty() && !self.cut.is_short {
+            let room = self.open.room().saturating_sub(between.len());
+            if let Some(quarters) = within(rest, room) {
+                self.push(between, rest, quarters, true);
+                return;
+            }
+            let least = (PASSAGE_TOKENS_MIN * 4).saturating_sub(self.open.quarters);
+            if least == 0 && self.open.text.len() > self.open.repeated {
+                self.emit_and_repeat();
+                continue;
+            }
+            let at = split(rest, least, room);
+            let (part, after) = rest.split_at(at);
+            self.push(between, part, quarters_of(part), true);
+            self.emit_and_repeat();
+            rest = after;
+            between = "";
+        }
+    }
+
+    /// Adds a table, or code in parts that belong together.
+    fn parts(&mut self, kind: parts::Kind<'_>, all: &[&str]) {
+        let mut group = parts::Group::new(kind);
+        for part in all {
+            if self.cut.is_short {
+                return;
+            }
+            if group.fits(part, self.open.room()) {
+                group.add(part);
+                continue;
+            }
+            self.close(&mut group);
+            if self.open.quarters > OVERLAP_TOKENS * 4 {
+                self.emit_and_repeat();
+                if !group.fits(part, self.open.room()) {
+                    self.open = Open::default();
+                }
+            }
+            if group.fits(part, self.open.room()) {
+                group.add(part);
+                continue;
+            }
+            for line in group.lines(part) {
+                if !group.fits(line, self.open.room()) {
+                    self.close(&mut group);
+                    self.emit();
+                }
+                if self.cut.is_short {
+                    return;
+                }
+                self.long_line(&mut group, line);
+            }
+        }
+        self.close(&mut group);
+    }
+
+    /// Adds a line, which may be too long even for a passage of its own.
+    fn long_line(&mut self, group: &mut parts::Group<'_>, line: &str) {
+        let mut rest = line;
+        while !group.fits(rest, self.open.room()) && !self.cut.is_short {
+            let at = split(rest, PASSAGE_TOKENS_MIN * 4, group.room(self.open.room()));
+            let (part, after) = rest.split_at(at);
+            group.add_line(part);
+            self.close(group);
+            self.emit();
+            rest = after;
+        }
+        group.add_line(rest);
+    }
+
+    /// Writes a group into the open passage.
+    fn close(&mut self, group: &mut parts::Group<'_>) {
+        if let Some(text) = group.take() {
+            self.push("\n\n", &text, quarters_of(&text), false);
+        }
+    }
+
+    fn push(&mut self, between: &str, text: &str, quarters: usize, is_text: bool) {
+        let open = &mut self.open;
+        if open.text.len() == open.repeated {
+            open.page = self.page;
+        }
+        if !open.text.is_empty() {
+            open.text.push_str(between);
+            open.quarters += between.len();
+        }
+        open.last_text = is_text.then_some(open.text.len());
+        open.text.push_str(text);
+        open.quarters += quarters;
+    }
+
+    /// A page begins: what follows is another passage, which repeats the end of a sentence that goes on.
+    fn new_page(&mut self, number: u32) {
+        let text = self.open.text.trim_end();
+        let ends = text.is_empty()
+            || text.ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '|', '`']);
+        if ends {
+            self.emit()
+        } else {
+            self.emit_and_repeat()
+        }
+        self.page = Some(number);
+    }
+
+    /// Writes the passage and begins one that repeats its end, where that is text.
+    fn emit_and_repeat(&mut self) {
+        let repeated = self.open.last_text.map(|from| overlap(&self.open.text[from..]).to_owned());
+        self.emit();
+        if let Some(text) = repeated {
+            let quarters = quarters_of(&text);
+            self.open = Open { repeated: text.len(), quarters, text, ..Open::default() };
+        }
+    }
+
+    fn emit(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        let text = open.text.trim_end().trim_start_matches('\n');
+        if open.text.get(open.repeated..).unwrap_or_default().trim().is_empty() {
+            return;
+        }
+        if self.cut.pieces.len() >= self.limit {
+            self.cut.is_short = true;
+            return;
+        }
+        let mut headings: Vec<String> =
+            self.path.iter().map(|(_, text, _)| (*text).to_owned()).collect();
+        if let Some(title) = self.title.filter(|title| headings.first().is_none_or(|h| h != title))
+        {
+            headings.insert(0, shortened(title));
+        }
+        let anchor = self.path.iter().rev().find_map(|(.., anchor)| *anchor).map(str::to_owned);
+        let piece = Piece { headings, anchor, page: open.page, text: text.to_owned() };
+        self.cut.pieces.push(piece);
+    }
+}
+
+fn is_long(heading: &str) -> bool {
+    heading.chars().nth(TITLE_CHARS).is_some()
+}
+
+/// A title of bounded length.
+pub(super) fn shortened(title: &str) -> String {
     match title.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", title[..end].trim_end()),
         None => title.to_owned(),
     }
 }
 
-/// The mark of the code block that is open after `line`.
-fn fenced(line: &str, open: Option<char>) -> Option<char> {
-    let mut marks = line.trim_start().chars().take(3);
-    let mark = marks.next().filter(|c| matches!(c, '`' | '~'));
-    let mark = mark.filter(|&mark| marks.filter(|&c| c == mark).count() == 2);
-    match (open, mark) {
-        (None, Some(mark)) => Some(mark),
-        (Some(open), Some(mark)) if open == mark => None,
-        _ => open,
-    }
+fn quarters_of(text: &str) -> usize {
+    text.chars().map(quarter_tokens).sum()
 }
 
-/// Adds the pieces of one section, as long as there are fewer than `limit`.
-fn section(title: &str, body: &str, limit: usize, pieces: &mut Vec<Piece>) {
-    let (mut start, mut kept) = (0, 0);
-    let mut fence = None;
-    while start < body.len() && pieces.len() < limit {
-        let from = if start > 0 { overlap(body, kept, start) } else { start };
-        let end = end_of(body, from, start);
-        let before = body[kept..from].lines().fold(fence, |open, line| fenced(line, open));
-        let after = body[from..end].lines().fold(before, |open, line| fenced(line, open));
-        let text = body[from..end].trim_end().trim_start_matches(['\n', '\r']);
-        let text = if before.is_none() { text.trim_start() } else { text };
-        if !text.trim().is_empty() {
-            let open = before.map(|mark| format!("{}\n", String::from_iter([mark; 3])));
-            let close = after.map(|mark| format!("\n{}", String::from_iter([mark; 3])));
-            let (open, close) = (open.unwrap_or_default(), close.unwrap_or_default());
-            pieces.push((title.to_owned(), format!("{open}{text}{close}")));
-        }
-        (fence, kept, start) = (before, from, end);
-    }
-}
-
-/// Kinds of borders, the best first.
-#[derive(Clone, Copy)]
-enum Border {
-    Paragraph,
-    Line,
-    Sentence,
-    Word,
-    Character,
-}
-
-/// Where the piece ends that begins at `from` and has something new from `start` on.
-fn end_of(body: &str, from: usize, start: usize) -> usize {
-    let mut last: [Option<usize>; 5] = [None; 5];
-    let (mut quarters, mut before, mut run) = (0, '\n', 0);
-    for (at, c) in body[from..].char_indices().map(|(i, c)| (from + i, c)) {
-        if at > start && quarters >= PASSAGE_TOKENS_MIN * 4 {
-            last[border(before, c, run) as usize] = Some(at);
-        }
+/// The size of a text that has room; looks no further than the room.
+fn within(text: &str, room: usize) -> Option<usize> {
+    let mut quarters = 0;
+    for c in text.chars() {
         quarters += quarter_tokens(c);
-        if quarters > PASSAGE_TOKENS * 4 {
-            return last.into_iter().flatten().next().unwrap_or(at);
+        if quarters > room {
+            return None;
         }
-        run = if c == '\n' { run + 1 } else { 0 };
-        before = c;
     }
-    body.len()
-}
-
-/// What lies between two characters; `newlines` stand before the second.
-fn border(before: char, after: char, newlines: usize) -> Border {
-    let ends = matches!(before, '。' | '！' | '？' | '．');
-    match before {
-        '\n' if newlines > 1 => Border::Paragraph,
-        '\n' => Border::Line,
-        _ if ends
-            || matches!(before, '.' | '!' | '?' | '…' | '؟' | '।') && after.is_whitespace() =>
-        {
-            Border::Sentence
-        }
-        _ if before.is_whitespace() => Border::Word,
-        _ => Border::Character,
-    }
-}
-
-/// Where a piece begins that repeats some of the one before it, which is from `first` to `start`: at a
-/// sentence or a word, if there is one.
-fn overlap(body: &str, first: usize, start: usize) -> usize {
-    let (mut quarters, mut sentence, mut word, mut far) = (0, None, None, start);
-    let mut after = ' ';
-    for (at, c) in body[first..start].char_indices().rev().map(|(i, c)| (first + i, c)) {
-        let next = at + c.len_utf8();
-        match border(c, after, usize::from(c == '\n')) {
-            Border::Paragraph | Border::Line | Border::Sentence if next < start => {
-                sentence = Some(next)
-            }
-            Border::Word if next < start => word = Some(next),
-            _ => {}
-        }
-        quarters += quarter_tokens(c);
-        if quarters > OVERLAP_TOKENS * 4 {
-            break;
-        }
-        (far, after) = (at, c);
-    }
-    sentence.or(word).unwrap_or(far)
+    Some(quarters)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::text::tokens;
-
-    fn pieces(text: &str) -> Vec<Piece> {
-        document(text, usize::MAX).pieces
-    }
-
-    #[test]
-    fn headings_begin_passages() {
-        let text = "intro\n# A\na\n## B ##\nb\n####### x\n#y\n```\n# c\n```\n#\nd";
-        let want = [
-            ("", "intro"),
-            ("A", "a"),
-            ("A – B", "b\n####### x\n#y\n```\n# c\n```"),
-            ("A – ", "d"),
-        ];
-        let got = pieces(text);
-        let got: Vec<_> = got.iter().map(|(title, text)| (title.as_str(), text.as_str())).collect();
-        assert_eq!(got, want);
-    }
-
-    /// Texts without headings, as they are found in folders.
-    fn texts() -> Vec<(&'static str, String)> {
-        let sentence = "The keeper of the lighthouse paints the tower in spring. ";
-        vec![
-            ("sentences", sentence.repeat(3000)),
-            ("lines", format!("{sentence}\n").repeat(3000)),
-            ("paragraphs", format!("{}\n\n", sentence.repeat(5)).repeat(600)),
-            ("no spaces", "0123456789abcdef".repeat(12_000)),
-            ("Chinese", "灯塔管理员每年春天粉刷塔楼。他住在海边的小屋里".repeat(2700)),
-            ("Thai", "ผู้ดูแลประภาคารทาสีหอคอยทุกฤดูใบไม้ผลิ".repeat(1600)),
-            ("code", format!("```\n{}```\n", "let a = b(c);\n".repeat(9000))),
-            ("emoji", "😀".repeat(40_000)),
-        ]
-    }
-
-    #[test]
-    fn a_text_without_headings_is_cut_into_overlapping_pieces() {
-        for (name, text) in texts() {
-            let pieces = pieces(&text);
-            assert!(pieces.len() > 50, "{name}: {} pieces", pieces.len());
-            for (i, (_, piece)) in pieces.iter().enumerate() {
-                let size = tokens(piece);
-                assert!(size <= PASSAGE_TOKENS + 4, "{name}: {size} tokens");
-                let is_last = i + 1 == pieces.len();
-                assert!(is_last || size >= PASSAGE_TOKENS_MIN - 2, "{name}: {size} tokens");
-            }
-            let (first, second) = (&pieces[0].1, &pieces[1].1);
-            let shared: String = second.trim_start_matches("```\n").chars().take(20).collect();
-            assert!(first.contains(shared.trim()), "{name}: nothing of {second:?} is in {first:?}");
-        }
-    }
-
-    #[test]
-    fn pieces_of_code_stay_code() {
-        let code = format!("text\n\n~~~sh\n{}~~~\nend", "echo a # b\n".repeat(500));
-        let pieces = pieces(&code);
-        assert!(pieces.len() > 2);
-        assert!(pieces[0].1.ends_with("\n~~~"), "{:?}", pieces[0]);
-        assert!(pieces[1].1.starts_with("~~~\necho") && pieces[1].1.ends_with("\n~~~"));
-        assert!(pieces.last().unwrap().1.ends_with("end"));
-    }
-
-    #[test]
-    fn headings_have_bounds_too() {
-        let huge = format!("# {}\nbody\n", "long ".repeat(20_000));
-        let cut = document(&huge, usize::MAX);
-        assert_eq!((cut.headings, cut.long_headings), (0, 1));
-        assert!(cut.pieces.len() > 40, "the text of the heading is kept as text");
-        assert_eq!(name(&huge).map(|name| name.chars().count()), Some(TITLE_CHARS));
-        let many = "## a heading\nx\n".repeat(5000);
-        assert_eq!(document(&many, 1000).pieces.len(), 1000);
-        let deep = format!("# {}\n## {}\nx", "n".repeat(200), "h".repeat(200));
-        assert_eq!(pieces(&deep)[0].0.chars().count(), TITLE_CHARS + 1);
-    }
-
-    #[test]
-    fn cutting_is_linear() {
-        for unit in
-            ["a", " ", "\n", "```\n", "~~~\n", "# \n", "#", "a. ", "。", "\u{301}", "# a\n\n"]
-        {
-            let text = unit.repeat(4 * 1024 * 1024 / unit.len());
-            let clock = std::time::Instant::now();
-            document(&text, 5000);
-            assert!(clock.elapsed().as_secs() < 20, "{unit:?} took {:?}", clock.elapsed());
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn nothing_is_lost(words in prop::collection::vec("[a-z]{1,12}|\n|\n\n|```\n|漢字。", 0..2000)) {
-            let text = words.join(" ");
-            let all: String = pieces(&text).into_iter().map(|(title, text)| title + &text).collect();
-            let wanted = text.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic));
-            for word in wanted {
-                prop_assert!(all.contains(word), "{word}");
-            }
-            for (_, piece) in pieces(&text) {
-                prop_assert!(tokens(&piece) <= PASSAGE_TOKENS + 4);
-            }
-        }
-    }
-}
+mod tests;

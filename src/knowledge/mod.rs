@@ -4,8 +4,9 @@
 //! start. Files, passages and all of them together have bounds, and what is beyond them is named. Only what lies in the folder is read: a link that leads out of it may have been put there
 //! to have the bot quote its own token.
 
-mod cut;
+pub mod cut;
 mod embedder;
+pub mod reader;
 
 use std::fmt;
 use std::fs::File;
@@ -163,15 +164,16 @@ impl Knowledge {
 
     fn add(&mut self, source: &str, text: &str) -> Result<(), KnowledgeError> {
         let limit = FILE_PASSAGES.min(PASSAGES - self.index.len().min(PASSAGES));
-        // One more shows whether there are more.
-        let mut cut = cut::document(text, limit + 1);
-        let is_short = cut.pieces.len() > limit;
-        cut.pieces.truncate(limit);
-        self.index.add(source, &cut.pieces)?;
-        self.bytes +=
-            cut.pieces.iter().map(|(title, text)| title.len() + text.len()).sum::<usize>();
-        self.titles.push(cut::name(text).unwrap_or_else(|| source.to_owned()));
-        let passages = cut.pieces.len();
+        let document = reader::markdown(text);
+        let cut = cut::passages(&document, limit);
+        let is_short = cut.is_short;
+        let pieces: Vec<(String, String)> =
+            cut.pieces.into_iter().map(|piece| (piece.title(), piece.text)).collect();
+        self.index.add(source, &pieces)?;
+        self.bytes += pieces.iter().map(|(title, text)| title.len() + text.len()).sum::<usize>();
+        let title = document.title.map(|title| cut::shortened(&title));
+        self.titles.push(title.unwrap_or_else(|| source.to_owned()));
+        let passages = pieces.len();
         let is_bare = cut.headings == 0 && passages >= REMARKABLE;
         let kinds = [
             is_bare.then_some(RemarkKind::NoHeadings(passages)),
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!(knowledge.size(), (1, 2));
         assert_eq!(knowledge.left_out().len(), 1);
         let found = knowledge.search("How do I get a token?", 3).await.unwrap();
-        assert_eq!(found[0].title, "Install – Token");
+        assert_eq!(found[0].title, "Install › Token");
         assert_eq!(found[0].source, "install.md");
         assert!(found[0].text.contains("# not a heading"));
     }

@@ -1,0 +1,166 @@
+//! `katana-bot extract`: what is read of a document, and the process that reads it.
+//!
+//! Invariants: as a child it touches nothing but its standard streams, and gives itself limits before it
+//! looks at the document; only `pdftotext` is executed, in its own place.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use clap::Args;
+use extract::{Format, Limits};
+use hygiene::time_limit;
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::stop::Stop;
+use super::style::{say, say_json};
+use super::{exit, style};
+use crate::knowledge::reader;
+
+/// Addresses that a child may have, in bytes. The parent ends it before that by what is in use.
+const ADDRESSES: u64 = 1 << 30;
+
+/// Processor time of a child, in seconds. The parent ends it by the clock; this is for a parent that was killed.
+const SECONDS: u64 = 60;
+
+/// Files that a child may have open: its streams, and what `pdftotext` loads.
+const FILES: u64 = 64;
+
+/// Longest time for the title of a PDF, which `pdftotext` does not write.
+const TITLE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct ExtractArgs {
+    /// The document
+    #[arg(value_name = "DOCUMENT", required_unless_present = "stdin")]
+    file: Option<PathBuf>,
+    /// Machine-readable output: headings, text, tables and code one by one
+    #[arg(long)]
+    json: bool,
+    /// Its format, where the ending of its name does not say it
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<Format>,
+    /// Read standard input in this process; for the daemon
+    #[arg(long, hide = true, requires = "format", conflicts_with_all = ["file", "json"])]
+    stdin: bool,
+    /// Become pdftotext; for the daemon
+    #[arg(long, hide = true, requires = "stdin")]
+    pdftotext: bool,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    Format::named(name).ok_or_else(|| format!("write one of {}", Format::names().join(", ")))
+}
+
+/// Shows what is read of a document, or reads it as a child.
+pub(super) fn extract(wish: &ExtractArgs) -> anyhow::Result<ExitCode> {
+    match (&wish.file, wish.format) {
+        (Some(path), format) => show(path, format, wish.json),
+        (None, Some(format)) => Ok(child(format, wish.pdftotext)),
+        (None, None) => Ok(ExitCode::from(exit::USAGE)),
+    }
+}
+
+fn show(path: &Path, format: Option<Format>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let shown = style::visible(&path.to_string_lossy());
+    let stop = |why: String, hint: String| {
+        Stop::new(exit::UNREADABLE, format!("cannot read {shown}: {why}"), hint)
+    };
+    let Some(format) = format.or_else(|| Format::of(path)) else {
+        let hint = format!("--format names it: {}", Format::names().join(", "));
+        return Err(stop("its ending is not one of a known format".into(), hint).into());
+    };
+    let hint = "katana-bot extract shows what the bot reads of a document";
+    if !path.metadata().is_ok_and(|about| about.is_file()) {
+        return Err(stop("there is no such file".into(), hint.into()).into());
+    }
+    let file = File::open(path).map_err(|e| stop(e.to_string(), hint.into()))?;
+    let document = read(format, file).map_err(|unread| stop(unread.reason, hint.into()))?;
+    if as_json {
+        say_json(&serde_json::to_value(&document)?);
+    } else {
+        say(&document.to_markdown());
+        for remark in &document.remarks {
+            eprintln!("remark: {remark}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn read(format: Format, file: File) -> Result<extract::Document, reader::Unread> {
+    reader::read(format, file, Limits::default()).await
+}
+
+/// Reads standard input; the document or the reason is on standard output.
+fn child(format: Format, with_pdftotext: bool) -> ExitCode {
+    limit_self();
+    let limits = Limits::default();
+    let mut bytes = Vec::new();
+    let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let read = input.and_then(|mut input| {
+        Read::by_ref(&mut input).take(limits.file + 1).read_to_end(&mut bytes)?;
+        Ok(input)
+    });
+    let mut input = match read {
+        Ok(input) => input,
+        Err(e) => return refuse(&format!("it cannot be read: {e}")),
+    };
+    if with_pdftotext {
+        return match input.seek(SeekFrom::Start(0)) {
+            Ok(_) => become_pdftotext(bytes),
+            Err(e) => refuse(&format!("it cannot be read again: {e}")),
+        };
+    }
+    match extract::extract(format, &bytes, &limits) {
+        Ok(document) => {
+            let written = serde_json::to_vec(&document).map(|json| write(&json));
+            if written.is_ok_and(|written| written) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(exit::SOFTWARE)
+            }
+        }
+        Err(problem) => refuse(&problem.to_string()),
+    }
+}
+
+fn write(bytes: &[u8]) -> bool {
+    let mut output = std::io::stdout().lock();
+    output.write_all(bytes).and_then(|()| output.flush()).is_ok()
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    write(reason.as_bytes());
+    ExitCode::from(exit::UNREADABLE)
+}
+
+/// Writes the title on a line of its own and goes on as `pdftotext`, with the same limits and streams.
+fn become_pdftotext(bytes: Vec<u8>) -> ExitCode {
+    let title = time_limit::within(TITLE, move || extract::pdf::title(&bytes)).flatten();
+    let title = serde_json::to_string(&title).unwrap_or_else(|_| "null".to_owned());
+    write(format!("{title}\n").as_bytes());
+    let error = Command::new(reader::PDFTOTEXT).args(["-q", "-enc", "UTF-8", "-", "-"]).exec();
+    eprintln!("cannot run {}: {error}", reader::PDFTOTEXT);
+    ExitCode::from(exit::UNAVAILABLE)
+}
+
+/// Gives this process limits that it cannot lift again. Where a sandbox forbids even that, the parent's remain.
+fn limit_self() {
+    for (resource, most) in [
+        (Resource::As, ADDRESSES),
+        (Resource::Cpu, SECONDS),
+        (Resource::Fsize, 0),
+        (Resource::Nofile, FILES),
+        (Resource::Core, 0),
+    ] {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        if let Err(e) = setrlimit(resource, limit) {
+            eprintln!("cannot limit {resource:?}: {e}");
+        }
+    }
+}

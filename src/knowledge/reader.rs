@@ -1,0 +1,74 @@
+//! Reads a document: text as it is, everything else in a process of its own.
+//!
+//! Invariants: a document that makes a parser break, hang or grow costs that document only, and has a
+//! reason in words; the process knows no name, no environment and no secret, and gets the document as its
+//! standard input; a file that changes meanwhile is not half the old and half the new.
+
+mod child;
+mod watch;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+
+use extract::{Document, Format, Limits};
+
+pub use self::child::{EXIT_UNREADABLE, PDFTOTEXT, use_program};
+use crate::blocking;
+
+/// Why a document cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unread {
+    /// In words, with what to do about it.
+    pub reason: String,
+}
+
+impl Unread {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// What shows that a file was changed.
+type Stamp = (u64, i64, i64, i64, i64);
+
+fn stamp(file: &File) -> io::Result<Stamp> {
+    let about = file.metadata()?;
+    Ok((about.len(), about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()))
+}
+
+/// Reads a document from its beginning.
+///
+/// # Errors
+/// When it cannot be read, with the reason in words.
+pub async fn read(format: Format, mut file: File, limits: Limits) -> Result<Document, Unread> {
+    let unread = |e: io::Error| Unread::new(format!("it cannot be read: {e}"));
+    let changed =
+        || Unread::new("it changed while it was read; it is read again when it is at rest");
+    let before = stamp(&file).map_err(unread)?;
+    if before.0 > limits.file {
+        let problem = extract::Problem::TooLarge { size: before.0, limit: limits.file };
+        return Err(Unread::new(problem.to_string()));
+    }
+    let again = file.try_clone().map_err(unread)?;
+    let document = if format.is_simple() {
+        let work = move || {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(0)).map_err(unread)?;
+            file.take(limits.file + 1).read_to_end(&mut bytes).map_err(unread)?;
+            extract::extract(format, &bytes, &limits).map_err(|e| Unread::new(e.to_string()))
+        };
+        blocking::run(work).await.unwrap_or_else(|| Err(Unread::new("the bot is about to end")))
+    } else {
+        child::read(format, &file, &limits).await
+    };
+    // What went wrong with a file that is being written is not worth a word.
+    if stamp(&again).map_err(unread)? == before { document } else { Err(changed()) }
+}
+
+/// Reads a page that comes with the program.
+pub fn markdown(text: &str) -> Document {
+    let limits = Limits::default();
+    extract::extract(Format::Markdown, text.as_bytes(), &limits).unwrap_or_default()
+}

@@ -1,0 +1,180 @@
+//! Pages of printed text: lines to paragraphs, without what stands on every page.
+//!
+//! Invariants: pages keep their numbers; a word is lost only if it stands at the top or the bottom of many
+//! pages.
+
+use std::collections::HashMap;
+
+use crate::document::Document;
+use crate::limits::{Limits, Problem};
+use crate::writer::Writer;
+
+/// From so many pages on, a line that each of them begins or ends with is not text.
+const REPEATED: usize = 4;
+
+/// A line that is shorter than this part of the longest one ends a paragraph, in percent.
+const SHORT: usize = 60;
+
+/// The document with these pages.
+pub(crate) fn document<T: AsRef<str>>(pages: &[T], limits: &Limits) -> Result<Document, Problem> {
+    let mut writer = Writer::new(limits);
+    let repeated = repeated(pages);
+    let mut has_text = false;
+    for (number, page) in (1..).zip(pages).take(limits.pages) {
+        let text = paragraphs(page.as_ref(), &repeated);
+        if text.trim().is_empty() {
+            continue;
+        }
+        has_text = true;
+        writer.page(number);
+        writer.text(&text);
+        if writer.is_full() {
+            break;
+        }
+    }
+    if has_text { Ok(writer.finish()) } else { Err(Problem::NoText) }
+}
+
+/// A line without its numbers.
+fn shape(line: &str) -> String {
+    line.chars().filter(|c| !c.is_numeric()).collect::<String>().trim().to_owned()
+}
+
+/// The first and the last line that has text.
+fn edges(page: &str) -> impl Iterator<Item = &str> {
+    let mut lines = page.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next();
+    first.into_iter().chain(lines.next_back())
+}
+
+/// Shapes of lines that many pages begin or end with.
+fn repeated<T: AsRef<str>>(pages: &[T]) -> HashMap<String, usize> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for line in pages.iter().flat_map(|page| edges(page.as_ref())) {
+        *counts.entry(shape(line)).or_default() += 1;
+    }
+    counts.retain(|shape, count| shape.is_empty() || *count >= REPEATED.max(pages.len() / 4));
+    counts
+}
+
+fn paragraphs(page: &str, repeated: &HashMap<String, usize>) -> String {
+    let lines: Vec<&str> = page.lines().map(str::trim).collect();
+    let is_edge = |line: &str| !line.is_empty() && repeated.contains_key(&shape(line));
+    let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(0);
+    let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(0);
+    let longest = lines.iter().map(|line| line.len()).max().unwrap_or(0);
+    let (mut text, mut before) = (String::new(), "");
+    for (at, line) in lines.iter().enumerate() {
+        if (at == first || at == last) && is_edge(line) {
+            continue;
+        }
+        join(&mut text, before, line, longest);
+        before = line;
+    }
+    text
+}
+
+/// Adds a line: to the one before it where that goes on.
+fn join(text: &mut String, before: &str, line: &str, longest: usize) {
+    if line.is_empty() {
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+        }
+        return;
+    }
+    let line = without_leaders(line);
+    if text.is_empty() || text.ends_with('\n') || before.is_empty() {
+        text.push_str(&line);
+        return;
+    }
+    let next = line.chars().next().unwrap_or(' ');
+    let last = before.chars().next_back().unwrap_or(' ');
+    let word = text.strip_suffix(['-', '\u{2010}']);
+    let is_divided =
+        next.is_lowercase() && word.is_some_and(|word| word.ends_with(char::is_alphabetic));
+    if is_divided {
+        text.pop();
+    } else if before.len() * 100 < longest * SHORT || begins_item(&line) {
+        text.push('\n');
+    } else if !(is_unspaced(last) && is_unspaced(next)) {
+        text.push(' ');
+    }
+    text.push_str(&line);
+}
+
+/// Whether a line looks like an entry of a list.
+fn begins_item(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_numbered = rest.len() < line.len() && rest.len() + 4 > line.len();
+    line.starts_with(['•', '–', '▪', '◦', '‣', '■', '*'])
+        || line.starts_with("- ")
+        || is_numbered && rest.starts_with(['.', ')'])
+}
+
+/// Scripts without blanks between words.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1780}'..='\u{17ff}' | '\u{3000}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')
+}
+
+/// Without the rows of dots of a table of contents.
+fn without_leaders(line: &str) -> String {
+    let (mut text, mut dots) = (String::with_capacity(line.len()), String::new());
+    for c in line.chars() {
+        if c == '.' || c == ' ' {
+            dots.push(c);
+        } else {
+            end_of_dots(&mut text, &mut dots);
+            text.push(c);
+        }
+    }
+    end_of_dots(&mut text, &mut dots);
+    text
+}
+
+fn end_of_dots(text: &mut String, dots: &mut String) {
+    if dots.matches('.').count() > 3 {
+        text.push_str(" … ");
+    } else {
+        text.push_str(dots);
+    }
+    dots.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Block;
+
+    fn texts(pages: &[&str]) -> Vec<Block> {
+        document(pages, &Limits::default()).unwrap().blocks
+    }
+
+    #[test]
+    fn lines_become_paragraphs() {
+        let page = "A title\n\nThe keeper paints the light-\nhouse each year, and it is white and\n\
+                    bright.\nThen he rests.\n\n• one\n• two\n\n灯塔管理员每年春天\n粉刷塔楼他住在海边\n";
+        let want = "A title\n\nThe keeper paints the lighthouse each year, and it is white and bright.\n\
+                    Then he rests.\n\n• one\n• two\n\n灯塔管理员每年春天粉刷塔楼他住在海边";
+        assert_eq!(texts(&[page]), [Block::Page(1), Block::Text(want.into())]);
+    }
+
+    #[test]
+    fn what_stands_on_each_page_is_left_out() {
+        let pages: Vec<String> =
+            (1..6).map(|n| format!("Manual of the tower\n\nText {n} here.\n\n{n}\n")).collect();
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let want = (1..6).flat_map(|n| [Block::Page(n), Block::Text(format!("Text {n} here."))]);
+        assert_eq!(texts(&pages), want.collect::<Vec<_>>());
+        assert_eq!(
+            texts(&["12 Chapters . . . . . . 57"])[1],
+            Block::Text("12 Chapters … 57".into())
+        );
+    }
+
+    #[test]
+    fn empty_pages_keep_their_number_and_a_document_of_them_has_no_text() {
+        assert_eq!(texts(&[" \n", "x y"]), [Block::Page(2), Block::Text("x y".into())]);
+        assert_eq!(document(&["\n", ""], &Limits::default()), Err(Problem::NoText));
+    }
+}
