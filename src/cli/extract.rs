@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use extract::{Format, Limits};
+use hygiene::line::harmless;
 use hygiene::time_limit;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -83,9 +84,9 @@ fn show(path: &Path, format: Option<Format>, as_json: bool) -> anyhow::Result<Ex
     if as_json {
         say_json(&serde_json::to_value(&document)?);
     } else {
-        say(&document.to_markdown());
+        say(&harmless(&document.to_markdown()));
         for remark in &document.remarks {
-            eprintln!("remark: {remark}");
+            eprintln!("remark: {}", style::visible(remark));
         }
     }
     Ok(ExitCode::SUCCESS)

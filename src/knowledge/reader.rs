@@ -72,3 +72,32 @@ pub fn markdown(text: &str) -> Document {
     let limits = Limits::default();
     extract::extract(Format::Markdown, text.as_bytes(), &limits).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_changes_meanwhile_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, page) = (dir.path().join("reader"), dir.path().join("page.html"));
+        // The only test of this process that lets a program read.
+        std::fs::write(&program, "#!/bin/sh\necho more >> /proc/self/fd/0\necho '{}'\n").unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+        use_program(&program);
+        std::fs::write(&page, "<p>words").unwrap();
+        let file = || File::open(&page).unwrap();
+        let unread = read(Format::Html, file(), Limits::default()).await.unwrap_err();
+        assert!(unread.reason.starts_with("it changed while it was read"), "{unread}");
+        // From its beginning, wherever the file is.
+        let mut used = file();
+        used.read_to_end(&mut Vec::new()).unwrap();
+        let document = read(Format::Text, used, Limits::default()).await.unwrap();
+        assert_eq!(document.blocks, [extract::Block::Text("<p>wordsmore".into())]);
+        let limits = Limits { file: 5, ..Limits::default() };
+        let unread = read(Format::Pdf, file(), limits).await.unwrap_err();
+        assert!(unread.reason.contains("at most"), "{unread}");
+    }
+}

@@ -45,6 +45,7 @@ mod edited_pieces;
 mod edits;
 mod entities;
 mod error_reports;
+mod extraction;
 mod failover;
 mod features;
 mod findings;

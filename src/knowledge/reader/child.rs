@@ -14,7 +14,7 @@ use std::time::Duration;
 use extract::{Document, Format, Limits};
 use hygiene::line::one_line;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use super::Unread;
@@ -26,8 +26,14 @@ pub const PDFTOTEXT: &str = "/usr/bin/pdftotext";
 /// How the process ends that cannot read its document: the reason is on its standard output.
 pub const EXIT_UNREADABLE: i32 = 65;
 
+/// How Rust programs end that panic.
+const EXIT_PANIC: i32 = 101;
+
 /// Longest time for one document.
 const TIME: Duration = Duration::from_secs(60);
+
+/// Memory that is in use, in kB. Two processes fit into the unit's `MemoryMax=` beside the bot.
+const MEMORY_KB: u64 = 320 * 1024;
 
 /// Longest reason that is kept, in characters.
 const REASON: usize = 300;
@@ -35,7 +41,10 @@ const REASON: usize = 300;
 /// What is kept of a complaint, in bytes.
 const COMPLAINT: u64 = 4096;
 
-/// Processes at once: they are for background work, and each may take half of the memory.
+const TOO_SLOW: &str = "it takes longer than one document may take; split it";
+const TOO_GREEDY: &str = "it needs more memory than one document may have; split it";
+
+/// Processes at once: one for the index, and one for what someone sends meanwhile.
 static SEATS: Semaphore = Semaphore::const_new(2);
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -50,21 +59,19 @@ pub(super) async fn read(format: Format, file: &File, limits: &Limits) -> Result
     let Ok(_seat) = SEATS.acquire().await else {
         return Err(Unread::new("the bot is about to end"));
     };
+    // This very program, even after an update of the package.
+    let program = PROGRAM.get().map_or(Path::new("/proc/self/exe"), PathBuf::as_path);
+    let reader = Reader { program, time: TIME, memory_kb: MEMORY_KB };
     if format == Format::Pdf
         && Path::new(PDFTOTEXT).exists()
-        && let Ok(Ended { output, status, .. }) = run(format, file, limits, &["--pdftotext"]).await
-        && status.success()
-        && let Some(document) = of_pdftotext(&output, limits)
+        && let Ok(ended) = reader.run(format, file, limits, &["--pdftotext"]).await
+        && ended.status.success()
+        && let Some(document) = of_pdftotext(&ended.output, limits)
     {
         return Ok(document);
     }
     // Without it, or when it fails: our own extractor has the better reasons.
-    let ended = run(format, file, limits, &[]).await?;
-    if ended.status.success() {
-        let unclear = |_| Unread::new("what was read of it makes no sense; please report this");
-        return serde_json::from_slice(&ended.output).map_err(unclear);
-    }
-    Err(ended.reason())
+    reader.run(format, file, limits, &[]).await?.document()
 }
 
 /// A title as JSON on a line of its own, then pages.
@@ -76,6 +83,13 @@ fn of_pdftotext(output: &[u8], limits: &Limits) -> Option<Document> {
     Some(document)
 }
 
+/// A program that reads documents, and what each of its processes may take.
+struct Reader<'p> {
+    program: &'p Path,
+    time: Duration,
+    memory_kb: u64,
+}
+
 /// A process that has ended.
 struct Ended {
     output: Vec<u8>,
@@ -84,43 +98,73 @@ struct Ended {
 }
 
 impl Ended {
+    fn document(&self) -> Result<Document, Unread> {
+        if !self.status.success() {
+            return Err(self.reason());
+        }
+        let unclear = |_| Unread::new("what was read of it makes no sense; please report this");
+        serde_json::from_slice(&self.output).map_err(unclear)
+    }
+
     fn reason(&self) -> Unread {
-        let told = |bytes: &[u8]| one_line(String::from_utf8_lossy(bytes).trim(), REASON);
-        match (self.status.code(), self.status.signal()) {
-            (Some(EXIT_UNREADABLE), _) => Unread::new(told(&self.output)),
-            (Some(101), _) => {
-                Unread::new("the program that reads it broke down; please report this")
-            }
-            // Out of memory, of time, of the stack.
-            (_, Some(6)) => Unread::new("it needs more memory than one document may have"),
-            (_, Some(9 | 24)) => Unread::new("it takes longer than one document may take"),
-            (_, Some(signal)) => {
-                Unread::new(format!("the program that reads it was ended by signal {signal}"))
-            }
-            _ => {
-                Unread::new(format!("the program that reads it failed: {}", told(&self.complaint)))
-            }
-        }
+        let said = |bytes: &[u8]| one_line(String::from_utf8_lossy(bytes).trim(), REASON);
+        Unread::new(match (self.status.code(), self.status.signal()) {
+            (Some(EXIT_UNREADABLE), _) => said(&self.output),
+            (Some(EXIT_PANIC), _) => "what reads it broke down; please report this".to_owned(),
+            // SIGABRT, which ends a program that gets no memory; SIGKILL and SIGXCPU.
+            (_, Some(6)) => TOO_GREEDY.to_owned(),
+            (_, Some(9 | 24)) => TOO_SLOW.to_owned(),
+            (_, Some(signal)) => format!("what reads it was ended by signal {signal}"),
+            _ => format!("what reads it failed: {}", said(&self.complaint)),
+        })
     }
 }
 
-async fn run(format: Format, file: &File, limits: &Limits, more: &[&str]) -> Result<Ended, Unread> {
-    let mut child = start(format, file, more)
-        .map_err(|e| Unread::new(format!("the program that reads it cannot be started: {e}")))?;
-    // JSON needs at most twice the text, and some for each block.
-    let most = (limits.text as u64).saturating_mul(3).saturating_add(1 << 20);
-    let process = child.id().unwrap_or_default();
-    // Dropped, the process is killed.
-    tokio::select! {
-        ended = ended(&mut child, most) => ended,
-        () = grown(process) => Err(Unread::new("it needs more memory than one document may have")),
-        () = tokio::time::sleep(TIME) => {
-            Err(Unread::new("it takes longer than one document may take"))
+impl Reader<'_> {
+    async fn run(
+        &self,
+        format: Format,
+        file: &File,
+        limits: &Limits,
+        more: &[&str],
+    ) -> Result<Ended, Unread> {
+        let mut child = self
+            .start(format, file, more)
+            .map_err(|e| Unread::new(format!("what reads it cannot be started: {e}")))?;
+        // JSON needs at most twice the text, and some for each block.
+        let most = (limits.text as u64).saturating_mul(3).saturating_add(1 << 20);
+        let process = child.id().unwrap_or_default();
+        // Dropped, the process is killed.
+        tokio::select! {
+            ended = ended(&mut child, most) => ended,
+            () = grown(process, self.memory_kb) => Err(Unread::new(TOO_GREEDY)),
+            () = tokio::time::sleep(self.time) => Err(Unread::new(TOO_SLOW)),
         }
+    }
+
+    fn start(
+        &self,
+        format: Format,
+        file: &File,
+        more: &[&str],
+    ) -> std::io::Result<tokio::process::Child> {
+        let mut input = file.try_clone()?;
+        input.seek(SeekFrom::Start(0))?;
+        Command::new(self.program)
+            .args(["extract", "--stdin", "--format", format.name()])
+            .args(more)
+            .env_clear()
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir("/")
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
     }
 }
 
-async fn ended(child: &mut Child, most: u64) -> Result<Ended, Unread> {
+async fn ended(child: &mut tokio::process::Child, most: u64) -> Result<Ended, Unread> {
     let (output, complaint) = (child.stdout.take(), child.stderr.take());
     let (output, complaint) = tokio::join!(taken(output, most + 1), taken(complaint, COMPLAINT));
     if output.len() as u64 > most {
@@ -128,7 +172,7 @@ async fn ended(child: &mut Child, most: u64) -> Result<Ended, Unread> {
     }
     match child.wait().await {
         Ok(status) => Ok(Ended { output, complaint, status }),
-        Err(e) => Err(Unread::new(format!("the program that reads it is lost: {e}"))),
+        Err(e) => Err(Unread::new(format!("what reads it is lost: {e}"))),
     }
 }
 
@@ -141,20 +185,47 @@ async fn taken(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> Vec<u8> {
     bytes
 }
 
-fn start(format: Format, file: &File, more: &[&str]) -> std::io::Result<Child> {
-    let mut input = file.try_clone()?;
-    input.seek(SeekFrom::Start(0))?;
-    // This very program, even after an update of the package.
-    let program = PROGRAM.get().map_or(Path::new("/proc/self/exe"), PathBuf::as_path);
-    Command::new(program)
-        .args(["extract", "--stdin", "--format", format.name()])
-        .args(more)
-        .env_clear()
-        .env("LC_ALL", "C.UTF-8")
-        .current_dir("/")
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// What comes out when a script reads the document.
+    async fn read_by(script: &str) -> Result<Document, Unread> {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, document) = (dir.path().join("reader"), dir.path().join("document"));
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::write(&document, "words").unwrap();
+        let reader =
+            Reader { program: &program, time: Duration::from_secs(5), memory_kb: 60 * 1024 };
+        let file = File::open(&document).unwrap();
+        let limits = Limits { text: 1000, ..Limits::default() };
+        reader.run(Format::Html, &file, &limits, &[]).await?.document()
+    }
+
+    #[tokio::test]
+    async fn whatever_a_process_does_there_is_a_document_or_a_reason() {
+        let good = "test \"$1 $2 $3 $4\" = 'extract --stdin --format html' || exit 1\n\
+                    test \"$(cat)\" = words || exit 2\n\
+                    test \"$(env | grep -cv '^\\(LC_ALL\\|PWD\\|_\\|OLDPWD\\|SHLVL\\)=')\" = 0 || exit 3\n\
+                    echo '{\"title\": \"Read\"}'";
+        let read = read_by(good).await.map(|document| document.title);
+        assert_eq!(read, Ok(Some("Read".to_owned())));
+        for (script, reason) in [
+            ("echo 'it is damaged'; exit 65", "it is damaged"),
+            ("exit 101", "broke down"),
+            ("echo words", "makes no sense"),
+            ("kill -SEGV $$", "signal 11"),
+            ("kill -ABRT $$", "more memory"),
+            ("echo oh >&2; exit 3", "failed: oh"),
+            ("exec tail /dev/zero", "more memory"),
+            ("exec cat /dev/zero", "more text"),
+            ("exec sleep 1000", "takes longer"),
+        ] {
+            let unread = read_by(script).await.unwrap_err();
+            assert!(unread.reason.contains(reason), "{script}: {unread}");
+        }
+    }
 }
