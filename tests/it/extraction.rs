@@ -41,9 +41,10 @@ fn refused(path: &Path) -> String {
 
 fn texts(document: &Document) -> String {
     let texts = document.blocks.iter().map(|block| match block {
-        Block::Heading { text, .. } | Block::Text(text) | Block::Table(text) | Block::Code(text) => {
-            text.as_str()
-        }
+        Block::Heading { text, .. }
+        | Block::Text(text)
+        | Block::Table(text)
+        | Block::Code(text) => text.as_str(),
         Block::Page(_) => "",
     });
     texts.collect::<Vec<_>>().join("\n")
@@ -74,7 +75,8 @@ fn the_program_reads_each_format() {
 fn a_pdf_is_read_the_same_with_and_without_pdftotext() {
     let path = document("documents_pdf/tower.pdf");
     let input = || Stdio::from(std::fs::File::open(&path).expect("a document"));
-    let built_in = command(&["--stdin", "--format", "pdf"]).stdin(input()).output().expect("it runs");
+    let built_in =
+        command(&["--stdin", "--format", "pdf"]).stdin(input()).output().expect("it runs");
     let built_in: Document = serde_json::from_slice(&built_in.stdout).expect("a document");
     assert_eq!(built_in.title.as_deref(), Some("The tower"));
     assert!(texts(&built_in).contains("Page two, box 7."), "{built_in:?}");

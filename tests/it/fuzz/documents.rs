@@ -9,31 +9,149 @@ use katana::model::text::tokens;
 use super::{Inputs, assert_showable};
 
 const TEXTS: &[&str] = &[
-    "# ", "## ", "```", "~~~", "---\n", "===\n", "| a | b |\n|---|---|\n", "|", "- ", "<!--", "-->", "{#a}",
-    "[a](b)", "\"", "\"\"", ";", ",", "\t", "\r\n", "\u{feff}", "== ", "~~~~\n", "\n\n", "\u{ad}", "漢字。",
+    "# ",
+    "## ",
+    "```",
+    "~~~",
+    "---\n",
+    "===\n",
+    "| a | b |\n|---|---|\n",
+    "|",
+    "- ",
+    "<!--",
+    "-->",
+    "{#a}",
+    "[a](b)",
+    "\"",
+    "\"\"",
+    ";",
+    ",",
+    "\t",
+    "\r\n",
+    "\u{feff}",
+    "== ",
+    "~~~~\n",
+    "\n\n",
+    "\u{ad}",
+    "漢字。",
 ];
 
 const HTML: &[&str] = &[
-    "<table>", "</table>", "<tr>", "<td>", "<th>", "<ul>", "<li>", "</ul>", "<pre>", "</pre>", "<h1 id=a>", "</h1>",
-    "<main>", "</main>", "<nav>", "</nav>", "<script>", "</script>", "<title>", "</title>", "<p>", "<br>", "<code>",
-    "</code>", "<svg/>", "<a name=x>", " hidden", " class=linenos", "&lt;", "&#0;", "&#x110000;", "<!--", "-->",
-    "<![CDATA[", "<plaintext>", "<textarea>", "charset=utf-16", "<?xml?>",
+    "<table>",
+    "</table>",
+    "<tr>",
+    "<td>",
+    "<th>",
+    "<ul>",
+    "<li>",
+    "</ul>",
+    "<pre>",
+    "</pre>",
+    "<h1 id=a>",
+    "</h1>",
+    "<main>",
+    "</main>",
+    "<nav>",
+    "</nav>",
+    "<script>",
+    "</script>",
+    "<title>",
+    "</title>",
+    "<p>",
+    "<br>",
+    "<code>",
+    "</code>",
+    "<svg/>",
+    "<a name=x>",
+    " hidden",
+    " class=linenos",
+    "&lt;",
+    "&#0;",
+    "&#x110000;",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "<plaintext>",
+    "<textarea>",
+    "charset=utf-16",
+    "<?xml?>",
 ];
 
 const OFFICE: &[&str] = &[
-    "<w:p>", "</w:p>", "<w:t>", "</w:t>", "<w:tbl>", "</w:tbl>", "<w:tr>", "<w:tc>", "<w:del>", "</w:del>",
-    "<w:pStyle w:val=\"Heading1\"/>", "<w:outlineLvl w:val=\"9\"/>", "<w:numPr/>", "<text:p>", "</text:p>",
-    "<text:h text:outline-level=\"99\">", "<text:list>", "<text:list-item>", "<text:s text:c=\"99999999\"/>",
-    "<table:table>", "</table:table>", "<table:table-cell>", "<itemref idref=\"a\"/>", "<item id=\"a\" href=\"%2\"/>",
-    "<rootfile full-path=\"../content.xml\"/>", "&#1;", "&amp;", "&unknown;", "<![CDATA[", "]]>", "<!DOCTYPE x [",
-    "<?x ?>", "xml:id=\"\"", "</",
+    "<w:p>",
+    "</w:p>",
+    "<w:t>",
+    "</w:t>",
+    "<w:tbl>",
+    "</w:tbl>",
+    "<w:tr>",
+    "<w:tc>",
+    "<w:del>",
+    "</w:del>",
+    "<w:pStyle w:val=\"Heading1\"/>",
+    "<w:outlineLvl w:val=\"9\"/>",
+    "<w:numPr/>",
+    "<text:p>",
+    "</text:p>",
+    "<text:h text:outline-level=\"99\">",
+    "<text:list>",
+    "<text:list-item>",
+    "<text:s text:c=\"99999999\"/>",
+    "<table:table>",
+    "</table:table>",
+    "<table:table-cell>",
+    "<itemref idref=\"a\"/>",
+    "<item id=\"a\" href=\"%2\"/>",
+    "<rootfile full-path=\"../content.xml\"/>",
+    "&#1;",
+    "&amp;",
+    "&unknown;",
+    "<![CDATA[",
+    "]]>",
+    "<!DOCTYPE x [",
+    "<?x ?>",
+    "xml:id=\"\"",
+    "</",
 ];
 
 const PDF: &[&str] = &[
-    "obj\n", "endobj\n", "stream\n", "endstream", "xref\n", "trailer", "startxref\n", "<<", ">>", "/Kids[2 0 R]",
-    "/Parent 2 0 R", "/Count 99999999", "/Length 99999999", "/Filter/FlateDecode", "/Filter[/LZWDecode/ASCII85Decode]",
-    "/Type/XRef", "/Type/ObjStm", "/Prev 0", "/W[1 2 1]", "/Encrypt<</Filter/Standard/V 4>>", "BT ", " ET", " Tf",
-    " Tj", " TJ", " Tm", " cm", "/X Do", "q ", " Q", " re f", " sh", "BI ", " ID ", " EI", "/Subtype/Type3", "1 0 R",
+    "obj\n",
+    "endobj\n",
+    "stream\n",
+    "endstream",
+    "xref\n",
+    "trailer",
+    "startxref\n",
+    "<<",
+    ">>",
+    "/Kids[2 0 R]",
+    "/Parent 2 0 R",
+    "/Count 99999999",
+    "/Length 99999999",
+    "/Filter/FlateDecode",
+    "/Filter[/LZWDecode/ASCII85Decode]",
+    "/Type/XRef",
+    "/Type/ObjStm",
+    "/Prev 0",
+    "/W[1 2 1]",
+    "/Encrypt<</Filter/Standard/V 4>>",
+    "BT ",
+    " ET",
+    " Tf",
+    " Tj",
+    " TJ",
+    " Tm",
+    " cm",
+    "/X Do",
+    "q ",
+    " Q",
+    " re f",
+    " sh",
+    "BI ",
+    " ID ",
+    " EI",
+    "/Subtype/Type3",
+    "1 0 R",
 ];
 
 fn bounds() -> Limits {
@@ -54,7 +172,10 @@ fn assert_refused(problem: &Problem) {
 
 fn assert_readable(document: &Document) {
     let size: usize = document.blocks.iter().map(Block::size).sum();
-    assert!(size <= bounds().text && document.blocks.len() <= bounds().text / 16 + 1, "{size} bytes");
+    assert!(
+        size <= bounds().text && document.blocks.len() <= bounds().text / 16 + 1,
+        "{size} bytes"
+    );
     for block in &document.blocks {
         let text = match block {
             Block::Heading { text, level, .. } => {
@@ -128,7 +249,10 @@ fn any_office_document_is_read_or_refused() {
     let page: &[u8] = b"<h1>One</h1><p>Text.";
     while let Some(input) = inputs.next() {
         let styles: &[u8] = &input;
-        check(Format::Docx, &archive(&[("word/document.xml", &input), ("word/styles.xml", styles)]));
+        check(
+            Format::Docx,
+            &archive(&[("word/document.xml", &input), ("word/styles.xml", styles)]),
+        );
         check(Format::Odt, &archive(&[("content.xml", &input), ("meta.xml", &input)]));
         let parts: &[(&str, &[u8])] =
             &[("META-INF/container.xml", container), ("a.opf", &input), ("one.xhtml", page)];
@@ -138,7 +262,10 @@ fn any_office_document_is_read_or_refused() {
 
 #[test]
 fn any_archive_is_read_or_refused() {
-    let mut inputs = Inputs::of("documents_archive", &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "content.xml"]);
+    let mut inputs = Inputs::of(
+        "documents_archive",
+        &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "content.xml"],
+    );
     while let Some(input) = inputs.next() {
         for format in [Format::Docx, Format::Odt, Format::Epub] {
             check(format, &input);
