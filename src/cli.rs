@@ -9,6 +9,7 @@ pub mod exit;
 mod extract;
 mod hangup;
 mod healthcheck;
+mod knowledge;
 mod last_exit;
 mod memory;
 mod remedy;
@@ -161,6 +162,11 @@ enum Command {
     Usage(usage::UsageArgs),
     /// Show what the bot reads of a document: Markdown, text, HTML, PDF, docx, odt, EPUB, CSV, code
     Extract(extract::ExtractArgs),
+    /// Show the documents and their index
+    Knowledge {
+        #[command(subcommand)]
+        command: knowledge::KnowledgeCommand,
+    },
     /// List, approve and remove the people who may chat
     Users {
         #[command(subcommand)]
@@ -238,6 +244,9 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         }
         Command::Usage(wish) => visit(config).and_then(|loaded| usage::usage(&loaded, &wish)),
         Command::Extract(wish) => extract::extract(&wish),
+        Command::Knowledge { command } => {
+            visit(config).and_then(|loaded| knowledge::knowledge(&loaded, &command))
+        }
         Command::Users { command } => {
             visit(config).and_then(|loaded| users::users(&loaded, &command))
         }

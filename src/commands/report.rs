@@ -6,6 +6,7 @@ use super::{AnswerSource, CommandContext, CommandRequest, Outcome, wording};
 use crate::model::access::Role;
 use crate::model::message::Place;
 use crate::observe::documents::DocumentsState;
+use crate::observe::index::IndexState;
 use crate::store::StoreError;
 
 pub(super) async fn status(
@@ -46,7 +47,15 @@ pub(super) async fn status(
             text.push_str("\n- I am still reading my documents: questions wait")
         }
         DocumentsState::Unreadable => text.push_str("\n- My documents cannot be read"),
-        DocumentsState::None | DocumentsState::Read { .. } => {}
+        DocumentsState::None => {}
+        DocumentsState::Read { files, passages } => {
+            let (files, passages) = (
+                wording::count(files as u64, "document"),
+                wording::count(passages as u64, "passage"),
+            );
+            let _ = write!(text, "\n- I know {files} in {passages}");
+            vectors(&mut text, &context.vitals.index.load());
+        }
     }
     let since = |n: u64, at: Option<i64>| match at {
         Some(at) if n > 0 => {
@@ -69,6 +78,17 @@ pub(super) async fn status(
         }
     }
     Ok(asked.say(text))
+}
+
+/// How far the vectors are, while some are missing.
+fn vectors(text: &mut String, index: &IndexState) {
+    let Some(one) = index.under_way() else { return };
+    let (embedded, of) = (wording::number(one.embedded), wording::number(one.of));
+    let _ = write!(text, "; {embedded} of {of} can be found by their meaning so far");
+    if let Some(s) = one.eta_s() {
+        let ms = i64::try_from(s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let _ = write!(text, ", the rest in about {}", wording::span(ms));
+    }
 }
 
 pub(super) async fn stats(

@@ -287,6 +287,42 @@ kinds! {
         .impact("answers and commands are a little slower")
         .first_step("see how busy the disk is: `vmstat 5 3` (columns b, bi, bo, wa)");
 
+    /// Documents cannot be read.
+    DocumentsUnreadable = degraded("documents_unreadable", "3f101f43c182c6bdba8a950206c44912")
+        .debounce(15, 15)
+        .impact("what is in those documents is not found; everything else works")
+        .first_step("see which and why: `sudo katana-bot knowledge status`");
+
+    /// A change of the documents is not searched yet.
+    DocumentsStale = degraded("documents_stale", "4cd8d32bd0ee5f1a263c25f888c5f6a9")
+        .debounce(0, 15)
+        .impact("answers may quote documents as they were")
+        .first_step("see what it waits for: `sudo katana-bot knowledge status`");
+
+    /// The embeddings server fails.
+    EmbeddingsFailing = degraded("embeddings_failing", "dfe1a586788b8b30280bb50190b6c026")
+        .debounce(0, 15)
+        .impact("documents are searched by their words alone; new ones wait for their vectors")
+        .first_step("test the server: `sudo katana-bot doctor --ask-provider`");
+
+    /// Qdrant fails.
+    QdrantFailing = degraded("qdrant_failing", "b397db8fd8e42e3aee55b3751f1dc643")
+        .debounce(0, 15)
+        .impact("documents are searched by their words alone")
+        .first_step("see whether the server runs: `sudo katana-bot doctor`");
+
+    /// Many searches find nothing.
+    NoHitHigh = degraded("no_hit_high", "a780b308a2ddf1d529603e007b6b5319")
+        .debounce(0, 60)
+        .impact("many questions are answered without documents")
+        .first_step("search as people do: `sudo katana-bot knowledge search \"...\"`");
+
+    /// Many answers name no source.
+    UnsourcedHigh = degraded("unsourced_high", "ccb4577d1920978e996668b66443a240")
+        .debounce(0, 60)
+        .impact("many answers do not say which document they are from")
+        .first_step("ask a question whose answer is in a document, then `/sources`; see the runbook");
+
     /// The machine's memory is nearly used up.
     MemoryHigh = degraded("memory_high", "404a445e95564f4a87837e4e9864defa")
         // More than one sample a minute.

@@ -14,6 +14,7 @@ use super::dependency::DependencyHealth;
 use super::documents::DocumentsState;
 use super::finding::{Kind, Verdict};
 use super::histogram::{self, Buckets, Histogram};
+use super::index::IndexState;
 use super::label::Label;
 use super::liveness::{Liveness, Loop, Overdue};
 use super::money::Money;
@@ -38,6 +39,8 @@ pub struct Vitals {
     pub store: DependencyHealth,
     /// Requests to the embeddings server.
     pub embeddings: DependencyHealth,
+    /// Requests to Qdrant.
+    pub qdrant: DependencyHealth,
     /// Polls that Telegram answered.
     pub polls: Count,
     /// Polls that failed, whatever the reason.
@@ -90,6 +93,8 @@ pub struct Vitals {
     pub providers: ArcSwap<Vec<ProviderState>>,
     /// How far the documents are.
     pub documents: ArcSwap<DocumentsState>,
+    /// How their index stands.
+    pub index: ArcSwap<IndexState>,
     /// How far the question is that the bot puts to itself.
     pub canary: ArcSwap<Canary>,
     /// What answers cost.
@@ -202,6 +207,7 @@ impl Vitals {
             provider: DependencyHealth::default(),
             store: DependencyHealth::default(),
             embeddings: DependencyHealth::default(),
+            qdrant: DependencyHealth::default(),
             polls: Count::default(),
             polls_failed: Count::default(),
             conflicts: Count::default(),
@@ -228,6 +234,7 @@ impl Vitals {
             pending: AtomicI64::new(-1),
             providers: ArcSwap::default(),
             documents: ArcSwap::default(),
+            index: ArcSwap::default(),
             canary: ArcSwap::default(),
             money: Money::default(),
             verdict: ArcSwap::default(),

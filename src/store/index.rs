@@ -35,7 +35,7 @@ pub struct Stamp {
 }
 
 /// A document as the index knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownDocument {
     /// Its number.
     pub id: DocumentId,
@@ -152,6 +152,8 @@ pub struct IndexTotals {
     pub unreadable: u64,
     /// Passages.
     pub passages: u64,
+    /// Different texts of them, each of which gets one vector.
+    pub texts: u64,
     /// Bytes of their text.
     pub bytes: u64,
 }

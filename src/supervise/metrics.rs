@@ -6,6 +6,7 @@
 //! that are known beforehand are there from the start, with 0.
 
 mod calls;
+mod documents;
 mod host;
 mod known;
 mod money;
@@ -27,6 +28,7 @@ pub fn families(
 ) -> Vec<Family> {
     let mut families = host::verdict(names, vitals, report);
     families.extend(work::families(names, vitals, report));
+    families.extend(documents::families(vitals, report));
     families.extend(calls::families(names, vitals, store));
     families.extend(money::families(names, vitals, report));
     families.extend(report.reading.system.iter().flat_map(host::process));

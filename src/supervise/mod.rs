@@ -10,6 +10,7 @@
 
 mod backups;
 mod canary;
+mod documents;
 pub mod exposition;
 mod figures;
 mod heartbeat;
@@ -21,7 +22,9 @@ mod probe;
 mod providers;
 mod report;
 mod report_hub;
+mod retrievals;
 mod sampler;
+mod seen;
 mod supervisor;
 mod system;
 #[cfg(test)]
@@ -37,6 +40,7 @@ pub use backups::missing_backup;
 pub use probe::probe;
 pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
 pub use report_hub::ReportHub;
+pub use retrievals::Retrievals;
 pub use supervisor::{Settings, Supervisor};
 pub use system::Machine;
 pub use thresholds::Thresholds;

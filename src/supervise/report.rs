@@ -2,11 +2,13 @@
 //! and systemd only repeat it.
 
 use super::previous_end::PreviousEnd;
+use super::retrievals::Retrievals;
 use crate::model::budget::Budgets;
 use crate::observe::canary::Canary;
 use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::{Kind, Verdict};
+use crate::observe::index::IndexState;
 use crate::observe::liveness::{Loop, Overdue};
 use crate::observe::providers::ProviderState;
 use crate::store::{Backups, Spending};
@@ -212,6 +214,14 @@ pub struct Reading {
     pub paused: bool,
     /// How far the documents are.
     pub documents: DocumentsState,
+    /// How their index stands.
+    pub index: IndexState,
+    /// Requests to the embeddings server.
+    pub embeddings: DependencyState,
+    /// Requests to Qdrant.
+    pub qdrant: DependencyState,
+    /// Searches of the last hour.
+    pub retrievals: Retrievals,
     /// The backups that rotate; `None` where their folder cannot be read.
     pub backups: Option<Backups>,
     /// What answers cost.

@@ -11,6 +11,7 @@ use hygiene::uptime;
 
 use super::previous_end::PreviousEnd;
 use super::report::{Depth, Happened, MoneyReading, Reading, Spell, System};
+use super::retrievals::RetrievalWindow;
 use super::window::Window;
 use crate::model::budget;
 use crate::observe::histogram::Buckets;
@@ -57,6 +58,7 @@ pub struct Inputs {
 #[derive(Debug, Default)]
 pub struct Sampler {
     window: Window,
+    retrievals: RetrievalWindow,
     /// The two clocks at the last reading.
     clocks: Option<(u64, i64)>,
     /// How long the machine slept since boot, and how much of that since the reading before.
@@ -140,6 +142,10 @@ impl Sampler {
             backlog_full_ms: self.backlog_full_ms,
             paused: so(&vitals.paused),
             documents: **vitals.documents.load(),
+            index: vitals.index.load().as_ref().clone(),
+            embeddings: vitals.embeddings.read(),
+            qdrant: vitals.qdrant.read(),
+            retrievals: self.retrievals.look(now_ms, vitals),
             backups: inputs.backups,
             providers: vitals.providers.load().to_vec(),
             canary: vitals.canary(),

@@ -397,7 +397,7 @@ fn one_chat_that_waits_is_not_an_outage() {
 #[test]
 fn each_kind_is_raised_held_and_cleared_at_its_bounds() {
     let thresholds = Thresholds::default();
-    for (kind, reading, raise, hold, clear) in ROWS {
+    for (kind, reading, raise, hold, clear) in ROWS.iter().chain(readings::DOCUMENTS) {
         let level = |value: f64| {
             let all = seen(&reading(value), &thresholds);
             all.into_iter().find(|s| s.kind == *kind).map(|s| s.level)
@@ -410,7 +410,10 @@ fn each_kind_is_raised_held_and_cleared_at_its_bounds() {
         }
     }
     for kind in Kind::ALL {
-        assert!(ROWS.iter().any(|row| row.0 == kind && !row.2.is_empty()), "{kind:?}: no row");
+        assert!(
+            ROWS.iter().chain(readings::DOCUMENTS).any(|row| row.0 == kind && !row.2.is_empty()),
+            "{kind:?}: no row"
+        );
     }
     assert_eq!(seen(&healthy(), &thresholds), []);
 }

@@ -39,6 +39,16 @@ pub struct Thresholds {
     pub rss_warn_bytes: u64,
     /// Memory of the process in bytes at which it should be replaced; 0 is never.
     pub rss_stop_bytes: u64,
+    /// Documents that cannot be read; 0 is never.
+    pub documents_unreadable: u64,
+    /// Age of the oldest change of the documents that is not searched yet; 0 is never.
+    pub documents_stale: Duration,
+    /// Requests to the embeddings server, or to Qdrant, that fail one after the other; 0 is never.
+    pub search_failures: u32,
+    /// Share of the searches of an hour that find nothing.
+    pub no_hit_ratio: f64,
+    /// Share of the answers with documents that name no source.
+    pub unsourced_ratio: f64,
     /// Age of the newest backup; 0 is never.
     pub backup_age: Duration,
     /// Whether there must be a backup.

@@ -9,13 +9,12 @@ use hygiene::duration::in_words as span;
 
 use super::figures::{bytes, line, seconds, share};
 use super::report::{Depth, Happened, Reading, System};
+pub use super::seen::{Level, Seen};
+use super::seen::{above, raise};
 use super::thresholds::Thresholds;
-use super::{backups, canary, money, previous_end, providers};
+use super::{backups, canary, documents, money, previous_end, providers};
 use crate::model::class::{FailureClass, TelegramClass};
-use crate::observe::finding::{Kind, Severity};
-
-/// Below its threshold a figure keeps an open finding open down to this share of it.
-const HOLD: f64 = 0.95;
+use crate::observe::finding::Kind;
 
 /// Fewest pieces of work in the window before their error ratio says anything.
 const WORK_MIN: u64 = 20;
@@ -40,28 +39,6 @@ const SETTLED_MS: u64 = 60_000;
 
 /// Ten minutes, in milliseconds.
 const CRASH_LOOP_MS: u64 = 600_000;
-
-/// How clearly a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Keeps an open finding open, but opens none.
-    Hold,
-    /// Opens a finding.
-    Raise,
-}
-
-/// A condition that holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Of which finding.
-    pub kind: Kind,
-    /// How clearly.
-    pub level: Level,
-    /// How bad; the kind's own unless something speaks for less.
-    pub severity: Severity,
-    /// One line in words, with figures.
-    pub text: String,
-}
 
 /// Everything that is not as it should be.
 pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
@@ -91,28 +68,8 @@ pub fn seen(reading: &Reading, thresholds: &Thresholds) -> Vec<Seen> {
     ];
     let machine = r.system.iter().flat_map(|system| machine(system, t));
     let states = states.into_iter().flatten().chain(recent(r, t)).chain(machine);
+    let states = states.chain(documents::seen(r, t));
     states.chain(r.happened.iter().filter_map(|h| happened(h, t))).collect()
-}
-
-impl Seen {
-    fn milder_if(self, holds: bool) -> Self {
-        Self { severity: if holds { Severity::Degraded } else { self.severity }, ..self }
-    }
-}
-
-fn raise(kind: Kind, text: impl AsRef<str>) -> Option<Seen> {
-    let severity = kind.severity();
-    Some(Seen { kind, level: Level::Raise, severity, text: line(text.as_ref()) })
-}
-
-/// Raised from the threshold on, held a little below it.
-fn above(kind: Kind, value: f64, threshold: f64, text: impl FnOnce() -> String) -> Option<Seen> {
-    let level = match value {
-        v if v >= threshold => Level::Raise,
-        v if v >= threshold * HOLD => Level::Hold,
-        _ => return None,
-    };
-    Some(Seen { kind, level, severity: kind.severity(), text: line(&text()) })
 }
 
 fn stage_stalled(r: &Reading) -> Option<Seen> {

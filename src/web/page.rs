@@ -9,6 +9,7 @@ use super::health;
 use super::view::{Health, View, time};
 use crate::observe::documents::DocumentsState;
 use crate::observe::finding::Finding;
+use crate::observe::index::IndexState;
 use crate::supervise::{Depth, span};
 
 /// What there is, path by path.
@@ -198,20 +199,27 @@ fn work(view: &View<'_>) -> String {
         ("Commands answered", vitals.commands.get().to_string()),
         ("Questions answered", format!("{}{failed}", vitals.answers.get())),
         ("Replies sent", format!("{}{dropped}", vitals.sent.get())),
-        ("Documents", documents(reading.documents)),
+        ("Documents", documents(reading.documents, &reading.index)),
         ("Answering is paused", if reading.paused { "yes, by the owner" } else { "no" }.to_owned()),
     ];
     rows.map(|(name, value)| format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"))
         .concat()
 }
 
-fn documents(state: DocumentsState) -> String {
-    match state {
-        DocumentsState::None => "none".to_owned(),
-        DocumentsState::Reading => "being read; questions wait".to_owned(),
+fn documents(state: DocumentsState, index: &IndexState) -> String {
+    let mut text = match state {
+        DocumentsState::None => return "none".to_owned(),
+        DocumentsState::Reading => return "being read; questions wait".to_owned(),
         DocumentsState::Read { files, passages } => format!("{files} in {passages} passages"),
         DocumentsState::Unreadable => "cannot be read".to_owned(),
+    };
+    if index.unreadable > 0 {
+        text.push_str(&format!("; {} cannot be read", index.unreadable));
     }
+    if let Some(one) = index.under_way() {
+        text.push_str(&format!("; vectors: {} of {}", one.embedded, one.of));
+    }
+    text
 }
 
 fn ago(seconds: f64) -> String {

@@ -8,6 +8,7 @@ use super::health::finding;
 use super::view::{View, seconds, time};
 use crate::model::class::FailureClass;
 use crate::observe::dependency::DependencyState;
+use crate::observe::index::Progress;
 use crate::observe::liveness::Loop;
 use crate::observe::providers::ProviderState;
 use crate::supervise::{Depth, System};
@@ -55,6 +56,9 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "files": reading.documents.size().0,
             "passages": reading.documents.size().1,
         },
+        "index": index(view),
+        "embeddings": dependency(view, &vitals.embeddings.read()),
+        "qdrant": dependency(view, &vitals.qdrant.read()),
         "backups": reading.backups.as_ref().map(|backups| json!({
             "newest": backups.newest_ms.and_then(time),
             "count": backups.count,
@@ -106,6 +110,38 @@ fn provider(view: &View<'_>, one: &ProviderState) -> Value {
         "unusable": outage.is_some_and(|outage| outage.is_unusable),
         "failing_for_s": outage.map(|outage| seconds(outage.lasts_ms(view.now_ms))),
         "asked_again_in_s": outage.map(|outage| seconds(outage.due_ms(view.now_ms))),
+    })
+}
+
+/// The index of the documents. Models have their names, documents have not.
+fn index(view: &View<'_>) -> Value {
+    let (index, retrievals) = (&view.report.reading.index, view.report.reading.retrievals);
+    json!({
+        "files": index.files,
+        "passages": index.passages,
+        "unreadable": index.unreadable,
+        "oldest_change_age_s":
+            index.oldest_change_ms.map(|at| seconds(view.now_ms.saturating_sub(at))),
+        "synced": index.synced_at_ms.and_then(time),
+        "active": index.active.as_ref().map(progress),
+        "building": index.building.as_ref().map(progress),
+        "last_hour": {
+            "searches": retrievals.searches,
+            "without_result": retrievals.none,
+            "answers_with_documents": retrievals.answers,
+            "without_source": retrievals.unsourced,
+        },
+    })
+}
+
+fn progress(progress: &Progress) -> Value {
+    json!({
+        "generation": progress.generation,
+        "model": progress.model,
+        "embedded": progress.embedded,
+        "of": progress.of,
+        "per_s": progress.per_s,
+        "eta_s": progress.eta_s(),
     })
 }
 

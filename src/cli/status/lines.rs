@@ -36,6 +36,32 @@ pub(super) fn provider(one: &Value) -> (String, String) {
     (label, line)
 }
 
+/// The documents, and how far their vectors are.
+pub(super) fn documents(said: &Value) -> Option<String> {
+    let (documents, index) = (&said["documents"], &said["index"]);
+    let mut line = match documents["state"].as_str()? {
+        "read" => format!("{} in {} passages", documents["files"], documents["passages"]),
+        "reading" => "being read; questions wait".to_owned(),
+        "unreadable" => "cannot be read".to_owned(),
+        _ => return None,
+    };
+    if let Some(n) = index["unreadable"].as_u64().filter(|n| *n > 0) {
+        line.push_str(&format!("; {n} cannot be read (`katana-bot knowledge status`)"));
+    }
+    for (name, what) in [("active", "vectors"), ("building", "vectors of the next model")] {
+        let (done, of) = (index[name]["embedded"].as_u64(), index[name]["of"].as_u64());
+        if let Some((done, of)) = done.zip(of).filter(|(done, of)| done < of || name == "building")
+        {
+            let eta = index[name]["eta_s"].as_f64().map(|left| format!(", {} left", s(left)));
+            line.push_str(&format!("; {what}: {done} of {of}{}", eta.unwrap_or_default()));
+        }
+    }
+    if let Some(age) = index["oldest_change_age_s"].as_f64() {
+        line.push_str(&format!("; a change waits for {}", s(age)));
+    }
+    Some(line)
+}
+
 /// None were made where none are kept this way.
 pub(super) fn backups(backups: &Value) -> Option<String> {
     let newest = backups["newest"].as_str().and_then(rfc3339::parse)?;

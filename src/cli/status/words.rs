@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::checker;
 use super::findings::{Findings, Overall, in_words};
-use super::lines::{backups, canary, provider, s};
+use super::lines::{backups, canary, documents, provider, s};
 use super::remedy::{manager, remedies};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
@@ -285,6 +285,9 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     let features = said["features"].as_object().into_iter().flatten();
     for (name, audience) in features.filter(|(_, audience)| **audience != "everyone") {
         row("feature", format!("{name}: {}", text(audience)));
+    }
+    if let Some(line) = documents(said) {
+        row("documents", line);
     }
     if let Some(line) = canary(said) {
         row("canary", line);

@@ -104,6 +104,30 @@ section! {
         rss_stop_mb: u64 = whole(0..=1_048_576, 512)
             .when("Turn it off if nothing restarts the bot.").live(Part::Watch),
 
+        /// Finding `documents_unreadable`: how many documents cannot be read; 0 turns it off.
+        documents_unreadable: u64 = whole(0..=1_000_000, 1)
+            .when("Where some documents are known to be unreadable; or leave them out with `exclude`.")
+            .live(Part::Watch),
+
+        /// Finding `documents_stale`: how long a change of the documents was seen without being searched, in
+        /// seconds; 0 turns it off.
+        documents_stale_s: u64 = whole(0..=604_800, 900)
+            .when("Raise it for an embeddings server that is slow.").live(Part::Watch),
+
+        /// Findings `embeddings_failing` and `qdrant_failing`: requests that failed one after the other; 0 turns
+        /// them off.
+        search_failures: u32 = count(0..=1000, 3).live(Part::Watch),
+
+        /// Finding `no_hit_high`: share of the searches of the last hour that found nothing in the documents;
+        /// evaluated from 20 searches on.
+        no_hit_ratio: f64 = number(0.001..=1.0, 0.5)
+            .when("Raise it to 1 where people ask much that is in no document.").live(Part::Watch),
+
+        /// Finding `unsourced_high`: share of the answers of the last hour that name no source although passages
+        /// were found; evaluated from 20 answers on.
+        unsourced_ratio: f64 = number(0.001..=1.0, 0.5)
+            .when("Raise it to 1 where people mostly chat.").live(Part::Watch),
+
         /// How long `delivery_refused`, `possible_duplicate`, `update_given_up` and `unclean_start`
         /// stay open after they last happened, in seconds.
         event_s: u64 = whole(1..=604_800, 600).live(Part::Watch),

@@ -72,7 +72,7 @@ fn another(key: &Key) -> String {
         Kind::Flag => (default == "false").to_string(),
         Kind::Whole(_, high) if default == high.to_string() => (high - 1).to_string(),
         Kind::Whole(..) => (default.parse::<u64>().expect("a number") + 1).to_string(),
-        Kind::Number(_, high) if high < 1.5 => "0.5".to_owned(),
+        Kind::Number(_, high) if high < 1.5 => "0.25".to_owned(),
         Kind::Number(..) => "1.5".to_owned(),
         Kind::Usd(_) => "1.25".to_owned(),
         Kind::Ids { .. } => "5,6".to_owned(),

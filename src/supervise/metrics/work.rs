@@ -5,7 +5,6 @@ use crate::model::class::{AnswerClass, CallOutcome, ChatRefusal, TelegramClass};
 use crate::model::work::{IGNORED, WorkKind};
 use crate::observe::canary::CanaryState;
 use crate::observe::dependency::DependencyHealth;
-use crate::observe::documents::DocumentsState;
 use crate::observe::label::Label;
 use crate::observe::vitals::{Timing, Vitals};
 use crate::supervise::exposition::Family;
@@ -79,16 +78,6 @@ fn polling(vitals: &Vitals, report: &Report) -> Vec<Family> {
         .with_flag(&[], report.reading.backlog_full),
         Family::gauge("katana_paused", &[], "Whether an owner paused answering (1) or not (0).")
             .with_flag(&[], report.reading.paused),
-        Family::gauge(
-            "katana_documents_reading",
-            &[],
-            "Whether the documents are being read and questions wait (1) or not (0).",
-        )
-        .with_flag(&[], report.reading.documents == DocumentsState::Reading),
-        Family::gauge("katana_documents_files", &[], "Files that answers are searched in.")
-            .with(&[], report.reading.documents.size().0 as f64),
-        Family::gauge("katana_documents_passages", &[], "Passages of those files.")
-            .with(&[], report.reading.documents.size().1 as f64),
     ]
 }
 
@@ -205,20 +194,6 @@ fn answers(vitals: &Vitals) -> Vec<Family> {
     let retried_classes =
         [AnswerClass::RateLimit, AnswerClass::Overloaded, AnswerClass::Unreachable]
             .map(AnswerClass::as_str);
-    let retrievals = Family::counter(
-        "katana_retrievals_total",
-        &["outcome"],
-        "Searches of the knowledge folder for questions, by outcome.",
-    );
-    let mut passages = Family::histogram(
-        "katana_retrieval_passage_tokens",
-        &[],
-        "Tokens of the passages that went along with one question, as estimated.",
-    );
-    let all = observed(vitals, Timing::Passages, &[(Label::None, Label::None)]);
-    for (_, _, buckets) in all.into_iter().take(1) {
-        passages = passages.with_buckets(&[], buckets);
-    }
     vec![
         Family::counter("katana_questions_total", &["outcome"], "Questions, by outcome.")
             .with_count(&["answered"], vitals.answers.get())
@@ -228,8 +203,6 @@ fn answers(vitals: &Vitals) -> Vec<Family> {
         counted(cached, vitals, "answer_cache", &["hit", "miss", "fresh"]),
         counted(unused, vitals, "provider_event_unused", PROVIDER_EVENTS),
         counted(retried, vitals, "provider_retry", &retried_classes),
-        counted(retrievals, vitals, "retrieval", &["found", "none"]),
-        passages,
     ]
 }
 
@@ -363,4 +336,6 @@ fn consecutive(vitals: &Vitals) -> Family {
     .with_count(&["telegram_send"], failures(&vitals.sending))
     .with_count(&["provider"], failures(&vitals.provider))
     .with_count(&["store"], failures(&vitals.store))
+    .with_count(&["embeddings"], failures(&vitals.embeddings))
+    .with_count(&["qdrant"], failures(&vitals.qdrant))
 }

@@ -1,11 +1,14 @@
 //! Readings in which one thing is not as it should be.
 
-use super::{Happened, Kind, Recent, System, healthy};
+use super::{Happened, Kind, Recent, Row, System, healthy};
 use crate::model::class::AnswerClass;
 use crate::model::money::MicroUsd;
+use crate::observe::dependency::DependencyState;
+use crate::observe::index::IndexState;
 use crate::observe::providers::{ProviderOutage, ProviderState};
 use crate::store::{Spending, Spent};
 use crate::supervise::report::Reading;
+use crate::supervise::retrievals::Retrievals;
 
 /// So many dollars are spent of five.
 pub(super) fn spent(usd: f64) -> Reading {
@@ -60,4 +63,66 @@ pub(super) fn out(s: f64, is_unusable: bool) -> Reading {
     let state = |name: &str, outage| ProviderState { name: name.into(), model: "m".into(), outage };
     let providers = vec![state("openai", Some(outage)), state("backup", None)];
     Reading { providers, ..healthy() }
+}
+
+/// The findings about documents.
+pub(super) const DOCUMENTS: &[Row] = &[
+    (
+        Kind::DocumentsUnreadable,
+        |n| indexed(|index| (index.files, index.unreadable) = (9, n as u64)),
+        &[1.0, 9.0],
+        &[],
+        &[0.0],
+    ),
+    (
+        Kind::DocumentsStale,
+        |s| indexed(|index| index.oldest_change_ms = Some(3_600_000 - (s * 1000.0) as u64)),
+        &[900.0, 3600.0],
+        &[860.0],
+        &[0.0, 850.0],
+    ),
+    (
+        Kind::EmbeddingsFailing,
+        |n| Reading { embeddings: failed(n), ..healthy() },
+        &[3.0, 9.0],
+        &[],
+        &[0.0, 2.0],
+    ),
+    (
+        Kind::QdrantFailing,
+        |n| Reading { qdrant: failed(n), ..healthy() },
+        &[3.0, 9.0],
+        &[],
+        &[0.0, 2.0],
+    ),
+    (
+        Kind::NoHitHigh,
+        |n| Reading {
+            retrievals: Retrievals { searches: 100, none: n as u64, ..Retrievals::default() },
+            ..healthy()
+        },
+        &[50.0, 100.0],
+        &[48.0],
+        &[0.0, 47.0],
+    ),
+    (
+        Kind::UnsourcedHigh,
+        |n| Reading {
+            retrievals: Retrievals { answers: 100, unsourced: n as u64, ..Retrievals::default() },
+            ..healthy()
+        },
+        &[50.0, 100.0],
+        &[48.0],
+        &[0.0, 47.0],
+    ),
+];
+
+fn indexed(change: impl FnOnce(&mut IndexState)) -> Reading {
+    let mut index = IndexState::default();
+    change(&mut index);
+    Reading { index, ..healthy() }
+}
+
+fn failed(failures: f64) -> DependencyState {
+    DependencyState { failures: failures as u32, ..DependencyState::default() }
 }

@@ -118,11 +118,13 @@ impl Index {
     pub async fn totals(&self) -> Result<IndexTotals, StoreError> {
         self.read(|conn| {
             let sql = "SELECT count(*), count(problem), coalesce(sum(passages), 0),
-                coalesce(sum(bytes), 0) FROM documents";
+                coalesce(sum(bytes), 0), (SELECT count(DISTINCT hash) FROM passages)
+                FROM documents";
             let totals = conn.prepare_cached(sql)?.query_row([], |row| {
                 let (all, unreadable): (u64, u64) = (row.get(0)?, row.get(1)?);
-                let (passages, bytes) = (row.get(2)?, row.get(3)?);
-                Ok(IndexTotals { documents: all - unreadable, unreadable, passages, bytes })
+                let (passages, bytes, texts) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                let documents = all - unreadable;
+                Ok(IndexTotals { documents, unreadable, passages, texts, bytes })
             })?;
             Ok(totals)
         })

@@ -54,7 +54,7 @@ async fn what_stays_keeps_its_number_and_what_goes_is_found_no_more() {
         assert_eq!((known.len(), known[0].passages), (1, 4));
         assert_eq!(known[0].stamp, document("", &[]).stamp);
         let bytes = 4 * 5 + 4 + 3 + 3 + 3;
-        let totals = IndexTotals { documents: 1, unreadable: 0, passages: 4, bytes };
+        let totals = IndexTotals { documents: 1, unreadable: 0, passages: 4, texts: 3, bytes };
         assert_eq!(index.totals().await.unwrap(), totals);
 
         index

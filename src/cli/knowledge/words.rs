@@ -1,0 +1,121 @@
+//! The status of the documents in words.
+
+use hygiene::duration::in_words as span;
+
+use super::server::Server;
+use super::state::{Counted, Named, State, Vectors};
+use crate::cli::style::{Mark, Style, columns, visible};
+use crate::config::Config;
+use crate::store::GenerationState;
+
+/// Documents that are named in each list at most; JSON has all.
+const NAMED: usize = 50;
+
+/// The whole page.
+pub(super) fn page(
+    config: &Config,
+    state: Option<&State>,
+    servers: &[Server],
+    style: Style,
+    now_ms: i64,
+) -> String {
+    let mut page = match state {
+        Some(state) => index(state, style, now_ms),
+        None if config.knowledge.dir.is_none() => {
+            "There are no documents: set knowledge.dir.\n".into()
+        }
+        None => "There is no index yet: the bot makes it when it starts, or `katana-bot knowledge sync`.\n"
+            .to_owned(),
+    };
+    if servers.is_empty() && state.is_some() {
+        page.push_str(
+            "\nDocuments are searched by their words; embeddings.base_url adds their meaning.\n",
+        );
+    }
+    for server in servers {
+        let (mark, said) = match &server.problem {
+            None => (Mark::Good, "reachable".to_owned()),
+            Some(problem) => (Mark::Bad, visible(problem)),
+        };
+        let line =
+            format!("{} {}: {}, {said}\n", style.sign(mark), server.name, visible(&server.what));
+        page.push_str(&line);
+    }
+    page
+}
+
+fn index(state: &State, style: Style, now_ms: i64) -> String {
+    let mut rows = vec![("index".to_owned(), state.path.display().to_string())];
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    for (name, one) in &state.sources {
+        row(&format!("source {}", visible(name)), counted(one));
+    }
+    if state.sources.len() != 1 {
+        row("all", counted(&state.total));
+    }
+    let formats: Vec<String> =
+        state.formats.iter().map(|(name, n)| format!("{n} {}", visible(name))).collect();
+    if !formats.is_empty() {
+        row("formats", formats.join(", "));
+    }
+    if let Some(at_ms) = state.newest_ms {
+        let ago = u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0);
+        row("last read", format!("{} ago", span(ago)));
+    }
+    for one in &state.generations {
+        row(&format!("vectors {}", one.id), vectors(one));
+    }
+    let mut page = columns(&rows);
+    let lists = [
+        (&state.unreadable, Mark::Bad, "cannot be read"),
+        (&state.remarks, Mark::Note, "worth a look"),
+    ];
+    for (list, mark, what) in lists {
+        page.push_str(&named(list, mark, what, style));
+    }
+    page
+}
+
+fn counted(counted: &Counted) -> String {
+    let Counted { documents, unreadable, passages } = counted;
+    let bad = match unreadable {
+        0 => String::new(),
+        n => format!(", {n} of them cannot be read"),
+    };
+    format!("{documents} documents in {passages} passages{bad}")
+}
+
+fn vectors(one: &Vectors) -> String {
+    let state = match one.state {
+        GenerationState::Active => "in use",
+        GenerationState::Building => "being made",
+        GenerationState::Old => "no longer in use",
+    };
+    let eta = one.eta_s.map(|s| format!(", about {} left", span(s.saturating_mul(1000))));
+    let of = match one.of > 0 {
+        true => format!("{} of {} texts ({} %)", one.embedded, one.of, percent(one)),
+        false => format!("{} texts", one.embedded),
+    };
+    let model = visible(&one.model);
+    format!("{model}, {} dimensions, {state}: {of}{}", one.dimensions, eta.unwrap_or_default())
+}
+
+/// Rounded down, so that what is not complete never reads as if it were.
+fn percent(one: &Vectors) -> u64 {
+    (one.embedded.saturating_mul(100) / one.of.max(1)).min(100)
+}
+
+fn named(list: &[Named], mark: Mark, what: &str, style: Style) -> String {
+    if list.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{what}:\n");
+    for one in list.iter().take(NAMED) {
+        let (name, why) = (visible(&one.name), visible(&one.text));
+        text.push_str(&format!("{} {name}: {why}\n", style.sign(mark)));
+    }
+    if list.len() > NAMED {
+        text.push_str(&format!("  … and {} more (--json)\n", list.len() - NAMED));
+    }
+    text
+}
