@@ -285,16 +285,9 @@ fn every_subcommand_is_documented() {
 
 #[test]
 fn every_exit_code_is_documented() {
-    use katana::cli::exit;
+    use katana::cli::exit::*;
     let page = read("docs/operations.md");
-    let codes = [
-        exit::USAGE,
-        exit::UNREADABLE,
-        exit::UNAVAILABLE,
-        exit::SOFTWARE,
-        exit::TEMPFAIL,
-        exit::CONFIG,
-    ];
+    let codes = [USAGE, UNREADABLE, UNAVAILABLE, SOFTWARE, TEMPFAIL, CONFIG];
     let missing = codes.iter().filter(|code| !page.contains(&format!("| {code} |")));
     none(missing.map(|c| format!("docs/operations.md: no row for {c}")).collect(), "exit codes");
 }

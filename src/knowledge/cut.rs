@@ -7,23 +7,14 @@
 use extract::{Block, Document};
 
 use self::border::{overlap, split};
-use crate::model::text::quarter_tokens;
+use self::size::{OVERLAP_TOKENS, PASSAGE_TOKENS, PASSAGE_TOKENS_MIN, quarters_of, within};
 
 mod border;
 mod parts;
+mod size;
 
 /// Which cutting this is: a change of what comes out must change it, so that an index notices.
 pub const VERSION: u32 = 1;
-
-/// Size of a passage, in tokens: enough to answer from, few enough that several fit beside a question
-/// to a small model.
-const PASSAGE_TOKENS: usize = 400;
-
-/// A long section is cut no earlier than this, in tokens.
-const PASSAGE_TOKENS_MIN: usize = 200;
-
-/// What a passage repeats of the one before it, in tokens at most: an answer may lie across the cut.
-const OVERLAP_TOKENS: usize = 50;
 
 /// Longest title, in characters; a longer heading is a paragraph.
 const TITLE_CHARS: usize = 200;
@@ -298,22 +289,6 @@ pub(super) fn shortened(title: &str) -> String {
         Some((end, _)) => format!("{}…", title[..end].trim_end()),
         None => title.to_owned(),
     }
-}
-
-fn quarters_of(text: &str) -> usize {
-    text.chars().map(quarter_tokens).sum()
-}
-
-/// The size of a text that has room; looks no further than the room.
-fn within(text: &str, room: usize) -> Option<usize> {
-    let mut quarters = 0;
-    for c in text.chars() {
-        quarters += quarter_tokens(c);
-        if quarters > room {
-            return None;
-        }
-    }
-    Some(quarters)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! standard input; a file that changes meanwhile is not half the old and half the new.
 
 mod child;
+mod unread;
 mod watch;
 
 use std::fs::File;
@@ -14,21 +15,8 @@ use std::os::unix::fs::MetadataExt;
 use extract::{Document, Format, Limits};
 
 pub use self::child::{EXIT_UNREADABLE, PDFTOTEXT, use_program};
+pub use self::unread::Unread;
 use crate::blocking;
-
-/// Why a document cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Unread {
-    /// In words, with what to do about it.
-    pub reason: String,
-}
-
-impl Unread {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
-    }
-}
 
 /// What shows that a file was changed.
 type Stamp = (u64, i64, i64, i64, i64);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one pass over what is looked at, and no more of the text is looked at than has room.
 
-use super::OVERLAP_TOKENS;
+use super::size::OVERLAP_TOKENS;
 use crate::model::text::quarter_tokens;
 
 /// Kinds of borders, the best first.

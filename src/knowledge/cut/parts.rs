@@ -1,6 +1,6 @@
 //! Tables and code on their way into passages: each part has the header or the fence again.
 
-use super::{quarters_of, within};
+use super::size::{PASSAGE_TOKENS, quarters_of, within};
 
 /// What a group is.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl<'t> Group<'t> {
             Kind::Code => FENCES,
             Kind::Table(header) => quarters_of(header) + 2,
         };
-        let repeats = frame <= super::PASSAGE_TOKENS * 2;
+        let repeats = frame <= PASSAGE_TOKENS * 2;
         Self { kind, frame, text: String::new(), quarters: 0, is_first: true, repeats }
     }
 

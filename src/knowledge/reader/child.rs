@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::Unread;
+use super::unread::Unread;
 use super::watch::grown;
 
 /// Reads PDFs better than anything else does, columns for example; where it is installed, it is used.
