@@ -67,7 +67,6 @@ impl<'b> Archive<'b> {
             let entry = Entry { at: entry.wayfinder(), method, is_encrypted };
             entries.entry(name).or_insert(entry);
         }
-        drop(listed);
         Ok(Self { archive, entries, left: limits.inflated, ratio: limits.ratio })
     }
 

@@ -102,7 +102,7 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
         let rest = rest.trim_start().strip_prefix('=')?.trim_start();
         let label = rest.trim_start_matches(['"', '\'']);
         let end = label.find(['"', '\'', '>', ';', '/', '?', ' ']).unwrap_or(label.len());
-        Encoding::for_label(label[..end].as_bytes())
+        Encoding::for_label(&label.as_bytes()[..end])
     };
     after("charset").or_else(|| after("encoding"))
 }
