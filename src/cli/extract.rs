@@ -71,14 +71,14 @@ fn show(path: &Path, format: Option<Format>, as_json: bool) -> anyhow::Result<Ex
     let stop = |why: String, hint: String| {
         Stop::new(exit::UNREADABLE, format!("cannot read {shown}: {why}"), hint)
     };
-    let Some(format) = format.or_else(|| Format::of(path)) else {
-        let hint = format!("--format names it: {}", Format::names().join(", "));
-        return Err(stop("its ending is not one of a known format".into(), hint).into());
-    };
     let hint = "katana-bot extract shows what the bot reads of a document";
     if !path.metadata().is_ok_and(|about| about.is_file()) {
         return Err(stop("there is no such file".into(), hint.into()).into());
     }
+    let Some(format) = format.or_else(|| Format::of(path)) else {
+        let hint = format!("--format names it: {}", Format::names().join(", "));
+        return Err(stop("its ending is not one of a known format".into(), hint).into());
+    };
     let file = File::open(path).map_err(|e| stop(e.to_string(), hint.into()))?;
     let document = read(format, file).map_err(|unread| stop(unread.reason, hint.into()))?;
     if as_json {

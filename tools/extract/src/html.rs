@@ -6,10 +6,11 @@
 
 mod element;
 mod flow;
+mod tokens;
 
 use std::borrow::Cow;
 
-use html5gum::{HtmlString, StartTag, State, Token, Tokenizer, naive_next_state};
+use html5gum::{HtmlString, StartTag, State, Token, naive_next_state};
 
 use self::element::{Kind, Skip, kind};
 use self::flow::Flow;
@@ -47,7 +48,7 @@ fn once(text: &str, limits: &Limits, wanted: Wanted) -> Document {
         main_from: 0,
     };
     let is_xhtml = text.starts_with("<?xml") || text.contains("http://www.w3.org/1999/xhtml");
-    let mut tokens = Tokenizer::new(text);
+    let mut tokens = tokens::tokens(text);
     while let Some(token) = tokens.next() {
         let Ok(token) = token;
         match token {
