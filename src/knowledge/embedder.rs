@@ -30,7 +30,7 @@ use crate::provider::{
     Embedded, EmbeddingsError, EmbeddingsServer, EmbeddingsSettings, Priced, ProviderError,
     embedding_price,
 };
-use crate::store::Ledger;
+use crate::store::{Embedding, Ledger};
 
 /// The first request has no more texts than this: how fast the server is, it shows then.
 const FIRST_BATCH: usize = 8;
@@ -67,6 +67,42 @@ pub struct EmbedderSettings {
     pub price: Option<MicroUsd>,
     /// What may be spent.
     pub budgets: Budgets,
+}
+
+impl EmbedderSettings {
+    /// What tells its vectors from those of another model.
+    pub fn embedding(&self) -> Embedding {
+        Embedding {
+            model: self.server.model.clone(),
+            base_url: self.server.base_url.clone(),
+            dimensions: u32::try_from(self.server.dimensions).unwrap_or(0),
+            query_prefix: self.query_prefix.clone(),
+            passage_prefix: self.passage_prefix.clone(),
+        }
+    }
+
+    /// The same for the vectors of another model: questions are embedded with it while those are in use. The key
+    /// goes to no other server.
+    pub fn of(&self, other: &Embedding) -> Self {
+        let mut settings = self.clone();
+        let is_same = reaches_same(&self.server.base_url, &other.base_url);
+        settings.server.api_key = settings.server.api_key.filter(|_| is_same);
+        settings.server.base_url.clone_from(&other.base_url);
+        settings.server.model.clone_from(&other.model);
+        // Only a server that was asked for a length is known to take the question.
+        if settings.server.dimensions > 0 {
+            settings.server.dimensions = other.dimensions as usize;
+        }
+        settings.query_prefix.clone_from(&other.query_prefix);
+        settings.passage_prefix.clone_from(&other.passage_prefix);
+        settings
+    }
+}
+
+/// Whether two addresses are on one server.
+fn reaches_same(one: &str, other: &str) -> bool {
+    let origin = |text| hygiene::url::parse(text).map(|url| url.origin);
+    matches!((origin(one), origin(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Makes vectors. One for all who need any.

@@ -6,6 +6,7 @@
 
 pub mod cut;
 mod embedder;
+mod embedding;
 pub mod reader;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use hygiene::beneath::{Folder, Unreadable};
 
 pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
+pub use self::embedding::{Embedding, EmbeddingError, Step};
 use crate::model::conversation::Passage;
 use crate::store::{PassageIndex, StoreError};
 

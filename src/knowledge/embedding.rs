@@ -1,0 +1,285 @@
+//! Makes the vectors that the index lacks, in the background.
+//!
+//! Invariants: what is embedded is stored before more is asked for, so a process that ends loses one request; a
+//! text that has its vector is never sent again; another model makes vectors of its own beside those in use, which
+//! stay until the new ones are complete; nothing here holds up a search by words.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::embedder::{EmbedError, Embedder};
+use crate::observe::clock::Clock;
+use crate::observe::index::{IndexState, Progress};
+use crate::observe::repeats::Repeats;
+use crate::observe::vitals::Vitals;
+use crate::store::{Generation, GenerationId, GenerationState, Index, StoreError, ToEmbed};
+
+/// While nothing is missing, it looks this often, or when it is woken.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// After a failure of the index.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How often the figures are counted while it works: that reads much of the index.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// The pace is that of the last requests, as many as these.
+const PACE_OVER: usize = 20;
+
+/// Generations that are kept besides the one in use, to go back to.
+const KEPT: u32 = 1;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many texts have their vectors now.
+    Embedded(usize),
+    /// The vectors of a new model took the place of the old ones.
+    Swapped(GenerationId),
+    /// Nothing is missing, or another process keeps the index.
+    Idle,
+}
+
+/// Why there are no more vectors.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddingError {
+    /// The server, or the money for it.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The index.
+    #[error("cannot keep vectors: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Makes vectors of one model for one index.
+#[derive(Debug)]
+pub struct Embedding {
+    index: Index,
+    embedder: Arc<Embedder>,
+    vitals: Arc<Vitals>,
+    clock: Clock,
+    /// Complete vectors of a new model take the place of the old ones by themselves.
+    swaps: bool,
+    generation: Option<GenerationId>,
+    wake: Arc<Notify>,
+    failing: Repeats,
+    /// When something began to miss its vector, in milliseconds since the start.
+    missing_since_ms: Option<u64>,
+    /// When requests ended, and how many texts they had.
+    pace: VecDeque<(Instant, usize)>,
+    counted: Option<Instant>,
+}
+
+impl Embedding {
+    /// For an index, with the configured model.
+    pub fn new(
+        index: Index,
+        embedder: Arc<Embedder>,
+        vitals: Arc<Vitals>,
+        clock: Clock,
+        swaps: bool,
+    ) -> Self {
+        Self {
+            index,
+            embedder,
+            vitals,
+            clock,
+            swaps,
+            generation: None,
+            wake: Arc::default(),
+            failing: Repeats::default(),
+            missing_since_ms: None,
+            pace: VecDeque::new(),
+            counted: None,
+        }
+    }
+
+    /// Wakes it when documents have changed.
+    pub fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Works until the process drains.
+    pub async fn run(mut self, drain: CancellationToken) {
+        loop {
+            let step = tokio::select! {
+                step = self.step() => step,
+                () = drain.cancelled() => return,
+            };
+            let pause = match step {
+                Ok(Step::Embedded(_) | Step::Swapped(_)) => Duration::ZERO,
+                Ok(Step::Idle) => IDLE,
+                Err(e) => self.failed(&e),
+            };
+            self.show(pause.is_zero()).await;
+            let rest = async {
+                // Not waking in time is what the pause is for.
+                let _ = timeout(pause, self.wake.notified()).await;
+            };
+            tokio::select! {
+                () = rest, if !pause.is_zero() => {}
+                () = drain.cancelled() => return,
+                else => {}
+            }
+        }
+    }
+
+    /// Makes everything that is missing, without the daemon. `said` hears how far it is.
+    ///
+    /// # Errors
+    /// When the server or the index fails; what is done stays.
+    pub async fn complete(
+        &mut self,
+        mut said: impl FnMut(&Progress),
+    ) -> Result<(), EmbeddingError> {
+        while self.step().await? != Step::Idle {
+            self.show(false).await;
+            if let Some(progress) = self.vitals.index.load().under_way() {
+                said(progress);
+            }
+        }
+        Ok(())
+    }
+
+    /// One request to the server, or the swap.
+    ///
+    /// # Errors
+    /// When the server or the index fails.
+    pub async fn step(&mut self) -> Result<Step, EmbeddingError> {
+        if !self.index.is_keeper() {
+            return Ok(Step::Idle);
+        }
+        let generation = self.generation().await?;
+        let missing = self.index.without_vector(generation, self.embedder.batch()).await?;
+        if missing.is_empty() {
+            self.missing_since_ms = None;
+            return self.swap(generation).await;
+        }
+        self.missing_since_ms.get_or_insert(self.vitals.now_ms());
+        let texts: Vec<String> = missing.iter().map(embedded_text).collect();
+        let vectors = self.embedder.passages(&texts).await?;
+        let done = vectors.len();
+        let hashes = missing.into_iter().map(|one| one.hash);
+        self.index.put_vectors(generation, hashes.zip(vectors).collect()).await?;
+        self.pace.push_back((Instant::now(), done));
+        if self.pace.len() > PACE_OVER {
+            self.pace.pop_front();
+        }
+        if let Some(over) = self.failing.over() {
+            tracing::info!(count = over.count, "documents are embedded again");
+        }
+        Ok(Step::Embedded(done))
+    }
+
+    /// The generation of the configured model; it is begun when there is none.
+    async fn generation(&mut self) -> Result<GenerationId, StoreError> {
+        if let Some(generation) = self.generation {
+            // The index may have been made again meanwhile.
+            let is_there = |one: &Generation| one.id == generation;
+            if self.index.generations().await?.iter().any(is_there) {
+                return Ok(generation);
+            }
+        }
+        let embedding = self.embedder.settings().embedding();
+        let generation = self.index.begin_generation(embedding, self.clock.now_ms()).await?;
+        self.generation = Some(generation);
+        Ok(generation)
+    }
+
+    /// Complete vectors take the place of older ones. The first ones of an index always do.
+    async fn swap(&self, generation: GenerationId) -> Result<Step, EmbeddingError> {
+        let all = self.index.generations().await?;
+        let is_new = |one: &&Generation| {
+            one.id == generation && one.state == GenerationState::Building && one.embedded > 0
+        };
+        let has_active = all.iter().any(|one| one.state == GenerationState::Active);
+        let Some(new) = all.iter().find(is_new).filter(|_| self.swaps || !has_active) else {
+            return Ok(Step::Idle);
+        };
+        self.index.activate(generation, self.clock.now_ms()).await?;
+        self.index.prune(KEPT).await?;
+        tracing::info!(
+            generation = generation.0,
+            model = new.embedding.model,
+            "documents are found by their meaning with {} from now on",
+            new.embedding.model
+        );
+        Ok(Step::Swapped(generation))
+    }
+
+    /// Says what failed, once, and how long to wait.
+    fn failed(&mut self, e: &EmbeddingError) -> Duration {
+        let (class, wait) = match e {
+            EmbeddingError::Embed(e) => (e.class().as_str(), e.again_after(self.clock.now_ms())),
+            EmbeddingError::Store(_) => ("store", AGAIN),
+        };
+        // A pause follows a failure that was said.
+        let is_pause = matches!(e, EmbeddingError::Embed(EmbedError::Paused(_)));
+        if !is_pause && self.failing.is_news(class) {
+            tracing::warn!(class, error = %e, "documents are not embedded for now: {e}");
+        }
+        wait
+    }
+
+    /// Shows people and programs how far it is.
+    async fn show(&mut self, is_working: bool) {
+        let is_due = self.counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY);
+        if is_working && !is_due {
+            return;
+        }
+        self.counted = Some(Instant::now());
+        let Ok(state) = self.state().await else { return };
+        self.vitals.index.store(Arc::new(state));
+    }
+
+    async fn state(&self) -> Result<IndexState, StoreError> {
+        let totals = self.index.totals().await?;
+        let generations = self.index.generations().await?;
+        let progress = |state: GenerationState| {
+            let one = generations.iter().rev().find(|one| one.state == state)?;
+            Some(Progress {
+                generation: one.id.0,
+                model: one.embedding.model.clone(),
+                embedded: one.embedded.min(totals.texts),
+                of: totals.texts,
+                per_s: if Some(one.id) == self.generation { self.per_s() } else { 0.0 },
+            })
+        };
+        Ok(IndexState {
+            files: totals.documents + totals.unreadable,
+            passages: totals.passages,
+            unreadable: totals.unreadable,
+            oldest_change_ms: self.missing_since_ms,
+            synced_at_ms: self.vitals.index.load().synced_at_ms,
+            active: progress(GenerationState::Active),
+            building: progress(GenerationState::Building),
+        })
+    }
+
+    /// Texts in a second, lately.
+    fn per_s(&self) -> f64 {
+        let (Some((first, _)), Some((last, _))) = (self.pace.front(), self.pace.back()) else {
+            return 0.0;
+        };
+        let texts: usize = self.pace.iter().skip(1).map(|(_, texts)| texts).sum();
+        let took = last.duration_since(*first).as_secs_f64();
+        if took > 0.0 { texts as f64 / took } else { 0.0 }
+    }
+}
+
+/// What is embedded of a passage: its headings, which say what it is about, and its text.
+fn embedded_text(passage: &ToEmbed) -> String {
+    match passage.title.is_empty() {
+        true => passage.text.clone(),
+        false => format!("{}\n{}", passage.title, passage.text),
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/unit/embedding.rs"]
+mod tests;
