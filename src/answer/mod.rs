@@ -26,6 +26,7 @@ mod error;
 mod failover;
 mod fitting;
 mod joint;
+pub mod lesson;
 mod plan;
 mod pool;
 mod progress;

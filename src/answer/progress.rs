@@ -10,6 +10,8 @@ pub enum Progress {
     Begun,
     /// It waits until the documents are read.
     Reading,
+    /// A document that was sent is loaded and read.
+    Learning,
     /// It waits for its turn, behind so many others.
     Queued {
         /// Questions that come first.
@@ -45,6 +47,7 @@ impl Progress {
         let text = match self {
             Self::Begun => return None,
             Self::Reading => "_I am still reading my documents…_".to_owned(),
+            Self::Learning => "_I am reading the document…_".to_owned(),
             Self::Queued { before: 0 } => "_Your question is next…_".to_owned(),
             Self::Queued { before: 1 } => "_One question is before yours…_".to_owned(),
             Self::Queued { before } => format!("_{before} questions are before yours…_"),

@@ -13,6 +13,7 @@ use crate::model::feature::{Feature, Features};
 use crate::model::ids::{ChatId, InboxSeq, MessageId, UserId};
 use crate::model::message::{ContentKind, Person, Place};
 use crate::model::reply::Reply;
+use crate::model::sent_file::SentFile;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
 use crate::store::{CutAnswer, Store};
@@ -102,6 +103,8 @@ pub struct CommandRequest<'a> {
     /// Whether it was meant for this bot by name, or answers one of its messages. Matters in
     /// groups only, where an unknown command may belong to another bot.
     pub addressed: bool,
+    /// The document that came with it, or that the message holds which it answers.
+    pub file: Option<&'a SentFile>,
     /// How many questions a `/cancel` has just stopped.
     pub cancelled: usize,
     /// The message to attach replies to; `None` means `message_id` in groups, nothing in private.
@@ -140,6 +143,8 @@ pub enum FollowUp {
     /// Goes on with this answer, which the question of this update had; it has been checked that the
     /// presser may.
     Continue(InboxSeq, Box<CutAnswer>),
+    /// Loads and reads this document, and keeps it.
+    Learn(SentFile),
     /// Acknowledges a button press with this short text (Bot API `answerCallbackQuery`, at most
     /// 200 characters).
     ClosePress(String),

@@ -9,6 +9,7 @@ mod command;
 mod context;
 mod dispatch;
 mod hint;
+mod learned;
 mod limiter;
 mod model;
 mod parse;

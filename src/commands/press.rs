@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::requests::let_in;
-use super::{CommandContext, FollowUp, Outcome, OutgoingReply, model, privacy, wording};
+use super::{CommandContext, FollowUp, Outcome, OutgoingReply, learned, model, privacy, wording};
 use crate::model::access::{Role, normalise_code};
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq, UserId};
@@ -29,6 +29,8 @@ impl CommandContext {
             }
             "approve" => self.press_approve(press, rest).await,
             "ignore" => self.press_ignore(rest).await,
+            "unlearn" if role != Role::Owner => Ok(toast("Only my owner can decide that.")),
+            "unlearn" => learned::press(self, rest).await,
             "model" if !self.may_chat(press.place, press.chat, role).await? => {
                 Ok(toast("You may not chat with me."))
             }
@@ -172,7 +174,7 @@ fn may_press(press: &Press, asker: UserId) -> bool {
     asker == press.from.id || asker.0 < 0
 }
 
-fn toast(text: &str) -> Outcome {
+pub(super) fn toast(text: &str) -> Outcome {
     Outcome::default().followed_by(FollowUp::ClosePress(text.to_owned()))
 }
 

@@ -1,7 +1,7 @@
 //! The one table of commands: name, help, who may, where, and what it does.
 
 use super::command::{Command, Places, Who};
-use super::{model, pause, people, privacy, report, requests, sources, spending, talk};
+use super::{learned, model, pause, people, privacy, report, requests, sources, spending, talk};
 
 /// For whom Telegram's command menu is made (Bot API `BotCommandScope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +204,34 @@ const TABLE: &[Command] = &[
         who: Who::Owner,
         places: Places::Both,
         run: |context, asked| Box::pin(pause::resume(context, asked)),
+    },
+    Command {
+        name: "learn",
+        help: "Answer from a document that you send",
+        usage: "/learn",
+        details: "Send a document with the caption /learn, or answer a message that holds one with /learn. I read it and \
+        answer from it, in all chats. A document with the same name takes the place of the earlier one.",
+        who: Who::Owner,
+        places: Places::Private,
+        run: |_, asked| Box::pin(learned::learn(asked)),
+    },
+    Command {
+        name: "learned",
+        help: "Documents that you sent",
+        usage: "/learned",
+        details: "Lists the documents that came by /learn, with buttons to remove them.",
+        who: Who::Owner,
+        places: Places::Private,
+        run: |context, asked| Box::pin(learned::list(context, asked)),
+    },
+    Command {
+        name: "unlearn",
+        help: "Remove a document that you sent",
+        usage: "/unlearn N|NAME",
+        details: "I no longer answer from it, and its text is deleted. /learned shows the numbers.",
+        who: Who::Owner,
+        places: Places::Private,
+        run: |context, asked| Box::pin(learned::unlearn(context, asked)),
     },
     Command {
         name: "stats",

@@ -3,6 +3,7 @@
 use super::budget::BudgetNotice;
 use super::conversation::{AnswerMetadata, ConversationId};
 use super::ids::{ChatId, InboxSeq, PartId, UserId};
+use super::learned::NewLearned;
 use super::message::Person;
 
 /// One change of what the bot remembers.
@@ -45,6 +46,10 @@ pub enum Effect {
     Forget(UserId),
     /// A kept question was answered after all; another try makes no sense.
     Used(InboxSeq),
+    /// A document that an owner sent is kept, in place of one with the same name.
+    Learn(Box<NewLearned>),
+    /// A document that was kept is none of the bot's any more.
+    Unlearn(i64),
     /// Questions wait on disk from now on, or are answered again.
     Pause(bool),
     /// The bot cannot write to this chat (blocked, kicked), or can again.

@@ -61,6 +61,24 @@ pub const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 /// (tdlib/telegram-bot-api); a server that sends more is not one.
 pub const API_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// Largest file that is loaded from the Bot API, in bytes; it gives out none that is larger.
+pub const FILE_BYTES: usize = 20 * 1024 * 1024;
+
+/// Longest time for loading a file.
+pub const FILE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Longest text of a document that was sent in a chat, as JSON, in bytes: it is in the state file and its backups.
+pub const LEARNED_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest text of all of them together.
+pub const ALL_LEARNED_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Passages of one of them, at most.
+pub const LEARNED_PASSAGES: usize = 10_000;
+
+/// Documents that were sent in chats, at most.
+pub const LEARNED_DOCUMENTS: usize = 1000;
+
 /// Longest time for a poll that does not wait for updates.
 pub const QUICK_POLL: Duration = Duration::from_secs(15);
 

@@ -8,6 +8,7 @@ use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
 use super::pieces::{Piece, joined};
 use super::quote::Context;
+use super::sent_file::SentFile;
 
 /// What the kind of an ignored update begins with when the update cannot be read.
 pub const UNDECODABLE: &str = "undecodable_";
@@ -79,6 +80,9 @@ pub struct Incoming {
     /// The words below a picture, file or the like (Bot API `caption`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+    /// The document that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Box<SentFile>>,
     /// The album it is a piece of (Bot API `media_group_id`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
@@ -309,6 +313,12 @@ impl Incoming {
     /// The conversation that it belongs to.
     pub fn conversation(&self) -> ConversationId {
         ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }
+    }
+
+    /// The document that it holds, or that the message holds which it answers.
+    pub fn file(&self) -> Option<&SentFile> {
+        let replied = || self.context.as_ref()?.reply.as_ref()?.document.as_deref();
+        self.document.as_deref().or_else(replied)
     }
 }
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{MessageId, UserId};
+use super::sent_file::SentFile;
 
 /// What a message refers to, or passes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Referred {
     /// What else it holds, as the Bot API names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<String>,
+    /// The document that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Box<SentFile>>,
     /// Its number in the chat, where it stands in the same one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<MessageId>,

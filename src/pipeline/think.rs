@@ -11,6 +11,7 @@ mod effects;
 mod finish;
 mod given_up;
 mod latest;
+mod learn;
 mod limited;
 mod over_budget;
 mod parts;
@@ -28,7 +29,7 @@ use super::deliver::{Delivery, Leaving};
 use super::preview::Spot;
 use super::route::{Nothing, Route, is_command, route};
 use crate::answer::{Answered, AskedBy, Progress, Purpose, Question, refusal};
-use crate::commands::{CommandRequest, Outcome, OutgoingReply};
+use crate::commands::{CommandRequest, FollowUp, Outcome, OutgoingReply};
 use crate::model::class::AnswerClass;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, InboxSeq};
@@ -232,12 +233,16 @@ impl Worker {
             word,
             args,
             addressed: true,
+            file: message.file(),
             cancelled: self.info.stopped,
             reply_to: message.attached_to(),
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done: /{word}");
+        if let FollowUp::Learn(file) = &outcome.follow_up {
+            return self.learn(message, file).await;
+        }
         Ok(Thought::of(UpdateOutcome::Command, outcome))
     }
 

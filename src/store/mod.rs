@@ -24,6 +24,8 @@ mod writes;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 
@@ -126,6 +128,13 @@ impl Store {
     pub fn timings(&self) -> Timings {
         match &self.backend {
             Backend::Sqlite(db) => db.timings(),
+        }
+    }
+
+    /// Hears of each change of the learned documents.
+    pub fn learned_changed(&self) -> Arc<Notify> {
+        match &self.backend {
+            Backend::Sqlite(db) => db.learned_changed(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
 use crate::model::budget::{BudgetNotice, Scope};
 use crate::model::cited::KeptPassage;
 use crate::model::conversation::ConversationId;
+use crate::model::learned::LearnedDocument;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
 
 verbs! {
@@ -103,6 +104,12 @@ verbs! {
     /// What the last answer of a conversation was written from; `None` without an answer since it was started
     /// afresh.
     fn last_sources(conversation: ConversationId) -> Option<Vec<KeptPassage>>;
+
+    /// Documents that owners sent in a chat, by name.
+    fn learned_documents() -> Vec<LearnedDocument>;
+
+    /// The text of one of them, JSON of `extract::Document`.
+    fn learned_document(id: i64) -> Option<String>;
 
     /// The model chosen for a conversation; `None` for the configured one.
     fn chosen_model(conversation: ConversationId) -> Option<String>;

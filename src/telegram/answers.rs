@@ -78,7 +78,31 @@ pub(super) struct Message {
     pub reply_to_message: Option<Box<RawValue>>,
     pub external_reply: Option<Box<RawValue>>,
     pub quote: Option<Box<RawValue>>,
+    pub document: Option<Box<RawValue>>,
     pub forward_origin: Option<Box<RawValue>>,
+}
+
+/// A document of a message.
+#[derive(Deserialize)]
+pub(super) struct SentDocument {
+    pub file_id: String,
+    #[serde(default)]
+    pub file_name: String,
+    pub file_size: Option<u64>,
+}
+
+/// The document of a message that another one answers.
+#[derive(Deserialize)]
+pub(super) struct OnlyDocument {
+    pub document: SentDocument,
+}
+
+/// Where a file can be loaded from.
+#[derive(Deserialize)]
+pub(super) struct FilePath {
+    #[serde(default)]
+    pub file_path: String,
+    pub file_size: Option<u64>,
 }
 
 /// The message that another one answers.

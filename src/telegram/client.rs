@@ -3,6 +3,7 @@
 //! Two HTTP clients: polls never wait behind sends. HTTP/1.1 only, because a request that is given
 //! up then takes its connection with it; on HTTP/2 the next poll would use the same dead one.
 
+mod files;
 mod inspect;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub struct Client {
 struct Lines {
     polls: Connection,
     sends: Connection,
+    files: Connection,
     poll_timeout: Duration,
     poll_deadline: Duration,
 }
@@ -117,6 +119,12 @@ impl Lines {
             // A connection for each send that may be on its way: none is closed only to be
             // reopened.
             sends: bot(limits::SENDS_AT_ONCE, settings.send_timeout),
+            files: Connection::of_files(
+                &target,
+                &settings.token,
+                limits::FILE_TIMEOUT,
+                limits::FILE_BYTES,
+            ),
             poll_timeout: settings.poll_timeout,
             poll_deadline: settings.poll_deadline,
         })

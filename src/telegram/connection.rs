@@ -22,6 +22,29 @@ impl Connection {
         Self(Transport::new(target, &path, idle, whole))
     }
 
+    /// Loads files of the bot, of `most` bytes at most.
+    pub(super) fn of_files(
+        target: &Target,
+        token: &SecretString,
+        whole: Duration,
+        most: usize,
+    ) -> Self {
+        let path = format!("/file/bot{}", token.expose_secret());
+        Self(Transport::of_files(target, &path, whole, most))
+    }
+
+    /// Loads a file.
+    ///
+    /// # Errors
+    /// In words of the server's, which may hold the token.
+    pub(super) async fn load(&self, path: &str) -> Result<Bytes, TelegramError> {
+        let answer = self.0.call(path, Bytes::new()).await.map_err(failed)?;
+        match answer.status {
+            200 => Ok(answer.body),
+            status => Err(TelegramError::from_answer(status, &answer.body)),
+        }
+    }
+
     /// Calls a method with JSON, or nothing; answers its result.
     ///
     /// # Errors
@@ -31,16 +54,20 @@ impl Connection {
         method: &str,
         params: Bytes,
     ) -> Result<T, TelegramError> {
-        let answer = self.0.call(method, params).await.map_err(|failure| match failure {
-            Failure::NotSent(words) => TelegramError::NotSent(words),
-            Failure::Late => TelegramError::Late,
-            Failure::Cut(words) => TelegramError::Unknown(words),
-        })?;
+        let answer = self.0.call(method, params).await.map_err(failed)?;
         if (200..300).contains(&answer.status)
             && let Ok(Answer { result }) = serde_json::from_slice(&answer.body)
         {
             return Ok(result);
         }
         Err(TelegramError::from_answer(answer.status, &answer.body))
+    }
+}
+
+fn failed(failure: Failure) -> TelegramError {
+    match failure {
+        Failure::NotSent(words) => TelegramError::NotSent(words),
+        Failure::Late => TelegramError::Late,
+        Failure::Cut(words) => TelegramError::Unknown(words),
     }
 }

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use frankenstein::methods::{
-    AnswerCallbackQueryParams, DeleteMyCommandsParams, EditMessageTextParams, GetUpdatesParams,
+    AnswerCallbackQueryParams, DeleteMyCommandsParams, EditMessageTextParams, GetFileParams,
+    GetUpdatesParams,
     SendChatActionParams, SendMessageDraftParams, SendMessageParams, SetMyCommandsParams,
 };
 use frankenstein::types::{
@@ -98,6 +99,11 @@ pub(super) fn typing(
         .maybe_message_thread_id(thread.map(narrow).transpose()?)
         .action(ChatAction::Typing)
         .build())
+}
+
+/// `getFile`.
+pub(super) fn file(file_id: &str) -> GetFileParams {
+    GetFileParams::builder().file_id(file_id).build()
 }
 
 /// `answerCallbackQuery`.

@@ -12,6 +12,7 @@ use super::answers::{
 use crate::model::ids::{MessageId, UserId};
 use crate::model::message::ContentKind;
 use crate::model::quote::{Author, Context, Referred};
+use crate::model::sent_file::SentFile;
 
 /// Longest text kept of a message that is referred to, in bytes: Telegram's own limit is 4,096 UTF-16
 /// units, other servers might have none.
@@ -31,6 +32,16 @@ pub(super) fn context(message: &answers::Message, me: UserId) -> Option<Box<Cont
     let forwarded = is_forwarded.then(|| first().unwrap_or_default());
     let context = Context { reply, selected, forwarded };
     (context != Context::default()).then(|| Box::new(context))
+}
+
+/// The document of a message.
+pub(super) fn document(raw: Option<&RawValue>) -> Option<Box<SentFile>> {
+    read::<answers::SentDocument>(raw).map(sent_file)
+}
+
+fn sent_file(sent: answers::SentDocument) -> Box<SentFile> {
+    let (file_id, name, size) = (sent.file_id, sent.file_name, sent.file_size);
+    Box::new(SentFile { file_id, name: one_line(&name, NAME_CHARS), size })
 }
 
 fn replied(message: &answers::Message, me: UserId) -> Option<Referred> {
@@ -65,7 +76,8 @@ fn referred(replied: RepliedTo, raw: &RawValue) -> Referred {
             one_line(&format!("{}, forwarded from {}", author.name, first.name), NAME_CHARS);
     }
     let message_id = replied.message_id.map(MessageId);
-    Referred { author, text, message_id, ..Referred::default() }
+    let document = read::<answers::OnlyDocument>(Some(raw)).map(|only| sent_file(only.document));
+    Referred { author, text, message_id, document, ..Referred::default() }
 }
 
 /// The words of what has neither text nor caption. Read apart, so that an odd one costs only these.

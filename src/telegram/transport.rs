@@ -1,7 +1,7 @@
 //! HTTP/1.1 to the Bot API: few connections that are used again, and a bound on everything.
 //!
 //! Invariants: a failure says whether the request surely never left or may have taken effect; no answer
-//! takes more memory than [`limits::API_ANSWER_BYTES`].
+//! takes more memory than [`limits::API_ANSWER_BYTES`], and no file more than its caller allows.
 //!
 //! A connection has no task of its own: who waits for an answer drives it. So a call wakes no other
 //! task, and one that is given up takes its connection with it.
@@ -36,6 +36,8 @@ pub(super) struct Transport {
     /// What goes before the name of a method; it has the token.
     path: String,
     whole: Duration,
+    /// Longest answer that is read, in bytes.
+    most: usize,
 }
 
 /// An answer, whatever it says.
@@ -66,7 +68,16 @@ impl Transport {
         let agent = concat!("katana-bot/", env!("CARGO_PKG_VERSION"));
         head.headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         let pool = Pool::new(Arc::clone(&target.open), idle);
-        Self { pool, head, path: format!("{}{path}", target.prefix), whole }
+        let (path, most) = (format!("{}{path}", target.prefix), limits::API_ANSWER_BYTES);
+        Self { pool, head, path, whole, most }
+    }
+
+    /// Loads files instead: of `most` bytes at most.
+    pub(super) fn of_files(target: &Target, path: &str, whole: Duration, most: usize) -> Self {
+        let mut this = Self::new(target, path, 1, whole);
+        this.head.method = Method::GET;
+        this.head.headers.remove(header::CONTENT_TYPE);
+        Self { most, ..this }
     }
 
     /// Calls a method; `params` is JSON, or empty.
@@ -93,7 +104,7 @@ impl Transport {
             line.drive(sent).await
         };
         match sent {
-            Ok(response) => read(line, response.status(), response.into_body()).await,
+            Ok(response) => read(line, response.status(), response.into_body(), self.most).await,
             // Boxed, because nearly no call needs the room.
             Err(failed) => Box::pin(self.again(failed, written)).await,
         }
@@ -114,7 +125,9 @@ impl Transport {
             *written = true;
             let sent = line.begin(request);
             match line.drive(pin!(sent)).await {
-                Ok(response) => return read(line, response.status(), response.into_body()).await,
+                Ok(response) => {
+                    return read(line, response.status(), response.into_body(), self.most).await;
+                }
                 Err(again) => failed = again,
             }
         }
@@ -135,13 +148,14 @@ async fn read(
     mut line: Lease<'_>,
     status: StatusCode,
     mut incoming: hyper::body::Incoming,
+    most: usize,
 ) -> Result<Answer, Failure> {
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = line.drive(pin!(incoming.frame())).await {
         let frame = frame.map_err(|e| Failure::Cut(chain(&e)))?;
         let Ok(piece) = frame.into_data() else { continue };
-        if first.len() + whole.len() + piece.len() > limits::API_ANSWER_BYTES {
+        if first.len() + whole.len() + piece.len() > most {
             return Err(Failure::Cut("the answer is too long".to_owned()));
         }
         // Most answers come in one piece.

@@ -65,6 +65,7 @@ impl House {
                 word: parsed.word,
                 args: parsed.args,
                 addressed: parsed.addressed == Some(true),
+                file: None,
                 cancelled: 0,
                 reply_to: None,
             })

@@ -24,9 +24,9 @@ use crate::pipeline::dispatcher::{is_cancel, is_piece};
 use crate::pipeline::route::{Route, route};
 use crate::store::{Finish, OpenPart, Pieces, StoreError, UpdateOutcome};
 
-/// Commands that never go this way: one deletes for a while before its commit, the other counts wrong
-/// codes when it is only tried.
-const NOT_AT_ONCE: [&str; 2] = ["forget", "claim"];
+/// Commands that never go this way: one deletes for a while before its commit, one counts wrong
+/// codes when it is only tried, and one loads a file.
+const NOT_AT_ONCE: [&str; 3] = ["forget", "claim", "learn"];
 
 /// Thinks about updates before they are accepted.
 pub struct AtOnce {

@@ -88,6 +88,9 @@ impl Worker {
                     self.parts.answerer.forget(*user);
                     self.parts.signals.recount.store(true, Ordering::Relaxed);
                 }
+                Effect::Learn(_) | Effect::Unlearn(_) => {
+                    self.parts.base.store.learned_changed().notify_one();
+                }
                 Effect::Presence { chat, present } => self.delivery.presence(*chat, *present),
                 // Read from disk each time.
                 Effect::OfferCode { .. }

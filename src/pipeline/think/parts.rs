@@ -25,6 +25,8 @@ pub(in crate::pipeline) struct ThinkParts {
     /// Held from the look at who owns the bot to the commit, so that only one of all who send the claim
     /// code hears that they are the owner.
     pub(super) claims: tokio::sync::Mutex<()>,
+    /// Held while a document that was sent is loaded and read.
+    pub(super) lessons: tokio::sync::Mutex<()>,
 }
 
 impl ThinkParts {
@@ -40,6 +42,7 @@ impl ThinkParts {
             latest_questions: LatestQuestions::default(),
             admissions: Admissions::new(Arc::clone(&pipeline.settings)),
             claims: tokio::sync::Mutex::default(),
+            lessons: tokio::sync::Mutex::default(),
         }
     }
 

@@ -43,7 +43,7 @@ impl Worker {
             FollowUp::Continue(seq, cut) => {
                 return Box::pin(self.go_on(queued.seq, press, seq, &cut)).await.map(Some);
             }
-            FollowUp::Nothing => {}
+            FollowUp::Nothing | FollowUp::Learn(_) => {}
         }
         drop(place);
         thought.press = Some((press.callback_id.clone(), notice));

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 use super::numbers::MessageNumbers;
 use super::open::{self, Opened};
@@ -44,6 +45,8 @@ pub(in crate::store) struct Sqlite {
     pub(super) riding: Arc<writer::Riding>,
     commits: Arc<Histogram>,
     pub(super) swept: Arc<Mutex<Progress>>,
+    /// Hears of each change of the learned documents.
+    pub(super) learned_changed: Arc<Notify>,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
     lock: Mutex<Option<File>>,
 }
@@ -148,6 +151,7 @@ impl Sqlite {
             set_aside,
             pre_migration_backup,
             fold,
+            learned_changed: Arc::default(),
             numbers,
             riding,
             commits,

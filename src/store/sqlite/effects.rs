@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::columns::{State, is_open};
-use super::{erase, history, ledger, users};
+use super::{erase, history, learned, ledger, users};
 use crate::model::access::Role;
 use crate::model::effect::Effect;
 use crate::model::ids::{ChatId, UserId};
@@ -55,6 +55,8 @@ pub(super) fn apply(
                 )?
                 .execute(params![about.0, bot, to.0, text, State::Due, now])?;
             }
+            Effect::Learn(new) => learned::learn(tx, bot, now, new)?,
+            Effect::Unlearn(id) => learned::unlearn(tx, bot, *id)?,
             Effect::Told { notice, until_ms } => ledger::told(tx, bot, *notice, *until_ms)?,
             Effect::MoveChat { from, to } => move_chat(tx, bot, *from, *to)?,
         }
@@ -64,7 +66,7 @@ pub(super) fn apply(
 
 /// Whether the log must be emptied after the commit, because it still holds what was deleted.
 pub(super) fn deletes(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Forget(_)))
+    effects.iter().any(|effect| matches!(effect, Effect::Forget(_) | Effect::Unlearn(_)))
 }
 
 fn claim(tx: &Connection, bot: i64, now: i64, person: &Person) -> Result<(), StoreError> {

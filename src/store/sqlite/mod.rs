@@ -24,6 +24,7 @@ mod identity;
 mod inbox;
 mod index;
 mod inspect;
+mod learned;
 mod ledger;
 mod numbers;
 mod open;

@@ -21,6 +21,8 @@ const METHODS: &[&str] = &[
     "sendChatAction",
     "editMessageText",
     "answerCallbackQuery",
+    "getFile",
+    "downloadFile",
     "setMyCommands",
     "deleteMyCommands",
 ];

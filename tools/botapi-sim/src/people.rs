@@ -74,15 +74,32 @@ impl Sim {
 
     /// A photo with a caption (empty for none).
     pub fn photo(&self, chat_id: i64, user_id: i64, caption: &str) -> Sent {
-        let id = self.file(b"\x89PNG not really");
+        let id = self.file(&b"\x89PNG not really"[..]);
         let sizes = json!([{"file_id": id, "file_unique_id": format!("u{id}"), "width": 90,
             "height": 90, "file_size": 15}]);
         self.say_with(chat_id, user_id, caption, "photo", sizes)
     }
 
+    /// A document with a caption (empty for none).
+    pub fn document(
+        &self,
+        chat_id: i64,
+        user_id: i64,
+        caption: &str,
+        name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Sent {
+        let bytes = bytes.into();
+        let size = bytes.len();
+        let id = self.file(bytes);
+        let document = json!({"file_id": id, "file_unique_id": format!("u{id}"), "file_name": name,
+            "file_size": size});
+        self.say_with(chat_id, user_id, caption, "document", document)
+    }
+
     /// A voice message.
     pub fn voice(&self, chat_id: i64, user_id: i64) -> Sent {
-        let id = self.file(b"OggS not really");
+        let id = self.file(&b"OggS not really"[..]);
         let voice = json!({"file_id": id, "file_unique_id": format!("u{id}"), "duration": 2,
             "mime_type": "audio/ogg", "file_size": 15});
         self.say_with(chat_id, user_id, "", "voice", voice)
@@ -90,17 +107,18 @@ impl Sim {
 
     /// A sticker.
     pub fn sticker(&self, chat_id: i64, user_id: i64) -> Sent {
-        let id = self.file(b"RIFF not really");
+        let id = self.file(&b"RIFF not really"[..]);
         let sticker = json!({"file_id": id, "file_unique_id": format!("u{id}"), "type": "regular",
             "width": 512, "height": 512, "is_animated": false, "is_video": false, "emoji": "🗡"});
         self.say_with(chat_id, user_id, "", "sticker", sticker)
     }
 
     /// Stores a file for `getFile`; returns its id.
-    pub fn file(&self, bytes: &'static [u8]) -> String {
+    pub fn file(&self, bytes: impl Into<Bytes>) -> String {
+        let bytes = bytes.into();
         self.change(|state| {
             let id = format!("file{}", state.files.len() + 1);
-            state.files.insert(id.clone(), Bytes::from_static(bytes));
+            state.files.insert(id.clone(), bytes);
             id
         })
     }

@@ -1,0 +1,66 @@
+//! A document that an owner sent becomes text that can be kept.
+//!
+//! Invariants: whatever the file is, reading it ends, and costs no more than its own process; the reason why it cannot
+//! be kept is in words for its sender.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::knowledge::{cut, reader};
+use crate::model::learned::NewLearned;
+use crate::model::limits;
+
+/// Characters of a name that are kept.
+const NAME: usize = 120;
+
+/// Reads a document.
+///
+/// # Errors
+/// Why it cannot be kept.
+pub async fn read(name: &str, bytes: Bytes) -> Result<NewLearned, String> {
+    let name = file_name(name);
+    let Some(format) = extract::Format::of(name.as_ref()) else {
+        let known = extract::Format::names().join(", ");
+        return Err(format!("its name does not end like a document that I can read ({known})"));
+    };
+    let (size, hash) = (bytes.len() as u64, Sha256::digest(&bytes).into());
+    let file = reader::held(bytes).await.map_err(|e| format!("there is no room to read it: {e}"))?;
+    let document = reader::read(format, file, extract::Limits::default()).await;
+    let document = document.map_err(|unread| unread.reason)?;
+    let passages = cut::passages(&document, limits::LEARNED_PASSAGES).pieces.len() as u64;
+    if passages == 0 {
+        return Err("there is no text in it".to_owned());
+    }
+    let document = serde_json::to_string(&document).map_err(|e| e.to_string())?;
+    if document.len() > limits::LEARNED_BYTES {
+        let most = limits::LEARNED_BYTES >> 20;
+        return Err(format!("its text is too long (over {most} MB); split it, or put it into a folder that I read"));
+    }
+    Ok(NewLearned { name, bytes: size, hash, passages, document })
+}
+
+/// A name without folders and without what cannot be seen.
+fn file_name(name: &str) -> String {
+    let line = hygiene::line::one_line(name, NAME);
+    let name = line.rsplit(['/', '\\']).next().unwrap_or_default().trim_start_matches('.').trim();
+    if name.is_empty() { "document".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_document_is_kept_as_text_or_its_sender_hears_why_not() {
+        let text = Bytes::from_static(b"# Plums\n\nThe plums are ripe in August.\n");
+        let read = |name: &'static str, bytes: &Bytes| read(name, bytes.clone());
+        let kept = super::read("../../plums.MD", text.clone()).await.unwrap();
+        assert_eq!((kept.name.as_str(), kept.passages, kept.bytes), ("plums.MD", 1, 40));
+        assert!(kept.document.contains("ripe in August"));
+        assert!(read("plums.exe", &text).await.unwrap_err().contains("PDF"));
+        assert!(read("", &text).await.is_err());
+        assert!(read("empty.md", &Bytes::new()).await.is_err());
+        let long = Bytes::from("many words, ".repeat(500_000));
+        assert!(read("long.txt", &long).await.unwrap_err().contains("too long"));
+    }
+}
