@@ -116,6 +116,8 @@ fn the_program_knows_every_variable() {
         ("railway/variables.env", 4),
         ("render/render.yaml", 4),
         ("ecs/task-definition.json", 5),
+        ("ecs/task-definition-documents.json", 8),
+        ("kubernetes/components/documents/bot.yaml", 3),
         ("kubernetes/base/statefulset.yaml", 5),
     ] {
         let mut found = variables(&read(&format!("{DEPLOY}/{path}")));

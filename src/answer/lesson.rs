@@ -24,7 +24,8 @@ pub async fn read(name: &str, bytes: Bytes) -> Result<NewLearned, String> {
         return Err(format!("its name does not end like a document that I can read ({known})"));
     };
     let (size, hash) = (bytes.len() as u64, Sha256::digest(&bytes).into());
-    let file = reader::held(bytes).await.map_err(|e| format!("there is no room to read it: {e}"))?;
+    let file =
+        reader::held(bytes).await.map_err(|e| format!("there is no room to read it: {e}"))?;
     let document = reader::read(format, file, extract::Limits::default()).await;
     let document = document.map_err(|unread| unread.reason)?;
     let passages = cut::passages(&document, limits::LEARNED_PASSAGES).pieces.len() as u64;
@@ -34,7 +35,9 @@ pub async fn read(name: &str, bytes: Bytes) -> Result<NewLearned, String> {
     let document = serde_json::to_string(&document).map_err(|e| e.to_string())?;
     if document.len() > limits::LEARNED_BYTES {
         let most = limits::LEARNED_BYTES >> 20;
-        return Err(format!("its text is too long (over {most} MB); split it, or put it into a folder that I read"));
+        return Err(format!(
+            "its text is too long (over {most} MB); split it, or put it into a folder that I read"
+        ));
     }
     Ok(NewLearned { name, bytes: size, hash, passages, document })
 }

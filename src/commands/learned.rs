@@ -78,7 +78,9 @@ pub(super) async fn unlearn(
     let is_it = |d: &&LearnedDocument| wanted == d.id.to_string() || wanted == d.name;
     Ok(match documents.iter().find(is_it) {
         Some(document) => asked.say(removed(document)).with(Effect::Unlearn(document.id)),
-        None if wanted.is_empty() => asked.say("Please name it: `/unlearn N`. /learned shows the numbers."),
+        None if wanted.is_empty() => {
+            asked.say("Please name it: `/unlearn N`. /learned shows the numbers.")
+        }
         None => asked.say("I have no such document. /learned shows what I have."),
     })
 }

@@ -5,6 +5,7 @@
 //! standard input; a file that changes meanwhile is not half the old and half the new.
 
 mod child;
+mod held;
 mod unread;
 mod watch;
 
@@ -15,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use extract::{Document, Format, Limits};
 
 pub use self::child::{EXIT_UNREADABLE, PDFTOTEXT, use_program};
+pub use self::held::held;
 pub use self::unread::Unread;
 use crate::blocking;
 

@@ -19,7 +19,10 @@ impl std::fmt::Debug for NewLearned {
     /// Shows the size instead of the text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { name, bytes, .. } = self;
-        f.debug_struct("NewLearned").field("name", name).field("bytes", bytes).finish_non_exhaustive()
+        f.debug_struct("NewLearned")
+            .field("name", name)
+            .field("bytes", bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,8 +10,8 @@ use super::{
 use crate::model::budget::{BudgetNotice, Scope};
 use crate::model::cited::KeptPassage;
 use crate::model::conversation::ConversationId;
-use crate::model::learned::LearnedDocument;
 use crate::model::ids::{ChatId, InboxSeq, MessageId, PartId, UserId};
+use crate::model::learned::LearnedDocument;
 
 verbs! {
     /// The offset to poll with next (Bot API `getUpdates.offset`); 0 before the first poll, and

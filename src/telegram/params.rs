@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use frankenstein::methods::{
     AnswerCallbackQueryParams, DeleteMyCommandsParams, EditMessageTextParams, GetFileParams,
-    GetUpdatesParams,
-    SendChatActionParams, SendMessageDraftParams, SendMessageParams, SetMyCommandsParams,
+    GetUpdatesParams, SendChatActionParams, SendMessageDraftParams, SendMessageParams,
+    SetMyCommandsParams,
 };
 use frankenstein::types::{
     AllowedUpdate, BotCommand, BotCommandScope, BotCommandScopeChat, ChatAction,

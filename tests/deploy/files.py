@@ -117,7 +117,9 @@ def kubernetes():
         raise Unable("kubectl is not installed (apt install kubernetes-client)")
     for overlay in sorted((DEPLOY / "kubernetes/overlays").iterdir()):
         text = run("kubectl", "kustomize", str(overlay))
-        assert text.count("kind: StatefulSet") == 1, overlay
+        with_documents = "documents" in overlay.name
+        assert text.count("kind: StatefulSet") == (2 if with_documents else 1), overlay
+        assert ("nvidia.com/gpu" in text) == overlay.name.endswith("-gpu"), overlay
         validate = [tool("kubernetes-validate"), "--strict", "--quiet", "/dev/stdin"]
         run(*validate, input=text)
         refused = subprocess.run(
@@ -157,8 +159,18 @@ for operation, path in (('RegisterTaskDefinition', sys.argv[1]), ('CreateService
 
 
 def ecs():
-    files = [str(DEPLOY / "ecs" / name) for name in ("task-definition.json", "service.json")]
-    run(tool("python"), "-c", ECS, *files)
+    names = ("task-definition.json", "task-definition-documents.json")
+    for name in names:
+        run(tool("python"), "-c", ECS, str(DEPLOY / "ecs" / name), str(DEPLOY / "ecs/service.json"))
+    plain, documents = (json.loads((DEPLOY / "ecs" / name).read_text()) for name in names)
+    bot, bot_with_documents = plain["containerDefinitions"][0], documents["containerDefinitions"][0]
+    bot_with_documents.pop("links")
+    added = [entry for entry in bot_with_documents["environment"] if entry not in bot["environment"]]
+    bot_with_documents["environment"] = [e for e in bot_with_documents["environment"] if e not in added]
+    assert bot == bot_with_documents and len(added) == 3, "both task definitions have the same bot"
+    assert plain["containerDefinitions"][1] == documents["containerDefinitions"][1], "and the same checker"
+    for container in documents["containerDefinitions"][2:]:
+        assert "portMappings" not in container, f"{container['name']} can be reached from elsewhere"
 
 
 def workflows():

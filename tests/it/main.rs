@@ -57,6 +57,7 @@ mod in_doubt;
 mod intake;
 mod last_exit;
 mod leaks;
+mod learn;
 mod lifecycle;
 mod limits;
 mod monitoring;

@@ -87,7 +87,11 @@ impl Worker {
             let passes = failed.retry_policy() != RetryPolicy::Never;
             match pauses.next().filter(|_| passes) {
                 Some(pause) => sleep(*pause).await,
-                None => return Err(format!("it cannot be loaded from Telegram ({failed}); send it again")),
+                None => {
+                    return Err(format!(
+                        "it cannot be loaded from Telegram ({failed}); send it again"
+                    ));
+                }
             }
         }
     }
@@ -96,9 +100,12 @@ impl Worker {
     async fn room_for(&self, new: NewLearned) -> Result<Result<NewLearned, String>, StoreError> {
         let others = self.parts.base.store.learned_documents().await?;
         let others: Vec<_> = others.iter().filter(|other| other.name != new.name).collect();
-        let bytes = others.iter().map(|other| other.text_bytes).sum::<u64>() + new.document.len() as u64;
-        let is_full = others.len() >= limits::LEARNED_DOCUMENTS || bytes > limits::ALL_LEARNED_BYTES;
-        let why = "there is no room for it; /unlearn makes some, and folders take more than I do here";
+        let bytes =
+            others.iter().map(|other| other.text_bytes).sum::<u64>() + new.document.len() as u64;
+        let is_full =
+            others.len() >= limits::LEARNED_DOCUMENTS || bytes > limits::ALL_LEARNED_BYTES;
+        let why =
+            "there is no room for it; /unlearn makes some, and folders take more than I do here";
         Ok(if is_full { Err(why.to_owned()) } else { Ok(new) })
     }
 }

@@ -25,7 +25,11 @@ impl Client {
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
         let path = file.file_path.as_str();
-        if path.is_empty() || path.starts_with('/') || path.contains("..") || !path.chars().all(is_plain) {
+        if path.is_empty()
+            || path.starts_with('/')
+            || path.contains("..")
+            || !path.chars().all(is_plain)
+        {
             return Err(unfit("the Bot API server gives no address to load the file from"));
         }
         let begun = Instant::now();

@@ -55,7 +55,7 @@ async fn wrong_menus_are_refused() {
 #[tokio::test]
 async fn files_can_be_fetched() {
     let bot = Bot::start().await;
-    let id = bot.sim.file(b"contents");
+    let id = bot.sim.file(&b"contents"[..]);
     let file = bot.ok("getFile", json!({"file_id": id})).await;
     assert_eq!(file["file_size"], 8);
     let path = file["file_path"].as_str().unwrap();

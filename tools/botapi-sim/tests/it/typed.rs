@@ -50,7 +50,7 @@ async fn every_answer_decodes() {
     assert!(matches!(member, ChatMember::Member(_)));
     typed::<WebhookInfo>(&bot, "getWebhookInfo", json!({})).await;
     typed::<Vec<BotCommand>>(&bot, "getMyCommands", json!({})).await;
-    let id = bot.sim.file(b"x");
+    let id = bot.sim.file(&b"x"[..]);
     assert!(typed::<File>(&bot, "getFile", json!({"file_id": id})).await.file_path.is_some());
 }
 

@@ -1,0 +1,107 @@
+//! Owners send documents, and the bot keeps them.
+
+use botapi_sim::Fault;
+
+use crate::harness::{OWNER, Stage};
+
+const PLUMS: &[u8] = b"# Plums\n\nThe plums of the garden are ripe in August.\n";
+
+/// Sends a document and gives back what the bot says to that.
+async fn sent(stage: &Stage, user: i64, caption: &str, name: &str, bytes: Vec<u8>) -> String {
+    let before = stage.sim.bot_messages(user).len();
+    stage.sim.document(user, user, caption, name, bytes);
+    stage.texts(user, before + 1).await.pop().expect("an answer")
+}
+
+async fn names(stage: &Stage) -> Vec<String> {
+    let documents = stage.store().learned_documents().await.expect("documents");
+    documents.into_iter().map(|document| document.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_teaches_a_document_lists_it_and_removes_it() {
+    let mut stage = Stage::with_model(&[]).await;
+    let said = sent(&stage, OWNER, "/learn", "plums.md", PLUMS.to_vec()).await;
+    assert!(said.starts_with("I have read plums.md: 1 passage."), "{said}");
+    // A newer one takes its place; a second one stands beside it, sent before and answered with the command.
+    sent(&stage, OWNER, "/learn", "plums.md", PLUMS.to_vec()).await;
+    let message =
+        stage.sim.document(OWNER, OWNER, "look", "pears.txt", &b"Pears are ripe in October."[..]);
+    let before = stage.texts(OWNER, 3).await.len();
+    stage.sim.reply_in(OWNER, OWNER, message.message_id, "/learn");
+    let said = stage.texts(OWNER, before + 1).await.pop().expect("an answer");
+    assert!(said.starts_with("I have read pears.txt"), "{said}");
+    assert_eq!(names(&stage).await, ["pears.txt", "plums.md"]);
+    let first = stage.store().learned_documents().await.expect("documents").remove(1);
+    let document = stage.store().learned_document(first.id).await.expect("a read").expect("a text");
+    assert!(document.contains("ripe in August"), "{document}");
+
+    assert!(stage.stop().await);
+    stage.start().await;
+    let list = stage.ask(OWNER, "/learned").await;
+    assert!(list.contains("2 documents") && list.contains("plums.md"), "{list}");
+    let message = stage.sim.bot_messages(OWNER).pop().expect("a list");
+    let keyboard = message.reply_markup.expect("buttons")["inline_keyboard"].clone();
+    let data = keyboard[0][0]["callback_data"].as_str().expect("data").to_owned();
+    stage.sim.press(OWNER, message.message_id, OWNER, &data);
+    let there = crate::harness::eventually_in(async || names(&stage).await == ["plums.md"]).await;
+    assert!(there, "{:?}", names(&stage).await);
+    let said = stage.ask(OWNER, &format!("/unlearn {}", first.id)).await;
+    assert!(said.starts_with("Removed: plums.md."), "{said}");
+    assert_eq!(names(&stage).await, [""; 0]);
+    assert!(stage.ask(OWNER, "/unlearn 7").await.contains("no such document"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_learned_is_answered_with_the_reason() {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_katana-bot"));
+    katana::knowledge::reader::use_program(program);
+    let stage = Stage::with_model(&[]).await;
+    for (name, bytes, reason) in [
+        ("plums.exe", PLUMS.to_vec(), "its name does not end like"),
+        ("empty.md", Vec::new(), "empty.md"),
+        ("torn.docx", b"PK\x03\x04 torn".to_vec(), "torn.docx"),
+        ("torn.pdf", b"%PDF-1.7 torn".to_vec(), "torn.pdf"),
+    ] {
+        let said = sent(&stage, OWNER, "/learn", name, bytes).await;
+        assert!(said.starts_with("I cannot use") && said.contains(reason), "{name}: {said}");
+    }
+    let large =
+        serde_json::json!({"file_id": "x", "file_name": "large.pdf", "file_size": 30 << 20});
+    let before = stage.sim.bot_messages(OWNER).len();
+    stage.sim.say_with(OWNER, OWNER, "/learn", "document", large);
+    let said = stage.texts(OWNER, before + 1).await.pop().expect("an answer");
+    assert!(said.contains("30 MB") && said.contains("20 MB at most"), "{said}");
+    let gone = serde_json::json!({"file_id": "gone", "file_name": "gone.md"});
+    stage.sim.say_with(OWNER, OWNER, "/learn", "document", gone);
+    let said = stage.texts(OWNER, before + 2).await.pop().expect("an answer");
+    assert!(
+        said.contains("cannot be loaded from Telegram") && said.contains("send it again"),
+        "{said}"
+    );
+    assert!(!said.contains(stage.sim.token()), "{said}");
+    assert!(stage.ask(OWNER, "/learn").await.starts_with("Send me a document"));
+    let said = sent(&stage, 5, "/learn", "plums.md", PLUMS.to_vec()).await;
+    assert!(said.contains("Only my owner"), "{said}");
+    assert_eq!(names(&stage).await, [""; 0]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_was_cut_off_by_a_stop_is_learned_once() {
+    let mut stage = Stage::with_model(&[]).await;
+    // The server answers when the bot is gone.
+    stage.sim.fault_next("getFile", Fault::BlackHole);
+    stage.sim.document(OWNER, OWNER, "/learn", "plums.md", PLUMS);
+    let asked = |sim: &botapi_sim::Sim| sim.calls("getFile") > 0;
+    assert!(stage.sim.wait_until(crate::harness::SOON, asked).await);
+    stage.stop().await;
+    stage.start().await;
+    let said = stage.texts(OWNER, 1).await.remove(0);
+    assert!(said.starts_with("I have read plums.md"), "{said}");
+    assert_eq!(names(&stage).await, ["plums.md"]);
+    stage.idle().await;
+    assert_eq!(stage.sim.bot_messages(OWNER).len(), 1);
+    stage.end().await;
+}
