@@ -19,14 +19,14 @@ const NAME: usize = 120;
 /// Why it cannot be kept.
 pub async fn read(name: &str, bytes: Bytes) -> Result<NewLearned, String> {
     let name = file_name(name);
-    let Some(format) = extract::Format::of(name.as_ref()) else {
-        let known = extract::Format::names().join(", ");
+    let Some(format) = reader::Format::of(name.as_ref()) else {
+        let known = reader::Format::names().join(", ");
         return Err(format!("its name does not end like a document that I can read ({known})"));
     };
     let (size, hash) = (bytes.len() as u64, Sha256::digest(&bytes).into());
     let file =
         reader::held(bytes).await.map_err(|e| format!("there is no room to read it: {e}"))?;
-    let document = reader::read(format, file, extract::Limits::default()).await;
+    let document = reader::read(format, file, reader::Limits::default()).await;
     let document = document.map_err(|unread| unread.reason)?;
     let passages = cut::passages(&document, limits::LEARNED_PASSAGES).pieces.len() as u64;
     if passages == 0 {

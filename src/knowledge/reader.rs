@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 
-use extract::{Document, Format, Limits};
+pub use extract::{Document, Format, Limits};
 
 pub use self::child::{EXIT_UNREADABLE, PDFTOTEXT, use_program};
 pub use self::held::held;
