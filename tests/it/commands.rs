@@ -29,7 +29,10 @@ async fn a_menu_is_published_for_each_scope() {
         ]
     );
     assert_eq!(menu(&stage.sim, &json!({"type": "all_group_chats"})), private);
-    let extra = ["costs", "users", "approve", "remove", "pause", "resume", "stats"];
+    let extra = [
+        "costs", "users", "approve", "remove", "pause", "resume", "learn", "learned", "unlearn",
+        "stats",
+    ];
     assert_eq!(menu(&stage.sim, &owner), [&private[..], &extra.map(str::to_owned)].concat());
     stage.end().await;
 }
