@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::press::toast;
 use super::{CommandContext, CommandRequest, FollowUp, Outcome, wording};
 use crate::model::effect::Effect;
 use crate::model::learned::LearnedDocument;
@@ -104,4 +103,8 @@ fn removed(document: &LearnedDocument) -> String {
 
 fn named(document: &LearnedDocument) -> String {
     wording::escape(&wording::tame(&document.name, NAME))
+}
+
+fn toast(text: &str) -> Outcome {
+    Outcome::default().followed_by(FollowUp::ClosePress(text.to_owned()))
 }

@@ -174,7 +174,7 @@ fn may_press(press: &Press, asker: UserId) -> bool {
     asker == press.from.id || asker.0 < 0
 }
 
-pub(super) fn toast(text: &str) -> Outcome {
+fn toast(text: &str) -> Outcome {
     Outcome::default().followed_by(FollowUp::ClosePress(text.to_owned()))
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conversation::Passage;
+use super::passage::Passage;
 
 /// Characters of a passage that are kept.
 const KEPT_CHARS: usize = 1200;

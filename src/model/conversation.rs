@@ -14,6 +14,8 @@ use super::ids::ChatId;
 use super::quote::Quote;
 use super::rate_left::RateLeft;
 
+pub use super::passage::Passage;
+
 /// Which conversation: topics of one chat do not read each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConversationId {
@@ -159,23 +161,6 @@ impl Message {
 /// person's.
 pub fn turns(messages: &[Message]) -> impl DoubleEndedIterator<Item = &[Message]> {
     messages.chunk_by(|one, next| next.role != Role::User || one.role == Role::User)
-}
-
-/// A piece of the operator's own documents that may answer a question.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Passage {
-    /// Its number in the index; 0 where it has none.
-    pub id: i64,
-    /// The document as people read it: its path, behind the name of its source where there are several.
-    pub source: String,
-    /// The headings above it, or the document's title.
-    pub title: String,
-    /// The passage itself, Markdown.
-    pub text: String,
-    /// Where people can read it, where its source has an address.
-    pub link: Option<String>,
-    /// Relevance, larger is better; comparable only within one search.
-    pub score: f64,
 }
 
 /// What documents are to an answer.

@@ -31,6 +31,7 @@ pub mod learned;
 pub mod limits;
 pub mod message;
 pub mod money;
+pub mod passage;
 pub mod pieces;
 pub mod quota;
 pub mod quote;
