@@ -52,7 +52,7 @@ impl Worker {
             Ok(new) => {
                 let passages = new.passages;
                 let noun = if passages == 1 { "passage" } else { "passages" };
-                tracing::info!(bytes = new.bytes, passages, "a document was learned");
+                tracing::info!(passages, "a document was learned");
                 thought.effects.push(Effect::Learn(Box::new(new)));
                 format!(
                     "I have read {name}: {passages} {noun}. I answer from it in a few seconds; /learned lists what \
