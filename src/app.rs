@@ -5,6 +5,7 @@ mod canary;
 mod claim;
 mod documents;
 mod endpoint;
+mod indexing;
 mod introduce;
 mod menus;
 pub mod reload;
@@ -28,7 +29,8 @@ use hygiene::Redactor;
 use tokio::sync::{Notify, watch};
 
 use self::claim::open_access;
-use self::documents::AnswerParts;
+pub(crate) use self::documents::sources;
+use self::documents::{AnswerParts, Documents};
 use self::endpoint::Endpoint;
 use self::reload::{Reloaded, Reloader};
 use self::watching::Watching;
@@ -149,8 +151,8 @@ impl Prepared {
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
-        let (AnswerParts { endpoints, knowledge }, has_folder) =
-            AnswerParts::before_reading(config)?;
+        let documents = Documents::new();
+        let AnswerParts { endpoints, knowledge, .. } = documents.parts(config)?;
         let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(
             endpoints,
@@ -159,7 +161,7 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
-        if has_folder {
+        if documents.opened().is_some_and(|opened| opened.size().0 == 0) {
             answerer.expect_documents();
         }
         let report_hub = ReportHub::new();
@@ -169,6 +171,7 @@ impl Prepared {
             client.clone(),
             Arc::clone(&answerer),
             report_hub.clone(),
+            documents,
             tuning.reconcile_after,
         ));
         let endpoint = Some(Endpoint::bind(loaded, &answerer, listener)?);
@@ -190,10 +193,12 @@ impl Prepared {
         let Self { vitals, store, report_hub, reloader, .. } = &self;
         let watching = Watching::start(vitals, store, report_hub, reloader, endpoint, &tasks);
         let (reloader, main) = (self.reloader(), tasks.clone());
-        if self.answerer.is_reading() {
-            let (reloader, main) = (self.reloader(), tasks.clone());
-            tasks.spawn("documents", async move { reloader.read_documents(&main).await });
-        }
+        let (indexing, of_it) = (self.reloader(), tasks.clone());
+        let (vitals, clock) = (Arc::clone(vitals), self.tuning.clock.clone());
+        let store = store.clone();
+        tasks.spawn("documents", async move {
+            indexing.index(vitals, clock, store, &of_it).await;
+        });
         match self.connect(tasks).await {
             Ok(Some((pipeline, poll, claim_code))) => {
                 watching.name(&pipeline.me.username);

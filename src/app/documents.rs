@@ -1,89 +1,145 @@
 //! Who answers, and from which documents.
 //!
-//! Invariant: the start does not wait until a folder is read, because it may be large or on a slow disk.
+//! Invariants: the start does not wait until a folder is read, because it may be large or on a slow disk; the index
+//! is opened when documents are first configured, and kept until the process ends.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use hygiene::time_limit;
+use tokio::sync::watch;
 
 use super::settings;
 use crate::answer::{self, Endpoint};
 use crate::config::Config;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{IndexerHandle, Knowledge, MAIN_SOURCE, Source};
 use crate::provider::Kind;
+use crate::store::Index;
 
 /// Who answers, and from what.
 pub(super) struct AnswerParts {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) knowledge: Option<Arc<Knowledge>>,
+    /// Where documents lie.
+    pub(super) sources: Vec<Source>,
 }
 
-impl AnswerParts {
-    /// What is there before a folder is read, and whether there is one. One that does not answer, such as on a
-    /// mount whose server is gone, is read as soon as it does.
-    ///
-    /// # Errors
-    /// When the folder cannot be opened, or the provider cannot work as configured.
-    pub(super) fn before_reading(config: &Config) -> anyhow::Result<(Self, bool)> {
-        let (dir, is_needed) = (config.knowledge.dir.clone(), answers_from_documents(config));
-        let folder = move |dir: PathBuf| {
-            let wanted = is_needed || dir.is_dir();
-            wanted.then(|| Knowledge::check(&dir))
-        };
-        match dir.map(|dir| time_limit::look(move || folder(dir))) {
-            None | Some(Some(None)) => return Ok((Self::read(config)?, false)),
-            Some(Some(Some(opened))) => opened?,
-            Some(None) => {}
-        }
-        Ok((Self { endpoints: settings::endpoints(config, None)?, knowledge: None }, true))
+/// The documents of this process.
+pub(super) struct Documents {
+    opened: watch::Sender<Option<Arc<Knowledge>>>,
+    pages: Mutex<Option<Arc<Knowledge>>>,
+    pub(super) indexer: OnceLock<IndexerHandle>,
+}
+
+impl Documents {
+    pub(super) fn new() -> Self {
+        let (opened, _) = watch::channel(None);
+        Self { opened, pages: Mutex::default(), indexer: OnceLock::new() }
     }
 
-    /// Reads the folder, or the built-in pages where those answer. Takes as long as the folder is large.
+    /// Who answers from what, with this configuration. Opens the index when it is needed for the first time.
     ///
     /// # Errors
-    /// When the folder cannot be read, or the provider cannot work as configured.
-    pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
-        let knowledge = match folder(config) {
-            Some(dir) => Some(read(dir)?),
-            None if answers_from_pages(config) => Some(Knowledge::of_pages(answer::PAGES)?),
-            None => None,
+    /// When a folder or the index cannot be opened, or the provider cannot work as configured.
+    pub(super) fn parts(&self, config: &Config) -> anyhow::Result<AnswerParts> {
+        let sources = sources(config);
+        let is_needed = answers_from_documents(config);
+        for source in &sources {
+            check(source.dir(), is_needed)?;
+        }
+        let knowledge = if !sources.is_empty() {
+            Some(self.open(&config.knowledge.index_path, &sources)?)
+        } else if is_needed {
+            Some(self.pages()?)
+        } else {
+            None
         };
-        let endpoints = settings::endpoints(config, knowledge.as_ref())?;
-        Ok(Self { endpoints, knowledge: knowledge.map(Arc::new) })
+        let endpoints = settings::endpoints(config, knowledge.as_deref())?;
+        Ok(AnswerParts { endpoints, knowledge, sources })
+    }
+
+    fn open(&self, path: &Path, sources: &[Source]) -> anyhow::Result<Arc<Knowledge>> {
+        if let Some(open) = self.opened() {
+            return Ok(open);
+        }
+        let index = Index::open(path)?;
+        if let Some(aside) = index.set_aside() {
+            let aside = aside.display();
+            tracing::error!(
+                path = %aside,
+                "the index of the documents was damaged; it was set aside as {aside} and is made again"
+            );
+        }
+        let opened = Arc::new(Knowledge::over(index, sources.to_vec())?);
+        self.opened.send_replace(Some(Arc::clone(&opened)));
+        Ok(opened)
+    }
+
+    fn pages(&self) -> anyhow::Result<Arc<Knowledge>> {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pages) = pages.as_ref() {
+            return Ok(Arc::clone(pages));
+        }
+        let made = Arc::new(Knowledge::of_pages(answer::PAGES)?);
+        Ok(Arc::clone(pages.insert(made)))
+    }
+
+    /// The documents, if the index is open.
+    pub(super) fn opened(&self) -> Option<Arc<Knowledge>> {
+        self.opened.borrow().clone()
+    }
+
+    /// The documents, as soon as the index is open.
+    pub(super) async fn when_opened(&self) -> Arc<Knowledge> {
+        let mut opened = self.opened.subscribe();
+        match opened.wait_for(Option::is_some).await {
+            Ok(opened) => opened.clone(),
+            // It fails only when the sender is gone, which lives as long as this.
+            Err(_) => None,
+        }
+        .unwrap_or_else(|| unreachable!("it was waited for"))
+    }
+
+    /// Documents lie here from now on.
+    pub(super) fn set_sources(&self, sources: Vec<Source>) {
+        if let Some(opened) = self.opened() {
+            opened.set_sources(sources);
+        }
+    }
+
+    /// Has the folders looked through, and waits for that, but not for ever.
+    pub(super) async fn look(&self, patience: Duration) {
+        if let Some(indexer) = self.indexer.get() {
+            // What is not there in time comes later.
+            let _ = tokio::time::timeout(patience, indexer.look_and_wait()).await;
+        }
+    }
+}
+
+/// Where documents lie, by the configuration.
+pub(crate) fn sources(config: &Config) -> Vec<Source> {
+    let main = config.knowledge.dir.iter().map(|dir| Source::new(MAIN_SOURCE, dir));
+    let named = config.knowledge_sources.iter().map(|(name, source)| {
+        let base_url = Some(source.base_url.clone()).filter(|url| !url.is_empty());
+        Source::new(name, &source.dir)
+            .filtered(&source.include, &source.exclude)
+            .published_at(base_url)
+    });
+    main.chain(named).collect()
+}
+
+/// Whether a folder can be opened, unless that does not matter: it is missing, which the configuration warned of
+/// where it is not needed; or it does not answer, such as on a mount whose server is gone.
+fn check(dir: &Path, is_needed: bool) -> anyhow::Result<()> {
+    let dir: PathBuf = dir.to_owned();
+    let look = move || (is_needed || dir.is_dir()).then(|| Knowledge::check(&dir));
+    match time_limit::look(look) {
+        Some(Some(opened)) => Ok(opened?),
+        Some(None) | None => Ok(()),
     }
 }
 
 fn answers_from_documents(config: &Config) -> bool {
     config.chosen().iter().any(|chosen| matches!(chosen.kind.kind, Kind::Documents))
-}
-
-fn answers_from_pages(config: &Config) -> bool {
-    answers_from_documents(config) && config.knowledge.dir.is_none()
-}
-
-/// The folder to read, if any.
-fn folder(config: &Config) -> Option<&Path> {
-    let offline = answers_from_documents(config);
-    // Where a model answers, the configuration warned of a missing folder already, and answers go on
-    // without it.
-    config.knowledge.dir.as_deref().filter(|dir| offline || dir.is_dir())
-}
-
-fn read(dir: &Path) -> anyhow::Result<Knowledge> {
-    let knowledge = Knowledge::open(dir)?;
-    let (files, passages) = knowledge.size();
-    tracing::info!(path = %dir.display(), files, passages, "knowledge folder read");
-    for path in knowledge.left_out() {
-        tracing::warn!(
-            path = %path.display(),
-            "skipped {}: too large, not UTF-8, one too many, or a link out of the folder",
-            path.display()
-        );
-    }
-    for remark in knowledge.remarks() {
-        let path = dir.join(&remark.file).display().to_string();
-        tracing::warn!(path, reason = %remark.kind, "look at {path}: {}", remark.kind);
-    }
-    Ok(knowledge)
 }

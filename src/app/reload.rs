@@ -4,7 +4,6 @@
 //! anything changes; work that is under way finishes with what it began with, so no message is
 //! lost or doubled; no value is logged.
 
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,13 +12,12 @@ use hygiene::Redactor;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::claim::open_access;
-use super::documents::AnswerParts;
+use super::documents::{AnswerParts, Documents};
 use super::settings;
 use crate::answer::Answerer;
 use crate::blocking;
 use crate::commands::About;
 use crate::config::{ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload, Sources};
-use crate::lifecycle::Tasks;
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
@@ -48,6 +46,7 @@ pub struct Reloader {
     client: Client,
     answerer: Arc<Answerer>,
     report_hub: ReportHub,
+    pub(super) documents: Documents,
     reconcile_after: Duration,
     running: OnceLock<Running>,
     /// One reload at a time, and none while the stages are being started.
@@ -87,6 +86,7 @@ impl Reloader {
         client: Client,
         answerer: Arc<Answerer>,
         report_hub: ReportHub,
+        documents: Documents,
         reconcile_after: Duration,
     ) -> Self {
         Self {
@@ -95,6 +95,7 @@ impl Reloader {
             client,
             answerer,
             report_hub,
+            documents,
             reconcile_after,
             running: OnceLock::new(),
             turn: Mutex::default(),
@@ -104,6 +105,11 @@ impl Reloader {
     /// The configuration in effect. Keys that need a restart have the value of the start.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded.borrow())
+    }
+
+    /// Who answers.
+    pub(super) fn answerer(&self) -> &Arc<Answerer> {
+        &self.answerer
     }
 
     /// Knows what must not get out.
@@ -143,15 +149,11 @@ impl Reloader {
     /// Reads the configuration, the secrets and the knowledge folder again. What is good is in
     /// effect when this returns; what is not changes nothing. Works before Telegram has answered,
     /// too.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "reads files, which may be many or on a slow disk"
-    )]
-    pub async fn reload(&self, sources: &Sources) -> Reloaded {
+    pub async fn reload(self: &Arc<Self>, sources: &Sources) -> Reloaded {
         let turn = self.turn.lock().await;
-        let (sources, old, redactor) = (sources.clone(), self.loaded(), self.redactor.clone());
+        let (this, sources) = (Arc::clone(self), sources.clone());
         // Files may be many, or on a slow disk.
-        let read = tokio::task::spawn_blocking(move || read(&sources, &old, &redactor)).await;
+        let read = blocking::run(move || read(&sources, &this)).await;
         let fresh = read.context("reading was interrupted").and_then(|fresh| fresh);
         let fresh = fresh.and_then(|fresh| {
             if fresh.touches(Part::Client) {
@@ -161,70 +163,16 @@ impl Reloader {
         });
         let outcome = match fresh {
             Ok(fresh) => {
+                let patience = Duration::from_secs(fresh.loaded.config.answer.timeout_s);
                 let taken = self.take(fresh);
                 self.offer_claim(&taken).await;
+                self.documents.look(patience).await;
                 taken
             }
             Err(e) => self.reject(&e),
         };
         drop(turn);
         outcome
-    }
-
-    /// Reads the documents for the first time, while the bot is at work. A reload that reads them meanwhile
-    /// counts more. A folder that cannot be read is reported as a refused configuration is.
-    pub(super) async fn read_documents(&self, tasks: &Tasks) {
-        let loaded = self.loaded();
-        let unwanted = async {
-            tasks.drain().cancelled().await;
-            // Questions that wait have the grace of those that are answered.
-            if self.answerer.is_waited_for() {
-                tasks.halt().cancelled().await;
-            }
-        };
-        let config = Arc::clone(&loaded);
-        let mut reading = pin!(blocking::run(move || AnswerParts::read(&config.config)));
-        let mut unwanted = pin!(unwanted);
-        let patience = Duration::from_secs(loaded.config.answer.timeout_s);
-        let mut is_late = false;
-        let read = tokio::select! {
-            read = &mut reading => read,
-            () = &mut unwanted => return,
-            () = tokio::time::sleep(patience) => {
-                is_late = true;
-                self.go_on_without_documents("they have not been read yet; the folder may be on a mount that hangs");
-                tokio::select! {
-                    read = &mut reading => read,
-                    () = &mut unwanted => return,
-                }
-            }
-        };
-        match read {
-            None => {}
-            Some(Ok(AnswerParts { endpoints, knowledge })) => {
-                let settings = settings::answering(&self.loaded().config, &self.redactor);
-                // A reload has read them meanwhile.
-                if is_late && Arc::ptr_eq(&loaded, &self.loaded()) {
-                    self.report_hub.set_config_rejected(None);
-                    self.answerer.renew(endpoints, knowledge, settings);
-                } else {
-                    self.answerer.documents_read(endpoints, knowledge, settings);
-                }
-            }
-            Some(Err(e)) => self.go_on_without_documents(&chain(e.as_ref())),
-        }
-    }
-
-    /// Questions are answered without the documents from now on, unless a reload has read them.
-    fn go_on_without_documents(&self, error: &str) {
-        if self.answerer.go_on_without_documents() {
-            tracing::error!(
-                error,
-                "cannot read the documents: {error}; questions are answered without them until they can be \
-                 read and the configuration is reloaded"
-            );
-            self.report_hub.set_config_rejected(Some(error.to_owned()));
-        }
     }
 
     /// Puts a configuration into effect. Nothing in here can fail.
@@ -234,7 +182,8 @@ impl Reloader {
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(AnswerParts { endpoints, knowledge }) = answers {
+        if let Some(AnswerParts { endpoints, knowledge, sources }) = answers {
+            self.documents.set_sources(sources);
             self.answerer.renew(endpoints, knowledge, settings::answering(config, &self.redactor));
         }
         // Who reloads may have repaired a provider; the credit is in no file.
@@ -334,7 +283,8 @@ impl Running {
 }
 
 /// Everything that may fail or take a while.
-fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<Fresh> {
+fn read(sources: &Sources, reloader: &Reloader) -> anyhow::Result<Fresh> {
+    let (old, redactor) = (&*reloader.loaded(), &reloader.redactor);
     let mut loaded = Config::load(sources)?;
     // Before anything is done, and perhaps said, with them.
     redactor.add(loaded.to_strike_out());
@@ -359,9 +309,9 @@ fn read(sources: &Sources, old: &Loaded, redactor: &Redactor) -> anyhow::Result<
         }
     }
     let mut fresh = Fresh { loaded, changed, parts, needs_restart, answers: None };
-    // The files in the folder may have changed without any key.
-    if fresh.touches(Part::Answers) || fresh.loaded.config.knowledge.dir.is_some() {
-        fresh.answers = Some(AnswerParts::read(&fresh.loaded.config)?);
+    // What the documents are about may have changed without any key.
+    if fresh.touches(Part::Answers) || reloader.documents.opened().is_some() {
+        fresh.answers = Some(reloader.documents.parts(&fresh.loaded.config)?);
     }
     Ok(fresh)
 }

@@ -12,9 +12,8 @@ use super::sources::{examined, sources};
 use super::style::{is_colourful, say, say_json};
 use super::{endpoint, exit, memory};
 use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
-use crate::knowledge::{Knowledge, RemarkKind};
+use crate::knowledge::{MAIN_SOURCE, Source, found_in};
 use crate::logging;
-use crate::model::failure::chain;
 
 const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
 the check as that user";
@@ -60,12 +59,19 @@ pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
         let silent = |list: &[Problem]| list.iter().all(|p| p.key != key);
         silent(&problems) && silent(&warnings)
     };
-    let (store, knowledge) = (sound("store.path"), sound("knowledge.dir"));
+    let key = |source: &Source| match source.name() {
+        MAIN_SOURCE => "knowledge.dir".to_owned(),
+        name => format!("knowledge.sources.{name}.dir"),
+    };
+    let store = sound("store.path");
+    let sources = crate::app::sources(&config);
+    let sources: Vec<_> = sources.iter().map(|source| (key(source), source)).collect();
+    let sources: Vec<_> = sources.into_iter().filter(|(key, _)| sound(key)).collect();
     if store {
         state_file(&config.store.path, &mut problems, &mut warnings);
     }
-    if let Some(dir) = config.knowledge.dir.filter(|_| knowledge) {
-        pages(&dir, &mut problems, &mut warnings);
+    for (key, source) in sources {
+        documents(&key, source, &mut problems, &mut warnings);
     }
     (problems, warnings)
 }
@@ -102,39 +108,24 @@ fn try_writing(folder: &Path) -> std::io::Result<()> {
     hygiene::atomic::New::begin(&name).map(drop)
 }
 
-/// Whether the knowledge folder can be read, and what of it is used.
-fn pages(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    const KEY: &str = "knowledge.dir";
+/// Whether a folder of documents can be read, and what of it cannot. Nothing in it is read yet.
+fn documents(key: &str, source: &Source, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     // The configuration has warned of one that does not answer; opening it would never end.
-    if hygiene::time_limit::is_dir(dir).is_none() {
+    if hygiene::time_limit::is_dir(source.dir()).is_none() {
         return;
     }
-    let knowledge = match Knowledge::open(dir) {
-        Ok(knowledge) => knowledge,
-        Err(e) => {
-            problems.push(Problem::new(KEY, chain(&e), AS_USER));
-            return;
+    match found_in(source) {
+        Err(why) => problems.push(Problem::new(key, why, AS_USER)),
+        Ok((0, odd)) if odd.is_empty() => {
+            let hint = "put .md, .txt or other documents into it";
+            warnings.push(Problem::new(key, "the folder has no usable document", hint));
         }
-    };
-    if knowledge.size().0 == 0 {
-        let hint = "put .md or .txt files into it";
-        warnings.push(Problem::new(KEY, "the folder has no usable page", hint));
-    }
-    for remark in knowledge.remarks() {
-        let message = format!("{}: {}", remark.file, remark.kind);
-        let hint = match remark.kind {
-            RemarkKind::NoHeadings(_) => {
-                "add lines such as \"## Topic\"; answers then name the topic"
+        Ok((_, odd)) => {
+            for (path, why) in odd {
+                let hint = "it is left out until then";
+                warnings.push(Problem::new(key, format!("{path}: {why}"), hint));
             }
-            RemarkKind::LongHeadings(_) => "a heading is one short line",
-            RemarkKind::CutShort(_) => "split the file, or remove what is not asked about",
-        };
-        warnings.push(Problem::new(KEY, message, hint));
-    }
-    for path in knowledge.left_out() {
-        let message = format!("skipped: {}", path.display());
-        let hint = "it is too large, not UTF-8, or one file too many";
-        warnings.push(Problem::new(KEY, message, hint));
+        }
     }
 }
 

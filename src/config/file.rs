@@ -177,14 +177,26 @@ impl Walk<'_> {
             };
             if self.keys.iter().any(|key| key.section() == path) {
                 for (name, value) in inner {
-                    self.key(&format!("{inside}{}", name.get_ref()), name.span().start, value);
+                    let (path, at) = (format!("{inside}{}", name.get_ref()), name.span().start);
+                    match value.get_ref() {
+                        DeValue::Table(tables) if self.has_tables(&path) => {
+                            self.sections(&format!("{path}."), tables);
+                        }
+                        _ => self.key(&path, at, value),
+                    }
                 }
-            } else if self.declared.iter().any(|key| key.section().starts_with(&inside)) {
+            } else if self.has_tables(&path) {
                 self.sections(&inside, inner);
             } else {
                 self.unknown_section(outer, &path, at);
             }
         }
+    }
+
+    /// Whether tables that users name stand in this one.
+    fn has_tables(&self, path: &str) -> bool {
+        let inside = format!("{path}.");
+        self.declared.iter().any(|key| key.section().starts_with(&inside))
     }
 
     fn key(&mut self, path: &str, at: usize, value: &Spanned<DeValue<'_>>) {

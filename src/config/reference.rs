@@ -152,9 +152,14 @@ mod tests {
     fn the_template_holds_the_defaults() {
         let template = template();
         // All that is in a table with a name is an example.
-        let (before, table) = template.split_once("# [providers.backup]").expect("the table");
-        let after = &table[table.find("\n[").expect("more sections")..];
-        let uncommented: String = format!("{before}{after}")
+        let without = |template: String, table: &str| {
+            let (before, table) = template.split_once(table).expect("the table");
+            format!("{before}{}", &table[table.find("\n[").expect("more sections")..])
+        };
+        let tables = ["# [providers.backup]", "# [knowledge.sources.backup]"];
+        let uncommented: String = tables
+            .into_iter()
+            .fold(template, without)
             .lines()
             .skip_while(|line| !line.starts_with('['))
             .filter(|line| !line.starts_with("##"))
@@ -172,7 +177,7 @@ mod tests {
         config.store.path = defaults.store.path.clone();
         config.watch.heartbeat_path = defaults.watch.heartbeat_path.clone();
         config.backup.dir = defaults.backup.dir.clone();
-        config.knowledge.dir = None;
+        config.knowledge = defaults.knowledge.clone();
         config.embeddings = defaults.embeddings.clone();
         config.qdrant.url = String::new();
         assert_eq!(format!("{config:#?}"), format!("{defaults:#?}"));

@@ -44,7 +44,7 @@ pub use parts::{
 };
 pub use people::{ChatState, KnownUser, Opening, Settings};
 pub use spending::{CallId, NewCall, Reserved, Settlement, Spending, Spent, SpentBy, SpentRow};
-pub use sqlite::{Index, PassageIndex, file};
+pub use sqlite::{Index, file};
 pub use updates::{Accepted, Finish, LastAnswer, Pieces, Queued, UpdateOutcome};
 pub use upkeep::{
     Backups, BotContents, Contents, FailedBackup, Inspection, Keep, OlderCopy, PreMigrationBackup,

@@ -347,7 +347,7 @@ async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
     for words in [
         "store.path: this is a folder, not a file",
         "Warnings:\nbot.access: everyone",
-        "knowledge.dir: the folder has no usable page",
+        "knowledge.dir: the folder has no usable document",
         "1 problem.",
     ] {
         assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
@@ -358,8 +358,8 @@ async fn check_config_looks_at_the_disk_and_shows_warnings_beside_problems() {
     let out = process::run(&stage, &["check-config"]).await;
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(
-        out.stderr.contains("skipped: ") && !out.stderr.contains("no usable page"),
-        "{}",
+        !out.stderr.contains("no usable document"),
+        "what is in the documents shows when they are read: {}",
         out.stderr
     );
     assert!(!stage.dir.path().join("new").exists(), "nothing was made");

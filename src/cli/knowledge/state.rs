@@ -67,7 +67,7 @@ impl Counted {
 impl State {
     /// Reads the index beside the process that keeps it; `None` where there is none yet.
     pub(super) async fn read(config: &Config, now_ms: i64) -> Result<Option<Self>, StoreError> {
-        let path = config.store.path.with_extension("index.db");
+        let path = config.knowledge.index_path.clone();
         if !path.exists() {
             return Ok(None);
         }

@@ -14,8 +14,7 @@ use super::asked::Asked;
 use crate::cli::exit;
 use crate::cli::stop::Stop;
 use crate::cli::tool::{tool, within};
-use crate::knowledge::Knowledge;
-use crate::model::failure::chain;
+use crate::knowledge::{MAIN_SOURCE, Source, found_in};
 
 /// Folders that the packaged unit cannot see.
 const HIDDEN: [&str; 6] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp", "/var/lib"];
@@ -56,13 +55,13 @@ pub(super) fn check(asked: &Asked<'_>, dir: &str) -> Result<(), Stop> {
             }
         };
     }
-    match Knowledge::open(path) {
-        Ok(knowledge) if knowledge.size().0 == 0 => {
-            eprintln!("There is no .md or .txt file in it yet.");
+    match found_in(&Source::new(MAIN_SOURCE, path)) {
+        Ok((0, _)) => {
+            eprintln!("There is no document in it yet.");
             Ok(())
         }
         Ok(_) => Ok(()),
-        Err(e) => stop(chain(&e), "choose another folder, or let everyone read it"),
+        Err(why) => stop(why, "choose another folder, or let everyone read it"),
     }
 }
 

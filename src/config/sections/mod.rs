@@ -37,7 +37,7 @@ pub use canary::Canary;
 pub use delivery::Delivery;
 pub use embeddings::{Embeddings, Swap};
 pub use features::{Audience, Features};
-pub use knowledge::Knowledge;
+pub use knowledge::{Knowledge, KnowledgeSources};
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub use log::{Format, Level, Log};
@@ -99,8 +99,10 @@ sections! {
     providers: Providers,
     /// What answers may cost.
     budget: Budget,
-    /// The folder that answers may quote.
+    /// The documents that answers may quote.
     knowledge: Knowledge,
+    /// More folders of them, by name.
+    knowledge_sources: KnowledgeSources,
     /// The server that makes vectors of passages.
     embeddings: Embeddings,
     /// A server that searches them.

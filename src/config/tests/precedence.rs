@@ -96,7 +96,11 @@ fn every_key_reaches_its_field_from_environment_and_file() {
     for key in keys().iter().filter(|key| !key.is_secret()) {
         let key = &key.table().map_or_else(|| key.clone(), |_| key.named("own"));
         let (name, value) = (key.variable(), another(key));
-        let env = [&base[..], &[(name.as_str(), value.as_str())]].concat();
+        // Nothing else of such a table counts without it.
+        let dir = ("KATANA_KNOWLEDGE_SOURCES_OWN_DIR", "/elsewhere");
+        let dir = Some(dir).filter(|_| key.section() == "knowledge.sources.own");
+        let dir: Vec<_> = dir.into_iter().filter(|(variable, _)| *variable != name).collect();
+        let env = [&base[..], &dir, &[(name.as_str(), value.as_str())]].concat();
         let config = loaded(key, with(&env));
         assert_ne!(format!("{config:?}"), before, "{}", key.path());
 
@@ -108,7 +112,8 @@ fn every_key_reaches_its_field_from_environment_and_file() {
         };
         // Without the alias AI_PROVIDER, which would win over the file.
         let toml = format!("[{}]\n{} = {typed}\n", key.section(), key.name());
-        let from_file = loaded(key, with_file(&toml, &[("AI_PROVIDER", ""), base[1]]));
+        let from_file =
+            loaded(key, with_file(&toml, &[&[("AI_PROVIDER", ""), base[1]], &dir[..]].concat()));
         assert_eq!(format!("{config:?}"), format!("{from_file:?}"), "{}", key.path());
     }
 }
@@ -210,7 +215,11 @@ fn what_is_printed_loads_again_to_the_same() {
 
 #[test]
 fn the_print_names_every_key_and_origin() {
-    let shown = with(&[("KATANA_LIFECYCLE_GRACE_S", "5"), ("KATANA_PROVIDERS_OWN_MODEL", "m")]);
+    let shown = with(&[
+        ("KATANA_LIFECYCLE_GRACE_S", "5"),
+        ("KATANA_PROVIDERS_OWN_MODEL", "m"),
+        ("KATANA_KNOWLEDGE_SOURCES_OWN_DIR", "/srv/handbook"),
+    ]);
     let shown = shown.expect("valid").print(false);
     assert!(shown.contains("grace_s = 5 # environment KATANA_LIFECYCLE_GRACE_S\n"), "{shown}");
     assert!(shown.contains("# token = 123…:…XYZ (from environment TELEGRAM_TOKEN)\n"), "{shown}");

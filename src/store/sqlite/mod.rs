@@ -30,7 +30,6 @@ mod numbers;
 mod open;
 mod outbox;
 mod ownership;
-mod passages;
 mod plain;
 mod pre_migration_backup;
 mod restore;
@@ -54,7 +53,6 @@ mod upgrade_tests;
 
 pub(super) use db::Sqlite;
 pub use index::Index;
-pub use passages::PassageIndex;
 
 /// What is done to a state file as a whole, without opening it as the state of a bot.
 pub mod file {

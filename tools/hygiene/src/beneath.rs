@@ -37,6 +37,15 @@ pub struct Unreadable {
     pub source: io::Error,
 }
 
+/// What a walk comes to.
+#[derive(Debug)]
+pub enum Entry {
+    /// A regular file, open for reading.
+    File(File),
+    /// A folder, the one that the walk begins with included; what is in it comes next.
+    Folder,
+}
+
 /// How a path is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Resolve {
@@ -81,17 +90,17 @@ impl Folder {
         }
     }
 
-    /// Comes to each regular file whose path is `wanted`, in the order of names, links last. Names
-    /// that begin with a dot are left out, but may be what a link leads to.
+    /// Comes to each folder, and to each regular file whose path is `wanted`, in the order of names, links
+    /// last. Names that begin with a dot are left out, but may be what a link leads to.
     ///
-    /// `each` gets the path below the folder, and the file or why it cannot be opened.
+    /// `each` gets the path below the folder, and what is there or why it cannot be opened.
     ///
     /// # Errors
-    /// When a folder cannot be read; and what `each` returns.
+    /// When the folder itself cannot be read; and what `each` returns.
     pub fn walk<E: From<Unreadable>>(
         &self,
         wanted: impl Fn(&Path) -> bool,
-        mut each: impl FnMut(&Path, io::Result<File>) -> Result<(), E>,
+        mut each: impl FnMut(&Path, io::Result<Entry>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut seen = HashSet::new();
         // Links wait, so that what has a name of its own goes by that.
@@ -102,13 +111,23 @@ impl Folder {
             match self.look(&path) {
                 Ok(Opened::File(file)) if wanted(&path) => {
                     if seen.insert(identity(file.as_fd()).map_err(unreadable)?) {
-                        each(&path, Ok(file))?;
+                        each(&path, Ok(Entry::File(file)))?;
                     }
                 }
                 Ok(Opened::Folder(fd)) => {
                     if seen.insert(identity(fd.as_fd()).map_err(unreadable)?) {
                         let path = path.strip_prefix(".").unwrap_or(&path);
-                        let inner = entries(&fd, path).map_err(unreadable)?.into_iter();
+                        let inner = match entries(&fd, path) {
+                            Ok(inner) => inner.into_iter(),
+                            Err(e) if path.as_os_str().is_empty() => {
+                                return Err(unreadable(e).into());
+                            }
+                            Err(e) => {
+                                each(path, Err(e))?;
+                                continue;
+                            }
+                        };
+                        each(path, Ok(Entry::Folder))?;
                         let (inner_links, inner): (Vec<_>, Vec<_>) = inner
                             .filter(|(path, kind)| *kind != FileType::RegularFile || wanted(path))
                             .partition(|(_, kind)| *kind == FileType::Symlink);
@@ -119,7 +138,7 @@ impl Folder {
                 Ok(_) => {}
                 // It went meanwhile.
                 Err(e) if kind != FileType::Symlink && e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) if kind == FileType::Directory => return Err(unreadable(e).into()),
+                Err(e) if path == Path::new(".") => return Err(unreadable(e).into()),
                 Err(e) => each(&path, Err(e))?,
             }
         }
@@ -281,13 +300,19 @@ mod tests {
     fn a_walk_stays_inside_and_comes_to_each_file_once() {
         let world = world();
         for folder in both(world.path()) {
-            let mut found = Vec::new();
+            let (mut found, mut folders) = (Vec::new(), Vec::new());
             let is_document = |path: &Path| path.extension().is_some_and(|e| e == "md");
-            let walked: Result<(), Unreadable> = folder.walk(is_document, |path, file| {
-                found.push((path.to_str().unwrap().to_owned(), text(file)));
+            let walked: Result<(), Unreadable> = folder.walk(is_document, |path, entry| {
+                let path = path.to_str().unwrap().to_owned();
+                match entry {
+                    Ok(Entry::Folder) => folders.push(path),
+                    Ok(Entry::File(file)) => found.push((path, text(Ok(file)))),
+                    Err(e) => found.push((path, text(Err(e)))),
+                }
                 Ok(())
             });
             walked.unwrap();
+            assert_eq!(folders, ["", "sub", "sub/deep"]);
             let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
             let xdev = format!("{:?}", Errno::XDEV);
             let (missing, endless) = (format!("{:?}", Errno::NOENT), format!("{:?}", Errno::LOOP));

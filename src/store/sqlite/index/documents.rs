@@ -19,16 +19,15 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub async fn documents(&self) -> Result<Vec<KnownDocument>, StoreError> {
-        self.read(|conn| {
-            let sql =
-                "SELECT document_id, source, path, device, inode, size, modified_ns, changed_ns,
-                hash, read_by, title, problem, remark, passages, indexed_ms
-                FROM documents ORDER BY source, path";
-            let mut all = conn.prepare_cached(sql)?;
-            let all = all.query_map([], known)?;
-            Ok(all.collect::<Result<_, _>>()?)
-        })
-        .await
+        self.read(documents).await
+    }
+
+    /// The same, on the caller's thread: for what is in memory, and for programs without a runtime.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn documents_now(&self) -> Result<Vec<KnownDocument>, StoreError> {
+        self.read_now(documents)
     }
 
     /// Puts a document in, in the place of what it was before. Passages that it had already keep their
@@ -38,6 +37,14 @@ impl Index {
     /// When the index cannot be written; then nothing of it is stored.
     pub async fn put(&self, document: NewDocument) -> Result<Put, StoreError> {
         self.write(move |conn| put(conn, &document)).await
+    }
+
+    /// The same, on the caller's thread: for what is in memory.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn put_now(&self, document: &NewDocument) -> Result<Put, StoreError> {
+        self.write_now(|conn| put(conn, document))
     }
 
     /// Notes that a document is as it was, though the file system says something else now.
@@ -166,6 +173,15 @@ impl Index {
         })
         .await
     }
+}
+
+fn documents(conn: &Connection) -> Result<Vec<KnownDocument>, StoreError> {
+    let sql = "SELECT document_id, source, path, device, inode, size, modified_ns, changed_ns,
+                hash, read_by, title, problem, remark, passages, indexed_ms
+                FROM documents ORDER BY source, path";
+    let mut all = conn.prepare_cached(sql)?;
+    let all = all.query_map([], known)?;
+    Ok(all.collect::<Result<_, _>>()?)
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<KnownDocument> {

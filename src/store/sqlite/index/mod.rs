@@ -5,6 +5,7 @@
 //! process that has the lock changes documents, passages and vectors; the others read, and leave requests.
 //! No call waits for a lock or a disk on a thread of the runtime.
 
+mod copy;
 mod documents;
 mod generations;
 mod open;
@@ -60,7 +61,7 @@ impl Index {
     /// When the file cannot be written or belongs to something else; when another process keeps it and it
     /// was not made by this version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        open::for_keeping(path).map_err(|e| open::worded(e, Some(path)))
+        open::for_keeping(path).map(Self::with).map_err(|e| open::worded(e, Some(path)))
     }
 
     /// Opens the file beside the process that keeps it. Nothing is made.
@@ -68,7 +69,7 @@ impl Index {
     /// # Errors
     /// When there is no file, or this version cannot read it.
     pub fn visit(path: &Path) -> Result<Self, StoreError> {
-        open::visiting(path).map_err(|e| open::worded(e, Some(path)))
+        open::visiting(path).map(Self::with).map_err(|e| open::worded(e, Some(path)))
     }
 
     /// An empty index that is gone with the process.
@@ -77,10 +78,15 @@ impl Index {
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self, StoreError> {
         let conn = open::memory().map_err(|e| open::worded(e, None))?;
-        Ok(Self::with(None, conn, None, None))
+        Ok(Self::of(None, conn, None, None))
     }
 
-    fn with(
+    fn with(opened: open::Opened) -> Self {
+        let open::Opened { path, conn, lock, set_aside } = opened;
+        Self::of(Some(path), conn, lock, set_aside)
+    }
+
+    fn of(
         path: Option<PathBuf>,
         conn: Connection,
         lock: Option<File>,
@@ -158,14 +164,18 @@ impl Index {
         T: Send + 'static,
     {
         let this = self.clone();
-        let result = on_a_thread(move || {
-            let mut writer = locked(&this.0.writer);
-            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&tx)?;
-            tx.commit()?;
-            Ok(done)
-        });
-        result.await.map_err(|e| self.worded(e))
+        on_a_thread(move || this.write_now(work)).await.map_err(|e| self.worded(e))
+    }
+
+    fn write_now<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = locked(&self.0.writer);
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
     }
 
     /// Reads, beside the runtime and beside the writer.

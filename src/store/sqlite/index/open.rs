@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use hygiene::atomic::sibling;
 use rusqlite::Connection;
 
-use super::Index;
 use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::sqlite::{connection, identity, open, ownership};
 
@@ -35,7 +34,17 @@ enum Found {
     Other,
 }
 
-pub(super) fn for_keeping(path: &Path) -> Result<Index, StoreError> {
+/// A file that was opened.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) conn: Connection,
+    /// Held by the keeper.
+    pub(super) lock: Option<File>,
+    /// Where a damaged predecessor was put.
+    pub(super) set_aside: Option<PathBuf>,
+}
+
+pub(super) fn for_keeping(path: &Path) -> Result<Opened, StoreError> {
     ownership::refuse_strange_link(path)?;
     let path = open::real(path)?;
     ownership::refuse_strange_journal(&path)?;
@@ -44,7 +53,7 @@ pub(super) fn for_keeping(path: &Path) -> Result<Index, StoreError> {
     if !found.as_ref().is_err_and(StoreError::is_foreign) {
         identity::leave(&lock, MARK);
     }
-    let (conn, aside) = match found {
+    let (conn, set_aside) = match found {
         Ok(Some((conn, Found::Ours))) => (conn, None),
         Ok(Some((conn, Found::Other))) => {
             drop(conn);
@@ -58,15 +67,17 @@ pub(super) fn for_keeping(path: &Path) -> Result<Index, StoreError> {
         }
         Err(e) => return Err(e),
     };
-    Ok(Index::with(Some(path), conn, Some(lock), aside))
+    Ok(Opened { path, conn, lock: Some(lock), set_aside })
 }
 
-pub(super) fn visiting(path: &Path) -> Result<Index, StoreError> {
+pub(super) fn visiting(path: &Path) -> Result<Opened, StoreError> {
     ownership::refuse_strange_link(path)?;
     ownership::refuse_strange_journal(path)?;
     std::fs::metadata(path).map_err(|source| StoreError::open(path, source))?;
     match look(path)? {
-        Some((conn, Found::Ours)) => Ok(Index::with(Some(path.to_owned()), conn, None, None)),
+        Some((conn, Found::Ours)) => {
+            Ok(Opened { path: path.to_owned(), conn, lock: None, set_aside: None })
+        }
         _ => {
             let what = format!(
                 "the index of the documents {} was made by another version, or is not made yet",
@@ -158,7 +169,8 @@ fn parts(path: &Path) -> [PathBuf; 4] {
     ["", "-wal", "-shm", "-journal"].map(|suffix| sibling(path, suffix))
 }
 
-fn delete(path: &Path) -> Result<(), StoreError> {
+/// Deletes a file with what belongs to it.
+pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
     for part in parts(path) {
         match std::fs::remove_file(&part) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -168,6 +180,13 @@ fn delete(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Puts a file that is whole in the place of another; the caller holds the lock.
+#[expect(clippy::disallowed_methods, reason = "the new file is whole and on disk already")]
+pub(super) fn replace(fresh: &Path, path: &Path) -> Result<(), StoreError> {
+    delete(path)?;
+    std::fs::rename(fresh, path).map_err(|source| StoreError::open(path, source))
 }
 
 /// Moves a damaged file away, in the place of one that was moved before.

@@ -1,3 +1,5 @@
+//! The index of the documents on real files.
+
 use std::path::Path;
 
 use super::Index;

@@ -1,0 +1,126 @@
+//! The task that keeps the documents up to date, and questions that wait for the first look at them.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reload::Reloader;
+use super::settings;
+use crate::config::Swap;
+use crate::knowledge::{Embedder, Embedding, Indexer, IndexerHandle, Knowledge};
+use crate::lifecycle::Tasks;
+use crate::observe::clock::Clock;
+use crate::observe::vitals::Vitals;
+use crate::store::Store;
+
+/// What is said of a folder that does not answer.
+const HANGS: &str = "they have not been read yet; the folder may be on a mount that hangs";
+
+impl Reloader {
+    /// Indexes the documents as soon as there are any, until the process drains.
+    pub(super) async fn index(
+        self: &Arc<Self>,
+        vitals: Arc<Vitals>,
+        clock: Clock,
+        store: Store,
+        tasks: &Tasks,
+    ) {
+        let knowledge = tokio::select! {
+            knowledge = self.documents.when_opened() => knowledge,
+            () = tasks.drain().cancelled() => return,
+        };
+        let rescan = Duration::from_secs(self.loaded().config.knowledge.rescan_s);
+        let embedding = self.embedding(&knowledge, &vitals, &clock, store);
+        let (indexer, handle) = Indexer::new(Arc::clone(&knowledge), vitals, clock, rescan);
+        let indexer = indexer.waking(embedding.as_ref().map(Embedding::wake));
+        if let Some(embedding) = embedding {
+            tasks.spawn("embedding", embedding.run(tasks.drain().clone()));
+        }
+        let first = handle.clone();
+        // One task for the process: it is set once.
+        let _ = self.documents.indexer.set(handle);
+        let (drain, halt) = (tasks.drain().clone(), tasks.halt().clone());
+        let answerer = Arc::clone(self.answerer());
+        // Questions that wait have the grace of those that are answered.
+        let unwanted = async move {
+            drain.cancelled().await;
+            if answerer.is_waited_for() {
+                halt.cancelled().await;
+            }
+        };
+        let end = tokio_util::sync::CancellationToken::new();
+        let mut running = pin!(indexer.run(end.clone()));
+        let mut unwanted = pin!(unwanted);
+        let mut first = pin!(self.first_look(&knowledge, first));
+        tokio::select! {
+            () = &mut running => return,
+            () = &mut unwanted => return,
+            () = &mut first => {}
+        }
+        tokio::select! {
+            () = running => {}
+            () = tasks.drain().cancelled() => end.cancel(),
+        }
+    }
+
+    /// What makes vectors, where a server is configured.
+    fn embedding(
+        &self,
+        knowledge: &Knowledge,
+        vitals: &Arc<Vitals>,
+        clock: &Clock,
+        store: Store,
+    ) -> Option<Embedding> {
+        let loaded = self.loaded();
+        let settings = settings::embedder(&loaded.config)?;
+        let embedder = Embedder::new(settings, Some(store.ledger()), Arc::clone(vitals));
+        let embedder = embedder.inspect_err(|e| {
+            tracing::error!(error = %e, "documents are not embedded: {e}");
+        });
+        let (index, swaps) =
+            (knowledge.index().clone(), loaded.config.embeddings.swap == Swap::Auto);
+        let (embedder, vitals) = (Arc::new(embedder.ok()?), Arc::clone(vitals));
+        Some(Embedding::new(index, embedder, vitals, clock.clone(), swaps))
+    }
+
+    /// Lets questions wait until all documents were looked at once, but not for ever.
+    async fn first_look(&self, knowledge: &Knowledge, handle: IndexerHandle) {
+        if !self.answerer().is_reading() {
+            return;
+        }
+        let loaded = self.loaded();
+        let patience = Duration::from_secs(loaded.config.answer.timeout_s);
+        let mut looked = pin!(handle.look_and_wait());
+        if tokio::time::timeout(patience, &mut looked).await.is_err() {
+            self.go_on_without_documents(HANGS);
+            looked.await;
+        }
+        if knowledge.size().0 == 0
+            && let Some((_, why)) = knowledge.unreadable().first()
+        {
+            return self.go_on_without_documents(why);
+        }
+        let config = &self.loaded().config;
+        // They were made before: only the topics are new.
+        let Ok(endpoints) = settings::endpoints(config, Some(knowledge)) else { return };
+        let settings = settings::answering(config, self.redactor());
+        let Some(knowledge) = self.documents.opened() else { return };
+        if Arc::ptr_eq(&loaded, &self.loaded()) && !self.answerer().is_reading() {
+            self.report_hub().set_config_rejected(None);
+            self.answerer().renew(endpoints, Some(knowledge), settings);
+        } else {
+            self.answerer().documents_read(endpoints, Some(knowledge), settings);
+        }
+    }
+
+    /// Questions are answered without the documents from now on, unless a reload has read them.
+    fn go_on_without_documents(&self, error: &str) {
+        if self.answerer().go_on_without_documents() {
+            tracing::error!(
+                error,
+                "cannot read the documents: {error}; questions are answered without them until they can be read"
+            );
+            self.report_hub().set_config_rejected(Some(error.to_owned()));
+        }
+    }
+}

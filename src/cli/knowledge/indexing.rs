@@ -1,0 +1,73 @@
+//! `katana-bot knowledge sync | reindex | use`: what changes the index, done by the bot where it runs, else here.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hygiene::ownership::{folder_owner, own_uid};
+
+use crate::cli::exit;
+use crate::cli::stop::Stop;
+use crate::cli::style::say;
+use crate::config::Config;
+use crate::knowledge::Knowledge;
+use crate::observe::clock::Clock;
+use crate::store::{Index, Wanted};
+
+/// How often the outcome is asked for, when the bot does the work.
+const ASK: Duration = Duration::from_millis(200);
+
+/// Runs the command.
+pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<ExitCode> {
+    let sources = crate::app::sources(config);
+    let index = opened(config)?;
+    let clock = Clock::system();
+    if !index.is_keeper() {
+        return beside(&index, wanted, &clock).await;
+    }
+    let knowledge = Knowledge::over(index, sources)?;
+    match knowledge.work_on(wanted, &clock).await? {
+        Ok(done) => {
+            say(&format!("{done}.\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => Err(refused(&why)),
+    }
+}
+
+/// Leaves a request to the bot, and waits for its outcome.
+async fn beside(index: &Index, wanted: Wanted, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let asked = index.ask(wanted, clock.now_ms()).await?;
+    eprintln!("The bot works on it; it goes on if you stop this command.");
+    loop {
+        match index.outcome(asked).await? {
+            Some(Ok(done)) => {
+                say(&format!("{done}.\n"));
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(Err(why)) => return Err(refused(&why)),
+            None => tokio::time::sleep(ASK).await,
+        }
+    }
+}
+
+fn refused(why: &str) -> anyhow::Error {
+    let hint = "see katana-bot knowledge status";
+    Stop::new(exit::UNAVAILABLE, why, hint).into()
+}
+
+/// The index. Root makes no file that the bot could not write afterwards.
+pub(super) fn opened(config: &Config) -> anyhow::Result<Index> {
+    let path = &config.knowledge.index_path;
+    let is_root_elsewhere = own_uid() == 0 && folder_owner(path).is_some_and(|owner| owner != 0);
+    if !is_root_elsewhere {
+        return Ok(Index::open(path)?);
+    }
+    match Index::visit(path) {
+        Ok(index) if !index.keep()? => Ok(index),
+        _ => {
+            let hint = "start the bot, or run this as its user: runuser -u katana-bot -- katana-bot knowledge …";
+            let text = "the bot does not run, and what root writes it could not change";
+            Err(Stop::new(exit::USAGE, text, hint).into())
+        }
+    }
+}

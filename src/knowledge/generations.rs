@@ -1,0 +1,34 @@
+//! The generation of vectors that is searched, and the one that is being built.
+
+use crate::observe::clock::Clock;
+use crate::store::{GenerationId, Index, StoreError};
+
+/// Generations that are kept besides the one in use.
+const KEPT: u32 = 1;
+
+/// Puts a generation to use, if all passages have a vector in it.
+///
+/// # Errors
+/// When the index fails.
+pub(super) async fn put_to_use(
+    index: &Index,
+    generation: GenerationId,
+    clock: &Clock,
+) -> Result<Result<String, String>, StoreError> {
+    let id = generation.0;
+    let all = index.generations().await?;
+    let Some(found) = all.iter().find(|one| one.id == generation) else {
+        let known: Vec<String> = all.iter().map(|one| one.id.0.to_string()).collect();
+        let known =
+            if known.is_empty() { "there are none yet".to_owned() } else { known.join(", ") };
+        return Ok(Err(format!("there is no generation {id}; those that there are: {known}")));
+    };
+    if !index.without_vector(generation, 1).await?.is_empty() {
+        return Ok(Err(format!(
+            "generation {id} is not complete yet; see katana-bot knowledge status"
+        )));
+    }
+    index.activate(generation, clock.now_ms()).await?;
+    index.prune(KEPT).await?;
+    Ok(Ok(format!("generation {id} ({}) is in use", found.embedding.model)))
+}

@@ -1,0 +1,279 @@
+//! Keeps the index up to date while the bot runs: the first look, changes as they happen, requests of the
+//! command line, vectors.
+//!
+//! Invariants: one process does this for an index, the one that holds its lock; whatever fails here leaves
+//! what can be searched as it is, and is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, Interval, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Knowledge;
+use super::sync::Pass;
+use super::watch::{Watch, above};
+use crate::model::failure::chain;
+use crate::observe::clock::Clock;
+use crate::observe::documents::DocumentsState;
+use crate::observe::index::IndexState;
+use crate::observe::vitals::Vitals;
+use crate::store::{Request, StoreError, Wanted};
+
+/// How often changes are asked for. They come in bursts: one is looked at after a tick without any.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The longest wait for the end of a burst.
+const BURST: Duration = Duration::from_secs(2);
+
+/// How often requests of the command line are looked for, in ticks.
+const REQUESTS: u32 = 2;
+
+/// How long after a failure, and how often another process's lock is tried.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Asks for a look at all documents, and waits for its end.
+#[derive(Clone, Debug)]
+pub struct IndexerHandle {
+    wanted: watch::Sender<u64>,
+    done: watch::Receiver<u64>,
+}
+
+impl IndexerHandle {
+    /// Has the indexer look at all documents, now or right after the look that goes on.
+    pub fn look(&self) {
+        self.wanted.send_modify(|wanted| *wanted += 1);
+    }
+
+    /// The same, and waits until what is there now is in the index.
+    pub async fn look_and_wait(&self) {
+        let mut mine = 0;
+        self.wanted.send_modify(|wanted| {
+            *wanted += 1;
+            mine = *wanted;
+        });
+        // It fails when the indexer has ended: then there is nothing to wait for.
+        let _ = self.done.clone().wait_for(|done| *done >= mine).await;
+    }
+}
+
+/// Keeps the index up to date.
+pub struct Indexer {
+    knowledge: Arc<Knowledge>,
+    vitals: Arc<Vitals>,
+    clock: Clock,
+    rescan: Duration,
+    wanted: watch::Receiver<u64>,
+    done: watch::Sender<u64>,
+    watch: Option<Watch>,
+    /// Hears of changes in the index.
+    changed: Option<Arc<Notify>>,
+    /// What could not be watched was said already.
+    is_blind: bool,
+}
+
+/// Why the indexer looks again.
+enum Woken {
+    /// Something changed, or someone asked; it is due anyway.
+    Look,
+    /// The process ends.
+    End,
+}
+
+impl Indexer {
+    /// An indexer of these documents, which looks at all of them at least so often.
+    pub fn new(
+        knowledge: Arc<Knowledge>,
+        vitals: Arc<Vitals>,
+        clock: Clock,
+        rescan: Duration,
+    ) -> (Self, IndexerHandle) {
+        let (wanted, asked) = watch::channel(0);
+        let (done, finished) = watch::channel(0);
+        let watch = Watch::new()
+            .inspect_err(|e| tracing::warn!("changes of documents are seen late: inotify: {e}"));
+        let this = Self {
+            knowledge,
+            vitals,
+            clock,
+            rescan,
+            wanted: asked,
+            done,
+            watch: watch.ok(),
+            changed: None,
+            is_blind: false,
+        };
+        (this, IndexerHandle { wanted, done: finished })
+    }
+
+    /// Who waits on this hears of changes in the index.
+    #[must_use]
+    pub fn waking(mut self, changed: Option<Arc<Notify>>) -> Self {
+        self.changed = changed;
+        self
+    }
+
+    /// Works until the process drains.
+    pub async fn run(mut self, drain: CancellationToken) {
+        loop {
+            let asked = *self.wanted.borrow_and_update();
+            let step = tokio::select! {
+                step = self.step() => step,
+                () = drain.cancelled() => return,
+            };
+            let again = match step {
+                Ok(true) => {
+                    self.show();
+                    self.done.send_replace(asked);
+                    self.rescan
+                }
+                Ok(false) => AGAIN,
+                Err(e) => {
+                    self.failed(&e).await;
+                    AGAIN
+                }
+            };
+            if matches!(self.wait(again, &drain).await, Woken::End) {
+                return;
+            }
+        }
+    }
+
+    /// One look at all documents. `false`: another process keeps the index.
+    async fn step(&mut self) -> Result<bool, StoreError> {
+        if !self.knowledge.index().keep()? {
+            self.knowledge.refresh().await?;
+            return Ok(false);
+        }
+        let index = self.knowledge.index().clone();
+        let requests = index.asked().await?;
+        if requests.iter().any(|request| request.wanted == Wanted::Reindex) {
+            index.doubt_all().await?;
+        }
+        let pass = self.knowledge.sync(&self.clock).await?;
+        self.watch(&pass);
+        if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
+            changed.notify_one();
+        }
+        for Request { id, wanted, .. } in requests {
+            let outcome = match wanted {
+                Wanted::Sync | Wanted::Reindex => Ok(pass.to_string()),
+                Wanted::Use(_) => self.knowledge.work_on(wanted, &self.clock).await?,
+            };
+            index.answered(id, outcome).await?;
+        }
+        Ok(true)
+    }
+
+    /// Shows people how much there is, once they need not wait for it any more.
+    fn show(&self) {
+        let (files, passages) = self.knowledge.size();
+        if files > 0 || self.knowledge.unreadable().is_empty() {
+            self.vitals.documents.store(Arc::new(DocumentsState::Read { files, passages }));
+        }
+        let totals = self.knowledge.totals();
+        let synced_at_ms = Some(self.clock.now_ms());
+        // How far the vectors are is reported by who makes them.
+        self.vitals.index.rcu(|before| IndexState {
+            files: totals.documents + totals.unreadable,
+            passages: totals.passages,
+            unreadable: totals.unreadable,
+            synced_at_ms,
+            ..(**before).clone()
+        });
+    }
+
+    fn watch(&mut self, pass: &Pass) {
+        let Some(watch) = &mut self.watch else { return };
+        let mut folders = pass.folders.clone();
+        let sources = self.knowledge.sources();
+        let missing = sources
+            .iter()
+            .filter(|source| pass.unreadable.iter().any(|(name, _)| name == source.name()));
+        folders.extend(missing.filter_map(|source| above(source.dir())));
+        let failed = watch.set(&folders);
+        if failed > 0 && !self.is_blind {
+            tracing::warn!(
+                folders = failed,
+                "changes in {failed} folders of documents are seen only every {} s: the kernel watches no more \
+                 folders (fs.inotify.max_user_watches)",
+                self.rescan.as_secs()
+            );
+        }
+        self.is_blind = failed > 0;
+    }
+
+    async fn failed(&self, e: &StoreError) {
+        let error = chain(e);
+        if !e.is_corruption() {
+            tracing::error!(error, "cannot bring the index of the documents up to date: {error}");
+            return;
+        }
+        match self.knowledge.index().start_over().await {
+            Ok(()) => tracing::error!(
+                error,
+                "the index of the documents is damaged; it was set aside and is made again: {error}"
+            ),
+            Err(e) => tracing::error!(
+                error,
+                "the index of the documents is damaged and cannot be made again: {}",
+                chain(&e)
+            ),
+        }
+    }
+
+    /// Waits for a reason to look again, at most `longest`.
+    async fn wait(&mut self, longest: Duration, drain: &CancellationToken) -> Woken {
+        let due = Instant::now() + longest;
+        let mut tick = interval(TICK);
+        for count in 0_u32.. {
+            tokio::select! {
+                () = drain.cancelled() => return Woken::End,
+                asked = self.wanted.changed() => match asked {
+                    Ok(()) => return Woken::Look,
+                    Err(_) => return Woken::End,
+                },
+                _ = tick.tick() => {
+                    if self.has_changed() {
+                        self.quiet(&mut tick).await;
+                        return Woken::Look;
+                    }
+                    let is_asked = count.is_multiple_of(REQUESTS) && self.has_request().await;
+                    if is_asked || Instant::now() >= due {
+                        return Woken::Look;
+                    }
+                }
+            }
+        }
+        Woken::Look
+    }
+
+    /// Waits until a burst of changes is over.
+    async fn quiet(&mut self, tick: &mut Interval) {
+        let end = Instant::now() + BURST;
+        loop {
+            tick.tick().await;
+            if !self.has_changed() || Instant::now() >= end {
+                return;
+            }
+        }
+    }
+
+    fn has_changed(&mut self) -> bool {
+        match self.watch.as_ref().map(Watch::has_changed) {
+            None => false,
+            Some(Ok(has_changed)) => has_changed,
+            Some(Err(e)) => {
+                tracing::warn!("changes of documents are seen late from now on: inotify: {e}");
+                self.watch = None;
+                true
+            }
+        }
+    }
+
+    async fn has_request(&self) -> bool {
+        let index = self.knowledge.index();
+        index.is_keeper() && index.asked().await.is_ok_and(|asked| !asked.is_empty())
+    }
+}

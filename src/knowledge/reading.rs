@@ -1,0 +1,139 @@
+//! One document: from a file to passages.
+//!
+//! Invariant: what was read is compared by its bytes, so that a file that was only touched costs nothing.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use extract::{Document, Format, Limits};
+use sha2::{Digest, Sha256};
+
+use super::{cut, reader};
+use crate::blocking;
+use crate::store::{Hash, NewDocument, NewPassage};
+
+/// Grows with each change of how documents are read.
+const VERSION: u32 = 1;
+
+/// Passages of one document at most; the rest of it is left out and named.
+const PASSAGES: usize = 10_000;
+
+/// A text without headings is worth a remark from this many passages on.
+const REMARKABLE: usize = 4;
+
+/// Whether documents with such names are read.
+pub(super) fn can_read(path: &Path) -> bool {
+    Format::of(path).is_some()
+}
+
+/// What reads and cuts such documents now, and prepares their words.
+fn reader(format: Format) -> String {
+    let (cut, words) = (cut::VERSION, words::VERSION);
+    format!("{} {VERSION}, cut {cut}, words {words}", format.name())
+}
+
+/// Whether a document was read by what would read it now.
+pub(super) fn is_current(path: &str, read_by: &str) -> bool {
+    Format::of(Path::new(path)).is_some_and(|format| read_by == reader(format))
+}
+
+/// What is in a file.
+pub(super) enum Content {
+    /// The same as before.
+    Same,
+    /// Something new.
+    New(Box<NewDocument>),
+}
+
+/// Reads a file, unless it holds what `known` was made of by the same version. `None`: the runtime ends.
+pub(super) async fn read(path: &str, file: File, known: Option<(Hash, String)>) -> Option<Content> {
+    let Some(format) = Format::of(Path::new(path)) else {
+        let document = unreadable("its format is not known".to_owned());
+        return Some(Content::New(Box::new(document)));
+    };
+    let limits = Limits::default();
+    let most = limits.file;
+    let hashed = blocking::run(move || hash(file, most)).await?;
+    let (file, hash) = match hashed {
+        Ok(hashed) => hashed,
+        Err(e) => {
+            let document = unreadable(format!("it cannot be read: {e}"));
+            return Some(Content::New(Box::new(document)));
+        }
+    };
+    if known.is_some_and(|known| known == (hash, reader(format))) {
+        return Some(Content::Same);
+    }
+    let mut document = match reader::read(format, file, limits).await {
+        Ok(document) => blocking::run(move || of(&document)).await?,
+        Err(unread) => unreadable(unread.reason),
+    };
+    (document.hash, document.read_by) = (hash, reader(format));
+    Some(Content::New(Box::new(document)))
+}
+
+/// The hash of a file, or of its beginning where it is larger than is read.
+fn hash(mut file: File, most: u64) -> io::Result<(File, Hash)> {
+    let mut hash = Sha256::new();
+    let mut part = vec![0; 64 * 1024];
+    let mut read = file.by_ref().take(most + 1);
+    loop {
+        match read.read(&mut part)? {
+            0 => break,
+            length => hash.update(&part[..length]),
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok((file, hash.finalize().into()))
+}
+
+/// A document that cannot be read.
+pub(super) fn unreadable(problem: String) -> NewDocument {
+    NewDocument { problem: Some(problem), ..NewDocument::default() }
+}
+
+/// A page that comes with the program.
+pub(super) fn of_page(path: &str, text: &str) -> NewDocument {
+    let read_by = reader(Format::Markdown);
+    NewDocument { path: path.to_owned(), read_by, ..of(&reader::markdown(text)) }
+}
+
+/// A document in passages.
+pub(super) fn of(document: &Document) -> NewDocument {
+    let cut = cut::passages(document, PASSAGES);
+    let count = cut.pieces.len();
+    let mut remarks = document.remarks.clone();
+    if cut.is_short {
+        remarks.push(format!("it is too long: only its first {count} passages are used"));
+    }
+    if cut.headings == 0 && count >= REMARKABLE {
+        remarks.push(format!("it has no headings, so it is cut by length into {count} passages"));
+    }
+    if cut.long_headings > 0 {
+        let long = cut.long_headings;
+        remarks.push(format!("{long} of its headings are too long and are read as text"));
+    }
+    let title = document.title.as_deref().or_else(|| document.first_heading());
+    NewDocument {
+        title: title.map(cut::shortened),
+        passages: cut.pieces.into_iter().map(passage).collect(),
+        remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
+        ..NewDocument::default()
+    }
+}
+
+fn passage(piece: cut::Piece) -> NewPassage {
+    let title = piece.title();
+    let cut::Piece { anchor, page, text, .. } = piece;
+    let mut hash = Sha256::new();
+    for part in [title.as_str(), &text] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let language = words::Language::of(&text);
+    let (title_words, text_words) = words::prepared(&title, &text, language);
+    let language = language.map(|language| language.code().to_owned());
+    let hash = hash.finalize().into();
+    NewPassage { title, anchor, page, text, language, hash, title_words, text_words }
+}

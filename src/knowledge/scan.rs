@@ -1,0 +1,183 @@
+//! What lies in the folders, as the file system shows it: nothing is read yet.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hygiene::beneath::{Entry, Folder, Unreadable};
+
+use rustix::io::Errno;
+
+use super::source::Source;
+use crate::store::Stamp;
+
+/// Documents in all sources at most; what is beyond is counted.
+const DOCUMENTS: usize = 1_000_000;
+
+/// A document that lies there.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) source: String,
+    pub(super) path: String,
+    pub(super) stamp: Stamp,
+    /// Why it cannot be opened.
+    pub(super) problem: Option<String>,
+}
+
+/// What was found in all sources.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) seen: Vec<Seen>,
+    /// The folders of the sources that could be opened, by name.
+    pub(super) open: HashMap<String, Arc<Folder>>,
+    /// Sources that cannot be read, each with the reason: what is known of them stays.
+    pub(super) unreadable: Vec<(String, String)>,
+    /// Folders within sources that cannot be read, likewise.
+    pub(super) hidden: Vec<(String, PathBuf)>,
+    /// The same, with the reason, where it is not a link that leads away.
+    pub(super) unreadable_folders: Vec<(String, String)>,
+    /// Every folder, to be watched.
+    pub(super) folders: Vec<PathBuf>,
+    /// Documents that are one too many.
+    pub(super) beyond: usize,
+}
+
+impl Scan {
+    /// Looks through the sources. Takes as long as the file systems do.
+    pub(super) fn of(sources: &[Source]) -> Self {
+        let mut scan = Self::default();
+        for source in sources {
+            if let Err(why) = scan.look(source) {
+                scan.seen.retain(|seen| seen.source != source.name());
+                scan.unreadable.push((source.name().to_owned(), why));
+            }
+        }
+        scan
+    }
+
+    fn look(&mut self, source: &Source) -> Result<(), String> {
+        let named =
+            |Unreadable { path, source }| format!("cannot read {}: {source}", path.display());
+        let dir = source.dir();
+        let folder = Folder::open(dir)
+            .map_err(|source| named(Unreadable { path: dir.to_owned(), source }))?;
+        let name = source.name();
+        folder
+            .walk(
+                |path| source.takes(path),
+                |path, entry| {
+                    self.add(source, path, entry);
+                    Ok(())
+                },
+            )
+            .map_err(named)?;
+        self.open.insert(name.to_owned(), Arc::new(folder));
+        Ok(())
+    }
+
+    fn add(&mut self, source: &Source, path: &Path, entry: io::Result<Entry>) {
+        let name = source.name();
+        let found = match entry {
+            Ok(Entry::Folder) => {
+                self.folders.push(source.dir().join(path));
+                return;
+            }
+            Ok(Entry::File(file)) => file.metadata().map(|about| stamp(&about)),
+            // A link that is not a document leads to a folder, or to nothing.
+            Err(e) if !source.takes(path) => {
+                self.hidden.push((name.to_owned(), path.to_owned()));
+                if !is_link(&e) {
+                    let path = source.dir().join(path);
+                    let why = format!("cannot read {}: {e}", shortened(&path));
+                    self.unreadable_folders.push((name.to_owned(), why));
+                }
+                return;
+            }
+            Err(e) => Err(e),
+        };
+        if self.seen.len() >= DOCUMENTS {
+            self.beyond += 1;
+            return;
+        }
+        let (stamp, problem) = match found {
+            Ok(stamp) => (stamp, None),
+            Err(e) => (Stamp::default(), Some(why(&e))),
+        };
+        let problem = problem.or_else(|| match path.to_str() {
+            Some(_) => None,
+            None => Some("its name is not valid UTF-8; rename it".to_owned()),
+        });
+        let path = path.to_string_lossy().into_owned();
+        self.seen.push(Seen { source: name.to_owned(), path, stamp, problem });
+    }
+
+    /// Whether what is known of a document stays although it was not seen.
+    pub(super) fn is_out_of_sight(&self, source: &str, path: &str) -> bool {
+        self.unreadable.iter().any(|(name, _)| name == source)
+            || self
+                .hidden
+                .iter()
+                .any(|(name, folder)| name == source && Path::new(path).starts_with(folder))
+    }
+}
+
+/// Whether this is the failure of a link that leads out of the folder, to nothing, or to itself.
+fn is_link(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::NotFound)
+        || Errno::from_io_error(e) == Some(Errno::LOOP)
+}
+
+/// A path that people can read, however long it is.
+fn shortened(path: &Path) -> String {
+    const MOST: usize = 200;
+    let shown = path.display().to_string();
+    match shown.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
+}
+
+/// Why a document cannot be opened, with what to do about it.
+pub(super) fn why(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the bot's user may not read it; chmod o+r it".to_owned()
+        }
+        io::ErrorKind::CrossesDevices => {
+            "it is a link that leads out of the folder; put the file itself there".to_owned()
+        }
+        io::ErrorKind::NotFound => "it is a link that leads to nothing; remove it".to_owned(),
+        _ if Errno::from_io_error(e) == Some(Errno::LOOP) => {
+            "it is a link that leads to itself; remove it".to_owned()
+        }
+        _ => format!("it cannot be opened: {e}"),
+    }
+}
+
+/// What the file system says of a file.
+pub(super) fn stamp(about: &Metadata) -> Stamp {
+    let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+    Stamp {
+        device: about.dev(),
+        inode: about.ino(),
+        size: about.size(),
+        modified_ns: ns(about.mtime(), about.mtime_nsec()),
+        changed_ns: ns(about.ctime(), about.ctime_nsec()),
+    }
+}
+
+/// How many documents lie in a source, and what of them cannot be opened, each with the reason. Nothing is read.
+///
+/// # Errors
+/// Why the folder cannot be read.
+pub fn found_in(source: &Source) -> Result<(usize, Vec<(String, String)>), String> {
+    let mut scan = Scan::default();
+    scan.look(source)?;
+    let all = scan.seen.len();
+    let problem = |seen: Seen| seen.problem.map(|why| (seen.path, why));
+    let odd: Vec<_> = scan.seen.into_iter().filter_map(problem).collect();
+    Ok((all - odd.len(), odd))
+}
