@@ -151,7 +151,7 @@ impl Prepared {
             );
         }
         let client = Client::new(&settings::telegram(config, &redactor), Arc::clone(&vitals))?;
-        let documents = Documents::new();
+        let documents = Documents::new(store.clone());
         let AnswerParts { endpoints, knowledge, .. } = documents.parts(config)?;
         let answering = settings::answering(config, &redactor);
         let answerer = Arc::new(Answerer::new(

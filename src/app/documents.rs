@@ -4,6 +4,7 @@
 //! is opened when documents are first configured, and kept until the process ends.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::answer::{self, Endpoint};
 use crate::config::Config;
 use crate::knowledge::{IndexerHandle, Knowledge, MAIN_SOURCE, Source};
 use crate::provider::Kind;
-use crate::store::Index;
+use crate::store::{Index, Store};
 
 /// Who answers, and from what.
 pub(super) struct AnswerParts {
@@ -30,12 +31,29 @@ pub(super) struct Documents {
     opened: watch::Sender<Option<Arc<Knowledge>>>,
     pages: Mutex<Option<Arc<Knowledge>>>,
     pub(super) indexer: OnceLock<IndexerHandle>,
+    state: Store,
+    /// Whether owners have sent documents.
+    has_learned: AtomicBool,
 }
 
 impl Documents {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(state: Store) -> Self {
         let (opened, _) = watch::channel(None);
-        Self { opened, pages: Mutex::default(), indexer: OnceLock::new() }
+        let (pages, indexer) = (Mutex::default(), OnceLock::new());
+        Self { opened, pages, indexer, state, has_learned: AtomicBool::new(false) }
+    }
+
+    /// Waits until an owner has sent a document.
+    pub(super) async fn first_learned(&self) {
+        let changed = self.state.learned_changed();
+        loop {
+            match self.state.learned_documents().await {
+                Ok(documents) if documents.is_empty() => {}
+                Ok(_) => return self.has_learned.store(true, Ordering::Relaxed),
+                Err(e) => tracing::error!(error = %e, "cannot read what was learned: {e}"),
+            }
+            changed.notified().await;
+        }
     }
 
     /// Who answers from what, with this configuration. Opens the index when it is needed for the first time.
@@ -48,7 +66,7 @@ impl Documents {
         for source in &sources {
             check(source.dir(), is_needed)?;
         }
-        let knowledge = if !sources.is_empty() {
+        let knowledge = if !sources.is_empty() || self.has_learned.load(Ordering::Relaxed) {
             Some(self.open(&config.knowledge.index_path, &sources)?)
         } else if is_needed {
             Some(self.pages()?)
@@ -72,6 +90,7 @@ impl Documents {
             );
         }
         let opened = Arc::new(Knowledge::over(index, sources.to_vec())?);
+        opened.learns_from(self.state.clone());
         self.opened.send_replace(Some(Arc::clone(&opened)));
         Ok(opened)
     }

@@ -27,6 +27,7 @@ impl Reloader {
     ) {
         let knowledge = tokio::select! {
             knowledge = self.documents.when_opened() => knowledge,
+            knowledge = self.learned() => knowledge,
             () = tasks.drain().cancelled() => return,
         };
         let rescan = Duration::from_secs(self.loaded().config.knowledge.rescan_s);
@@ -81,6 +82,20 @@ impl Reloader {
             (knowledge.index().clone(), loaded.config.embeddings.swap == Swap::Auto);
         let (embedder, vitals) = (Arc::new(embedder.ok()?), Arc::clone(vitals));
         Some(Embedding::new(index, embedder, vitals, clock.clone(), swaps))
+    }
+
+    /// The documents, opened because an owner sent the first one while no folder is configured.
+    async fn learned(&self) -> Arc<Knowledge> {
+        self.documents.first_learned().await;
+        let config = &self.loaded().config;
+        match self.documents.parts(config) {
+            Ok(parts) => {
+                let settings = settings::answering(config, self.redactor());
+                self.answerer().renew(parts.endpoints, parts.knowledge, settings);
+            }
+            Err(e) => tracing::error!(error = %e, "cannot answer from what was learned: {e}"),
+        }
+        self.documents.when_opened().await
     }
 
     /// Lets questions wait until all documents were looked at once, but not for ever.

@@ -78,7 +78,7 @@ pub(super) fn answering(config: &Config, redactor: &Redactor) -> answer::AnswerS
         max_output_tokens: config.answer.max_output_tokens,
         passages: config.knowledge.passages as usize,
         only_documents: config.knowledge.only,
-        own_documents: config.knowledge.dir.is_some(),
+        own_documents: config.knowledge.dir.is_some() || !config.knowledge_sources.is_empty(),
         models: config.answer.models.clone(),
         answers_at_once: config.pipeline.answers_at_once as usize,
         first_token_timeout: Duration::from_secs(config.answer.first_token_timeout_s),

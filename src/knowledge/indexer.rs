@@ -69,6 +69,8 @@ pub struct Indexer {
     watch: Option<Watch>,
     /// Hears of changes in the index.
     changed: Option<Arc<Notify>>,
+    /// Documents that owners sent have changed.
+    learned: Arc<Notify>,
     /// What could not be watched was said already.
     is_blind: bool,
 }
@@ -93,8 +95,10 @@ impl Indexer {
         let (done, finished) = watch::channel(0);
         let watch = Watch::new()
             .inspect_err(|e| tracing::warn!("changes of documents are seen late: inotify: {e}"));
+        let learned = knowledge.learned_changed();
         let this = Self {
             knowledge,
+            learned,
             vitals,
             clock,
             rescan,
@@ -230,6 +234,7 @@ impl Indexer {
         for count in 0_u32.. {
             tokio::select! {
                 () = drain.cancelled() => return Woken::End,
+                () = self.learned.notified() => return Woken::Look,
                 asked = self.wanted.changed() => match asked {
                     Ok(()) => return Woken::Look,
                     Err(_) => return Woken::End,

@@ -11,6 +11,7 @@ mod embedding;
 mod generations;
 mod glob;
 mod indexer;
+mod learned;
 mod pages;
 pub mod reader;
 mod reading;
@@ -20,21 +21,23 @@ mod sync;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use hygiene::beneath::Folder;
+use tokio::sync::Notify;
 
 pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
 pub use self::embedding::{Embedding, EmbeddingError, Step};
 pub use self::indexer::{Indexer, IndexerHandle};
+use self::learned::Learned;
 pub use self::scan::found_in;
 pub use self::source::{LEARNED, MAIN_SOURCE, Source};
 pub use self::sync::Pass;
 use crate::model::conversation::Passage;
 use crate::observe::clock::Clock;
 use crate::store::{
-    Index, IndexTotals, IndexedPassage, KnownDocument, PassageId, StoreError, Wanted,
+    Index, IndexTotals, IndexedPassage, KnownDocument, PassageId, Store, StoreError, Wanted,
 };
 
 /// Titles of documents that are kept at hand.
@@ -67,6 +70,7 @@ pub struct Knowledge {
     titles: ArcSwap<Vec<String>>,
     /// Sources that could not be read at the last look, each with the reason.
     unreadable: ArcSwap<Vec<(String, String)>>,
+    learned: OnceLock<Learned>,
 }
 
 impl Knowledge {
@@ -78,7 +82,8 @@ impl Knowledge {
         let documents = index.documents_now()?;
         let (totals, titles) = (ArcSwap::default(), ArcSwap::default());
         let (sources, unreadable) = (ArcSwap::from_pointee(sources), ArcSwap::default());
-        let this = Self { index, sources, totals, titles, unreadable };
+        let learned = OnceLock::new();
+        let this = Self { index, sources, totals, titles, unreadable, learned };
         this.know(&documents);
         Ok(this)
     }
@@ -115,13 +120,29 @@ impl Knowledge {
         self.sources.store(Arc::new(sources));
     }
 
+    /// Documents that owners sent in a chat are in the index, too: this state has them.
+    pub fn learns_from(&self, state: Store) {
+        // Set once, when the index is opened.
+        let _ = self.learned.set(Learned(state));
+    }
+
+    /// Hears of each change of the documents that owners sent.
+    fn learned_changed(&self) -> Arc<Notify> {
+        self.learned.get().map(|learned| learned.0.learned_changed()).unwrap_or_default()
+    }
+
     /// Looks through the sources and brings the index up to date.
     ///
     /// # Errors
     /// When the index fails.
     pub async fn sync(&self, clock: &Clock) -> Result<Pass, StoreError> {
         let sources = self.sources();
-        let pass = sync::pass(&self.index, &sources, clock, &|_| ()).await;
+        let mut pass = sync::pass(&self.index, &sources, clock, &|_| ()).await;
+        if let (Some(learned), Ok(done)) = (self.learned.get(), &mut pass)
+            && let Err(e) = learned.sync(&self.index, clock, done).await
+        {
+            pass = Err(e);
+        }
         // What is done when a pass fails is in use, too.
         self.refresh().await?;
         if let Ok(pass) = &pass {

@@ -33,6 +33,11 @@ fn reader(format: Format) -> String {
     format!("{} {VERSION}, cut {cut}, words {words}", format.name())
 }
 
+/// The same for a document of this name.
+pub(super) fn reader_of(path: &str) -> String {
+    Format::of(Path::new(path)).map(reader).unwrap_or_default()
+}
+
 /// Whether a document was read by what would read it now.
 pub(super) fn is_current(path: &str, read_by: &str) -> bool {
     Format::of(Path::new(path)).is_some_and(|format| read_by == reader(format))

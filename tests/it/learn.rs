@@ -105,3 +105,33 @@ async fn a_document_that_was_cut_off_by_a_stop_is_learned_once() {
     assert_eq!(stage.sim.bot_messages(OWNER).len(), 1);
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_learned_is_answered_from_and_what_was_removed_is_not() {
+    let mut stage = Stage::with_model(&[]).await;
+    sent(&stage, OWNER, "/learn", "plums.md", PLUMS.to_vec()).await;
+    let asks = async |stage: &Stage| {
+        stage.sim.model().push("They are ripe in August.");
+        stage.ask(5, "When are the plums ripe?").await
+    };
+    let names = async |stage: &Stage| asks(stage).await.contains("Source: ");
+    let begun = std::time::Instant::now();
+    while !names(&stage).await {
+        assert!(begun.elapsed() < crate::harness::SOON, "it is not answered from");
+    }
+    let request = stage.sim.model().requests().pop().expect("a request").last_user_text();
+    assert!(request.contains("ripe in August") && request.contains("plums.md"), "{request}");
+    // It is there after a restart, too.
+    assert!(stage.stop().await);
+    stage.start().await;
+    let begun = std::time::Instant::now();
+    while !names(&stage).await {
+        assert!(begun.elapsed() < crate::harness::SOON, "it is not answered from after a restart");
+    }
+    stage.ask(OWNER, "/unlearn plums.md").await;
+    let begun = std::time::Instant::now();
+    while names(&stage).await {
+        assert!(begun.elapsed() < crate::harness::SOON, "it is still answered from");
+    }
+    stage.end().await;
+}
