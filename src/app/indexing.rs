@@ -30,6 +30,7 @@ impl Reloader {
             knowledge = self.learned() => knowledge,
             () = tasks.drain().cancelled() => return,
         };
+        knowledge.searcher().report_to(Arc::clone(&vitals));
         let rescan = Duration::from_secs(self.loaded().config.knowledge.rescan_s);
         let embedding = self.embedding(&knowledge, &vitals, &clock, store);
         let (indexer, handle) = Indexer::new(Arc::clone(&knowledge), vitals, clock, rescan);

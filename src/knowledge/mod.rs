@@ -5,19 +5,25 @@
 //! a source's folder is read: a link that leads out of it may have been put there to have the bot quote its own
 //! token.
 
+mod coverage;
 pub mod cut;
 mod embedder;
 mod embedding;
+pub mod eval;
+mod fusion;
 mod generations;
 mod glob;
 mod indexer;
 mod learned;
+mod meaning;
 mod pages;
 pub mod reader;
 mod reading;
 mod scan;
+mod search;
 mod source;
 mod sync;
+pub mod vectors;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -31,14 +37,14 @@ pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
 pub use self::embedding::{Embedding, EmbeddingError, Step};
 pub use self::indexer::{Indexer, IndexerHandle};
 use self::learned::Learned;
+pub use self::meaning::{Copies, Meaning, NoMeaning};
 pub use self::scan::found_in;
+pub use self::search::{Hits, SearchRequest, Searcher};
 pub use self::source::{LEARNED, MAIN_SOURCE, Source};
 pub use self::sync::Pass;
 use crate::model::conversation::Passage;
 use crate::observe::clock::Clock;
-use crate::store::{
-    Index, IndexTotals, IndexedPassage, KnownDocument, PassageId, Store, StoreError, Wanted,
-};
+use crate::store::{Index, IndexTotals, IndexedPassage, KnownDocument, Store, StoreError, Wanted};
 
 /// Titles of documents that are kept at hand.
 const TITLES: usize = 1000;
@@ -71,6 +77,18 @@ pub struct Knowledge {
     /// Sources that could not be read at the last look, each with the reason.
     unreadable: ArcSwap<Vec<(String, String)>>,
     learned: OnceLock<Learned>,
+    searcher: Arc<Searcher>,
+}
+
+/// What answers a question, and how it was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Passages, best first.
+    pub passages: Vec<Passage>,
+    /// Vectors took part.
+    pub by_vectors: bool,
+    /// Why vectors took no part, although there are some.
+    pub no_meaning: Option<NoMeaning>,
 }
 
 impl Knowledge {
@@ -82,8 +100,9 @@ impl Knowledge {
         let documents = index.documents_now()?;
         let (totals, titles) = (ArcSwap::default(), ArcSwap::default());
         let (sources, unreadable) = (ArcSwap::from_pointee(sources), ArcSwap::default());
+        let searcher = Arc::new(Searcher::new(index.clone(), Arc::default()));
         let learned = OnceLock::new();
-        let this = Self { index, sources, totals, titles, unreadable, learned };
+        let this = Self { index, sources, totals, titles, unreadable, learned, searcher };
         this.know(&documents);
         Ok(this)
     }
@@ -129,6 +148,11 @@ impl Knowledge {
     /// Hears of each change of the documents that owners sent.
     fn learned_changed(&self) -> Arc<Notify> {
         self.learned.get().map(|learned| learned.0.learned_changed()).unwrap_or_default()
+    }
+
+    /// What searches them.
+    pub fn searcher(&self) -> &Arc<Searcher> {
+        &self.searcher
     }
 
     /// Looks through the sources and brings the index up to date.
@@ -242,35 +266,15 @@ impl Knowledge {
         }
     }
 
-    /// The best passages for a question, best first, at most `limit`.
+    /// The best passages for a question, best first.
     ///
     /// # Errors
     /// When the index fails.
-    pub async fn search(
-        &self,
-        question: &str,
-        limit: usize,
-    ) -> Result<Vec<Passage>, KnowledgeError> {
-        let languages = self.index.languages().await?;
-        let languages: Vec<words::Language> =
-            languages.iter().filter_map(|(code, _)| words::Language::of_code(code)).collect();
-        let terms = words::Question::read(question, &languages).terms;
-        let quoted = |term: words::Term| {
-            let end = if term.kind == words::TermKind::Single { "*" } else { "" };
-            term.forms.into_iter().map(move |form| format!("\"{form}\"{end}"))
-        };
-        let query: Vec<String> = terms.into_iter().flat_map(quoted).collect();
-        if query.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found = self.index.find_words(query.join(" OR "), limit).await?;
-        let ids: Vec<PassageId> = found.iter().map(|(id, _)| *id).collect();
-        let passages = self.index.passages(&ids).await?;
-        let scored = passages.into_iter().map(|passage| {
-            let score = found.iter().find(|(id, _)| *id == passage.id).map_or(0.0, |(_, s)| *s);
-            self.passage(passage, score)
-        });
-        Ok(scored.collect())
+    pub async fn search(&self, request: &SearchRequest) -> Result<Found, KnowledgeError> {
+        let hits = self.searcher.search(request).await?;
+        let passages = hits.passages.into_iter();
+        let passages = passages.map(|(passage, score)| self.passage(passage, score)).collect();
+        Ok(Found { passages, by_vectors: hits.by_vectors, no_meaning: hits.no_meaning })
     }
 }
 

@@ -21,6 +21,7 @@ mod offline;
 mod openai;
 mod prices;
 pub mod prompt;
+mod qdrant;
 mod rate_headers;
 mod reach;
 mod redirect;
@@ -38,6 +39,7 @@ pub use failure::{ProviderError, Refusal};
 pub use interface::{Answering, ModelList, Provider};
 pub use model_list::is_listed;
 pub use prices::{Priced, made_on as prices_made_on, priced};
+pub use qdrant::{QdrantServer, QdrantSettings, Verb as QdrantVerb};
 pub use reach::{is_own_address, reach};
 
 /// Every provider, in the order in which people read about them. With several keys set, the last service counts:

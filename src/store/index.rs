@@ -226,7 +226,7 @@ pub struct ToEmbed {
     pub text: String,
 }
 
-/// A vector in small: each number is about `code * scale`.
+/// A vector in small: its direction is about `code * scale`, which has the length 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCode {
     /// Whose.

@@ -19,6 +19,7 @@ mod spending;
 mod sqlite;
 mod updates;
 mod upkeep;
+mod word_query;
 mod writes;
 
 use std::path::Path;
@@ -50,6 +51,7 @@ pub use upkeep::{
     Backups, BotContents, Contents, FailedBackup, Inspection, Keep, OlderCopy, PreMigrationBackup,
     Restored, Rotated, Swept, Timings,
 };
+pub use word_query::{TakenFor, WordHits, WordQuery, WordTerm};
 
 /// The state of one bot. Cheap to clone.
 #[derive(Clone)]

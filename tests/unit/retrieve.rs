@@ -113,18 +113,17 @@ const NEW_TOPICS: &[Dialogue] = &[
     (&["I am moving. What do I have to do?"], "A dog did damage to others", "Pets – Dogs"),
 ];
 
-/// How many dialogues have their passage first, and among the first three, when an earlier question
-/// counts so much; alone at 0.
-async fn recall(dialogues: &[Dialogue], weight: f64) -> (usize, usize) {
+/// How many dialogues have their passage first, and among the first three, alone or with what was asked before.
+async fn recall(dialogues: &[Dialogue], has_history: bool) -> (usize, usize) {
     let knowledge = Knowledge::of_pages(PAGES).unwrap();
     let (mut first, mut third) = (0, 0);
     for (earlier, now, wanted) in dialogues {
         let history: Vec<Message> = earlier
             .iter()
-            .filter(|_| weight > 0.0)
+            .filter(|_| has_history)
             .flat_map(|words| [Message::user(*words), Message::assistant("Yes.")])
             .collect();
-        let found = search(&knowledge, now, &history, 3, weight).await.unwrap();
+        let found = search(&knowledge, now, &history, 3).await.unwrap();
         let at = found.iter().position(|passage| passage.title.ends_with(wanted));
         first += usize::from(at == Some(0));
         third += usize::from(at.is_some());
@@ -135,8 +134,8 @@ async fn recall(dialogues: &[Dialogue], weight: f64) -> (usize, usize) {
 #[tokio::test]
 async fn a_follow_up_is_found_in_its_context_and_a_new_topic_as_well_as_alone() {
     let all = FOLLOW_UPS.len();
-    let (alone, together) = (recall(FOLLOW_UPS, 0.0).await, recall(FOLLOW_UPS, WEIGHT).await);
+    let (alone, together) = (recall(FOLLOW_UPS, false).await, recall(FOLLOW_UPS, true).await);
     assert_eq!((alone, together), ((12, 15), (17, all)));
-    let (alone, together) = (recall(NEW_TOPICS, 0.0).await, recall(NEW_TOPICS, WEIGHT).await);
+    let (alone, together) = (recall(NEW_TOPICS, false).await, recall(NEW_TOPICS, true).await);
     assert_eq!((alone, together), ((10, 10), (10, 10)), "a new topic is not pulled back");
 }

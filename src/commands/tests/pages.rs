@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::knowledge::Knowledge;
+use crate::knowledge::SearchRequest;
 use crate::model::conversation::Passage;
 
 fn folder() -> std::path::PathBuf {
@@ -138,7 +139,7 @@ async fn questions_find_their_page() {
     let knowledge = Knowledge::of_pages(crate::answer::PAGES).unwrap();
     let mut missed = Vec::new();
     for (question, source, heading) in QUESTIONS {
-        let found = knowledge.search(question, 3).await.unwrap();
+        let found = knowledge.search(&SearchRequest::of(*question, 3)).await.unwrap().passages;
         let right = |p: &Passage| p.source == source && p.title.contains(heading);
         if !found.first().is_some_and(right) {
             let titles: Vec<_> = found.into_iter().map(|p| p.title).collect();
@@ -147,5 +148,6 @@ async fn questions_find_their_page() {
     }
     // Questions were written before the pages, and not for their words.
     assert!(missed.len() * 10 <= QUESTIONS.len(), "{missed:#?}");
-    assert!(knowledge.search("zebra crossing", 3).await.unwrap().is_empty());
+    let nothing = knowledge.search(&SearchRequest::of("zebra crossing", 3)).await.unwrap();
+    assert!(nothing.passages.is_empty());
 }

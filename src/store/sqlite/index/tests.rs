@@ -8,6 +8,7 @@ use crate::store::index::{
     Embedding, GenerationId, GenerationState, Hash, IndexTotals, NewDocument, NewPassage,
     PassageId, Stamp, Wanted,
 };
+use crate::store::word_query::{WordQuery, WordTerm};
 
 fn hash(text: &str) -> Hash {
     let mut hash = [0; 32];
@@ -35,7 +36,10 @@ fn document(path: &str, texts: &[&str]) -> NewDocument {
 }
 
 async fn texts(index: &Index, query: &str) -> Vec<String> {
-    let found = index.find_words(query.into(), 10).await.unwrap();
+    let term = |word: &str| WordTerm { forms: vec![word.to_owned()], ..WordTerm::default() };
+    let terms = query.split(' ').map(term).collect();
+    let query = WordQuery { terms, limit: 10, ..WordQuery::default() };
+    let found = index.find_words(query).await.unwrap().passages;
     let ids: Vec<PassageId> = found.into_iter().map(|(id, _)| id).collect();
     index.passages(&ids).await.unwrap().into_iter().map(|passage| passage.text).collect()
 }

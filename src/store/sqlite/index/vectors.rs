@@ -4,6 +4,7 @@
 //! with its code in one commit.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use vecscan::Code;
 
 use super::{Index, odd_row};
 use crate::store::failure::StoreError;
@@ -134,7 +135,8 @@ fn put(
     hash: &Hash,
     numbers: &[f32],
 ) -> Result<(), StoreError> {
-    let (scale, code) = coded(numbers);
+    let Code { scale, bytes } = Code::of(numbers);
+    let code: Vec<u8> = bytes.into_iter().map(i8::cast_unsigned).collect();
     let sql = "INSERT INTO codes (generation_id, hash, scale, code) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (generation_id, hash) DO UPDATE SET scale = ?3, code = ?4 RETURNING vector_id";
     let values = params![generation.0, hash, scale, code];
@@ -143,15 +145,6 @@ fn put(
     let sql = "INSERT OR REPLACE INTO exact (vector_id, numbers) VALUES (?1, ?2)";
     conn.prepare_cached(sql)?.execute(params![id, bytes])?;
     Ok(())
-}
-
-/// The scale and the code of a vector.
-fn coded(numbers: &[f32]) -> (f32, Vec<u8>) {
-    let largest = numbers.iter().fold(0.0f32, |largest, number| largest.max(number.abs()));
-    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
-    #[expect(clippy::cast_possible_truncation, reason = "it is rounded, and within -127 to 127")]
-    let step = |number: &f32| ((number / scale).round() as i8).cast_unsigned();
-    (scale, numbers.iter().map(step).collect())
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {

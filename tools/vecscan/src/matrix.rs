@@ -119,6 +119,18 @@ impl Matrix {
         true
     }
 
+    /// The numbers after one, in order, at most `limit`.
+    pub fn ids_after(&self, after: i64, limit: usize) -> Vec<i64> {
+        // Of very many, only the smallest are sorted.
+        let mut ids: Vec<i64> = self.places.keys().copied().filter(|id| *id > after).collect();
+        if ids.len() > limit && limit > 0 {
+            ids.select_nth_unstable(limit - 1);
+        }
+        ids.truncate(limit);
+        ids.sort_unstable();
+        ids
+    }
+
     /// The nearest rows, best first, at most `limit`; of these tags only, if there are any. Nothing when the question
     /// has other dimensions.
     pub fn nearest(&self, question: &[f32], limit: usize, tags: Option<&[u32]>) -> Vec<Near> {

@@ -1,0 +1,72 @@
+//! How much of a question a passage has.
+//!
+//! Invariant: rare words count for more, by how many passages have them; a word that no passage has counts most,
+//! because what was asked for is not there.
+
+use std::collections::HashSet;
+
+use words::{Language, prepared};
+
+use crate::store::TakenFor;
+
+/// A pair of characters that no passage has is more often grammar, or across two words, than a thing asked for.
+const MISSING_PAIR: f64 = 0.2;
+
+/// A question's words as the index has them, weighed.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    terms: &'a [TakenFor],
+    weights: Vec<f64>,
+    sum: f64,
+}
+
+impl<'a> Asked<'a> {
+    /// The words of a question over so many passages. `is_pair` says which of them are pairs of characters.
+    pub(super) fn new(terms: &'a [TakenFor], is_pair: impl Fn(usize) -> bool, of: u64) -> Self {
+        let weight = |(at, term): (usize, &TakenFor)| {
+            let (of, has) = (of as f64, term.passages as f64);
+            let weight = (1.0 + (of - has + 0.5).max(0.0) / (has + 0.5)).ln();
+            if term.words.is_empty() && is_pair(at) { weight * MISSING_PAIR } else { weight }
+        };
+        let weights: Vec<f64> = terms.iter().enumerate().map(weight).collect();
+        Self { terms, sum: weights.iter().sum(), weights }
+    }
+
+    /// The share of the question that a passage has, from 0 to 1.
+    pub(super) fn covered_by(&self, title: &str, text: &str, language: Option<Language>) -> f64 {
+        let (title, text) = prepared(title, text, language);
+        let words: HashSet<&str> = title.split(' ').chain(text.split(' ')).collect();
+        let has = |term: &TakenFor| term.words.iter().any(|word| words.contains(word.as_str()));
+        let weights = self.terms.iter().zip(&self.weights);
+        let covered: f64 = weights.filter(|(term, _)| has(term)).map(|(_, weight)| weight).sum();
+        if self.sum > 0.0 { covered / self.sum } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(word: &str, passages: u64) -> TakenFor {
+        let words = if passages > 0 { vec![word.to_owned()] } else { Vec::new() };
+        TakenFor { words, passages }
+    }
+
+    #[test]
+    fn rare_words_count_for_more_and_missing_ones_most() {
+        let terms = [taken("debian", 900), taken("lilo", 3), taken("zebra", 0)];
+        let asked = Asked::new(&terms, |_| false, 1000);
+        let covered = |text: &str| asked.covered_by("", text, Some(Language::ENGLISH));
+        assert!(covered("About Debian.") < 0.1);
+        assert!((0.35..0.5).contains(&covered("About LILO.")), "{}", covered("About LILO."));
+        assert_eq!(covered("Nothing."), 0.0);
+        assert!(
+            (Asked::new(&terms[..2], |_| false, 1000).covered_by("LILO", "on Debian", None) - 1.0)
+                .abs()
+                < 1e-9
+        );
+        let pairs = Asked::new(&terms, |at| at == 2, 1000).covered_by("", "LILO", None);
+        assert!(pairs > covered("LILO"), "{pairs}");
+        assert_eq!(Asked::new(&[], |_| false, 1000).covered_by("", "text", None), 0.0);
+    }
+}
