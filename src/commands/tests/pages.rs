@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::knowledge::Knowledge;
-use crate::knowledge::SearchRequest;
+use crate::knowledge::{Knowledge, SearchRequest};
 use crate::model::conversation::Passage;
 
 fn folder() -> std::path::PathBuf {
@@ -139,7 +138,7 @@ async fn questions_find_their_page() {
     let knowledge = Knowledge::of_pages(crate::answer::PAGES).unwrap();
     let mut missed = Vec::new();
     for (question, source, heading) in QUESTIONS {
-        let found = knowledge.search(&SearchRequest::of(*question, 3)).await.unwrap().passages;
+        let found = knowledge.search(&SearchRequest::of(question, 3)).await.unwrap().passages;
         let right = |p: &Passage| p.source == source && p.title.contains(heading);
         if !found.first().is_some_and(right) {
             let titles: Vec<_> = found.into_iter().map(|p| p.title).collect();
