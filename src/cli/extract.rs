@@ -151,7 +151,10 @@ fn become_pdftotext(bytes: Vec<u8>) -> ExitCode {
 }
 
 /// Gives this process limits that it cannot lift again. Where a sandbox forbids even that, the parent's remain.
+#[expect(clippy::disallowed_methods, reason = "this file of the kernel is never half written")]
 fn limit_self() {
+    // When memory is short, this process is the one that may go.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     for (resource, most) in [
         (Resource::As, ADDRESSES),
         (Resource::Cpu, SECONDS),

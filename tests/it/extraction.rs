@@ -141,6 +141,8 @@ async fn the_process_that_reads_has_limits() {
     ] {
         assert!(eventually(|| has(name, most)).await, "{name}: {}", limits());
     }
+    let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", child.id()));
+    assert_eq!(score.expect("a score").trim(), "1000", "the kernel takes it before the bot");
     drop(child.stdin.take());
     assert!(child.wait().expect("it ends").success(), "nothing is an empty document");
 }

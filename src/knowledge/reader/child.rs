@@ -33,7 +33,7 @@ const EXIT_PANIC: i32 = 101;
 const TIME: Duration = Duration::from_secs(60);
 
 /// Memory that is in use, in kB. Two processes fit into the unit's `MemoryMax=` beside the bot.
-const MEMORY_KB: u64 = 320 * 1024;
+const MEMORY_KB: u64 = 240 * 1024;
 
 /// Longest reason that is kept, in characters.
 const REASON: usize = 300;
@@ -111,9 +111,9 @@ impl Ended {
         Unread::new(match (self.status.code(), self.status.signal()) {
             (Some(EXIT_UNREADABLE), _) => said(&self.output),
             (Some(EXIT_PANIC), _) => "what reads it broke down; please report this".to_owned(),
-            // SIGABRT, which ends a program that gets no memory; SIGKILL and SIGXCPU.
-            (_, Some(6)) => TOO_GREEDY.to_owned(),
-            (_, Some(9 | 24)) => TOO_SLOW.to_owned(),
+            // SIGABRT ends a program that gets no memory, SIGKILL comes from the kernel that has none; SIGXCPU.
+            (_, Some(6 | 9)) => TOO_GREEDY.to_owned(),
+            (_, Some(24)) => TOO_SLOW.to_owned(),
             (_, Some(signal)) => format!("what reads it was ended by signal {signal}"),
             _ => format!("what reads it failed: {}", said(&self.complaint)),
         })
@@ -219,6 +219,8 @@ mod tests {
             ("echo words", "makes no sense"),
             ("kill -SEGV $$", "signal 11"),
             ("kill -ABRT $$", "more memory"),
+            ("kill -KILL $$", "more memory"),
+            ("kill -XCPU $$", "takes longer"),
             ("echo oh >&2; exit 3", "failed: oh"),
             ("exec tail /dev/zero", "more memory"),
             ("exec cat /dev/zero", "more text"),
