@@ -8,6 +8,7 @@ use super::health::finding;
 use super::view::{View, seconds, time};
 use crate::model::class::FailureClass;
 use crate::observe::dependency::DependencyState;
+use crate::observe::documents::DocumentsState;
 use crate::observe::index::Progress;
 use crate::observe::liveness::Loop;
 use crate::observe::providers::ProviderState;
@@ -51,11 +52,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "backlog_full": reading.backlog_full,
         },
         "paused": reading.paused,
-        "documents": {
-            "state": reading.documents.name(),
-            "files": reading.documents.size().0,
-            "passages": reading.documents.size().1,
-        },
+        "documents": documents(reading.documents),
         "index": index(view),
         "embeddings": dependency(view, &vitals.embeddings.read()),
         "qdrant": dependency(view, &vitals.qdrant.read()),
@@ -111,6 +108,11 @@ fn provider(view: &View<'_>, one: &ProviderState) -> Value {
         "failing_for_s": outage.map(|outage| seconds(outage.lasts_ms(view.now_ms))),
         "asked_again_in_s": outage.map(|outage| seconds(outage.due_ms(view.now_ms))),
     })
+}
+
+fn documents(state: DocumentsState) -> Value {
+    let (files, passages) = state.size();
+    json!({ "state": state.name(), "files": files, "passages": passages })
 }
 
 /// The index of the documents. Models have their names, documents have not.

@@ -7,6 +7,7 @@
 )]
 
 mod dead_disk;
+mod embeddings_server;
 mod harness;
 mod mount;
 mod notify;
@@ -55,6 +56,7 @@ mod hangup;
 mod hostile_backups;
 mod in_doubt;
 mod intake;
+mod knowledge;
 mod last_exit;
 mod leaks;
 mod learn;
