@@ -55,6 +55,7 @@ impl EmbeddingsServer {
     }
 
     /// Texts that were embedded so far.
+    /// Texts that were embedded so far.
     pub fn texts(&self) -> Vec<String> {
         self.shared.texts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -40,6 +40,11 @@ async fn the_doctor_asks_the_embeddings_server_only_when_it_is_told_to() {
     assert_eq!((state.as_str(), server.requests()), ("skipped", 0), "{text}");
     let (state, text) = checked(&stage, "embeddings", &["--ask-provider"]).await;
     assert!(state == "ok" && text.contains("a vector of 5 dimensions"), "{state}: {text}");
+    assert_eq!(
+        server.texts(),
+        ["Is anyone there?"],
+        "one short text, and nothing of the documents"
+    );
     server.set_down(true);
     let (state, text) = checked(&stage, "embeddings", &["--ask-provider"]).await;
     assert!(state == "bad" && text.contains("500"), "{state}: {text}");
