@@ -4,6 +4,7 @@ mod breakers;
 mod canary;
 mod claim;
 mod documents;
+mod embedding;
 mod endpoint;
 mod indexing;
 mod introduce;
@@ -17,7 +18,7 @@ mod watching;
 
 pub use report_sender::ReportSender;
 pub(crate) use settings::thresholds;
-pub(crate) use settings::{embedder, provider};
+pub(crate) use settings::{copies, embedder, provider};
 pub use waiting::Waiting;
 
 use std::net::TcpListener;

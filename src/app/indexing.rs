@@ -4,10 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::reload::Reloader;
 use super::settings;
-use crate::config::Swap;
-use crate::knowledge::{Embedder, Embedding, Indexer, IndexerHandle, Knowledge};
+use crate::knowledge::{Indexer, IndexerHandle, Knowledge};
 use crate::lifecycle::Tasks;
 use crate::observe::clock::Clock;
 use crate::observe::vitals::Vitals;
@@ -32,12 +33,13 @@ impl Reloader {
         };
         knowledge.searcher().report_to(Arc::clone(&vitals));
         let rescan = Duration::from_secs(self.loaded().config.knowledge.rescan_s);
-        let embedding = self.embedding(&knowledge, &vitals, &clock, store);
+        let wake: Arc<Notify> = Arc::default();
+        let work = (Arc::clone(&knowledge), store.ledger(), Arc::clone(&vitals), clock.clone());
+        let (reloader, woken) = (Arc::clone(self), Arc::clone(&wake));
+        let drain = tasks.drain().clone();
+        tasks.spawn("embedding", async move { reloader.embed(work, woken, drain).await });
         let (indexer, handle) = Indexer::new(Arc::clone(&knowledge), vitals, clock, rescan);
-        let indexer = indexer.waking(embedding.as_ref().map(Embedding::wake));
-        if let Some(embedding) = embedding {
-            tasks.spawn("embedding", embedding.run(tasks.drain().clone()));
-        }
+        let indexer = indexer.waking(Some(wake));
         let first = handle.clone();
         // One task for the process: it is set once.
         let _ = self.documents.indexer.set(handle);
@@ -63,26 +65,6 @@ impl Reloader {
             () = running => {}
             () = tasks.drain().cancelled() => end.cancel(),
         }
-    }
-
-    /// What makes vectors, where a server is configured.
-    fn embedding(
-        &self,
-        knowledge: &Knowledge,
-        vitals: &Arc<Vitals>,
-        clock: &Clock,
-        store: Store,
-    ) -> Option<Embedding> {
-        let loaded = self.loaded();
-        let settings = settings::embedder(&loaded.config)?;
-        let embedder = Embedder::new(settings, Some(store.ledger()), Arc::clone(vitals));
-        let embedder = embedder.inspect_err(|e| {
-            tracing::error!(error = %e, "documents are not embedded: {e}");
-        });
-        let (index, swaps) =
-            (knowledge.index().clone(), loaded.config.embeddings.swap == Swap::Auto);
-        let (embedder, vitals) = (Arc::new(embedder.ok()?), Arc::clone(vitals));
-        Some(Embedding::new(index, embedder, vitals, clock.clone(), swaps))
     }
 
     /// The documents, opened because an owner sent the first one while no folder is configured.

@@ -9,9 +9,12 @@ use secrecy::SecretString;
 use crate::answer::{Endpoint, EndpointLimits};
 use crate::commands::{AnswerSource, Rules};
 use crate::config::{self, Chosen, Config, ProviderSection};
-use crate::knowledge::{EmbedderSettings, Knowledge};
+use crate::knowledge::{Copies, EmbedderSettings, Knowledge};
 use crate::model::ids::{ChatId, UserId};
-use crate::provider::{EmbeddingsSettings, Kind, Provider, ProviderSettings};
+use crate::provider::{
+    EmbeddingsSettings, Kind, Provider, ProviderError, ProviderSettings, QdrantServer,
+    QdrantSettings,
+};
 use crate::store::Keep;
 use crate::telegram::pace::Rates;
 use crate::telegram::render;
@@ -150,6 +153,23 @@ pub(crate) fn embedder(config: &Config) -> Option<EmbedderSettings> {
         price: embeddings.usd_per_mtok,
         budgets: config.budget.of_model(),
     })
+}
+
+/// Where copies of vectors are searched.
+///
+/// # Errors
+/// When Qdrant's settings cannot be used.
+pub(crate) fn copies(config: &Config) -> Result<Copies, ProviderError> {
+    let qdrant = &config.qdrant;
+    if !qdrant.is_on() {
+        return Ok(Copies::Memory);
+    }
+    let server = QdrantServer::new(QdrantSettings {
+        url: qdrant.url.clone(),
+        api_key: qdrant.api_key.as_ref().map(|key| SecretString::from(key.expose())),
+        timeout: Duration::from_secs(qdrant.timeout_s),
+    })?;
+    Ok(Copies::Qdrant { server: Arc::new(server), prefix: qdrant.collection.clone() })
 }
 
 /// Who is asked, best first.

@@ -1,7 +1,11 @@
 //! `katana-bot knowledge`: the documents and their index, seen from the machine, also while the bot runs.
 
 mod copies;
+mod embed;
+mod eval;
 mod indexing;
+mod open;
+mod search;
 mod server;
 mod state;
 mod status;
@@ -36,6 +40,10 @@ pub(super) enum KnowledgeCommand {
         /// A file that `knowledge backup` made
         file: PathBuf,
     },
+    /// Search the documents as the bot does, and show what is found with its score
+    Search(search::SearchArgs),
+    /// Search for each question of a file, and show how often the right passage is found
+    Eval(eval::EvalArgs),
     /// Show the documents, those that cannot be read with the reason, and how far their vectors are
     Status {
         /// Machine-readable output
@@ -56,6 +64,8 @@ pub(super) fn knowledge(loaded: &Loaded, command: &KnowledgeCommand) -> anyhow::
             }
             KnowledgeCommand::Backup { file } => copies::backup(config, file).await,
             KnowledgeCommand::Restore { file } => copies::restore(config, file),
+            KnowledgeCommand::Search(wish) => search::search(loaded, wish).await,
+            KnowledgeCommand::Eval(wish) => eval::eval(loaded, wish).await,
             KnowledgeCommand::Status { json } => status::status(loaded, *json).await,
         }
     });

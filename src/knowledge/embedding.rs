@@ -13,6 +13,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::embedder::{EmbedError, Embedder};
+use super::meanings::Meanings;
+use super::search::Searcher;
+use super::vectors::VectorError;
 use crate::observe::clock::Clock;
 use crate::observe::index::{IndexState, Progress};
 use crate::observe::repeats::Repeats;
@@ -30,6 +33,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(2);
 
 /// The pace is that of the last requests, as many as these.
 const PACE_OVER: usize = 20;
+
+/// While it works, what is new is searched this often.
+const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 
 /// Generations that are kept besides the one in use, to go back to.
 const KEPT: u32 = 1;
@@ -73,6 +79,11 @@ pub struct Embedding {
     /// When requests ended, and how many texts they had.
     pace: VecDeque<(Instant, usize)>,
     counted: Option<Instant>,
+    /// What is searched, in the daemon.
+    searched: Option<(Arc<Searcher>, Meanings)>,
+    /// What is searched may be behind the index.
+    is_behind: bool,
+    followed: Option<Instant>,
 }
 
 impl Embedding {
@@ -96,12 +107,22 @@ impl Embedding {
             missing_since_ms: None,
             pace: VecDeque::new(),
             counted: None,
+            searched: None,
+            is_behind: true,
+            followed: None,
         }
     }
 
-    /// Wakes it when documents have changed.
-    pub fn wake(&self) -> Arc<Notify> {
-        Arc::clone(&self.wake)
+    /// Questions are compared with these vectors, which follow the index.
+    #[must_use]
+    pub fn searched_by(self, searcher: Arc<Searcher>, meanings: Meanings) -> Self {
+        Self { searched: Some((searcher, meanings)), ..self }
+    }
+
+    /// This wakes it when documents have changed.
+    #[must_use]
+    pub fn woken_by(self, wake: Arc<Notify>) -> Self {
+        Self { wake, ..self }
     }
 
     /// Works until the process drains.
@@ -116,15 +137,19 @@ impl Embedding {
                 Ok(Step::Idle) => IDLE,
                 Err(e) => self.failed(&e),
             };
-            self.show(pause.is_zero()).await;
-            let rest = async {
-                // Not waking in time is what the pause is for.
-                let _ = timeout(pause, self.wake.notified()).await;
-            };
+            let is_working = pause.is_zero();
+            self.is_behind |= is_working;
             tokio::select! {
-                () = rest, if !pause.is_zero() => {}
+                () = self.follow(is_working) => {}
                 () = drain.cancelled() => return,
-                else => {}
+            }
+            self.show(is_working).await;
+            if is_working {
+                continue;
+            }
+            tokio::select! {
+                woken = timeout(pause, self.wake.notified()) => self.is_behind |= woken.is_ok(),
+                () = drain.cancelled() => return,
             }
         }
     }
@@ -202,7 +227,12 @@ impl Embedding {
             return Ok(Step::Idle);
         };
         self.index.activate(generation, self.clock.now_ms()).await?;
-        self.index.prune(KEPT).await?;
+        let pruned = self.index.prune(KEPT).await?;
+        if let Some((_, meanings)) = &self.searched {
+            let pruned: Vec<Generation> =
+                all.iter().filter(|one| pruned.contains(&one.id)).cloned().collect();
+            meanings.forget(&pruned).await;
+        }
         tracing::info!(
             generation = generation.0,
             model = new.embedding.model,
@@ -210,6 +240,32 @@ impl Embedding {
             new.embedding.model
         );
         Ok(Step::Swapped(generation))
+    }
+
+    /// Brings what is searched in line with the index, unless that was done just before.
+    async fn follow(&mut self, is_working: bool) {
+        let Some((searcher, meanings)) = self.searched.as_ref().filter(|_| self.is_behind) else {
+            return;
+        };
+        if is_working && self.followed.is_some_and(|at| at.elapsed() < FOLLOW_EVERY) {
+            return;
+        }
+        self.followed = Some(Instant::now());
+        match meanings.follow(searcher).await {
+            Ok(()) => self.is_behind = false,
+            Err(VectorError::Server(e)) => {
+                let class = e.answer_class();
+                self.vitals.failed(&self.vitals.qdrant, class);
+                self.vitals.increment("qdrant_error", class.as_str());
+                if self.failing.is_news("qdrant") {
+                    tracing::warn!(error = %e, "new vectors are not searched for now: {e}");
+                }
+            }
+            Err(e) if self.failing.is_news("vectors") => {
+                tracing::warn!(error = %e, "new vectors are not searched for now: {e}");
+            }
+            Err(_) => {}
+        }
     }
 
     /// Says what failed, once, and how long to wait.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::embeddings_server::EmbeddingsServer;
-use crate::harness::Stage;
+use crate::harness::{Stage, eventually};
 use crate::process::{self, Output};
 
 fn json(output: &Output) -> Value {
@@ -56,4 +56,81 @@ async fn the_doctor_asks_the_embeddings_server_only_when_it_is_told_to() {
     let reachable: Vec<&Value> =
         said["servers"].as_array().expect("servers").iter().map(|s| &s["reachable"]).collect();
     assert_eq!(reachable, [true, false], "{said}");
+}
+
+/// What a search on the command line found: the paths, best first, and the whole answer.
+async fn found(stage: &Stage, question: &str) -> (Vec<String>, Value) {
+    let out = process::run(stage, &["knowledge", "search", question, "--json"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let said = json(&out);
+    let passages = said["passages"].as_array().expect("passages");
+    let path = |passage: &Value| passage["path"].as_str().expect("a path").to_owned();
+    (passages.iter().map(path).collect(), said)
+}
+
+fn is_embedded(stage: &Stage, of: u64) -> bool {
+    let index = stage.app().pipeline().base.vitals.index.load();
+    index.active.as_ref().is_some_and(|active| active.of == of && active.left() == 0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_embedded_in_the_background_and_found_by_their_meaning() {
+    let server = EmbeddingsServer::start().await;
+    let mut stage = Stage::new().await;
+    let docs = stage.dir.path().join("docs");
+    std::fs::create_dir(&docs).expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(docs.join(name), text).expect("written");
+    write("refunds.md", "# Refunds\n\nYou get your money within thirty days.\n");
+    write("setup.md", "# Setup\n\nRun the installer once.\n");
+    stage
+        .set("KATANA_ANSWER_PROVIDER", "offline")
+        .set("KATANA_KNOWLEDGE_DIR", &docs.display().to_string())
+        .set("KATANA_EMBEDDINGS_BASE_URL", &server.url)
+        .set("KATANA_EMBEDDINGS_MODEL", "m");
+    stage.start().await;
+    assert!(eventually(|| is_embedded(&stage, 2)).await, "both are embedded");
+
+    // Not one word of it is in the document.
+    let question = "Wie bekomme ich eine Erstattung?";
+    let (paths, said) = found(&stage, question).await;
+    assert_eq!(
+        (paths.first().map(String::as_str), &said["by_vectors"]),
+        (Some("refunds.md"), &true.into())
+    );
+    let answer = stage.ask(5, question).await;
+    assert!(answer.contains("thirty days"), "{answer}");
+
+    // A new document has its vector soon, and nothing else is asked for again.
+    let before = server.texts().len();
+    write("leave.md", "# Holidays\n\nThirty days a year.\n");
+    assert!(eventually(|| is_embedded(&stage, 3)).await, "the new one is embedded");
+    let new: Vec<String> = server.texts().split_off(before);
+    assert!(new.iter().filter(|text| text.contains("Thirty days a year")).count() == 1, "{new:?}");
+    assert!(!new.iter().any(|text| text.contains("installer")), "{new:?}");
+
+    let file = stage.dir.path().join("questions.jsonl");
+    let line =
+        r#"{"question": "Urlaub?", "language": "de-en", "expect": [{"source": "leave.md"}]}"#;
+    std::fs::write(&file, format!("{line}\n")).expect("written");
+    let out =
+        process::run(&stage, &["knowledge", "eval", &file.display().to_string(), "--json"]).await;
+    let score = &json(&out)["scores"][0];
+    assert_eq!((&score["language"], &score["hits"][0]), (&"de-en".into(), &1.into()), "{out:?}");
+
+    // Without the server the words are searched, and no one hears of an error.
+    server.set_down(true);
+    let (paths, said) = found(&stage, "How does the setup go?").await;
+    assert_eq!(
+        (paths.first().map(String::as_str), &said["by_vectors"]),
+        (Some("setup.md"), &false.into())
+    );
+    assert!(said["words_alone_because"].is_string(), "{said}");
+    let answer = stage.ask(5, "How does the setup go?").await;
+    assert!(answer.contains("installer"), "{answer}");
+    let said = json(&process::run(&stage, &["knowledge", "status", "--json"]).await);
+    assert_eq!(
+        (&said["total"]["documents"], &said["generations"][0]["embedded"]),
+        (&3.into(), &3.into())
+    );
+    stage.end().await;
 }

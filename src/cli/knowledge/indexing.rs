@@ -28,6 +28,7 @@ pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<ExitC
     match knowledge.work_on(wanted, &clock).await? {
         Ok(done) => {
             say(&format!("{done}.\n"));
+            super::embed::embed(config, knowledge.index(), &clock).await?;
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => Err(refused(&why)),
