@@ -70,7 +70,7 @@ pub struct EmbedderSettings {
 }
 
 impl EmbedderSettings {
-    /// What tells its vectors from those of another model.
+    /// What its vectors have in common, and those of another model have not.
     pub fn embedding(&self) -> Embedding {
         Embedding {
             model: self.server.model.clone(),

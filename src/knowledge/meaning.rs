@@ -1,7 +1,7 @@
 //! Searching by meaning: the vectors of one generation, and who makes those of questions.
 //!
 //! Invariants: what a copy of the vectors finds is measured again by the exact vectors of the index, so a copy that
-//! is behind never makes a passage look nearer than it is. What is no nearer than passages are to questions about
+//! is behind never makes a passage look nearer than it is. What is not nearer than passages are to questions about
 //! something else does not count as found.
 
 use std::sync::{Arc, PoisonError, RwLock};

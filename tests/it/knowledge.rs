@@ -32,7 +32,7 @@ async fn without_documents_the_status_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_asks_the_embeddings_server_only_when_it_is_told_to() {
+async fn the_doctor_asks_the_embeddings_server_only_on_request() {
     let server = EmbeddingsServer::start().await;
     let mut stage = Stage::new().await;
     stage.set("KATANA_EMBEDDINGS_BASE_URL", &server.url).set("KATANA_EMBEDDINGS_MODEL", "m");

@@ -233,7 +233,7 @@ const ENGLISH: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn meaning_finds_what_has_none_of_the_words_and_its_failure_is_no_ones_matter() {
+async fn meaning_finds_what_has_none_of_the_words_and_its_failure_costs_no_answer() {
     let index = index(ENGLISH).await;
     let (url, serving) = embeddings().await;
     let meaning = Arc::new(with_meaning(&index, &url).await);
