@@ -209,9 +209,10 @@ impl Searcher {
         for passage in self.index.passages(&ids).await? {
             let language = passage.language.as_deref().and_then(Language::of_code);
             let covered = asked.covered_by(&passage.title, &passage.text, language);
-            let score =
-                scores.get(&passage.id).copied().unwrap_or_default().max(1e-6) * covered.sqrt();
-            if covered >= FLOOR {
+            let score = scores.get(&passage.id).copied().unwrap_or_default().max(1e-6);
+            // Of an earlier question a passage needs no more than what it adds.
+            let score = if weight < 1.0 { score } else { score * covered.sqrt() };
+            if covered >= FLOOR || weight < 1.0 {
                 let entry = scored.entry(passage.id).or_insert((0.0, 0.0));
                 entry.0 += score * weight;
                 entry.1 = if weight < 1.0 { entry.1 } else { covered };

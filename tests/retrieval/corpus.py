@@ -114,8 +114,8 @@ def distractors(language):
                 yield from ((name, title, piece) for piece in pieces(text))
 
 
-def build(folder, language, headed):
-    """Writes the pieces of a language below a folder, each a file, and returns its questions' targets."""
+def build(folder, language, headed, most=PIECES):
+    """Writes the pieces of a language below a folder, each a file: the FAQ, and others until there are `most`."""
     own, count = faq(language), 0
     for (chapter, anchor), (_, title, text) in own.items():
         place = folder / "faq" / chapter / anchor
@@ -125,8 +125,8 @@ def build(folder, language, headed):
             (place / f"{number}.md").write_text(head + escaped(piece) + "\n")
             count += 1
     others = list(distractors(language))
-    step = max(1.0, len(others) / max(1, PIECES - count))
-    for number in range(min(len(others), PIECES - count)):
+    step = max(1.0, len(others) / max(1, most - count))
+    for number in range(max(0, min(len(others), most - count))):
         name, title, piece = others[int(number * step)]
         (folder / "other" / name).mkdir(parents=True, exist_ok=True)
         head = f"# {title}\n\n" if headed else ""

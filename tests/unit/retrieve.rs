@@ -60,31 +60,31 @@ const FOLLOW_UPS: &[Dialogue] = &[
         "And what about a windscreen?",
         "Windscreen of a car",
     ),
-    (&["Is my bicycle covered if it is stolen?"], "And abroad?", "Bicycles – Abroad"),
-    (&["What happens if my car is stolen?"], "And abroad?", "Car insurance – Abroad"),
-    (&["Is hail damage to my car paid?"], "And theft?", "Car insurance – Theft"),
-    (&["Is the battery of my electric bicycle covered?"], "And theft?", "Bicycles – Theft"),
-    (&["Does the house insurance pay for storm?"], "What about water?", "House insurance – Water"),
+    (&["Is my bicycle covered if it is stolen?"], "And abroad?", "Bicycles › Abroad"),
+    (&["What happens if my car is stolen?"], "And abroad?", "Car insurance › Abroad"),
+    (&["Is hail damage to my car paid?"], "And theft?", "Car insurance › Theft"),
+    (&["Is the battery of my electric bicycle covered?"], "And theft?", "Bicycles › Theft"),
+    (&["Does the house insurance pay for storm?"], "What about water?", "House insurance › Water"),
     (
         &["Does the house insurance pay for fire?"],
         "and if it was lightning?",
-        "House insurance – Fire",
+        "House insurance › Fire",
     ),
-    (&["Are dogs covered?"], "And horses?", "Pets – Horses"),
-    (&["Are dogs covered?"], "Which module is that?", "Pets – Dogs"),
-    (&["How do I report damage?"], "Which documents do you need?", "Claims – Documents"),
-    (&["How do I report a claim?"], "When is it paid?", "Claims – Payment"),
-    (&["How can I cancel my contract?"], "How long before its end?", "Contract – Cancel"),
+    (&["Are dogs covered?"], "And horses?", "Pets › Horses"),
+    (&["Are dogs covered?"], "Which module is that?", "Pets › Dogs"),
+    (&["How do I report damage?"], "Which documents do you need?", "Claims › Documents"),
+    (&["How do I report a claim?"], "When is it paid?", "Claims › Payment"),
+    (&["How can I cancel my contract?"], "How long before its end?", "Contract › Cancel"),
     (&["Are windows of my house covered?"], "Up to which amount?", "Windows of a house"),
     (&["Is a cracked windscreen covered?"], "With excess?", "Windscreen of a car"),
     (
         &["Is a stolen bicycle paid?", "And its battery?"],
         "For how many years?",
-        "Bicycles – Batteries",
+        "Bicycles › Batteries",
     ),
-    (&["When do I pay the premium?"], "By debit?", "Contract – Premium"),
-    (&["Is flood water covered in my house?"], "Why not?", "House insurance – Water"),
-    (&["I am moving. What do I have to do?"], "Until when?", "Contract – Moving"),
+    (&["When do I pay the premium?"], "By debit?", "Contract › Premium"),
+    (&["Is flood water covered in my house?"], "Why not?", "House insurance › Water"),
+    (&["I am moving. What do I have to do?"], "Until when?", "Contract › Moving"),
 ];
 
 /// Questions that have nothing to do with what was asked before.
@@ -92,25 +92,25 @@ const NEW_TOPICS: &[Dialogue] = &[
     (
         &["Is a broken mirror of my car covered?"],
         "How do I cancel the contract?",
-        "Contract – Cancel",
+        "Contract › Cancel",
     ),
-    (&["How can I cancel my contract?"], "Are cats covered?", "Pets – Cats"),
-    (&["Are dogs covered?"], "Is damage by storm covered?", "House insurance – Storm"),
-    (&["Does the house insurance pay for fire?"], "My bicycle was stolen", "Bicycles – Theft"),
-    (&["Is a stolen bicycle paid?"], "My car was stolen", "Car insurance – Theft"),
-    (&["When is a claim paid?"], "When is the premium paid?", "Contract – Premium"),
+    (&["How can I cancel my contract?"], "Are cats covered?", "Pets › Cats"),
+    (&["Are dogs covered?"], "Is damage by storm covered?", "House insurance › Storm"),
+    (&["Does the house insurance pay for fire?"], "My bicycle was stolen", "Bicycles › Theft"),
+    (&["Is a stolen bicycle paid?"], "My car was stolen", "Car insurance › Theft"),
+    (&["When is a claim paid?"], "When is the premium paid?", "Contract › Premium"),
     (
         &["When do I pay the premium?"],
         "Which photos do you need for a claim?",
-        "Claims – Documents",
+        "Claims › Documents",
     ),
     (&["Are horses covered?"], "Is an aquarium covered?", "Aquariums"),
     (
         &["Is hail damage to my car paid?"],
         "Is damage by water from pipes paid?",
-        "House insurance – Water",
+        "House insurance › Water",
     ),
-    (&["I am moving. What do I have to do?"], "A dog did damage to others", "Pets – Dogs"),
+    (&["I am moving. What do I have to do?"], "A dog did damage to others", "Pets › Dogs"),
 ];
 
 /// How many dialogues have their passage first, and among the first three, alone or with what was asked before.
@@ -135,7 +135,7 @@ async fn recall(dialogues: &[Dialogue], has_history: bool) -> (usize, usize) {
 async fn a_follow_up_is_found_in_its_context_and_a_new_topic_as_well_as_alone() {
     let all = FOLLOW_UPS.len();
     let (alone, together) = (recall(FOLLOW_UPS, false).await, recall(FOLLOW_UPS, true).await);
-    assert_eq!((alone, together), ((12, 15), (17, all)));
+    assert_eq!((alone, together), ((12, 15), (all, all)));
     let (alone, together) = (recall(NEW_TOPICS, false).await, recall(NEW_TOPICS, true).await);
     assert_eq!((alone, together), ((10, 10), (10, 10)), "a new topic is not pulled back");
 }
