@@ -58,9 +58,9 @@ mod tests {
         let text = Bytes::from_static(b"# Plums\n\nThe plums are ripe in August.\n");
         let read = |name: &'static str, bytes: &Bytes| read(name, bytes.clone());
         let kept = super::read("../../plums.MD", text.clone()).await.unwrap();
-        assert_eq!((kept.name.as_str(), kept.passages, kept.bytes), ("plums.MD", 1, 40));
+        assert_eq!((kept.name.as_str(), kept.passages, kept.bytes), ("plums.MD", 1, 39));
         assert!(kept.document.contains("ripe in August"));
-        assert!(read("plums.exe", &text).await.unwrap_err().contains("PDF"));
+        assert!(read("plums.exe", &text).await.unwrap_err().contains("pdf"));
         assert!(read("", &text).await.is_err());
         assert!(read("empty.md", &Bytes::new()).await.is_err());
         let long = Bytes::from("many words, ".repeat(500_000));

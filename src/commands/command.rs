@@ -143,7 +143,7 @@ mod tests {
         for other in ["weather", "x", "settings", "balance"] {
             assert_eq!(near(other), None, "{other}");
         }
-        assert_eq!(nearest(table(), "usres", Role::Member, Place::Private), None);
-        assert_eq!(nearest(table(), "usres", Role::Owner, Place::Group), None);
+        assert_eq!(nearest(table(), "remvoe", Role::Member, Place::Private), None);
+        assert_eq!(nearest(table(), "unlaern", Role::Owner, Place::Group), None);
     }
 }
