@@ -55,6 +55,7 @@ mod groups;
 mod hangup;
 mod hostile_backups;
 mod in_doubt;
+mod indexing;
 mod intake;
 mod knowledge;
 mod last_exit;

@@ -36,8 +36,9 @@ enum Vector {
 
 #[derive(Deserialize)]
 struct Used {
-    #[serde(alias = "total_tokens")]
     prompt_tokens: Option<u64>,
+    /// The same number; most servers send both.
+    total_tokens: Option<u64>,
 }
 
 /// Reads the vectors of `asked` texts. `dimensions`: as many as each has to have; 0 takes any number, but one.
@@ -83,7 +84,7 @@ pub(super) fn read(
         }
     }
     // Every text has its vector: as many rows as texts, and none twice.
-    Ok(Embedded { vectors, tokens: used.and_then(|used| used.prompt_tokens) })
+    Ok(Embedded { vectors, tokens: used.and_then(|used| used.prompt_tokens.or(used.total_tokens)) })
 }
 
 fn check(vector: &[f32], expected: &mut usize) -> Result<(), EmbeddingsError> {

@@ -106,6 +106,17 @@ impl Index {
         .await
     }
 
+    /// The passages of a document, in order.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn passages_of(&self, document: DocumentId) -> Result<Vec<PassageId>, StoreError> {
+        self.read(move |conn| {
+            Ok(passages_of(conn, document)?.into_iter().map(|known| known.id).collect())
+        })
+        .await
+    }
+
     /// Has all documents read again at the next look, whatever the file system says.
     ///
     /// # Errors

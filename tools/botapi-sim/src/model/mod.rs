@@ -43,6 +43,7 @@ pub(crate) async fn answer(server: &ModelServer, parts: &Parts, body: &Bytes) ->
         (&Method::GET, "/v1/models") => Ok(json(200, &openai::models())),
         (&Method::POST, "/v1/embeddings") => {
             let (status, body) = openai::embeddings(body);
+            server.embeds(body["data"].as_array().map_or(0, Vec::len));
             Ok(json(status, &body))
         }
         (&Method::POST, "/v1/chat/completions") => match openai::read(body) {

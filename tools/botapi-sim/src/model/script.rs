@@ -186,6 +186,8 @@ struct Inner {
     respond: Option<Respond>,
     requests: VecDeque<ModelRequest>,
     billed: Bill,
+    /// Texts that were embedded.
+    embedded: usize,
 }
 
 /// The simulated model servers: one script for both vendors.
@@ -329,6 +331,16 @@ impl ModelServer {
     #[must_use]
     pub fn billed(&self) -> Bill {
         self.lock().billed
+    }
+
+    /// How many texts were embedded.
+    #[must_use]
+    pub fn embedded(&self) -> usize {
+        self.lock().embedded
+    }
+
+    pub(crate) fn embeds(&self, texts: usize) {
+        self.lock().embedded += texts;
     }
 
     /// How many requests were well formed and authorised.

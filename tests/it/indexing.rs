@@ -1,0 +1,184 @@
+//! The index of the documents while the bot runs, beside it, and after it was killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use katana::store::{Index, WordQuery, WordTerm};
+
+use crate::harness::{MODEL_KEY, Stage, eventually, eventually_in};
+use crate::process;
+
+const ASK: &str = "What are the opening hours of the museum?";
+
+/// A bot that quotes the documents of a folder.
+fn quoting(stage: &mut Stage) -> std::path::PathBuf {
+    let dir = stage.dir.path().join("knowledge");
+    std::fs::create_dir_all(&dir).expect("a folder");
+    stage.set("KATANA_ANSWER_PROVIDER", "offline");
+    stage.set("KATANA_KNOWLEDGE_DIR", &dir.display().to_string());
+    let index = stage.dir.path().join("index.db").display().to_string();
+    stage.set("KATANA_KNOWLEDGE_INDEX_PATH", &index);
+    dir
+}
+
+fn page(dir: &Path, name: &str, words: &str) {
+    std::fs::write(dir.join(name), format!("# Opening hours\n\n{words}\n")).expect("a page");
+}
+
+/// Sources, paths, hashes, problems and passages of an index, for comparison.
+async fn content(path: &Path) -> Vec<(String, Vec<String>)> {
+    let index = Index::visit(path).expect("an index");
+    let mut all = Vec::new();
+    for document in index.documents().await.expect("documents") {
+        let ids = index.passages_of(document.id).await.expect("passages");
+        let passages = index.passages(&ids).await.expect("passages");
+        let shown = |passage: katana::store::IndexedPassage| {
+            format!("{:?}", (passage.title, passage.anchor, passage.page, passage.text))
+        };
+        let found = index.find_words(museum()).await.expect("a search").passages;
+        let found = found.iter().filter(|(id, _)| ids.contains(id)).count();
+        let about = format!("{:?}", (document.path, document.hash, document.problem, found));
+        all.push((about, passages.into_iter().map(shown).collect()));
+    }
+    all
+}
+
+/// All passages with a word that each page has.
+fn museum() -> WordQuery {
+    let terms = vec![WordTerm { forms: vec!["museum".to_owned()], ..WordTerm::default() }];
+    WordQuery { terms, limit: 100_000, ..WordQuery::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_a_new_file_and_a_deletion_are_in_answers_without_a_reload() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
+    stage.start().await;
+    assert!(stage.ask(5, ASK).await.contains("nine to five"));
+    page(&dir, "hours.md", "The opening hours of the museum are from ten to six.");
+    let says = async |words: &str| {
+        let holds = || async { stage.ask(5, ASK).await.contains(words) };
+        assert!(eventually_in(holds).await, "no answer with {words:?}");
+    };
+    says("ten to six").await;
+    std::fs::remove_file(dir.join("hours.md")).expect("removed");
+    std::fs::create_dir(dir.join("new")).expect("a folder");
+    page(&dir.join("new"), "b.md", "The opening hours of the museum are from noon to midnight.");
+    says("noon to midnight").await;
+    let answer = stage.ask(5, ASK).await;
+    assert!(!answer.contains("ten to six"), "{answer}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_is_worked_on_by_the_bot_where_it_runs_and_else_by_the_command() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
+    let run = async |args: &[&str]| process::run(&stage, &[&["knowledge"], args].concat()).await;
+    let out = run(&["sync"]).await;
+    assert_eq!(out.stdout, "1 documents read, 0 unchanged, 0 removed.\n", "{out:?}");
+    let out = run(&["sync"]).await;
+    assert_eq!(out.stdout, "0 documents read, 1 unchanged, 0 removed.\n", "{out:?}");
+    let copy = stage.dir.path().join("copy.db").display().to_string();
+    assert_eq!(run(&["backup", &copy]).await.code, Some(0));
+    assert_ne!(run(&["backup", &copy]).await.code, Some(0), "it is there already");
+    std::fs::remove_file(dir.join("hours.md")).expect("removed");
+    run(&["sync"]).await;
+    let out = run(&["restore", &copy]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert_eq!(content(&stage.dir.path().join("index.db")).await.len(), 1);
+    page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
+
+    let out = run(&["use", "7"]).await;
+    assert!(out.code == Some(69) && out.stderr.contains("no generation 7"), "{out:?}");
+    stage.start().await;
+    let run = async |args: &[&str]| process::run(&stage, &[&["knowledge"], args].concat()).await;
+    let out = run(&["reindex"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stderr.contains("The bot works on it"), "{out:?}");
+    let out = run(&["use", "7"]).await;
+    assert!(out.code == Some(69) && out.stderr.contains("no generation 7"), "{out:?}");
+    let out = run(&["restore", &copy]).await;
+    assert!(out.code != Some(0) && out.stderr.contains("stop the bot first"), "{out:?}");
+    assert!(stage.ask(5, ASK).await.contains("nine to five"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_indexes_the_index_becomes_as_one_made_at_once() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    let index = stage.dir.path().join("index.db");
+    let mut kills = 0;
+    for round in 0..12 {
+        for file in 0..60 {
+            let words = format!("Room {} of the museum, round {}.\n\n", file, round * (file % 3));
+            let path = dir.join(format!("room-{file}.md"));
+            match (file + round) % 7 {
+                0 => drop(std::fs::remove_file(path)),
+                _ => std::fs::write(path, format!("# Room\n\n{}", words.repeat(40))).expect("it"),
+            }
+        }
+        let mut command = process::command(stage.settings());
+        let mut child = command.args(["knowledge", "sync"]).spawn().expect("it starts");
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(20..400))).await;
+        kills += u32::from(child.try_wait().expect("a process").is_none());
+        child.kill().expect("killed");
+        child.wait().expect("it ended");
+    }
+    assert!(kills > 0, "no process was killed at work");
+    let out = process::run(&stage, &["knowledge", "sync"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let grown = content(&index).await;
+    let fresh = stage.dir.path().join("fresh.db");
+    stage.set("KATANA_KNOWLEDGE_INDEX_PATH", &fresh.display().to_string());
+    let out = process::run(&stage, &["knowledge", "sync"]).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert_eq!(grown, content(&fresh).await);
+    assert!(grown.len() > 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_reads_and_embeds_nothing_that_is_as_it_was() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    for file in 0..30 {
+        page(&dir, &format!("room-{file}.md"), &format!("Room {file} of the museum is closed."));
+    }
+    page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
+    let url = stage.sim.openai_url();
+    stage.set("KATANA_EMBEDDINGS_BASE_URL", &url).set("KATANA_EMBEDDINGS_MODEL", "sim-embed");
+    stage.set("KATANA_EMBEDDINGS_API_KEY", MODEL_KEY).set("KATANA_EMBEDDINGS_USD_PER_MTOK", "0");
+    stage.start().await;
+    let is_complete = |stage: &Stage| {
+        let state = stage.app().pipeline().base.vitals.index.load_full();
+        state.active.as_ref().is_some_and(|vectors| vectors.of == 31 && vectors.left() == 0)
+    };
+    assert!(
+        eventually(|| is_complete(&stage)).await,
+        "{:?}",
+        stage.app().pipeline().base.vitals.index
+    );
+    let embedded = stage.sim.model().embedded();
+    assert!(embedded >= 31);
+    let read = async |stage: &Stage| {
+        let index = Index::visit(&stage.dir.path().join("index.db")).expect("an index");
+        let all = index.documents().await.expect("documents");
+        all.into_iter().map(|one| (one.path, one.indexed_ms)).collect::<Vec<_>>()
+    };
+    let before = read(&stage).await;
+    stage.stop().await;
+    stage.start().await;
+    assert!(eventually(|| is_complete(&stage)).await);
+    let out = process::run(&stage, &["knowledge", "sync"]).await;
+    assert_eq!(out.stdout, "0 documents read, 31 unchanged, 0 removed.\n", "{out:?}");
+    assert_eq!(read(&stage).await, before);
+    assert_eq!(stage.sim.model().embedded(), embedded, "a text was embedded again");
+    page(&dir, "room-7.md", "Room 7 of the museum is open again.");
+    let is_seen = || stage.sim.model().embedded() > embedded && is_complete(&stage);
+    assert!(eventually(is_seen).await);
+    assert_eq!(stage.sim.model().embedded(), embedded + 1, "only the text that changed");
+    stage.end().await;
+}
