@@ -6,6 +6,7 @@
 //! patience of findings is a twentieth. The scenarios of one group run side by side.
 
 mod daemon;
+mod documents;
 mod machine;
 mod provider;
 mod telegram;
@@ -35,12 +36,7 @@ const ELSEWHERE: &[(Kind, &str)] = &[
         "needs a vendor's own server; tests/unit/booking.rs, src/supervise/tests.rs",
     ),
     (Kind::PricesOld, "needs a vendor's own server; src/supervise/tests.rs"),
-    (Kind::DocumentsUnreadable, "src/supervise/documents.rs judges it"),
     (Kind::DocumentsStale, "needs minutes; src/supervise/documents.rs"),
-    (
-        Kind::EmbeddingsFailing,
-        "tests/unit/embedder.rs makes one; src/supervise/documents.rs judges it",
-    ),
     (Kind::QdrantFailing, "src/supervise/documents.rs judges it"),
     (Kind::NoHitHigh, "needs many questions; src/supervise/documents.rs"),
     (Kind::UnsourcedHigh, "needs many questions; src/supervise/documents.rs"),
@@ -48,10 +44,9 @@ const ELSEWHERE: &[(Kind, &str)] = &[
 ];
 
 fn all() -> Vec<Scenario> {
-    [telegram::scenarios(), provider::scenarios(), machine::scenarios(), daemon::scenarios()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let outside = [telegram::scenarios(), provider::scenarios(), documents::scenarios()];
+    let inside = [machine::scenarios(), daemon::scenarios()];
+    outside.into_iter().chain(inside).flatten().collect()
 }
 
 /// Runs scenarios side by side and fails with the names of those that failed.
@@ -114,6 +109,11 @@ async fn each_trouble_with_telegram_is_found_and_its_end_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_trouble_with_the_provider_is_found_and_its_end_too() {
     together(provider::scenarios()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trouble_with_the_documents_is_found_and_its_end_too() {
+    together(documents::scenarios()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::embeddings_server::EmbeddingsServer;
-use crate::harness::{Stage, eventually};
+use crate::harness::{Stage, eventually, eventually_in};
 use crate::process::{self, Output};
 
 fn json(output: &Output) -> Value {
@@ -104,6 +104,8 @@ async fn documents_are_embedded_in_the_background_and_found_by_their_meaning() {
     let before = server.texts().len();
     write("leave.md", "# Holidays\n\nThirty days a year.\n");
     assert!(eventually(|| is_embedded(&stage, 3)).await, "the new one is embedded");
+    let is_found = || async { stage.ask(5, "Urlaub?").await.contains("Thirty days a year") };
+    assert!(eventually_in(is_found).await, "the running bot finds it by its meaning");
     let new: Vec<String> = server.texts().split_off(before);
     assert!(new.iter().filter(|text| text.contains("Thirty days a year")).count() == 1, "{new:?}");
     assert!(!new.iter().any(|text| text.contains("installer")), "{new:?}");

@@ -268,7 +268,9 @@ async fn what_cannot_change_is_named_and_stays_as_it_is() {
     stage.set("KATANA_STORE_PATH", &elsewhere).set("KATANA_BOT_ENVIRONMENT", "staging");
     stage.set("KATANA_TELEGRAM_TOKEN", "987654321:another-bot-AAAAAAAAAAAAAAAAAA");
     stage.set("KATANA_LOG_FORMAT", "text");
-    let named = ["bot.environment", "telegram.token", "store.path", "log.format"];
+    // The index lies beside the state unless another place is set.
+    let named =
+        ["bot.environment", "telegram.token", "store.path", "knowledge.index_path", "log.format"];
     // Also when it is read once more: until the restart, it is still so.
     for _ in 0..2 {
         let Reloaded::Applied { changed, needs_restart } =
