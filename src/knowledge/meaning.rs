@@ -111,11 +111,16 @@ impl Meaning {
     }
 
     /// Learns how near passages are to questions that they have nothing to do with. Until then, and when it fails,
-    /// everything counts as found. Not while someone waits: it asks for several vectors.
+    /// everything counts as found. Not while someone waits: it asks for several vectors, unless the index has what
+    /// was learned before.
     ///
     /// # Errors
     /// When there is no vector, or the vectors cannot be searched.
     pub async fn calibrate(&self, index: &Index) -> Result<(), NoMeaning> {
+        if let Some(floor) = index.floor(self.generation).await.map_err(VectorError::from)? {
+            self.set_floor(Some(floor));
+            return Ok(());
+        }
         let mut nearest = Vec::with_capacity(ELSEWHERE.len());
         for question in ELSEWHERE {
             let found = self.search(index, &[(question, 1.0)], 1, None).await?;
@@ -124,8 +129,15 @@ impl Meaning {
         nearest.sort_by(f32::total_cmp);
         // The one in the middle: documents may well have the answer to one or two.
         let floor = nearest.get(nearest.len() / 2).copied();
-        *self.floor.write().unwrap_or_else(PoisonError::into_inner) = floor;
+        self.set_floor(floor);
+        if let Some(floor) = floor.filter(|_| index.is_keeper()) {
+            index.keep_floor(self.generation, floor).await.map_err(VectorError::from)?;
+        }
         Ok(())
+    }
+
+    fn set_floor(&self, floor: Option<f32>) {
+        *self.floor.write().unwrap_or_else(PoisonError::into_inner) = floor;
     }
 
     /// What a passage must be nearer than to count as found.

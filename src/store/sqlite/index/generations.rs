@@ -95,6 +95,36 @@ impl Index {
         .await
     }
 
+    /// What a passage must be nearer than to count as found, if that was learned while there were about as many
+    /// vectors as now.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn floor(&self, generation: GenerationId) -> Result<Option<f32>, StoreError> {
+        self.read(move |conn| {
+            let sql = "SELECT floor FROM generations WHERE generation_id = ?1 AND floor IS NOT NULL
+                AND abs(floor_of - (SELECT count(*) FROM codes WHERE generation_id = ?1)) * 4
+                <= floor_of";
+            let floor = conn.prepare_cached(sql)?.query_row([generation.0], |row| row.get(0));
+            Ok(floor.optional()?)
+        })
+        .await
+    }
+
+    /// Keeps it, so that the next start does not ask for vectors to learn it again.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub async fn keep_floor(&self, generation: GenerationId, floor: f32) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            let sql = "UPDATE generations SET floor = ?2, floor_of = (SELECT count(*) FROM codes
+                WHERE codes.generation_id = ?1) WHERE generation_id = ?1";
+            conn.prepare_cached(sql)?.execute(params![generation.0, floor])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Drops all old generations but the newest `kept`; answers which.
     ///
     /// # Errors

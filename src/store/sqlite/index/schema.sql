@@ -51,7 +51,10 @@ CREATE TABLE generations (
   passage_prefix TEXT NOT NULL,
   state          TEXT NOT NULL CHECK (state IN ('building', 'active', 'old')),
   begun_ms       INTEGER NOT NULL,
-  activated_ms   INTEGER
+  activated_ms   INTEGER,
+  -- What a passage must be nearer than to count as found, and how many vectors there were then.
+  floor          REAL,
+  floor_of       INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX one_active ON generations (state) WHERE state = 'active';
 

@@ -100,10 +100,15 @@ async fn a_vector_belongs_to_a_text_and_a_generation() {
     let odd = index.put_vectors(generation, vec![(hash("one"), vec![1.0])]).await;
     assert!(odd.is_err(), "another number of dimensions");
 
+    assert_eq!(index.floor(generation).await.unwrap(), None);
+    index.keep_floor(generation, 0.75).await.unwrap();
+    assert_eq!(index.floor(generation).await.unwrap(), Some(0.75));
+
     index.put(document("a.md", &["one"])).await.unwrap();
     assert_eq!(index.drop_unused_vectors().await.unwrap(), 0);
     index.put(document("b.md", &[])).await.unwrap();
     assert_eq!(index.drop_unused_vectors().await.unwrap(), 1);
+    assert_eq!(index.floor(generation).await.unwrap(), None, "it was learned of another number");
     assert_eq!(index.exact(generation, &put.added).await.unwrap(), []);
 }
 
