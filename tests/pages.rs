@@ -19,8 +19,6 @@ const PAGES: &str = "examples/knowledge";
 const OTHERS: &[(&str, &str)] = &[
     ("-", "standard output, as FILE"),
     ("-wal", "the end of a file's name, by SQLite"),
-    (".md", "the end of a file's name"),
-    (".txt", "the end of a file's name"),
     ("/newbot", "a command of BotFather"),
     ("/usr/local/bin", "a folder of every Debian"),
     ("123…:…XYZ", "a masked token"),
