@@ -4,7 +4,7 @@
 //! question is searched together with what was asked before it, which counts less. What has too little to do with the
 //! question is not found, so that "not in the documents" can be said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,9 @@ const LOOKED_AT: usize = 30;
 
 /// A passage must have so much of the question, by the weight of its words, where words alone find it.
 const FLOOR: f64 = 0.25;
+
+/// The same for a passage in another language than the question's, with which it shares names alone.
+const FLOOR_ACROSS: f64 = 0.1;
 
 /// What an earlier question counts beside the one after it. In the corpus of the tests, the passage that answers a
 /// follow-up is found first in most cases at 0.3 and 0.4; new topics suffer from 0.6 on.
@@ -79,8 +82,19 @@ pub struct Searcher {
     languages: ArcSwap<(Option<Instant>, Vec<Language>)>,
 }
 
-/// What words found: for each passage its score, and how much of the question it has.
-type Scored = HashMap<PassageId, (f64, f64)>;
+/// What words say of a passage.
+#[derive(Clone, Copy, Debug, Default)]
+struct Score {
+    /// The sum over the question and those before it.
+    sum: f64,
+    /// It has enough of the question to count as found by words alone.
+    is_enough: bool,
+    /// An earlier question found it.
+    is_earlier: bool,
+}
+
+/// What words found.
+type Scored = HashMap<PassageId, Score>;
 
 impl SearchRequest {
     /// A question alone.
@@ -141,7 +155,7 @@ impl Searcher {
         let floor = meaning.as_deref().and_then(Meaning::floor);
         let ranked = match hits.by_vectors {
             true => together(&known, &scored, &near, language, floor),
-            false => alone(&scored),
+            false => alone(&scored, |_| false),
         };
         hits.passages = self.loaded(ranked, known, request.limit).await?;
         hits.took = began.elapsed();
@@ -210,12 +224,15 @@ impl Searcher {
             let language = passage.language.as_deref().and_then(Language::of_code);
             let covered = asked.covered_by(&passage.title, &passage.text, language);
             let score = scores.get(&passage.id).copied().unwrap_or_default().max(1e-6);
-            // Of an earlier question a passage needs no more than what it adds.
-            let score = if weight < 1.0 { score } else { score * covered.sqrt() };
-            if covered >= FLOOR || weight < 1.0 {
-                let entry = scored.entry(passage.id).or_insert((0.0, 0.0));
-                entry.0 += score * weight;
-                entry.1 = if weight < 1.0 { entry.1 } else { covered };
+            let entry = scored.entry(passage.id).or_default();
+            if weight < 1.0 {
+                // Of an earlier question a passage needs no more than what it adds.
+                entry.sum += score * weight;
+                entry.is_earlier = true;
+            } else {
+                entry.sum += score * covered.sqrt();
+                let is_across = is_across(question.language, language);
+                entry.is_enough = covered >= if is_across { FLOOR_ACROSS } else { FLOOR };
             }
             known.insert(passage.id, passage);
         }
@@ -287,13 +304,23 @@ fn query(question: &Question, request: &SearchRequest) -> WordQuery {
     }
 }
 
-/// What words found, best first. What only earlier questions found must be worth it.
-fn alone(scored: &Scored) -> Vec<(PassageId, f64)> {
-    let best = scored.values().map(|(score, _)| *score).fold(0.0, f64::max);
+/// Whether two texts are known to be in two languages.
+fn is_across(one: Option<Language>, other: Option<Language>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if one != other)
+}
+
+/// What words found, best first: what has enough of the question, and what `is_near` to it. What only earlier questions
+/// found must be worth it.
+fn alone(scored: &Scored, is_near: impl Fn(PassageId) -> bool) -> Vec<(PassageId, f64)> {
+    let found = || scored.iter().filter(|(_, score)| score.is_enough || score.is_earlier);
+    let best = found().map(|(_, score)| score.sum).fold(0.0, f64::max);
     let mut all: Vec<(PassageId, f64)> = scored
         .iter()
-        .filter(|(_, (score, own))| *own > 0.0 || *score >= best * WORTH)
-        .map(|(passage, (score, _))| (*passage, *score))
+        .filter(|(passage, score)| {
+            let is_worth_it = score.is_earlier && score.sum >= best * WORTH;
+            score.is_enough || is_worth_it || is_near(**passage)
+        })
+        .map(|(passage, score)| (*passage, score.sum))
         .collect();
     all.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
     all
@@ -307,20 +334,19 @@ fn together(
     language: Option<Language>,
     floor: Option<f32>,
 ) -> Vec<(PassageId, f64)> {
-    let is_across = |passage: PassageId| {
-        let of =
-            known.get(&passage).and_then(|passage| Language::of_code(passage.language.as_deref()?));
-        matches!((language, of), (Some(one), Some(other)) if one != other)
-    };
-    let by_words: Vec<ByWords> = alone(scored)
-        .into_iter()
-        .map(|(passage, _)| ByWords { passage, is_across: is_across(passage) })
-        .collect();
+    let of = |passage: PassageId| Language::of_code(known.get(&passage)?.language.as_deref()?);
     let is_near = |cosine: f32| floor.is_none_or(|floor| cosine > floor);
+    let nearest: HashSet<PassageId> =
+        near.iter().filter(|(_, cosine)| is_near(*cosine)).map(|(passage, _)| *passage).collect();
+    let by_words: Vec<ByWords> = alone(scored, |passage| nearest.contains(&passage))
+        .into_iter()
+        .map(|(passage, _)| ByWords { passage, is_across: is_across(language, of(passage)) })
+        .collect();
+    let found: HashSet<PassageId> = by_words.iter().map(|found| found.passage).collect();
     let by_meaning: Vec<PassageId> = near
         .iter()
-        .filter(|(passage, cosine)| is_near(*cosine) || scored.contains_key(passage))
         .map(|(passage, _)| *passage)
+        .filter(|passage| nearest.contains(passage) || found.contains(passage))
         .collect();
     fused(&by_words, &by_meaning)
 }

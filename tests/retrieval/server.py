@@ -13,6 +13,11 @@ import threading
 PREFIXES = {"query: ": True, "passage: ": False}
 
 
+def spaced(text):
+    """The model's tokenizer takes any white space for one space."""
+    return " ".join(text.split())
+
+
 class Vectors:
     """Makes vectors, and keeps them in a file of lines."""
 
@@ -21,11 +26,11 @@ class Vectors:
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 text, vector = json.loads(line)
-                self.kept[text] = vector
+                self.kept[spaced(text)] = vector
 
     def of(self, texts):
         with self.lock:
-            return [self.one(text) for text in texts]
+            return [self.one(spaced(text)) for text in texts]
 
     def one(self, text):
         if text not in self.kept:
