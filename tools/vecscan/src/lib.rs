@@ -3,6 +3,7 @@
 //! | module | in one sentence |
 //! |---|---|
 //! | [`code`] | a vector as one byte a dimension and a scale |
+//! | `kernel` | the products of a code and a question |
 //! | [`matrix`] | many of them in memory, and the exact scan over them |
 //!
 //! Invariants: each row is looked at, so what is missed is missed by rounding alone; who needs the last digit computes
@@ -10,6 +11,7 @@
 //! no unsafe code here. This crate is compiled for speed in all profiles, the rest of the program for size.
 
 pub mod code;
+mod kernel;
 pub mod matrix;
 
 pub use code::Code;

@@ -8,6 +8,9 @@ use std::collections::{BinaryHeap, HashMap};
 use pulp::Arch;
 
 use crate::code::{self, Code};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Avx2;
+use crate::kernel::{Dot, Plain};
 
 /// Rows of a block.
 const ROWS: usize = 1024;
@@ -141,10 +144,17 @@ impl Matrix {
         let mut best =
             Best { limit, heap: BinaryHeap::with_capacity(limit + 1), worst: f32::NEG_INFINITY };
         for block in &self.blocks {
-            self.arch.dispatch(
-                #[inline(always)]
-                || block.scan(&steps, scale, tags, &mut best),
-            );
+            match self.arch {
+                #[cfg(target_arch = "x86_64")]
+                Arch::V3(v3) => v3.vectorize(
+                    #[inline(always)]
+                    || block.scan(Avx2(v3), &steps, scale, tags, &mut best),
+                ),
+                arch => arch.dispatch(
+                    #[inline(always)]
+                    || block.scan(Plain, &steps, scale, tags, &mut best),
+                ),
+            }
         }
         let mut found: Vec<Near> = best.heap.into_iter().map(|entry| entry.0).collect();
         found.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id)));
@@ -167,23 +177,24 @@ impl Block {
     }
 
     #[inline(always)]
-    fn scan(&self, steps: &[i16], scale: f32, tags: Option<&[u32]>, best: &mut Best) {
+    fn scan(
+        &self,
+        way: impl Dot,
+        steps: &[i16],
+        scale: f32,
+        tags: Option<&[u32]>,
+        best: &mut Best,
+    ) {
         for (row, code) in self.codes.chunks_exact(steps.len()).enumerate() {
             if tags.is_some_and(|tags| !tags.contains(&self.tags[row])) {
                 continue;
             }
-            let score = dot(code, steps) as f32 * self.scales[row] * scale;
+            let score = way.dot(code, steps) as f32 * self.scales[row] * scale;
             if score > best.worst || best.heap.len() < best.limit {
                 best.take(Near { id: self.ids[row], score });
             }
         }
     }
-}
-
-/// Written so that a compiler sees lanes in it: products of 16 bits, sums of 32.
-#[inline(always)]
-fn dot(code: &[i8], steps: &[i16]) -> i32 {
-    code.iter().zip(steps).map(|(a, b)| i32::from(i16::from(*a)) * i32::from(*b)).sum()
 }
 
 /// The best rows so far.
