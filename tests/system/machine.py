@@ -17,14 +17,14 @@ import sys
 import tempfile
 import time
 
-# What a small server has beside the base system, and what is tested with it: supervisor, needrestart,
-# and a mail server that asks for a password. Who changes the list raises the number: another list is
+# What a small server has beside the base system, what the package recommends, and what is tested with it:
+# supervisor, needrestart, and a mail server that asks for a password. Who changes the list raises the number: another list is
 # another image.
 PACKAGES = (
     "systemd,systemd-sysv,dbus,cron,procps,ca-certificates,supervisor,needrestart"
-    ",postfix,libsasl2-modules,sasl2-bin"
+    ",postfix,libsasl2-modules,sasl2-bin,poppler-utils"
 )
-IMAGE = 5
+IMAGE = 6
 MIRROR = os.environ.get("KATANA_TEST_MIRROR", "http://deb.debian.org/debian")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "katana-ci"
 TOOLS = {
