@@ -166,8 +166,10 @@ impl Reloader {
                 let patience = Duration::from_secs(fresh.loaded.config.answer.timeout_s);
                 let taken = self.take(fresh);
                 self.offer_claim(&taken).await;
+                // A start that waits for its turn does not wait for the folders.
+                drop(turn);
                 self.documents.look(patience).await;
-                taken
+                return taken;
             }
             Err(e) => self.reject(&e),
         };

@@ -33,9 +33,9 @@ fn stamp(file: &File) -> io::Result<Stamp> {
 /// # Errors
 /// When it cannot be read, with the reason in words.
 pub async fn read(format: Format, mut file: File, limits: Limits) -> Result<Document, Unread> {
-    let unread = |e: io::Error| Unread::new(format!("it cannot be read: {e}"));
+    let unread = |e: io::Error| Unread::passing(format!("it cannot be read: {e}"));
     let changed =
-        || Unread::new("it changed while it was read; it is read again when it is at rest");
+        || Unread::passing("it changed while it was read; it is read again when it is at rest");
     let before = stamp(&file).map_err(unread)?;
     if before.0 > limits.file {
         let problem = extract::Problem::TooLarge { size: before.0, limit: limits.file };
@@ -49,7 +49,7 @@ pub async fn read(format: Format, mut file: File, limits: Limits) -> Result<Docu
             file.take(limits.file + 1).read_to_end(&mut bytes).map_err(unread)?;
             extract::extract(format, &bytes, &limits).map_err(|e| Unread::new(e.to_string()))
         };
-        blocking::run(work).await.unwrap_or_else(|| Err(Unread::new("the bot is about to end")))
+        blocking::run(work).await.unwrap_or_else(|| Err(Unread::passing("the bot is about to end")))
     } else {
         child::read(format, &file, &limits).await
     };

@@ -22,9 +22,10 @@ const PASSAGES: usize = 10_000;
 /// A text without headings is worth a remark from this many passages on.
 const REMARKABLE: usize = 4;
 
-/// Whether documents with such names are read.
-pub(super) fn can_read(path: &Path) -> bool {
-    Format::of(path).is_some()
+/// Whether documents with such names are read. Code and settings may hold what was not written for everyone who
+/// chats, so those are read only where the operator named them.
+pub(super) fn can_read(path: &Path, is_named: bool) -> bool {
+    Format::of(path).is_some_and(|format| is_named || !matches!(format, Format::Code))
 }
 
 /// What reads and cuts such documents now, and prepares their words.
@@ -70,11 +71,18 @@ pub(super) async fn read(path: &str, file: File, known: Option<(Hash, String)>) 
     if known.is_some_and(|known| known == (hash, reader(format))) {
         return Some(Content::Same);
     }
+    let mut read_by = reader(format);
     let mut document = match reader::read(format, file, limits).await {
         Ok(document) => blocking::run(move || of(&document)).await?,
-        Err(unread) => unreadable(unread.reason),
+        Err(unread) => {
+            // Read by none, it is read again at the next look.
+            if unread.is_passing {
+                read_by.clear();
+            }
+            unreadable(unread.reason)
+        }
     };
-    (document.hash, document.read_by) = (hash, reader(format));
+    (document.hash, document.read_by) = (hash, read_by);
     Some(Content::New(Box::new(document)))
 }
 

@@ -57,8 +57,9 @@ impl Source {
         let fits = |globs: &[Glob]| {
             path.to_str().is_some_and(|path| globs.iter().any(|glob| glob.fits(path)))
         };
-        super::reading::can_read(path)
-            && (self.include.is_empty() || fits(&self.include))
+        let is_named = fits(&self.include);
+        super::reading::can_read(path, is_named)
+            && (self.include.is_empty() || is_named)
             && !fits(&self.exclude)
     }
 
@@ -116,6 +117,10 @@ mod tests {
         ] {
             assert_eq!(source.takes(Path::new(path)), is_taken, "{path}");
         }
+        let takes = |source: Source, path: &str| source.takes(Path::new(path));
+        let any = || Source::new("any", "/srv/any");
+        assert!(takes(any(), "a.md") && !takes(any(), "secrets.toml"), "code only where it is named");
+        assert!(takes(any().filtered(&["*.toml".into()], &[]), "secrets.toml"));
         let link = |path, anchor, page| source.link(path, anchor, page).unwrap();
         assert_eq!(
             link("a b/ü.md", Some("the-end"), None),

@@ -66,9 +66,10 @@ pub(super) fn opened(config: &Config) -> anyhow::Result<Index> {
     match Index::visit(path) {
         Ok(index) if !index.keep()? => Ok(index),
         _ => {
-            let hint = "start the bot, or run this as its user: runuser -u katana-bot -- katana-bot knowledge …";
-            let text = "the bot does not run, and what root writes it could not change";
-            Err(Stop::new(exit::USAGE, text, hint).into())
+            let hint = "start it, or run this as its user: runuser -u katana-bot -- katana-bot knowledge …";
+            let text = "the bot does not run, or has no documents (knowledge.dir is not set), and what root \
+                        writes it could not change";
+            Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
         }
     }
 }

@@ -63,7 +63,7 @@ section! {
         dir: PathBuf = path().example("/srv/handbook").live(Part::Answers),
 
         /// Patterns of the documents that are meant, such as `guide/**` or `*.md`; without any, all that can be
-        /// read. `*` and `?` stand for characters of a name, `**` for any folders.
+        /// read but source code and settings. `*` and `?` stand for characters of a name, `**` for any folders.
         include: Vec<String> = words().example("guide/**").live(Part::Answers),
 
         /// Patterns of documents that are left out, in the same form.

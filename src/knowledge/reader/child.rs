@@ -57,7 +57,7 @@ pub fn use_program(program: &Path) {
 /// Reads a document in a process of its own.
 pub(super) async fn read(format: Format, file: &File, limits: &Limits) -> Result<Document, Unread> {
     let Ok(_seat) = SEATS.acquire().await else {
-        return Err(Unread::new("the bot is about to end"));
+        return Err(Unread::passing("the bot is about to end"));
     };
     // This very program, even after an update of the package.
     let program = PROGRAM.get().map_or(Path::new("/proc/self/exe"), PathBuf::as_path);
@@ -114,7 +114,10 @@ impl Ended {
             // SIGABRT ends a program that gets no memory, SIGKILL comes from the kernel that has none; SIGXCPU.
             (_, Some(6 | 9)) => TOO_GREEDY.to_owned(),
             (_, Some(24)) => TOO_SLOW.to_owned(),
-            (_, Some(signal)) => format!("what reads it was ended by signal {signal}"),
+            // A stop of the bot may reach its children first.
+            (_, Some(signal)) => {
+                return Unread::passing(format!("what reads it was ended by signal {signal}"));
+            }
             _ => format!("what reads it failed: {}", said(&self.complaint)),
         })
     }
@@ -130,7 +133,7 @@ impl Reader<'_> {
     ) -> Result<Ended, Unread> {
         let mut child = self
             .start(format, file, more)
-            .map_err(|e| Unread::new(format!("what reads it cannot be started: {e}")))?;
+            .map_err(|e| Unread::passing(format!("what reads it cannot be started: {e}")))?;
         // JSON needs at most twice the text, and some for each block.
         let most = (limits.text as u64).saturating_mul(3).saturating_add(1 << 20);
         let process = child.id().unwrap_or_default();
@@ -172,7 +175,7 @@ async fn ended(child: &mut tokio::process::Child, most: u64) -> Result<Ended, Un
     }
     match child.wait().await {
         Ok(status) => Ok(Ended { output, complaint, status }),
-        Err(e) => Err(Unread::new(format!("what reads it is lost: {e}"))),
+        Err(e) => Err(Unread::passing(format!("what reads it is lost: {e}"))),
     }
 }
 

@@ -6,10 +6,16 @@
 pub struct Unread {
     /// In words, with what to do about it.
     pub reason: String,
+    /// Whether the same file may be read at the next look: what failed was the machine, not the document.
+    pub is_passing: bool,
 }
 
 impl Unread {
     pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self { reason: reason.into(), is_passing: false }
+    }
+
+    pub(super) fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_passing: true }
     }
 }

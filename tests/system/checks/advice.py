@@ -15,7 +15,7 @@ DROP_IN = "/etc/katana-bot/katana-bot.d/70-check.toml"
 # Programs that show something and change nothing; what they look at may be missing on this machine.
 LOOKS = "journalctl systemctl df du findmnt free ps pgrep getent timedatectl ls stat cat katana-bot".split()
 # Commands of these that change something, or wait for a person.
-CHANGES = re.compile(r"systemctl (?!status|show|cat|list-)|katana-bot (setup|restore|backup)|enable|top\b")
+CHANGES = re.compile(r"systemctl (?!status|show|cat|list-)|katana-bot (setup|restore|backup|knowledge reindex)|enable|top\b")
 
 
 # A model's server that takes no key.
