@@ -119,7 +119,10 @@ mod tests {
         }
         let takes = |source: Source, path: &str| source.takes(Path::new(path));
         let any = || Source::new("any", "/srv/any");
-        assert!(takes(any(), "a.md") && !takes(any(), "secrets.toml"), "code only where it is named");
+        assert!(
+            takes(any(), "a.md") && !takes(any(), "secrets.toml"),
+            "code only where it is named"
+        );
         assert!(takes(any().filtered(&["*.toml".into()], &[]), "secrets.toml"));
         let link = |path, anchor, page| source.link(path, anchor, page).unwrap();
         assert_eq!(

@@ -1,11 +1,11 @@
 //! The index of the documents while the bot runs, beside it, and after it was killed.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use katana::store::{Index, WordQuery, WordTerm};
 
-use crate::harness::{MODEL_KEY, Stage, eventually, eventually_in};
+use crate::harness::{MODEL_KEY, SOON, Stage, eventually, eventually_in};
 use crate::process;
 
 const ASK: &str = "What are the opening hours of the museum?";
@@ -164,6 +164,13 @@ async fn a_restart_reads_and_embeds_nothing_that_is_as_it_was() {
     // Nine more are questions that show how near passages are to something else; that is kept, too.
     assert!(eventually(|| stage.sim.model().embedded() == 31 + 9).await);
     let embedded = stage.sim.model().embedded();
+    let index = Index::visit(&stage.dir.path().join("index.db")).expect("an index");
+    let active = index.generations().await.expect("generations")[0].id;
+    let clock = Instant::now();
+    while index.floor(active).await.expect("the index is read").is_none() {
+        assert!(clock.elapsed() < SOON, "what was learned is not kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let read = async |stage: &Stage| {
         let index = Index::visit(&stage.dir.path().join("index.db")).expect("an index");
         let all = index.documents().await.expect("documents");
