@@ -57,7 +57,10 @@ impl Meanings {
         if there.len() != 1 || !Arc::ptr_eq(&there[0], &meaning) {
             searcher.use_meanings(vec![Arc::clone(&meaning)]);
         }
-        if meaning.floor().is_none() && self.embedder.paused_for().is_none() {
+        // What is kept was learned of about as many vectors as there are.
+        let is_kept = !self.index.is_keeper() || self.index.floor(active.id).await?.is_some();
+        let is_known = meaning.floor().is_some() && is_kept;
+        if !is_known && self.embedder.paused_for().is_none() {
             // Without it everything counts as found; the next look tries again.
             if let Err(error) = meaning.calibrate(&self.index).await {
                 tracing::debug!(%error, "it is not known yet how near a passage must be: {error}");

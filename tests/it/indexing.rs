@@ -190,3 +190,22 @@ async fn a_restart_reads_and_embeds_nothing_that_is_as_it_was() {
     assert_eq!(stage.sim.model().embedded(), embedded + 1, "only the text that changed");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_meet_wait_for_each_other_and_end() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    for file in 0..60 {
+        page(&dir, &format!("room-{file}.md"), &format!("Room {file} of the museum is closed."));
+    }
+    let run = async |args: &[&str]| process::run(&stage, &[&["knowledge"], args].concat()).await;
+    assert_eq!(run(&["sync"]).await.code, Some(0));
+    let all = tokio::time::timeout(SOON, async {
+        tokio::join!(run(&["reindex"]), run(&["reindex"]), run(&["sync"]))
+    });
+    let (one, two, three) = all.await.expect("each of them ends");
+    for out in [&one, &two, &three] {
+        assert_eq!(out.code, Some(0), "{out:?}");
+    }
+    assert!([one, two, three].iter().any(|out| out.stderr.contains("waits")), "none met another");
+}

@@ -21,9 +21,12 @@ pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<ExitC
     let sources = crate::app::sources(config);
     let index = opened(config)?;
     let clock = Clock::system();
-    if !index.is_keeper() {
-        return beside(&index, wanted, &clock).await;
+    if !index.is_keeper()
+        && let Some(done) = beside(&index, wanted, &clock).await?
+    {
+        return Ok(done);
     }
+    refuse_root(config)?;
     let knowledge = Knowledge::over(index, sources)?;
     match knowledge.work_on(wanted, &clock).await? {
         Ok(done) => {
@@ -35,17 +38,19 @@ pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<ExitC
     }
 }
 
-/// Leaves a request to the bot, and waits for its outcome.
-async fn beside(index: &Index, wanted: Wanted, clock: &Clock) -> anyhow::Result<ExitCode> {
+/// Leaves a request to who keeps the index, and waits for its outcome; `None` when that process ends first, such as
+/// another command, so that this one has the index now.
+async fn beside(index: &Index, wanted: Wanted, clock: &Clock) -> anyhow::Result<Option<ExitCode>> {
     let asked = index.ask(wanted, clock.now_ms()).await?;
-    eprintln!("The bot works on it; it goes on if you stop this command.");
+    eprintln!("The bot works on it, or another command has the index: this one waits for either.");
     loop {
         match index.outcome(asked).await? {
             Some(Ok(done)) => {
                 say(&format!("{done}.\n"));
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Some(ExitCode::SUCCESS));
             }
             Some(Err(why)) => return Err(refused(&why)),
+            None if index.keep()? => return Ok(None),
             None => tokio::time::sleep(ASK).await,
         }
     }
@@ -59,17 +64,26 @@ fn refused(why: &str) -> anyhow::Error {
 /// The index. Root makes no file that the bot could not write afterwards.
 pub(super) fn opened(config: &Config) -> anyhow::Result<Index> {
     let path = &config.knowledge.index_path;
-    let is_root_elsewhere = own_uid() == 0 && folder_owner(path).is_some_and(|owner| owner != 0);
-    if !is_root_elsewhere {
+    if !is_root_elsewhere(config) {
         return Ok(Index::open(path)?);
     }
     match Index::visit(path) {
         Ok(index) if !index.keep()? => Ok(index),
-        _ => {
-            let hint = "start it, or run this as its user: runuser -u katana-bot -- katana-bot knowledge …";
-            let text = "the bot does not run, or has no documents (knowledge.dir is not set), and what root \
-                        writes it could not change";
-            Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
-        }
+        _ => refuse_root(config).and_then(|()| Ok(Index::open(path)?)),
     }
+}
+
+/// Whether what this process writes would be root's, in a folder of another user.
+fn is_root_elsewhere(config: &Config) -> bool {
+    own_uid() == 0 && folder_owner(&config.knowledge.index_path).is_some_and(|owner| owner != 0)
+}
+
+fn refuse_root(config: &Config) -> anyhow::Result<()> {
+    if !is_root_elsewhere(config) {
+        return Ok(());
+    }
+    let hint = "start it, or run this as its user: runuser -u katana-bot -- katana-bot knowledge …";
+    let text = "the bot does not run, or has no documents (knowledge.dir is not set), and what root writes it \
+                could not change";
+    Err(Stop::new(exit::UNAVAILABLE, text, hint).into())
 }

@@ -8,7 +8,7 @@ use hygiene::time_limit::is_dir;
 
 use crate::config::key::Part;
 use crate::config::resolved::Resolved;
-use crate::config::rule::{count, flag, optional_path, path, url, whole, words};
+use crate::config::rule::{count, flag, optional_path, path, whole, word, words};
 use crate::config::section::section;
 use crate::config::source::Origin;
 use crate::config::value::Value;
@@ -71,7 +71,7 @@ section! {
 
         /// The address that people can read the documents at; citations then link there. The path follows it, or
         /// takes the place of `{path}` in it.
-        base_url: String = url("").example("https://docs.example.com/handbook").live(Part::Answers),
+        base_url: String = word("").example("https://docs.example.com/handbook").live(Part::Answers),
     }
 }
 
@@ -136,6 +136,13 @@ fn check_sources(resolved: &mut Resolved<'_>) {
                 let hint = "name the folder, or remove the table";
                 resolved.problems.push(&dir, "the source has no folder", hint);
             }
+        }
+        let base_url: String = resolved.get(&key("base_url"));
+        let is_web = ["https://", "http://"].iter().any(|scheme| base_url.starts_with(scheme));
+        if !base_url.is_empty() && (!is_web || base_url.contains(char::is_whitespace)) {
+            let hint =
+                "write an address such as https://host/handbook or https://host/?page={path}";
+            resolved.problems.push(&key("base_url"), "it is not an address of the web", hint);
         }
     }
 }

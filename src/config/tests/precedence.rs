@@ -67,6 +67,8 @@ fn an_empty_text_of_several_lines_means_none() {
 fn another(key: &Key) -> String {
     let default = key.default_toml();
     match key.kind {
+        // It may hold `{path}`, which an address may not.
+        Kind::Word if key.name() == "base_url" => "https://docs.example/{path}".to_owned(),
         Kind::Word | Kind::Prose => "other".to_owned(),
         Kind::Choice(words) => words[words.len() - 1].to_owned(),
         Kind::Flag => (default == "false").to_string(),
