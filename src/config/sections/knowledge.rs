@@ -142,7 +142,7 @@ fn check_sources(resolved: &mut Resolved<'_>) {
         if !base_url.is_empty() && (!is_web || base_url.contains(char::is_whitespace)) {
             let hint =
                 "write an address such as https://host/handbook or https://host/?page={path}";
-            resolved.problems.push(&key("base_url"), "it is not an address of the web", hint);
+            resolved.problems.push(key("base_url"), "it is not an address of the web", hint);
         }
     }
 }
