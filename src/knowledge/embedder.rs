@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use self::cache::QueryCache;
 pub use self::error::EmbedError;
-use self::error::{is_about_size, is_too_long};
+use self::error::{is_about_size, is_too_long, may_be_one_text};
 use self::pace::Pace;
 use self::pause::Pause;
 use crate::model::budget::Budgets;
@@ -137,7 +137,7 @@ impl Shorter {
         if self.halvings == 0 {
             vitals.increment("embedding", "shortened");
             tracing::warn!(
-                "a passage is too long for the embedding model; its meaning is that of its beginning"
+                "the embedding model does not take a passage as a whole; its meaning is that of its beginning"
             );
         }
         let halvings = self.halvings + 1;
@@ -237,11 +237,11 @@ impl Embedder {
         Ok(vector)
     }
 
-    /// The vectors of passages, in their order. Takes as long as the server takes, and lets questions go first.
+    /// The vectors of passages, in their order; of the first ones alone where a later request fails. Takes as long as the server takes, and lets questions go first.
     /// What a model cannot read because it is too long is shortened.
     ///
     /// # Errors
-    /// When one of them has no vector.
+    /// When the first of them have no vector.
     pub async fn passages(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let prefix = &self.settings.passage_prefix;
         let prefixed = |text: &String| format!("{prefix}{}", shown(text));
@@ -267,7 +267,7 @@ impl Embedder {
                     self.cap.store(part.len() / 2, Ordering::Relaxed);
                     self.pause.worked();
                 }
-                Err(EmbedError::Server(error)) if is_too_long(&error) && !shorter.is_over() => {
+                Err(EmbedError::Server(error)) if may_be_one_text(&error) && !shorter.is_over() => {
                     let text = part[0].clone();
                     shorter = shorter.than(&text, &self.vitals);
                     self.pause.worked();
@@ -275,7 +275,8 @@ impl Embedder {
                 Err(error) => {
                     // It was not their number.
                     self.cap.store(self.settings.batch.max(1), Ordering::Relaxed);
-                    return Err(error);
+                    // What has its vector has been paid for.
+                    return if done.is_empty() { Err(error) } else { Ok(done) };
                 }
             }
         }

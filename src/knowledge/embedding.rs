@@ -20,13 +20,18 @@ use crate::observe::clock::Clock;
 use crate::observe::index::{IndexState, Progress};
 use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
-use crate::store::{Generation, GenerationId, GenerationState, Index, StoreError, ToEmbed};
+use crate::store::{
+    Generation, GenerationId, GenerationState, Hash, Index, StoreError, StoreErrorKind, ToEmbed,
+};
 
 /// While nothing is missing, it looks this often, or when it is woken.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// After a failure of the index.
+/// After a failure of the index; twice as long after each further one.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// At most so long.
+const AGAIN_MAX: Duration = Duration::from_secs(300);
 
 /// How often the figures are counted while it works: that reads much of the index.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
@@ -79,6 +84,10 @@ pub struct Embedding {
     /// When requests ended, and how many texts they had.
     pace: VecDeque<(Instant, usize)>,
     counted: Option<Instant>,
+    /// Vectors that could not be stored yet: they may have cost money.
+    unwritten: Option<(GenerationId, Vec<(Hash, Vec<f32>)>)>,
+    /// How often in a row the index failed.
+    store_failures: u32,
     /// What is searched, in the daemon.
     searched: Option<(Arc<Searcher>, Meanings)>,
     /// What is searched may be behind the index.
@@ -107,6 +116,8 @@ impl Embedding {
             missing_since_ms: None,
             pace: VecDeque::new(),
             counted: None,
+            unwritten: None,
+            store_failures: 0,
             searched: None,
             is_behind: true,
             followed: None,
@@ -180,6 +191,9 @@ impl Embedding {
             return Ok(Step::Idle);
         }
         let generation = self.generation().await?;
+        if let Some((_, vectors)) = self.unwritten.take().filter(|(of, _)| *of == generation) {
+            return Ok(Step::Embedded(self.write(generation, vectors).await?));
+        }
         let missing = self.index.without_vector(generation, self.embedder.batch()).await?;
         if missing.is_empty() {
             self.missing_since_ms = None;
@@ -188,9 +202,8 @@ impl Embedding {
         self.missing_since_ms.get_or_insert(self.vitals.now_ms());
         let texts: Vec<String> = missing.iter().map(embedded_text).collect();
         let vectors = self.embedder.passages(&texts).await?;
-        let done = vectors.len();
         let hashes = missing.into_iter().map(|one| one.hash);
-        self.index.put_vectors(generation, hashes.zip(vectors).collect()).await?;
+        let done = self.write(generation, hashes.zip(vectors).collect()).await?;
         self.pace.push_back((Instant::now(), done));
         if self.pace.len() > PACE_OVER {
             self.pace.pop_front();
@@ -199,6 +212,24 @@ impl Embedding {
             tracing::info!(count = over.count, "documents are embedded again");
         }
         Ok(Step::Embedded(done))
+    }
+
+    /// Stores vectors, or keeps them where the disk does not take them, so that none is paid for twice.
+    async fn write(
+        &mut self,
+        generation: GenerationId,
+        vectors: Vec<(Hash, Vec<f32>)>,
+    ) -> Result<usize, StoreError> {
+        let done = vectors.len();
+        if let Err(e) = self.index.put_vectors(generation, vectors.clone()).await {
+            // A vector that does not belong there never will.
+            if e.kind() != StoreErrorKind::Row {
+                self.unwritten = Some((generation, vectors));
+            }
+            return Err(e);
+        }
+        self.store_failures = 0;
+        Ok(done)
     }
 
     /// The generation of the configured model; it is begun when there is none.
@@ -272,7 +303,11 @@ impl Embedding {
     fn failed(&mut self, e: &EmbeddingError) -> Duration {
         let (class, wait) = match e {
             EmbeddingError::Embed(e) => (e.class().as_str(), e.again_after(self.clock.now_ms())),
-            EmbeddingError::Store(_) => ("store", AGAIN),
+            EmbeddingError::Store(_) => {
+                let doubled = AGAIN * 2_u32.saturating_pow(self.store_failures.min(10));
+                self.store_failures += 1;
+                ("store", doubled.min(AGAIN_MAX))
+            }
         };
         // A pause follows a failure that was said.
         let is_pause = matches!(e, EmbeddingError::Embed(EmbedError::Paused(_)));
@@ -310,7 +345,8 @@ impl Embedding {
             files: totals.documents + totals.unreadable,
             passages: totals.passages,
             unreadable: totals.unreadable,
-            oldest_change_ms: self.missing_since_ms,
+            unembedded_since_ms: self.missing_since_ms,
+            unread_since_ms: self.vitals.index.load().unread_since_ms,
             synced_at_ms: self.vitals.index.load().synced_at_ms,
             active: progress(GenerationState::Active),
             building: progress(GenerationState::Building),

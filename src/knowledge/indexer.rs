@@ -18,6 +18,7 @@ use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::observe::documents::DocumentsState;
 use crate::observe::index::IndexState;
+use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
 use crate::store::{Request, StoreError, Wanted};
 
@@ -73,6 +74,9 @@ pub struct Indexer {
     learned: Arc<Notify>,
     /// What could not be watched was said already.
     is_blind: bool,
+    /// The last request to read all again whose work was begun.
+    doubted: Option<i64>,
+    failing: Repeats,
 }
 
 /// Why the indexer looks again.
@@ -107,6 +111,8 @@ impl Indexer {
             watch: watch.ok(),
             changed: None,
             is_blind: false,
+            doubted: None,
+            failing: Repeats::default(),
         };
         (this, IndexerHandle { wanted, done: finished })
     }
@@ -129,6 +135,12 @@ impl Indexer {
             let again = match step {
                 Ok(true) => {
                     self.show();
+                    if let Some(over) = self.failing.over() {
+                        tracing::info!(
+                            count = over.count,
+                            "the index of the documents is up to date again"
+                        );
+                    }
                     self.done.send_replace(asked);
                     self.rescan
                 }
@@ -152,10 +164,23 @@ impl Indexer {
         }
         let index = self.knowledge.index().clone();
         let requests = index.asked().await?;
-        if requests.iter().any(|request| request.wanted == Wanted::Reindex) {
+        let reindex = requests.iter().filter(|request| request.wanted == Wanted::Reindex);
+        // Once for each request: a look that fails goes on where it was.
+        if let Some(newest) =
+            reindex.map(|request| request.id).max().filter(|id| Some(*id) > self.doubted)
+        {
             index.doubt_all().await?;
+            self.doubted = Some(newest);
         }
-        let pass = self.knowledge.sync(&self.clock).await?;
+        let waiting = |since: Option<i64>| {
+            let since =
+                since.map(|at| self.clock.now_ms().saturating_sub(at).max(0).unsigned_abs());
+            let since_ms = since.map(|age| self.vitals.now_ms().saturating_sub(age));
+            self.vitals
+                .index
+                .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
+        };
+        let pass = self.knowledge.sync(&self.clock, &waiting).await?;
         self.watch(&pass);
         if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
             changed.notify_one();
@@ -208,9 +233,14 @@ impl Indexer {
         self.is_blind = failed > 0;
     }
 
-    async fn failed(&self, e: &StoreError) {
+    async fn failed(&mut self, e: &StoreError) {
         let error = chain(e);
-        if !e.is_corruption() {
+        let is_damage = e.is_corruption() && self.knowledge.index().is_keeper();
+        let is_news = self.failing.is_news(if is_damage { "damage" } else { "index" });
+        if !is_damage {
+            if !is_news {
+                return;
+            }
             tracing::error!(error, "cannot bring the index of the documents up to date: {error}");
             return;
         }

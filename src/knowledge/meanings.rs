@@ -49,7 +49,12 @@ impl Meanings {
         let there = searcher.meanings();
         let meaning = match there.iter().find(|one| one.generation() == active.id) {
             Some(meaning) => {
-                fill(&self.index, active.id, &**meaning.vectors()).await?;
+                let filled = fill(&self.index, active.id, &**meaning.vectors()).await;
+                if matches!(filled, Err(VectorError::Collection { .. })) {
+                    // It is gone, or another one: the next look makes it again.
+                    searcher.use_meanings(Vec::new());
+                }
+                filled?;
                 Arc::clone(meaning)
             }
             None => self.open(active).await?,

@@ -157,18 +157,24 @@ impl Knowledge {
         &self.searcher
     }
 
-    /// Looks through the sources and brings the index up to date.
+    /// Brings the index up to date: first with what owners sent, because a folder may be slow or not respond, then
+    /// with the folders.
     ///
     /// # Errors
     /// When the index fails.
-    pub async fn sync(&self, clock: &Clock) -> Result<Pass, StoreError> {
+    pub async fn sync(
+        &self,
+        clock: &Clock,
+        waiting: sync::Waiting<'_>,
+    ) -> Result<Pass, StoreError> {
+        let mut pass = Pass::default();
+        let learned = match self.learned.get() {
+            Some(learned) => learned.sync(&self.index, clock, &mut pass).await,
+            None => Ok(()),
+        };
         let sources = self.sources();
-        let mut pass = sync::pass(&self.index, &sources, clock, &|_| ()).await;
-        if let (Some(learned), Ok(done)) = (self.learned.get(), &mut pass)
-            && let Err(e) = learned.sync(&self.index, clock, done).await
-        {
-            pass = Err(e);
-        }
+        let folders = sync::pass(&self.index, &sources, clock, waiting, pass).await;
+        let pass = learned.and(folders);
         // What is done when a pass fails is in use, too.
         self.refresh().await?;
         if let Ok(pass) = &pass {
@@ -192,9 +198,9 @@ impl Knowledge {
             }
             Wanted::Reindex => {
                 self.index.doubt_all().await?;
-                Ok(Ok(self.sync(clock).await?.to_string()))
+                Ok(Ok(self.sync(clock, &|_| ()).await?.to_string()))
             }
-            Wanted::Sync => Ok(Ok(self.sync(clock).await?.to_string())),
+            Wanted::Sync => Ok(Ok(self.sync(clock, &|_| ()).await?.to_string())),
         }
     }
 

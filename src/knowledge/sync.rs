@@ -70,9 +70,9 @@ impl fmt::Display for Pass {
 }
 
 /// Reports what is on its way: since when the oldest change waits (Unix ms).
-pub(super) type Waiting<'a> = &'a (dyn Fn(Option<i64>) + Sync);
+pub type Waiting<'a> = &'a (dyn Fn(Option<i64>) + Sync);
 
-/// Looks through the sources and brings the index up to date.
+/// Looks through the sources and brings the index up to date; adds to what was done before.
 ///
 /// # Errors
 /// When the index fails. What is wrong with documents and sources is in the index and in the pass.
@@ -81,20 +81,18 @@ pub(super) async fn pass(
     sources: &[Source],
     clock: &Clock,
     waiting: Waiting<'_>,
+    mut pass: Pass,
 ) -> Result<Pass, StoreError> {
     let known = index.documents().await?;
     let looked = sources.to_vec();
     let Some(mut scan) = blocking::run(move || Scan::of(&looked)).await else {
-        return Ok(Pass::default());
+        return Ok(pass);
     };
     unmounted(&mut scan, sources, &known);
-    let mut pass = Pass {
-        unreadable: [scan.unreadable.clone(), std::mem::take(&mut scan.unreadable_folders)]
-            .concat(),
-        beyond: scan.beyond,
-        folders: std::mem::take(&mut scan.folders),
-        ..Pass::default()
-    };
+    pass.unreadable.extend(scan.unreadable.clone());
+    pass.unreadable.append(&mut scan.unreadable_folders);
+    pass.beyond += scan.beyond;
+    pass.folders.append(&mut scan.folders);
     let known = gone(index, &scan, known, &mut pass).await?;
     let mut changed = Vec::new();
     for seen in std::mem::take(&mut scan.seen) {

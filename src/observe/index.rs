@@ -9,8 +9,10 @@ pub struct IndexState {
     pub passages: u64,
     /// Documents that could not be read.
     pub unreadable: u64,
-    /// When the oldest change was seen that is not in it yet, in milliseconds since the start.
-    pub oldest_change_ms: Option<u64>,
+    /// Since when the oldest change of a document waits to be read, in milliseconds since the start.
+    pub unread_since_ms: Option<u64>,
+    /// Since when a passage waits for its vector, in milliseconds since the start.
+    pub unembedded_since_ms: Option<u64>,
     /// When the documents were last compared with it, Unix milliseconds.
     pub synced_at_ms: Option<i64>,
     /// The vectors that questions are compared with.
@@ -35,6 +37,11 @@ pub struct Progress {
 }
 
 impl IndexState {
+    /// Since when the oldest change waits that questions do not find as they should, in milliseconds since the start.
+    pub fn oldest_change_ms(&self) -> Option<u64> {
+        [self.unread_since_ms, self.unembedded_since_ms].into_iter().flatten().min()
+    }
+
     /// What is being embedded now: the new vectors, else the old ones if some are missing.
     pub fn under_way(&self) -> Option<&Progress> {
         self.building.as_ref().or_else(|| self.active.as_ref().filter(|p| p.left() > 0))
@@ -68,5 +75,10 @@ mod tests {
         assert_eq!(index.under_way(), None);
         index.building = Some(of(40, 2.0));
         assert_eq!(index.under_way().map(Progress::left), Some(60));
+        assert_eq!(index.oldest_change_ms(), None);
+        index.unembedded_since_ms = Some(9);
+        assert_eq!(index.oldest_change_ms(), Some(9));
+        index.unread_since_ms = Some(5);
+        assert_eq!(index.oldest_change_ms(), Some(5));
     }
 }

@@ -33,7 +33,7 @@ fn unreadable(r: &Reading, t: &Thresholds) -> Option<Seen> {
 }
 
 fn stale(r: &Reading, t: &Thresholds) -> Option<Seen> {
-    let age_ms = r.now_ms.saturating_sub(r.index.oldest_change_ms?);
+    let age_ms = r.now_ms.saturating_sub(r.index.oldest_change_ms()?);
     let limit_s = t.documents_stale.as_secs_f64();
     if limit_s == 0.0 {
         return None;
@@ -101,7 +101,7 @@ mod tests {
         let index = IndexState {
             files: 30,
             unreadable: 2,
-            oldest_change_ms: Some(0),
+            unembedded_since_ms: Some(0),
             ..IndexState::default()
         };
         let embeddings = DependencyState {
@@ -133,7 +133,7 @@ mod tests {
         let reading = Reading { retrievals, ..Reading::default() };
         assert_eq!(kinds(&reading), []);
         let index =
-            IndexState { unreadable: 5, oldest_change_ms: Some(0), ..IndexState::default() };
+            IndexState { unreadable: 5, unembedded_since_ms: Some(0), ..IndexState::default() };
         let embeddings = DependencyState { failures: 99, ..DependencyState::default() };
         let reading = Reading { now_ms: 1 << 40, index, embeddings, ..Reading::default() };
         let off = Thresholds {

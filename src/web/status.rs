@@ -123,7 +123,7 @@ fn index(view: &View<'_>) -> Value {
         "passages": index.passages,
         "unreadable": index.unreadable,
         "oldest_change_age_s":
-            index.oldest_change_ms.map(|at| seconds(view.now_ms.saturating_sub(at))),
+            index.oldest_change_ms().map(|at| seconds(view.now_ms.saturating_sub(at))),
         "synced": index.synced_at_ms.and_then(time),
         "active": index.active.as_ref().map(progress),
         "building": index.building.as_ref().map(progress),

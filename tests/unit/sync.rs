@@ -33,7 +33,7 @@ impl World {
 
     async fn pass(&self) -> Pass {
         let sources = [Source::new(MAIN_SOURCE, self.dir.path())];
-        pass(&self.index, &sources, &self.clock, &|_| ()).await.unwrap()
+        pass(&self.index, &sources, &self.clock, &|_| (), Pass::default()).await.unwrap()
     }
 
     /// Read, unchanged, removed and renamed.
@@ -140,7 +140,7 @@ async fn what_is_out_of_sight_is_kept() {
     world.write("docs/sub/b.md", "Two.\n");
     let sources = [Source::new(MAIN_SOURCE, world.at("docs"))];
     let look = async |sources: &[Source]| {
-        pass(&world.index, sources, &world.clock, &|_| ()).await.unwrap()
+        pass(&world.index, sources, &world.clock, &|_| (), Pass::default()).await.unwrap()
     };
     assert_eq!(look(&sources).await.read, 2);
     std::fs::rename(world.at("docs"), world.at("away")).unwrap();
@@ -162,7 +162,7 @@ async fn filters_choose_and_several_sources_have_their_names() {
         Source::new(MAIN_SOURCE, world.at("one")).filtered(&[], &["drafts/**".to_owned()]),
         Source::new("handbook", world.at("two")),
     ];
-    let done = pass(&world.index, &sources, &world.clock, &|_| ()).await.unwrap();
+    let done = pass(&world.index, &sources, &world.clock, &|_| (), Pass::default()).await.unwrap();
     assert_eq!(done.read, 2);
     let known = world.index.documents().await.unwrap();
     let names: Vec<_> = known.iter().map(|one| (one.source.as_str(), one.path.as_str())).collect();

@@ -62,8 +62,13 @@ impl EmbedError {
 
 /// Whether fewer texts may be accepted.
 pub(super) fn is_about_size(error: &EmbeddingsError) -> bool {
+    matches!(error, EmbeddingsError::Count { .. }) || may_be_one_text(error)
+}
+
+/// Whether one of the texts may be the reason: another one may well have a vector.
+pub(super) fn may_be_one_text(error: &EmbeddingsError) -> bool {
     match error {
-        EmbeddingsError::Count { .. } => true,
+        EmbeddingsError::Nonsense { .. } => true,
         EmbeddingsError::Call(ProviderError::Status { status, refusal, .. }) => {
             matches!(status, 413 | 422) || matches!(refusal, Refusal::TooLong | Refusal::BadRequest)
         }

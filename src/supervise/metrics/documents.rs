@@ -21,7 +21,7 @@ pub(super) fn families(vitals: &Vitals, report: &Report) -> Vec<Family> {
 fn index(report: &Report) -> Vec<Family> {
     let (documents, index) = (report.reading.documents, &report.reading.index);
     let age_ms = |since_ms| report.reading.now_ms.saturating_sub(since_ms);
-    let oldest_s = index.oldest_change_ms.map_or(0.0, |at_ms| age_ms(at_ms) as f64 / 1e3);
+    let oldest_s = index.oldest_change_ms().map_or(0.0, |at_ms| age_ms(at_ms) as f64 / 1e3);
     vec![
         Family::gauge(
             "katana_documents_reading",

@@ -76,7 +76,7 @@ pub(super) const DOCUMENTS: &[Row] = &[
     ),
     (
         Kind::DocumentsStale,
-        |s| indexed(|index| index.oldest_change_ms = Some(3_600_000 - (s * 1000.0) as u64)),
+        |s| indexed(|index| index.unread_since_ms = Some(3_600_000 - (s * 1000.0) as u64)),
         &[900.0, 3600.0],
         &[860.0],
         &[0.0, 850.0],

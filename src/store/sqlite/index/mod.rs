@@ -138,7 +138,8 @@ impl Index {
     pub async fn start_over(&self) -> Result<(), StoreError> {
         let this = self.clone();
         on_a_thread(move || {
-            let Some(path) = this.path() else { return Ok(()) };
+            // What another process keeps is its own to repair.
+            let Some(path) = this.path().filter(|_| this.is_keeper()) else { return Ok(()) };
             let mut writer = locked(&this.0.writer);
             this.0.made.fetch_add(1, Ordering::SeqCst);
             locked(&this.0.readers).clear();
