@@ -9,6 +9,9 @@ mod coverage;
 pub mod cut;
 mod embedder;
 mod embedding;
+#[cfg(test)]
+#[path = "../../tests/unit/embedding_server.rs"]
+mod embedding_server;
 pub mod eval;
 mod fusion;
 mod generations;

@@ -1,67 +1,15 @@
 //! What the embedder asks for, keeps, pays and leaves alone, against a server of its own.
 
-use std::sync::Mutex;
-
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::*;
+use crate::knowledge::embedding_server::Server;
 use crate::model::budget::Limits;
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
 use crate::store::Store;
 
-/// What the server does with a request of so many texts, by its number: a status and a body, or silence.
-type Answer = fn(usize, &[String]) -> Option<(u16, String)>;
-
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<Vec<String>>>>,
-}
-
 impl Server {
-    async fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
-        let seen = Arc::clone(&asked);
-        tokio::spawn(async move {
-            loop {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let mut bytes = Vec::new();
-                let body: Value = loop {
-                    socket.read_buf(&mut bytes).await.unwrap();
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
-                    if let Some(value) = body.and_then(|body| serde_json::from_str(body).ok()) {
-                        break value;
-                    }
-                };
-                let texts: Vec<String> = serde_json::from_value(body["input"].clone()).unwrap();
-                let number = {
-                    let mut seen = seen.lock().unwrap();
-                    seen.push(texts.clone());
-                    seen.len() - 1
-                };
-                let Some((status, body)) = answer(number, &texts) else {
-                    std::mem::forget(socket);
-                    continue;
-                };
-                let length = body.len();
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
-                );
-                socket.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.unwrap();
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn asked(&self) -> Vec<Vec<String>> {
-        self.asked.lock().unwrap().clone()
-    }
-
     fn settings(&self) -> EmbedderSettings {
         EmbedderSettings {
             server: EmbeddingsSettings {
@@ -230,4 +178,36 @@ async fn nothing_that_costs_is_asked_without_a_ledger_or_beyond_the_budget() {
     store.close().await;
     assert!(matches!(paid.query("b").await, Err(EmbedError::Ledger(_))), "it fails closed");
     assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_text_without_a_usable_vector_holds_up_no_other() {
+    let server = Server::start(|_, texts| {
+        let row = |text: &String| match text.contains("---") {
+            true => json!({ "embedding": [0.0, 0.0] }),
+            false => json!({ "embedding": [text.len() as f32, 1.0] }),
+        };
+        let data: Vec<Value> = texts.iter().map(row).collect();
+        Some((200, json!({ "data": data }).to_string()))
+    })
+    .await;
+    let embedder = embedder(server.settings(), None);
+    let asked = ["xx".to_owned(), "-".repeat(900), "xxxx".to_owned()];
+    let mut made = Vec::new();
+    while made.len() < asked.len() {
+        made.extend(embedder.passages(&asked[made.len()..]).await.expect("some vectors"));
+    }
+    assert_eq!((lengths(&made[..1]), lengths(&made[2..])), (vec![2], vec![4]));
+    assert!(server.asked().len() < 20, "{}", server.asked().len());
+}
+
+#[tokio::test]
+async fn what_has_its_vector_is_kept_when_a_later_request_fails() {
+    let server = Server::start(|number, texts| match number {
+        0 => vectors(texts),
+        _ => Some((500, "down".to_owned())),
+    })
+    .await;
+    let made = embedder(server.settings(), None).passages(&texts(1..=100)).await;
+    assert_eq!(lengths(&made.expect("the first ones")), (1..=8).collect::<Vec<_>>());
 }

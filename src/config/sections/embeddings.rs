@@ -169,14 +169,7 @@ fn check(resolved: &mut Resolved<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Loaded, Problems, Sources};
-
-    const BASE: &[(&str, &str)] =
-        &[("TELEGRAM_TOKEN", "42:abcdefgh"), ("HOME", "/h"), ("AI_PROVIDER", "echo")];
-
-    fn load(env: &[(&str, &str)]) -> Result<Loaded, Problems> {
-        Config::load(&Sources::from_env(BASE.iter().chain(env).copied()))
-    }
+    use crate::config::tests::with as load;
 
     #[test]
     fn the_variables_of_other_systems_are_enough() {

@@ -61,16 +61,10 @@ fn check(resolved: &mut Resolved<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Sources};
-
-    const BASE: &[(&str, &str)] =
-        &[("TELEGRAM_TOKEN", "42:abcdefgh"), ("HOME", "/h"), ("AI_PROVIDER", "echo")];
+    use crate::config::tests::with as load;
 
     #[test]
     fn its_variables_are_known_and_vectors_are_needed() {
-        let load = |env: &[(&str, &str)]| {
-            Config::load(&Sources::from_env(BASE.iter().chain(env).copied()))
-        };
         let url = ("QDRANT_URL", "http://qdrant:6333");
         let alone = load(&[url, ("QDRANT_API_KEY", "secret-secret")]).expect("valid");
         assert!(alone.config.qdrant.is_on() && alone.config.qdrant.api_key.is_some());

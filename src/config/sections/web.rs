@@ -122,14 +122,7 @@ fn platform(resolved: &mut Resolved<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Loaded, Problems, Sources};
-
-    const BASE: &[(&str, &str)] =
-        &[("TELEGRAM_TOKEN", "42:abcdefgh"), ("HOME", "/h"), ("AI_PROVIDER", "echo")];
-
-    fn load(env: &[(&str, &str)]) -> Result<Loaded, Problems> {
-        Config::load(&Sources::from_env(BASE.iter().chain(env).copied()))
-    }
+    use crate::config::tests::with as load;
 
     #[test]
     fn host_and_port_of_a_platform_are_honoured() {

@@ -21,7 +21,7 @@ const BASE: &[(&str, &str)] =
     &[("TELEGRAM_TOKEN", TOKEN), ("HOME", "/home/k"), ("AI_PROVIDER", "echo")];
 
 /// Loads the base with some variables added or, when empty, taken away.
-fn with(env: &[(&str, &str)]) -> Result<Loaded, Problems> {
+pub(super) fn with(env: &[(&str, &str)]) -> Result<Loaded, Problems> {
     Config::load(&sources(env))
 }
 
