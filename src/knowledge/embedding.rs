@@ -67,6 +67,9 @@ pub enum EmbeddingError {
     Store(#[from] StoreError),
 }
 
+/// Vectors of texts, by their hashes.
+type Vectors = Vec<(Hash, Vec<f32>)>;
+
 /// Makes vectors of one model for one index.
 #[derive(Debug)]
 pub struct Embedding {
@@ -85,7 +88,7 @@ pub struct Embedding {
     pace: VecDeque<(Instant, usize)>,
     counted: Option<Instant>,
     /// Vectors that could not be stored yet: they may have cost money.
-    unwritten: Option<(GenerationId, Vec<(Hash, Vec<f32>)>)>,
+    unwritten: Option<(GenerationId, Vectors)>,
     /// How often in a row the index failed.
     store_failures: u32,
     /// What is searched, in the daemon.
@@ -218,7 +221,7 @@ impl Embedding {
     async fn write(
         &mut self,
         generation: GenerationId,
-        vectors: Vec<(Hash, Vec<f32>)>,
+        vectors: Vectors,
     ) -> Result<usize, StoreError> {
         let done = vectors.len();
         if let Err(e) = self.index.put_vectors(generation, vectors.clone()).await {
