@@ -9,7 +9,7 @@ use crate::archive::Archive;
 use crate::decode;
 use crate::document::Document;
 use crate::limits::{Limits, Problem};
-use crate::table::Table;
+use crate::table::{Table, Tables};
 use crate::writer::Writer;
 use crate::xml::{self, Element, Happening};
 
@@ -69,7 +69,7 @@ struct Body<'a> {
     is_text: bool,
     /// Elements that are open in one that is skipped, itself included.
     skipped: usize,
-    table: Option<Table>,
+    tables: Tables,
     /// Lines of a list or of code that belong together.
     lines: String,
     lines_of: Style,
@@ -85,7 +85,7 @@ impl<'a> Body<'a> {
             is_list: false,
             is_text: false,
             skipped: 0,
-            table: None,
+            tables: Tables::default(),
             lines: String::new(),
             lines_of: Style::Text,
         }
@@ -136,13 +136,10 @@ impl<'a> Body<'a> {
             "tbl" => {
                 self.end_paragraph();
                 self.end_lines();
-                match &mut self.table {
-                    Some(table) => table.inner += 1,
-                    None => self.table = Some(Table::default()),
-                }
+                self.tables.begin();
             }
-            "tr" => self.in_table(Table::row),
-            "tc" => self.in_table(Table::cell),
+            "tr" => self.tables.act(Table::row),
+            "tc" => self.tables.act(Table::cell),
             _ => {}
         }
     }
@@ -155,22 +152,13 @@ impl<'a> Body<'a> {
         match name {
             "p" => self.end_paragraph(),
             "t" => self.is_text = false,
-            "tc" => self.in_table(Table::end_cell),
-            "tbl" => match &mut self.table {
-                Some(table) if table.inner > 0 => table.inner -= 1,
-                _ => {
-                    if let Some(mut table) = self.table.take() {
-                        table.write(self.writer);
-                    }
+            "tc" => self.tables.act(Table::end_cell),
+            "tbl" => {
+                if let Some(mut table) = self.tables.end() {
+                    table.write(self.writer);
                 }
-            },
+            }
             _ => {}
-        }
-    }
-
-    fn in_table(&mut self, act: impl FnOnce(&mut Table)) {
-        if let Some(table) = self.table.as_mut().filter(|table| table.inner == 0) {
-            act(table);
         }
     }
 
@@ -179,7 +167,7 @@ impl<'a> Body<'a> {
         if text.trim().is_empty() {
             return;
         }
-        if let Some(cell) = self.table.as_mut().and_then(Table::open) {
+        if let Some(cell) = self.tables.cell() {
             cell.push_str(&text);
             cell.push(' ');
             return;

@@ -6,7 +6,7 @@ use crate::archive::Archive;
 use crate::decode;
 use crate::document::Document;
 use crate::limits::{Limits, Problem};
-use crate::table::Table;
+use crate::table::{Table, Tables};
 use crate::writer::Writer;
 use crate::xml::{self, Element, Happening};
 
@@ -56,13 +56,21 @@ struct Body<'w> {
     items: String,
     /// Whether the next paragraph begins an entry of the list.
     is_new_item: bool,
-    table: Option<Table>,
+    tables: Tables,
 }
 
 impl<'w> Body<'w> {
     fn new(writer: &'w mut Writer) -> Self {
         let (open, items) = (Vec::new(), String::new());
-        Self { writer, open, skipped: 0, lists: 0, items, is_new_item: false, table: None }
+        Self {
+            writer,
+            open,
+            skipped: 0,
+            lists: 0,
+            items,
+            is_new_item: false,
+            tables: Tables::default(),
+        }
     }
 
     fn read(mut self, text: &str, limits: &Limits) -> Result<(), Problem> {
@@ -108,12 +116,9 @@ impl<'w> Body<'w> {
             "line-break" => self.push("\n"),
             "list" => self.lists += 1,
             "list-item" => self.is_new_item = true,
-            "table" => match &mut self.table {
-                Some(table) => table.inner += 1,
-                None => self.table = Some(Table::default()),
-            },
-            "table-row" => self.in_table(Table::row),
-            "table-cell" => self.in_table(Table::cell),
+            "table" => self.tables.begin(),
+            "table-row" => self.tables.act(Table::row),
+            "table-cell" => self.tables.act(Table::cell),
             _ => {}
         }
     }
@@ -135,15 +140,12 @@ impl<'w> Body<'w> {
                     self.writer.text(&std::mem::take(&mut self.items));
                 }
             }
-            "table-cell" => self.in_table(Table::end_cell),
-            "table" => match &mut self.table {
-                Some(table) if table.inner > 0 => table.inner -= 1,
-                _ => {
-                    if let Some(mut table) = self.table.take() {
-                        table.write(self.writer);
-                    }
+            "table-cell" => self.tables.act(Table::end_cell),
+            "table" => {
+                if let Some(mut table) = self.tables.end() {
+                    table.write(self.writer);
                 }
-            },
+            }
             _ => {}
         }
     }
@@ -154,19 +156,13 @@ impl<'w> Body<'w> {
         }
     }
 
-    fn in_table(&mut self, act: impl FnOnce(&mut Table)) {
-        if let Some(table) = self.table.as_mut().filter(|table| table.inner == 0) {
-            act(table);
-        }
-    }
-
     fn paragraph(&mut self, text: &str, level: Option<u8>) {
         if text.trim().is_empty() {
             return;
         }
         if let Some(level) = level {
             self.writer.heading(level, text, None);
-        } else if let Some(cell) = self.table.as_mut().and_then(Table::open) {
+        } else if let Some(cell) = self.tables.cell() {
             cell.push_str(text);
             cell.push(' ');
         } else if self.lists > 0 {

@@ -12,8 +12,53 @@ const COLUMNS: usize = 256;
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     cell: Option<String>,
-    /// Tables in it that are open: their text belongs to the cell around them.
-    pub(crate) inner: usize,
+}
+
+/// The table that is open, if any. Those inside of it are text of its cells.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    outer: Option<Table>,
+    inner: usize,
+}
+
+impl Tables {
+    pub(crate) fn begin(&mut self) {
+        match self.outer {
+            Some(_) => self.inner += 1,
+            None => self.outer = Some(Table::default()),
+        }
+    }
+
+    /// The table that has ended with this, unless it was one inside of another.
+    pub(crate) fn end(&mut self) -> Option<Table> {
+        if self.inner == 0 {
+            return self.outer.take();
+        }
+        self.inner -= 1;
+        None
+    }
+
+    /// Whether one is open inside of another.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.inner > 0
+    }
+
+    /// The outer one.
+    pub(crate) fn open(&mut self) -> Option<&mut Table> {
+        self.outer.as_mut()
+    }
+
+    /// The cell of the outer one.
+    pub(crate) fn cell(&mut self) -> Option<&mut String> {
+        self.outer.as_mut()?.cell.as_mut()
+    }
+
+    /// Does something to the outer one, unless one is open inside of it.
+    pub(crate) fn act(&mut self, act: impl FnOnce(&mut Table)) {
+        if let Some(table) = self.outer.as_mut().filter(|_| self.inner == 0) {
+            act(table);
+        }
+    }
 }
 
 impl Table {
@@ -37,11 +82,6 @@ impl Table {
         if let Some(row) = self.rows.last_mut().filter(|row| row.len() < COLUMNS) {
             row.push(cell);
         }
-    }
-
-    /// The cell that is open.
-    pub(crate) fn open(&mut self) -> Option<&mut String> {
-        self.cell.as_mut()
     }
 
     /// Writes what has been read, and begins again.

@@ -4,7 +4,7 @@
 
 use super::element::Kind;
 use crate::limits::Limits;
-use crate::table::Table;
+use crate::table::{Table, Tables};
 use crate::writer::Writer;
 
 /// Lists within each other that are shown by indentation.
@@ -28,7 +28,7 @@ pub(super) struct Flow {
     /// Lines of this paragraph.
     lines: String,
     lists: usize,
-    table: Option<Table>,
+    tables: Tables,
     /// The identifier of something that has no text yet.
     pending: Option<String>,
     is_titled: bool,
@@ -42,7 +42,7 @@ impl Flow {
             line: String::new(),
             lines: String::new(),
             lists: 0,
-            table: None,
+            tables: Tables::default(),
             pending: None,
             is_titled: true,
         }
@@ -71,7 +71,7 @@ impl Flow {
 
     pub(super) fn finish(mut self) -> Writer {
         self.break_block();
-        self.end_table();
+        self.end_rows();
         self.writer
     }
 
@@ -121,13 +121,12 @@ impl Flow {
             Kind::Break if matches!(self.within, Within::Pre(_)) => self.line.push('\n'),
             Kind::Break => self.break_line(),
             Kind::Code => self.tick(),
-            Kind::Table => match &mut self.table {
-                Some(table) => table.inner += 1,
-                None => {
+            Kind::Table => {
+                if self.tables.open().is_none() {
                     self.break_block();
-                    self.table = Some(Table::default());
                 }
-            },
+                self.tables.begin();
+            }
             Kind::Row => self.in_table(Table::row),
             Kind::Cell(_) => self.in_table(Table::cell),
             Kind::Skip(_) | Kind::Title | Kind::Main | Kind::Inline => {}
@@ -153,13 +152,14 @@ impl Flow {
             Kind::Item => self.break_item(),
             Kind::Line => self.break_line(),
             Kind::Code => self.tick(),
-            Kind::Table => match &mut self.table {
-                Some(table) if table.inner > 0 => table.inner -= 1,
-                _ => {
+            Kind::Table => {
+                if !self.tables.is_nested() {
                     self.break_block();
-                    self.end_table();
                 }
-            },
+                if let Some(mut table) = self.tables.end() {
+                    table.write(&mut self.writer);
+                }
+            }
             Kind::Row | Kind::Cell(_) => self.in_table(Table::end_cell),
             _ => {}
         }
@@ -200,9 +200,7 @@ impl Flow {
 
     fn in_table(&mut self, act: impl FnOnce(&mut Table)) {
         self.break_line();
-        if let Some(table) = self.table.as_mut().filter(|table| table.inner == 0) {
-            act(table);
-        }
+        self.tables.act(act);
     }
 
     /// A line ends; in a heading and in code that is a blank or nothing.
@@ -222,7 +220,7 @@ impl Flow {
         if line.trim().is_empty() {
             return;
         }
-        match self.table.as_mut().and_then(Table::open) {
+        match self.tables.cell() {
             Some(cell) => {
                 cell.push_str(&line);
                 cell.push(' ');
@@ -272,13 +270,7 @@ impl Flow {
 
     /// What a table had so far, when something stands in it that is a block of its own.
     fn end_rows(&mut self) {
-        if let Some(table) = &mut self.table {
-            table.write(&mut self.writer);
-        }
-    }
-
-    fn end_table(&mut self) {
-        if let Some(mut table) = self.table.take() {
+        if let Some(table) = self.tables.open() {
             table.write(&mut self.writer);
         }
     }
