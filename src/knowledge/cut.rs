@@ -1,7 +1,7 @@
 //! Cuts a document into passages: at its headings, and within a long section at the best border.
 //!
-//! Invariants: no passage is longer than [`PASSAGE_TOKENS`] and a few marks, and no title longer than
-//! [`TITLE_CHARS`], whatever the document looks like. Tables and code stay whole where they fit into one
+//! Invariants: no passage is longer than `PASSAGE_TOKENS` and a few marks, and no title longer than
+//! `TITLE_CHARS`, whatever the document looks like. Tables and code stay whole where they fit into one
 //! passage; elsewhere each part has the header or the fence again. Nothing is lost but headings without a text.
 
 use extract::{Block, Document};

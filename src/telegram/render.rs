@@ -56,7 +56,7 @@ pub fn plain(text: &str) -> Vec<Rich> {
     split::parts(canvas::Marked::plain(text), MESSAGE_UNITS)
 }
 
-/// Whether [`markdown`] makes nothing of `source` that says something to a person: it holds only
+/// Whether [`markdown()`] makes nothing of `source` that says something to a person: it holds only
 /// whitespace, characters without a shape, empty blocks, definitions, comments, or marks of structure
 /// such as bullets and rules.
 pub fn is_blank_markdown(source: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Where vectors are searched: in memory, or in Qdrant.
 //!
 //! Invariants: what is here is a copy: the index has all of it, and what is missing or too much is found by comparing
-//! numbers ([`fill`]). One copy belongs to one generation. A search may answer a passage that is gone.
+//! numbers ([`fill()`]). One copy belongs to one generation. A search may answer a passage that is gone.
 
 mod embedded;
 mod fill;

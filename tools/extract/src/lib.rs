@@ -2,7 +2,7 @@
 //!
 //! | module | in one sentence |
 //! |---|---|
-//! | [`format`] | which format a file has, by its name |
+//! | [`mod@format`] | which format a file has, by its name |
 //! | [`document`] | what is read of a document |
 //! | [`limits`] | how much is read, and why something cannot be |
 //! | `writer` | collects blocks, within the limits |
