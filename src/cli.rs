@@ -244,9 +244,8 @@ fn obeyed(args: Args, config: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         }
         Command::Usage(wish) => visit(config).and_then(|loaded| usage::usage(&loaded, &wish)),
         Command::Extract(wish) => extract::extract(&wish),
-        Command::Knowledge { command } => {
-            visit(config).and_then(|loaded| knowledge::knowledge(&loaded, &command))
-        }
+        Command::Knowledge { command } => visit_documents(config, command.reads_folders())
+            .and_then(|loaded| knowledge::knowledge(&loaded, &command)),
         Command::Users { command } => {
             visit(config).and_then(|loaded| users::users(&loaded, &command))
         }
@@ -277,6 +276,20 @@ fn daemon(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
 /// The configuration of a daemon, as seen from outside its unit.
 fn visit(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     let Examined { loaded, problems } = sources::examined(&sources::sources(file));
+    if problems.0.is_empty() { Ok(loaded) } else { Err(anyhow::Error::new(problems)) }
+}
+
+/// The same for what has to do with documents alone, which needs no secret but those of its own servers, and shows
+/// the index also while a folder is gone.
+fn visit_documents(file: Option<PathBuf>, reads_folders: bool) -> anyhow::Result<Loaded> {
+    let Examined { loaded, mut problems } = sources::examined(&sources::sources(file));
+    if !reads_folders {
+        let dirs: Vec<String> =
+            crate::app::sources(&loaded.config).iter().map(check::key).collect();
+        problems.0.retain(|problem| !dirs.contains(&problem.key));
+    }
+    let is_needed = |key: &str| key.starts_with("embeddings.") || key.starts_with("qdrant.");
+    sources::without_secrets(&mut problems.0, &loaded, is_needed);
     if problems.0.is_empty() { Ok(loaded) } else { Err(anyhow::Error::new(problems)) }
 }
 

@@ -3,12 +3,12 @@
 //! Invariant: anything that would keep the daemon from starting is a problem; anything that only
 //! this user cannot do is a warning, because the daemon may run as another user.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::sources::{examined, sources};
+use super::sources::{self, examined};
 use super::style::{is_colourful, say, say_json};
 use super::{endpoint, exit, memory};
 use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
@@ -20,17 +20,15 @@ the check as that user";
 
 /// Runs the command.
 pub(super) fn check_config(file: Option<PathBuf>, json: bool, without_secrets: bool) -> ExitCode {
-    let sources = sources(file);
+    let sources = sources::sources(file);
     let examined = examined(&sources);
     let memory = memory_of_unit(&examined.loaded.config, &sources);
-    let secrets = examined.loaded.credentials().map(|(key, _)| key.path().to_owned());
-    let secrets: BTreeSet<String> = secrets.collect();
+    let loaded = examined.loaded.clone();
     let (mut problems, mut warnings) = everything(examined);
     warnings.extend(memory);
     if without_secrets {
-        let is_setting = |p: &Problem| !secrets.contains(&p.key);
-        problems.retain(|p| is_setting(p) || p.apart().2.is_some());
-        warnings.retain(is_setting);
+        sources::without_secrets(&mut problems, &loaded, |_| false);
+        warnings.retain(|p| loaded.credentials().all(|(secret, _)| secret.path() != p.key));
     }
     if json {
         say_json(&serde_json::json!({
@@ -59,10 +57,6 @@ pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
         let silent = |list: &[Problem]| list.iter().all(|p| p.key != key);
         silent(&problems) && silent(&warnings)
     };
-    let key = |source: &Source| match source.name() {
-        MAIN_SOURCE => "knowledge.dir".to_owned(),
-        name => format!("knowledge.sources.{name}.dir"),
-    };
     let store = sound("store.path");
     let sources = crate::app::sources(&config);
     let sources: Vec<_> = sources.iter().map(|source| (key(source), source)).collect();
@@ -74,6 +68,14 @@ pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
         documents(&key, source, &mut problems, &mut warnings);
     }
     (problems, warnings)
+}
+
+/// The key that names the folder of a source.
+pub(super) fn key(source: &Source) -> String {
+    match source.name() {
+        MAIN_SOURCE => "knowledge.dir".to_owned(),
+        name => format!("knowledge.sources.{name}.dir"),
+    }
 }
 
 /// Whether the state file is one, or can become one.

@@ -4,7 +4,7 @@
 //! looks at the document; only `pdftotext` is executed, in its own place.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -34,9 +34,12 @@ const FILES: u64 = 64;
 /// Longest time for the title of a PDF, which `pdftotext` does not write.
 const TITLE: Duration = Duration::from_secs(2);
 
+/// Names of standard input.
+const STANDARD_INPUT: [&str; 2] = ["-", "/dev/stdin"];
+
 #[derive(Clone, Debug, Args)]
 pub(super) struct ExtractArgs {
-    /// The document
+    /// The document; `-` for standard input, with --format
     #[arg(value_name = "DOCUMENT", required_unless_present = "stdin")]
     file: Option<PathBuf>,
     /// Machine-readable output: headings, text, tables and code one by one
@@ -67,20 +70,34 @@ pub(super) fn extract(wish: &ExtractArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn show(path: &Path, format: Option<Format>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let shown = style::visible(&path.to_string_lossy());
-    let stop = |why: String, hint: String| {
+    let is_piped = STANDARD_INPUT.iter().any(|name| path == Path::new(name));
+    let shown = match is_piped {
+        true => "standard input".to_owned(),
+        false => style::visible(&path.to_string_lossy()),
+    };
+    let stop = |why: String, hint: &str| {
         Stop::new(exit::UNREADABLE, format!("cannot read {shown}: {why}"), hint)
     };
-    let hint = "katana-bot extract shows what the bot reads of a document";
-    if !path.metadata().is_ok_and(|about| about.is_file()) {
-        return Err(stop("there is no such file".into(), hint.into()).into());
+    if !is_piped && path.is_dir() {
+        let hint = "name one of the documents in it; katana-bot knowledge status shows what is read of a folder";
+        return Err(stop("it is a folder".into(), hint).into());
     }
     let Some(format) = format.or_else(|| Format::of(path)) else {
         let hint = format!("--format names it: {}", Format::names().join(", "));
-        return Err(stop("its ending is not one of a known format".into(), hint).into());
+        let why = if is_piped {
+            "its format is not named"
+        } else {
+            "its ending is not one of a known format"
+        };
+        return Err(stop(why.into(), &hint).into());
     };
-    let file = File::open(path).map_err(|e| stop(e.to_string(), hint.into()))?;
-    let document = read(format, file).map_err(|unread| stop(unread.reason, hint.into()))?;
+    let input = if is_piped { Input::standard() } else { Input::open(path) };
+    let input = input.map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => stop("there is no such file".into(), "check the name"),
+        _ => stop(e.to_string(), "check who may read it"),
+    })?;
+    let hint = "docs/knowledge.md has what can be read, and what to do about the rest";
+    let document = read(format, input).map_err(|unread| stop(unread.reason, hint))?;
     if as_json {
         say_json(&serde_json::to_value(&document)?);
     } else {
@@ -92,8 +109,39 @@ fn show(path: &Path, format: Option<Format>, as_json: bool) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a document is read from.
+enum Input {
+    File(File),
+    /// Of a pipe, which cannot be read twice.
+    Bytes(Vec<u8>),
+}
+
+impl Input {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_file() { Ok(Self::File(file)) } else { Self::all_of(file) }
+    }
+
+    fn standard() -> io::Result<Self> {
+        Self::all_of(io::stdin().as_fd().try_clone_to_owned()?.into())
+    }
+
+    fn all_of(pipe: File) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        pipe.take(Limits::default().file + 1).read_to_end(&mut bytes)?;
+        Ok(Self::Bytes(bytes))
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn read(format: Format, file: File) -> Result<extract::Document, reader::Unread> {
+async fn read(format: Format, input: Input) -> Result<extract::Document, reader::Unread> {
+    let file = match input {
+        Input::File(file) => file,
+        Input::Bytes(bytes) => {
+            let unread = |e| reader::Unread::passing(format!("it cannot be read: {e}"));
+            reader::held(bytes.into()).await.map_err(unread)?
+        }
+    };
     reader::read(format, file, Limits::default()).await
 }
 
@@ -102,7 +150,7 @@ fn child(format: Format, with_pdftotext: bool) -> ExitCode {
     limit_self();
     let limits = Limits::default();
     let mut bytes = Vec::new();
-    let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let read = input.and_then(|mut input| {
         Read::by_ref(&mut input).take(limits.file + 1).read_to_end(&mut bytes)?;
         Ok(input)
@@ -131,7 +179,7 @@ fn child(format: Format, with_pdftotext: bool) -> ExitCode {
 }
 
 fn write(bytes: &[u8]) -> bool {
-    let mut output = std::io::stdout().lock();
+    let mut output = io::stdout().lock();
     output.write_all(bytes).and_then(|()| output.flush()).is_ok()
 }
 

@@ -52,6 +52,13 @@ pub(super) enum KnowledgeCommand {
     },
 }
 
+impl KnowledgeCommand {
+    /// Whether it needs the folders, not only the index over them.
+    pub(super) fn reads_folders(&self) -> bool {
+        matches!(self, Self::Sync | Self::Reindex)
+    }
+}
+
 pub(super) fn knowledge(loaded: &Loaded, command: &KnowledgeCommand) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use heartbeat::advice_for;
 
 use super::endpoint;
-use crate::config::{Config, Examined, Key, NO_TOKEN, Problem, Sources, find};
+use crate::config::{Config, Examined, Key, Loaded, NO_TOKEN, Problem, Sources, find};
 
 /// Where systemd looks for credentials without a path (systemd.exec(5)).
 pub(super) const CREDENTIAL_STORE: &str = "/etc/credstore";
@@ -76,6 +76,17 @@ pub(super) fn examined(sources: &Sources) -> Examined {
     for_its_unit(&mut examined.problems.0, sources);
     for_its_unit(&mut examined.loaded.warnings, sources);
     examined
+}
+
+/// Leaves out what is wrong with secrets that are not needed, unless that stands in a file: there it is a mistake.
+pub(super) fn without_secrets(
+    problems: &mut Vec<Problem>,
+    loaded: &Loaded,
+    is_needed: impl Fn(&str) -> bool,
+) {
+    let is_left_out =
+        |key: &str| loaded.credentials().any(|(secret, _)| secret.path() == key) && !is_needed(key);
+    problems.retain(|problem| !is_left_out(&problem.key) || problem.apart().2.is_some());
 }
 
 /// Lets advice name the bot whose configuration this is.

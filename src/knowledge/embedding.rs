@@ -349,10 +349,10 @@ impl Embedding {
             passages: totals.passages,
             unreadable: totals.unreadable,
             unembedded_since_ms: self.missing_since_ms,
-            unread_since_ms: self.vitals.index.load().unread_since_ms,
-            synced_at_ms: self.vitals.index.load().synced_at_ms,
             active: progress(GenerationState::Active),
             building: progress(GenerationState::Building),
+            // What the indexer says.
+            ..(**self.vitals.index.load()).clone()
         })
     }
 

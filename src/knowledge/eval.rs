@@ -27,7 +27,8 @@ pub struct Case {
     /// What was asked before it, the newest first.
     #[serde(default)]
     pub earlier: Vec<String>,
-    /// Where its answer is: in any of these places.
+    /// Where its answer is: in any of these places; without one, nothing should be found.
+    #[serde(default)]
     pub expect: Vec<Place>,
 }
 
@@ -101,6 +102,24 @@ impl Score {
         hits as f64 / self.questions.max(1) as f64
     }
 
+    /// The figures of all kinds together.
+    pub fn total(scores: &[Self]) -> Self {
+        let mut total = Self::default();
+        for score in scores {
+            total.questions += score.questions;
+            total.hit_1 += score.hit_1;
+            total.hit_3 += score.hit_3;
+            total.hit_5 += score.hit_5;
+            total.hit_10 += score.hit_10;
+            total.mrr += score.mrr * score.questions as f64;
+            total.unanswerable += score.unanswerable;
+            total.nothing_found += score.nothing_found;
+            total.by_vectors += score.by_vectors;
+        }
+        total.mrr /= total.questions.max(1) as f64;
+        total
+    }
+
     fn count(&mut self, case: &Case, hits: &Hits) {
         self.by_vectors += usize::from(hits.by_vectors);
         if case.expect.is_empty() {
@@ -148,8 +167,16 @@ pub enum EvalError {
 pub fn cases(text: &str) -> Result<Vec<Case>, EvalError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let case = |(at, line): (usize, &str)| {
-        let read = serde_json::from_str(line);
-        read.map_err(|e| EvalError::Line { line: at + 1, problem: e.to_string() })
+        let odd = |problem: String| EvalError::Line { line: at + 1, problem };
+        let case: Case = serde_json::from_str(line).map_err(|e| odd(e.to_string()))?;
+        if case.question.trim().is_empty() {
+            return Err(odd("its question is empty".to_owned()));
+        }
+        // It would be anywhere.
+        if case.expect.contains(&Place::default()) {
+            return Err(odd("a place in expect needs source, heading or text".to_owned()));
+        }
+        Ok(case)
     };
     let cases: Vec<Case> = lines.map(case).collect::<Result<_, _>>()?;
     if cases.is_empty() { Err(EvalError::Empty) } else { Ok(cases) }

@@ -180,7 +180,11 @@ impl Indexer {
                 .index
                 .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
         };
+        let before = self.knowledge.unreadable();
         let pass = self.knowledge.sync(&self.clock, &waiting).await?;
+        for (source, why) in pass.unreadable.iter().filter(|one| !before.contains(one)) {
+            tracing::warn!(source, reason = why, "documents of {source} are as before: {why}");
+        }
         self.watch(&pass);
         if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
             changed.notify_one();
@@ -208,6 +212,7 @@ impl Indexer {
             files: totals.documents + totals.unreadable,
             passages: totals.passages,
             unreadable: totals.unreadable,
+            folders_unreadable: self.knowledge.unreadable().len() as u64,
             synced_at_ms,
             ..(**before).clone()
         });

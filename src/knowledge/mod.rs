@@ -46,7 +46,7 @@ pub use self::meanings::Meanings;
 pub use self::scan::found_in;
 pub use self::search::{Hits, SearchRequest, Searcher};
 pub use self::source::{LEARNED, MAIN_SOURCE, Source};
-pub use self::sync::Pass;
+pub use self::sync::{Pass, files_by_ending};
 use crate::model::conversation::Passage;
 use crate::observe::clock::Clock;
 use crate::store::{Index, IndexTotals, IndexedPassage, KnownDocument, Store, StoreError, Wanted};

@@ -1,6 +1,8 @@
 //! What lies in the folders, as the file system shows it: nothing is read yet.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -43,6 +45,8 @@ pub(super) struct Scan {
     pub(super) folders: Vec<PathBuf>,
     /// Documents that are one too many.
     pub(super) beyond: usize,
+    /// Files that are not documents, by their endings.
+    pub(super) left_out: BTreeMap<String, u64>,
 }
 
 impl Scan {
@@ -65,15 +69,23 @@ impl Scan {
         let folder = Folder::open(dir)
             .map_err(|source| named(Unreadable { path: dir.to_owned(), source }))?;
         let name = source.name();
+        // The walk asks once about each file that is not wanted.
+        let left_out: RefCell<BTreeMap<String, u64>> = RefCell::default();
+        let is_wanted = |path: &Path| {
+            if source.leaves_out(path) {
+                *left_out.borrow_mut().entry(ending(path)).or_default() += 1;
+            }
+            source.takes(path)
+        };
         folder
-            .walk(
-                |path| source.takes(path),
-                |path, entry| {
-                    self.add(source, path, entry);
-                    Ok(())
-                },
-            )
+            .walk(is_wanted, |path, entry| {
+                self.add(source, path, entry);
+                Ok(())
+            })
             .map_err(named)?;
+        for (ending, files) in left_out.into_inner() {
+            *self.left_out.entry(ending).or_default() += files;
+        }
         self.open.insert(name.to_owned(), Arc::new(folder));
         Ok(())
     }
@@ -121,6 +133,16 @@ impl Scan {
                 .hidden
                 .iter()
                 .any(|(name, folder)| name == source && Path::new(path).starts_with(folder))
+    }
+}
+
+/// The ending of a name as people read it, `.pptx`.
+pub(super) fn ending(path: &Path) -> String {
+    const MOST: usize = 12;
+    match path.extension().and_then(OsStr::to_str) {
+        Some(end) if end.chars().count() <= MOST => format!(".{}", end.to_lowercase()),
+        Some(_) => "long endings".to_owned(),
+        None => "no ending".to_owned(),
     }
 }
 

@@ -54,13 +54,16 @@ impl Source {
 
     /// Whether a file with this path below the folder is meant.
     pub fn takes(&self, path: &Path) -> bool {
-        let fits = |globs: &[Glob]| {
-            path.to_str().is_some_and(|path| globs.iter().any(|glob| glob.fits(path)))
-        };
-        let is_named = fits(&self.include);
-        super::reading::can_read(path, is_named)
-            && (self.include.is_empty() || is_named)
-            && !fits(&self.exclude)
+        self.is_wanted(path) && super::reading::can_read(path, fits(&self.include, path))
+    }
+
+    /// Whether a file is left out although no filter says so: its ending is not that of a document.
+    pub fn leaves_out(&self, path: &Path) -> bool {
+        self.is_wanted(path) && !super::reading::can_read(path, fits(&self.include, path))
+    }
+
+    fn is_wanted(&self, path: &Path) -> bool {
+        (self.include.is_empty() || fits(&self.include, path)) && !fits(&self.exclude, path)
     }
 
     /// Where people can read the document, at this place of it.
@@ -81,6 +84,10 @@ impl Source {
         }
         Some(link)
     }
+}
+
+fn fits(globs: &[Glob], path: &Path) -> bool {
+    path.to_str().is_some_and(|path| globs.iter().any(|glob| glob.fits(path)))
 }
 
 /// A path as it stands in an address (RFC 3986: unreserved characters and slashes stay).
@@ -116,6 +123,8 @@ mod tests {
             ("guide/picture.png", false),
         ] {
             assert_eq!(source.takes(Path::new(path)), is_taken, "{path}");
+            let is_left_out = path == "guide/picture.png";
+            assert_eq!(source.leaves_out(Path::new(path)), is_left_out, "{path}");
         }
         let takes = |source: Source, path: &str| source.takes(Path::new(path));
         let any = || Source::new("any", "/srv/any");

@@ -4,19 +4,21 @@
 //! cannot be seen at the moment (a source or a folder that cannot be read) is kept; each document changes in
 //! one commit, so a pass that is broken off anywhere is gone on with by the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hygiene::line::count;
+
 use super::reading::{self, Content};
 use super::scan::{Scan, Seen, stamp, why};
 use super::source::{LEARNED, Source};
 use crate::blocking;
 use crate::observe::clock::Clock;
-use crate::store::{Index, KnownDocument, NewDocument, PassageId, Stamp, StoreError};
+use crate::store::{Index, KnownDocument, LeftOut, NewDocument, PassageId, Stamp, StoreError};
 
 /// A file that changed this shortly before it was read may change again at the same time, as file systems
 /// count it.
@@ -41,6 +43,8 @@ pub struct Pass {
     pub unreadable: Vec<(String, String)>,
     /// Documents beyond the bound, which are left out.
     pub beyond: usize,
+    /// Files that are left out because their endings are not those of documents: each ending, and how many.
+    pub left_out: BTreeMap<String, u64>,
     /// Folders to be watched.
     pub folders: Vec<PathBuf>,
 }
@@ -55,7 +59,8 @@ impl Pass {
 impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { read, unchanged, removed, renamed, .. } = self;
-        write!(f, "{read} documents read, {unchanged} unchanged, {removed} removed")?;
+        let read = count(*read as u64, "document");
+        write!(f, "{read} read, {unchanged} unchanged, {removed} removed")?;
         if *renamed > 0 {
             write!(f, ", {renamed} renamed")?;
         }
@@ -63,10 +68,27 @@ impl fmt::Display for Pass {
             write!(f, "; in the source {source}, {why}, so that is as before")?;
         }
         if self.beyond > 0 {
-            write!(f, "; {} documents are too many and left out", self.beyond)?;
+            write!(f, "; {} too many, which are left out", count(self.beyond as u64, "document"))?;
+        }
+        if !self.left_out.is_empty() {
+            write!(f, "; left out: {}", files_by_ending(&self.left_out))?;
         }
         Ok(())
     }
+}
+
+/// Files by their endings, the most frequent first: `12 files (.pptx 8, .xls 4)`.
+pub fn files_by_ending(files: &BTreeMap<String, u64>) -> String {
+    const NAMED: usize = 10;
+    let mut all: Vec<_> = files.iter().collect();
+    all.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let mut named: Vec<String> =
+        all.iter().take(NAMED).map(|(ending, n)| format!("{ending} {n}")).collect();
+    let others: u64 = all.iter().skip(NAMED).map(|(_, n)| **n).sum();
+    if others > 0 {
+        named.push(format!("others {others}"));
+    }
+    format!("{} ({})", count(files.values().sum(), "file"), named.join(", "))
 }
 
 /// Reports what is on its way: since when the oldest change waits (Unix ms).
@@ -92,6 +114,7 @@ pub(super) async fn pass(
     pass.unreadable.extend(scan.unreadable.clone());
     pass.unreadable.append(&mut scan.unreadable_folders);
     pass.beyond += scan.beyond;
+    pass.left_out.append(&mut scan.left_out);
     pass.folders.append(&mut scan.folders);
     let known = gone(index, &scan, known, &mut pass).await?;
     let mut changed = Vec::new();
@@ -107,14 +130,31 @@ pub(super) async fn pass(
         before.map_or(now_ms, |_| (seen.stamp.changed_ns / 1_000_000).min(now_ms))
     };
     waiting(changed.iter().map(since).min());
+    if !changed.is_empty() {
+        index.look_begins(now_ms).await?;
+    }
     for (seen, before) in changed {
         take(index, &scan, seen, before, clock, &mut pass).await?;
     }
     if pass.changed() {
         index.drop_unused_vectors().await?;
     }
+    note(index, &pass, clock).await?;
     waiting(None);
     Ok(pass)
+}
+
+/// Notes that the look has ended and what it left out, if that is news.
+async fn note(index: &Index, pass: &Pass, clock: &Clock) -> Result<(), StoreError> {
+    let left_out = LeftOut {
+        unreadable: pass.unreadable.clone(),
+        files: pass.left_out.clone(),
+        beyond: pass.beyond as u64,
+    };
+    match index.last_look().await? {
+        Some(last) if last.ended_ms.is_some() && last.left_out == left_out => Ok(()),
+        _ => index.look_ended(clock.now_ms(), left_out).await,
+    }
 }
 
 fn is_as_before(seen: &Seen, before: &KnownDocument) -> bool {

@@ -9,6 +9,8 @@ pub struct IndexState {
     pub passages: u64,
     /// Documents that could not be read.
     pub unreadable: u64,
+    /// Sources, and folders of them, that could not be read at the last look.
+    pub folders_unreadable: u64,
     /// Since when the oldest change of a document waits to be read, in milliseconds since the start.
     pub unread_since_ms: Option<u64>,
     /// Since when a passage waits for its vector, in milliseconds since the start.

@@ -3,6 +3,8 @@
 //! Invariant: all of it can be made again from the documents. Numbers of passages are never given twice, so
 //! that a copy of a vector that outlived its passage leads to nothing.
 
+use std::collections::BTreeMap;
+
 /// A document in the index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentId(pub i64);
@@ -156,6 +158,28 @@ pub struct IndexTotals {
     pub texts: u64,
     /// Bytes of their text.
     pub bytes: u64,
+}
+
+/// The last look through the sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// When it began, in milliseconds since the Unix epoch.
+    pub begun_ms: i64,
+    /// When it ended; `None` while it goes on, and when it was cut off.
+    pub ended_ms: Option<i64>,
+    /// What it left out.
+    pub left_out: LeftOut,
+}
+
+/// What a look through the sources left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Sources, and folders of them, that cannot be read: the source's name, and the reason.
+    pub unreadable: Vec<(String, String)>,
+    /// Files that are not read, because their endings are not those of documents: each ending, and how many.
+    pub files: BTreeMap<String, u64>,
+    /// Documents beyond the bound.
+    pub beyond: u64,
 }
 
 /// What makes vectors.

@@ -36,8 +36,8 @@ pub use failure::{StoreError, StoreErrorKind};
 pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
 pub use index::{
     DocumentId, Embedding, Generation, GenerationId, GenerationState, Hash, IndexTotals,
-    IndexedPassage, KnownDocument, NewDocument, NewPassage, PassageId, Put, Request, Stamp,
-    StoredCode, ToEmbed, Wanted,
+    IndexedPassage, KnownDocument, LeftOut, Look, NewDocument, NewPassage, PassageId, Put, Request,
+    Stamp, StoredCode, ToEmbed, Wanted,
 };
 pub use ledger::Ledger;
 pub use parts::{

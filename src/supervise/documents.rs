@@ -1,6 +1,7 @@
 //! When something is wrong with the documents and their search, and how that is said.
 
 use hygiene::duration::in_words as span;
+use hygiene::line::count;
 
 use super::figures::share;
 use super::report::Reading;
@@ -25,11 +26,14 @@ pub(super) fn seen(r: &Reading, t: &Thresholds) -> impl Iterator<Item = Seen> {
 }
 
 fn unreadable(r: &Reading, t: &Thresholds) -> Option<Seen> {
-    let (n, files) = (r.index.unreadable, r.index.files);
-    if t.documents_unreadable == 0 || n < t.documents_unreadable {
+    let (n, folders) = (r.index.unreadable, r.index.folders_unreadable);
+    if t.documents_unreadable == 0 || n + folders < t.documents_unreadable {
         return None;
     }
-    raise(Kind::DocumentsUnreadable, format!("{n} of {files} documents cannot be read"))
+    let documents = (n > 0).then(|| format!("{n} of {}", count(r.index.files, "document")));
+    let folders = (folders > 0).then(|| format!("{} of documents", count(folders, "folder")));
+    let both: Vec<String> = documents.into_iter().chain(folders).collect();
+    raise(Kind::DocumentsUnreadable, format!("{} cannot be read", both.join(" and ")))
 }
 
 fn stale(r: &Reading, t: &Thresholds) -> Option<Seen> {

@@ -106,7 +106,7 @@ fn what_cannot_be_read_is_refused_with_what_to_do() {
         (file("a.docx", b"PK\x03\x04"), "it is damaged"),
         (file("a.txt", &[0, 159, 146, 150, 0, 1, 2, 3, 255, 254]), "it is not text"),
         (file("a.xyz", b"words"), "--format names it: markdown, text"),
-        (dir.path().to_owned(), "there is no such file"),
+        (dir.path().to_owned(), "it is a folder"),
         (dir.path().join("none.md"), "there is no such file"),
     ] {
         let said = refused(&path);
@@ -116,6 +116,27 @@ fn what_cannot_be_read_is_refused_with_what_to_do() {
     assert!(empty.status.success() && empty.stderr == b"remark: it is empty\n", "{empty:?}");
     let named = extract(&file("page", b"<h1>A</h1>"), &["--format", "html"]);
     assert_eq!(String::from_utf8_lossy(&named.stdout), "# A\n\n");
+}
+
+#[test]
+fn standard_input_and_pipes_are_read_like_files() {
+    use std::io::Write;
+    let piped = |arguments: &[&str], text: &str| {
+        let mut command = command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(text.as_bytes()).expect("written");
+        drop(input);
+        child.wait_with_output().expect("it ends")
+    };
+    for name in ["-", "/dev/stdin", "/proc/self/fd/0"] {
+        let output = piped(&[name, "--format", "html"], "<h1>A</h1>");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "# A\n\n", "{name}: {output:?}");
+    }
+    let output = piped(&["-"], "words");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(65) && said.contains("--format names it"), "{output:?}");
 }
 
 #[tokio::test]

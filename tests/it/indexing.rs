@@ -78,7 +78,7 @@ async fn the_index_is_worked_on_by_the_bot_where_it_runs_and_else_by_the_command
     page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
     let run = async |args: &[&str]| process::run(&stage, &[&["knowledge"], args].concat()).await;
     let out = run(&["sync"]).await;
-    assert_eq!(out.stdout, "1 documents read, 0 unchanged, 0 removed.\n", "{out:?}");
+    assert_eq!(out.stdout, "1 document read, 0 unchanged, 0 removed.\n", "{out:?}");
     let out = run(&["sync"]).await;
     assert_eq!(out.stdout, "0 documents read, 1 unchanged, 0 removed.\n", "{out:?}");
     let copy = stage.dir.path().join("copy.db").display().to_string();

@@ -58,6 +58,7 @@ mod in_doubt;
 mod indexing;
 mod intake;
 mod knowledge;
+mod knowledge_cli;
 mod last_exit;
 mod leaks;
 mod learn;

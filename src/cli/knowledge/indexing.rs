@@ -19,12 +19,26 @@ const ASK: Duration = Duration::from_millis(200);
 /// Runs the command.
 pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<ExitCode> {
     let sources = crate::app::sources(config);
+    let is_look = matches!(wanted, Wanted::Sync | Wanted::Reindex);
+    let has_none = sources.is_empty() && is_look;
+    if has_none && !config.knowledge.index_path.exists() {
+        return Err(no_sources());
+    }
     let index = opened(config)?;
+    if let Some(aside) = index.set_aside() {
+        let aside = aside.display();
+        eprintln!(
+            "The index of the documents was damaged; it was set aside as {aside} and is made again."
+        );
+    }
     let clock = Clock::system();
     if !index.is_keeper()
         && let Some(done) = beside(&index, wanted, &clock).await?
     {
         return Ok(done);
+    }
+    if has_none {
+        return Err(no_sources());
     }
     refuse_root(config)?;
     let knowledge = Knowledge::over(index, sources)?;
@@ -54,6 +68,12 @@ async fn beside(index: &Index, wanted: Wanted, clock: &Clock) -> anyhow::Result<
             None => tokio::time::sleep(ASK).await,
         }
     }
+}
+
+fn no_sources() -> anyhow::Error {
+    let text = "there is no folder of documents: neither knowledge.dir nor [knowledge.sources.NAME] is set";
+    let hint = "set one of them (docs/knowledge.md); what owners send with /learn is read by the bot while it runs";
+    Stop::new(exit::CONFIG, text, hint).into()
 }
 
 fn refused(why: &str) -> anyhow::Error {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::app;
 use crate::cli::exit;
 use crate::cli::stop::Stop;
@@ -40,7 +38,7 @@ pub(super) async fn open(loaded: &Loaded, generation: Option<i64>) -> anyhow::Re
         let hint = "start the bot, or run `katana-bot knowledge sync`";
         return Err(Stop::new(exit::UNAVAILABLE, "there is no index of documents yet", hint).into());
     }
-    let index = Index::visit(path).context("cannot read the index of the documents")?;
+    let index = Index::visit(path)?;
     let vitals: Arc<Vitals> = Arc::default();
     let searcher = Searcher::new(index.clone(), Arc::clone(&vitals));
     let mut opened = Opened { searcher, meaning: None, words_alone: None, store: None };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::open::{Opened, open};
 use crate::cli::style::{say, say_json, visible};
 use crate::config::Loaded;
-use crate::knowledge::{Hits, SearchRequest};
+use crate::knowledge::{Hits, SearchRequest, Source};
 use crate::store::IndexedPassage;
 
 /// Passages that are shown.
@@ -33,6 +33,7 @@ pub(in crate::cli) struct SearchArgs {
 
 pub(super) async fn search(loaded: &Loaded, wish: &SearchArgs) -> anyhow::Result<ExitCode> {
     let opened = open(loaded, wish.generation).await?;
+    let sources = crate::app::sources(&loaded.config);
     let request = SearchRequest {
         words: wish.words.clone(),
         limit: SHOWN,
@@ -42,15 +43,21 @@ pub(super) async fn search(loaded: &Loaded, wish: &SearchArgs) -> anyhow::Result
     let found = opened.searcher.search(&request).await;
     let hits = found.context("cannot search the index of the documents")?;
     if wish.json {
-        say_json(&as_json(&opened, &hits));
+        say_json(&as_json(&opened, &hits, &sources));
     } else {
-        say(&page(&opened, &hits));
+        say(&page(&opened, &hits, &sources));
     }
     opened.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(opened: &Opened, hits: &Hits) -> Value {
+/// Where people can read a passage.
+fn link(passage: &IndexedPassage, sources: &[Source]) -> Option<String> {
+    let source = sources.iter().find(|source| source.name() == passage.source)?;
+    source.link(&passage.path, passage.anchor.as_deref(), passage.page)
+}
+
+fn as_json(opened: &Opened, hits: &Hits, sources: &[Source]) -> Value {
     let passage = |(passage, score): &(IndexedPassage, f64)| {
         json!({
             "score": score,
@@ -59,6 +66,7 @@ fn as_json(opened: &Opened, hits: &Hits) -> Value {
             "title": passage.title,
             "anchor": passage.anchor,
             "page": passage.page,
+            "link": link(passage, sources),
             "language": passage.language,
             "text": passage.text,
         })
@@ -78,7 +86,7 @@ fn words_alone(opened: &Opened, hits: &Hits) -> Option<String> {
     failed.or_else(|| opened.words_alone.clone()).filter(|_| !hits.by_vectors)
 }
 
-fn page(opened: &Opened, hits: &Hits) -> String {
+fn page(opened: &Opened, hits: &Hits, sources: &[Source]) -> String {
     let mut page = String::new();
     for (n, (passage, score)) in hits.passages.iter().enumerate() {
         let IndexedPassage { source, path, title, text, page: number, .. } = passage;
@@ -88,6 +96,9 @@ fn page(opened: &Opened, hits: &Hits) -> String {
         let excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let excerpt = hygiene::line::one_line(&excerpt, EXCERPT);
         page.push_str(&format!("{}. {place}  ({score:.3})\n   {excerpt}\n", n + 1));
+        if let Some(link) = link(passage, sources) {
+            page.push_str(&format!("   {}\n", visible(&link)));
+        }
     }
     if hits.passages.is_empty() {
         page.push_str("Nothing in the documents is about that.\n");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::store::{Generation, GenerationState, Index, KnownDocument, StoreError};
+use crate::store::{Generation, GenerationState, Index, KnownDocument, Look, StoreError};
 
 /// Everything that is shown.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) formats: BTreeMap<String, u64>,
     /// Documents that cannot be read.
     pub(super) unreadable: Vec<Named>,
+    /// The last look through the folders.
+    pub(super) look: Option<Look>,
     /// Documents with a remark.
     pub(super) remarks: Vec<Named>,
     /// All of them.
@@ -75,9 +77,15 @@ impl State {
         let mut state = Self::of(index.documents().await?);
         state.path = path;
         let texts = index.totals().await?.texts;
+        state.look = index.last_look().await?;
         let generations = index.generations().await?.into_iter();
         state.generations = generations.map(|one| vectors(&one, texts, now_ms)).collect();
         Ok(Some(state))
+    }
+
+    /// Whether a look at the folders has ended, and none was cut off since.
+    pub(super) fn is_complete(&self) -> bool {
+        self.look.as_ref().is_some_and(|look| look.ended_ms.is_some())
     }
 
     fn of(documents: Vec<KnownDocument>) -> Self {

@@ -1,11 +1,13 @@
 //! The status of the documents in words.
 
 use hygiene::duration::in_words as span;
+use hygiene::line::count;
 
 use super::server::Server;
 use super::state::{Counted, Named, State, Vectors};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::config::Config;
+use crate::knowledge::{Source, files_by_ending};
 use crate::store::GenerationState;
 
 /// Documents that are named in each list at most; JSON has all.
@@ -19,15 +21,17 @@ pub(super) fn page(
     style: Style,
     now_ms: i64,
 ) -> String {
+    let sources = crate::app::sources(config);
     let mut page = match state {
-        Some(state) => index(state, style, now_ms),
-        None if config.knowledge.dir.is_none() => {
-            "There are no documents: set knowledge.dir.\n".into()
+        Some(state) => index(state, &sources, style, now_ms),
+        None if sources.is_empty() => {
+            "There are no documents: set knowledge.dir, or send one to the bot with the caption /learn.\n"
+                .into()
         }
         None => "There is no index yet: the bot makes it when it starts, or `katana-bot knowledge sync`.\n"
             .to_owned(),
     };
-    if servers.is_empty() && state.is_some() {
+    if servers.is_empty() && state.is_some_and(|state| state.total.documents > 0) {
         page.push_str(
             "\nDocuments are searched by their words; embeddings.base_url adds their meaning.\n",
         );
@@ -44,13 +48,24 @@ pub(super) fn page(
     page
 }
 
-fn index(state: &State, style: Style, now_ms: i64) -> String {
+fn index(state: &State, sources: &[Source], style: Style, now_ms: i64) -> String {
     let mut rows = vec![("index".to_owned(), state.path.display().to_string())];
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
     for (name, one) in &state.sources {
         row(&format!("source {}", visible(name)), counted(one));
     }
-    if state.sources.len() != 1 {
+    for source in sources.iter().filter(|source| !state.sources.contains_key(source.name())) {
+        let dir = visible(&source.dir().to_string_lossy());
+        let nothing = match hygiene::time_limit::is_dir(source.dir()) {
+            Some(false) => format!("there is no folder {dir}"),
+            _ => format!("no documents in {dir}"),
+        };
+        row(&format!("source {}", visible(source.name())), nothing);
+    }
+    if state.sources.is_empty() && sources.is_empty() {
+        row("documents", "none: set knowledge.dir, or send one with the caption /learn".to_owned());
+    }
+    if state.sources.len() > 1 {
         row("all", counted(&state.total));
     }
     let formats: Vec<String> =
@@ -58,15 +73,43 @@ fn index(state: &State, style: Style, now_ms: i64) -> String {
     if !formats.is_empty() {
         row("formats", formats.join(", "));
     }
+    let ago = |at_ms: i64| span(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0));
+    let left_out = state.look.as_ref().map(|look| &look.left_out);
+    if let Some(left_out) = left_out.filter(|left_out| !left_out.files.is_empty()) {
+        row("left out", visible(&files_by_ending(&left_out.files)));
+    }
     if let Some(at_ms) = state.newest_ms {
-        let ago = u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0);
-        row("last read", format!("{} ago", span(ago)));
+        row("last read", format!("{} ago", ago(at_ms)));
+    }
+    if !state.is_complete() && !sources.is_empty() {
+        let what = match &state.look {
+            Some(look) => format!("the look that began {} ago has not ended", ago(look.begun_ms)),
+            None => "the folders have not been looked through yet".to_owned(),
+        };
+        let who = "the running bot, its next start or `katana-bot knowledge sync` completes it";
+        row("not complete", format!("{what}; {who}"));
     }
     for one in &state.generations {
         row(&format!("vectors {}", one.id), vectors(one));
     }
     let mut page = columns(&rows);
+    let mut folders: Vec<Named> = Vec::new();
+    if let Some(left_out) = left_out {
+        let what =
+            |(source, why): &(String, String)| Named { name: source.clone(), text: why.clone() };
+        folders.extend(left_out.unreadable.iter().map(what));
+        if left_out.beyond > 0 {
+            let text =
+                format!("{} too many, which are left out", count(left_out.beyond, "document"));
+            folders.push(Named { name: "all sources".to_owned(), text });
+        }
+    }
     let lists = [
+        (
+            &folders,
+            Mark::Bad,
+            "folders that cannot be read; what is known of their documents stays",
+        ),
         (&state.unreadable, Mark::Bad, "cannot be read"),
         (&state.remarks, Mark::Note, "worth a look"),
     ];
@@ -80,9 +123,10 @@ fn counted(counted: &Counted) -> String {
     let Counted { documents, unreadable, passages } = counted;
     let bad = match unreadable {
         0 => String::new(),
+        1 if *documents == 1 => ", which cannot be read".to_owned(),
         n => format!(", {n} of them cannot be read"),
     };
-    format!("{documents} documents in {passages} passages{bad}")
+    format!("{} in {}{bad}", count(*documents, "document"), count(*passages, "passage"))
 }
 
 fn vectors(one: &Vectors) -> String {
@@ -94,7 +138,7 @@ fn vectors(one: &Vectors) -> String {
     let eta = one.eta_s.map(|s| format!(", about {} left", span(s.saturating_mul(1000))));
     let of = match one.of > 0 {
         true => format!("{} of {} texts ({} %)", one.embedded, one.of, percent(one)),
-        false => format!("{} texts", one.embedded),
+        false => count(one.embedded, "text"),
     };
     let model = visible(&one.model);
     format!("{model}, {} dimensions, {state}: {of}{}", one.dimensions, eta.unwrap_or_default())

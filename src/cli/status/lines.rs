@@ -1,6 +1,7 @@
 //! Single lines of the status.
 
 use heartbeat::{rfc3339, span};
+use hygiene::line::count;
 use serde_json::Value;
 
 /// The last outcome of the question that the bot puts to itself.
@@ -40,13 +41,20 @@ pub(super) fn provider(one: &Value) -> (String, String) {
 pub(super) fn documents(said: &Value) -> Option<String> {
     let (documents, index) = (&said["documents"], &said["index"]);
     let mut line = match documents["state"].as_str()? {
-        "read" => format!("{} in {} passages", documents["files"], documents["passages"]),
+        "read" => {
+            let passages = documents["passages"].as_u64().unwrap_or_default();
+            format!("{} in {}", documents["files"], count(passages, "passage"))
+        }
         "reading" => "being read; questions wait".to_owned(),
         "unreadable" => "cannot be read".to_owned(),
         _ => return None,
     };
     if let Some(n) = index["unreadable"].as_u64().filter(|n| *n > 0) {
         line.push_str(&format!("; {n} cannot be read (`katana-bot knowledge status`)"));
+    }
+    if let Some(n) = index["folders_unreadable"].as_u64().filter(|n| *n > 0) {
+        let folders = count(n, "folder");
+        line.push_str(&format!("; {folders} cannot be read (`katana-bot knowledge status`)"));
     }
     for (name, what) in [("active", "vectors"), ("building", "vectors of the next model")] {
         let (done, of) = (index[name]["embedded"].as_u64(), index[name]["of"].as_u64());

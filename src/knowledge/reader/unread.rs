@@ -15,7 +15,8 @@ impl Unread {
         Self { reason: reason.into(), is_passing: false }
     }
 
-    pub(super) fn passing(reason: impl Into<String>) -> Self {
+    /// A failure of the machine: the same file may be read at the next look.
+    pub fn passing(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), is_passing: true }
     }
 }

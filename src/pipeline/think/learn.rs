@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hygiene::line::one_line;
+use hygiene::line::{count, one_line};
 use tokio::time::sleep;
 
 use super::{Thought, Worker};
@@ -51,12 +51,12 @@ impl Worker {
         let text = match read {
             Ok(new) => {
                 let passages = new.passages;
-                let noun = if passages == 1 { "passage" } else { "passages" };
                 tracing::info!(passages, "a document was learned");
                 thought.effects.push(Effect::Learn(Box::new(new)));
                 format!(
-                    "I have read {name}: {passages} {noun}. I answer from it in a few seconds; /learned lists what \
-                     I have, and /unlearn removes it."
+                    "I have read {name}: {}. I answer from it in a few seconds; /learned lists what \
+                     I have, and /unlearn removes it.",
+                    count(passages, "passage")
                 )
             }
             Err(why) => {

@@ -14,7 +14,7 @@ const AFTER_DOWN: [&str; 6] =
     [UNCLEAN, "crash_loop", "inbox_old", "outbox_old", "response_slow", "error_ratio"];
 
 /// A symptom, and the causes that explain it.
-const CAUSES: [(&str, &str); 13] = [
+const CAUSES: [(&str, &str); 16] = [
     (
         "error_ratio",
         "provider_failing questions_refused delivery_refused update_given_up store_failing",
@@ -29,6 +29,9 @@ const CAUSES: [(&str, &str); 13] = [
     ("outbox_old", "poll_failing poll_stalled store_failing"),
     ("backlog_full", "provider_failing provider_slow store_slow"),
     ("response_slow", "store_slow cpu_high memory_high outbox_old"),
+    ("documents_stale", "embeddings_failing budget_exhausted disk_full store_failing"),
+    ("no_hit_high", "embeddings_failing qdrant_failing documents_stale"),
+    ("unsourced_high", "embeddings_failing qdrant_failing documents_stale"),
     ("poll_failing", "store_failing poll_stalled"),
     ("poll_stalled", "poll_failing"),
     (UNCLEAN, "crash_loop"),

@@ -28,6 +28,11 @@ pub fn one_line_end(text: &str, most: usize) -> String {
     format!("…{}", end.trim_start())
 }
 
+/// A count with its noun: `1 document`, `12 documents`.
+pub fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 /// A text of several lines without what moves a terminal's cursor, reorders or hides; lines and blanks
 /// stay as they are.
 pub fn harmless(text: &str) -> Cow<'_, str> {

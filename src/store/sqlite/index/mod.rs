@@ -8,6 +8,7 @@
 mod copy;
 mod documents;
 mod generations;
+mod looks;
 mod open;
 mod requests;
 mod vectors;

@@ -14,7 +14,7 @@ use crate::store::sqlite::{connection, identity, open, ownership};
 const APPLICATION_ID: i32 = 0x4b61_7469;
 
 /// Grows with each change of `schema.sql`, and with each change of how words are prepared.
-const SCHEMA: i32 = 2;
+const SCHEMA: i32 = 3;
 
 /// Files up to this size are checked whole when they are opened; it takes milliseconds. In larger ones damage
 /// shows when they are read.
@@ -226,7 +226,7 @@ pub(super) fn worded(e: StoreError, path: Option<&Path>) -> StoreError {
         }
         StoreErrorKind::Full => "free some space on the disk that holds the index",
         StoreErrorKind::Corrupt => {
-            "it is made again from the documents at the next start of katana-bot"
+            "it is made again from the documents at the next start of katana-bot, or by katana-bot knowledge sync"
         }
         _ => "check free space and the health of the disk that holds the index",
     };

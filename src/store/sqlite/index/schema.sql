@@ -72,6 +72,20 @@ CREATE TABLE exact (
   numbers   BLOB NOT NULL
 ) STRICT;
 
+-- The last look through the sources: one row for when, and one for each thing that it left out.
+CREATE TABLE looks (
+  look_id  INTEGER PRIMARY KEY CHECK (look_id = 1),
+  begun_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  beyond   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE left_out (
+  -- Of a folder that cannot be read; without it, the row is about files of an ending.
+  source TEXT,
+  what   TEXT NOT NULL,
+  files  INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE requests (
   request_id INTEGER PRIMARY KEY AUTOINCREMENT,
   wanted     TEXT NOT NULL,
