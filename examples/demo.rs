@@ -1,4 +1,4 @@
-//! The whole bot in one terminal: `cargo run --release --example demo`.
+//! The whole bot in one terminal: `cargo run --example demo`.
 //!
 //! The real daemon, with a real state file and real HTTP, talks to a simulator of Telegram in the
 //! same process, and you are the person who writes to it. No token, no key, no network.

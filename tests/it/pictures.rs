@@ -77,7 +77,7 @@ async fn the_picture_of_the_demo_is_what_it_prints() {
         }
     }
     for theme in THEMES {
-        let title = "cargo run --release --example demo";
+        let title = "cargo run --example demo";
         expect(&format!("demo-{}.svg", theme.name), &terminal(title, &lines, COLUMNS, theme));
     }
 }
