@@ -162,7 +162,7 @@ impl Prepared {
             answering,
             Arc::clone(&vitals),
         ));
-        if documents.opened().is_some_and(|opened| opened.size().0 == 0) {
+        if documents.opened().is_some_and(|opened| !opened.is_read()) {
             answerer.expect_documents();
         }
         let report_hub = ReportHub::new();

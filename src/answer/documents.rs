@@ -29,11 +29,11 @@ impl FirstReading {
         })
     }
 
-    /// Ends it in any case; `work` runs before.
-    pub(super) fn overtake(&self, work: impl FnOnce()) {
+    /// `work` changes what is read; afterwards it goes on if it did, unless all was read already.
+    pub(super) fn renew(&self, is_read: impl FnOnce() -> bool, work: impl FnOnce()) {
         self.0.send_modify(|goes_on| {
             work();
-            *goes_on = false;
+            *goes_on &= !is_read();
         });
     }
 

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::blocking;
 use crate::knowledge::{cut, reader};
 use crate::model::learned::NewLearned;
 use crate::model::limits;
@@ -23,23 +24,32 @@ pub async fn read(name: &str, bytes: Bytes) -> Result<NewLearned, String> {
         let known = reader::Format::names().join(", ");
         return Err(format!("its name does not end like a document that I can read ({known})"));
     };
-    let (size, hash) = (bytes.len() as u64, Sha256::digest(&bytes).into());
-    let file =
-        reader::held(bytes).await.map_err(|e| format!("there is no room to read it: {e}"))?;
+    let file = reader::held(bytes.clone())
+        .await
+        .map_err(|e| format!("there is no room to read it: {e}"))?;
     let document = reader::read(format, file, reader::Limits::default()).await;
     let document = document.map_err(|unread| unread.reason)?;
-    let passages = cut::passages(&document, limits::LEARNED_PASSAGES).pieces.len() as u64;
+    let kept = blocking::run(move || {
+        reader::unbroken(|| kept(name, &bytes, &document)).map_err(|unread| unread.reason)?
+    });
+    kept.await.unwrap_or_else(|| Err("the bot is about to end".to_owned()))
+}
+
+/// What is kept of a document.
+fn kept(name: String, bytes: &[u8], document: &reader::Document) -> Result<NewLearned, String> {
+    let passages = cut::passages(document, limits::LEARNED_PASSAGES).pieces.len() as u64;
     if passages == 0 {
         return Err("there is no text in it".to_owned());
     }
-    let document = serde_json::to_string(&document).map_err(|e| e.to_string())?;
+    let document = serde_json::to_string(document).map_err(|e| e.to_string())?;
     if document.len() > limits::LEARNED_BYTES {
         let most = limits::LEARNED_BYTES >> 20;
         return Err(format!(
             "its text is too long (over {most} MB); split it, or put it into a folder that I read"
         ));
     }
-    Ok(NewLearned { name, bytes: size, hash, passages, document })
+    let (bytes, hash) = (bytes.len() as u64, Sha256::digest(bytes).into());
+    Ok(NewLearned { name, bytes, hash, passages, document })
 }
 
 /// A name without folders and without what cannot be seen.

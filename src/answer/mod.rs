@@ -163,14 +163,20 @@ impl Answerer {
         self.reading.end(|| self.vitals.documents.store(unreadable))
     }
 
-    /// Questions are answered so from now on; answers that are being written finish as they began.
+    /// Questions are answered so from now on; answers that are being written finish as they began. Those that wait for
+    /// the documents go on waiting if these are not read yet.
     pub fn renew(
         &self,
         endpoints: Vec<Endpoint>,
         knowledge: Option<Arc<Knowledge>>,
         settings: AnswerSettings,
     ) {
-        self.reading.overtake(|| self.replace(endpoints, knowledge, settings));
+        let read = knowledge.clone();
+        let is_read = || read.is_none_or(|knowledge| knowledge.is_read());
+        self.reading.renew(is_read, || self.replace(endpoints, knowledge, settings));
+        if self.is_reading() {
+            self.vitals.documents.store(Arc::new(DocumentsState::Reading));
+        }
     }
 
     fn replace(

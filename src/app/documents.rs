@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hygiene::time_limit;
@@ -24,35 +24,44 @@ pub(super) struct AnswerParts {
     pub(super) knowledge: Option<Arc<Knowledge>>,
     /// Where documents lie.
     pub(super) sources: Vec<Source>,
+    /// The index was opened for them: they are not read yet.
+    pub(super) is_first: bool,
 }
 
 /// The documents of this process.
 pub(super) struct Documents {
     opened: watch::Sender<Option<Arc<Knowledge>>>,
     pages: Mutex<Option<Arc<Knowledge>>>,
-    pub(super) indexer: OnceLock<IndexerHandle>,
+    indexer: watch::Sender<Option<IndexerHandle>>,
     state: Store,
-    /// Whether owners have sent documents.
+    /// Whether there are documents that owners sent.
     has_learned: AtomicBool,
 }
 
 impl Documents {
     pub(super) fn new(state: Store) -> Self {
-        let (opened, _) = watch::channel(None);
-        let (pages, indexer) = (Mutex::default(), OnceLock::new());
-        Self { opened, pages, indexer, state, has_learned: AtomicBool::new(false) }
+        let (opened, indexer, pages) = <_>::default();
+        let has_learned = AtomicBool::new(state.had_learned());
+        Self { opened, pages, indexer, state, has_learned }
     }
 
-    /// Waits until an owner has sent a document.
-    pub(super) async fn first_learned(&self) {
-        let changed = self.state.learned_changed();
+    /// Waits until owners have sent the first document, or removed the last one.
+    pub(super) async fn learned_otherwise(&self) {
+        let mut changes = self.state.learned_changes();
         loop {
             match self.state.learned_documents().await {
-                Ok(documents) if documents.is_empty() => {}
-                Ok(_) => return self.has_learned.store(true, Ordering::Relaxed),
+                Ok(documents) => {
+                    let has_some = !documents.is_empty();
+                    if self.has_learned.swap(has_some, Ordering::SeqCst) != has_some {
+                        return;
+                    }
+                }
                 Err(e) => tracing::error!(error = %e, "cannot read what was learned: {e}"),
             }
-            changed.notified().await;
+            // It fails only when the process ends.
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 
@@ -66,7 +75,8 @@ impl Documents {
         for source in &sources {
             check(source.dir(), is_needed)?;
         }
-        let knowledge = if !sources.is_empty() || self.has_learned.load(Ordering::Relaxed) {
+        let was_open = self.opened().is_some();
+        let knowledge = if !sources.is_empty() || self.has_learned.load(Ordering::SeqCst) {
             Some(self.open(&config.knowledge.index_path, &sources)?)
         } else if is_needed {
             Some(self.pages()?)
@@ -74,7 +84,8 @@ impl Documents {
             None
         };
         let endpoints = settings::endpoints(config, knowledge.as_deref())?;
-        Ok(AnswerParts { endpoints, knowledge, sources })
+        let is_first = !was_open && self.opened().is_some();
+        Ok(AnswerParts { endpoints, knowledge, sources, is_first })
     }
 
     fn open(&self, path: &Path, sources: &[Source]) -> anyhow::Result<Arc<Knowledge>> {
@@ -127,12 +138,26 @@ impl Documents {
         }
     }
 
+    /// This looks through the folders from now on.
+    pub(super) fn indexed_by(&self, indexer: IndexerHandle) {
+        self.indexer.send_replace(Some(indexer));
+    }
+
     /// Has the folders looked through, and waits for that, but not for ever.
     pub(super) async fn look(&self, patience: Duration) {
-        if let Some(indexer) = self.indexer.get() {
-            // What is not there in time comes later.
-            let _ = tokio::time::timeout(patience, indexer.look_and_wait()).await;
+        if self.opened().is_none() {
+            return;
         }
+        let looked = async {
+            // It is there soon after the index; it fails only when this is gone.
+            let mut indexer = self.indexer.subscribe();
+            let found = indexer.wait_for(Option::is_some).await.ok().and_then(|one| one.clone());
+            if let Some(indexer) = found {
+                indexer.look_and_wait().await;
+            }
+        };
+        // What is not there in time comes later.
+        let _ = tokio::time::timeout(patience, looked).await;
     }
 }
 

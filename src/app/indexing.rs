@@ -26,9 +26,15 @@ impl Reloader {
         store: Store,
         tasks: &Tasks,
     ) {
+        let (follower, drain) = (Arc::clone(self), tasks.drain().clone());
+        tasks.spawn("learned", async move {
+            tokio::select! {
+                () = follower.follow_learned() => {}
+                () = drain.cancelled() => {}
+            }
+        });
         let knowledge = tokio::select! {
             knowledge = self.documents.when_opened() => knowledge,
-            knowledge = self.learned() => knowledge,
             () = tasks.drain().cancelled() => return,
         };
         knowledge.searcher().report_to(Arc::clone(&vitals));
@@ -41,8 +47,7 @@ impl Reloader {
         let (indexer, handle) = Indexer::new(Arc::clone(&knowledge), vitals, clock, rescan);
         let indexer = indexer.waking(Some(wake));
         let first = handle.clone();
-        // One task for the process: it is set once.
-        let _ = self.documents.indexer.set(handle);
+        self.documents.indexed_by(handle);
         let (drain, halt) = (tasks.drain().clone(), tasks.halt().clone());
         let answerer = Arc::clone(self.answerer());
         // Questions that wait have the grace of those that are answered.
@@ -67,31 +72,19 @@ impl Reloader {
         }
     }
 
-    /// The documents, opened because an owner sent the first one while no folder is configured.
-    async fn learned(&self) -> Arc<Knowledge> {
-        self.documents.first_learned().await;
-        let config = &self.loaded().config;
-        match self.documents.parts(config) {
-            Ok(parts) => {
-                let settings = settings::answering(config, self.redactor());
-                self.answerer().renew(parts.endpoints, parts.knowledge, settings);
-            }
-            Err(e) => tracing::error!(error = %e, "cannot answer from what was learned: {e}"),
-        }
-        self.documents.when_opened().await
-    }
-
     /// Lets questions wait until all documents were looked at once, but not for ever.
     async fn first_look(&self, knowledge: &Knowledge, handle: IndexerHandle) {
-        if !self.answerer().is_reading() {
-            return;
-        }
+        // A reload that opened the index has questions wait a moment later.
+        let has_waited = self.answerer().is_reading();
         let loaded = self.loaded();
         let patience = Duration::from_secs(loaded.config.answer.timeout_s);
         let mut looked = pin!(handle.look_and_wait());
         if tokio::time::timeout(patience, &mut looked).await.is_err() {
             self.go_on_without_documents(HANGS);
             looked.await;
+        }
+        if !has_waited && !self.answerer().is_reading() {
+            return;
         }
         if knowledge.size().0 == 0
             && let Some((_, why)) = knowledge.unreadable().first()

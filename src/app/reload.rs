@@ -184,9 +184,8 @@ impl Reloader {
         if fresh.touches(Part::Log) {
             logging::set_level(config.log.level.as_str());
         }
-        if let Some(AnswerParts { endpoints, knowledge, sources }) = answers {
-            self.documents.set_sources(sources);
-            self.answerer.renew(endpoints, knowledge, settings::answering(config, &self.redactor));
+        if let Some(parts) = answers {
+            self.answer_with(parts, config);
         }
         // Who reloads may have repaired a provider; the credit is in no file.
         self.answerer.pool().probe_soon();
@@ -217,6 +216,37 @@ impl Reloader {
         self.report_hub.set_config_rejected(None);
         self.loaded.send_replace(Arc::new(fresh.loaded));
         Reloaded::Applied { changed: fresh.changed, needs_restart }
+    }
+
+    /// Questions are answered with these from now on.
+    fn answer_with(&self, parts: AnswerParts, config: &Config) {
+        let AnswerParts { endpoints, knowledge, sources, is_first } = parts;
+        self.documents.set_sources(sources);
+        let settings = settings::answering(config, &self.redactor);
+        if is_first {
+            self.answerer.expect_documents();
+        }
+        self.answerer.renew(endpoints, knowledge, settings);
+    }
+
+    /// Answers from what owners sent as soon as there is something, and no longer when all of it is removed.
+    pub(super) async fn follow_learned(self: Arc<Self>) {
+        loop {
+            self.documents.learned_otherwise().await;
+            let _turn = self.turn.lock().await;
+            let (this, loaded) = (Arc::clone(&self), self.loaded());
+            let config = Arc::clone(&loaded);
+            // It may have to make the index.
+            let parts = blocking::run(move || this.documents.parts(&config.config)).await;
+            match parts {
+                Some(Ok(parts)) => self.answer_with(parts, &loaded.config),
+                Some(Err(e)) => {
+                    let error = chain(e.as_ref());
+                    tracing::error!(error, "cannot answer from what was learned: {error}");
+                }
+                None => return,
+            }
+        }
     }
 
     /// When the last owner is removed, someone must be able to become the owner.

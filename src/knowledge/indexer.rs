@@ -4,16 +4,19 @@
 //! Invariants: one process does this for an index, the one that holds its lock; whatever fails here leaves
 //! what can be searched as it is, and is tried again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, Interval, interval};
+use tokio::time::{Instant, Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Knowledge;
+use super::folders::SILENCE;
 use super::sync::Pass;
 use super::watch::{Watch, above};
+use crate::blocking;
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
 use crate::observe::documents::DocumentsState;
@@ -28,11 +31,14 @@ const TICK: Duration = Duration::from_millis(250);
 /// The longest wait for the end of a burst.
 const BURST: Duration = Duration::from_secs(2);
 
-/// How often requests of the command line are looked for, in ticks.
+/// How often requests of the command line, and damage that others met, are looked for, in ticks.
 const REQUESTS: u32 = 2;
 
 /// How long after a failure, and how often another process's lock is tried.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How often all is looked at while a folder does not answer: its changes may not be reported.
+const LATE: Duration = Duration::from_secs(30);
 
 /// Asks for a look at all documents, and waits for its end.
 #[derive(Clone, Debug)]
@@ -71,9 +77,11 @@ pub struct Indexer {
     /// Hears of changes in the index.
     changed: Option<Arc<Notify>>,
     /// Documents that owners sent have changed.
-    learned: Arc<Notify>,
+    learned: Option<watch::Receiver<u64>>,
     /// What could not be watched was said already.
     is_blind: bool,
+    /// A folder does not answer, so it is looked at more often.
+    is_late: bool,
     /// The last request to read all again whose work was begun.
     doubted: Option<i64>,
     failing: Repeats,
@@ -99,7 +107,7 @@ impl Indexer {
         let (done, finished) = watch::channel(0);
         let watch = Watch::new()
             .inspect_err(|e| tracing::warn!("changes of documents are seen late: inotify: {e}"));
-        let learned = knowledge.learned_changed();
+        let learned = knowledge.learned_changes();
         let this = Self {
             knowledge,
             learned,
@@ -111,6 +119,7 @@ impl Indexer {
             watch: watch.ok(),
             changed: None,
             is_blind: false,
+            is_late: false,
             doubted: None,
             failing: Repeats::default(),
         };
@@ -142,7 +151,7 @@ impl Indexer {
                         );
                     }
                     self.done.send_replace(asked);
-                    self.rescan
+                    if self.is_late { self.rescan.min(LATE) } else { self.rescan }
                 }
                 Ok(false) => AGAIN,
                 Err(e) => {
@@ -163,6 +172,8 @@ impl Indexer {
             return Ok(false);
         }
         let index = self.knowledge.index().clone();
+        index.go_on_starting_over().await?;
+        index.refuse_damaged()?;
         let requests = index.asked().await?;
         let reindex = requests.iter().filter(|request| request.wanted == Wanted::Reindex);
         // Once for each request: a look that fails goes on where it was.
@@ -180,12 +191,8 @@ impl Indexer {
                 .index
                 .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
         };
-        let before = self.knowledge.unreadable();
         let pass = self.knowledge.sync(&self.clock, &waiting).await?;
-        for (source, why) in pass.unreadable.iter().filter(|one| !before.contains(one)) {
-            tracing::warn!(source, reason = why, "documents of {source} are as before: {why}");
-        }
-        self.watch(&pass);
+        self.watch(&pass).await;
         if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
             changed.notify_one();
         }
@@ -218,15 +225,31 @@ impl Indexer {
         });
     }
 
-    fn watch(&mut self, pass: &Pass) {
-        let Some(watch) = &mut self.watch else { return };
+    async fn watch(&mut self, pass: &Pass) {
+        self.is_late = pass.is_stuck;
+        let Some(mut watch) = self.watch.take() else { return };
         let mut folders = pass.folders.clone();
         let sources = self.knowledge.sources();
-        let missing = sources
+        let missing: Vec<PathBuf> = sources
             .iter()
-            .filter(|source| pass.unreadable.iter().any(|(name, _)| name == source.name()));
-        folders.extend(missing.filter_map(|source| above(source.dir())));
-        let failed = watch.set(&folders);
+            .filter(|source| pass.unreadable.iter().any(|(name, _)| name == source.name()))
+            .map(|source| source.dir().to_owned())
+            .collect();
+        // A folder may have stopped to answer a moment ago.
+        let set = timeout(SILENCE, async move {
+            blocking::run(move || {
+                folders.extend(missing.iter().filter_map(|dir| above(dir)));
+                let failed = watch.set(&folders);
+                (watch, failed)
+            })
+            .await
+        });
+        let Ok(Some((watch, failed))) = set.await else {
+            self.watch = Watch::new().ok();
+            self.is_late = true;
+            return;
+        };
+        self.watch = Some(watch);
         if failed > 0 && !self.is_blind {
             tracing::warn!(
                 folders = failed,
@@ -249,6 +272,8 @@ impl Indexer {
             tracing::error!(error, "cannot bring the index of the documents up to date: {error}");
             return;
         }
+        // The numbers of requests begin again with the file.
+        self.doubted = None;
         match self.knowledge.index().start_over().await {
             Ok(()) => tracing::error!(
                 error,
@@ -269,7 +294,7 @@ impl Indexer {
         for count in 0_u32.. {
             tokio::select! {
                 () = drain.cancelled() => return Woken::End,
-                () = self.learned.notified() => return Woken::Look,
+                () = changed(&mut self.learned) => return Woken::Look,
                 asked = self.wanted.changed() => match asked {
                     Ok(()) => return Woken::Look,
                     Err(_) => return Woken::End,
@@ -314,6 +339,19 @@ impl Indexer {
 
     async fn has_request(&self) -> bool {
         let index = self.knowledge.index();
-        index.is_keeper() && index.asked().await.is_ok_and(|asked| !asked.is_empty())
+        index.is_keeper()
+            && (index.is_damaged() || index.asked().await.is_ok_and(|asked| !asked.is_empty()))
+    }
+}
+
+/// Waits for a change, for ever if there can be none.
+async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
+    // It fails only when the sender is gone.
+    let is_changed = match changes {
+        Some(changes) => changes.changed().await.is_ok(),
+        None => false,
+    };
+    if !is_changed {
+        std::future::pending::<()>().await;
     }
 }

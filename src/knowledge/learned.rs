@@ -72,7 +72,7 @@ fn is_same(known: &KnownDocument, kept: &LearnedDocument) -> bool {
 
 fn prepared(kept: &LearnedDocument, text: &str) -> NewDocument {
     let document = serde_json::from_str::<Document>(text);
-    let read = document.map(|document| reading::of(&document));
+    let read = document.map(|document| reading::prepared(&document));
     let read = read.unwrap_or_else(|e| {
         reading::unreadable(format!("its text cannot be read: {e}; send it again"))
     });

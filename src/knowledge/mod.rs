@@ -13,6 +13,7 @@ mod embedding;
 #[path = "../../tests/unit/embedding_server.rs"]
 mod embedding_server;
 pub mod eval;
+mod folders;
 mod fusion;
 mod generations;
 mod glob;
@@ -31,14 +32,16 @@ pub mod vectors;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use hygiene::beneath::Folder;
-use tokio::sync::Notify;
+use tokio::sync::watch::Receiver;
 
 pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
 pub use self::embedding::{Embedding, EmbeddingError, Step};
+use self::folders::Folders;
 pub use self::indexer::{Indexer, IndexerHandle};
 use self::learned::Learned;
 pub use self::meaning::{Copies, Meaning, NoMeaning};
@@ -83,6 +86,9 @@ pub struct Knowledge {
     unreadable: ArcSwap<Vec<(String, String)>>,
     learned: OnceLock<Learned>,
     searcher: Arc<Searcher>,
+    folders: Folders,
+    /// All of them were looked at, now or before the start.
+    is_read: AtomicBool,
 }
 
 /// What answers a question, and how it was found.
@@ -107,7 +113,19 @@ impl Knowledge {
         let (sources, unreadable) = (ArcSwap::from_pointee(sources), ArcSwap::default());
         let searcher = Arc::new(Searcher::new(index.clone(), Arc::default()));
         let learned = OnceLock::new();
-        let this = Self { index, sources, totals, titles, unreadable, learned, searcher };
+        let is_read = AtomicBool::new(!documents.is_empty());
+        let folders = Folders::default();
+        let this = Self {
+            index,
+            sources,
+            totals,
+            titles,
+            unreadable,
+            learned,
+            searcher,
+            folders,
+            is_read,
+        };
         this.know(&documents);
         Ok(this)
     }
@@ -150,9 +168,15 @@ impl Knowledge {
         let _ = self.learned.set(Learned(state));
     }
 
-    /// Hears of each change of the documents that owners sent.
-    fn learned_changed(&self) -> Arc<Notify> {
-        self.learned.get().map(|learned| learned.0.learned_changed()).unwrap_or_default()
+    /// Hears of each change of the documents that owners sent, if they are in the index.
+    fn learned_changes(&self) -> Option<Receiver<u64>> {
+        self.learned.get().map(|learned| learned.0.learned_changes())
+    }
+
+    /// Whether all documents were looked at once, now or before the start. Until then a search may find nothing of what
+    /// is there.
+    pub fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::SeqCst)
     }
 
     /// What searches them.
@@ -176,14 +200,28 @@ impl Knowledge {
             None => Ok(()),
         };
         let sources = self.sources();
-        let folders = sync::pass(&self.index, &sources, clock, waiting, pass).await;
+        let folders = (&self.folders, sources.as_slice());
+        let folders = sync::pass(&self.index, folders, clock, waiting, pass).await;
         let pass = learned.and(folders);
         // What is done when a pass fails is in use, too.
         self.refresh().await?;
         if let Ok(pass) = &pass {
-            self.unreadable.store(Arc::new(pass.unreadable.clone()));
+            self.note_unreadable(&pass.unreadable);
+            self.is_read.store(true, Ordering::SeqCst);
         }
         pass
+    }
+
+    /// Says once what cannot be read, and when it can be read again.
+    fn note_unreadable(&self, now: &[(String, String)]) {
+        let before = self.unreadable.swap(Arc::new(now.to_vec()));
+        for (source, why) in now.iter().filter(|one| !before.contains(one)) {
+            tracing::warn!(source, reason = why, "documents of {source} are as before: {why}");
+        }
+        let is_over = |source: &str| now.iter().all(|(name, _)| name != source);
+        for (source, _) in before.iter().filter(|(source, _)| is_over(source)) {
+            tracing::info!(source, "documents of {source} can be read again");
+        }
     }
 
     /// Does what is asked for; answers what was done, or why it cannot be done.

@@ -17,7 +17,7 @@ pub use extract::{Document, Format, Limits};
 
 pub use self::child::{EXIT_UNREADABLE, PDFTOTEXT, use_program};
 pub use self::held::held;
-pub use self::unread::Unread;
+pub use self::unread::{Unread, unbroken};
 use crate::blocking;
 
 /// What shows that a file was changed.
@@ -33,28 +33,33 @@ fn stamp(file: &File) -> io::Result<Stamp> {
 /// # Errors
 /// When it cannot be read, with the reason in words.
 pub async fn read(format: Format, mut file: File, limits: Limits) -> Result<Document, Unread> {
+    let ends = || Unread::passing("the bot is about to end");
     let unread = |e: io::Error| Unread::passing(format!("it cannot be read: {e}"));
     let changed =
         || Unread::passing("it changed while it was read; it is read again when it is at rest");
-    let before = stamp(&file).map_err(unread)?;
+    let looked = blocking::run(move || {
+        file.seek(SeekFrom::Start(0))?;
+        Ok((stamp(&file)?, file.try_clone()?, file))
+    });
+    let (before, again, file) = looked.await.ok_or_else(ends)?.map_err(unread)?;
     if before.0 > limits.file {
         let problem = extract::Problem::TooLarge { size: before.0, limit: limits.file };
         return Err(Unread::new(problem.to_string()));
     }
-    let again = file.try_clone().map_err(unread)?;
     let document = if format.is_simple() {
         let work = move || {
             let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(0)).map_err(unread)?;
             file.take(limits.file + 1).read_to_end(&mut bytes).map_err(unread)?;
-            extract::extract(format, &bytes, &limits).map_err(|e| Unread::new(e.to_string()))
+            unbroken(|| extract::extract(format, &bytes, &limits))?
+                .map_err(|e| Unread::new(e.to_string()))
         };
-        blocking::run(work).await.unwrap_or_else(|| Err(Unread::passing("the bot is about to end")))
+        blocking::run(work).await.unwrap_or_else(|| Err(ends()))
     } else {
         child::read(format, &file, &limits).await
     };
     // What went wrong with a file that is being written is not worth a word.
-    if stamp(&again).map_err(unread)? == before { document } else { Err(changed()) }
+    let after = blocking::run(move || stamp(&again)).await.ok_or_else(ends)?.map_err(unread)?;
+    if after == before { document } else { Err(changed()) }
 }
 
 /// Reads a page that comes with the program.
@@ -68,6 +73,13 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn what_breaks_on_a_document_has_a_reason() {
+        assert_eq!(unbroken(|| 7).unwrap(), 7);
+        let unread = unbroken(|| panic!("an odd text")).unwrap_err();
+        assert!(unread.reason.contains("broke down") && !unread.is_passing, "{unread}");
+    }
 
     #[tokio::test]
     async fn a_file_that_changes_meanwhile_is_not_used() {

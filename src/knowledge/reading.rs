@@ -52,28 +52,28 @@ pub(super) enum Content {
     New(Box<NewDocument>),
 }
 
-/// Reads a file, unless it holds what `known` was made of by the same version. `None`: the runtime ends.
-pub(super) async fn read(path: &str, file: File, known: Option<(Hash, String)>) -> Option<Content> {
+impl From<NewDocument> for Content {
+    fn from(document: NewDocument) -> Self {
+        Self::New(Box::new(document))
+    }
+}
+
+/// Reads a file with this hash, unless it is what `known` was made of by the same version. `None`: the runtime ends.
+pub(super) async fn read(
+    path: &str,
+    file: File,
+    hash: Hash,
+    known: Option<(Hash, String)>,
+) -> Option<Content> {
     let Some(format) = Format::of(Path::new(path)) else {
-        let document = unreadable("its format is not known".to_owned());
-        return Some(Content::New(Box::new(document)));
+        return Some(unreadable("its format is not known".to_owned()).into());
     };
-    let limits = Limits::default();
-    let most = limits.file;
-    let hashed = blocking::run(move || hash(file, most)).await?;
-    let (file, hash) = match hashed {
-        Ok(hashed) => hashed,
-        Err(e) => {
-            let document = unreadable(format!("it cannot be read: {e}"));
-            return Some(Content::New(Box::new(document)));
-        }
-    };
-    if known.is_some_and(|known| known == (hash, reader(format))) {
+    let mut read_by = reader(format);
+    if known.is_some_and(|known| known == (hash, read_by.clone())) {
         return Some(Content::Same);
     }
-    let mut read_by = reader(format);
-    let mut document = match reader::read(format, file, limits).await {
-        Ok(document) => blocking::run(move || of(&document)).await?,
+    let mut document = match reader::read(format, file, Limits::default()).await {
+        Ok(document) => blocking::run(move || prepared(&document)).await?,
         Err(unread) => {
             // Read by none, it is read again at the next look.
             if unread.is_passing {
@@ -83,22 +83,23 @@ pub(super) async fn read(path: &str, file: File, known: Option<(Hash, String)>) 
         }
     };
     (document.hash, document.read_by) = (hash, read_by);
-    Some(Content::New(Box::new(document)))
+    Some(document.into())
 }
 
-/// The hash of a file, or of its beginning where it is larger than is read.
-fn hash(mut file: File, most: u64) -> io::Result<(File, Hash)> {
+/// The hash of a file, or of its beginning where it is larger than is read. `part` hears of each part of it.
+pub(super) fn hash(file: &mut File, part: impl Fn()) -> io::Result<Hash> {
     let mut hash = Sha256::new();
-    let mut part = vec![0; 64 * 1024];
-    let mut read = file.by_ref().take(most + 1);
+    let mut bytes = vec![0; 64 * 1024];
+    let mut read = file.by_ref().take(Limits::default().file + 1);
     loop {
-        match read.read(&mut part)? {
+        match read.read(&mut bytes)? {
             0 => break,
-            length => hash.update(&part[..length]),
+            length => hash.update(&bytes[..length]),
         }
+        part();
     }
     file.seek(SeekFrom::Start(0))?;
-    Ok((file, hash.finalize().into()))
+    Ok(hash.finalize().into())
 }
 
 /// A document that cannot be read.
@@ -112,8 +113,12 @@ pub(super) fn of_page(path: &str, text: &str) -> NewDocument {
     NewDocument { path: path.to_owned(), read_by, ..of(&reader::markdown(text)) }
 }
 
-/// A document in passages.
-pub(super) fn of(document: &Document) -> NewDocument {
+/// A document in passages. Where preparing it breaks down, that costs this document only.
+pub(super) fn prepared(document: &Document) -> NewDocument {
+    reader::unbroken(|| of(document)).unwrap_or_else(|unread| unreadable(unread.reason))
+}
+
+fn of(document: &Document) -> NewDocument {
     let cut = cut::passages(document, PASSAGES);
     let count = cut.pieces.len();
     let mut remarks = document.remarks.clone();

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hygiene::beneath::{Entry, Folder, Unreadable};
 
@@ -29,6 +30,22 @@ pub(super) struct Seen {
     pub(super) problem: Option<String>,
 }
 
+/// Counts what was done, to show that it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Work(AtomicU64);
+
+impl Work {
+    /// Something was done.
+    pub(super) fn goes_on(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How much was done.
+    pub(super) fn done(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What was found in all sources.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -47,22 +64,48 @@ pub(super) struct Scan {
     pub(super) beyond: usize,
     /// Files that are not documents, by their endings.
     pub(super) left_out: BTreeMap<String, u64>,
+    /// The devices that the folders of the sources are on, by name.
+    pub(super) devices: HashMap<String, u64>,
 }
 
 impl Scan {
-    /// Looks through the sources. Takes as long as the file systems do.
-    pub(super) fn of(sources: &[Source]) -> Self {
+    /// Looks through a source. Takes as long as its file system does.
+    pub(super) fn of(source: &Source, work: &Work) -> Self {
         let mut scan = Self::default();
-        for source in sources {
-            if let Err(why) = scan.look(source) {
-                scan.seen.retain(|seen| seen.source != source.name());
-                scan.unreadable.push((source.name().to_owned(), why));
-            }
+        if let Err(why) = scan.look(source, work) {
+            scan.seen.clear();
+            scan.unreadable.push((source.name().to_owned(), why));
         }
         scan
     }
 
-    fn look(&mut self, source: &Source) -> Result<(), String> {
+    /// A source that cannot be read.
+    pub(super) fn unreadable(source: &Source, why: String) -> Self {
+        Self { unreadable: vec![(source.name().to_owned(), why)], ..Self::default() }
+    }
+
+    /// What was found in each source, in the order of the sources.
+    pub(super) fn joined(scans: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for mut scan in scans {
+            let room = DOCUMENTS.saturating_sub(all.seen.len());
+            all.beyond += scan.beyond + scan.seen.len().saturating_sub(room);
+            scan.seen.truncate(room);
+            all.seen.append(&mut scan.seen);
+            all.open.extend(scan.open);
+            all.unreadable.append(&mut scan.unreadable);
+            all.hidden.append(&mut scan.hidden);
+            all.unreadable_folders.append(&mut scan.unreadable_folders);
+            all.folders.append(&mut scan.folders);
+            all.devices.extend(scan.devices);
+            for (ending, files) in scan.left_out {
+                *all.left_out.entry(ending).or_default() += files;
+            }
+        }
+        all
+    }
+
+    fn look(&mut self, source: &Source, work: &Work) -> Result<(), String> {
         let named =
             |Unreadable { path, source }| format!("cannot read {}: {source}", path.display());
         let dir = source.dir();
@@ -79,6 +122,7 @@ impl Scan {
         };
         folder
             .walk(is_wanted, |path, entry| {
+                work.goes_on();
                 self.add(source, path, entry);
                 Ok(())
             })
@@ -87,6 +131,8 @@ impl Scan {
             *self.left_out.entry(ending).or_default() += files;
         }
         self.open.insert(name.to_owned(), Arc::new(folder));
+        let device = std::fs::metadata(dir).ok().map(|about| (name.to_owned(), about.dev()));
+        self.devices.extend(device);
         Ok(())
     }
 
@@ -197,7 +243,7 @@ pub(super) fn stamp(about: &Metadata) -> Stamp {
 /// Why the folder cannot be read.
 pub fn found_in(source: &Source) -> Result<(usize, Vec<(String, String)>), String> {
     let mut scan = Scan::default();
-    scan.look(source)?;
+    scan.look(source, &Work::default())?;
     let all = scan.seen.len();
     let problem = |seen: Seen| seen.problem.map(|why| (seen.path, why));
     let odd: Vec<_> = scan.seen.into_iter().filter_map(problem).collect();

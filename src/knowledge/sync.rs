@@ -6,17 +6,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hygiene::line::count;
 
+use super::folders::{Folders, silent};
 use super::reading::{self, Content};
 use super::scan::{Scan, Seen, stamp, why};
 use super::source::{LEARNED, Source};
-use crate::blocking;
 use crate::observe::clock::Clock;
 use crate::store::{Index, KnownDocument, LeftOut, NewDocument, PassageId, Stamp, StoreError};
 
@@ -47,6 +46,8 @@ pub struct Pass {
     pub left_out: BTreeMap<String, u64>,
     /// Folders to be watched.
     pub folders: Vec<PathBuf>,
+    /// A source does not answer.
+    pub is_stuck: bool,
 }
 
 impl Pass {
@@ -100,16 +101,13 @@ pub type Waiting<'a> = &'a (dyn Fn(Option<i64>) + Sync);
 /// When the index fails. What is wrong with documents and sources is in the index and in the pass.
 pub(super) async fn pass(
     index: &Index,
-    sources: &[Source],
+    (folders, sources): (&Folders, &[Source]),
     clock: &Clock,
     waiting: Waiting<'_>,
     mut pass: Pass,
 ) -> Result<Pass, StoreError> {
     let known = index.documents().await?;
-    let looked = sources.to_vec();
-    let Some(mut scan) = blocking::run(move || Scan::of(&looked)).await else {
-        return Ok(pass);
-    };
+    let mut scan = folders.scan(sources).await;
     unmounted(&mut scan, sources, &known);
     pass.unreadable.extend(scan.unreadable.clone());
     pass.unreadable.append(&mut scan.unreadable_folders);
@@ -133,8 +131,15 @@ pub(super) async fn pass(
     if !changed.is_empty() {
         index.look_begins(now_ms).await?;
     }
+    let reading = Reading { index, folders, sources, scan: &scan, clock };
     for (seen, before) in changed {
-        take(index, &scan, seen, before, clock, &mut pass).await?;
+        reading.take(seen, before, &mut pass).await?;
+    }
+    for source in sources.iter().filter(|source| folders.is_stuck(source.dir())) {
+        if !pass.unreadable.iter().any(|(name, _)| name == source.name()) {
+            pass.unreadable.push((source.name().to_owned(), silent(source.dir())));
+        }
+        pass.is_stuck = true;
     }
     if pass.changed() {
         index.drop_unused_vectors().await?;
@@ -166,15 +171,14 @@ fn is_as_before(seen: &Seen, before: &KnownDocument) -> bool {
 
 /// A folder that is empty, and on another device than its documents were, is one where nothing is mounted.
 fn unmounted(scan: &mut Scan, sources: &[Source], known: &[KnownDocument]) {
-    use std::os::unix::fs::MetadataExt;
     for source in sources.iter().filter(|source| scan.open.contains_key(source.name())) {
         let name = source.name();
         let mut of_it = known.iter().filter(|document| document.source == name).peekable();
         if of_it.peek().is_none() || scan.seen.iter().any(|seen| seen.source == name) {
             continue;
         }
-        let device = std::fs::metadata(source.dir()).map(|about| about.dev());
-        if device.is_ok_and(|device| of_it.all(|document| document.stamp.device != device)) {
+        let device = scan.devices.get(name);
+        if device.is_some_and(|device| of_it.all(|document| document.stamp.device != *device)) {
             let why = format!(
                 "{} is empty; its documents were on another device",
                 source.dir().display()
@@ -212,10 +216,10 @@ async fn gone(
     let mut removed = Vec::new();
     for document in left.into_values() {
         match fresh.remove(&identity(document.stamp)).filter(|seen| can_be(&document, seen)) {
-            Some(Seen { source, path, stamp, .. }) => {
-                let (source, path, stamp) = (source.clone(), path.clone(), *stamp);
-                index.renamed(document.id, source.clone(), path.clone(), stamp).await?;
-                let document = KnownDocument { source, path, stamp, ..document };
+            Some(Seen { path, stamp, .. }) => {
+                let (path, stamp) = (path.clone(), *stamp);
+                index.renamed(document.id, path.clone(), stamp).await?;
+                let document = KnownDocument { path, stamp, ..document };
                 stays.insert(name(&document), document);
                 pass.renamed += 1;
             }
@@ -234,41 +238,91 @@ fn identity(stamp: Stamp) -> Stamp {
     Stamp { changed_ns: 0, ..stamp }
 }
 
-/// Whether a file with another name can be this document: surely unchanged, and read in the same way.
+/// Whether a file with another name can be this document: surely unchanged, and read in the same way. In another source it
+/// cannot: copies of vectors know theirs.
 fn can_be(document: &KnownDocument, seen: &Seen) -> bool {
     let end = |path: &str| Path::new(path).extension().map(|end| end.to_ascii_lowercase());
-    document.stamp.changed_ns != 0
+    document.source == seen.source
+        && document.stamp.changed_ns != 0
         && document.problem.is_none()
         && end(&document.path) == end(&seen.path)
         && reading::is_current(&document.path, &document.read_by)
 }
 
-/// Reads one document and stores what is in it now.
-async fn take(
-    index: &Index,
-    scan: &Scan,
-    seen: Seen,
-    before: Option<&KnownDocument>,
-    clock: &Clock,
-    pass: &mut Pass,
-) -> Result<(), StoreError> {
-    let Some((stamp, content)) = content(scan, &seen, before, clock).await else { return Ok(()) };
-    let mut document = match (content, before) {
-        (Content::Same, Some(before)) => {
-            pass.unchanged += 1;
-            return index.touch(before.id, stamp).await;
+/// What documents are read with.
+struct Reading<'p> {
+    index: &'p Index,
+    folders: &'p Folders,
+    sources: &'p [Source],
+    scan: &'p Scan,
+    clock: &'p Clock,
+}
+
+impl Reading<'_> {
+    /// Reads one document and stores what is in it now.
+    async fn take(
+        &self,
+        seen: Seen,
+        before: Option<&KnownDocument>,
+        pass: &mut Pass,
+    ) -> Result<(), StoreError> {
+        let Some((stamp, content)) = self.content(&seen, before).await else { return Ok(()) };
+        let mut document = match (content, before) {
+            (Content::Same, Some(before)) => {
+                pass.unchanged += 1;
+                return self.index.touch(before.id, stamp).await;
+            }
+            (Content::Same, None) => return Ok(()),
+            (Content::New(document), _) => *document,
+        };
+        (document.source, document.path) = (seen.source, seen.path);
+        (document.stamp, document.indexed_ms) = (stamp, self.clock.now_ms());
+        log(&document, before);
+        let put = self.index.put(document).await?;
+        pass.read += 1;
+        pass.added += put.added.len();
+        pass.gone.extend(put.removed);
+        Ok(())
+    }
+
+    /// What is in a document, and what the file system said before it was read. `None`: it has gone meanwhile, its
+    /// folder does not answer, or the runtime ends.
+    async fn content(
+        &self,
+        seen: &Seen,
+        before: Option<&KnownDocument>,
+    ) -> Option<(Stamp, Content)> {
+        let unreadable = |why: String| Some((seen.stamp, reading::unreadable(why).into()));
+        if let Some(problem) = &seen.problem {
+            return unreadable(problem.clone());
         }
-        (Content::Same, None) => return Ok(()),
-        (Content::New(document), _) => *document,
-    };
-    (document.source, document.path) = (seen.source, seen.path);
-    (document.stamp, document.indexed_ms) = (stamp, clock.now_ms());
-    log(&document, before);
-    let put = index.put(document).await?;
-    pass.read += 1;
-    pass.added += put.added.len();
-    pass.gone.extend(put.removed);
-    Ok(())
+        let dir = self.sources.iter().find(|source| source.name() == seen.source)?.dir();
+        let folder = Arc::clone(self.scan.open.get(&seen.source)?);
+        let path = seen.path.clone();
+        let opened = self.folders.within(dir, move |work| {
+            let mut file = folder.file(Path::new(&path)).map_err(Some)?;
+            let stamp = stamp(&file.metadata().map_err(Some)?);
+            let hash = reading::hash(&mut file, || work.goes_on());
+            Ok::<_, Option<io::Error>>((file.try_clone().map_err(|_| None)?, file, stamp, hash))
+        });
+        let (again, file, mut stamp, hash) = match opened.await? {
+            Ok(opened) => opened,
+            Err(Some(e)) if e.kind() != io::ErrorKind::NotFound => return unreadable(why(&e)),
+            Err(_) => return None,
+        };
+        if self.clock.now_ms().saturating_mul(1_000_000) - stamp.changed_ns < UNSURE_NS {
+            stamp.changed_ns = 0;
+        }
+        let known = before.map(|before| (before.hash, before.read_by.clone()));
+        let content = match hash {
+            Ok(hash) => reading::read(&seen.path, file, hash, known).await?,
+            Err(e) => reading::unreadable(format!("it cannot be read: {e}")).into(),
+        };
+        // One that is being written is read at the next look.
+        let about = self.folders.within(dir, move |_| again.metadata()).await?.ok()?;
+        let now = self::stamp(&about);
+        (now == Stamp { changed_ns: now.changed_ns, ..stamp }).then_some((stamp, content))
+    }
 }
 
 /// Says once what is wrong with a document, and what is worth knowing of it.
@@ -282,42 +336,6 @@ fn log(document: &NewDocument, before: Option<&KnownDocument>) {
         let remark = remark.as_deref().unwrap_or_default();
         tracing::warn!(source, path, reason = remark, "look at the document {path}: {remark}");
     }
-}
-
-/// What is in a document, and what the file system said before it was read. `None`: it has gone meanwhile, or
-/// the runtime ends.
-async fn content(
-    scan: &Scan,
-    seen: &Seen,
-    before: Option<&KnownDocument>,
-    clock: &Clock,
-) -> Option<(Stamp, Content)> {
-    if let Some(problem) = &seen.problem {
-        return Some((seen.stamp, Content::New(Box::new(reading::unreadable(problem.clone())))));
-    }
-    let folder = Arc::clone(scan.open.get(&seen.source)?);
-    let path = seen.path.clone();
-    let opened = blocking::run(move || {
-        let file = folder.file(Path::new(&path))?;
-        let stamp = stamp(&file.metadata()?);
-        Ok::<(File, Stamp), io::Error>((file, stamp))
-    });
-    let (file, mut stamp) = match opened.await? {
-        Ok(opened) => opened,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
-        Err(e) => return Some((seen.stamp, Content::New(Box::new(reading::unreadable(why(&e)))))),
-    };
-    if clock.now_ms().saturating_mul(1_000_000) - stamp.changed_ns < UNSURE_NS {
-        stamp.changed_ns = 0;
-    }
-    let known = before.map(|before| (before.hash, before.read_by.clone()));
-    let again = file.try_clone().ok()?;
-    let content = reading::read(&seen.path, file, known).await?;
-    // One that is being written is read at the next look.
-    let is_at_rest = again.metadata().is_ok_and(|about| {
-        self::stamp(&about) == Stamp { changed_ns: self::stamp(&about).changed_ns, ..stamp }
-    });
-    is_at_rest.then_some((stamp, content))
 }
 
 #[cfg(test)]

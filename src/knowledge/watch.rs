@@ -3,7 +3,7 @@
 //! Invariant: this only says when to look. What cannot be watched (too many folders, a network share that
 //! changes elsewhere) is found by the look that comes now and then.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -52,7 +52,7 @@ impl Watch {
                 Err(_) => failed += 1,
             }
         }
-        let used: Vec<i32> = now.values().copied().collect();
+        let used: HashSet<i32> = now.values().copied().collect();
         for (_, number) in self.watched.drain().filter(|(_, number)| !used.contains(number)) {
             // The kernel may have dropped it with its folder.
             let _ = inotify::remove_watch(&self.queue, number);

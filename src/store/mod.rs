@@ -25,7 +25,7 @@ mod writes;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::model::ids::BotId;
 use crate::observe::clock::Clock;
@@ -134,9 +134,23 @@ impl Store {
     }
 
     /// Hears of each change of the learned documents.
-    pub fn learned_changed(&self) -> Arc<Notify> {
+    pub fn learned_changes(&self) -> watch::Receiver<u64> {
+        match &self.backend {
+            Backend::Sqlite(db) => db.learned_changes(),
+        }
+    }
+
+    /// Has everyone hear of a change of the learned documents that is committed.
+    pub fn learned_changed(&self) {
         match &self.backend {
             Backend::Sqlite(db) => db.learned_changed(),
+        }
+    }
+
+    /// Whether there were learned documents when the store was opened.
+    pub fn had_learned(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(db) => db.had_learned(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use katana::store::{Index, WordQuery, WordTerm};
 
 use crate::harness::{MODEL_KEY, SOON, Stage, eventually, eventually_in};
+use crate::mount::HungMount;
 use crate::process;
 
 const ASK: &str = "What are the opening hours of the museum?";
@@ -208,4 +209,27 @@ async fn commands_that_meet_wait_for_each_other_and_end() {
         assert_eq!(out.code, Some(0), "{out:?}");
     }
     assert!([one, two, three].iter().any(|out| out.stderr.contains("waits")), "none met another");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_does_not_answer_holds_up_no_other_one_and_no_stop() {
+    let mut stage = Stage::new().await;
+    let dir = quoting(&mut stage);
+    page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
+    let hung = stage.dir.path().join("hung");
+    let Some(mount) = HungMount::new(&hung) else { return };
+    stage.set("KATANA_KNOWLEDGE_SOURCES_SHARE_DIR", &hung.display().to_string());
+    let mut bot = process::Daemon::start(&stage);
+    bot.says("ready: Telegram").await;
+    let says = async |words: &str| {
+        let holds = || async { stage.ask(5, ASK).await.contains(words) };
+        assert!(eventually_in(holds).await, "no answer with {words:?}: {}", bot.log());
+    };
+    says("nine to five").await;
+    page(&dir, "hours.md", "The opening hours of the museum are from ten to six.");
+    says("ten to six").await;
+    assert!(bot.log().contains("hung does not answer"), "{}", bot.log());
+    bot.signal("TERM");
+    assert!(bot.ended().await.success(), "{}", bot.log());
+    drop(mount);
 }

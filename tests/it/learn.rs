@@ -1,8 +1,9 @@
 //! Owners send documents, and the bot keeps them.
 
 use botapi_sim::Fault;
+use katana::app::reload::Reloaded;
 
-use crate::harness::{OWNER, Stage};
+use crate::harness::{OWNER, Stage, eventually, eventually_in};
 
 const PLUMS: &[u8] = b"# Plums\n\nThe plums of the garden are ripe in August.\n";
 
@@ -133,5 +134,64 @@ async fn what_was_learned_is_answered_from_and_what_was_removed_is_not() {
     while names(&stage).await {
         assert!(begun.elapsed() < crate::harness::SOON, "it is still answered from");
     }
+    stage.end().await;
+}
+
+/// Changes settings and has them read.
+async fn change(stage: &mut Stage, key: &str, value: &str) {
+    stage.set(key, value);
+    let reloaded = stage.app().reload(&stage.sources()).await;
+    assert!(matches!(reloaded, Reloaded::Applied { .. }), "{reloaded:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_come_and_go_by_reloads_and_what_was_learned_stays() {
+    let mut stage = Stage::new().await;
+    let dir = stage.dir.path().join("docs");
+    std::fs::create_dir(&dir).expect("a folder");
+    std::fs::write(dir.join("pears.md"), "# Pears\n\nPears are ripe in October.\n").expect("it");
+    let dir = dir.display().to_string();
+    stage.set("KATANA_ANSWER_PROVIDER", "offline").set("KATANA_KNOWLEDGE_DIR", &dir);
+    stage.start().await;
+    const BACKUP: &str = "How do I back up the state file?";
+    let (plums, pears) = ("When are the plums ripe?", "When are the pears ripe?");
+    let holds = async |stage: &Stage, question: &str, words: &str| {
+        stage.ask(OWNER, question).await.contains(words)
+    };
+    assert!(holds(&stage, pears, "in October").await);
+    sent(&stage, OWNER, "/learn", "plums.md", PLUMS.to_vec()).await;
+    assert!(eventually_in(|| holds(&stage, plums, "in August")).await);
+    // Each of these is in effect when the reload returns, without another look.
+    change(&mut stage, "KATANA_KNOWLEDGE_DIR", "").await;
+    assert!(holds(&stage, plums, "in August").await, "what was learned is hidden");
+    assert!(!holds(&stage, pears, "in October").await);
+    stage.ask(OWNER, "/unlearn plums.md").await;
+    // The pages about the bot itself take their place again.
+    assert!(eventually_in(|| holds(&stage, BACKUP, "From the documents:")).await);
+    change(&mut stage, "KATANA_KNOWLEDGE_DIR", &dir).await;
+    assert!(holds(&stage, pears, "in October").await);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_wait_for_the_first_folder_that_a_reload_brings() {
+    let mut stage = Stage::new().await;
+    let dir = stage.dir.path().join("docs");
+    std::fs::create_dir(&dir).expect("a folder");
+    let many = "Quinces are ripe in November.\n\n".repeat(5000);
+    std::fs::write(dir.join("a.md"), format!("# Quinces\n\n{many}")).expect("it");
+    std::fs::write(dir.join("z.md"), "# Pears\n\nPears are ripe in October.\n").expect("it");
+    stage.set("KATANA_ANSWER_PROVIDER", "offline").start().await;
+    assert!(!stage.ask(5, "When are the pears ripe?").await.contains("in October"));
+    stage.set("KATANA_KNOWLEDGE_DIR", &dir.display().to_string());
+    let (app, sources) = (stage.app(), stage.sources());
+    let asked = async {
+        let opened = || app.reloader().loaded().config.knowledge.dir.is_some();
+        assert!(eventually(opened).await);
+        stage.ask(5, "When are the pears ripe?").await
+    };
+    let (reloaded, answer) = tokio::join!(app.reload(&sources), asked);
+    assert!(matches!(reloaded, Reloaded::Applied { .. }), "{reloaded:?}");
+    assert!(answer.contains("in October"), "{answer}");
     stage.end().await;
 }

@@ -33,7 +33,12 @@ impl World {
 
     async fn pass(&self) -> Pass {
         let sources = [Source::new(MAIN_SOURCE, self.dir.path())];
-        pass(&self.index, &sources, &self.clock, &|_| (), Pass::default()).await.unwrap()
+        self.over(&sources).await
+    }
+
+    async fn over(&self, sources: &[Source]) -> Pass {
+        let of = (&Folders::default(), sources);
+        pass(&self.index, of, &self.clock, &|_| (), Pass::default()).await.unwrap()
     }
 
     /// Read, unchanged, removed and renamed.
@@ -139,9 +144,7 @@ async fn what_is_out_of_sight_is_kept() {
     world.write("docs/a.md", "One.\n");
     world.write("docs/sub/b.md", "Two.\n");
     let sources = [Source::new(MAIN_SOURCE, world.at("docs"))];
-    let look = async |sources: &[Source]| {
-        pass(&world.index, sources, &world.clock, &|_| (), Pass::default()).await.unwrap()
-    };
+    let look = async |sources: &[Source]| world.over(sources).await;
     assert_eq!(look(&sources).await.read, 2);
     std::fs::rename(world.at("docs"), world.at("away")).unwrap();
     let lost = look(&sources).await;
@@ -162,7 +165,7 @@ async fn filters_choose_and_several_sources_have_their_names() {
         Source::new(MAIN_SOURCE, world.at("one")).filtered(&[], &["drafts/**".to_owned()]),
         Source::new("handbook", world.at("two")),
     ];
-    let done = pass(&world.index, &sources, &world.clock, &|_| (), Pass::default()).await.unwrap();
+    let done = world.over(&sources).await;
     assert_eq!(done.read, 2);
     let known = world.index.documents().await.unwrap();
     let names: Vec<_> = known.iter().map(|one| (one.source.as_str(), one.path.as_str())).collect();

@@ -17,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::unread::Unread;
+use super::unread::{Unread, unbroken};
 use super::watch::grown;
+use crate::blocking;
 
 /// Reads PDFs better than anything else does, columns for example; where it is installed, it is used.
 pub const PDFTOTEXT: &str = "/usr/bin/pdftotext";
@@ -66,19 +67,25 @@ pub(super) async fn read(format: Format, file: &File, limits: &Limits) -> Result
         && Path::new(PDFTOTEXT).exists()
         && let Ok(ended) = reader.run(format, file, limits, &["--pdftotext"]).await
         && ended.status.success()
-        && let Some(document) = of_pdftotext(&ended.output, limits)
     {
-        return Ok(document);
+        let limits = *limits;
+        let document = blocking::run(move || of_pdftotext(&ended.output, &limits)).await;
+        if let Some(document) = document.flatten() {
+            return Ok(document);
+        }
     }
     // Without it, or when it fails: our own extractor has the better reasons.
-    reader.run(format, file, limits, &[]).await?.document()
+    let ended = reader.run(format, file, limits, &[]).await?;
+    let document = blocking::run(move || ended.document()).await;
+    document.unwrap_or_else(|| Err(Unread::passing("the bot is about to end")))
 }
 
 /// A title as JSON on a line of its own, then pages.
 fn of_pdftotext(output: &[u8], limits: &Limits) -> Option<Document> {
     let text = String::from_utf8_lossy(output);
     let (title, text) = text.split_once('\n')?;
-    let mut document = extract::pdf::of_pdftotext(text, limits).ok()?;
+    let document = unbroken(|| extract::pdf::of_pdftotext(text, limits));
+    let mut document = document.ok()?.ok()?;
     document.title = serde_json::from_str(title).ok()?;
     Some(document)
 }

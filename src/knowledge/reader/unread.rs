@@ -1,5 +1,7 @@
 //! Why a document cannot be read.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 /// Why a document cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -19,4 +21,13 @@ impl Unread {
     pub fn passing(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), is_passing: true }
     }
+}
+
+/// Works on a document that may be made to break what works on it; that costs this document only.
+///
+/// # Errors
+/// When it broke down.
+pub fn unbroken<T>(work: impl FnOnce() -> T) -> Result<T, Unread> {
+    let broken = |_| Unread::new("what reads it broke down; please report this");
+    catch_unwind(AssertUnwindSafe(work)).map_err(broken)
 }

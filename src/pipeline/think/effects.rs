@@ -89,7 +89,7 @@ impl Worker {
                     self.parts.signals.recount.store(true, Ordering::Relaxed);
                 }
                 Effect::Learn(_) | Effect::Unlearn(_) => {
-                    self.parts.base.store.learned_changed().notify_one();
+                    self.parts.base.store.learned_changed();
                 }
                 Effect::Presence { chat, present } => self.delivery.presence(*chat, *present),
                 // Read from disk each time.

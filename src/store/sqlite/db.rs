@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::numbers::MessageNumbers;
 use super::open::{self, Opened};
@@ -45,8 +45,10 @@ pub(in crate::store) struct Sqlite {
     pub(super) riding: Arc<writer::Riding>,
     commits: Arc<Histogram>,
     pub(super) swept: Arc<Mutex<Progress>>,
-    /// Hears of each change of the learned documents.
-    pub(super) learned_changed: Arc<Notify>,
+    /// Grows with each change of the learned documents.
+    pub(super) learned_changes: watch::Sender<u64>,
+    /// There were learned documents when it was opened.
+    pub(super) had_learned: bool,
     /// Held for as long as the daemon runs; `None` for a visiting command line.
     lock: Mutex<Option<File>>,
 }
@@ -124,6 +126,10 @@ impl Sqlite {
             Some(_) => MessageNumbers::after(&conn)?,
             None => MessageNumbers::default(),
         };
+        // Who only visits the file may meet one that has no such table yet.
+        let learned = "SELECT EXISTS (SELECT 1 FROM learned WHERE bot_id = ?1)";
+        let had_learned =
+            lock.is_some() && conn.query_row(learned, [bot.0], |row| row.get::<_, bool>(0))?;
         let fold = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(Histogram::new(histogram::STORE_S));
         let riding = Arc::new(writer::Riding::new(bot.0));
@@ -151,7 +157,8 @@ impl Sqlite {
             set_aside,
             pre_migration_backup,
             fold,
-            learned_changed: Arc::default(),
+            learned_changes: watch::Sender::default(),
+            had_learned,
             numbers,
             riding,
             commits,

@@ -1,9 +1,7 @@
 //! Documents that owners sent in a chat, as their extracted text.
 
-use std::sync::Arc;
-
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::db::Sqlite;
 use crate::model::learned::{LearnedDocument, NewLearned};
@@ -35,8 +33,16 @@ pub(super) fn unlearn(tx: &Connection, bot: i64, id: i64) -> Result<(), StoreErr
 }
 
 impl Sqlite {
-    pub(in crate::store) fn learned_changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.learned_changed)
+    pub(in crate::store) fn learned_changes(&self) -> watch::Receiver<u64> {
+        self.learned_changes.subscribe()
+    }
+
+    pub(in crate::store) fn learned_changed(&self) {
+        self.learned_changes.send_modify(|changes| *changes += 1);
+    }
+
+    pub(in crate::store) fn had_learned(&self) -> bool {
+        self.had_learned
     }
 
     pub(in crate::store) async fn learned_documents(

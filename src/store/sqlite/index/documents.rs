@@ -70,15 +70,14 @@ impl Index {
     pub async fn renamed(
         &self,
         document: DocumentId,
-        source: String,
         path: String,
         stamp: Stamp,
     ) -> Result<(), StoreError> {
         self.write(move |conn| {
-            let sql = "UPDATE documents SET source = ?2, path = ?3, device = ?4, inode = ?5,
-                size = ?6, modified_ns = ?7, changed_ns = ?8 WHERE document_id = ?1";
+            let sql = "UPDATE documents SET path = ?2, device = ?3, inode = ?4, size = ?5,
+                modified_ns = ?6, changed_ns = ?7 WHERE document_id = ?1";
             let [device, inode, size, modified, changed] = numbers(stamp);
-            let values = params![document.0, source, path, device, inode, size, modified, changed];
+            let values = params![document.0, path, device, inode, size, modified, changed];
             conn.prepare_cached(sql)?.execute(values)?;
             Ok(())
         })

@@ -20,7 +20,7 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -46,6 +46,19 @@ struct Inner {
     /// Held by the one process that changes the index.
     lock: Mutex<Option<File>>,
     set_aside: Mutex<Option<PathBuf>>,
+    /// How far a new beginning was when it failed.
+    unmade: Mutex<Option<Unmade>>,
+    /// Someone met damage since the file was made.
+    is_damaged: AtomicBool,
+}
+
+/// What is still to be done for a new beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unmade {
+    /// The damaged file has its name yet.
+    SetAside,
+    /// There is no new file, or half of one.
+    Made,
 }
 
 impl fmt::Debug for Index {
@@ -100,6 +113,8 @@ impl Index {
             made: AtomicU64::new(0),
             lock: Mutex::new(lock),
             set_aside: Mutex::new(set_aside),
+            unmade: Mutex::default(),
+            is_damaged: AtomicBool::new(false),
         }))
     }
 
@@ -135,27 +150,81 @@ impl Index {
     /// damaged.
     ///
     /// # Errors
-    /// When the new file cannot be made.
+    /// When the new file cannot be made; nothing is read or written until [`Index::go_on_starting_over`] has made it.
     pub async fn start_over(&self) -> Result<(), StoreError> {
+        // What another process keeps is its own to repair.
+        if self.path().is_some() && self.is_keeper() {
+            locked(&self.0.unmade).get_or_insert(Unmade::SetAside);
+        }
+        self.go_on_starting_over().await
+    }
+
+    /// Ends a new beginning that failed, such as on a full disk; without one there is nothing to do.
+    ///
+    /// # Errors
+    /// As [`Index::start_over`].
+    pub async fn go_on_starting_over(&self) -> Result<(), StoreError> {
+        if locked(&self.0.unmade).is_none() {
+            return Ok(());
+        }
         let this = self.clone();
-        on_a_thread(move || {
-            // What another process keeps is its own to repair.
-            let Some(path) = this.path().filter(|_| this.is_keeper()) else { return Ok(()) };
-            let mut writer = locked(&this.0.writer);
-            this.0.made.fetch_add(1, Ordering::SeqCst);
-            locked(&this.0.readers).clear();
-            // The old file is closed before it is moved.
-            *writer = open::memory()?;
+        on_a_thread(move || this.begin_again()).await.map_err(|e| self.worded(e))
+    }
+
+    fn begin_again(&self) -> Result<(), StoreError> {
+        let mut writer = locked(&self.0.writer);
+        let (Some(path), Some(unmade)) = (self.path(), *locked(&self.0.unmade)) else {
+            return Ok(());
+        };
+        self.0.made.fetch_add(1, Ordering::SeqCst);
+        locked(&self.0.readers).clear();
+        // The old file is closed before it is moved.
+        *writer = open::memory()?;
+        if unmade == Unmade::SetAside {
             let aside = open::set_aside(path)?;
-            *writer = open::made(path)?;
-            *locked(&this.0.set_aside) = Some(aside);
-            Ok(())
-        })
-        .await
-        .map_err(|e| self.worded(e))
+            *locked(&self.0.set_aside) = Some(aside);
+            *locked(&self.0.unmade) = Some(Unmade::Made);
+        }
+        open::delete(path)?;
+        *writer = open::made(path)?;
+        *locked(&self.0.unmade) = None;
+        self.0.is_damaged.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn refuse_unmade(&self) -> Result<(), StoreError> {
+        match *locked(&self.0.unmade) {
+            None => Ok(()),
+            Some(_) => {
+                let what = "it was damaged and is not made again yet";
+                Err(StoreError::new(StoreErrorKind::Io, what))
+            }
+        }
+    }
+
+    /// Whether someone met damage, such as a search: the keeper has to start over then.
+    pub fn is_damaged(&self) -> bool {
+        self.0.is_damaged.load(Ordering::Relaxed)
+    }
+
+    /// The same as a failure.
+    ///
+    /// # Errors
+    /// When someone met damage.
+    pub fn refuse_damaged(&self) -> Result<(), StoreError> {
+        match self.is_damaged() {
+            false => Ok(()),
+            true => {
+                let e = StoreError::new(StoreErrorKind::Corrupt, "what was read makes no sense");
+                Err(open::worded(e, self.path()))
+            }
+        }
     }
 
     fn worded(&self, e: StoreError) -> StoreError {
+        if e.is_corruption() {
+            self.0.is_damaged.store(true, Ordering::Relaxed);
+        }
         open::worded(e, self.path())
     }
 
@@ -174,6 +243,7 @@ impl Index {
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = locked(&self.0.writer);
+        self.refuse_unmade()?;
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&tx)?;
         tx.commit()?;
@@ -195,6 +265,7 @@ impl Index {
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let Some(path) = self.path() else { return work(&locked(&self.0.writer)) };
+        self.refuse_unmade()?;
         let made = self.0.made.load(Ordering::SeqCst);
         let idle = locked(&self.0.readers).pop();
         let conn = match idle {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Index;
+use super::{Index, open};
 use crate::store::failure::StoreErrorKind;
 use crate::store::index::{
     Embedding, GenerationId, GenerationState, Hash, IndexTotals, NewDocument, NewPassage,
@@ -63,12 +63,9 @@ async fn what_stays_keeps_its_number_and_what_goes_is_found_no_more() {
         let totals = IndexTotals { documents: 1, unreadable: 0, passages: 4, texts: 3, bytes };
         assert_eq!(index.totals().await.unwrap(), totals);
 
-        index
-            .renamed(known[0].id, "handbook".into(), "b.md".into(), Stamp::default())
-            .await
-            .unwrap();
+        index.renamed(known[0].id, "b.md".into(), Stamp::default()).await.unwrap();
         let moved = index.passages(&first.added[..1]).await.unwrap();
-        assert_eq!((moved[0].source.as_str(), moved[0].path.as_str()), ("handbook", "b.md"));
+        assert_eq!((moved[0].source.as_str(), moved[0].path.as_str()), ("documents", "b.md"));
         assert_eq!(index.remove(vec![known[0].id]).await.unwrap().len(), 4);
         assert_eq!(index.totals().await.unwrap(), IndexTotals::default());
         assert_eq!(texts(&index, "one").await, Vec::<String>::new());
@@ -191,6 +188,20 @@ async fn a_damaged_file_is_set_aside_and_a_foreign_one_is_refused() {
     index.start_over().await.unwrap();
     assert_eq!(index.totals().await.unwrap().documents, 0);
     fill(&index).await;
+
+    // A new beginning that fails is gone on with, and nothing is written into the void meanwhile.
+    let aside = dir.path().join("katana.index.db.damaged");
+    open::delete(&aside).unwrap();
+    std::fs::create_dir_all(aside.join("in the way")).unwrap();
+    assert!(index.start_over().await.is_err());
+    assert!(index.put(document("b.md", &["two"])).await.is_err() && index.totals().await.is_err());
+    assert!(index.go_on_starting_over().await.is_err());
+    std::fs::remove_dir_all(&aside).unwrap();
+    index.go_on_starting_over().await.unwrap();
+    assert!(aside.is_file());
+    assert_eq!(index.totals().await.unwrap().documents, 0);
+    fill(&index).await;
+    assert_eq!(Index::visit(&path).unwrap().totals().await.unwrap().documents, 1);
 
     let foreign = dir.path().join("notes.txt");
     write(&foreign, b"shopping list");
