@@ -7,15 +7,19 @@ use std::collections::HashSet;
 
 use words::{Language, prepared};
 
-use crate::store::TakenFor;
+use crate::store::{Likeness, TakenFor};
 
 /// A pair of characters that no passage has is more often grammar, or across two words, than a thing asked for.
 const MISSING_PAIR: f64 = 0.2;
+
+/// What is only a part of a word that was asked for, or is written nearly so, may be about something else.
+const ALIKE: f64 = 0.5;
 
 /// A question's words as the index has them, weighed.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     terms: &'a [TakenFor],
+    /// What each of them counts where a passage has it.
     weights: Vec<f64>,
     sum: f64,
 }
@@ -23,13 +27,20 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// The words of a question over so many passages. `is_pair` says which of them are pairs of characters.
     pub(super) fn new(terms: &'a [TakenFor], is_pair: impl Fn(usize) -> bool, of: u64) -> Self {
-        let weight = |(at, term): (usize, &TakenFor)| {
-            let (of, has) = (of as f64, term.passages as f64);
-            let weight = (1.0 + (of - has + 0.5).max(0.0) / (has + 0.5)).ln();
-            if term.words.is_empty() && is_pair(at) { weight * MISSING_PAIR } else { weight }
-        };
-        let weights: Vec<f64> = terms.iter().enumerate().map(weight).collect();
-        Self { terms, sum: weights.iter().sum(), weights }
+        let of = of as f64;
+        let (mut weights, mut sum) = (Vec::with_capacity(terms.len()), 0.0);
+        for term in terms {
+            let has = term.passages as f64;
+            let mut weight = (1.0 + (of - has + 0.5).max(0.0) / (has + 0.5)).ln();
+            if term.words.is_empty() && is_pair(term.term) {
+                weight *= MISSING_PAIR;
+            }
+            let alike = if term.likeness == Likeness::Same { 1.0 } else { ALIKE };
+            // Two parts are one word; one that is nearly there is missing by half.
+            sum += if term.likeness == Likeness::Part { weight * ALIKE } else { weight };
+            weights.push(weight * alike);
+        }
+        Self { terms, weights, sum }
     }
 
     /// The share of the question that a passage has, from 0 to 1.
@@ -49,7 +60,7 @@ mod tests {
 
     fn taken(word: &str, passages: u64) -> TakenFor {
         let words = if passages > 0 { vec![word.to_owned()] } else { Vec::new() };
-        TakenFor { words, passages }
+        TakenFor { words, passages, ..TakenFor::default() }
     }
 
     #[test]
@@ -65,8 +76,25 @@ mod tests {
                 .abs()
                 < 1e-9
         );
+        let pair = TakenFor { term: 2, ..terms[2].clone() };
+        let terms = [terms[0].clone(), terms[1].clone(), pair];
         let pairs = Asked::new(&terms, |at| at == 2, 1000).covered_by("", "LILO", None);
         assert!(pairs > covered("LILO"), "{pairs}");
         assert_eq!(Asked::new(&[], |_| false, 1000).covered_by("", "text", None), 0.0);
+    }
+
+    #[test]
+    fn what_is_only_alike_counts_half_and_all_parts_count_as_the_word() {
+        let alike = |likeness| TakenFor { likeness, ..taken("lilo", 3) };
+        let near = [alike(Likeness::Near)];
+        let covered = Asked::new(&near, |_| false, 1000).covered_by("", "LILO", None);
+        assert!((covered - 0.5).abs() < 1e-9, "{covered}");
+        let parts = [
+            alike(Likeness::Part),
+            TakenFor { words: vec!["grub".into()], ..alike(Likeness::Part) },
+        ];
+        let asked = Asked::new(&parts, |_| false, 1000);
+        assert!((asked.covered_by("", "LILO and GRUB", None) - 1.0).abs() < 1e-9);
+        assert!((asked.covered_by("", "LILO", None) - 0.5).abs() < 1e-9);
     }
 }

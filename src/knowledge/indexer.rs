@@ -191,7 +191,10 @@ impl Indexer {
                 .index
                 .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
         };
+        let began = Instant::now();
         let pass = self.knowledge.sync(&self.clock, &waiting).await?;
+        let took_ms = began.elapsed().as_secs_f64() * 1e3;
+        tracing::debug!(took_ms, "looked through the documents: {pass}");
         self.watch(&pass).await;
         if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
             changed.notify_one();

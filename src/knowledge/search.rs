@@ -295,6 +295,7 @@ fn query(question: &Question, request: &SearchRequest) -> WordQuery {
         forms: term.forms.clone(),
         is_beginning: term.kind == TermKind::Single,
         may_be_similar: matches!(term.kind, TermKind::Word | TermKind::Name),
+        parts: term.parts.clone(),
     };
     WordQuery {
         terms: question.terms.iter().map(term).collect(),

@@ -51,7 +51,7 @@ pub use upkeep::{
     Backups, BotContents, Contents, FailedBackup, Inspection, Keep, OlderCopy, PreMigrationBackup,
     Restored, Rotated, Swept, Timings,
 };
-pub use word_query::{TakenFor, WordHits, WordQuery, WordTerm};
+pub use word_query::{Likeness, TakenFor, WordHits, WordQuery, WordTerm};
 
 /// The state of one bot. Cheap to clone.
 #[derive(Clone)]

@@ -113,6 +113,25 @@ async fn beginnings_and_slips_find_what_is_meant() {
 }
 
 #[tokio::test]
+async fn a_compound_is_found_by_its_parts_and_an_abbreviation_by_its_plural() {
+    let pages = [
+        ("pakete.md", "Pakete", "Die Verwaltung der Pakete ist eine Aufgabe von dpkg."),
+        (
+            "garten.md",
+            "Garten",
+            "Die Rosen werden am Abend gegossen, die Hecke im März geschnitten.",
+        ),
+        ("medien.md", "Medien", "Das System wird von einer CD gestartet."),
+    ];
+    let searcher = Searcher::new(index(&pages).await, vitals());
+    for (question, wanted) in
+        [("Wer macht die Paketverwaltung?", "pakete.md"), ("Wozu dienen CDs?", "medien.md")]
+    {
+        assert_eq!(found(&searcher, &request(question)).await, [wanted], "{question}");
+    }
+}
+
+#[tokio::test]
 async fn what_has_too_little_of_a_question_is_not_found() {
     let searcher = Searcher::new(index(PAGES).await, vitals());
     for odd in [

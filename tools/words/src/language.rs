@@ -80,6 +80,11 @@ impl Language {
         self.algorithm().is_some()
     }
 
+    /// Whether words of this language are written together to make another.
+    pub(crate) fn joins_words(self) -> bool {
+        matches!(self.0, "da" | "de" | "fi" | "hu" | "nb" | "nl" | "sv")
+    }
+
     fn algorithm(self) -> Option<Algorithm> {
         Some(match self.0 {
             "ar" => Algorithm::Arabic,

@@ -5,6 +5,7 @@
 //! | `script` | which script a character belongs to |
 //! | [`mod@language`] | which language a text is in, its stems and its commonest words |
 //! | `fold` | letters without accents |
+//! | `compound` | where words that are written as one can be taken apart |
 //! | `tokens` | words, names made of several, runs of characters without spaces |
 //! | [`prepare`] | a passage as the words that it is found by |
 //! | [`question`] | a question as what is searched for |
@@ -12,6 +13,7 @@
 //! Plain functions and values, the same on both sides of a search; bump [`VERSION`] when a passage's words change.
 //! The only dependency is `rust-stemmers`, the algorithms of Snowball.
 
+mod compound;
 mod fold;
 pub mod language;
 pub mod prepare;
@@ -24,7 +26,7 @@ pub use prepare::prepared;
 pub use question::{Question, Term, TermKind};
 
 /// What passages were prepared by: an index of another version is made again.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[cfg(test)]
 mod tests {

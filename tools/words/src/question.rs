@@ -2,6 +2,7 @@
 //!
 //! Invariant: a question is never a query's syntax: it becomes words, and each of them is plain.
 
+use crate::compound::parts;
 use crate::fold::folded;
 use crate::language::{self, Language};
 use crate::prepare::{form, words};
@@ -22,6 +23,8 @@ pub struct Term {
     pub forms: Vec<String>,
     /// What it is.
     pub kind: TermKind,
+    /// Where it may be taken apart: how passages may have the first part, and the second.
+    pub parts: Vec<[Vec<String>; 2]>,
 }
 
 /// What a term is.
@@ -92,11 +95,11 @@ impl Question {
                 let plain = folded(&word);
                 let forms = stems.iter().map(|language| form(&word, Some(*language)));
                 let forms = [plain.clone()].into_iter().chain(forms).collect();
-                self.add(Term {
-                    plain,
-                    forms,
-                    kind: if is_name { TermKind::Name } else { TermKind::Word },
-                });
+                let kind = if is_name { TermKind::Name } else { TermKind::Word };
+                let is_one = |one: &&Language| self.language.is_none_or(|mine| mine == **one);
+                let joining = stems.iter().filter(|_| !is_name).filter(is_one);
+                let parts = joining.flat_map(|language| parts(&word, *language)).collect();
+                self.add(Term { plain, forms, kind, parts });
             }
             Token::Whole(whole) => self.plain(folded(&whole), TermKind::Name),
             Token::Run(run) if run.len() == 1 => {
@@ -115,7 +118,7 @@ impl Question {
     }
 
     fn plain(&mut self, plain: String, kind: TermKind) {
-        self.add(Term { forms: vec![plain.clone()], plain, kind });
+        self.add(Term { forms: vec![plain.clone()], plain, kind, parts: Vec::new() });
     }
 
     fn add(&mut self, mut term: Term) {
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn common_words_are_left_out_unless_there_is_nothing_else() {
         assert_eq!(plain("How do I get a token?"), "token");
-        assert_eq!(plain("Wie bekomme ich ein Token?"), "bekomme token");
+        assert_eq!(plain("Wie bekomme ich ein Token?"), "token");
         assert_eq!(plain("dpkg"), "dpkg");
         assert_eq!(plain("What is it?"), "what is it");
         assert_eq!(plain("What is IT?"), "it");
@@ -197,6 +200,16 @@ mod tests {
         let question = Question::read("Where are the packages?", &documents);
         assert_eq!(question.terms[0].forms, ["packag", "packages"]);
         assert_eq!(question.language, Some(Language::ENGLISH));
+    }
+
+    #[test]
+    fn a_word_is_taken_apart_in_its_own_language() {
+        let documents = [Language::ENGLISH, Language::of_code("de").unwrap()];
+        let parts = |text: &str| Question::read(text, &documents).terms.pop().unwrap().parts;
+        let second = ["verwaltung".to_owned(), "verwalt".into()];
+        assert!(parts("Wer macht die Paketverwaltung?").iter().any(|both| both[1] == second));
+        assert!(parts("Where is the packagemanager?").is_empty());
+        assert!(parts("Was ist die BUNDESREPUBLIK?").is_empty(), "a name");
     }
 
     #[test]

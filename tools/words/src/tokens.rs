@@ -104,10 +104,16 @@ fn word(text: &str, tokens: &mut Vec<Token>) {
     if text.len() > WORD_BYTES {
         return;
     }
-    let mut letters = text.chars().filter(|c| c.is_alphabetic());
-    let is_loud = text.chars().nth(1).is_some() && letters.all(|c| c.is_uppercase());
-    let is_name = is_loud || text.chars().any(|c| c.is_numeric());
+    // No stemmer knows that "CDs" are several of "CD".
+    let text = text.strip_suffix('s').filter(|one| is_loud(one)).unwrap_or(text);
+    let is_name = is_loud(text) || text.chars().any(|c| c.is_numeric());
     tokens.push(Token::Word { word: text.to_lowercase(), is_name });
+}
+
+/// Whether it is written in capitals, as abbreviations are.
+fn is_loud(text: &str) -> bool {
+    let mut letters = text.chars().filter(|c| c.is_alphabetic());
+    text.chars().nth(1).is_some() && letters.all(|c| c.is_uppercase())
 }
 
 fn whole(words: &[&str], tokens: &mut Vec<Token>) {
@@ -120,6 +126,9 @@ fn whole(words: &[&str], tokens: &mut Vec<Token>) {
 /// The words of a name in camel case: a capital after a small letter begins one, and so does the last of
 /// several capitals before a small letter.
 fn humps(word: &str) -> Vec<&str> {
+    if word.strip_suffix('s').is_some_and(is_loud) {
+        return vec![word];
+    }
     let chars: Vec<(usize, char)> = word.char_indices().collect();
     let mut humps = Vec::new();
     let mut start = 0;
@@ -160,7 +169,8 @@ mod tests {
         assert_eq!(shown("/etc/katana-bot"), "etc katana bot <katanabot> <etckatanabot>");
         assert_eq!(shown("call getUpdates()"), "call get updates <getupdates>");
         assert_eq!(shown("HTTPServer ext4 APT"), "http! server <httpserver> ext4! apt!");
-        assert_eq!(shown("PCs, iPhone"), "pcs iphone");
+        assert_eq!(shown("PCs, iPhone"), "pc! iphone");
+        assert_eq!(shown("DVDs CD-ROMs"), "dvd! cd! rom! <cdroms>");
         assert_eq!(shown("12.04 and 3,5"), "12! 04! <1204> and 3! 5!");
     }
 

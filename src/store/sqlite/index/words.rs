@@ -9,7 +9,7 @@ use strsim::osa_distance;
 use super::Index;
 use crate::store::failure::StoreError;
 use crate::store::index::PassageId;
-use crate::store::word_query::{TakenFor, WordHits, WordQuery, WordTerm};
+use crate::store::word_query::{Likeness, TakenFor, WordHits, WordQuery, WordTerm};
 
 /// A word in the title counts as often as this in the text: it says what its passage is about.
 const TITLE: f64 = 4.0;
@@ -22,6 +22,9 @@ const COMPARED: usize = 20_000;
 
 /// Beginnings are as long as this, in characters: of shorter ones, everything goes on.
 const BEGINNING: usize = 4;
+
+/// A word with a slip is as long as this: shorter ones are too often other words.
+const NEARLY: usize = 5;
 
 /// A word of more than a quarter of all passages distinguishes none, where there are so many and other words.
 const COMMON_SHARE: u64 = 4;
@@ -42,8 +45,8 @@ fn find(conn: &Connection, query: &WordQuery) -> Result<WordHits, StoreError> {
         .prepare_cached("SELECT coalesce(sum(passages), 0) FROM documents")?
         .query_row([], |row| row.get(0))?;
     let mut terms = Vec::with_capacity(query.terms.len());
-    for term in &query.terms {
-        terms.push(taken_for(conn, term)?);
+    for (at, term) in query.terms.iter().enumerate() {
+        taken_for(conn, at, term, &mut terms)?;
     }
     let is_common = |taken: &TakenFor| of >= COMMON_FROM && taken.passages > of / COMMON_SHARE;
     let has_rare = terms.iter().any(|taken| !taken.words.is_empty() && !is_common(taken));
@@ -90,28 +93,56 @@ fn ranked(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-fn taken_for(conn: &Connection, term: &WordTerm) -> Result<TakenFor, StoreError> {
-    let mut taken = TakenFor::default();
-    for form in &term.forms {
-        if let Some(passages) = known(conn, form)? {
-            taken.words.push(form.clone());
-            taken.passages = taken.passages.max(passages);
-        }
-    }
+/// Adds what a term is taken for: words of the index that it is, else that begin with it, else its parts, else
+/// what is written nearly so.
+fn taken_for(
+    conn: &Connection,
+    at: usize,
+    term: &WordTerm,
+    terms: &mut Vec<TakenFor>,
+) -> Result<(), StoreError> {
+    let mut taken = among(conn, at, &term.forms)?;
     if term.is_beginning {
         for form in &term.forms {
             taken.take(beginning_with(conn, form)?);
         }
     }
-    if taken.words.is_empty() && term.may_be_similar {
-        let long = || term.forms.iter().filter(|form| form.chars().count() >= BEGINNING);
-        for form in long() {
-            taken.take(beginning_with(conn, form)?);
-        }
-        if taken.words.is_empty() {
-            for form in long() {
-                taken.take(nearly(conn, form)?);
+    if !taken.words.is_empty() || !term.may_be_similar {
+        terms.push(taken);
+        return Ok(());
+    }
+    let length = |form: &&String| form.chars().count();
+    let long = || term.forms.iter().filter(|form| length(form) >= BEGINNING);
+    for form in long() {
+        taken.take(beginning_with(conn, form)?);
+    }
+    for [first, second] in &term.parts {
+        let both = [among(conn, at, first)?, among(conn, at, second)?];
+        if both.iter().all(|part| !part.words.is_empty()) {
+            terms.extend(both.map(|part| TakenFor { likeness: Likeness::Part, ..part }));
+            if taken.words.is_empty() {
+                return Ok(());
             }
+            break;
+        }
+    }
+    // Of a stem, the whole word counts.
+    if taken.words.is_empty() && term.forms.iter().any(|form| length(&form) >= NEARLY) {
+        taken.likeness = Likeness::Near;
+        for form in long() {
+            taken.take(nearly(conn, form)?);
+        }
+    }
+    terms.push(taken);
+    Ok(())
+}
+
+/// Those of the forms that the index has.
+fn among(conn: &Connection, term: usize, forms: &[String]) -> Result<TakenFor, StoreError> {
+    let mut taken = TakenFor { term, ..TakenFor::default() };
+    for form in forms {
+        if let Some(passages) = known(conn, form)? {
+            taken.take(vec![(form.clone(), passages)]);
         }
     }
     Ok(taken)
