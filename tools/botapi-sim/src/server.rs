@@ -104,12 +104,14 @@ fn is_token(inner: &Inner, token: &str) -> bool {
     token == inner.lock().reissued.as_deref().unwrap_or(&inner.token)
 }
 
-/// Splits `/bot<token>/<method>` and judges the token.
-fn method_of(inner: &Inner, path: &str) -> Result<&'static str, Refusal> {
+/// Splits `/bot<token>/<method>` and judges the token. Gives the number of the
+/// token, too: another one may be issued while the rest of the request arrives.
+fn method_of(inner: &Inner, path: &str) -> Result<(&'static str, u64), Refusal> {
     let (token, method) = path
         .strip_prefix("/bot")
         .and_then(|rest| rest.split_once('/'))
         .ok_or_else(Refusal::not_found)?;
+    let issued = inner.lock().issued;
     let same = is_token(inner, token)
         || (token.contains('%') && is_token(inner, &token.replacen("%3A", ":", 1)));
     if !same {
@@ -118,12 +120,12 @@ fn method_of(inner: &Inner, path: &str) -> Result<&'static str, Refusal> {
         });
         return Err(if well_formed { Refusal::unauthorized() } else { Refusal::not_found() });
     }
-    methods::known(method).ok_or_else(Refusal::not_found)
+    Ok((methods::known(method).ok_or_else(Refusal::not_found)?, issued))
 }
 
 async fn bot(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
-    let method = match method_of(inner, request.uri().path()) {
-        Ok(method) => method,
+    let (method, issued) = match method_of(inner, request.uri().path()) {
+        Ok(named) => named,
         Err(refusal) => return Ok(outcome(&Err(refusal))),
     };
     let received = Instant::now();
@@ -137,6 +139,9 @@ async fn bot(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
     };
     let plan = {
         let mut state = inner.lock();
+        if state.issued != issued {
+            return Ok(outcome(&Err(Refusal::unauthorized())));
+        }
         *state.calls.entry(method).or_default() += 1;
         let plan = plan(&mut state, method, &params);
         if plan.is_plain() && method != "getUpdates" {
@@ -150,7 +155,7 @@ async fn bot(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
         plan
     };
     inner.changed.notify_waiters();
-    careful(inner, method, params, plan, received).await
+    careful(inner, (method, issued), params, plan, received).await
 }
 
 /// What will happen to a request besides its effect.
@@ -198,7 +203,7 @@ fn plan(state: &mut crate::state::State, method: &str, params: &Params) -> Plan 
 /// A request that meets holds or faults, or that may wait.
 async fn careful(
     inner: &Arc<Inner>,
-    method: &'static str,
+    (method, issued): (&'static str, u64),
     params: Params,
     plan: Plan,
     received: Instant,
@@ -212,7 +217,7 @@ async fn careful(
     let carried_out = plan.fault.as_ref().is_none_or(Fault::has_effect);
     let done = match &plan.fault {
         _ if carried_out && method == "getUpdates" => {
-            methods::poll::get_updates(inner, &params).await
+            methods::poll::get_updates(inner, &params, issued).await
         }
         _ if carried_out => {
             let mut state = inner.lock();

@@ -174,6 +174,7 @@ impl Sim {
             let secret: String = (0..35).map(|_| state.rng.alphanumeric()).collect();
             let token = format!("{}:{secret}", state.bot_id);
             state.reissued = Some(token.clone());
+            state.issued += 1;
             state.queue.end_waiting(Ended::Revoked);
             token
         });

@@ -123,6 +123,8 @@ pub(crate) struct State {
     pub(crate) revoked: bool,
     /// The token that took the place of the first one.
     pub(crate) reissued: Option<String>,
+    /// How often a token was issued: requests with an earlier one are refused.
+    pub(crate) issued: u64,
     pub(crate) calls: HashMap<&'static str, u64>,
     pub(crate) outcomes: HashMap<(&'static str, u16), u64>,
     pub(crate) log: VecDeque<Request>,
@@ -163,6 +165,7 @@ impl State {
             webhook_url: String::new(),
             revoked: false,
             reissued: None,
+            issued: 0,
             calls: HashMap::new(),
             outcomes: HashMap::new(),
             log: VecDeque::new(),

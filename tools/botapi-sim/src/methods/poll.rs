@@ -25,9 +25,10 @@ enum Look {
     Wait { turn: u64, from: i64, limit: usize, timeout: Duration },
 }
 
-/// Answers one `getUpdates`.
-pub(crate) async fn get_updates(inner: &Inner, params: &Params) -> Outcome {
-    let look = look(&mut inner.lock(), params);
+/// Answers one `getUpdates` with the token that was issued as number `issued`: where another one has been since, it is
+/// refused, and waits for nothing.
+pub(crate) async fn get_updates(inner: &Inner, params: &Params, issued: u64) -> Outcome {
+    let look = look(&mut inner.lock(), params, issued);
     let (turn, from, limit, timeout) = match look {
         Look::Answer(outcome) => return outcome,
         Look::Conflict(delay, words) => return conflict(delay, words).await,
@@ -95,8 +96,8 @@ async fn conflict(delay: Duration, words: &'static str) -> Outcome {
     Err(Refusal::new(409, words))
 }
 
-fn look(state: &mut State, params: &Params) -> Look {
-    if state.revoked {
+fn look(state: &mut State, params: &Params, issued: u64) -> Look {
+    if state.revoked || state.issued != issued {
         return Look::Answer(Err(Refusal::unauthorized()));
     }
     state.first_poll_at.get_or_insert_with(Instant::now);
