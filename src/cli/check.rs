@@ -8,11 +8,13 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use hygiene::line::count;
+
 use super::sources::{self, examined};
 use super::style::{is_colourful, say, say_json};
 use super::{endpoint, exit, memory};
 use crate::config::{Config, Examined, Problem, Problems, Sources, print_warnings};
-use crate::knowledge::{MAIN_SOURCE, Source, found_in};
+use crate::knowledge::{MAIN_SOURCE, Source, doubles, found_in};
 use crate::logging;
 
 const AS_USER: &str = "give it to the user that the bot runs as; if you are not that user, run \
@@ -64,9 +66,10 @@ pub(super) fn everything(examined: Examined) -> (Vec<Problem>, Vec<Problem>) {
     if store {
         state_file(&config.store.path, &mut problems, &mut warnings);
     }
-    for (key, source) in sources {
-        documents(&key, source, &mut problems, &mut warnings);
+    for (key, source) in &sources {
+        documents(key, source, &mut problems, &mut warnings);
     }
+    overlaps(&sources, &mut warnings);
     (problems, warnings)
 }
 
@@ -128,6 +131,23 @@ fn documents(key: &str, source: &Source, problems: &mut Vec<Problem>, warnings: 
                 warnings.push(Problem::new(key, format!("{path}: {why}"), hint));
             }
         }
+    }
+}
+
+/// Whether documents lie in two sources: each is read once, for the first.
+fn overlaps(sources: &[(String, &Source)], warnings: &mut Vec<Problem>) {
+    let answers = |source: &Source| hygiene::time_limit::is_dir(source.dir()) == Some(true);
+    let all: Vec<Source> =
+        sources.iter().map(|(_, source)| (*source).clone()).filter(answers).collect();
+    let key = |name: &str| sources.iter().find(|(_, one)| one.name() == name).map(|(key, _)| key);
+    for (owner, other, n) in if all.len() > 1 { doubles(&all) } else { Vec::new() } {
+        let (Some(owner), Some(key)) = (key(&owner), key(&other)) else { continue };
+        let what = format!(
+            "it shares {} with {owner}; each is read once, for {owner}",
+            count(n, "document")
+        );
+        let hint = "leave them out with include or exclude of one of the two, or remove a source";
+        warnings.push(Problem::new(key, what, hint));
     }
 }
 

@@ -30,10 +30,13 @@ pub(super) enum KnowledgeCommand {
         /// Its number, as `knowledge status` shows it
         generation: i64,
     },
-    /// Copy the index into a new file, also while the bot runs
+    /// Copy the index into a new file, also while the bot runs, and have Qdrant write a snapshot where it is used
     Backup {
         /// Where to; must not exist yet
         file: PathBuf,
+        /// Machine-readable output
+        #[arg(long)]
+        json: bool,
     },
     /// Put a copy in the place of the index; stop the bot first
     Restore {
@@ -69,7 +72,7 @@ pub(super) fn knowledge(loaded: &Loaded, command: &KnowledgeCommand) -> anyhow::
             KnowledgeCommand::Use { generation } => {
                 indexing::run(config, Wanted::Use(GenerationId(*generation))).await
             }
-            KnowledgeCommand::Backup { file } => copies::backup(config, file).await,
+            KnowledgeCommand::Backup { file, json } => copies::backup(config, file, *json).await,
             KnowledgeCommand::Restore { file } => copies::restore(config, file),
             KnowledgeCommand::Search(wish) => search::search(loaded, wish).await,
             KnowledgeCommand::Eval(wish) => eval::eval(loaded, wish).await,

@@ -54,7 +54,11 @@ pub(super) async fn status(
                 wording::count(passages as u64, "passage"),
             );
             let _ = write!(text, "\n- I know {files} in {passages}");
-            vectors(&mut text, &context.vitals.index.load());
+            let index = context.vitals.index.load();
+            vectors(&mut text, &index);
+            if index.is_short {
+                text.push_str("; new ones wait, because the disk is nearly full");
+            }
         }
     }
     let since = |n: u64, at: Option<i64>| match at {

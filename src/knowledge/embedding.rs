@@ -203,6 +203,8 @@ impl Embedding {
             return self.swap(generation).await;
         }
         self.missing_since_ms.get_or_insert(self.vitals.now_ms());
+        // Nothing is asked, and paid, for what could not be kept.
+        self.index.room(0).await?;
         let texts: Vec<String> = missing.iter().map(embedded_text).collect();
         let vectors = self.embedder.passages(&texts).await?;
         let hashes = missing.into_iter().map(|one| one.hash);
@@ -232,6 +234,7 @@ impl Embedding {
             return Err(e);
         }
         self.store_failures = 0;
+        self.set_short(false);
         Ok(done)
     }
 
@@ -306,6 +309,10 @@ impl Embedding {
     fn failed(&mut self, e: &EmbeddingError) -> Duration {
         let (class, wait) = match e {
             EmbeddingError::Embed(e) => (e.class().as_str(), e.again_after(self.clock.now_ms())),
+            EmbeddingError::Store(e) if e.kind() == StoreErrorKind::Full => {
+                self.set_short(true);
+                ("full", AGAIN)
+            }
             EmbeddingError::Store(_) => {
                 let doubled = AGAIN * 2_u32.saturating_pow(self.store_failures.min(10));
                 self.store_failures += 1;
@@ -318,6 +325,13 @@ impl Embedding {
             tracing::warn!(class, error = %e, "documents are not embedded for now: {e}");
         }
         wait
+    }
+
+    /// Shows whether the disk lacks room.
+    fn set_short(&self, is_short: bool) {
+        if self.vitals.index.load().is_short != is_short {
+            self.vitals.index.rcu(|before| IndexState { is_short, ..(**before).clone() });
+        }
     }
 
     /// Shows people and programs how far it is.

@@ -23,7 +23,7 @@ use crate::observe::documents::DocumentsState;
 use crate::observe::index::IndexState;
 use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
-use crate::store::{Request, StoreError, Wanted};
+use crate::store::{Request, StoreError, StoreErrorKind, Wanted};
 
 /// How often changes are asked for. They come in bursts: one is looked at after a tick without any.
 const TICK: Duration = Duration::from_millis(250);
@@ -39,6 +39,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often all is looked at while a folder does not answer: its changes may not be reported.
 const LATE: Duration = Duration::from_secs(30);
+
+/// How long after the disk had no room for a document, while it has some.
+const FOR_ROOM: Duration = Duration::from_secs(60);
 
 /// Asks for a look at all documents, and waits for its end.
 #[derive(Clone, Debug)]
@@ -84,6 +87,8 @@ pub struct Indexer {
     is_late: bool,
     /// The last request to read all again whose work was begun.
     doubted: Option<i64>,
+    /// The disk had no room at the last look.
+    is_short: bool,
     failing: Repeats,
 }
 
@@ -121,6 +126,7 @@ impl Indexer {
             is_blind: false,
             is_late: false,
             doubted: None,
+            is_short: false,
             failing: Repeats::default(),
         };
         (this, IndexerHandle { wanted, done: finished })
@@ -156,7 +162,9 @@ impl Indexer {
                 Ok(false) => AGAIN,
                 Err(e) => {
                     self.failed(&e).await;
-                    AGAIN
+                    // There is some room, but not for the next document: that is not read over and over.
+                    let is_large = self.is_short && self.knowledge.index().room(0).await.is_ok();
+                    if is_large { FOR_ROOM } else { AGAIN }
                 }
             };
             if matches!(self.wait(again, &drain).await, Woken::End) {
@@ -183,16 +191,14 @@ impl Indexer {
             index.doubt_all().await?;
             self.doubted = Some(newest);
         }
-        let waiting = |since: Option<i64>| {
-            let since =
-                since.map(|at| self.clock.now_ms().saturating_sub(at).max(0).unsigned_abs());
-            let since_ms = since.map(|age| self.vitals.now_ms().saturating_sub(age));
-            self.vitals
-                .index
-                .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
-        };
         let began = Instant::now();
-        let pass = self.knowledge.sync(&self.clock, &waiting).await?;
+        let looked = self.look().await;
+        if let Some(e) = looked.as_ref().err().filter(|e| is_full(e)) {
+            for request in &requests {
+                index.answered(request.id, Err(e.to_string())).await?;
+            }
+        }
+        let pass = looked?;
         let took_ms = began.elapsed().as_secs_f64() * 1e3;
         tracing::debug!(took_ms, "looked through the documents: {pass}");
         self.watch(&pass).await;
@@ -207,6 +213,32 @@ impl Indexer {
             index.answered(id, outcome).await?;
         }
         Ok(true)
+    }
+
+    /// Looks at the documents, unless the disk still has no room for what was found the last time.
+    async fn look(&mut self) -> Result<Pass, StoreError> {
+        let waiting = |since: Option<i64>| {
+            let since =
+                since.map(|at| self.clock.now_ms().saturating_sub(at).max(0).unsigned_abs());
+            let since_ms = since.map(|age| self.vitals.now_ms().saturating_sub(age));
+            self.vitals
+                .index
+                .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
+        };
+        let looked = match self.is_short {
+            true => self.knowledge.index().room(0).await,
+            false => Ok(()),
+        };
+        let looked = match looked {
+            Ok(()) => self.knowledge.sync(&self.clock, &waiting).await,
+            Err(e) => Err(e),
+        };
+        self.is_short = looked.as_ref().is_err_and(is_full);
+        if self.vitals.index.load().is_short != self.is_short {
+            let is_short = self.is_short;
+            self.vitals.index.rcu(|before| IndexState { is_short, ..(**before).clone() });
+        }
+        looked
     }
 
     /// Shows people how much there is, once they need not wait for it any more.
@@ -357,4 +389,8 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
     if !is_changed {
         std::future::pending::<()>().await;
     }
+}
+
+fn is_full(e: &StoreError) -> bool {
+    e.kind() == StoreErrorKind::Full
 }

@@ -39,6 +39,24 @@ pub enum Copies {
     },
 }
 
+impl Copies {
+    /// Has Qdrant write a snapshot of a generation's collection; answers the names of both. `None` where copies are
+    /// in memory.
+    ///
+    /// # Errors
+    /// When Qdrant fails, or does not have the collection yet.
+    pub async fn snapshot(
+        &self,
+        generation: &Generation,
+    ) -> Result<Option<(String, String)>, VectorError> {
+        let Self::Qdrant { server, prefix } = self else { return Ok(None) };
+        let collection = Qdrant::collection_of(prefix, generation);
+        let dimensions = generation.embedding.dimensions as usize;
+        let qdrant = Qdrant::existing(Arc::clone(server), collection.clone(), dimensions);
+        Ok(Some((collection, qdrant.snapshot().await?)))
+    }
+}
+
 /// The vectors of one generation, searchable.
 #[derive(Debug)]
 pub struct Meaning {

@@ -46,7 +46,7 @@ pub use self::indexer::{Indexer, IndexerHandle};
 use self::learned::Learned;
 pub use self::meaning::{Copies, Meaning, NoMeaning};
 pub use self::meanings::Meanings;
-pub use self::scan::found_in;
+pub use self::scan::{doubles, found_in};
 pub use self::search::{Hits, SearchRequest, Searcher};
 pub use self::source::{LEARNED, MAIN_SOURCE, Source};
 pub use self::sync::{Pass, files_by_ending};

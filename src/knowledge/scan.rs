@@ -62,6 +62,8 @@ pub(super) struct Scan {
     pub(super) folders: Vec<PathBuf>,
     /// Documents that are one too many.
     pub(super) beyond: usize,
+    /// Documents of a source that are another's already: both names, and how many.
+    pub(super) doubles: BTreeMap<(String, String), u64>,
     /// Files that are not documents, by their endings.
     pub(super) left_out: BTreeMap<String, u64>,
     /// The devices that the folders of the sources are on, by name.
@@ -84,10 +86,24 @@ impl Scan {
         Self { unreadable: vec![(source.name().to_owned(), why)], ..Self::default() }
     }
 
-    /// What was found in each source, in the order of the sources.
+    /// What was found in each source, in the order of the sources. A file that lies in two is the first one's.
     pub(super) fn joined(scans: Vec<Self>) -> Self {
         let mut all = Self::default();
+        let mut owners: HashMap<(u64, u64), String> = HashMap::new();
+        let is_alone = scans.len() < 2;
         for mut scan in scans {
+            scan.seen.retain(|seen| {
+                if is_alone || seen.problem.is_some() {
+                    return true;
+                }
+                let owner = owners.entry((seen.stamp.device, seen.stamp.inode));
+                let owner = owner.or_insert_with(|| seen.source.clone());
+                if *owner == seen.source {
+                    return true;
+                }
+                *all.doubles.entry((owner.clone(), seen.source.clone())).or_default() += 1;
+                false
+            });
             let room = DOCUMENTS.saturating_sub(all.seen.len());
             all.beyond += scan.beyond + scan.seen.len().saturating_sub(room);
             scan.seen.truncate(room);
@@ -235,6 +251,15 @@ pub(super) fn stamp(about: &Metadata) -> Stamp {
         modified_ns: ns(about.mtime(), about.mtime_nsec()),
         changed_ns: ns(about.ctime(), about.ctime_nsec()),
     }
+}
+
+/// Documents that lie in two sources, as when one folder is inside of another: the source that has them, the other
+/// one, and how many.
+pub fn doubles(sources: &[Source]) -> Vec<(String, String, u64)> {
+    let work = Work::default();
+    let scans = sources.iter().map(|source| Scan::of(source, &work)).collect();
+    let doubles = Scan::joined(scans).doubles;
+    doubles.into_iter().map(|((owner, other), n)| (owner, other, n)).collect()
 }
 
 /// How many documents lie in a source, and what of them cannot be opened, each with the reason. Nothing is read.

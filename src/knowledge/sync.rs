@@ -129,10 +129,13 @@ pub(super) async fn pass(
     };
     waiting(changed.iter().map(since).min());
     if !changed.is_empty() {
+        index.room(0).await?;
         index.look_begins(now_ms).await?;
     }
     let reading = Reading { index, folders, sources, scan: &scan, clock };
     for (seen, before) in changed {
+        // Not read for nothing.
+        index.room(0).await?;
         reading.take(seen, before, &mut pass).await?;
     }
     for source in sources.iter().filter(|source| folders.is_stuck(source.dir())) {

@@ -11,6 +11,8 @@ pub struct IndexState {
     pub unreadable: u64,
     /// Sources, and folders of them, that could not be read at the last look.
     pub folders_unreadable: u64,
+    /// Whether it does not grow, because the disk has hardly more room than the state needs.
+    pub is_short: bool,
     /// Since when the oldest change of a document waits to be read, in milliseconds since the start.
     pub unread_since_ms: Option<u64>,
     /// Since when a passage waits for its vector, in milliseconds since the start.

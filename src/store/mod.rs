@@ -15,6 +15,7 @@ mod ledger;
 mod parts;
 mod people;
 mod reads;
+mod room;
 mod spending;
 mod sqlite;
 mod updates;
@@ -152,6 +153,19 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(db) => db.had_learned(),
         }
+    }
+
+    /// Whether the disk has room for so much more, beside what stays free for messages and answers.
+    ///
+    /// # Errors
+    /// When it has not, in words.
+    pub async fn room(&self, bytes: u64) -> Result<(), StoreError> {
+        let path = self.path().to_owned();
+        let short = crate::blocking::run(move || room::short_for(&path, bytes)).await.flatten();
+        short.map_or(Ok(()), |short| {
+            let what = format!("the state file cannot grow by that: {short}");
+            Err(StoreError::new(StoreErrorKind::Full, what))
+        })
     }
 
     /// Where the file is.

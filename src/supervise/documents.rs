@@ -43,7 +43,12 @@ fn stale(r: &Reading, t: &Thresholds) -> Option<Seen> {
         return None;
     }
     above(Kind::DocumentsStale, age_ms as f64 / 1e3, limit_s, || {
-        format!("a change of the documents was seen {} ago and is not searched yet", span(age_ms))
+        let why =
+            if r.index.is_short { ", because the disk of the index is nearly full" } else { "" };
+        format!(
+            "a change of the documents was seen {} ago and is not searched yet{why}",
+            span(age_ms)
+        )
     })
 }
 

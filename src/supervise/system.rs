@@ -56,10 +56,8 @@ impl Machine {
 
     /// Samples only the disk again, which can fill quickly.
     pub fn disk(&self, system: &mut System, state_dir: &Path) {
-        let Ok(stat) = rustix::fs::statvfs(state_dir) else { return };
-        let used = stat.f_blocks.saturating_sub(stat.f_bfree);
-        system.disk_free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
-        system.disk_total_bytes = (used + stat.f_bavail).saturating_mul(stat.f_frsize);
+        let Ok(room) = hygiene::disk::room(state_dir) else { return };
+        (system.disk_free_bytes, system.disk_total_bytes) = (room.free, room.total);
     }
 
     fn processors(&mut self, system: &mut System) {

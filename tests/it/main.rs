@@ -14,6 +14,9 @@ mod notify;
 mod parrot;
 mod pieces;
 mod process;
+#[path = "../unit/vectors/fake.rs"]
+#[expect(dead_code, reason = "the tests of the library use more of it")]
+mod qdrant_server;
 mod rendering;
 mod search;
 mod show;
@@ -59,6 +62,7 @@ mod indexing;
 mod intake;
 mod knowledge;
 mod knowledge_cli;
+mod knowledge_copies;
 mod last_exit;
 mod leaks;
 mod learn;

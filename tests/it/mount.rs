@@ -30,6 +30,15 @@ impl Mount {
         }
     }
 
+    /// Fills it up to so many bytes.
+    pub fn fill_up_to(&self, free: u64) -> PathBuf {
+        let path = self.fill();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+        let size = file.metadata().expect("its size").len();
+        file.set_len(size - free).expect("smaller");
+        path
+    }
+
     /// Fills it to the last byte; the file takes the room.
     pub fn fill(&self) -> PathBuf {
         use std::io::Write;

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) formats: BTreeMap<String, u64>,
     /// Documents that cannot be read.
     pub(super) unreadable: Vec<Named>,
+    /// Why it cannot grow.
+    pub(super) paused: Option<String>,
     /// The last look through the folders.
     pub(super) look: Option<Look>,
     /// Documents with a remark.
@@ -78,6 +80,7 @@ impl State {
         state.path = path;
         let texts = index.totals().await?.texts;
         state.look = index.last_look().await?;
+        state.paused = index.room(0).await.err().map(|e| e.to_string());
         let generations = index.generations().await?.into_iter();
         state.generations = generations.map(|one| vectors(&one, texts, now_ms)).collect();
         Ok(Some(state))

@@ -55,6 +55,7 @@ fn as_json(state: Option<&State>, servers: &[Server]) -> Value {
         "sources": state.sources.iter().map(|(name, one)| (name.clone(), counted(one)))
             .collect::<serde_json::Map<_, _>>(),
         "formats": state.formats,
+        "paused": state.paused,
         "is_complete": state.is_complete(),
         "looked_ms": state.look.as_ref().and_then(|look| look.ended_ms),
         "folders_unreadable": left_out.unreadable.iter()

@@ -8,7 +8,7 @@ use super::state::{Counted, Named, State, Vectors};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::config::Config;
 use crate::knowledge::{Source, files_by_ending};
-use crate::store::GenerationState;
+use crate::store::{GenerationState, LeftOut};
 
 /// Documents that are named in each list at most; JSON has all.
 const NAMED: usize = 50;
@@ -81,6 +81,9 @@ fn index(state: &State, sources: &[Source], style: Style, now_ms: i64) -> String
     if let Some(at_ms) = state.newest_ms {
         row("last read", format!("{} ago", ago(at_ms)));
     }
+    if let Some(why) = &state.paused {
+        row("paused", format!("{}; it goes on by itself", visible(why)));
+    }
     if !state.is_complete() && !sources.is_empty() {
         let what = match &state.look {
             Some(look) => format!("the look that began {} ago has not ended", ago(look.begun_ms)),
@@ -93,17 +96,7 @@ fn index(state: &State, sources: &[Source], style: Style, now_ms: i64) -> String
         row(&format!("vectors {}", one.id), vectors(one));
     }
     let mut page = columns(&rows);
-    let mut folders: Vec<Named> = Vec::new();
-    if let Some(left_out) = left_out {
-        let what =
-            |(source, why): &(String, String)| Named { name: source.clone(), text: why.clone() };
-        folders.extend(left_out.unreadable.iter().map(what));
-        if left_out.beyond > 0 {
-            let text =
-                format!("{} too many, which are left out", count(left_out.beyond, "document"));
-            folders.push(Named { name: "all sources".to_owned(), text });
-        }
-    }
+    let folders = left_out.map(folders).unwrap_or_default();
     let lists = [
         (
             &folders,
@@ -117,6 +110,18 @@ fn index(state: &State, sources: &[Source], style: Style, now_ms: i64) -> String
         page.push_str(&named(list, mark, what, style));
     }
     page
+}
+
+/// What was not seen as a whole at the last look.
+fn folders(left_out: &LeftOut) -> Vec<Named> {
+    let named =
+        |(source, why): &(String, String)| Named { name: source.clone(), text: why.clone() };
+    let mut folders: Vec<Named> = left_out.unreadable.iter().map(named).collect();
+    if left_out.beyond > 0 {
+        let text = format!("{} too many, which are left out", count(left_out.beyond, "document"));
+        folders.push(Named { name: "all sources".to_owned(), text });
+    }
+    folders
 }
 
 fn counted(counted: &Counted) -> String {

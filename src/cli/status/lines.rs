@@ -64,6 +64,9 @@ pub(super) fn documents(said: &Value) -> Option<String> {
             line.push_str(&format!("; {what}: {done} of {of}{}", eta.unwrap_or_default()));
         }
     }
+    if index["short_of_space"] == true {
+        line.push_str("; the index does not grow, because its disk is nearly full");
+    }
     if let Some(age) = index["oldest_change_age_s"].as_f64() {
         line.push_str(&format!("; a change waits for {}", s(age)));
     }

@@ -42,7 +42,7 @@ impl Qdrant {
         collection: String,
         dimensions: usize,
     ) -> Result<Self, VectorError> {
-        let this = Self { server, collection, dimensions };
+        let this = Self::existing(server, collection, dimensions);
         if this.is_there().await? {
             return Ok(this);
         }
@@ -59,6 +59,11 @@ impl Qdrant {
         let field = json!({ "field_name": "source", "field_schema": "keyword" });
         this.there(Verb::Put, &["index?wait=true"], Some(field)).await?;
         Ok(this)
+    }
+
+    /// A collection that is there, or each call fails.
+    pub fn existing(server: Arc<QdrantServer>, collection: String, dimensions: usize) -> Self {
+        Self { server, collection, dimensions }
     }
 
     /// The collection's name.

@@ -106,6 +106,14 @@ impl Worker {
             others.len() >= limits::LEARNED_DOCUMENTS || bytes > limits::ALL_LEARNED_BYTES;
         let why =
             "there is no room for it; /unlearn makes some, and folders take more than I do here";
-        Ok(if is_full { Err(why.to_owned()) } else { Ok(new) })
+        if is_full {
+            return Ok(Err(why.to_owned()));
+        }
+        // It is stored, logged and indexed.
+        let room = self.parts.base.store.room(3 * new.document.len() as u64).await;
+        Ok(match room {
+            Ok(()) => Ok(new),
+            Err(e) => Err(format!("{e}; free some space on it and send the document again")),
+        })
     }
 }

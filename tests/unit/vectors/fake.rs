@@ -32,8 +32,8 @@ type Answer = Result<Value, (u16, String)>;
 impl FakeQdrant {
     pub(super) async fn start(key: Option<&str>) -> Self {
         let held = Arc::new(Mutex::new(Held { key: key.map(str::to_owned), ..Held::default() }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the fake works");
+        let url = format!("http://{}", listener.local_addr().expect("the fake works"));
         let all = Arc::clone(&held);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -45,16 +45,17 @@ impl FakeQdrant {
 
     /// Requests that a real server would have refused.
     pub(super) fn complaints(&self) -> Vec<String> {
-        self.held.lock().unwrap().complaints.clone()
+        self.held.lock().expect("the fake works").complaints.clone()
     }
 
     pub(super) fn fail_next(&self, status: u16, reason: &str) {
-        self.held.lock().unwrap().fail_next = Some((status, reason.to_owned()));
+        self.held.lock().expect("the fake works").fail_next = Some((status, reason.to_owned()));
     }
 
     pub(super) fn compare_by(&self, collection: &str, distance: &str) {
-        let mut held = self.held.lock().unwrap();
-        held.collections.get_mut(collection).unwrap().distance = distance.to_owned();
+        let mut held = self.held.lock().expect("the fake works");
+        held.collections.get_mut(collection).expect("the fake works").distance =
+            distance.to_owned();
     }
 }
 
@@ -67,12 +68,13 @@ async fn serve(mut socket: TcpStream, held: Arc<Mutex<Held>>) {
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = header(head, "content-length").map_or(0, |length| length.parse().unwrap());
+        let length = header(head, "content-length")
+            .map_or(0, |length| length.parse().expect("the fake works"));
         if body.len() >= length {
             break (head.to_owned(), body.to_owned());
         }
     };
-    let (status, body) = match held.lock().unwrap().answer(&head, &body) {
+    let (status, body) = match held.lock().expect("the fake works").answer(&head, &body) {
         Ok(result) => (200, json!({ "result": result, "status": "ok", "time": 0.001 })),
         Err((status, error)) => (status, json!({ "status": { "error": error }, "time": 0.001 })),
     };
@@ -246,7 +248,7 @@ impl Collection {
                 Some(
                     must["match"]["any"]
                         .as_array()
-                        .unwrap()
+                        .expect("the fake works")
                         .iter()
                         .filter_map(Value::as_str)
                         .collect(),

@@ -6,6 +6,7 @@
 //! | [`atomic`] | replaces a file as a whole |
 //! | [`ownership`] | says whose a file is before it is touched |
 //! | [`beneath`] | opens what lies in a folder, and nothing outside |
+//! | [`disk`] | free space of a file system |
 //! | [`drop_ins`] | which small files beside a configuration count, and in which order |
 //! | [`duration`] | durations in words |
 //! | [`mod@line`] | foreign text on one line |
@@ -24,6 +25,7 @@
 pub mod arguments;
 pub mod atomic;
 pub mod beneath;
+pub mod disk;
 pub mod drop_ins;
 pub mod duration;
 pub mod line;

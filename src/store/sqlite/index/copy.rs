@@ -1,13 +1,17 @@
 //! The index in another file, and back: for those who do not want to embed everything again.
+//!
+//! Invariant: a file has its name only when it is whole; what fails leaves nothing behind.
 
-use std::fs::OpenOptions;
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use hygiene::atomic::sibling;
+use hygiene::atomic::{New, beside};
 use rusqlite::Connection;
 
 use super::{Index, open};
 use crate::store::failure::{StoreError, StoreErrorKind};
+use crate::store::sqlite::open::{connect_reading_unwatched, try_lock};
 
 impl Index {
     /// Copies the index into a new file, also while it is in use; answers how large that is.
@@ -19,7 +23,9 @@ impl Index {
         let from = self.clone();
         super::on_a_thread(move || {
             let path = from.path().unwrap_or(Path::new(":memory:"));
-            copied(&crate::store::sqlite::open::connect_reading_unwatched(path)?, &to)
+            let source =
+                connect_reading_unwatched(path).map_err(|e| open::worded(e, Some(path)))?;
+            copied(&source, &to)?.into_place(&to)
         })
         .await
     }
@@ -27,30 +33,101 @@ impl Index {
     /// Puts a copy in the place of the index at `to`, which no process may keep.
     ///
     /// # Errors
-    /// When another process keeps the index, or the copy is not one that this version can read.
+    /// When another process keeps the index, the copy is not one that this version can read, or there is no room for
+    /// it.
     pub fn restore(from: &Path, to: &Path) -> Result<u64, StoreError> {
-        let lock = crate::store::sqlite::open::try_lock(to)?;
-        if lock.is_none() {
+        let Some(_lock) = try_lock(to).map_err(|e| open::worded(e, Some(to)))? else {
             let what = format!("the index of the documents {} is in use", to.display());
             let hint = "stop the bot first";
             return Err(StoreError::new(StoreErrorKind::InUse, what).with_hint(hint));
-        }
-        let copy = open::visiting(from)?;
-        let fresh = sibling(to, ".restored");
-        open::delete(&fresh)?;
-        let size = copied(&copy.conn, &fresh)?;
+        };
+        let copy = sound(from)?;
+        let size = std::fs::metadata(from).map_or(0, |about| about.len());
+        open::refuse_growth(to, size)?;
+        let fresh = copied(&copy, to)?;
         drop(copy);
-        open::replace(&fresh, to)?;
+        open::delete(to)?;
+        fresh.into_place(to)
+    }
+}
+
+/// A copy that is whole.
+fn sound(from: &Path) -> Result<Connection, StoreError> {
+    let shown = from.display();
+    let unusable = |kind, why: &str, hint| {
+        StoreError::new(kind, format!("cannot restore {shown}: {why}")).with_hint(hint)
+    };
+    let another = "use another copy; without one, the index is made again from the documents";
+    let damaged =
+        |why: String| unusable(StoreErrorKind::Corrupt, "it is damaged", another).because(why);
+    if let Err(e) = std::fs::metadata(from) {
+        let hint = "check the name, and who may read it";
+        return Err(unusable(StoreErrorKind::Open, "it cannot be read", hint).because(e));
+    }
+    let opened = open::visiting(from).map_err(|e| match e.kind() {
+        StoreErrorKind::WrongFile => {
+            let hint = "name a file that `katana-bot knowledge backup` wrote";
+            unusable(StoreErrorKind::WrongFile, "it is not a copy of an index", hint)
+        }
+        StoreErrorKind::Schema => {
+            let why = "it was made by another version of katana-bot";
+            unusable(StoreErrorKind::Schema, why, another)
+        }
+        StoreErrorKind::Corrupt => damaged(cause(&e)),
+        kind => unusable(kind, "it cannot be read", another).because(e),
+    })?;
+    let check = opened.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match check {
+        Ok(verdict) if verdict == "ok" => Ok(opened.conn),
+        Ok(verdict) => Err(damaged(verdict)),
+        Err(e) => Err(damaged(e.to_string())),
+    }
+}
+
+/// What SQLite said, without the words about the state around it.
+fn cause(e: &StoreError) -> String {
+    let mut last: &dyn Error = e;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+/// A copy under a name of its own.
+struct Copied(New);
+
+/// Writes a copy beside the name that it will have.
+fn copied(conn: &Connection, to: &Path) -> Result<Copied, StoreError> {
+    // SQLite fills an empty file, which is the bot's alone from the beginning.
+    let fresh = New::begin(&beside(to)).map_err(|e| unwritten(to, e))?;
+    let done = conn.execute("VACUUM INTO ?1", [fresh.path().to_string_lossy()]);
+    done.map_err(|e| {
+        let e = StoreError::from(e);
+        match e.kind() {
+            StoreErrorKind::Corrupt => open::worded(e, conn.path().map(Path::new)),
+            StoreErrorKind::Full => unwritten(to, io::ErrorKind::StorageFull.into()),
+            kind => StoreError::new(kind, format!("cannot write {}", to.display())).because(e),
+        }
+    })?;
+    Ok(Copied(fresh))
+}
+
+impl Copied {
+    fn into_place(self, to: &Path) -> Result<u64, StoreError> {
+        let size = self.0.file().metadata().map_err(|e| unwritten(to, e))?.len();
+        self.0.publish(to, true).map_err(|e| unwritten(to, e))?;
         Ok(size)
     }
 }
 
-fn copied(conn: &Connection, to: &Path) -> Result<u64, StoreError> {
-    let fail = |source| StoreError::open(to, source);
-    let mut options = OpenOptions::new();
-    // SQLite fills an empty file, which is the bot's alone from the beginning.
-    let file = hygiene::ownership::open(to, options.create_new(true).write(true)).map_err(fail)?;
-    conn.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-    file.sync_all().map_err(fail)?;
-    Ok(file.metadata().map_err(fail)?.len())
+fn unwritten(to: &Path, e: io::Error) -> StoreError {
+    let (kind, hint) = match e.kind() {
+        io::ErrorKind::StorageFull => {
+            let hint = "free some space on that disk; a copy of the whole index has to fit";
+            (StoreErrorKind::Full, hint)
+        }
+        io::ErrorKind::WouldBlock => (StoreErrorKind::InUse, "another copy is being written; wait"),
+        _ => (StoreErrorKind::Open, "check that the folder exists, and who may write there"),
+    };
+    StoreError::new(kind, format!("cannot write {}", to.display())).because(e).with_hint(hint)
 }

@@ -36,6 +36,7 @@ impl Index {
     /// # Errors
     /// When the index cannot be written; then nothing of it is stored.
     pub async fn put(&self, document: NewDocument) -> Result<Put, StoreError> {
+        self.room(growth(&document)).await?;
         self.write(move |conn| put(conn, &document)).await
     }
 
@@ -234,6 +235,12 @@ fn numbers(stamp: Stamp) -> [i64; 5] {
     let Stamp { device, inode, size, modified_ns, changed_ns } = stamp;
     let [device, inode, size] = [device, inode, size].map(u64::cast_signed);
     [device, inode, size, modified_ns, changed_ns]
+}
+
+/// How much a document may take at most: its text and its words, in the log and in the file.
+fn growth(document: &NewDocument) -> u64 {
+    let bytes = |passage: &NewPassage| (passage.text.len() + passage.title.len()) as u64;
+    6 * document.passages.iter().map(bytes).sum::<u64>()
 }
 
 fn put(conn: &Connection, document: &NewDocument) -> Result<Put, StoreError> {

@@ -221,6 +221,15 @@ impl Index {
         }
     }
 
+    /// Whether there is room for so much more, beside what stays free for messages and answers.
+    ///
+    /// # Errors
+    /// When there is not.
+    pub async fn room(&self, bytes: u64) -> Result<(), StoreError> {
+        let Some(path) = self.path().map(Path::to_owned) else { return Ok(()) };
+        on_a_thread(move || open::refuse_growth(&path, bytes)).await
+    }
+
     fn worded(&self, e: StoreError) -> StoreError {
         if e.is_corruption() {
             self.0.is_damaged.store(true, Ordering::Relaxed);

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hygiene::atomic::sibling;
 use rusqlite::Connection;
 
 use crate::store::failure::{StoreError, StoreErrorKind};
+use crate::store::room;
 use crate::store::sqlite::{connection, identity, open, ownership};
 
 /// "Kati", in the header of every index.
@@ -19,6 +21,10 @@ const SCHEMA: i32 = 3;
 /// Files up to this size are checked whole when they are opened; it takes milliseconds. In larger ones damage
 /// shows when they are read.
 const CHECK_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long another process may take to make an index, and how often it is looked for.
+const MADE_WITHIN: Duration = Duration::from_secs(5);
+const MADE_AGAIN: Duration = Duration::from_millis(20);
 
 /// What the lock file says.
 const MARK: &str = "The file beside this one is an index of katana-bot.\n";
@@ -48,7 +54,7 @@ pub(super) fn for_keeping(path: &Path) -> Result<Opened, StoreError> {
     ownership::refuse_strange_link(path)?;
     let path = open::real(path)?;
     ownership::refuse_strange_journal(&path)?;
-    let Some(lock) = open::try_lock(&path)? else { return visiting(&path) };
+    let Some(lock) = lock_or_wait(&path)? else { return visiting(&path) };
     let found = look(&path);
     if !found.as_ref().is_err_and(StoreError::is_foreign) {
         identity::leave(&lock, MARK);
@@ -70,6 +76,24 @@ pub(super) fn for_keeping(path: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { path, conn, lock: Some(lock), set_aside })
 }
 
+/// The lock; `None` where another process has it and there is an index. Two first starts at once are one that makes the
+/// index, and one that waits for it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "opening takes a thread anyway, and there is no event"
+)]
+fn lock_or_wait(path: &Path) -> Result<Option<File>, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let lock = open::try_lock(path)?;
+        let is_there = || matches!(look(path), Ok(Some((_, Found::Ours))));
+        if lock.is_some() || is_there() || begun.elapsed() >= MADE_WITHIN {
+            return Ok(lock);
+        }
+        std::thread::sleep(MADE_AGAIN);
+    }
+}
+
 pub(super) fn visiting(path: &Path) -> Result<Opened, StoreError> {
     ownership::refuse_strange_link(path)?;
     ownership::refuse_strange_journal(path)?;
@@ -87,6 +111,15 @@ pub(super) fn visiting(path: &Path) -> Result<Opened, StoreError> {
             Err(StoreError::new(StoreErrorKind::Schema, what).with_hint(hint))
         }
     }
+}
+
+/// Refuses to grow where the room is not there.
+pub(super) fn refuse_growth(path: &Path, bytes: u64) -> Result<(), StoreError> {
+    let Some(short) = room::short_for(path, bytes) else { return Ok(()) };
+    let what = format!("the index of the documents {} cannot grow: {short}", path.display());
+    let hint = "free some space on that disk, or put the index on another one with knowledge.index_path; the bot goes \
+                on by itself";
+    Err(StoreError::new(StoreErrorKind::Full, what).with_hint(hint))
 }
 
 /// A connection to what lies there; `None` where nothing does.
@@ -180,13 +213,6 @@ pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Puts a file that is whole in the place of another; the caller holds the lock.
-#[expect(clippy::disallowed_methods, reason = "the new file is whole and on disk already")]
-pub(super) fn replace(fresh: &Path, path: &Path) -> Result<(), StoreError> {
-    delete(path)?;
-    std::fs::rename(fresh, path).map_err(|source| StoreError::open(path, source))
 }
 
 /// Moves a damaged file away, in the place of one that was moved before.

@@ -42,6 +42,9 @@ impl Index {
         generation: GenerationId,
         vectors: Vec<(Hash, Vec<f32>)>,
     ) -> Result<(), StoreError> {
+        // Each number as it is, and in small, in the log and in the file.
+        let numbers = vectors.iter().map(|(_, vector)| vector.len() as u64).sum::<u64>();
+        self.room(12 * numbers).await?;
         self.write(move |conn| {
             let Some((_, first)) = vectors.first() else { return Ok(()) };
             let sql = "UPDATE generations SET dimensions = ?2 WHERE generation_id = ?1
