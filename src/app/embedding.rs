@@ -11,6 +11,7 @@ use crate::config::{Loaded, Swap};
 use crate::knowledge::{Embedder, Embedding, Knowledge, Meanings};
 use crate::model::failure::chain;
 use crate::observe::clock::Clock;
+use crate::observe::index::IndexState;
 use crate::observe::vitals::Vitals;
 use crate::store::Ledger;
 
@@ -57,6 +58,13 @@ async fn work(
     let config = &loaded.config;
     let Some(settings) = settings::embedder(config) else {
         knowledge.searcher().use_meanings(Vec::new());
+        // Nothing waits for a vector any more.
+        vitals.index.rcu(|before| IndexState {
+            unembedded_since_ms: None,
+            active: None,
+            building: None,
+            ..(**before).clone()
+        });
         return end.cancelled().await;
     };
     let built = Embedder::new(settings, Some(ledger.clone()), Arc::clone(vitals));

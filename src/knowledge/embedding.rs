@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::embedder::{EmbedError, Embedder};
+use super::generations;
 use super::meanings::Meanings;
 use super::search::Searcher;
 use super::vectors::VectorError;
@@ -24,8 +25,11 @@ use crate::store::{
     Generation, GenerationId, GenerationState, Hash, Index, StoreError, StoreErrorKind, ToEmbed,
 };
 
-/// While nothing is missing, it looks this often, or when it is woken.
-const IDLE: Duration = Duration::from_secs(5);
+/// While nothing is missing, it waits until it is woken, but not for ever: a look reads the hashes of all passages.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// While another process keeps the index, or what is searched is behind it, it looks this often.
+const SOON: Duration = Duration::from_secs(5);
 
 /// After a failure of the index; twice as long after each further one.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -41,9 +45,6 @@ const PACE_OVER: usize = 20;
 
 /// While it works, what is new is searched this often.
 const FOLLOW_EVERY: Duration = Duration::from_secs(10);
-
-/// Generations that are kept besides the one in use, to go back to.
-const KEPT: u32 = 1;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,10 @@ pub struct Embedding {
     generation: Option<GenerationId>,
     wake: Arc<Notify>,
     failing: Repeats,
+    /// What is searched cannot follow the index.
+    lagging: Repeats,
+    /// The last text that was embedded; those before it in the order of hashes have their vectors.
+    after: Option<Hash>,
     /// When something began to miss its vector, in milliseconds since the start.
     missing_since_ms: Option<u64>,
     /// When requests ended, and how many texts they had.
@@ -116,6 +121,8 @@ impl Embedding {
             generation: None,
             wake: Arc::default(),
             failing: Repeats::default(),
+            lagging: Repeats::default(),
+            after: None,
             missing_since_ms: None,
             pace: VecDeque::new(),
             counted: None,
@@ -146,12 +153,8 @@ impl Embedding {
                 step = self.step() => step,
                 () = drain.cancelled() => return,
             };
-            let pause = match step {
-                Ok(Step::Embedded(_) | Step::Swapped(_)) => Duration::ZERO,
-                Ok(Step::Idle) => IDLE,
-                Err(e) => self.failed(&e),
-            };
-            let is_working = pause.is_zero();
+            let failed = step.as_ref().err().map(|e| self.failed(e));
+            let is_working = matches!(step, Ok(Step::Embedded(_) | Step::Swapped(_)));
             self.is_behind |= is_working;
             tokio::select! {
                 () = self.follow(is_working) => {}
@@ -161,6 +164,8 @@ impl Embedding {
             if is_working {
                 continue;
             }
+            let is_calm = self.index.is_keeper() && !self.is_behind;
+            let pause = failed.unwrap_or(if is_calm { IDLE } else { SOON });
             tokio::select! {
                 woken = timeout(pause, self.wake.notified()) => self.is_behind |= woken.is_ok(),
                 () = drain.cancelled() => return,
@@ -197,7 +202,12 @@ impl Embedding {
         if let Some((_, vectors)) = self.unwritten.take().filter(|(of, _)| *of == generation) {
             return Ok(Step::Embedded(self.write(generation, vectors).await?));
         }
-        let missing = self.index.without_vector(generation, self.embedder.batch()).await?;
+        let (after, most) = (self.after.take(), self.embedder.batch());
+        let mut missing = self.index.without_vector_after(generation, after, most).await?;
+        if missing.is_empty() && after.is_some() {
+            // Texts that came meanwhile may lie before it.
+            missing = self.index.without_vector(generation, most).await?;
+        }
         if missing.is_empty() {
             self.missing_since_ms = None;
             return self.swap(generation).await;
@@ -205,8 +215,9 @@ impl Embedding {
         self.missing_since_ms.get_or_insert(self.vitals.now_ms());
         // Nothing is asked, and paid, for what could not be kept.
         self.index.room(0).await?;
-        let texts: Vec<String> = missing.iter().map(embedded_text).collect();
+        let texts: Vec<String> = missing.iter().map(ToEmbed::whole).collect();
         let vectors = self.embedder.passages(&texts).await?;
+        self.after = missing.last().map(|one| one.hash);
         let hashes = missing.into_iter().map(|one| one.hash);
         let done = self.write(generation, hashes.zip(vectors).collect()).await?;
         self.pace.push_back((Instant::now(), done));
@@ -263,13 +274,7 @@ impl Embedding {
         let Some(new) = all.iter().find(is_new).filter(|_| self.swaps || !has_active) else {
             return Ok(Step::Idle);
         };
-        self.index.activate(generation, self.clock.now_ms()).await?;
-        let pruned = self.index.prune(KEPT).await?;
-        if let Some((_, meanings)) = &self.searched {
-            let pruned: Vec<Generation> =
-                all.iter().filter(|one| pruned.contains(&one.id)).cloned().collect();
-            meanings.forget(&pruned).await;
-        }
+        generations::activate(&self.index, generation, &self.clock).await?;
         tracing::info!(
             generation = generation.0,
             model = new.embedding.model,
@@ -289,16 +294,21 @@ impl Embedding {
         }
         self.followed = Some(Instant::now());
         match meanings.follow(searcher).await {
-            Ok(()) => self.is_behind = false,
+            Ok(is_complete) => {
+                self.is_behind = !is_complete;
+                if let Some(over) = self.lagging.over() {
+                    tracing::info!(count = over.count, "new vectors are searched again");
+                }
+            }
             Err(VectorError::Server(e)) => {
                 let class = e.answer_class();
                 self.vitals.failed(&self.vitals.qdrant, class);
                 self.vitals.increment("qdrant_error", class.as_str());
-                if self.failing.is_news("qdrant") {
+                if self.lagging.is_news("qdrant") {
                     tracing::warn!(error = %e, "new vectors are not searched for now: {e}");
                 }
             }
-            Err(e) if self.failing.is_news("vectors") => {
+            Err(e) if self.lagging.is_news("vectors") => {
                 tracing::warn!(error = %e, "new vectors are not searched for now: {e}");
             }
             Err(_) => {}
@@ -308,10 +318,15 @@ impl Embedding {
     /// Says what failed, once, and how long to wait.
     fn failed(&mut self, e: &EmbeddingError) -> Duration {
         let (class, wait) = match e {
-            EmbeddingError::Embed(e) => (e.class().as_str(), e.again_after(self.clock.now_ms())),
             EmbeddingError::Store(e) if e.kind() == StoreErrorKind::Full => {
                 self.set_short(true);
                 ("full", AGAIN)
+            }
+            EmbeddingError::Embed(e) => {
+                let usual = e.again_after(self.clock.now_ms());
+                // The server is left alone for as long as its failures say, and no longer.
+                let left = self.embedder.paused_for().filter(|_| e.is_servers());
+                (e.class().as_str(), left.unwrap_or(usual))
             }
             EmbeddingError::Store(_) => {
                 let doubled = AGAIN * 2_u32.saturating_pow(self.store_failures.min(10));
@@ -342,7 +357,16 @@ impl Embedding {
         }
         self.counted = Some(Instant::now());
         let Ok(state) = self.state().await else { return };
-        self.vitals.index.store(Arc::new(state));
+        // The rest is what the indexer says.
+        self.vitals.index.rcu(|before| IndexState {
+            files: state.files,
+            passages: state.passages,
+            unreadable: state.unreadable,
+            unembedded_since_ms: state.unembedded_since_ms,
+            active: state.active.clone(),
+            building: state.building.clone(),
+            ..(**before).clone()
+        });
     }
 
     async fn state(&self) -> Result<IndexState, StoreError> {
@@ -365,8 +389,7 @@ impl Embedding {
             unembedded_since_ms: self.missing_since_ms,
             active: progress(GenerationState::Active),
             building: progress(GenerationState::Building),
-            // What the indexer says.
-            ..(**self.vitals.index.load()).clone()
+            ..IndexState::default()
         })
     }
 
@@ -378,14 +401,6 @@ impl Embedding {
         let texts: usize = self.pace.iter().skip(1).map(|(_, texts)| texts).sum();
         let took = last.duration_since(*first).as_secs_f64();
         if took > 0.0 { texts as f64 / took } else { 0.0 }
-    }
-}
-
-/// What is embedded of a passage: its headings, which say what it is about, and its text.
-fn embedded_text(passage: &ToEmbed) -> String {
-    match passage.title.is_empty() {
-        true => passage.text.clone(),
-        false => format!("{}\n{}", passage.title, passage.text),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::observe::clock::Clock;
 use crate::store::{GenerationId, Index, StoreError};
 
-/// Generations that are kept besides the one in use.
+/// Generations that are kept besides the one in use, to go back to.
 const KEPT: u32 = 1;
 
 /// Puts a generation to use, if all passages have a vector in it.
@@ -28,7 +28,20 @@ pub(super) async fn put_to_use(
             "generation {id} is not complete yet; see katana-bot knowledge status"
         )));
     }
+    activate(index, generation, clock).await?;
+    Ok(Ok(format!("generation {id} ({}) is in use", found.embedding.model)))
+}
+
+/// Puts a generation to use whose vectors are complete, and drops those that are too old.
+///
+/// # Errors
+/// When the index fails.
+pub(super) async fn activate(
+    index: &Index,
+    generation: GenerationId,
+    clock: &Clock,
+) -> Result<(), StoreError> {
     index.activate(generation, clock.now_ms()).await?;
     index.prune(KEPT).await?;
-    Ok(Ok(format!("generation {id} ({}) is in use", found.embedding.model)))
+    Ok(())
 }

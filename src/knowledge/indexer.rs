@@ -175,11 +175,15 @@ impl Indexer {
 
     /// One look at all documents. `false`: another process keeps the index.
     async fn step(&mut self) -> Result<bool, StoreError> {
-        if !self.knowledge.index().keep()? {
+        let index = self.knowledge.index().clone();
+        let (of_it, was_keeper) = (index.clone(), index.is_keeper());
+        if !blocking::run(move || of_it.keep()).await.unwrap_or(Ok(false))? {
             self.knowledge.refresh().await?;
             return Ok(false);
         }
-        let index = self.knowledge.index().clone();
+        if let Some(changed) = self.changed.as_ref().filter(|_| !was_keeper) {
+            changed.notify_one();
+        }
         index.go_on_starting_over().await?;
         index.refuse_damaged()?;
         let requests = index.asked().await?;
@@ -211,6 +215,10 @@ impl Indexer {
                 Wanted::Use(_) => self.knowledge.work_on(wanted, &self.clock).await?,
             };
             index.answered(id, outcome).await?;
+            // Questions are compared with other vectors now.
+            if let (Wanted::Use(_), Some(changed)) = (wanted, &self.changed) {
+                changed.notify_one();
+            }
         }
         Ok(true)
     }

@@ -61,6 +61,8 @@ impl Copies {
 #[derive(Debug)]
 pub struct Meaning {
     generation: GenerationId,
+    /// When it was begun: an index that is made again counts from 1 again.
+    begun_ms: i64,
     vectors: Arc<dyn VectorIndex>,
     embedder: Arc<Embedder>,
     floor: RwLock<Option<f32>>,
@@ -101,7 +103,8 @@ impl Meaning {
             }
         };
         fill(index, generation.id, &*vectors).await?;
-        Ok(Self::new(generation.id, vectors, embedder))
+        let begun_ms = generation.begun_ms;
+        Ok(Self { begun_ms, ..Self::new(generation.id, vectors, embedder) })
     }
 
     /// What there is already.
@@ -110,12 +113,17 @@ impl Meaning {
         vectors: Arc<dyn VectorIndex>,
         embedder: Arc<Embedder>,
     ) -> Self {
-        Self { generation, vectors, embedder, floor: RwLock::default() }
+        Self { generation, begun_ms: 0, vectors, embedder, floor: RwLock::default() }
     }
 
     /// The generation.
     pub fn generation(&self) -> GenerationId {
         self.generation
+    }
+
+    /// Whether these are the vectors of this generation.
+    pub(super) fn is_of(&self, generation: &Generation) -> bool {
+        (self.generation, self.begun_ms) == (generation.id, generation.begun_ms)
     }
 
     /// Its vectors.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::embedder::{Embedder, EmbedderSettings};
 use super::meaning::{Copies, Meaning};
 use super::search::Searcher;
-use super::vectors::{Qdrant, VectorError, VectorIndex, fill};
+use super::vectors::{Qdrant, VectorError, fill};
 use crate::observe::vitals::Vitals;
 use crate::provider::ProviderError;
 use crate::store::{Embedding, Generation, GenerationState, Index, Ledger};
@@ -37,17 +37,20 @@ impl Meanings {
 
     /// Has a searcher use the vectors in use, and brings them in line with the index.
     ///
+    /// `false`: it is not known yet how near a passage must be; the next look tries again.
+    ///
     /// # Errors
     /// When the index cannot be read, or Qdrant fails.
-    pub async fn follow(&self, searcher: &Searcher) -> Result<(), VectorError> {
+    pub async fn follow(&self, searcher: &Searcher) -> Result<bool, VectorError> {
+        self.forget().await?;
         let all = self.index.generations().await?;
         let active = all.iter().find(|one| one.state == GenerationState::Active);
         let Some(active) = active.filter(|one| one.embedding.dimensions > 0) else {
             searcher.use_meanings(Vec::new());
-            return Ok(());
+            return Ok(true);
         };
         let there = searcher.meanings();
-        let meaning = match there.iter().find(|one| one.generation() == active.id) {
+        let meaning = match there.iter().find(|one| one.is_of(active)) {
             Some(meaning) => {
                 let filled = fill(&self.index, active.id, &**meaning.vectors()).await;
                 if matches!(filled, Err(VectorError::Collection { .. })) {
@@ -64,14 +67,18 @@ impl Meanings {
         }
         // What is kept was learned of about as many vectors as there are.
         let is_kept = !self.index.is_keeper() || self.index.floor(active.id).await?.is_some();
-        let is_known = meaning.floor().is_some() && is_kept;
-        if !is_known && self.embedder.paused_for().is_none() {
-            // Without it everything counts as found; the next look tries again.
-            if let Err(error) = meaning.calibrate(&self.index).await {
-                tracing::debug!(%error, "it is not known yet how near a passage must be: {error}");
-            }
+        if meaning.floor().is_some() && is_kept {
+            return Ok(true);
         }
-        Ok(())
+        if self.embedder.paused_for().is_some() {
+            return Ok(false);
+        }
+        // Without it everything counts as found.
+        let calibrated = meaning.calibrate(&self.index).await;
+        if let Err(error) = &calibrated {
+            tracing::debug!(%error, "it is not known yet how near a passage must be: {error}");
+        }
+        Ok(calibrated.is_ok())
     }
 
     /// Opens the vectors of any generation, to try them.
@@ -83,20 +90,23 @@ impl Meanings {
         Ok(Arc::new(Meaning::open(&self.index, generation, &self.copies, embedder).await?))
     }
 
-    /// Drops the copies of vectors that are pruned.
-    pub async fn forget(&self, pruned: &[Generation]) {
-        let Copies::Qdrant { server, prefix } = &self.copies else { return };
-        for one in pruned.iter().filter(|one| one.embedding.dimensions > 0) {
-            let collection = Qdrant::collection_of(prefix, one);
-            let dimensions = one.embedding.dimensions as usize;
-            let dropped = async {
-                let copy = Qdrant::open(Arc::clone(server), collection, dimensions).await?;
-                copy.drop_generation().await
-            };
-            if let Err(error) = dropped.await {
-                tracing::warn!(%error, generation = one.id.0, "an old collection stays in Qdrant: {error}");
+    /// Drops the copies of generations that are dropped. What fails is tried again at the next look.
+    async fn forget(&self) -> Result<(), VectorError> {
+        let Copies::Qdrant { server, prefix } = &self.copies else { return Ok(()) };
+        if !self.index.is_keeper() {
+            return Ok(());
+        }
+        for (generation, begun_ms) in self.index.dropped().await? {
+            let collection = Qdrant::collection_named(prefix, generation, begun_ms);
+            match Qdrant::delete(server, &collection).await {
+                Ok(()) => self.index.dropped_everywhere(generation).await?,
+                Err(error) => {
+                    tracing::warn!(%error, collection, "an old collection stays in Qdrant for now: {error}");
+                    break;
+                }
             }
         }
+        Ok(())
     }
 
     /// What makes vectors like those of a generation.

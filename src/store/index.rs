@@ -250,6 +250,16 @@ pub struct ToEmbed {
     pub text: String,
 }
 
+impl ToEmbed {
+    /// What is embedded of it: its headings, which say what it is about, and its text.
+    pub fn whole(&self) -> String {
+        match self.title.is_empty() {
+            true => self.text.clone(),
+            false => format!("{}\n{}", self.title, self.text),
+        }
+    }
+}
+
 /// A vector in small: its direction is about `code * scale`, which has the length 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCode {

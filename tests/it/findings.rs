@@ -36,10 +36,6 @@ const ELSEWHERE: &[(Kind, &str)] = &[
         "needs a vendor's own server; tests/unit/booking.rs, src/supervise/tests.rs",
     ),
     (Kind::PricesOld, "needs a vendor's own server; src/supervise/tests.rs"),
-    (Kind::DocumentsStale, "needs minutes; src/supervise/documents.rs"),
-    (Kind::QdrantFailing, "src/supervise/documents.rs judges it"),
-    (Kind::NoHitHigh, "needs many questions; src/supervise/documents.rs"),
-    (Kind::UnsourcedHigh, "needs many questions; src/supervise/documents.rs"),
     (Kind::CpuHigh, "needs minutes of a busy machine; src/supervise/tests.rs"),
 ];
 

@@ -51,9 +51,13 @@ mod entities;
 mod error_reports;
 mod extraction;
 mod failover;
+#[expect(dead_code, reason = "scenarios need a part of what unit tests do")]
+#[path = "../unit/vectors/fake.rs"]
+mod fake_qdrant;
 mod features;
 mod findings;
 mod fuzz;
+mod generations;
 mod groups;
 mod hangup;
 mod hostile_backups;

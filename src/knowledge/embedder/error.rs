@@ -44,6 +44,11 @@ impl EmbedError {
         }
     }
 
+    /// Whether it is the server that failed.
+    pub fn is_servers(&self) -> bool {
+        matches!(self, Self::Server(_) | Self::Late)
+    }
+
     /// When it makes sense to try again; `now_ms` is Unix milliseconds.
     pub fn again_after(&self, now_ms: i64) -> Duration {
         const USUAL: Duration = Duration::from_secs(30);

@@ -44,7 +44,8 @@ pub async fn fill(
         filled.put += missing.len();
         filled.removed += gone.len();
         put(index, generation, copy, missing).await?;
-        if !gone.is_empty() {
+        // Another process may have put them a moment ago.
+        if !gone.is_empty() && index.is_keeper() {
             copy.remove(gone).await?;
         }
         let Some(last) = last else { return Ok(filled) };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Call, Item, Neighbours, Numbers, VectorError, VectorIndex};
 use crate::provider::{ProviderError, QdrantServer, QdrantVerb as Verb};
-use crate::store::{Generation, PassageId};
+use crate::store::{Generation, GenerationId, PassageId};
 
 /// Numbers in one request at most: it stays below the server's bound of 32 MB.
 const NUMBERS: usize = 500_000;
@@ -30,7 +30,21 @@ impl Qdrant {
     /// The name of a generation's collection. It has the time when the generation was begun, so that a collection of
     /// an index that is gone is never taken for another's.
     pub fn collection_of(prefix: &str, generation: &Generation) -> String {
-        format!("{prefix}-{}-{:x}", generation.id.0, generation.begun_ms)
+        Self::collection_named(prefix, generation.id, generation.begun_ms)
+    }
+
+    /// The same of a generation that is gone.
+    pub fn collection_named(prefix: &str, generation: GenerationId, begun_ms: i64) -> String {
+        format!("{prefix}-{}-{begun_ms:x}", generation.0)
+    }
+
+    /// Deletes a collection, if it is there.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn delete(server: &QdrantServer, collection: &str) -> Result<(), VectorError> {
+        server.ask(Verb::Delete, &["collections", collection], None).await?;
+        Ok(())
     }
 
     /// Opens the collection, and makes it when it is not there. `dimensions` must be known.

@@ -18,6 +18,7 @@ struct Held {
     key: Option<String>,
     collections: BTreeMap<String, Collection>,
     fail_next: Option<(u16, String)>,
+    is_down: bool,
     complaints: Vec<String>,
 }
 
@@ -50,6 +51,16 @@ impl FakeQdrant {
 
     pub(super) fn fail_next(&self, status: u16, reason: &str) {
         self.held.lock().expect("the fake works").fail_next = Some((status, reason.to_owned()));
+    }
+
+    /// Refuses everything from now on, or nothing any more.
+    pub(super) fn set_down(&self, is_down: bool) {
+        self.held.lock().unwrap().is_down = is_down;
+    }
+
+    /// The names of the collections.
+    pub(super) fn collections(&self) -> Vec<String> {
+        self.held.lock().unwrap().collections.keys().cloned().collect()
     }
 
     pub(super) fn compare_by(&self, collection: &str, distance: &str) {
@@ -112,6 +123,9 @@ impl Held {
     fn answer(&mut self, head: &str, body: &str) -> Answer {
         if self.key.as_deref() != header(head, "api-key") && self.key.is_some() {
             return Err((401, "Invalid API key or JWT".to_owned()));
+        }
+        if self.is_down {
+            return Err((500, "Service internal error".to_owned()));
         }
         if let Some((status, reason)) = self.fail_next.take() {
             return Err((status, reason));

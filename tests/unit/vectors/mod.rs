@@ -10,7 +10,9 @@ use secrecy::SecretString;
 
 use self::fake::FakeQdrant;
 use super::*;
-use crate::provider::{QdrantServer, QdrantSettings};
+use crate::knowledge::{Copies, Embedder, EmbedderSettings, Meanings, Searcher};
+use crate::observe::vitals::Vitals;
+use crate::provider::{EmbeddingsSettings, QdrantServer, QdrantSettings};
 use crate::store::{
     Embedding, Generation, GenerationId, GenerationState, Index, NewDocument, NewPassage,
 };
@@ -177,6 +179,12 @@ fn a_collection_is_named_after_its_generation() {
     assert_eq!(Qdrant::collection_of("katana", &generation()), "katana-3-ff");
 }
 
+/// Vectors of a server that is not there.
+fn of_model(model: &str) -> Embedding {
+    let (model, base_url) = (model.to_owned(), "http://127.0.0.1:1/v1".to_owned());
+    Embedding { model, base_url, ..Embedding::default() }
+}
+
 /// An index with a passage and a vector for each number.
 async fn index(count: u8) -> (Index, GenerationId) {
     let index = Index::in_memory().unwrap();
@@ -190,7 +198,7 @@ async fn index(count: u8) -> (Index, GenerationId) {
         ..NewDocument::default()
     };
     index.put(document).await.unwrap();
-    let generation = index.begin_generation(Embedding::default(), 1).await.unwrap();
+    let generation = index.begin_generation(of_model("one"), 1).await.unwrap();
     let vectors = (0..count).map(|n| ([n; 32], vec![f32::from(n), 1.0, 0.0])).collect();
     index.put_vectors(generation, vectors).await.unwrap();
     (index, generation)
@@ -213,4 +221,70 @@ async fn a_copy_is_brought_in_line_with_the_index() {
         assert_eq!((ids(&found), copy.count().await.unwrap()), (vec![7], 50), "{}", copy.name());
     }
     assert_eq!(server.complaints(), Vec::<String>::new());
+}
+
+/// What follows an index with its vectors in this server, and what searches them.
+fn following(index: &Index, copies: Copies) -> (Meanings, Searcher) {
+    let settings = EmbedderSettings {
+        server: EmbeddingsSettings { base_url: "http://127.0.0.1:1/v1".into(), ..<_>::default() },
+        ..EmbedderSettings::default()
+    };
+    let vitals: Arc<Vitals> = Arc::default();
+    let embedder = Embedder::new(settings, None, Arc::clone(&vitals)).unwrap();
+    let searcher = Searcher::new(index.clone(), Arc::clone(&vitals));
+    (Meanings::new(index.clone(), copies, Arc::new(embedder), None, vitals), searcher)
+}
+
+#[tokio::test]
+async fn copies_of_dropped_generations_go_and_what_fails_is_tried_again() {
+    let (index, first) = index(3).await;
+    let server = FakeQdrant::start(None).await;
+    let settings =
+        QdrantSettings { url: server.url.clone(), api_key: None, timeout: Duration::from_secs(10) };
+    let qdrant = Arc::new(QdrantServer::new(settings).unwrap());
+    let copies = Copies::Qdrant { server: qdrant, prefix: "k".into() };
+    let (meanings, searcher) = following(&index, copies);
+    let mut begun_ms = 1;
+    let mut generation = first;
+    for model in ["two", "three", "four"] {
+        index.activate(generation, begun_ms).await.unwrap();
+        index.prune(1).await.unwrap();
+        meanings.follow(&searcher).await.unwrap();
+        begun_ms += 1;
+        generation = index.begin_generation(of_model(model), begun_ms).await.unwrap();
+        let vectors = (0..3).map(|n| ([n; 32], vec![f32::from(n), 1.0, 0.0])).collect();
+        index.put_vectors(generation, vectors).await.unwrap();
+    }
+    assert_eq!(server.collections(), ["k-2-2", "k-3-3"], "the one in use, and the one before it");
+    index.activate(generation, begun_ms).await.unwrap();
+    index.prune(1).await.unwrap();
+    server.set_down(true);
+    meanings.follow(&searcher).await.unwrap_err();
+    server.set_down(false);
+    assert_eq!(server.collections(), ["k-2-2", "k-3-3"]);
+    meanings.follow(&searcher).await.unwrap();
+    assert_eq!(server.collections(), ["k-3-3", "k-4-4"]);
+    assert_eq!(server.complaints(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_index_that_is_made_again_has_no_vectors_of_the_one_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(&dir.path().join("i.db")).unwrap();
+    let (meanings, searcher) = following(&index, Copies::Memory);
+    let mut nearest = Vec::new();
+    for (begun_ms, vector) in [(1, vec![1.0, 0.0]), (2, vec![0.0, 1.0])] {
+        let passage = NewPassage { hash: [7; 32], text: "text".into(), ..NewPassage::default() };
+        let passages = vec![passage];
+        index.put(NewDocument { passages, ..NewDocument::default() }).await.unwrap();
+        let generation = index.begin_generation(of_model("one"), begun_ms).await.unwrap();
+        index.put_vectors(generation, vec![([7; 32], vector)]).await.unwrap();
+        index.activate(generation, begun_ms).await.unwrap();
+        meanings.follow(&searcher).await.unwrap();
+        let copy = Arc::clone(searcher.meanings()[0].vectors());
+        nearest.extend(copy.search(&[0.0, 1.0], 1, None).await.unwrap());
+        index.start_over().await.unwrap();
+    }
+    assert_eq!(nearest[0].0, nearest[1].0, "the same numbers");
+    assert!(nearest[0].1 < 0.1 && nearest[1].1 > 0.9, "{nearest:?}");
 }

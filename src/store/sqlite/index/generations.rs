@@ -125,6 +125,33 @@ impl Index {
         .await
     }
 
+    /// Generations that were dropped here, and whose copies elsewhere are still to be: each with the time when it was
+    /// begun.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn dropped(&self) -> Result<Vec<(GenerationId, i64)>, StoreError> {
+        self.read(|conn| {
+            let sql = "SELECT generation_id, begun_ms FROM dropped ORDER BY generation_id";
+            let mut all = conn.prepare_cached(sql)?;
+            let all = all.query_map([], |row| Ok((GenerationId(row.get(0)?), row.get(1)?)))?;
+            Ok(all.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Notes that no copy of a dropped generation is left.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub async fn dropped_everywhere(&self, generation: GenerationId) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.execute("DELETE FROM dropped WHERE generation_id = ?1", [generation.0])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Drops all old generations but the newest `kept`; answers which.
     ///
     /// # Errors
@@ -154,6 +181,9 @@ fn drop_generation(conn: &Connection, generation: GenerationId) -> Result<(), St
         WHERE generation_id = ?1)";
     conn.prepare_cached(sql)?.execute([generation.0])?;
     let sql = "DELETE FROM codes WHERE generation_id = ?1";
+    conn.prepare_cached(sql)?.execute([generation.0])?;
+    let sql = "INSERT OR IGNORE INTO dropped SELECT generation_id, begun_ms FROM generations
+        WHERE generation_id = ?1 AND dimensions > 0";
     conn.prepare_cached(sql)?.execute([generation.0])?;
     let sql = "DELETE FROM generations WHERE generation_id = ?1";
     conn.prepare_cached(sql)?.execute([generation.0])?;

@@ -58,6 +58,12 @@ CREATE TABLE generations (
 ) STRICT;
 CREATE UNIQUE INDEX one_active ON generations (state) WHERE state = 'active';
 
+-- Generations that were dropped here, and whose copies elsewhere are still to be.
+CREATE TABLE dropped (
+  generation_id INTEGER PRIMARY KEY,
+  begun_ms      INTEGER NOT NULL
+) STRICT;
+
 -- Apart from the exact numbers, so that the codes of all passages are read within a second.
 CREATE TABLE codes (
   vector_id     INTEGER PRIMARY KEY,

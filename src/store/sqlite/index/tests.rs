@@ -95,7 +95,8 @@ async fn a_vector_belongs_to_a_text_and_a_generation() {
     let exact = index.exact(generation, &put.added).await.unwrap();
     assert_eq!(exact, [(put.added[1], vec![0.5, -1.0, 0.25])]);
     let odd = index.put_vectors(generation, vec![(hash("one"), vec![1.0])]).await;
-    assert!(odd.is_err(), "another number of dimensions");
+    assert_eq!(odd.unwrap_err().kind(), StoreErrorKind::Row, "another number of dimensions");
+    assert!(!index.is_damaged(), "a server's mistake costs no index");
 
     assert_eq!(index.floor(generation).await.unwrap(), None);
     index.keep_floor(generation, 0.75).await.unwrap();
@@ -127,6 +128,9 @@ async fn generations_are_swapped_and_pruned() {
     let (old, active) = (GenerationState::Old, GenerationState::Active);
     assert_eq!(states().await, [(made[0], old, 1), (made[1], old, 1), (made[2], active, 1)]);
     assert_eq!(index.prune(1).await.unwrap(), [made[0]]);
+    assert_eq!(index.dropped().await.unwrap(), [(made[0], 1)], "its copies are still to go");
+    index.dropped_everywhere(made[0]).await.unwrap();
+    assert_eq!(index.dropped().await.unwrap(), []);
     assert_eq!(states().await, [(made[1], old, 1), (made[2], active, 1)]);
     assert_eq!(index.begin_generation(model("b"), 2).await.unwrap(), made[1], "its vectors stay");
     let dropped = index.begin_generation(model("d"), 3).await.unwrap();

@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use vecscan::Code;
 
-use super::{Index, odd_row};
-use crate::store::failure::StoreError;
+use super::Index;
+use crate::store::failure::{StoreError, StoreErrorKind};
 use crate::store::index::{GenerationId, Hash, PassageId, StoredCode, ToEmbed};
 
 impl Index {
@@ -20,12 +20,26 @@ impl Index {
         generation: GenerationId,
         limit: usize,
     ) -> Result<Vec<ToEmbed>, StoreError> {
+        self.without_vector_after(generation, None, limit).await
+    }
+
+    /// The same beyond a hash, so that many are found without looking at each again and again.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn without_vector_after(
+        &self,
+        generation: GenerationId,
+        after: Option<Hash>,
+        limit: usize,
+    ) -> Result<Vec<ToEmbed>, StoreError> {
         self.read(move |conn| {
-            let sql = "SELECT p.hash, p.title, p.text FROM passages p WHERE NOT EXISTS (SELECT 1
-                FROM codes c WHERE c.generation_id = ?1 AND c.hash = p.hash)
-                GROUP BY p.hash ORDER BY p.hash LIMIT ?2";
+            let sql = "SELECT p.hash, p.title, p.text FROM passages p WHERE p.hash > ?3
+                AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.generation_id = ?1
+                AND c.hash = p.hash) GROUP BY p.hash ORDER BY p.hash LIMIT ?2";
             let mut all = conn.prepare_cached(sql)?;
-            let all = all.query_map(params![generation.0, limit], |row| {
+            let after = after.as_ref().map_or(&[][..], |hash| &hash[..]);
+            let all = all.query_map(params![generation.0, limit, after], |row| {
                 Ok(ToEmbed { hash: row.get(0)?, title: row.get(1)?, text: row.get(2)? })
             })?;
             Ok(all.collect::<Result<_, _>>()?)
@@ -51,7 +65,9 @@ impl Index {
                 AND dimensions IN (0, ?2)";
             let known = conn.execute(sql, params![generation.0, first.len()])?;
             if known == 0 {
-                return Err(odd_row("generations"));
+                let what = "the vectors have another length than those before, or their generation is gone";
+                let hint = "if the server has another model now, name it in embeddings.model";
+                return Err(StoreError::new(StoreErrorKind::Row, what).with_hint(hint));
             }
             for (hash, numbers) in &vectors {
                 put(conn, generation, hash, numbers)?;
