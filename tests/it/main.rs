@@ -51,7 +51,7 @@ mod entities;
 mod error_reports;
 mod extraction;
 mod failover;
-#[expect(dead_code, reason = "scenarios need a part of what unit tests do")]
+#[expect(dead_code, clippy::unwrap_used, reason = "it is shared with unit tests")]
 #[path = "../unit/vectors/fake.rs"]
 mod fake_qdrant;
 mod features;
