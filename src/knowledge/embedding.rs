@@ -4,7 +4,6 @@
 //! text that has its vector is never sent again; another model makes vectors of its own beside those in use, which
 //! stay until the new ones are complete; nothing here holds up a search by words.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::embedder::{EmbedError, Embedder};
 use super::generations;
 use super::meanings::Meanings;
+use super::rate::Rate;
 use super::search::Searcher;
 use super::vectors::VectorError;
 use crate::observe::clock::Clock;
@@ -39,9 +39,6 @@ const AGAIN_MAX: Duration = Duration::from_secs(300);
 
 /// How often the figures are counted while it works: that reads much of the index.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
-
-/// The pace is that of the last requests, as many as these.
-const PACE_OVER: usize = 20;
 
 /// While it works, what is new is searched this often.
 const FOLLOW_EVERY: Duration = Duration::from_secs(10);
@@ -89,8 +86,7 @@ pub struct Embedding {
     after: Option<Hash>,
     /// When something began to miss its vector, in milliseconds since the start.
     missing_since_ms: Option<u64>,
-    /// When requests ended, and how many texts they had.
-    pace: VecDeque<(Instant, usize)>,
+    rate: Rate,
     counted: Option<Instant>,
     /// Vectors that could not be stored yet: they may have cost money.
     unwritten: Option<(GenerationId, Vectors)>,
@@ -124,7 +120,7 @@ impl Embedding {
             lagging: Repeats::default(),
             after: None,
             missing_since_ms: None,
-            pace: VecDeque::new(),
+            rate: Rate::default(),
             counted: None,
             unwritten: None,
             store_failures: 0,
@@ -220,10 +216,7 @@ impl Embedding {
         self.after = missing.last().map(|one| one.hash);
         let hashes = missing.into_iter().map(|one| one.hash);
         let done = self.write(generation, hashes.zip(vectors).collect()).await?;
-        self.pace.push_back((Instant::now(), done));
-        if self.pace.len() > PACE_OVER {
-            self.pace.pop_front();
-        }
+        self.rate.note(done);
         if let Some(over) = self.failing.over() {
             tracing::info!(count = over.count, "documents are embedded again");
         }
@@ -238,10 +231,7 @@ impl Embedding {
     ) -> Result<usize, StoreError> {
         let done = vectors.len();
         if let Err(e) = self.index.put_vectors(generation, vectors.clone()).await {
-            // A vector that does not belong there never will.
-            if e.kind() != StoreErrorKind::Row {
-                self.unwritten = Some((generation, vectors));
-            }
+            self.unwritten = Some((generation, vectors));
             return Err(e);
         }
         self.store_failures = 0;
@@ -379,7 +369,7 @@ impl Embedding {
                 model: one.embedding.model.clone(),
                 embedded: one.embedded.min(totals.texts),
                 of: totals.texts,
-                per_s: if Some(one.id) == self.generation { self.per_s() } else { 0.0 },
+                per_s: if Some(one.id) == self.generation { self.rate.per_s() } else { 0.0 },
             })
         };
         Ok(IndexState {
@@ -391,16 +381,6 @@ impl Embedding {
             building: progress(GenerationState::Building),
             ..IndexState::default()
         })
-    }
-
-    /// Texts in a second, lately.
-    fn per_s(&self) -> f64 {
-        let (Some((first, _)), Some((last, _))) = (self.pace.front(), self.pace.back()) else {
-            return 0.0;
-        };
-        let texts: usize = self.pace.iter().skip(1).map(|(_, texts)| texts).sum();
-        let took = last.duration_since(*first).as_secs_f64();
-        if took > 0.0 { texts as f64 / took } else { 0.0 }
     }
 }
 

@@ -22,6 +22,7 @@ mod learned;
 mod meaning;
 mod meanings;
 mod pages;
+mod rate;
 pub mod reader;
 mod reading;
 mod scan;
