@@ -1,6 +1,7 @@
 //! /usage and /costs: what answers cost.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{CommandContext, CommandRequest, Outcome, wording};
 use crate::model::budget::{Budgets, Period, Scope, day_of, moment};
@@ -19,6 +20,9 @@ pub(super) async fn usage(
     if asked.place == Place::Group {
         text.push_str("\n\n");
         text.push_str(&of_scope(context, "This chat", Scope::Chat, asked.chat.0).await?);
+    }
+    if let Some(until) = used_up(context).await? {
+        let _ = write!(text, "\n\nThe budget of all together is used up until {until}.");
     }
     Ok(asked.say(text))
 }
@@ -65,6 +69,19 @@ async fn of_scope(
         text.push_str(&left(&spending, &budgets, scope, period, context.clock.now_ms()));
     }
     Ok(text)
+}
+
+/// When the budget of all opens again, where questions are refused because of it, or nothing is left of it.
+async fn used_up(context: &CommandContext) -> Result<Option<String>, StoreError> {
+    let (money, now_ms) = (&context.vitals.money, context.clock.now_ms());
+    let limits = money.budgets.load().of(Scope::Total);
+    let spending = context.store.spending(Scope::Total, 0).await?;
+    let is_used_up = |period: &Period| {
+        limits.of(*period).is_some_and(|limit| spending.of(*period).cost >= limit)
+    };
+    let ends = Period::ALL.into_iter().filter(is_used_up).map(|one| one.ends_ms(day_of(now_ms)));
+    let refused = Some(money.refuses_until_ms.load(Relaxed)).filter(|until| *until > now_ms);
+    Ok(ends.chain(refused).max().map(moment))
 }
 
 /// What is left of a limit; begins with a semicolon. Nothing where there is no limit.

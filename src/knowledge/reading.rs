@@ -14,7 +14,7 @@ use crate::blocking;
 use crate::store::{Hash, NewDocument, NewPassage};
 
 /// Grows with each change of how documents are read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Passages of one document at most; the rest of it is left out and named.
 const PASSAGES: usize = 10_000;

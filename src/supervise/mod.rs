@@ -38,7 +38,7 @@ mod words;
 pub use ::heartbeat::span;
 pub use backups::missing_backup;
 pub use probe::probe;
-pub use report::{Depth, Happened, Phase, Reading, Recent, Report, Spell, System};
+pub use report::{Depth, Happened, MoneyReading, Phase, Reading, Recent, Report, Spell, System};
 pub use report_hub::ReportHub;
 pub use retrievals::Retrievals;
 pub use supervisor::{Settings, Supervisor};

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 
 use super::health::finding;
 use super::view::{View, seconds, time};
+use crate::model::budget::Period;
 use crate::model::class::FailureClass;
+use crate::model::money::MicroUsd;
 use crate::observe::dependency::DependencyState;
 use crate::observe::documents::DocumentsState;
 use crate::observe::index::Progress;
 use crate::observe::liveness::Loop;
 use crate::observe::providers::ProviderState;
-use crate::supervise::{Depth, System};
+use crate::supervise::{Depth, MoneyReading, System};
 
 /// The answer. Durations are in seconds, times in RFC 3339, what is not known is `null`.
 pub(super) fn json(view: &View<'_>) -> Value {
@@ -61,6 +63,7 @@ pub(super) fn json(view: &View<'_>) -> Value {
             "count": backups.count,
             "failed": backups.failed.as_ref().map(|failed| &failed.why),
         })),
+        "budget": budget(&reading.money),
         "features": about.features.iter().copied().collect::<BTreeMap<_, _>>(),
         "canary": canary.state.name(),
         "canary_age_s": (canary.at_ms > 0).then(|| seconds(vitals.now_ms().saturating_sub(canary.at_ms))),
@@ -83,6 +86,15 @@ pub(super) fn json(view: &View<'_>) -> Value {
         ),
         "system": reading.system.as_ref().map(system),
     })
+}
+
+/// What was spent in total today and this month (UTC), and how much may be.
+fn budget(money: &MoneyReading) -> Value {
+    let of = |period| {
+        let limit = money.budgets.total.of(period).map(MicroUsd::as_f64);
+        json!({"used_usd": money.spent.map(|spent| spent.of(period).cost.as_f64()), "limit_usd": limit})
+    };
+    json!({"day": of(Period::Day), "month": of(Period::Month)})
 }
 
 fn dependency(view: &View<'_>, state: &DependencyState) -> Value {

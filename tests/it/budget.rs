@@ -121,6 +121,8 @@ async fn a_hundred_first_questions_at_once_stay_within_the_budget() {
     let texts = (0..100).map(|user| stage.sim.bot_messages(3000 + user)[0].text.clone());
     let refused = texts.filter(|text| text.contains("what my answers may cost today")).count();
     assert_eq!(refused as u64, 100 - stage.sim.model().billed().calls);
+    let said = stage.ask(5, "/usage").await;
+    assert!(said.contains("The budget of all together is used up until"), "{said}");
     stage.end().await;
 }
 

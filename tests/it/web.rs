@@ -200,6 +200,7 @@ async fn health_and_status_tell_of_the_running_bot() {
     assert_eq!((&status["phase"], &status["counts"]["updates"]), (&"running".into(), &1.into()));
     assert_eq!(status["about"]["username"], stage.app().pipeline().context.about().username);
     assert!(status["polling"]["last_worked_age_s"].as_f64().is_some(), "{status}");
+    assert_eq!(status["budget"]["day"]["limit_usd"], 5.0, "{status}");
     assert!(endpoint.get("/ready").await.contains("\"ready\": true"));
     stage.end().await;
 }

@@ -73,6 +73,22 @@ pub(super) fn documents(said: &Value) -> Option<String> {
     Some(line)
 }
 
+/// What was spent, where anything was or may be.
+pub(super) fn budget(budget: &Value) -> Option<String> {
+    let of = |period: &str, when: &str| {
+        let (used, limit) =
+            (budget[period]["used_usd"].as_f64()?, budget[period]["limit_usd"].as_f64());
+        (used > 0.0 || limit.is_some()).then(|| match limit {
+            Some(limit) if used >= limit => format!("all of {limit:.2} USD are used up {when}"),
+            Some(limit) => format!("{used:.2} of {limit:.2} USD {when}"),
+            None => format!("{used:.2} USD {when}"),
+        })
+    };
+    let both: Vec<String> =
+        [of("day", "today"), of("month", "this month")].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| both.join(", "))
+}
+
 /// None were made where none are kept this way.
 pub(super) fn backups(backups: &Value) -> Option<String> {
     let newest = backups["newest"].as_str().and_then(rfc3339::parse)?;
@@ -85,4 +101,25 @@ pub(super) fn backups(backups: &Value) -> Option<String> {
 pub(super) fn s(seconds: f64) -> String {
     // A cast saturates.
     span((seconds.max(0.0) * 1000.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_spent_stands_beside_what_may_be() {
+        let of = |used: Value, limit: Value| json!({"used_usd": used, "limit_usd": limit});
+        let said = |day, month| budget(&json!({"day": day, "month": month}));
+        let none = of(json!(0.0), Value::Null);
+        assert_eq!(said(none.clone(), none.clone()), None, "neither spent nor limited");
+        assert_eq!(said(of(Value::Null, json!(5.0)), none), None, "not known yet");
+        let (day, month) = (of(json!(5.01), json!(5.0)), of(json!(7.5), json!(50.0)));
+        let want = "all of 5.00 USD are used up today, 7.50 of 50.00 USD this month";
+        assert_eq!(said(day, month).as_deref(), Some(want));
+        let day = of(json!(0.25), Value::Null);
+        assert_eq!(said(day, Value::Null).as_deref(), Some("0.25 USD today"));
+    }
 }

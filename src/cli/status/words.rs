@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::checker;
 use super::findings::{Findings, Overall, in_words};
-use super::lines::{backups, canary, documents, provider, s};
+use super::lines::{backups, budget, canary, documents, provider, s};
 use super::remedy::{manager, remedies};
 use crate::cli::style::{Mark, Style, columns, visible};
 use crate::cli::unit::{Process, Unit};
@@ -288,6 +288,9 @@ fn from_endpoint(said: &Value, row: &mut impl FnMut(&str, String)) {
     }
     if let Some(line) = documents(said) {
         row("documents", line);
+    }
+    if let Some(line) = budget(&said["budget"]) {
+        row("budget", line);
     }
     if let Some(line) = canary(said) {
         row("canary", line);

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::limits::Problem;
@@ -14,9 +15,28 @@ const DECLARATION: usize = 4096;
 /// What is looked at to know binary data from text.
 const SAMPLE: usize = 16 * 1024;
 
+/// What is looked at to guess an encoding: so many bytes before the first one that is not ASCII, and after it.
+const GUESSED_BEFORE: usize = 1024;
+const GUESSED: usize = 256 * 1024;
+
 /// The text of a file that should be one.
 pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
     decoded(bytes, None)
+}
+
+/// What is worth knowing of how text was decoded: a guess that is not the usual one.
+pub(crate) fn remark(bytes: &[u8]) -> Option<String> {
+    let is_known = marked(bytes).0.is_some()
+        || std::str::from_utf8(bytes).is_ok()
+        || without_mark(bytes).is_some()
+        || is_damaged_utf8(bytes);
+    let encoding = Some(bytes).filter(|_| !is_known).map(guessed)?;
+    (encoding != WINDOWS_1252).then(|| {
+        let name = encoding.name();
+        format!(
+            "it is not in UTF-8, and was read as {name}; if letters are wrong, save it as UTF-8"
+        )
+    })
 }
 
 /// The text of a web page, which may declare its encoding.
@@ -51,8 +71,19 @@ fn decoded<'b>(
         return Err(Problem::NotText);
     }
     let encoding =
-        declared.unwrap_or_else(|| if is_damaged_utf8(bytes) { UTF_8 } else { WINDOWS_1252 });
+        declared.unwrap_or_else(|| if is_damaged_utf8(bytes) { UTF_8 } else { guessed(bytes) });
     checked(encoding.decode_without_bom_handling(bytes).0)
+}
+
+/// The encoding that such bytes are most likely in, by what languages look like in each.
+fn guessed(bytes: &[u8]) -> &'static Encoding {
+    // What is plain ASCII says nothing, and may be long.
+    let first = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+    let from = first.saturating_sub(GUESSED_BEFORE);
+    let sample = &bytes[from..bytes.len().min(first + GUESSED)];
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(sample, true);
+    detector.guess(None, Utf8Detection::Deny)
 }
 
 /// The encoding by the mark at the front, and the length of the mark.
@@ -135,6 +166,36 @@ mod tests {
         assert!(html(b"<meta charset=unheard-of>\xe9").unwrap().ends_with('é'));
         let cut = &"Größe äöü über ßÄÖÜ".as_bytes()[..24];
         assert!(text(cut).unwrap().starts_with("Größe äöü"));
+    }
+
+    #[test]
+    fn older_encodings_of_many_languages_are_known_by_what_they_hold() {
+        use encoding_rs::*;
+        let russian = "Гарантия на изделие действует два года со дня покупки.\n";
+        for (encoding, words) in [
+            (WINDOWS_1251, russian),
+            (KOI8_R, russian),
+            (IBM866, russian),
+            (WINDOWS_1250, "Příliš žluťoučký kůň úpěl ďábelské ódy. Záruka trvá dva roky.\n"),
+            (WINDOWS_1253, "Η εγγύηση του προϊόντος ισχύει για δύο χρόνια από την αγορά.\n"),
+            (WINDOWS_1255, "האחריות על המוצר תקפה לשנתיים מיום הרכישה.\n"),
+            (SHIFT_JIS, "保証期間はご購入日から二年間です。お問い合わせください。\n"),
+            (EUC_JP, "保証期間はご購入日から二年間です。お問い合わせください。\n"),
+            (GBK, "产品的保修期为自购买之日起两年。请联系我们。\n"),
+            (EUC_KR, "제품의 보증 기간은 구입일로부터 이 년입니다.\n"),
+            (
+                WINDOWS_1252,
+                "Die Gewährleistung für das Gerät läuft über zwei Jahre – früher: „fünf“.\n",
+            ),
+            (WINDOWS_1252, "La durée de la garantie est de deux années, à compter de l’achat.\n"),
+        ] {
+            let (bytes, _, _) = encoding.encode(words);
+            let long = [b"plain words\n".repeat(500), bytes.to_vec()].concat();
+            assert_eq!(text(&bytes).unwrap(), words, "{}", encoding.name());
+            assert!(text(&long).unwrap().ends_with(words), "{}", encoding.name());
+            let is_named = remark(&bytes).is_some_and(|said| said.contains(encoding.name()));
+            assert_eq!(is_named, encoding != WINDOWS_1252, "{}", encoding.name());
+        }
     }
 
     #[test]

@@ -62,15 +62,20 @@ pub fn extract(format: Format, bytes: &[u8], limits: &Limits) -> Result<Document
         let remarks = vec!["it is empty".to_owned()];
         return Ok(Document { remarks, ..Document::default() });
     }
-    match format {
-        Format::Markdown => Ok(markdown::read(&decode::text(bytes)?, limits)),
-        Format::Text => Ok(plain::read(&decode::text(bytes)?, limits)),
-        Format::Csv => csv::read(&decode::text(bytes)?, limits),
-        Format::Code => Ok(code::read(&decode::text(bytes)?, limits)),
-        Format::Html => html::read(&decode::html(bytes)?, limits),
-        Format::Pdf => pdf::read(bytes, limits),
-        Format::Docx => docx::read(bytes, limits),
-        Format::Odt => odt::read(bytes, limits),
-        Format::Epub => epub::read(bytes, limits),
+    let is_text = matches!(format, Format::Markdown | Format::Text | Format::Csv | Format::Code);
+    let mut document = match format {
+        Format::Markdown => markdown::read(&decode::text(bytes)?, limits),
+        Format::Text => plain::read(&decode::text(bytes)?, limits),
+        Format::Csv => csv::read(&decode::text(bytes)?, limits)?,
+        Format::Code => code::read(&decode::text(bytes)?, limits),
+        Format::Html => html::read(&decode::html(bytes)?, limits)?,
+        Format::Pdf => pdf::read(bytes, limits)?,
+        Format::Docx => docx::read(bytes, limits)?,
+        Format::Odt => odt::read(bytes, limits)?,
+        Format::Epub => epub::read(bytes, limits)?,
+    };
+    if is_text {
+        document.remarks.extend(decode::remark(bytes));
     }
+    Ok(document)
 }

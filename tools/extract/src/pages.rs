@@ -3,7 +3,7 @@
 //! Invariants: pages keep their numbers; a word is lost only if it stands at the top or the bottom of many
 //! pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::Document;
 use crate::limits::{Limits, Problem};
@@ -11,6 +11,11 @@ use crate::writer::Writer;
 
 /// From so many pages on, a line that each of them begins or ends with is not text.
 const REPEATED: usize = 4;
+
+/// How many lines at the top, and at the bottom, may be such ones: of a page that has more than a few, two.
+fn depth(lines: usize) -> usize {
+    if lines > 5 { 2 } else { 1 }
+}
 
 /// A line that is shorter than this part of the longest one ends a paragraph, in percent.
 const SHORT: usize = 60;
@@ -35,39 +40,71 @@ pub(crate) fn document<T: AsRef<str>>(pages: &[T], limits: &Limits) -> Result<Do
     if has_text { Ok(writer.finish()) } else { Err(Problem::NoText) }
 }
 
-/// A line without its numbers.
+/// A line without its numbers, those of the Romans among them.
 fn shape(line: &str) -> String {
+    let line = line.trim();
+    let is_roman = |c: char| matches!(c.to_ascii_lowercase(), 'i' | 'v' | 'x' | 'l' | 'c');
+    if !line.is_empty() && line.len() < 8 && line.chars().all(is_roman) {
+        return "ⅳ".to_owned();
+    }
     line.chars().filter(|c| !c.is_numeric()).collect::<String>().trim().to_owned()
 }
 
-/// The first and the last line that has text.
+/// The first and the last lines that have text.
 fn edges(page: &str) -> impl Iterator<Item = &str> {
-    let mut lines = page.lines().filter(|line| !line.trim().is_empty());
-    let first = lines.next();
-    first.into_iter().chain(lines.next_back())
+    let lines: Vec<&str> = page.lines().filter(|line| !line.trim().is_empty()).collect();
+    let depth = depth(lines.len());
+    let (first, last) = (depth.min(lines.len()), lines.len().saturating_sub(depth));
+    let at = (0..first).chain(last.max(first)..lines.len());
+    at.map(|at| lines[at]).collect::<Vec<_>>().into_iter()
 }
 
-/// Shapes of lines that many pages begin or end with.
-fn repeated<T: AsRef<str>>(pages: &[T]) -> HashMap<String, usize> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for line in pages.iter().flat_map(|page| edges(page.as_ref())) {
-        *counts.entry(shape(line)).or_default() += 1;
+/// Shapes of lines that many pages begin or end with, or those of a chapter: the pages with them are near each other.
+fn repeated<T: AsRef<str>>(pages: &[T]) -> HashSet<String> {
+    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    for (number, page) in pages.iter().enumerate() {
+        for line in edges(page.as_ref()) {
+            let places = places.entry(shape(line)).or_default();
+            if places.last() != Some(&number) {
+                places.push(number);
+            }
+        }
     }
-    counts.retain(|shape, count| shape.is_empty() || *count >= REPEATED.max(pages.len() / 4));
-    counts
+    let is_near = |run: &[usize]| run[REPEATED - 1] - run[0] < 2 * REPEATED;
+    places.retain(|shape, places| {
+        shape.is_empty()
+            || places.len() >= REPEATED.max(pages.len() / 4)
+            || places.windows(REPEATED).any(is_near)
+    });
+    places.into_keys().collect()
 }
 
-fn paragraphs(page: &str, repeated: &HashMap<String, usize>) -> String {
+/// The lines between what stands on every page: at most so many of each edge go, and only those next to it.
+fn inner<'p>(lines: &'p [&'p str], repeated: &HashSet<String>) -> &'p [&'p str] {
+    let is_edge = |line: &str| line.is_empty() || repeated.contains(&shape(line));
+    let stays = |(_, line): &(usize, &&str)| !line.is_empty();
+    let depth = depth(lines.iter().filter(|line| !line.is_empty()).count());
+    let mut lines = lines;
+    for _ in 0..depth {
+        match lines.iter().enumerate().find(stays) {
+            Some((at, line)) if is_edge(line) => lines = &lines[at + 1..],
+            _ => break,
+        }
+    }
+    for _ in 0..depth {
+        match lines.iter().enumerate().rev().find(stays) {
+            Some((at, line)) if is_edge(line) => lines = &lines[..at],
+            _ => break,
+        }
+    }
+    lines
+}
+
+fn paragraphs(page: &str, repeated: &HashSet<String>) -> String {
     let lines: Vec<&str> = page.lines().map(str::trim).collect();
-    let is_edge = |line: &str| !line.is_empty() && repeated.contains_key(&shape(line));
-    let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(0);
-    let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(0);
     let longest = lines.iter().map(|line| line.len()).max().unwrap_or(0);
     let (mut text, mut before) = (String::new(), "");
-    for (at, line) in lines.iter().enumerate() {
-        if (at == first || at == last) && is_edge(line) {
-            continue;
-        }
+    for line in inner(&lines, repeated) {
         join(&mut text, before, line, longest);
         before = line;
     }
@@ -166,6 +203,27 @@ mod tests {
         let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
         let want = (1..6).flat_map(|n| [Block::Page(n), Block::Text(format!("Text {n} here."))]);
         assert_eq!(texts(&pages), want.collect::<Vec<_>>());
+        // Headers of chapters, numbers of all kinds, and two lines of them.
+        let page = |n: usize| {
+            let chapter =
+                if n % 2 == 0 { "The tower".to_owned() } else { format!("Chapter {}", n / 10) };
+            let number = if n < 10 { "xiv".to_owned() } else { format!("{n} / 100") };
+            let words = "words ".repeat(n + 1);
+            format!("{chapter}\n\nPlain {words}\n\nin a few\n\nlines {words}\n\nDraft\n{number}\n")
+        };
+        let pages: Vec<String> = (0..100).map(page).collect();
+        let kept = document(&pages, &Limits::default()).unwrap().blocks;
+        let want = |n: usize| {
+            let words = "words ".repeat(n + 1);
+            Block::Text(
+                format!("Plain {words}\n\nin a few\n\nlines {words}")
+                    .replace(" \n", "\n")
+                    .trim()
+                    .to_owned(),
+            )
+        };
+        assert_eq!(kept.len(), 200);
+        assert!((0..100).all(|n| kept[2 * n + 1] == want(n)), "{kept:?}");
         assert_eq!(
             texts(&["12 Chapters . . . . . . 57"])[1],
             Block::Text("12 Chapters … 57".into())
