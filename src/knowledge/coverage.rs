@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use words::{Language, prepared};
+use words::{Language, prepared, present};
 
 use crate::store::{Likeness, TakenFor};
 
@@ -45,13 +45,25 @@ impl<'a> Asked<'a> {
 
     /// The share of the question that a passage has, from 0 to 1.
     pub(super) fn covered_by(&self, title: &str, text: &str, language: Option<Language>) -> f64 {
-        let (title, text) = prepared(title, text, language);
-        let words: HashSet<&str> = title.split(' ').chain(text.split(' ')).collect();
-        let has = |term: &TakenFor| term.words.iter().any(|word| words.contains(word.as_str()));
+        let words = self.terms.iter().flat_map(|term| &term.words);
+        let wanted: HashSet<&str> = words.map(String::as_str).collect();
+        let mut there = present(&wanted, text, language);
+        there.extend(present(&wanted, title, language));
+        let has = |term: &TakenFor| term.words.iter().any(|word| there.contains(word.as_str()));
         let weights = self.terms.iter().zip(&self.weights);
         let covered: f64 = weights.filter(|(term, _)| has(term)).map(|(_, weight)| weight).sum();
         if self.sum > 0.0 { covered / self.sum } else { 0.0 }
     }
+}
+
+/// How alike a title and a question are, from 0 to 1: of the words of either, those that both have, common ones
+/// included, because a title may be the question itself.
+pub(super) fn likeness(title: &str, question: &str, language: Option<Language>) -> f64 {
+    let (title, question) = prepared(title, question, language);
+    let words = |text| str::split_ascii_whitespace(text).collect::<HashSet<&str>>();
+    let (title, question) = (words(&title), words(&question));
+    let all = title.union(&question).count();
+    title.intersection(&question).count() as f64 / all.max(1) as f64
 }
 
 #[cfg(test)]
@@ -81,6 +93,13 @@ mod tests {
         let pairs = Asked::new(&terms, |at| at == 2, 1000).covered_by("", "LILO", None);
         assert!(pairs > covered("LILO"), "{pairs}");
         assert_eq!(Asked::new(&[], |_| false, 1000).covered_by("", "text", None), 0.0);
+    }
+
+    #[test]
+    fn a_title_that_is_the_question_is_most_like_it() {
+        let like = |title: &str| likeness(title, "What is this FAQ?", Some(Language::ENGLISH));
+        assert_eq!((like("What is this FAQ?"), like(""), like("Zebra")), (1.0, 0.0, 0.0));
+        assert!(like("FAQ") > 0.0 && like("FAQ") < like("This FAQ"));
     }
 
     #[test]

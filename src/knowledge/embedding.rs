@@ -146,7 +146,8 @@ impl Embedding {
     pub async fn run(mut self, drain: CancellationToken) {
         loop {
             let step = tokio::select! {
-                step = self.step() => step,
+                // What is there is searched before what is missing is looked for.
+                step = async { self.follow(true).await; self.step().await } => step,
                 () = drain.cancelled() => return,
             };
             let failed = step.as_ref().err().map(|e| self.failed(e));
@@ -276,9 +277,10 @@ impl Embedding {
 
     /// Brings what is searched in line with the index, unless that was done just before.
     async fn follow(&mut self, is_working: bool) {
-        let Some((searcher, meanings)) = self.searched.as_ref().filter(|_| self.is_behind) else {
+        let Some((searcher, meanings)) = &self.searched else { return };
+        if !self.is_behind && !searcher.meanings().iter().any(|meaning| meaning.wants_floors()) {
             return;
-        };
+        }
         if is_working && self.followed.is_some_and(|at| at.elapsed() < FOLLOW_EVERY) {
             return;
         }

@@ -4,26 +4,22 @@
 //! is behind never makes a passage look nearer than it is. What is not nearer than passages are to questions about
 //! something else does not count as found.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use words::Language;
 
 use super::vectors::{Embedded, Qdrant, VectorError, VectorIndex, fill};
-use super::{EmbedError, Embedder};
+use super::{EmbedError, Embedder, elsewhere};
 use crate::provider::QdrantServer;
-use crate::store::{Generation, GenerationId, Index, PassageId};
+use crate::store::{Floor, Generation, GenerationId, Index, PassageId};
 
-/// Questions about this and that, which most documents have no answer to. What they find is what a question finds
-/// that has none.
-const ELSEWHERE: &[&str] = &[
-    "Who won the football world cup in 1998?",
-    "How long should I bake sourdough bread?",
-    "What is the capital of Australia?",
-    "Which vaccination does my dog need?",
-    "How do I get red wine out of a carpet?",
-    "What is the boiling point of ethanol?",
-    "Can you recommend a novel by Thomas Mann?",
-    "How many calories are in a banana?",
-    "Why is the sky blue?",
-];
+/// Of the questions about something else, sorted by how near the nearest passage is, the place of the one that shows
+/// what is near: the last but one, because documents may well have the answer to one of them.
+const NEAR: f64 = 0.9375;
+
+/// The same for what is not too far for a passage that words found.
+const LIKELY: f64 = 0.75;
 
 /// Where copies of vectors are kept.
 #[derive(Clone, Debug)]
@@ -65,7 +61,9 @@ pub struct Meaning {
     begun_ms: i64,
     vectors: Arc<dyn VectorIndex>,
     embedder: Arc<Embedder>,
-    floor: RwLock<Option<f32>>,
+    floors: RwLock<Vec<Floor>>,
+    /// Languages of questions whose floor is not known.
+    wanted: Mutex<BTreeSet<Language>>,
 }
 
 /// Why meaning found nothing.
@@ -78,6 +76,9 @@ pub enum NoMeaning {
     #[error(transparent)]
     Vectors(#[from] VectorError),
 }
+
+/// Passages, each with its cosine, best first.
+pub(super) type Nearness = Vec<(PassageId, f32)>;
 
 /// A question with what was asked before it, each with its weight.
 pub(super) type Weighed<'a> = &'a [(&'a str, f32)];
@@ -113,7 +114,8 @@ impl Meaning {
         vectors: Arc<dyn VectorIndex>,
         embedder: Arc<Embedder>,
     ) -> Self {
-        Self { generation, begun_ms: 0, vectors, embedder, floor: RwLock::default() }
+        let (floors, wanted) = (RwLock::default(), Mutex::default());
+        Self { generation, begun_ms: 0, vectors, embedder, floors, wanted }
     }
 
     /// The generation.
@@ -136,49 +138,86 @@ impl Meaning {
         self.vectors.bytes() == 0
     }
 
-    /// Learns how near passages are to questions that they have nothing to do with. Until then, and when it fails,
-    /// everything counts as found. Not while someone waits: it asks for several vectors, unless the index has what
-    /// was learned before.
+    /// Learns how near passages are to questions that they have nothing to do with, in languages that it is not known
+    /// of. Until then, and when it fails, what is known of other languages counts, or everything as found. Not while
+    /// someone waits: it asks for several vectors, unless the index has what was learned before.
     ///
     /// # Errors
     /// When there is no vector, or the vectors cannot be searched.
-    pub async fn calibrate(&self, index: &Index) -> Result<(), NoMeaning> {
-        if let Some(floor) = index.floor(self.generation).await.map_err(VectorError::from)? {
-            self.set_floor(Some(floor));
-            return Ok(());
-        }
-        let mut nearest = Vec::with_capacity(ELSEWHERE.len());
-        for question in ELSEWHERE {
-            let found = self.search(index, &[(question, 1.0)], 1, None).await?;
-            nearest.extend(found.first().map(|(_, cosine)| *cosine));
-        }
-        nearest.sort_by(f32::total_cmp);
-        // The one in the middle: documents may well have the answer to one or two.
-        let floor = nearest.get(nearest.len() / 2).copied();
-        self.set_floor(floor);
-        if let Some(floor) = floor.filter(|_| index.is_keeper()) {
-            index.keep_floor(self.generation, floor).await.map_err(VectorError::from)?;
+    pub async fn calibrate(&self, index: &Index, languages: &[Language]) -> Result<(), NoMeaning> {
+        let mut languages: BTreeSet<Language> = languages.iter().copied().collect();
+        languages.append(&mut locked(&self.wanted));
+        let kept = index.floors(self.generation).await.map_err(VectorError::from)?;
+        for language in languages {
+            let is_it = |floor: &&Floor| floor.language == language.code();
+            if let Some(floor) = kept.iter().find(is_it) {
+                self.set_floor(floor.clone());
+                continue;
+            }
+            // Who does not keep the index learns it once.
+            if !index.is_keeper() && self.floors().iter().any(|floor| is_it(&floor)) {
+                continue;
+            }
+            let Some(floor) = self.learned(index, language).await? else { continue };
+            self.set_floor(floor.clone());
+            if index.is_keeper() {
+                index.keep_floor(self.generation, floor).await.map_err(VectorError::from)?;
+            }
         }
         Ok(())
     }
 
-    fn set_floor(&self, floor: Option<f32>) {
-        *self.floor.write().unwrap_or_else(PoisonError::into_inner) = floor;
+    async fn learned(&self, index: &Index, language: Language) -> Result<Option<Floor>, NoMeaning> {
+        let mut nearest = Vec::new();
+        for question in elsewhere::questions(language) {
+            let (_, found) = self.search(index, &[(question, 1.0)], 1, None).await?;
+            nearest.extend(found.first().map(|(_, cosine)| *cosine));
+        }
+        nearest.sort_by(f32::total_cmp);
+        let at = |share: f64| nearest.get(((nearest.len().max(1) - 1) as f64 * share) as usize);
+        let (Some(near), Some(likely)) = (at(NEAR).copied(), at(LIKELY).copied()) else {
+            return Ok(None);
+        };
+        Ok(Some(Floor { language: language.code().to_owned(), near, likely }))
     }
 
-    /// What a passage must be nearer than to count as found.
-    pub fn floor(&self) -> Option<f32> {
-        *self.floor.read().unwrap_or_else(PoisonError::into_inner)
+    fn set_floor(&self, floor: Floor) {
+        let mut floors = self.floors.write().unwrap_or_else(PoisonError::into_inner);
+        floors.retain(|other| other.language != floor.language);
+        floors.push(floor);
     }
 
-    /// The nearest passages with their exact cosines, best first.
+    fn floors(&self) -> Vec<Floor> {
+        self.floors.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How near a passage must be to a question in a language; the least of what is known where it is not known of that
+    /// one, which is learned at the next occasion.
+    pub fn floor(&self, language: Option<Language>) -> Option<Floor> {
+        let floors = self.floors();
+        let code = language.map(Language::code).unwrap_or_default();
+        if let Some(floor) = floors.iter().find(|floor| floor.language == code) {
+            return Some(floor.clone());
+        }
+        if let Some(language) = language.filter(|one| !elsewhere::questions(*one).is_empty()) {
+            locked(&self.wanted).insert(language);
+        }
+        floors.into_iter().min_by(|one, other| one.near.total_cmp(&other.near))
+    }
+
+    /// Whether a floor is wanted that is not known yet.
+    pub fn wants_floors(&self) -> bool {
+        !locked(&self.wanted).is_empty()
+    }
+
+    /// The nearest passages with their exact cosines, best first; and the vector of what was asked.
     pub(super) async fn search(
         &self,
         index: &Index,
         asked: Weighed<'_>,
         limit: usize,
         sources: Option<&[String]>,
-    ) -> Result<Vec<(PassageId, f32)>, NoMeaning> {
+    ) -> Result<(Vec<f32>, Nearness), NoMeaning> {
         let mut sum: Vec<f32> = Vec::new();
         for (words, weight) in asked {
             let vector = self.embedder.query(words).await?;
@@ -188,11 +227,26 @@ impl Meaning {
         }
         let found = self.vectors.search(&sum, limit, sources).await?;
         let passages: Vec<PassageId> = found.into_iter().map(|(passage, _)| passage).collect();
-        let exact = index.exact(self.generation, &passages).await.map_err(VectorError::from)?;
+        let measured = self.measured(index, &sum, &passages).await?;
+        Ok((sum, measured))
+    }
+
+    /// How near these passages are, best first; those without a vector are left out.
+    pub(super) async fn measured(
+        &self,
+        index: &Index,
+        asked: &[f32],
+        passages: &[PassageId],
+    ) -> Result<Nearness, VectorError> {
+        let exact = index.exact(self.generation, passages).await?;
         let cosine =
-            |(passage, vector): (PassageId, Vec<f32>)| (passage, vecscan::cosine(&sum, &vector));
-        let mut measured: Vec<(PassageId, f32)> = exact.into_iter().map(cosine).collect();
+            |(passage, vector): (PassageId, Vec<f32>)| (passage, vecscan::cosine(asked, &vector));
+        let mut measured: Nearness = exact.into_iter().map(cosine).collect();
         measured.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
         Ok(measured)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use words::Language;
+
 use super::embedder::{Embedder, EmbedderSettings};
 use super::meaning::{Copies, Meaning};
 use super::search::Searcher;
@@ -65,16 +67,11 @@ impl Meanings {
         if there.len() != 1 || !Arc::ptr_eq(&there[0], &meaning) {
             searcher.use_meanings(vec![Arc::clone(&meaning)]);
         }
-        // What is kept was learned of about as many vectors as there are.
-        let is_kept = !self.index.is_keeper() || self.index.floor(active.id).await?.is_some();
-        if meaning.floor().is_some() && is_kept {
-            return Ok(true);
-        }
-        if self.embedder.paused_for().is_some() {
-            return Ok(false);
-        }
+        let languages = self.index.languages().await?;
+        let languages = languages.iter().filter_map(|(code, _)| Language::of_code(code));
+        let languages: Vec<Language> = languages.chain([Language::ENGLISH]).collect();
         // Without it everything counts as found.
-        let calibrated = meaning.calibrate(&self.index).await;
+        let calibrated = meaning.calibrate(&self.index, &languages).await;
         if let Err(error) = &calibrated {
             tracing::debug!(%error, "it is not known yet how near a passage must be: {error}");
         }

@@ -7,6 +7,7 @@
 
 mod coverage;
 pub mod cut;
+mod elsewhere;
 mod embedder;
 mod embedding;
 #[cfg(test)]

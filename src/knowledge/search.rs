@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use words::{Language, Question, TermKind};
 
-use super::coverage::Asked;
+use super::coverage::{Asked, likeness};
 use super::fusion::{ByWords, fused};
-use super::meaning::{Meaning, NoMeaning};
+use super::meaning::{Meaning, Nearness, NoMeaning};
 use super::vectors::VectorError;
 use crate::model::failure::{Classify, chain};
 use crate::observe::label::Label;
@@ -29,7 +29,13 @@ const LOOKED_AT: usize = 30;
 /// A passage must have so much of the question, by the weight of its words, where words alone find it.
 const FLOOR: f64 = 0.25;
 
-/// The same for a passage in another language than the question's, with which it shares names alone.
+/// What a title counts that is the question itself.
+const ALIKE: f64 = 0.5;
+
+/// With so much of it, a passage counts also where its meaning seems far, because meaning knows few names.
+const STRONG: f64 = 0.6;
+
+/// As FLOOR for a passage in another language than the question's, with which it shares names alone.
 const FLOOR_ACROSS: f64 = 0.1;
 
 /// What an earlier question counts beside the one after it. In the corpus of the tests, the passage that answers a
@@ -87,7 +93,9 @@ pub struct Searcher {
 struct Score {
     /// The sum over the question and those before it.
     sum: f64,
-    /// It has enough of the question to count as found by words alone.
+    /// The share of the question that it has.
+    covered: f64,
+    /// That is enough to count as found by words alone.
     is_enough: bool,
     /// An earlier question found it.
     is_earlier: bool,
@@ -134,11 +142,14 @@ impl Searcher {
         let meaning = self.meaning(request.generation);
         let (words, near) =
             tokio::join!(self.by_words(request), self.by_meaning(meaning.as_deref(), request));
-        let (known, scored, language) = words?;
+        let (known, mut scored, language) = words?;
         let mut hits = Hits { by_words: true, ..Hits::default() };
         let near = match near {
-            Some(Ok(near)) => {
+            Some(Ok((vector, near))) => {
                 hits.by_vectors = true;
+                if let Some(meaning) = &meaning {
+                    self.compare(meaning, &vector, &near, language, &mut scored).await;
+                }
                 if meaning.as_ref().is_some_and(|meaning| meaning.is_remote()) {
                     let vitals = self.vitals.load();
                     vitals.worked(&vitals.qdrant);
@@ -152,7 +163,8 @@ impl Searcher {
             }
             None => Vec::new(),
         };
-        let floor = meaning.as_deref().and_then(Meaning::floor);
+        let floor = meaning.as_deref().and_then(|meaning| meaning.floor(language));
+        let floor = floor.map(|floor| floor.near);
         let ranked = match hits.by_vectors {
             true => together(&known, &scored, &near, language, floor),
             false => alone(&scored, |_| false),
@@ -176,7 +188,7 @@ impl Searcher {
         &self,
         meaning: Option<&Meaning>,
         request: &SearchRequest,
-    ) -> Option<Result<Vec<(PassageId, f32)>, NoMeaning>> {
+    ) -> Option<Result<(Vec<f32>, Nearness), NoMeaning>> {
         let meaning = meaning.filter(|_| !request.words.trim().is_empty())?;
         let mut weight = 1.0;
         let mut asked = vec![(request.words.as_str(), weight)];
@@ -185,6 +197,31 @@ impl Searcher {
             asked.push((words, weight));
         }
         Some(meaning.search(&self.index, &asked, CANDIDATES, request.sources.as_deref()).await)
+    }
+
+    /// What words found by a part of the question, and is far from its meaning, is about something else.
+    async fn compare(
+        &self,
+        meaning: &Meaning,
+        vector: &[f32],
+        near: &Nearness,
+        language: Option<Language>,
+        scored: &mut Scored,
+    ) {
+        let Some(floor) = meaning.floor(language) else { return };
+        let unsure = |score: &Score| score.is_enough && score.covered < STRONG;
+        let unsure: Vec<PassageId> =
+            scored.iter().filter(|(_, score)| unsure(score)).map(|(id, _)| *id).collect();
+        let is_near: HashSet<PassageId> = near.iter().map(|(id, _)| *id).collect();
+        let rest: Vec<PassageId> =
+            unsure.iter().copied().filter(|id| !is_near.contains(id)).collect();
+        // Without the exact vectors, words alone decide.
+        let Ok(rest) = meaning.measured(&self.index, vector, &rest).await else { return };
+        for (passage, cosine) in near.iter().chain(&rest) {
+            if *cosine <= floor.likely && unsure.contains(passage) {
+                scored.entry(*passage).or_default().is_enough = false;
+            }
+        }
     }
 
     /// What words find: the passages that were looked at, their scores, and the question's language.
@@ -230,7 +267,9 @@ impl Searcher {
                 entry.sum += score * weight;
                 entry.is_earlier = true;
             } else {
-                entry.sum += score * covered.sqrt();
+                let alike = likeness(&passage.title, &request.words, language);
+                entry.sum += score * covered.sqrt() * (1.0 + ALIKE * alike);
+                entry.covered = covered;
                 let is_across = is_across(question.language, language);
                 entry.is_enough = covered >= if is_across { FLOOR_ACROSS } else { FLOOR };
             }

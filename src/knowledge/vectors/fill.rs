@@ -5,8 +5,11 @@
 use super::{Item, Numbers, VectorError, VectorIndex};
 use crate::store::{GenerationId, Index, PassageId, StoredCode};
 
-/// Passages that are compared at once.
+/// Vectors that are read at once.
 const PAGE: usize = 2000;
+
+/// Where more than one in so many is missing, reading all of them in their order is faster than looking for each.
+const SCAN: usize = 16;
 
 /// What it took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,31 +29,30 @@ pub async fn fill(
     generation: GenerationId,
     copy: &dyn VectorIndex,
 ) -> Result<Filled, VectorError> {
-    let mut filled = Filled::default();
-    let is_empty = copy.count().await? == 0;
-    let mut after = PassageId(0);
-    loop {
-        let codes = index.vectors(generation, after, PAGE).await?;
-        // Beyond the last page, all that is left is too much.
-        let last = if codes.len() < PAGE { None } else { codes.last().map(|code| code.passage) };
-        let mut there = if is_empty { Vec::new() } else { numbers(copy, after, last).await? };
-        there.sort();
-        let has = |passage: PassageId| there.binary_search(&passage).is_ok();
-        let wanted: Vec<PassageId> = codes.iter().map(|code| code.passage).collect();
-        let gone: Vec<PassageId> =
-            there.iter().copied().filter(|one| wanted.binary_search(one).is_err()).collect();
-        let missing: Vec<StoredCode> =
-            codes.into_iter().filter(|code| !has(code.passage)).collect();
-        filled.put += missing.len();
-        filled.removed += gone.len();
-        put(index, generation, copy, missing).await?;
-        // Another process may have put them a moment ago.
-        if !gone.is_empty() && index.is_keeper() {
-            copy.remove(gone).await?;
+    let wanted = index.with_vector(generation).await?;
+    let there = numbers(copy).await?;
+    let lacks = |all: &[PassageId], one: &PassageId| all.binary_search(one).is_err();
+    let missing: Vec<PassageId> = wanted.iter().copied().filter(|one| lacks(&there, one)).collect();
+    let gone: Vec<PassageId> = there.into_iter().filter(|one| lacks(&wanted, one)).collect();
+    let filled = Filled { put: missing.len(), removed: gone.len() };
+    if missing.len() > wanted.len() / SCAN {
+        let mut after = None;
+        while let Some((last, mut codes)) = index.codes_after(generation, after, PAGE).await? {
+            codes.retain(|code| missing.binary_search(&code.passage).is_ok());
+            put(index, generation, copy, codes).await?;
+            after = Some(last);
         }
-        let Some(last) = last else { return Ok(filled) };
-        after = last;
+    } else {
+        for page in missing.chunks(PAGE) {
+            let codes = index.codes_of(generation, page.to_vec()).await?;
+            put(index, generation, copy, codes).await?;
+        }
     }
+    // Another process may have put them a moment ago.
+    if !gone.is_empty() && index.is_keeper() {
+        copy.remove(gone).await?;
+    }
+    Ok(filled)
 }
 
 /// Puts vectors that the index has into a copy.
@@ -87,23 +89,17 @@ pub async fn put(
     copy.put(items).await
 }
 
-/// All numbers of a copy after one, up to another.
-async fn numbers(
-    copy: &dyn VectorIndex,
-    mut after: PassageId,
-    last: Option<PassageId>,
-) -> Result<Vec<PassageId>, VectorError> {
+/// All numbers of a copy, in order.
+async fn numbers(copy: &dyn VectorIndex) -> Result<Vec<PassageId>, VectorError> {
     let mut all = Vec::new();
     loop {
+        let after = all.last().copied().unwrap_or(PassageId(0));
         let page = copy.numbers(after, PAGE).await?;
         let is_end = page.len() < PAGE;
-        let within = |one: &PassageId| last.is_none_or(|last| *one <= last);
-        let before = all.len();
-        all.extend(page.iter().copied().filter(within));
-        let is_beyond = all.len() - before < page.len();
-        match page.last() {
-            Some(newest) if !is_end && !is_beyond => after = *newest,
-            _ => return Ok(all),
+        all.extend(page);
+        if is_end {
+            all.sort();
+            return Ok(all);
         }
     }
 }

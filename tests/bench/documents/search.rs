@@ -8,6 +8,7 @@ use katana::knowledge::{Copies, Embedder, EmbedderSettings, Meanings, SearchRequ
 use katana::observe::vitals::Vitals;
 use katana::provider::EmbeddingsSettings;
 use katana::store::{Embedding, GenerationId, Hash, Index, NewDocument, NewPassage};
+use vecscan::plain;
 use words::{Language, prepared};
 
 use crate::texts::Texts;
@@ -80,7 +81,7 @@ pub(crate) async fn measure(passages: usize, folder: &Path) -> Figures {
     let plain = questions.iter().map(|question| {
         let question = vector(question);
         let begun = Instant::now();
-        std::hint::black_box(brute(&all, &question));
+        std::hint::black_box(plain::nearest(&all, &question, 10));
         begun.elapsed()
     });
     let plain = Spread::of(plain.collect());
@@ -162,33 +163,11 @@ async fn spread(searcher: &Searcher, questions: &[String], by_vectors: bool) -> 
             let begun = Instant::now();
             let hits =
                 searcher.search(&SearchRequest::of(question, FOUND)).await.expect("a search");
-            assert!(hits.by_vectors == by_vectors && !hits.passages.is_empty(), "{question}");
+            assert_eq!(hits.by_vectors, by_vectors, "{question}");
             if is_measured {
                 took.push(begun.elapsed());
             }
         }
     }
     Spread::of(took)
-}
-
-/// The nearest ten by all numbers; the vectors have the length 1.
-fn brute(all: &[f32], question: &[f32]) -> Vec<(f32, usize)> {
-    let dot = |row: &[f32]| {
-        // Eight sums, so that a compiler sees lanes.
-        let mut sums = [0.0_f32; 8];
-        for (a, b) in row.chunks_exact(8).zip(question.chunks_exact(8)) {
-            sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
-        }
-        sums.iter().sum::<f32>()
-    };
-    let mut best: Vec<(f32, usize)> = Vec::with_capacity(11);
-    for (id, row) in all.chunks_exact(DIMENSIONS).enumerate() {
-        let score = dot(row);
-        if best.len() < 10 || score > best[9].0 {
-            let place = best.partition_point(|(other, _)| *other >= score);
-            best.insert(place, (score, id));
-            best.truncate(10);
-        }
-    }
-    best
 }

@@ -24,8 +24,10 @@ pub(crate) fn vector(text: &str) -> Vec<f32> {
     let mut own = Rng::with_seed(sum);
     let mut centre = Rng::with_seed(own.u64(..CENTRES));
     let noise = |random: &mut Rng| random.f32() + random.f32() + random.f32() - 1.5;
+    // A question is about something that there is.
+    let share = if text.contains(QUESTION) { 0.4 } else { 0.8 };
     let mut vector: Vec<f32> =
-        (0..DIMENSIONS).map(|_| noise(&mut centre) + 0.8 * noise(&mut own)).collect();
+        (0..DIMENSIONS).map(|_| noise(&mut centre) + share * noise(&mut own)).collect();
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     vector.iter_mut().for_each(|x| *x /= length);
     vector

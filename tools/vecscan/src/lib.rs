@@ -13,6 +13,7 @@
 pub mod code;
 mod kernel;
 pub mod matrix;
+pub mod plain;
 
 pub use code::Code;
 pub use matrix::{Matrix, Near};

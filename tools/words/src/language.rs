@@ -80,6 +80,11 @@ impl Language {
         self.algorithm().is_some()
     }
 
+    /// Whether a stem begins as its word does.
+    pub(crate) fn keeps_beginnings(self) -> bool {
+        !matches!(self.0, "ar" | "ta")
+    }
+
     /// Whether words of this language are written together to make another.
     pub(crate) fn joins_words(self) -> bool {
         matches!(self.0, "da" | "de" | "fi" | "hu" | "nb" | "nl" | "sv")

@@ -22,7 +22,7 @@ mod script;
 mod tokens;
 
 pub use language::Language;
-pub use prepare::prepared;
+pub use prepare::{prepared, present};
 pub use question::{Question, Term, TermKind};
 
 /// What passages were prepared by: an index of another version is made again.
@@ -30,6 +30,8 @@ pub const VERSION: u32 = 2;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -45,6 +47,19 @@ mod tests {
             }
             let question = Question::read(&text, &[Language::ENGLISH]);
             prop_assert!(question.terms.iter().all(|term| !term.forms.is_empty()));
+        }
+
+        #[test]
+        fn what_is_present_is_what_was_prepared(
+            text in "[a-zA-ZäöüßÉœйё退货期限 .,_/-]{0,80}",
+            code in "ar|da|de|el|en|es|fi|fr|hu|it|nb|nl|pt|ro|ru|sv|ta|tr|xx",
+        ) {
+            let language = Language::of_code(&code);
+            let (_, body) = prepared("", &text, language);
+            let words: HashSet<&str> = body.split(' ').filter(|word| !word.is_empty()).collect();
+            let wanted: HashSet<&str> = words.iter().copied().step_by(2).chain(["zebra"]).collect();
+            let expected: HashSet<&str> = wanted.intersection(&words).copied().collect();
+            prop_assert_eq!(present(&wanted, &text, language), expected);
         }
 
         #[test]

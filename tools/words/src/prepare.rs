@@ -2,6 +2,8 @@
 //!
 //! Invariant: what a passage holds, a question that repeats it asks for: both go the same way.
 
+use std::collections::HashSet;
+
 use crate::fold::folded;
 use crate::language::Language;
 use crate::tokens::{Token, tokens};
@@ -10,6 +12,37 @@ use crate::tokens::{Token, tokens};
 /// stems of the language; names stand whole and in parts; scripts without spaces are pairs of characters.
 pub fn prepared(title: &str, text: &str, language: Option<Language>) -> (String, String) {
     (words(title, language).join(" "), words(text, language).join(" "))
+}
+
+/// Which of these words, as [`prepared`] writes them, are in a text. Stemming takes most of the time, so words that
+/// begin otherwise are not stemmed.
+pub fn present<'a>(
+    wanted: &HashSet<&'a str>,
+    text: &str,
+    language: Option<Language>,
+) -> HashSet<&'a str> {
+    let beginnings: HashSet<char> = wanted.iter().filter_map(|word| word.chars().next()).collect();
+    let keeps_beginnings = language.is_none_or(Language::keeps_beginnings);
+    let may_be = |word: &str| {
+        let first = word.chars().next().map(|first| folded(first.encode_utf8(&mut [0; 4])));
+        let first = first.and_then(|first| first.chars().next());
+        !keeps_beginnings || first.is_none_or(|first| beginnings.contains(&first))
+    };
+    let mut found = HashSet::new();
+    let mut take = |word: &str| found.extend(wanted.get(word).copied());
+    for token in tokens(text) {
+        match token {
+            Token::Word { word, .. } if may_be(&word) => take(&form(&word, language)),
+            Token::Word { .. } => {}
+            Token::Whole(whole) => take(&folded(&whole)),
+            Token::Run(run) => {
+                let mut words = Vec::new();
+                pairs(&run, &mut words);
+                words.iter().for_each(|word| take(word));
+            }
+        }
+    }
+    found
 }
 
 /// The same as a list.

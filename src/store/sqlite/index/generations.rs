@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Index, odd_row};
 use crate::store::failure::StoreError;
-use crate::store::index::{Embedding, Generation, GenerationId, GenerationState};
+use crate::store::index::{Embedding, Floor, Generation, GenerationId, GenerationState};
 
 impl Index {
     /// All generations, the oldest first.
@@ -95,31 +95,39 @@ impl Index {
         .await
     }
 
-    /// What a passage must be nearer than to count as found, if that was learned while there were about as many
-    /// vectors as now.
+    /// How near passages must be, as far as that was learned while there were about as many vectors as now.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn floor(&self, generation: GenerationId) -> Result<Option<f32>, StoreError> {
+    pub async fn floors(&self, generation: GenerationId) -> Result<Vec<Floor>, StoreError> {
         self.read(move |conn| {
-            let sql = "SELECT floor FROM generations WHERE generation_id = ?1 AND floor IS NOT NULL
-                AND abs(floor_of - (SELECT count(*) FROM codes WHERE generation_id = ?1)) * 4
-                <= floor_of";
-            let floor = conn.prepare_cached(sql)?.query_row([generation.0], |row| row.get(0));
-            Ok(floor.optional()?)
+            let sql = "SELECT language, near, likely FROM floors WHERE generation_id = ?1
+                AND abs(of - (SELECT count(*) FROM codes WHERE generation_id = ?1)) * 4 <= of
+                ORDER BY language";
+            let mut all = conn.prepare_cached(sql)?;
+            let all = all.query_map([generation.0], |row| {
+                Ok(Floor { language: row.get(0)?, near: row.get(1)?, likely: row.get(2)? })
+            })?;
+            Ok(all.collect::<Result<_, _>>()?)
         })
         .await
     }
 
-    /// Keeps it, so that the next start does not ask for vectors to learn it again.
+    /// Keeps what was learned, so that the next start does not ask for vectors to learn it again.
     ///
     /// # Errors
     /// When the index cannot be written.
-    pub async fn keep_floor(&self, generation: GenerationId, floor: f32) -> Result<(), StoreError> {
+    pub async fn keep_floor(
+        &self,
+        generation: GenerationId,
+        floor: Floor,
+    ) -> Result<(), StoreError> {
         self.write(move |conn| {
-            let sql = "UPDATE generations SET floor = ?2, floor_of = (SELECT count(*) FROM codes
-                WHERE codes.generation_id = ?1) WHERE generation_id = ?1";
-            conn.prepare_cached(sql)?.execute(params![generation.0, floor])?;
+            let sql = "INSERT OR REPLACE INTO floors (generation_id, language, near, likely, of)
+                SELECT generation_id, ?2, ?3, ?4, (SELECT count(*) FROM codes
+                WHERE codes.generation_id = ?1) FROM generations WHERE generation_id = ?1";
+            let values = params![generation.0, floor.language, floor.near, floor.likely];
+            conn.prepare_cached(sql)?.execute(values)?;
             Ok(())
         })
         .await
@@ -180,13 +188,15 @@ fn drop_generation(conn: &Connection, generation: GenerationId) -> Result<(), St
     let sql = "DELETE FROM exact WHERE vector_id IN (SELECT vector_id FROM codes
         WHERE generation_id = ?1)";
     conn.prepare_cached(sql)?.execute([generation.0])?;
-    let sql = "DELETE FROM codes WHERE generation_id = ?1";
-    conn.prepare_cached(sql)?.execute([generation.0])?;
-    let sql = "INSERT OR IGNORE INTO dropped SELECT generation_id, begun_ms FROM generations
-        WHERE generation_id = ?1 AND dimensions > 0";
-    conn.prepare_cached(sql)?.execute([generation.0])?;
-    let sql = "DELETE FROM generations WHERE generation_id = ?1";
-    conn.prepare_cached(sql)?.execute([generation.0])?;
+    for sql in [
+        "DELETE FROM codes WHERE generation_id = ?1",
+        "DELETE FROM floors WHERE generation_id = ?1",
+        "INSERT OR IGNORE INTO dropped SELECT generation_id, begun_ms FROM generations
+            WHERE generation_id = ?1 AND dimensions > 0",
+        "DELETE FROM generations WHERE generation_id = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([generation.0])?;
+    }
     Ok(())
 }
 

@@ -20,6 +20,9 @@ CREATE TABLE documents (
   UNIQUE (source, path)
 ) STRICT;
 
+-- All passages are counted for each question.
+CREATE INDEX documents_by_passages ON documents (passages);
+
 -- AUTOINCREMENT: a number that was given once leads to this passage or to none.
 CREATE TABLE passages (
   passage_id  INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,10 +54,7 @@ CREATE TABLE generations (
   passage_prefix TEXT NOT NULL,
   state          TEXT NOT NULL CHECK (state IN ('building', 'active', 'old')),
   begun_ms       INTEGER NOT NULL,
-  activated_ms   INTEGER,
-  -- What a passage must be nearer than to count as found, and how many vectors there were then.
-  floor          REAL,
-  floor_of       INTEGER
+  activated_ms   INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX one_active ON generations (state) WHERE state = 'active';
 
@@ -64,15 +64,27 @@ CREATE TABLE dropped (
   begun_ms      INTEGER NOT NULL
 ) STRICT;
 
--- Apart from the exact numbers, so that the codes of all passages are read within a second.
+-- What a passage must be nearer than to count as found, by the language of the question, and how many vectors there
+-- were when that was learned.
+CREATE TABLE floors (
+  generation_id INTEGER NOT NULL,
+  language      TEXT NOT NULL,
+  near          REAL NOT NULL,
+  likely        REAL NOT NULL,
+  of            INTEGER NOT NULL,
+  PRIMARY KEY (generation_id, language)
+) STRICT, WITHOUT ROWID;
+
+-- In the order of the hashes, as passages_by_hash has them, so that the codes of all passages are read within a second;
+-- apart from the exact numbers.
 CREATE TABLE codes (
-  vector_id     INTEGER PRIMARY KEY,
   generation_id INTEGER NOT NULL,
   hash          BLOB NOT NULL,
+  vector_id     INTEGER NOT NULL,
   scale         REAL NOT NULL,
   code          BLOB NOT NULL,
-  UNIQUE (generation_id, hash)
-) STRICT;
+  PRIMARY KEY (generation_id, hash)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE exact (
   vector_id INTEGER PRIMARY KEY,
   numbers   BLOB NOT NULL

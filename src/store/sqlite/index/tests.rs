@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Index, open};
 use crate::store::failure::StoreErrorKind;
 use crate::store::index::{
-    Embedding, GenerationId, GenerationState, Hash, IndexTotals, NewDocument, NewPassage,
+    Embedding, Floor, GenerationId, GenerationState, Hash, IndexTotals, NewDocument, NewPassage,
     PassageId, Stamp, Wanted,
 };
 use crate::store::word_query::{WordQuery, WordTerm};
@@ -88,25 +88,35 @@ async fn a_vector_belongs_to_a_text_and_a_generation() {
     let vectors = vec![(hash("two"), vec![0.5, -1.0, 0.25])];
     index.put_vectors(generation, vectors).await.unwrap();
     assert_eq!(index.without_vector(generation, 10).await.unwrap().len(), 1);
-    let codes = index.vectors(generation, PassageId(0), 10).await.unwrap();
+    let (last, mut codes) = index.codes_after(generation, None, 10).await.unwrap().unwrap();
+    assert_eq!(index.codes_after(generation, Some(last), 10).await.unwrap(), None);
+    codes.sort_by_key(|code| code.passage);
+    let with: Vec<PassageId> = codes.iter().map(|code| code.passage).collect();
+    assert_eq!(
+        (index.with_vector(generation).await.unwrap(), with[0]),
+        (with.clone(), put.added[1])
+    );
     assert_eq!(codes.len(), 2, "both passages of that text");
     assert_eq!(codes[0].code, [64, -127, 32]);
-    assert_eq!(index.vectors(generation, put.added[1], 10).await.unwrap().len(), 1);
+    let one = index.codes_of(generation, vec![put.added[1], PassageId(99)]).await.unwrap();
+    assert_eq!(one.iter().map(|code| code.passage).collect::<Vec<_>>(), [put.added[1]]);
     let exact = index.exact(generation, &put.added).await.unwrap();
     assert_eq!(exact, [(put.added[1], vec![0.5, -1.0, 0.25])]);
     let odd = index.put_vectors(generation, vec![(hash("one"), vec![1.0])]).await;
     assert_eq!(odd.unwrap_err().kind(), StoreErrorKind::Row, "another number of dimensions");
     assert!(!index.is_damaged(), "a server's mistake costs no index");
 
-    assert_eq!(index.floor(generation).await.unwrap(), None);
-    index.keep_floor(generation, 0.75).await.unwrap();
-    assert_eq!(index.floor(generation).await.unwrap(), Some(0.75));
+    assert_eq!(index.floors(generation).await.unwrap(), []);
+    let floor = |near| Floor { language: "en".into(), near, likely: 0.5 };
+    index.keep_floor(generation, floor(0.25)).await.unwrap();
+    index.keep_floor(generation, floor(0.75)).await.unwrap();
+    assert_eq!(index.floors(generation).await.unwrap(), [floor(0.75)]);
 
     index.put(document("a.md", &["one"])).await.unwrap();
     assert_eq!(index.drop_unused_vectors().await.unwrap(), 0);
     index.put(document("b.md", &[])).await.unwrap();
     assert_eq!(index.drop_unused_vectors().await.unwrap(), 1);
-    assert_eq!(index.floor(generation).await.unwrap(), None, "it was learned of another number");
+    assert_eq!(index.floors(generation).await.unwrap(), [], "it was learned of another number");
     assert_eq!(index.exact(generation, &put.added).await.unwrap(), []);
 }
 

@@ -3,7 +3,7 @@
 //! Invariants: a vector belongs to a text, not to a passage: the same text is embedded once. It is stored
 //! with its code in one commit.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use vecscan::Code;
 
 use super::Index;
@@ -77,32 +77,88 @@ impl Index {
         .await
     }
 
-    /// Codes of passages that have a vector, in order of their numbers, after `after`, at most `limit`.
+    /// Passages that have a vector, in order of their numbers.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn vectors(
+    pub async fn with_vector(
         &self,
         generation: GenerationId,
-        after: PassageId,
-        limit: usize,
+    ) -> Result<Vec<PassageId>, StoreError> {
+        self.read(move |conn| {
+            let sql = "SELECT p.passage_id FROM passages p INDEXED BY passages_by_hash
+                WHERE EXISTS (SELECT 1 FROM codes c WHERE c.generation_id = ?1
+                AND c.hash = p.hash) ORDER BY p.hash";
+            let mut all = conn.prepare_cached(sql)?;
+            let all = all.query_map([generation.0], |row| row.get(0).map(PassageId))?;
+            let mut all = all.collect::<Result<Vec<_>, _>>()?;
+            all.sort();
+            Ok(all)
+        })
+        .await
+    }
+
+    /// The codes of these passages; those without one are left out.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn codes_of(
+        &self,
+        generation: GenerationId,
+        passages: Vec<PassageId>,
     ) -> Result<Vec<StoredCode>, StoreError> {
         self.read(move |conn| {
             let sql = "SELECT p.passage_id, d.source, c.scale, c.code FROM passages p
                 JOIN documents d ON d.document_id = p.document_id
                 JOIN codes c ON c.generation_id = ?1 AND c.hash = p.hash
-                WHERE p.passage_id > ?2 ORDER BY p.passage_id LIMIT ?3";
+                WHERE p.passage_id = ?2";
+            let mut find = conn.prepare_cached(sql)?;
+            let mut found = Vec::with_capacity(passages.len());
+            for passage in passages {
+                found.extend(find.query_row([generation.0, passage.0], stored).optional()?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The codes of all passages in the order of their hashes, of `limit` hashes after one, with the last of those;
+    /// `None` when there are no more.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn codes_after(
+        &self,
+        generation: GenerationId,
+        after: Option<Hash>,
+        limit: usize,
+    ) -> Result<Option<(Hash, Vec<StoredCode>)>, StoreError> {
+        self.read(move |conn| {
+            // A hash is never empty.
+            let after = after.map(Vec::from).unwrap_or_default();
+            let sql = "SELECT hash FROM codes WHERE generation_id = ?1 AND hash > ?2
+                ORDER BY hash LIMIT 1 OFFSET ?3";
+            let at = |offset: usize| {
+                let mut find = conn.prepare_cached(sql)?;
+                let found = find.query_row(params![generation.0, after, offset], |row| row.get(0));
+                found.optional()
+            };
+            let last: Option<Hash> = match at(limit.saturating_sub(1))? {
+                Some(last) => Some(last),
+                None => {
+                    let sql = "SELECT max(hash) FROM codes WHERE generation_id = ?1 AND hash > ?2";
+                    let mut find = conn.prepare_cached(sql)?;
+                    find.query_row(params![generation.0, after], |row| row.get(0))?
+                }
+            };
+            let Some(last) = last else { return Ok(None) };
+            let sql = "SELECT p.passage_id, d.source, c.scale, c.code FROM codes c
+                CROSS JOIN passages p ON p.hash = c.hash
+                CROSS JOIN documents d ON d.document_id = p.document_id
+                WHERE c.generation_id = ?1 AND c.hash > ?2 AND c.hash <= ?3";
             let mut all = conn.prepare_cached(sql)?;
-            let all = all.query_map(params![generation.0, after.0, limit], |row| {
-                let code: Vec<u8> = row.get(3)?;
-                Ok(StoredCode {
-                    passage: PassageId(row.get(0)?),
-                    source: row.get(1)?,
-                    scale: row.get(2)?,
-                    code: code.into_iter().map(u8::cast_signed).collect(),
-                })
-            })?;
-            Ok(all.collect::<Result<_, _>>()?)
+            let all = all.query_map(params![generation.0, after, last], stored)?;
+            Ok(Some((last, all.collect::<Result<_, _>>()?)))
         })
         .await
     }
@@ -156,14 +212,27 @@ fn put(
 ) -> Result<(), StoreError> {
     let Code { scale, bytes } = Code::of(numbers);
     let code: Vec<u8> = bytes.into_iter().map(i8::cast_unsigned).collect();
-    let sql = "INSERT INTO codes (generation_id, hash, scale, code) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (generation_id, hash) DO UPDATE SET scale = ?3, code = ?4 RETURNING vector_id";
-    let values = params![generation.0, hash, scale, code];
-    let id: i64 = conn.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let sql = "SELECT vector_id FROM codes WHERE generation_id = ?1 AND hash = ?2";
+    let known = conn.prepare_cached(sql)?.query_row(params![generation.0, hash], |row| row.get(0));
+    let known: Option<i64> = known.optional()?;
     let sql = "INSERT OR REPLACE INTO exact (vector_id, numbers) VALUES (?1, ?2)";
-    conn.prepare_cached(sql)?.execute(params![id, bytes])?;
+    conn.prepare_cached(sql)?.execute(params![known, bytes])?;
+    let id = known.unwrap_or_else(|| conn.last_insert_rowid());
+    let sql = "INSERT OR REPLACE INTO codes (generation_id, hash, vector_id, scale, code)
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    conn.prepare_cached(sql)?.execute(params![generation.0, hash, id, scale, code])?;
     Ok(())
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredCode> {
+    let code: Vec<u8> = row.get(3)?;
+    Ok(StoredCode {
+        passage: PassageId(row.get(0)?),
+        source: row.get(1)?,
+        scale: row.get(2)?,
+        code: code.into_iter().map(u8::cast_signed).collect(),
+    })
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {

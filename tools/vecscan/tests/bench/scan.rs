@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use vecscan::{Matrix, cosine};
+use vecscan::{Matrix, cosine, plain};
 
 const DIMENSIONS: usize = 384;
 const CENTRES: usize = 500;
@@ -39,12 +39,12 @@ fn measure(count: usize) {
         matrix.put_vector(id as i64, 0, &vector);
         all.extend(vector);
     }
-    let (mut plain, mut coded, mut found) = (Vec::new(), Vec::new(), 0);
+    let (mut scanned, mut coded, mut found) = (Vec::new(), Vec::new(), 0);
     for _ in 0..QUESTIONS {
         let question = near(&centres, &mut random);
         let begun = Instant::now();
-        let wanted = brute(&all, &question);
-        plain.push(begun.elapsed());
+        let wanted = plain::nearest(&all, &question, FOUND);
+        scanned.push(begun.elapsed());
         let begun = Instant::now();
         let codes = matrix.nearest(&question, AGAIN, None);
         let row = |id: i64| &all[id as usize * DIMENSIONS..][..DIMENSIONS];
@@ -52,33 +52,15 @@ fn measure(count: usize) {
             codes.iter().map(|near| (near.id, cosine(row(near.id), &question))).collect();
         exact.sort_by(|one, other| other.1.total_cmp(&one.1));
         coded.push(begun.elapsed());
-        found += exact.iter().take(FOUND).filter(|(id, _)| wanted.contains(id)).count();
+        found += exact
+            .iter()
+            .take(FOUND)
+            .filter(|(id, _)| wanted.iter().any(|(_, at)| *at as i64 == *id))
+            .count();
     }
     let share = found as f64 / (QUESTIONS * FOUND) as f64;
     let bytes = matrix.bytes() / count;
-    println!("| {count} | {} | {} | {share:.3} | {bytes} |", median(plain), median(coded));
-}
-
-/// The nearest by all numbers; the vectors have the length 1.
-fn brute(all: &[f32], question: &[f32]) -> Vec<i64> {
-    let dot = |row: &[f32]| {
-        // Eight sums, so that a compiler sees lanes.
-        let mut sums = [0.0_f32; 8];
-        for (a, b) in row.chunks_exact(8).zip(question.chunks_exact(8)) {
-            sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
-        }
-        sums.iter().sum::<f32>()
-    };
-    let mut best: Vec<(f32, i64)> = Vec::with_capacity(FOUND + 1);
-    for (id, row) in all.chunks_exact(DIMENSIONS).enumerate() {
-        let score = dot(row);
-        if best.len() < FOUND || score > best[FOUND - 1].0 {
-            let place = best.partition_point(|(other, _)| *other >= score);
-            best.insert(place, (score, id as i64));
-            best.truncate(FOUND);
-        }
-    }
-    best.into_iter().map(|(_, id)| id).collect()
+    println!("| {count} | {} | {} | {share:.3} | {bytes} |", median(scanned), median(coded));
 }
 
 fn noise(random: &mut fastrand::Rng, size: f32) -> Vec<f32> {
