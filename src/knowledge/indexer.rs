@@ -203,8 +203,8 @@ impl Indexer {
             }
         }
         let pass = looked?;
-        let took_ms = began.elapsed().as_secs_f64() * 1e3;
-        tracing::debug!(took_ms, "looked through the documents: {pass}");
+        let took = began.elapsed();
+        tracing::debug!("looked through the documents in {took:.0?}: {pass}");
         self.watch(&pass).await;
         if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
             changed.notify_one();
