@@ -71,8 +71,8 @@ impl AnswerEngine {
     /// What documents are to the answer.
     fn document_use(&self, plan: &Plan) -> DocumentUse {
         match &self.knowledge {
+            _ if self.settings.only_documents => DocumentUse::Only,
             None => DocumentUse::Any,
-            Some(_) if self.settings.only_documents => DocumentUse::Only,
             Some(_) if plan.passages.is_empty() && self.settings.own_documents => {
                 DocumentUse::Nothing
             }

@@ -24,6 +24,10 @@ const CACHE: &str = "cache";
 const NOT_IN_DOCUMENTS: &str = "I found nothing about that in my documents, and I answer from them only. \
                                 Other words may help: the name of a command, a setting or a message.";
 
+/// The same while there are none.
+const NO_DOCUMENTS: &str =
+    "I answer from documents only, and I have none yet. My owner can send me some with /learn.";
+
 impl Answerer {
     /// Forgets the answers that are kept for this person.
     pub fn forget(&self, user: UserId) {
@@ -42,7 +46,8 @@ impl AnswerEngine {
         let (plan, asked) = self.plan(question).await?;
         if self.is_not_in_documents(&plan, call.asker.purpose) {
             self.vitals.increment("retrieval", "none");
-            let reply = Reply::markdown(NOT_IN_DOCUMENTS);
+            let has_any = self.knowledge.as_ref().is_some_and(|knowledge| knowledge.size().0 > 0);
+            let reply = Reply::markdown(if has_any { NOT_IN_DOCUMENTS } else { NO_DOCUMENTS });
             return Ok((Answered::Answer { reply, turn: None }, false));
         }
         let slot = self.slot(&question, &plan, call.asker.purpose).await;

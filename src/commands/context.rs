@@ -103,8 +103,8 @@ pub struct CommandRequest<'a> {
     /// Whether it was meant for this bot by name, or answers one of its messages. Matters in
     /// groups only, where an unknown command may belong to another bot.
     pub addressed: bool,
-    /// The document that came with it, or that the message holds which it answers.
-    pub file: Option<&'a SentFile>,
+    /// The documents that came with it, or the one that the message holds which it answers.
+    pub files: &'a [&'a SentFile],
     /// How many questions a `/cancel` has just stopped.
     pub cancelled: usize,
     /// The message to attach replies to; `None` means `message_id` in groups, nothing in private.
@@ -144,7 +144,7 @@ pub enum FollowUp {
     /// presser may.
     Continue(InboxSeq, Box<CutAnswer>),
     /// Loads and reads this document, and keeps it.
-    Learn(SentFile),
+    Learn(Vec<SentFile>),
     /// Acknowledges a button press with this short text (Bot API `answerCallbackQuery`, at most
     /// 200 characters).
     ClosePress(String),

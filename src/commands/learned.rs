@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::{CommandContext, CommandRequest, FollowUp, Outcome, wording};
 use crate::model::effect::Effect;
 use crate::model::learned::LearnedDocument;
-use crate::model::limits;
 use crate::model::reply::{Button, Reply};
+use crate::model::sent_file::SentFile;
 use crate::store::StoreError;
 
 /// Documents in one message.
@@ -20,23 +20,14 @@ const NAME: usize = 60;
 
 /// The document itself is loaded by the pipeline.
 pub(super) async fn learn(asked: &CommandRequest<'_>) -> Result<Outcome, StoreError> {
-    let Some(file) = asked.file else {
+    if asked.files.is_empty() {
         return Ok(asked.say(
             "Send me a document with the caption /learn, or answer a message that holds one with /learn. \
              /learned lists what I have.",
         ));
-    };
-    let most = limits::FILE_BYTES as u64;
-    if let Some(size) = file.size.filter(|size| *size > most) {
-        let text = format!(
-            "That document has {} MB; Telegram lets me load {} MB at most. Split it, or put it into a folder \
-             that I read.",
-            size.div_ceil(1 << 20),
-            most >> 20
-        );
-        return Ok(asked.say(text));
     }
-    Ok(Outcome::default().followed_by(FollowUp::Learn(file.clone())))
+    let files = asked.files.iter().map(|file| SentFile::clone(file)).collect();
+    Ok(Outcome::default().followed_by(FollowUp::Learn(files)))
 }
 
 pub(super) async fn list(

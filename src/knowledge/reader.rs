@@ -69,9 +69,12 @@ pub fn markdown(text: &str) -> Document {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
+#[path = "../../tests/unit/script.rs"]
+mod script;
 
+#[cfg(test)]
+mod tests {
+    use super::script::script;
     use super::*;
 
     #[test]
@@ -84,11 +87,9 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_changes_meanwhile_is_not_used() {
         let dir = tempfile::tempdir().unwrap();
-        let (program, page) = (dir.path().join("reader"), dir.path().join("page.html"));
+        let page = dir.path().join("page.html");
         // The only test of this process that lets a program read.
-        std::fs::write(&program, "#!/bin/sh\necho more >> /proc/self/fd/0\necho '{}'\n").unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
-        use_program(&program);
+        use_program(&script(dir.path(), "echo more >> /proc/self/fd/0\necho '{}'"));
         std::fs::write(&page, "<p>words").unwrap();
         let file = || File::open(&page).unwrap();
         let unread = read(Format::Html, file(), Limits::default()).await.unwrap_err();

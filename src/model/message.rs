@@ -83,6 +83,9 @@ pub struct Incoming {
     /// The document that it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Box<SentFile>>,
+    /// The other documents of its album.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_documents: Vec<SentFile>,
     /// The album it is a piece of (Bot API `media_group_id`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
@@ -315,10 +318,10 @@ impl Incoming {
         ConversationId { chat: self.chat, topic: self.thread.unwrap_or(0) }
     }
 
-    /// The document that it holds, or that the message holds which it answers.
-    pub fn file(&self) -> Option<&SentFile> {
+    /// The documents that it holds, or the one that the message holds which it answers.
+    pub fn files(&self) -> Vec<&SentFile> {
         let replied = || self.context.as_ref()?.reply.as_ref()?.document.as_deref();
-        self.document.as_deref().or_else(replied)
+        self.document.as_deref().or_else(replied).into_iter().chain(&self.more_documents).collect()
     }
 }
 

@@ -233,15 +233,15 @@ impl Worker {
             word,
             args,
             addressed: true,
-            file: message.file(),
+            files: &message.files(),
             cancelled: self.info.stopped,
             reply_to: message.attached_to(),
         };
         let outcome = context.run(&asked).await?;
         self.parts.base.vitals.commands.add_one();
         tracing::info!(chat_id = message.chat.0, command = word, "command done: /{word}");
-        if let FollowUp::Learn(file) = &outcome.follow_up {
-            return self.learn(message, file).await;
+        if let FollowUp::Learn(files) = &outcome.follow_up {
+            return self.learn(message, files).await;
         }
         Ok(Thought::of(UpdateOutcome::Command, outcome))
     }

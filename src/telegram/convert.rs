@@ -156,6 +156,7 @@ fn message(m: answers::Message, raw: &RawValue, me: UserId, edited_s: Option<i64
         body,
         caption: m.caption.filter(|caption| !caption.is_empty()).map(cut),
         document: quoted::document(m.document.as_deref()),
+        more_documents: Vec::new(),
         album: m.media_group_id,
         authorship,
         edited_s,

@@ -137,6 +137,44 @@ async fn what_was_learned_is_answered_from_and_what_was_removed_is_not() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_document_of_an_album_is_learned() {
+    let stage = Stage::with_model(&[]).await;
+    let document = |name: &str, bytes: &'static [u8], caption: Option<&str>| {
+        let file = stage.sim.file(bytes);
+        let document =
+            serde_json::json!({"file_id": file, "file_unique_id": name, "file_name": name});
+        let mut fields = serde_json::json!({"document": document, "media_group_id": "11"});
+        if let Some(caption) = caption {
+            fields["caption"] = caption.into();
+        }
+        stage.sim.say_fields(OWNER, OWNER, &fields);
+    };
+    document("plums.md", PLUMS, Some("/learn"));
+    document("pears.txt", b"Pears are ripe in October.", None);
+    document("odd.exe", b"MZ", None);
+    let said = stage.texts(OWNER, 1).await.remove(0);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("I have read plums.md: 1 passage."), "{said}");
+    assert!(lines[1].starts_with("I have read pears.txt: 1 passage."), "{said}");
+    assert!(lines[2].starts_with("I cannot use odd.exe"), "{said}");
+    assert!(lines[3].starts_with("I answer from them"), "{said}");
+    assert_eq!(names(&stage).await, ["pears.txt", "plums.md"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_from_documents_only_and_has_none_says_so() {
+    let mut stage = Stage::with_model(&[("KATANA_KNOWLEDGE_ONLY", "true")]).await;
+    let said = stage.ask(5, "When are the plums ripe?").await;
+    assert!(said.contains("I have none yet"), "{said}");
+    assert_eq!(stage.sim.model().calls(), 0, "no model is asked");
+    let checked = crate::process::run(&stage, &["check-config", "--without-secrets"]).await;
+    assert!(checked.stderr.contains("no folder is named"), "{checked:?}");
+    stage.set("KATANA_KNOWLEDGE_ONLY", "false");
+    stage.end().await;
+}
+
 /// Changes settings and has them read.
 async fn change(stage: &mut Stage, key: &str, value: &str) {
     stage.set(key, value);

@@ -23,7 +23,7 @@ pub(super) fn provider(one: &Value) -> (String, String) {
     let label = format!("provider {}", text("name"));
     let model = text("model");
     let line = match (text("breaker"), one["failing_for_s"].as_f64()) {
-        ("closed", _) | (_, None) => format!("{model}: is asked"),
+        ("closed", _) | (_, None) => format!("{model}: ready"),
         (state, Some(failing)) => {
             let what = if one["unusable"] == true { "cannot be used" } else { "fails" };
             let next = match one["asked_again_in_s"].as_f64() {

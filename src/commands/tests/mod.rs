@@ -65,7 +65,7 @@ impl House {
                 word: parsed.word,
                 args: parsed.args,
                 addressed: parsed.addressed == Some(true),
-                file: None,
+                files: &[],
                 cancelled: 0,
                 reply_to: None,
             })

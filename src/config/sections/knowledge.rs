@@ -80,6 +80,7 @@ pub type KnowledgeSources = BTreeMap<String, KnowledgeSource>;
 
 fn check(resolved: &mut Resolved<'_>) {
     const INDEX: &str = "knowledge.index_path";
+    const ONLY: &str = "knowledge.only";
     if resolved.get::<Option<PathBuf>>(INDEX).is_none()
         && !resolved.problems.about(INDEX)
         && let Some(state) = resolved.get::<Option<PathBuf>>("store.path")
@@ -89,6 +90,13 @@ fn check(resolved: &mut Resolved<'_>) {
         resolved.set(INDEX, text, Origin::Derived("from store.path".to_owned()));
     }
     check_folder(resolved, "knowledge.dir");
+    let has_folder = resolved.get::<Option<PathBuf>>("knowledge.dir").is_some()
+        || !resolved.names(TABLE).is_empty();
+    if resolved.get::<bool>(ONLY) && !has_folder {
+        let message = "only documents are answered from, and no folder is named";
+        let hint = "set knowledge.dir; until then there is what owners send with /learn";
+        resolved.warn(ONLY, message, hint);
+    }
 }
 
 fn check_folder(resolved: &mut Resolved<'_>, key: &str) {

@@ -197,16 +197,13 @@ async fn taken(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
+    use super::super::script::script;
     use super::*;
 
     /// What comes out when a script reads the document.
-    async fn read_by(script: &str) -> Result<Document, Unread> {
+    async fn read_by(text: &str) -> Result<Document, Unread> {
         let dir = tempfile::tempdir().unwrap();
-        let (program, document) = (dir.path().join("reader"), dir.path().join("document"));
-        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+        let (program, document) = (script(dir.path(), text), dir.path().join("document"));
         std::fs::write(&document, "words").unwrap();
         let reader =
             Reader { program: &program, time: Duration::from_secs(5), memory_kb: 60 * 1024 };

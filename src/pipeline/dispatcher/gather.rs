@@ -210,6 +210,13 @@ fn join(before: &[Queued], last: &Queued) -> Option<Incoming> {
     let mut joined = Incoming::clone(base);
     joined.date_s = last.date_s;
     joined.reply_to_bot = messages.iter().any(|m| m.reply_to_bot);
+    let others = messages.iter().filter(|m| m.message_id != base.message_id);
+    let others = others.filter_map(|m| m.document.as_deref().cloned());
+    // In the order in which they were sent, whichever has the words.
+    match joined.document {
+        Some(_) => joined.more_documents = others.collect(),
+        None => joined.more_documents.clear(),
+    }
     let piece = |m: &&Incoming| Piece { message_id: m.message_id, words: m.words().to_owned() };
     joined.pieces = messages.iter().map(piece).collect();
     joined.join_pieces();

@@ -3,7 +3,7 @@
 Each check is a function of a Stage; its name is what it shows. Later checks stand on earlier ones.
 """
 
-from . import advice, alerts, as_root, faults, first, many, repository, setup, states, times, upkeep
+from . import advice, alerts, as_root, documents, faults, first, many, repository, setup, states, times, upkeep
 
 ALL = [
     first.installing_pulls_nothing_else,
@@ -33,6 +33,7 @@ ALL = [
     faults.a_kill_loses_nothing,
     faults.a_process_that_hangs_is_restarted,
     faults.a_reload_changes_what_it_says,
+    documents.documents_are_read_under_the_hardened_unit,
     faults.a_bad_configuration_is_reported_once_and_at_once,
     alerts.an_outage_sends_one_alert_and_its_end_one,
     times.from_fault_to_alert,
