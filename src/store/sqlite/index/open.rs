@@ -16,7 +16,7 @@ use crate::store::sqlite::{connection, identity, open, ownership};
 const APPLICATION_ID: i32 = 0x4b61_7469;
 
 /// Grows with each change of `schema.sql`, and with each change of how words are prepared.
-const SCHEMA: i32 = 4;
+const SCHEMA: i32 = 5;
 
 /// Files up to this size are checked whole when they are opened; it takes milliseconds. In larger ones damage
 /// shows when they are read.

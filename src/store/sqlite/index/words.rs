@@ -26,8 +26,9 @@ const BEGINNING: usize = 4;
 /// A word with a slip is as long as this: shorter ones are too often other words.
 const NEARLY: usize = 5;
 
-/// A word of more than a quarter of all passages distinguishes none, where there are so many and other words.
-const COMMON_SHARE: u64 = 4;
+/// A word of more than a tenth of all passages distinguishes few, where there are so many passages and rarer words: it
+/// counts in what those find, and is not looked for itself, which would take most of the time.
+const COMMON_SHARE: u64 = 10;
 const COMMON_FROM: u64 = 5000;
 
 impl Index {
