@@ -6,7 +6,6 @@ use super::{CommandContext, CommandRequest, FollowUp, Outcome, wording};
 use crate::model::effect::Effect;
 use crate::model::learned::LearnedDocument;
 use crate::model::reply::{Button, Reply};
-use crate::model::sent_file::SentFile;
 use crate::store::StoreError;
 
 /// Documents in one message.
@@ -26,7 +25,7 @@ pub(super) async fn learn(asked: &CommandRequest<'_>) -> Result<Outcome, StoreEr
              /learned lists what I have.",
         ));
     }
-    let files = asked.files.iter().map(|file| SentFile::clone(file)).collect();
+    let files = asked.files.iter().copied().cloned().collect();
     Ok(Outcome::default().followed_by(FollowUp::Learn(files)))
 }
 

@@ -51,9 +51,6 @@ mod entities;
 mod error_reports;
 mod extraction;
 mod failover;
-#[expect(dead_code, clippy::unwrap_used, reason = "it is shared with unit tests")]
-#[path = "../unit/vectors/fake.rs"]
-mod fake_qdrant;
 mod features;
 mod findings;
 mod fuzz;

@@ -8,8 +8,8 @@ use katana::observe::finding::Kind;
 
 use super::{Scenario, begin};
 use crate::embeddings_server::EmbeddingsServer;
-use crate::fake_qdrant::FakeQdrant;
 use crate::harness::{Stage, eventually_in};
+use crate::qdrant_server::FakeQdrant;
 use crate::show::{Show, checker, scaled};
 
 /// Between two questions about the same.

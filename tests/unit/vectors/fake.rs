@@ -55,12 +55,12 @@ impl FakeQdrant {
 
     /// Refuses everything from now on, or nothing any more.
     pub(super) fn set_down(&self, is_down: bool) {
-        self.held.lock().unwrap().is_down = is_down;
+        self.held.lock().expect("the fake works").is_down = is_down;
     }
 
     /// The names of the collections.
     pub(super) fn collections(&self) -> Vec<String> {
-        self.held.lock().unwrap().collections.keys().cloned().collect()
+        self.held.lock().expect("the fake works").collections.keys().cloned().collect()
     }
 
     pub(super) fn compare_by(&self, collection: &str, distance: &str) {
