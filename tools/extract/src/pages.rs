@@ -205,8 +205,11 @@ mod tests {
         assert_eq!(texts(&pages), want.collect::<Vec<_>>());
         // Headers of chapters, numbers of all kinds, and two lines of them.
         let page = |n: usize| {
-            let chapter =
-                if n.is_multiple_of(2) { "The tower".to_owned() } else { format!("Chapter {}", n / 10) };
+            let chapter = if n.is_multiple_of(2) {
+                "The tower".to_owned()
+            } else {
+                format!("Chapter {}", n / 10)
+            };
             let number = if n < 10 { "xiv".to_owned() } else { format!("{n} / 100") };
             let words = "words ".repeat(n + 1);
             format!("{chapter}\n\nPlain {words}\n\nin a few\n\nlines {words}\n\nDraft\n{number}\n")
