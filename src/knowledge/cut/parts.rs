@@ -101,7 +101,13 @@ impl<'t> Group<'t> {
         Some(match self.kind {
             Kind::Code => {
                 let fence = extract::document::fence(text);
-                format!("{fence}\n{text}\n{fence}")
+                let framed = format!("{fence}\n{text}\n{fence}");
+                // A line of hundreds of backticks would need fences that are longer still: it stays as it is.
+                if quarters_of(&framed) > quarters_of(text) + FENCES {
+                    text.to_owned()
+                } else {
+                    framed
+                }
             }
             Kind::Table(_) if self.is_first || !self.repeats => text.to_owned(),
             Kind::Table(header) => format!("{header}{text}"),

@@ -117,6 +117,15 @@ fn what_fits_stays_whole() {
 }
 
 #[test]
+fn code_that_is_a_long_fence_itself_gets_none() {
+    let code = format!("{}\nx\n{}", "`".repeat(700), "`".repeat(500));
+    let document = Document { blocks: vec![Block::Code(code)], ..Document::default() };
+    let texts: String =
+        passages(&document, 100).pieces.into_iter().map(|piece| piece.text).collect();
+    assert_eq!((texts.matches('`').count(), texts.matches('x').count()), (1200, 1));
+}
+
+#[test]
 fn pages_begin_passages() {
     let text = |text: &str| Block::Text(text.to_owned());
     let blocks = vec![
