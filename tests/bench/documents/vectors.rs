@@ -36,7 +36,7 @@ pub(crate) fn vector(text: &str) -> Vec<f32> {
 /// What the server was asked.
 #[derive(Default)]
 pub(crate) struct Asked {
-    /// Texts that are no questions.
+    /// Texts that are not questions.
     pub(crate) passages: usize,
     /// When the first question came.
     pub(crate) question: Option<Instant>,
