@@ -132,6 +132,15 @@ impl Worker {
             || sizes.values().sum::<u64>() > limits::ALL_LEARNED_BYTES;
         let why =
             "there is no room for it; /unlearn makes some, and folders take more than I do here";
-        Ok(if is_full { Err(why.to_owned()) } else { Ok(new) })
+        if is_full {
+            return Ok(Err(why.to_owned()));
+        }
+        // Each of them is stored, logged and indexed.
+        let of_them = learned.iter().map(|one| one.document.len() as u64).sum::<u64>();
+        let bytes = of_them + new.document.len() as u64;
+        Ok(match self.parts.base.store.room(3 * bytes).await {
+            Ok(()) => Ok(new),
+            Err(e) => Err(format!("{e}; free some space on it and send the document again")),
+        })
     }
 }
