@@ -165,6 +165,7 @@ impl Embedding {
             let pause = failed.unwrap_or(if is_calm { IDLE } else { SOON });
             tokio::select! {
                 woken = timeout(pause, self.wake.notified()) => self.is_behind |= woken.is_ok(),
+                () = self.when_floors_are_wanted() => self.is_behind = true,
                 () = drain.cancelled() => return,
             }
         }
@@ -275,12 +276,19 @@ impl Embedding {
         Ok(Step::Swapped(generation))
     }
 
+    /// A question was asked in a language of which it is not known how near a passage must be.
+    async fn when_floors_are_wanted(&self) {
+        let all = || self.searched.as_ref().map(|(searcher, _)| searcher.meanings());
+        while !all().is_some_and(|all| all.iter().any(|meaning| meaning.wants_floors())) {
+            tokio::time::sleep(SOON).await;
+        }
+    }
+
     /// Brings what is searched in line with the index, unless that was done just before.
     async fn follow(&mut self, is_working: bool) {
-        let Some((searcher, meanings)) = &self.searched else { return };
-        if !self.is_behind && !searcher.meanings().iter().any(|meaning| meaning.wants_floors()) {
+        let Some((searcher, meanings)) = self.searched.as_ref().filter(|_| self.is_behind) else {
             return;
-        }
+        };
         if is_working && self.followed.is_some_and(|at| at.elapsed() < FOLLOW_EVERY) {
             return;
         }
