@@ -233,7 +233,10 @@ impl Embedding {
     ) -> Result<usize, StoreError> {
         let done = vectors.len();
         if let Err(e) = self.index.put_vectors(generation, vectors.clone()).await {
-            self.unwritten = Some((generation, vectors));
+            // A vector that does not belong there never will.
+            if e.kind() != StoreErrorKind::Row {
+                self.unwritten = Some((generation, vectors));
+            }
             return Err(e);
         }
         self.store_failures = 0;

@@ -4,17 +4,18 @@
 //! Invariants: one process does this for an index, the one that holds its lock; whatever fails here leaves
 //! what can be searched as it is, and is tried again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Knowledge;
 use super::folders::SILENCE;
-use super::sync::Pass;
+use super::handle::{Asked, IndexerHandle};
+use super::sync::{Pass, is_full};
 use super::watch::{Watch, above};
 use crate::blocking;
 use crate::model::failure::chain;
@@ -23,7 +24,7 @@ use crate::observe::documents::DocumentsState;
 use crate::observe::index::IndexState;
 use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
-use crate::store::{Request, StoreError, StoreErrorKind, Wanted};
+use crate::store::{Request, StoreError, Wanted};
 
 /// How often changes are asked for. They come in bursts: one is looked at after a tick without any.
 const TICK: Duration = Duration::from_millis(250);
@@ -40,33 +41,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often all is looked at while a folder does not answer: its changes may not be reported.
 const LATE: Duration = Duration::from_secs(30);
 
-/// How long after the disk had no room for a document, while it has some.
+/// How often room is looked for, in ticks, while the disk has none.
+const ROOM: u32 = 20;
+
+/// How long after the disk had no room for a document: it is read again for nothing if there is no more.
 const FOR_ROOM: Duration = Duration::from_secs(60);
-
-/// Asks for a look at all documents, and waits for its end.
-#[derive(Clone, Debug)]
-pub struct IndexerHandle {
-    wanted: watch::Sender<u64>,
-    done: watch::Receiver<u64>,
-}
-
-impl IndexerHandle {
-    /// Has the indexer look at all documents, now or right after the look that goes on.
-    pub fn look(&self) {
-        self.wanted.send_modify(|wanted| *wanted += 1);
-    }
-
-    /// The same, and waits until what is there now is in the index.
-    pub async fn look_and_wait(&self) {
-        let mut mine = 0;
-        self.wanted.send_modify(|wanted| {
-            *wanted += 1;
-            mine = *wanted;
-        });
-        // It fails when the indexer has ended: then there is nothing to wait for.
-        let _ = self.done.clone().wait_for(|done| *done >= mine).await;
-    }
-}
 
 /// Keeps the index up to date.
 pub struct Indexer {
@@ -74,8 +53,7 @@ pub struct Indexer {
     vitals: Arc<Vitals>,
     clock: Clock,
     rescan: Duration,
-    wanted: watch::Receiver<u64>,
-    done: watch::Sender<u64>,
+    asked: Asked,
     watch: Option<Watch>,
     /// Hears of changes in the index.
     changed: Option<Arc<Notify>>,
@@ -87,17 +65,19 @@ pub struct Indexer {
     is_late: bool,
     /// The last request to read all again whose work was begun.
     doubted: Option<i64>,
-    /// The disk had no room at the last look.
-    is_short: bool,
+    /// The disk has no room for anything: a look can do more as soon as it has some.
+    lacks_room: bool,
     failing: Repeats,
 }
 
-/// Why the indexer looks again.
-enum Woken {
-    /// Something changed, or someone asked; it is due anyway.
-    Look,
-    /// The process ends.
-    End,
+/// How a look ended.
+enum Looked {
+    /// What is there is in the index.
+    All,
+    /// The disk had no room for some of it.
+    Short(StoreError),
+    /// Another process keeps the index.
+    NotOurs,
 }
 
 impl Indexer {
@@ -108,8 +88,7 @@ impl Indexer {
         clock: Clock,
         rescan: Duration,
     ) -> (Self, IndexerHandle) {
-        let (wanted, asked) = watch::channel(0);
-        let (done, finished) = watch::channel(0);
+        let (asked, handle) = Asked::new();
         let watch = Watch::new()
             .inspect_err(|e| tracing::warn!("changes of documents are seen late: inotify: {e}"));
         let learned = knowledge.learned_changes();
@@ -119,17 +98,16 @@ impl Indexer {
             vitals,
             clock,
             rescan,
-            wanted: asked,
-            done,
+            asked,
             watch: watch.ok(),
             changed: None,
             is_blind: false,
             is_late: false,
             doubted: None,
-            is_short: false,
+            lacks_room: false,
             failing: Repeats::default(),
         };
-        (this, IndexerHandle { wanted, done: finished })
+        (this, handle)
     }
 
     /// Who waits on this hears of changes in the index.
@@ -142,51 +120,54 @@ impl Indexer {
     /// Works until the process drains.
     pub async fn run(mut self, drain: CancellationToken) {
         loop {
-            let asked = *self.wanted.borrow_and_update();
+            let asked = self.asked.newest();
             let step = tokio::select! {
                 step = self.step() => step,
                 () = drain.cancelled() => return,
             };
+            self.lacks_room = false;
             let again = match step {
-                Ok(true) => {
-                    self.show();
+                Ok(Looked::All) => {
+                    self.show(Some(self.clock.now_ms()));
+                    self.asked.fails(None);
                     if let Some(over) = self.failing.over() {
-                        tracing::info!(
-                            count = over.count,
-                            "the index of the documents is up to date again"
-                        );
+                        let count = over.count;
+                        tracing::info!(count, "the index of the documents is up to date again");
                     }
-                    self.done.send_replace(asked);
+                    self.asked.answer(asked);
                     if self.is_late { self.rescan.min(LATE) } else { self.rescan }
                 }
-                Ok(false) => AGAIN,
+                Ok(Looked::Short(e)) => {
+                    self.show(None);
+                    self.failed(&e).await;
+                    self.asked.answer(asked);
+                    self.lacks_room = self.knowledge.index().room(0).await.is_err();
+                    FOR_ROOM
+                }
+                Ok(Looked::NotOurs) => AGAIN,
                 Err(e) => {
                     self.failed(&e).await;
-                    // There is some room, but not for the next document: that is not read over and over.
-                    let is_large = self.is_short && self.knowledge.index().room(0).await.is_ok();
-                    if is_large { FOR_ROOM } else { AGAIN }
+                    AGAIN
                 }
             };
-            if matches!(self.wait(again, &drain).await, Woken::End) {
+            if !self.wait(again, &drain).await {
                 return;
             }
         }
     }
 
-    /// One look at all documents. `false`: another process keeps the index.
-    async fn step(&mut self) -> Result<bool, StoreError> {
+    /// One look at all documents.
+    async fn step(&mut self) -> Result<Looked, StoreError> {
         let index = self.knowledge.index().clone();
         let (of_it, was_keeper) = (index.clone(), index.is_keeper());
         if !blocking::run(move || of_it.keep()).await.unwrap_or(Ok(false))? {
             self.knowledge.refresh().await?;
-            return Ok(false);
+            return Ok(Looked::NotOurs);
         }
-        if let Some(changed) = self.changed.as_ref().filter(|_| !was_keeper) {
-            changed.notify_one();
-        }
+        self.tell(!was_keeper);
         index.go_on_starting_over().await?;
         index.refuse_damaged()?;
-        let requests = index.asked().await?;
+        let requests = self.put_to_use(index.asked().await?).await?;
         let reindex = requests.iter().filter(|request| request.wanted == Wanted::Reindex);
         // Once for each request: a look that fails goes on where it was.
         if let Some(newest) =
@@ -196,35 +177,48 @@ impl Indexer {
             self.doubted = Some(newest);
         }
         let began = Instant::now();
-        let looked = self.look().await;
-        if let Some(e) = looked.as_ref().err().filter(|e| is_full(e)) {
-            for request in &requests {
-                index.answered(request.id, Err(e.to_string())).await?;
-            }
-        }
-        let pass = looked?;
-        let took = began.elapsed();
-        tracing::debug!("looked through the documents in {took:.0?}: {pass}");
+        let (pass, looked) = self.look().await;
+        // What is done when a look fails is news, too.
+        self.tell(pass.changed());
+        let looked = match looked {
+            Err(e) if is_full(&e) => Looked::Short(e),
+            looked => looked.map(|()| Looked::All)?,
+        };
+        let took_ms = began.elapsed().as_secs_f64() * 1e3;
+        tracing::debug!(took_ms, "looked through the documents: {pass}");
         self.watch(&pass).await;
-        if let Some(changed) = self.changed.as_ref().filter(|_| pass.changed()) {
-            changed.notify_one();
-        }
-        for Request { id, wanted, .. } in requests {
-            let outcome = match wanted {
-                Wanted::Sync | Wanted::Reindex => Ok(pass.to_string()),
-                Wanted::Use(_) => self.knowledge.work_on(wanted, &self.clock).await?,
+        for Request { id, .. } in requests {
+            let outcome = match &looked {
+                Looked::Short(e) => Err(e.to_string()),
+                _ => Ok(pass.to_string()),
             };
             index.answered(id, outcome).await?;
-            // Questions are compared with other vectors now.
-            if let (Wanted::Use(_), Some(changed)) = (wanted, &self.changed) {
-                changed.notify_one();
-            }
         }
-        Ok(true)
+        Ok(looked)
     }
 
-    /// Looks at the documents, unless the disk still has no room for what was found the last time.
-    async fn look(&mut self) -> Result<Pass, StoreError> {
+    /// Has who waits for changes in the index look at it, if there is one.
+    fn tell(&self, is_news: bool) {
+        if let Some(changed) = self.changed.as_ref().filter(|_| is_news) {
+            changed.notify_one();
+        }
+    }
+
+    /// Does what needs no look, and no room; answers the other requests.
+    async fn put_to_use(&self, requests: Vec<Request>) -> Result<Vec<Request>, StoreError> {
+        let (uses, others): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| matches!(request.wanted, Wanted::Use(_)));
+        for Request { id, wanted, .. } in uses {
+            let outcome = self.knowledge.work_on(wanted, &self.clock).await?;
+            self.knowledge.index().answered(id, outcome).await?;
+            // Questions are compared with other vectors now.
+            self.tell(true);
+        }
+        Ok(others)
+    }
+
+    /// Looks at the documents.
+    async fn look(&self) -> (Pass, Result<(), StoreError>) {
         let waiting = |since: Option<i64>| {
             let since =
                 since.map(|at| self.clock.now_ms().saturating_sub(at).max(0).unsigned_abs());
@@ -233,37 +227,28 @@ impl Indexer {
                 .index
                 .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
         };
-        let looked = match self.is_short {
-            true => self.knowledge.index().room(0).await,
-            false => Ok(()),
-        };
-        let looked = match looked {
-            Ok(()) => self.knowledge.sync(&self.clock, &waiting).await,
-            Err(e) => Err(e),
-        };
-        self.is_short = looked.as_ref().is_err_and(is_full);
-        if self.vitals.index.load().is_short != self.is_short {
-            let is_short = self.is_short;
+        let (pass, looked) = self.knowledge.look(&self.clock, &waiting).await;
+        let is_short = looked.as_ref().is_err_and(is_full);
+        if self.vitals.index.load().is_short != is_short {
             self.vitals.index.rcu(|before| IndexState { is_short, ..(**before).clone() });
         }
-        looked
+        (pass, looked)
     }
 
     /// Shows people how much there is, once they need not wait for it any more.
-    fn show(&self) {
+    fn show(&self, synced_at_ms: Option<i64>) {
         let (files, passages) = self.knowledge.size();
         if files > 0 || self.knowledge.unreadable().is_empty() {
             self.vitals.documents.store(Arc::new(DocumentsState::Read { files, passages }));
         }
         let totals = self.knowledge.totals();
-        let synced_at_ms = Some(self.clock.now_ms());
         // How far the vectors are is reported by who makes them.
         self.vitals.index.rcu(|before| IndexState {
             files: totals.documents + totals.unreadable,
             passages: totals.passages,
             unreadable: totals.unreadable,
             folders_unreadable: self.knowledge.unreadable().len() as u64,
-            synced_at_ms,
+            synced_at_ms: synced_at_ms.or(before.synced_at_ms),
             ..(**before).clone()
         });
     }
@@ -273,15 +258,18 @@ impl Indexer {
         let Some(mut watch) = self.watch.take() else { return };
         let mut folders = pass.folders.clone();
         let sources = self.knowledge.sources();
-        let missing: Vec<PathBuf> = sources
+        let above = sources
             .iter()
             .filter(|source| pass.unreadable.iter().any(|(name, _)| name == source.name()))
-            .map(|source| source.dir().to_owned())
-            .collect();
+            .map(|source| async {
+                // A source that does not answer may lie on the same mount as the folder above it.
+                let dir = source.dir().to_owned();
+                self.knowledge.folders.within(source.dir(), move |_| above(&dir)).await.flatten()
+            });
+        folders.extend(join_all(above).await.into_iter().flatten());
         // A folder may have stopped to answer a moment ago.
         let set = timeout(SILENCE, async move {
             blocking::run(move || {
-                folders.extend(missing.iter().filter_map(|dir| above(dir)));
                 let failed = watch.set(&folders);
                 (watch, failed)
             })
@@ -306,6 +294,7 @@ impl Indexer {
 
     async fn failed(&mut self, e: &StoreError) {
         let error = chain(e);
+        self.asked.fails(Some(&error));
         let is_damage = e.is_corruption() && self.knowledge.index().is_keeper();
         let is_news = self.failing.is_news(if is_damage { "damage" } else { "index" });
         if !is_damage {
@@ -330,31 +319,29 @@ impl Indexer {
         }
     }
 
-    /// Waits for a reason to look again, at most `longest`.
-    async fn wait(&mut self, longest: Duration, drain: &CancellationToken) -> Woken {
+    /// Waits for a reason to look again, at most `longest`. `false`: the process ends.
+    async fn wait(&mut self, longest: Duration, drain: &CancellationToken) -> bool {
         let due = Instant::now() + longest;
         let mut tick = interval(TICK);
         for count in 0_u32.. {
             tokio::select! {
-                () = drain.cancelled() => return Woken::End,
-                () = changed(&mut self.learned) => return Woken::Look,
-                asked = self.wanted.changed() => match asked {
-                    Ok(()) => return Woken::Look,
-                    Err(_) => return Woken::End,
-                },
+                () = drain.cancelled() => return false,
+                () = changed(&mut self.learned) => return true,
+                is_asked = self.asked.again() => return is_asked,
                 _ = tick.tick() => {
                     if self.has_changed() {
                         self.quiet(&mut tick).await;
-                        return Woken::Look;
+                        return true;
                     }
                     let is_asked = count.is_multiple_of(REQUESTS) && self.has_request().await;
-                    if is_asked || Instant::now() >= due {
-                        return Woken::Look;
+                    let has_room = count.is_multiple_of(ROOM) && self.has_room_again().await;
+                    if is_asked || has_room || Instant::now() >= due {
+                        return true;
                     }
                 }
             }
         }
-        Woken::Look
+        true
     }
 
     /// Waits until a burst of changes is over.
@@ -380,6 +367,10 @@ impl Indexer {
         }
     }
 
+    async fn has_room_again(&self) -> bool {
+        self.lacks_room && self.knowledge.index().room(0).await.is_ok()
+    }
+
     async fn has_request(&self) -> bool {
         let index = self.knowledge.index();
         index.is_keeper()
@@ -397,8 +388,4 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
     if !is_changed {
         std::future::pending::<()>().await;
     }
-}
-
-fn is_full(e: &StoreError) -> bool {
-    e.kind() == StoreErrorKind::Full
 }

@@ -9,7 +9,7 @@ use extract::Document;
 
 use super::reading;
 use super::source::LEARNED;
-use super::sync::Pass;
+use super::sync::{Pass, is_full};
 use crate::blocking;
 use crate::model::learned::LearnedDocument;
 use crate::observe::clock::Clock;
@@ -28,7 +28,7 @@ impl Learned {
     /// Brings the index up to date with the state; adds to what a pass did.
     ///
     /// # Errors
-    /// When the state or the index fails.
+    /// When the state or the index fails. Where that has no room for a document, the others come first.
     pub(super) async fn sync(
         &self,
         index: &Index,
@@ -42,25 +42,37 @@ impl Learned {
         let (stay, gone): (Vec<KnownDocument>, Vec<_>) =
             known.partition(|document| kept.iter().any(|kept| kept.name == document.path));
         if !gone.is_empty() {
+            let removed = index.remove(gone.iter().map(|document| document.id).collect()).await?;
+            pass.gone.extend(removed);
             pass.removed += gone.len();
-            pass.gone
-                .extend(index.remove(gone.iter().map(|document| document.id).collect()).await?);
         }
+        let mut full = Ok(());
         for document in kept {
             if stay.iter().any(|known| is_same(known, &document)) {
                 pass.unchanged += 1;
                 continue;
             }
+            // Not read for nothing.
+            if let Err(e) = index.room(0).await {
+                full = Err(e);
+                break;
+            }
             let Some(text) = store.learned_document(document.id).await? else { continue };
             let Some(new) = blocking::run(move || prepared(&document, &text)).await else {
                 return Ok(());
             };
-            let put = index.put(NewDocument { indexed_ms: clock.now_ms(), ..new }).await?;
+            let put = match index.put(NewDocument { indexed_ms: clock.now_ms(), ..new }).await {
+                Err(e) if is_full(&e) => {
+                    full = Err(e);
+                    continue;
+                }
+                put => put?,
+            };
             pass.read += 1;
             pass.added += put.added.len();
             pass.gone.extend(put.removed);
         }
-        Ok(())
+        full
     }
 }
 

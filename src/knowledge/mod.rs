@@ -18,6 +18,7 @@ mod folders;
 mod fusion;
 mod generations;
 mod glob;
+mod handle;
 mod indexer;
 mod learned;
 mod meaning;
@@ -44,7 +45,8 @@ use tokio::sync::watch::Receiver;
 pub use self::embedder::{EmbedError, Embedder, EmbedderSettings};
 pub use self::embedding::{Embedding, EmbeddingError, Step};
 use self::folders::Folders;
-pub use self::indexer::{Indexer, IndexerHandle};
+pub use self::handle::IndexerHandle;
+pub use self::indexer::Indexer;
 use self::learned::Learned;
 pub use self::meaning::{Copies, Meaning, NoMeaning};
 pub use self::meanings::Meanings;
@@ -89,7 +91,7 @@ pub struct Knowledge {
     learned: OnceLock<Learned>,
     searcher: Arc<Searcher>,
     folders: Folders,
-    /// All of them were looked at, now or before the start.
+    /// All of them were looked at, now or before the start: a first look that was cut off does not count.
     is_read: AtomicBool,
 }
 
@@ -115,7 +117,7 @@ impl Knowledge {
         let (sources, unreadable) = (ArcSwap::from_pointee(sources), ArcSwap::default());
         let searcher = Arc::new(Searcher::new(index.clone(), Arc::default()));
         let learned = OnceLock::new();
-        let is_read = AtomicBool::new(!documents.is_empty());
+        let is_read = AtomicBool::new(index.has_been_looked_through_now()?);
         let folders = Folders::default();
         let this = Self {
             index,
@@ -137,7 +139,9 @@ impl Knowledge {
     /// # Errors
     /// When there is no memory for it.
     pub fn of_pages(pages: &[(&str, &str)]) -> Result<Self, KnowledgeError> {
-        Self::over(pages::index(pages)?, Vec::new())
+        let this = Self::over(pages::index(pages)?, Vec::new())?;
+        this.is_read.store(true, Ordering::SeqCst);
+        Ok(this)
     }
 
     /// Looks whether a folder can be opened.
@@ -186,8 +190,7 @@ impl Knowledge {
         &self.searcher
     }
 
-    /// Brings the index up to date: first with what owners sent, because a folder may be slow or not respond, then
-    /// with the folders.
+    /// Brings the index up to date.
     ///
     /// # Errors
     /// When the index fails.
@@ -196,6 +199,17 @@ impl Knowledge {
         clock: &Clock,
         waiting: sync::Waiting<'_>,
     ) -> Result<Pass, StoreError> {
+        let (pass, done) = self.look(clock, waiting).await;
+        done.map(|()| pass)
+    }
+
+    /// The same; answers what was done, also when it fails: first with what owners sent, because a folder may be slow or
+    /// not respond, then with the folders.
+    async fn look(
+        &self,
+        clock: &Clock,
+        waiting: sync::Waiting<'_>,
+    ) -> (Pass, Result<(), StoreError>) {
         let mut pass = Pass::default();
         let learned = match self.learned.get() {
             Some(learned) => learned.sync(&self.index, clock, &mut pass).await,
@@ -203,15 +217,19 @@ impl Knowledge {
         };
         let sources = self.sources();
         let folders = (&self.folders, sources.as_slice());
-        let folders = sync::pass(&self.index, folders, clock, waiting, pass).await;
-        let pass = learned.and(folders);
-        // What is done when a pass fails is in use, too.
-        self.refresh().await?;
-        if let Ok(pass) = &pass {
+        let looked = sync::pass(&self.index, folders, clock, waiting, &mut pass).await;
+        if looked.as_ref().map_or_else(sync::is_full, |()| true) {
             self.note_unreadable(&pass.unreadable);
+        }
+        let done = match looked {
+            Err(e) if !sync::is_full(&e) => Err(e),
+            looked => learned.and(looked),
+        };
+        if done.is_ok() {
             self.is_read.store(true, Ordering::SeqCst);
         }
-        pass
+        // What is done when a look fails is in use, too.
+        (pass, done.and(self.refresh().await))
     }
 
     /// Says once what cannot be read, and when it can be read again.
@@ -221,7 +239,12 @@ impl Knowledge {
             tracing::warn!(source, reason = why, "documents of {source} are as before: {why}");
         }
         let is_over = |source: &str| now.iter().all(|(name, _)| name != source);
-        for (source, _) in before.iter().filter(|(source, _)| is_over(source)) {
+        let sources = self.sources();
+        // A source that is no longer configured is not read, and each may have several folders that could not be.
+        for source in sources.iter().map(Source::name).filter(|source| is_over(source)) {
+            if before.iter().all(|(name, _)| name != source) {
+                continue;
+            }
             tracing::info!(source, "documents of {source} can be read again");
         }
     }

@@ -17,7 +17,9 @@ use super::reading::{self, Content};
 use super::scan::{Scan, Seen, stamp, why};
 use super::source::{LEARNED, Source};
 use crate::observe::clock::Clock;
-use crate::store::{Index, KnownDocument, LeftOut, NewDocument, PassageId, Stamp, StoreError};
+use crate::store::{
+    Index, KnownDocument, LeftOut, NewDocument, PassageId, Stamp, StoreError, StoreErrorKind,
+};
 
 /// A file that changed this shortly before it was read may change again at the same time, as file systems
 /// count it.
@@ -95,17 +97,37 @@ pub fn files_by_ending(files: &BTreeMap<String, u64>) -> String {
 /// Reports what is on its way: since when the oldest change waits (Unix ms).
 pub type Waiting<'a> = &'a (dyn Fn(Option<i64>) + Sync);
 
-/// Looks through the sources and brings the index up to date; adds to what was done before.
+/// Looks through the sources and brings the index up to date; adds to what was done before, also when it fails.
 ///
 /// # Errors
-/// When the index fails. What is wrong with documents and sources is in the index and in the pass.
+/// When the index fails. Where it has no room for a document, the others are looked at first. What is wrong with
+/// documents and sources is in the index and in the pass.
 pub(super) async fn pass(
+    index: &Index,
+    of: (&Folders, &[Source]),
+    clock: &Clock,
+    waiting: Waiting<'_>,
+    pass: &mut Pass,
+) -> Result<(), StoreError> {
+    let done = compared(index, of, clock, waiting, pass).await;
+    // What was removed is gone with its vectors, whatever failed after that.
+    let dropped = match pass.changed() {
+        true => index.drop_unused_vectors().await.map(drop),
+        false => Ok(()),
+    };
+    done.and(dropped)?;
+    note(index, pass, clock).await?;
+    waiting(None);
+    Ok(())
+}
+
+async fn compared(
     index: &Index,
     (folders, sources): (&Folders, &[Source]),
     clock: &Clock,
     waiting: Waiting<'_>,
-    mut pass: Pass,
-) -> Result<Pass, StoreError> {
+    pass: &mut Pass,
+) -> Result<(), StoreError> {
     let known = index.documents().await?;
     let mut scan = folders.scan(sources).await;
     unmounted(&mut scan, sources, &known);
@@ -114,7 +136,7 @@ pub(super) async fn pass(
     pass.beyond += scan.beyond;
     pass.left_out.append(&mut scan.left_out);
     pass.folders.append(&mut scan.folders);
-    let known = gone(index, &scan, known, &mut pass).await?;
+    let known = gone(index, &scan, known, pass).await?;
     let mut changed = Vec::new();
     for seen in std::mem::take(&mut scan.seen) {
         let before = known.get(&(seen.source.clone(), seen.path.clone()));
@@ -128,15 +150,20 @@ pub(super) async fn pass(
         before.map_or(now_ms, |_| (seen.stamp.changed_ns / 1_000_000).min(now_ms))
     };
     waiting(changed.iter().map(since).min());
-    if !changed.is_empty() {
-        index.room(0).await?;
+    if !changed.is_empty() && index.room(0).await.is_ok() {
         index.look_begins(now_ms).await?;
     }
     let reading = Reading { index, folders, sources, scan: &scan, clock };
+    let mut full = Ok(());
     for (seen, before) in changed {
         // Not read for nothing.
-        index.room(0).await?;
-        reading.take(seen, before, &mut pass).await?;
+        if let Err(e) = index.room(0).await {
+            full = Err(e);
+            break;
+        }
+        if let Err(e) = reading.take(seen, before, pass).await {
+            full = if is_full(&e) { Err(e) } else { return Err(e) };
+        }
     }
     for source in sources.iter().filter(|source| folders.is_stuck(source.dir())) {
         if !pass.unreadable.iter().any(|(name, _)| name == source.name()) {
@@ -144,12 +171,12 @@ pub(super) async fn pass(
         }
         pass.is_stuck = true;
     }
-    if pass.changed() {
-        index.drop_unused_vectors().await?;
-    }
-    note(index, &pass, clock).await?;
-    waiting(None);
-    Ok(pass)
+    full
+}
+
+/// Whether the disk has no room for something: there may be some for something smaller.
+pub(super) fn is_full(e: &StoreError) -> bool {
+    e.kind() == StoreErrorKind::Full
 }
 
 /// Notes that the look has ended and what it left out, if that is news.
@@ -229,9 +256,10 @@ async fn gone(
             None => removed.push(document.id),
         }
     }
-    pass.removed = removed.len();
     if !removed.is_empty() {
-        pass.gone = index.remove(removed).await?;
+        let removes = removed.len();
+        pass.gone.extend(index.remove(removed).await?);
+        pass.removed += removes;
     }
     Ok(stays)
 }

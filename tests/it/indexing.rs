@@ -220,7 +220,9 @@ async fn a_folder_that_does_not_answer_holds_up_no_other_one_and_no_stop() {
     page(&dir, "hours.md", "The opening hours of the museum are from nine to five.");
     let hung = stage.dir.path().join("hung");
     let Some(mount) = HungMount::new(&hung) else { return };
-    stage.set("KATANA_KNOWLEDGE_SOURCES_SHARE_DIR", &hung.display().to_string());
+    // The folder above it does not answer, either.
+    let share = hung.join("docs");
+    stage.set("KATANA_KNOWLEDGE_SOURCES_SHARE_DIR", &share.display().to_string());
     let mut bot = process::Daemon::start(&stage);
     bot.says("ready: Telegram").await;
     let says = async |words: &str| {
@@ -230,7 +232,7 @@ async fn a_folder_that_does_not_answer_holds_up_no_other_one_and_no_stop() {
     says("nine to five").await;
     page(&dir, "hours.md", "The opening hours of the museum are from ten to six.");
     says("ten to six").await;
-    assert!(bot.log().contains("hung does not answer"), "{}", bot.log());
+    assert!(bot.log().contains("hung/docs does not answer"), "{}", bot.log());
     bot.signal("TERM");
     assert!(bot.ended().await.success(), "{}", bot.log());
     drop(mount);

@@ -130,10 +130,21 @@ async fn the_index_leaves_the_state_its_room_and_goes_on_by_itself() {
     let out = run(&stage, &["sync"]).await;
     assert!(out.code == Some(69) && out.stderr.contains("cannot grow"), "{out:?}");
     assert!(stage.ask(5, "When do I get my money?").await.contains("thirty days"), "it goes on");
+    // What is gone needs no room.
+    std::fs::remove_file(docs.join("refunds.md")).expect("removed");
+    let is_gone = || async { !stage.ask(5, "When do I get my money?").await.contains("thirty") };
+    assert!(eventually_in(is_gone).await);
     std::fs::remove_file(&ballast).expect("room again");
     let is_known = || async { stage.ask(5, "How much leave do I have?").await.contains("three") };
     assert!(eventually_in(is_known).await);
     assert!(eventually(|| !state().is_short).await);
+    // One for which there is no room stops no other.
+    mount.fill_up_to(2_600_000);
+    write(&docs.join("a-large.md"), format!("# Large\n\n{}\n", "plain words ".repeat(40_000)));
+    write(&docs.join("parking.md"), "# Parking\n\nYou park behind the old mill.\n");
+    let is_known = || async { stage.ask(5, "Where can I park?").await.contains("mill") };
+    assert!(eventually_in(is_known).await);
+    assert!(eventually(|| state().is_short).await, "{:?}", state());
     stage.end().await;
     drop(mount);
 }

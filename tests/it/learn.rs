@@ -3,6 +3,7 @@
 use botapi_sim::Fault;
 use katana::app::reload::Reloaded;
 
+use crate::embeddings_server::EmbeddingsServer;
 use crate::harness::{OWNER, Stage, eventually, eventually_in};
 
 const PLUMS: &[u8] = b"# Plums\n\nThe plums of the garden are ripe in August.\n";
@@ -172,6 +173,26 @@ async fn who_answers_from_documents_only_and_has_none_says_so() {
     let checked = crate::process::run(&stage, &["check-config", "--without-secrets"]).await;
     assert!(checked.stderr.contains("no folder is named"), "{checked:?}");
     stage.set("KATANA_KNOWLEDGE_ONLY", "false");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_has_no_vectors_either() {
+    let embeddings = EmbeddingsServer::start().await;
+    let mut stage = Stage::new().await;
+    stage.openai();
+    stage.set("KATANA_EMBEDDINGS_BASE_URL", &embeddings.url).set("KATANA_EMBEDDINGS_MODEL", "m");
+    let index = stage.dir.path().join("index.db");
+    stage.set("KATANA_KNOWLEDGE_INDEX_PATH", &index.display().to_string());
+    stage.start().await;
+    sent(&stage, OWNER, "/learn", "plums.md", PLUMS.to_vec()).await;
+    let vectors = || {
+        let index = rusqlite::Connection::open(&index).ok()?;
+        index.query_row("SELECT count(*) FROM codes", [], |row| row.get::<_, i64>(0)).ok()
+    };
+    assert!(eventually(|| vectors() == Some(1)).await, "{:?}", vectors());
+    stage.ask(OWNER, "/unlearn plums.md").await;
+    assert!(eventually(|| vectors() == Some(0)).await, "{:?}", vectors());
     stage.end().await;
 }
 

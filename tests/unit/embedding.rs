@@ -145,3 +145,25 @@ async fn vectors_that_cannot_be_stored_are_not_asked_for_again() {
     assert_eq!(server.texts().len(), 2, "each text was paid for once");
     assert_eq!(states(&index).await, [(1, GenerationState::Active, 2)]);
 }
+
+#[tokio::test]
+async fn vectors_of_another_length_are_not_kept_and_the_next_ones_are() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |_, texts| {
+        // Once, as a server does that has another model for a moment.
+        let is_odd = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
+        let row = |_: &String| json!({ "embedding": vec![1.0; if is_odd { 5 } else { 3 }] });
+        let data: Vec<Value> = texts.iter().map(row).collect();
+        Some((200, json!({ "data": data }).to_string()))
+    })
+    .await;
+    let index = Index::in_memory().unwrap();
+    put(&index, "a.md", &["one", "two", "three"]).await;
+    let mut embedding = embedding(&index, &server.url, "m", true);
+    assert_eq!(embedding.step().await.unwrap(), Step::Embedded(2));
+    let e = embedding.step().await.expect_err("another length");
+    assert!(e.to_string().contains("cannot keep vectors"), "{e}");
+    embedding.complete(|_| ()).await.unwrap();
+    assert_eq!(states(&index).await, [(1, GenerationState::Active, 3)]);
+    assert_eq!(server.texts()[2..], ["T\ntwo", "T\ntwo"], "only what was not stored");
+}

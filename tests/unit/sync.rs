@@ -37,8 +37,9 @@ impl World {
     }
 
     async fn over(&self, sources: &[Source]) -> Pass {
-        let of = (&Folders::default(), sources);
-        pass(&self.index, of, &self.clock, &|_| (), Pass::default()).await.unwrap()
+        let (of, mut done) = ((&Folders::default(), sources), Pass::default());
+        pass(&self.index, of, &self.clock, &|_| (), &mut done).await.unwrap();
+        done
     }
 
     /// Read, unchanged, removed and renamed.
