@@ -29,11 +29,20 @@ impl FirstReading {
         })
     }
 
-    /// `work` changes what is read; afterwards it goes on if it did, unless all was read already.
-    pub(super) fn renew(&self, is_read: impl FnOnce() -> bool, work: impl FnOnce()) {
+    /// `work` changes what is read; afterwards it goes on if it did, unless all was read already. `shows` that it does,
+    /// before anyone can end it.
+    pub(super) fn renew(
+        &self,
+        is_read: impl FnOnce() -> bool,
+        work: impl FnOnce(),
+        shows: impl FnOnce(),
+    ) {
         self.0.send_modify(|goes_on| {
             work();
             *goes_on &= !is_read();
+            if *goes_on {
+                shows();
+            }
         });
     }
 

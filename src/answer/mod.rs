@@ -173,10 +173,8 @@ impl Answerer {
     ) {
         let read = knowledge.clone();
         let is_read = || read.is_none_or(|knowledge| knowledge.is_read());
-        self.reading.renew(is_read, || self.replace(endpoints, knowledge, settings));
-        if self.is_reading() {
-            self.vitals.documents.store(Arc::new(DocumentsState::Reading));
-        }
+        let shows = || self.vitals.documents.store(Arc::new(DocumentsState::Reading));
+        self.reading.renew(is_read, || self.replace(endpoints, knowledge, settings), shows);
     }
 
     fn replace(

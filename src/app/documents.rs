@@ -65,6 +65,11 @@ impl Documents {
         }
     }
 
+    /// What was said last could not be taken over: it is said again.
+    pub(super) fn learned_as_before(&self) {
+        self.has_learned.fetch_not(Ordering::SeqCst);
+    }
+
     /// Who answers from what, with this configuration. Opens the index when it is needed for the first time.
     ///
     /// # Errors

@@ -80,8 +80,15 @@ impl Reloader {
         let patience = Duration::from_secs(loaded.config.answer.timeout_s);
         let mut looked = pin!(handle.look_and_wait());
         if tokio::time::timeout(patience, &mut looked).await.is_err() {
-            self.go_on_without_documents(HANGS);
+            self.go_on_without_documents(handle.error().as_deref().unwrap_or(HANGS));
             looked.await;
+        }
+        // Where the disk has room for some of them, those are answered from.
+        if knowledge.size().0 == 0
+            && let Some(why) = handle.error()
+        {
+            self.go_on_without_documents(&why);
+            handle.works_again().await;
         }
         if !has_waited && !self.answerer().is_reading() {
             return;

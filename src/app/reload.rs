@@ -21,9 +21,13 @@ use crate::config::{ANOTHER_BOT, Config, Loaded, Part, Problem, Problems, Reload
 use crate::logging;
 use crate::model::failure::chain;
 use crate::observe::catalog::JournalEvent;
+use crate::observe::repeats::Repeats;
 use crate::pipeline::{Delivery, Pipeline, PollHandle};
 use crate::supervise::ReportHub;
 use crate::telegram::{Client, TelegramError};
+
+/// How long after what was learned could not be taken over, such as on a full disk.
+const LEARNED_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,21 +235,30 @@ impl Reloader {
 
     /// Answers from what owners sent as soon as there is something, and no longer when all of it is removed.
     pub(super) async fn follow_learned(self: Arc<Self>) {
+        let mut failing = Repeats::default();
         loop {
             self.documents.learned_otherwise().await;
-            let _turn = self.turn.lock().await;
+            let turn = self.turn.lock().await;
             let (this, loaded) = (Arc::clone(&self), self.loaded());
             let config = Arc::clone(&loaded);
             // It may have to make the index.
             let parts = blocking::run(move || this.documents.parts(&config.config)).await;
-            match parts {
-                Some(Ok(parts)) => self.answer_with(parts, &loaded.config),
-                Some(Err(e)) => {
-                    let error = chain(e.as_ref());
-                    tracing::error!(error, "cannot answer from what was learned: {error}");
+            let Some(parts) = parts else { return };
+            let e = match parts {
+                Ok(parts) => {
+                    self.answer_with(parts, &loaded.config);
+                    failing.over();
+                    continue;
                 }
-                None => return,
+                Err(e) => e,
+            };
+            self.documents.learned_as_before();
+            drop(turn);
+            if failing.is_news("learned") {
+                let error = chain(e.as_ref());
+                tracing::error!(error, "cannot answer from what was learned: {error}");
             }
+            tokio::time::sleep(LEARNED_AGAIN).await;
         }
     }
 

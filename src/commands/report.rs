@@ -56,7 +56,7 @@ pub(super) async fn status(
             let _ = write!(text, "\n- I know {files} in {passages}");
             let index = context.vitals.index.load();
             vectors(&mut text, &index);
-            if index.is_short {
+            if index.is_short() {
                 text.push_str("; new ones wait, because the disk is nearly full");
             }
         }

@@ -208,6 +208,7 @@ impl Embedding {
         }
         if missing.is_empty() {
             self.missing_since_ms = None;
+            self.set_short(false);
             return self.swap(generation).await;
         }
         self.missing_since_ms.get_or_insert(self.vitals.now_ms());
@@ -347,8 +348,11 @@ impl Embedding {
 
     /// Shows whether the disk lacks room.
     fn set_short(&self, is_short: bool) {
-        if self.vitals.index.load().is_short != is_short {
-            self.vitals.index.rcu(|before| IndexState { is_short, ..(**before).clone() });
+        if self.vitals.index.load().lacks_room_for_vectors != is_short {
+            self.vitals.index.rcu(|before| IndexState {
+                lacks_room_for_vectors: is_short,
+                ..(**before).clone()
+            });
         }
     }
 

@@ -36,6 +36,12 @@ impl IndexerHandle {
     pub fn error(&self) -> Option<Arc<str>> {
         self.error.borrow().clone()
     }
+
+    /// Waits until the last look did not fail.
+    pub async fn works_again(&self) {
+        // As above.
+        let _ = self.error.clone().wait_for(Option::is_none).await;
+    }
 }
 
 /// The indexer's end of it.

@@ -228,9 +228,9 @@ impl Indexer {
                 .rcu(|before| IndexState { unread_since_ms: since_ms, ..(**before).clone() });
         };
         let (pass, looked) = self.knowledge.look(&self.clock, &waiting).await;
-        let is_short = looked.as_ref().is_err_and(is_full);
-        if self.vitals.index.load().is_short != is_short {
-            self.vitals.index.rcu(|before| IndexState { is_short, ..(**before).clone() });
+        let lacks_room = looked.as_ref().is_err_and(is_full);
+        if self.vitals.index.load().lacks_room != lacks_room {
+            self.vitals.index.rcu(|before| IndexState { lacks_room, ..(**before).clone() });
         }
         (pass, looked)
     }

@@ -3,7 +3,7 @@
 //! Invariants: questions are embedded by what embedded the passages they are compared with, also while another
 //! model's vectors are being made; what fails here leaves what is searched as it is.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use words::Language;
 
@@ -11,6 +11,7 @@ use super::embedder::{Embedder, EmbedderSettings};
 use super::meaning::{Copies, Meaning};
 use super::search::Searcher;
 use super::vectors::{Qdrant, VectorError, fill};
+use crate::observe::repeats::Repeats;
 use crate::observe::vitals::Vitals;
 use crate::provider::ProviderError;
 use crate::store::{Embedding, Generation, GenerationState, Index, Ledger};
@@ -23,6 +24,8 @@ pub struct Meanings {
     ledger: Option<Ledger>,
     vitals: Arc<Vitals>,
     embedder: Arc<Embedder>,
+    /// An old collection cannot be deleted.
+    forgetting: Mutex<Repeats>,
 }
 
 impl Meanings {
@@ -34,7 +37,7 @@ impl Meanings {
         ledger: Option<Ledger>,
         vitals: Arc<Vitals>,
     ) -> Self {
-        Self { index, copies, ledger, vitals, embedder }
+        Self { index, copies, ledger, vitals, embedder, forgetting: Mutex::default() }
     }
 
     /// Has a searcher use the vectors in use, and brings them in line with the index.
@@ -98,12 +101,19 @@ impl Meanings {
             match Qdrant::delete(server, &collection).await {
                 Ok(()) => self.index.dropped_everywhere(generation).await?,
                 Err(error) => {
-                    tracing::warn!(%error, collection, "an old collection stays in Qdrant for now: {error}");
-                    break;
+                    if self.forgetting().is_news("qdrant") {
+                        tracing::warn!(%error, collection, "an old collection stays in Qdrant for now: {error}");
+                    }
+                    return Ok(());
                 }
             }
         }
+        self.forgetting().over();
         Ok(())
+    }
+
+    fn forgetting(&self) -> MutexGuard<'_, Repeats> {
+        self.forgetting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What makes vectors like those of a generation.

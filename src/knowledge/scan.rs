@@ -136,13 +136,11 @@ impl Scan {
             }
             source.takes(path)
         };
-        folder
-            .walk(is_wanted, |path, entry| {
-                work.goes_on();
-                self.add(source, path, entry);
-                Ok(())
-            })
-            .map_err(named)?;
+        let each = |path: &Path, entry| {
+            self.add(source, path, entry);
+            Ok(())
+        };
+        folder.walk(is_wanted, each, || work.goes_on()).map_err(named)?;
         for (ending, files) in left_out.into_inner() {
             *self.left_out.entry(ending).or_default() += files;
         }

@@ -11,8 +11,10 @@ pub struct IndexState {
     pub unreadable: u64,
     /// Sources, and folders of them, that could not be read at the last look.
     pub folders_unreadable: u64,
-    /// Whether it does not grow, because the disk has hardly more room than the state needs.
-    pub is_short: bool,
+    /// Whether documents wait, because the disk has hardly more room than the state needs.
+    pub lacks_room: bool,
+    /// Whether vectors wait for the same reason.
+    pub lacks_room_for_vectors: bool,
     /// Since when the oldest change of a document waits to be read, in milliseconds since the start.
     pub unread_since_ms: Option<u64>,
     /// Since when a passage waits for its vector, in milliseconds since the start.
@@ -41,6 +43,11 @@ pub struct Progress {
 }
 
 impl IndexState {
+    /// Whether it does not grow, because the disk has hardly more room than the state needs.
+    pub fn is_short(&self) -> bool {
+        self.lacks_room || self.lacks_room_for_vectors
+    }
+
     /// Since when the oldest change waits that questions do not find as they should, in milliseconds since the start.
     pub fn oldest_change_ms(&self) -> Option<u64> {
         [self.unread_since_ms, self.unembedded_since_ms].into_iter().flatten().min()

@@ -44,7 +44,7 @@ fn stale(r: &Reading, t: &Thresholds) -> Option<Seen> {
     }
     above(Kind::DocumentsStale, age_ms as f64 / 1e3, limit_s, || {
         let why =
-            if r.index.is_short { ", because the disk of the index is nearly full" } else { "" };
+            if r.index.is_short() { ", because the disk of the index is nearly full" } else { "" };
         format!(
             "a change of the documents was seen {} ago and is not searched yet{why}",
             span(age_ms)

@@ -135,7 +135,7 @@ fn index(view: &View<'_>) -> Value {
         "passages": index.passages,
         "unreadable": index.unreadable,
         "folders_unreadable": index.folders_unreadable,
-        "short_of_space": index.is_short,
+        "short_of_space": index.is_short(),
         "oldest_change_age_s":
             index.oldest_change_ms().map(|at| seconds(view.now_ms.saturating_sub(at))),
         "synced": index.synced_at_ms.and_then(time),

@@ -58,13 +58,13 @@ pub(super) async fn eval(loaded: &Loaded, wish: &EvalArgs) -> anyhow::Result<Exi
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES + 1).read_to_string(&mut text)?;
+    let mut text = Vec::new();
+    File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > FILE_BYTES {
         let most = FILE_BYTES / (1024 * 1024);
         return Err(io::Error::other(format!("it has more than {most} MB; split it")));
     }
-    Ok(text)
+    String::from_utf8(text).map_err(|_| io::Error::other("it is not valid UTF-8"))
 }
 
 fn as_json(score: &Score) -> Value {

@@ -93,7 +93,8 @@ impl Folder {
     /// Comes to each folder, and to each regular file whose path is `wanted`, in the order of names, links
     /// last. Names that begin with a dot are left out, but may be what a link leads to.
     ///
-    /// `each` gets the path below the folder, and what is there or why it cannot be opened.
+    /// `each` gets the path below the folder, and what is there or why it cannot be opened. `goes_on` hears of each
+    /// name that is read, whatever it is.
     ///
     /// # Errors
     /// When the folder itself cannot be read; and what `each` returns.
@@ -101,12 +102,14 @@ impl Folder {
         &self,
         wanted: impl Fn(&Path) -> bool,
         mut each: impl FnMut(&Path, io::Result<Entry>) -> Result<(), E>,
+        goes_on: impl Fn(),
     ) -> Result<(), E> {
         let mut seen = HashSet::new();
         // Links wait, so that what has a name of its own goes by that.
         let mut links = VecDeque::new();
         let mut next = vec![(PathBuf::from("."), FileType::Directory)];
         while let Some((path, kind)) = next.pop().or_else(|| links.pop_front()) {
+            goes_on();
             let unreadable = |source| Unreadable { path: self.path.join(&path), source };
             match self.look(&path) {
                 Ok(Opened::File(file)) if wanted(&path) => {
@@ -117,7 +120,7 @@ impl Folder {
                 Ok(Opened::Folder(fd)) => {
                     if seen.insert(identity(fd.as_fd()).map_err(unreadable)?) {
                         let path = path.strip_prefix(".").unwrap_or(&path);
-                        let inner = match entries(&fd, path) {
+                        let inner = match entries(&fd, path, &goes_on) {
                             Ok(inner) => inner.into_iter(),
                             Err(e) if path.as_os_str().is_empty() => {
                                 return Err(unreadable(e).into());
@@ -223,10 +226,15 @@ fn parts(path: &Path) -> Result<Vec<OsString>, Errno> {
 }
 
 /// What lies in the folder at `path`, sorted; names that begin with a dot are left out.
-fn entries(folder: &OwnedFd, path: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
+fn entries(
+    folder: &OwnedFd,
+    path: &Path,
+    goes_on: impl Fn(),
+) -> io::Result<Vec<(PathBuf, FileType)>> {
     let mut all = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
+        goes_on();
         let name = entry.file_name().to_bytes();
         if !name.starts_with(b".") {
             all.push((path.join(OsStr::from_bytes(name)), entry.file_type()));
@@ -302,16 +310,22 @@ mod tests {
         for folder in both(world.path()) {
             let (mut found, mut folders) = (Vec::new(), Vec::new());
             let is_document = |path: &Path| path.extension().is_some_and(|e| e == "md");
-            let walked: Result<(), Unreadable> = folder.walk(is_document, |path, entry| {
-                let path = path.to_str().unwrap().to_owned();
-                match entry {
-                    Ok(Entry::Folder) => folders.push(path),
-                    Ok(Entry::File(file)) => found.push((path, text(Ok(file)))),
-                    Err(e) => found.push((path, text(Err(e)))),
-                }
-                Ok(())
-            });
+            let names = std::cell::Cell::new(0);
+            let walked: Result<(), Unreadable> = folder.walk(
+                is_document,
+                |path, entry| {
+                    let path = path.to_str().unwrap().to_owned();
+                    match entry {
+                        Ok(Entry::Folder) => folders.push(path),
+                        Ok(Entry::File(file)) => found.push((path, text(Ok(file)))),
+                        Err(e) => found.push((path, text(Err(e)))),
+                    }
+                    Ok(())
+                },
+                || names.set(names.get() + 1),
+            );
             walked.unwrap();
+            assert!(names.get() > found.len() + folders.len(), "files of other kinds count");
             assert_eq!(folders, ["", "sub", "sub/deep"]);
             let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
             let xdev = format!("{:?}", Errno::XDEV);

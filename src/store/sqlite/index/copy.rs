@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hygiene::atomic::{New, beside};
+use hygiene::atomic::{New, sibling};
 use rusqlite::Connection;
 
 use super::{Index, open};
@@ -46,8 +46,16 @@ impl Index {
         open::refuse_growth(to, size)?;
         let fresh = copied(&copy, to)?;
         drop(copy);
-        open::delete(to)?;
-        fresh.into_place(to)
+        // Its log must not be taken for that of the new one.
+        let old = sibling(to, OLD);
+        open::rename(to, &old)?;
+        let done = fresh.into_place(to);
+        match &done {
+            // What stays of it goes with the next one.
+            Ok(_) => drop(open::delete(&old)),
+            Err(_) => open::rename(&old, to)?,
+        }
+        done
     }
 }
 
@@ -93,13 +101,19 @@ fn cause(e: &StoreError) -> String {
     last.to_string()
 }
 
+/// What the name of a copy has at its end until it is whole: no file of anyone else is called so.
+const NEW: &str = ".katana-new";
+
+/// The same for the index that a copy takes the place of.
+const OLD: &str = ".katana-old";
+
 /// A copy under a name of its own.
 struct Copied(New);
 
 /// Writes a copy beside the name that it will have.
 fn copied(conn: &Connection, to: &Path) -> Result<Copied, StoreError> {
     // SQLite fills an empty file, which is the bot's alone from the beginning.
-    let fresh = New::begin(&beside(to)).map_err(|e| unwritten(to, e))?;
+    let fresh = New::begin(&sibling(to, NEW)).map_err(|e| unwritten(to, e))?;
     let done = conn.execute("VACUUM INTO ?1", [fresh.path().to_string_lossy()]);
     done.map_err(|e| {
         let e = StoreError::from(e);

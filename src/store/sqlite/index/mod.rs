@@ -20,7 +20,7 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -48,8 +48,8 @@ struct Inner {
     set_aside: Mutex<Option<PathBuf>>,
     /// How far a new beginning was when it failed.
     unmade: Mutex<Option<Unmade>>,
-    /// Someone met damage since the file was made.
-    is_damaged: AtomicBool,
+    /// Someone met damage in the file with the number before this one.
+    damaged: AtomicU64,
 }
 
 /// What is still to be done for a new beginning.
@@ -114,7 +114,7 @@ impl Index {
             lock: Mutex::new(lock),
             set_aside: Mutex::new(set_aside),
             unmade: Mutex::default(),
-            is_damaged: AtomicBool::new(false),
+            damaged: AtomicU64::new(0),
         }))
     }
 
@@ -136,7 +136,11 @@ impl Index {
         let Some(path) = self.path() else { return Ok(true) };
         let mut lock = locked(&self.0.lock);
         if lock.is_none() {
-            *lock = super::open::try_lock(path).map_err(|e| self.worded(e))?;
+            *lock = super::open::try_lock(path).map_err(|e| open::worded(e, Some(path)))?;
+            if lock.is_some() {
+                // Damage that was met before was for the keeper of then to repair.
+                self.forget_readers();
+            }
         }
         Ok(lock.is_some())
     }
@@ -167,8 +171,8 @@ impl Index {
         if locked(&self.0.unmade).is_none() {
             return Ok(());
         }
-        let this = self.clone();
-        on_a_thread(move || this.begin_again()).await.map_err(|e| self.worded(e))
+        let (this, made) = (self.clone(), self.made());
+        on_a_thread(move || this.begin_again()).await.map_err(|e| self.worded(made, e))
     }
 
     fn begin_again(&self) -> Result<(), StoreError> {
@@ -176,8 +180,7 @@ impl Index {
         let (Some(path), Some(unmade)) = (self.path(), *locked(&self.0.unmade)) else {
             return Ok(());
         };
-        self.0.made.fetch_add(1, Ordering::SeqCst);
-        locked(&self.0.readers).clear();
+        self.forget_readers();
         // The old file is closed before it is moved.
         *writer = open::memory()?;
         if unmade == Unmade::SetAside {
@@ -188,8 +191,15 @@ impl Index {
         open::delete(path)?;
         *writer = open::made(path)?;
         *locked(&self.0.unmade) = None;
-        self.0.is_damaged.store(false, Ordering::Relaxed);
+        // Who read meanwhile may have had the old file.
+        self.forget_readers();
         Ok(())
+    }
+
+    /// Connections of before are used no more, and what they met does not count.
+    fn forget_readers(&self) {
+        self.0.made.fetch_add(1, Ordering::SeqCst);
+        locked(&self.0.readers).clear();
     }
 
     fn refuse_unmade(&self) -> Result<(), StoreError> {
@@ -204,7 +214,7 @@ impl Index {
 
     /// Whether someone met damage, such as a search: the keeper has to start over then.
     pub fn is_damaged(&self) -> bool {
-        self.0.is_damaged.load(Ordering::Relaxed)
+        self.0.damaged.load(Ordering::SeqCst) > self.made()
     }
 
     /// The same as a failure.
@@ -230,9 +240,16 @@ impl Index {
         on_a_thread(move || open::refuse_growth(&path, bytes)).await
     }
 
-    fn worded(&self, e: StoreError) -> StoreError {
+    /// The number of the file.
+    fn made(&self) -> u64 {
+        self.0.made.load(Ordering::SeqCst)
+    }
+
+    /// A failure, in words. Damage is noted, unless it was met in a file that has had its successor since: `made` is the
+    /// number from before it was read.
+    fn worded(&self, made: u64, e: StoreError) -> StoreError {
         if e.is_corruption() {
-            self.0.is_damaged.store(true, Ordering::Relaxed);
+            self.0.damaged.fetch_max(made + 1, Ordering::SeqCst);
         }
         open::worded(e, self.path())
     }
@@ -243,8 +260,8 @@ impl Index {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let this = self.clone();
-        on_a_thread(move || this.write_now(work)).await.map_err(|e| self.worded(e))
+        let (this, made) = (self.clone(), self.made());
+        on_a_thread(move || this.write_now(work)).await.map_err(|e| self.worded(made, e))
     }
 
     fn write_now<T>(
@@ -265,8 +282,8 @@ impl Index {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let this = self.clone();
-        on_a_thread(move || this.read_now(work)).await.map_err(|e| self.worded(e))
+        let (this, made) = (self.clone(), self.made());
+        on_a_thread(move || this.read_now(work)).await.map_err(|e| self.worded(made, e))
     }
 
     fn read_now<T>(
@@ -275,7 +292,7 @@ impl Index {
     ) -> Result<T, StoreError> {
         let Some(path) = self.path() else { return work(&locked(&self.0.writer)) };
         self.refuse_unmade()?;
-        let made = self.0.made.load(Ordering::SeqCst);
+        let made = self.made();
         let idle = locked(&self.0.readers).pop();
         let conn = match idle {
             Some(conn) => conn,
@@ -287,7 +304,7 @@ impl Index {
         drop(tx);
         let mut readers = locked(&self.0.readers);
         let is_sound = !result.as_ref().is_err_and(StoreError::is_corruption);
-        if is_sound && readers.len() < READERS && made == self.0.made.load(Ordering::SeqCst) {
+        if is_sound && readers.len() < READERS && made == self.made() {
             readers.push(conn);
         }
         result

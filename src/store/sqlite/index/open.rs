@@ -216,19 +216,22 @@ pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Moves a damaged file away, in the place of one that was moved before.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a damaged file is moved as it is; nothing is written"
-)]
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let aside = sibling(path, ".damaged");
-    delete(&aside)?;
-    for (from, to) in parts(path).into_iter().zip(parts(&aside)) {
+    rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// Gives a file another name, with what belongs to it, in the place of what has that name.
+#[expect(clippy::disallowed_methods, reason = "an index is moved as it is; nothing is written")]
+pub(super) fn rename(path: &Path, to: &Path) -> Result<(), StoreError> {
+    delete(to)?;
+    for (from, to) in parts(path).into_iter().zip(parts(to)) {
         if from.exists() {
             std::fs::rename(&from, to).map_err(|source| StoreError::open(&from, source))?;
         }
     }
-    Ok(aside)
+    Ok(())
 }
 
 /// The same failure in words about the index instead of the state.

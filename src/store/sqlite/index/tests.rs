@@ -243,3 +243,28 @@ async fn an_index_of_another_version_is_replaced() {
     let index = Index::open(&path).unwrap();
     assert_eq!((index.set_aside(), index.totals().await.unwrap().documents), (None, 0));
 }
+
+#[tokio::test]
+async fn damage_of_a_file_that_was_set_aside_is_not_that_of_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index.db");
+    let index = Index::open(&path).unwrap();
+    let met = |made| drop(index.worded(made, super::odd_row("passages")));
+    let before = index.made();
+    met(before);
+    assert!(index.is_damaged());
+    index.start_over().await.unwrap();
+    assert!(!index.is_damaged());
+    // A search that began with the old file.
+    met(before);
+    assert!(!index.is_damaged());
+    met(index.made());
+    assert!(index.is_damaged());
+
+    // Who only reads has nothing to repair, and not what another one met before, either.
+    let reader = Index::visit(&path).unwrap();
+    drop(reader.worded(reader.made(), super::odd_row("passages")));
+    assert!(reader.is_damaged());
+    drop(index);
+    assert!(reader.keep().unwrap() && !reader.is_damaged());
+}
