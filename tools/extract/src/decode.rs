@@ -193,8 +193,11 @@ mod tests {
             let long = [b"plain words\n".repeat(500), bytes.to_vec()].concat();
             assert_eq!(text(&bytes).unwrap(), words, "{}", encoding.name());
             assert!(text(&long).unwrap().ends_with(words), "{}", encoding.name());
-            let is_named = remark(&bytes).is_some_and(|said| said.contains(encoding.name()));
-            assert_eq!(is_named, encoding != WINDOWS_1252, "{}", encoding.name());
+            // The guess is the same for both KOI8, which differ in letters that Russian does not have.
+            let guess = if encoding == KOI8_R { KOI8_U } else { encoding };
+            let said = remark(&bytes);
+            let is_named = said.as_ref().is_some_and(|said| said.contains(guess.name()));
+            assert_eq!(is_named, guess != WINDOWS_1252, "{}: {said:?}", encoding.name());
         }
     }
 
