@@ -43,14 +43,16 @@ struct Program {
 }
 
 impl Program {
-    fn command(&self, sim: &Sim) -> Command {
+    /// `state` is a new one each time, because each simulator counts its updates from 1.
+    fn command(&self, sim: &Sim, state: &str) -> Command {
         let mut command = Command::new(&self.path);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("KATANA_TELEGRAM_TOKEN", sim.token())
             .env("KATANA_TELEGRAM_API_URL", sim.api_url())
-            .env("KATANA_STORE_PATH", self.folder.join("katana.db"))
+            .env("KATANA_STORE_PATH", self.folder.join(state))
+            .env("KATANA_KNOWLEDGE_INDEX_PATH", self.folder.join("index.db"))
             .env("KATANA_KNOWLEDGE_DIR", self.folder.join("documents"))
             .env("KATANA_EMBEDDINGS_BASE_URL", &self.server.url)
             .env("KATANA_EMBEDDINGS_MODEL", "bench")
@@ -69,7 +71,7 @@ impl Program {
     /// Makes the whole index.
     async fn sync(&self, sim: &Sim) -> Duration {
         let begun = Instant::now();
-        let mut command = self.command(sim);
+        let mut command = self.command(sim, "sync.db");
         let log = self.log("sync.log");
         let status = command.args(["knowledge", "sync"]).stderr(log).status().await;
         assert!(status.expect("it starts").success(), "see {}", self.folder.display());
@@ -129,7 +131,11 @@ async fn start(program: &Program, number: usize) -> Started {
     let sim = telegram().await;
     let name = format!("start-{number}.log");
     let begun = Instant::now();
-    let mut child = program.command(&sim).arg("run").stderr(program.log(&name)).spawn();
+    let mut child = program
+        .command(&sim, &format!("start-{number}.db"))
+        .arg("run")
+        .stderr(program.log(&name))
+        .spawn();
     let child = child.as_mut().expect("it starts");
     let log = program.folder.join(name);
     let (mut looked_ms, mut asked) = (None, 0_u64);
