@@ -209,7 +209,9 @@ impl Embedding {
         if missing.is_empty() {
             self.missing_since_ms = None;
             self.set_short(false);
-            return self.swap(generation).await;
+            let swapped =
+                generations::swap(&self.index, generation, self.swaps, &self.clock).await?;
+            return Ok(if swapped { Step::Swapped(generation) } else { Step::Idle });
         }
         self.missing_since_ms.get_or_insert(self.vitals.now_ms());
         // Nothing is asked, and paid, for what could not be kept.
@@ -258,26 +260,6 @@ impl Embedding {
         let generation = self.index.begin_generation(embedding, self.clock.now_ms()).await?;
         self.generation = Some(generation);
         Ok(generation)
-    }
-
-    /// Complete vectors take the place of older ones. The first ones of an index always do.
-    async fn swap(&self, generation: GenerationId) -> Result<Step, EmbeddingError> {
-        let all = self.index.generations().await?;
-        let is_new = |one: &&Generation| {
-            one.id == generation && one.state == GenerationState::Building && one.embedded > 0
-        };
-        let has_active = all.iter().any(|one| one.state == GenerationState::Active);
-        let Some(new) = all.iter().find(is_new).filter(|_| self.swaps || !has_active) else {
-            return Ok(Step::Idle);
-        };
-        generations::activate(&self.index, generation, &self.clock).await?;
-        tracing::info!(
-            generation = generation.0,
-            model = new.embedding.model,
-            "documents are found by their meaning with {} from now on",
-            new.embedding.model
-        );
-        Ok(Step::Swapped(generation))
     }
 
     /// A question was asked in a language of which it is not known how near a passage must be.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authorship::Authorship;
 use super::conversation::ConversationId;
 use super::ids::{ChatId, MessageId, UpdateId, UserId};
 use super::pieces::{Piece, joined};
@@ -99,21 +100,6 @@ pub struct Incoming {
     /// message that came whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pieces: Vec<Piece>,
-}
-
-/// Whose words a message holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Authorship {
-    /// A person's, who signs with their account.
-    #[default]
-    Own,
-    /// A person's, who writes in a group's or channel's name: an anonymous administrator. Telegram does not
-    /// say who it is, so `Incoming::from` has the id and the title of that chat.
-    OfChat,
-    /// Those of the author of a forwarded message.
-    Forwarded,
-    /// Those of another bot, chosen by inline query.
-    ViaBot,
 }
 
 /// Kinds of chat the bot answers in.
@@ -254,18 +240,6 @@ impl ContentKind {
             Self::GiveawayWinners => "giveaway_winners",
             Self::Unknown => "unknown",
         }
-    }
-}
-
-impl Authorship {
-    /// Whether a person speaks in their own name.
-    pub fn is_own(&self) -> bool {
-        *self == Self::Own
-    }
-
-    /// Whether the sender wrote the words, in whatever name.
-    pub fn is_senders(self) -> bool {
-        matches!(self, Self::Own | Self::OfChat)
     }
 }
 

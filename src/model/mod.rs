@@ -18,6 +18,7 @@
 //! | person | a Telegram user as the bot knows it, with a role |
 
 pub mod access;
+pub mod authorship;
 pub mod budget;
 pub mod cited;
 pub mod class;

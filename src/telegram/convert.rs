@@ -8,9 +8,10 @@ use std::ops::RangeInclusive;
 use serde_json::value::RawValue;
 
 use super::{answers, quoted};
+use crate::model::authorship::Authorship;
 use crate::model::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::model::message::{
-    Authorship, Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
+    Body, ContentKind, Incoming, Person, Place, Press, UNDECODABLE, Update, UpdateEvent,
 };
 
 /// Identifiers that updates have: positive numbers of 32 bits, which grow by one (Bot API `Update`).

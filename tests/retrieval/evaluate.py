@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/deploy"), str(ROOT / "tests/retrieval")]
 import corpus
+import paraphrases
 from files import CACHE
 from totals import Totals, Unable
 
@@ -156,12 +157,33 @@ def hard(program, figures, work, url):
                 raise AssertionError(f"{pair}: {hits} of {score['questions']} among three, {HARD[pair]} wanted")
 
 
+def others_questions(program, work, url):
+    """Paraphrases by other people: as many are found as by a plain scan over the same vectors, at least."""
+    folder, found, plain = work / "others", 0, 0
+    build(folder, 0, True)
+    for over in ("en", "de"):
+        home = folder / f"home-{over}"
+        home.mkdir()
+        bot = Bot(program, home, folder / over, url)
+        for name, kind in paraphrases.SETS.items():
+            lines = [line for line in paraphrases.questions(name) if line["language"].endswith(over)]
+            corpus.write(home / f"{name}.jsonl", lines)
+            for pair, score in sorted(bot.scores(home / f"{name}.jsonl").items()):
+                asked = [line for line in lines if line["language"] == pair]
+                scan = paraphrases.plain_scan(url, over, asked) if url else 0
+                by = f"of a plain scan {scan}, with words" if url else "by words"
+                print(f"        {kind}, {PAIRS[pair]}: {by} {score['hits'][1]} of {len(asked)} among three", flush=True)
+                found, plain = found + score["hits"][1], plain + scan
+    if found < plain:
+        raise AssertionError(f"{found} are found, and {plain} by a plain scan")
+
+
 def main():
     program, with_vectors = pathlib.Path(sys.argv[1]).resolve(), "--vectors" in sys.argv[2:]
     totals, figures = Totals("retrieval"), Figures()
     missing = [path for path in (corpus.DOC, corpus.DOC / "de", corpus.REFERENCE, corpus.DEVELOPERS) if not path.exists()]
     if missing:
-        totals.skip(f"{missing[0]} is not there: apt-get install {' '.join(corpus.PACKAGES)}", "retrieval", 4)
+        totals.skip(f"{missing[0]} is not there: apt-get install {' '.join(corpus.PACKAGES)}", "retrieval", 5)
         return totals.end()
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
@@ -178,7 +200,10 @@ def main():
         def hard_paraphrases(url):
             hard(program, figures, work, url)
 
-        checks = [the_faq_alone, among_other_manuals, with_headings, hard_paraphrases]
+        def paraphrases_by_others(url):
+            others_questions(program, work, url)
+
+        checks = [the_faq_alone, among_other_manuals, with_headings, hard_paraphrases, paraphrases_by_others]
         if with_vectors:
             try:
                 with Server() as server:

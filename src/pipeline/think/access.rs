@@ -7,9 +7,10 @@ use tokio::time::sleep;
 use super::{Thought, Worker};
 use crate::commands::OutgoingReply;
 use crate::model::access::Role;
+use crate::model::authorship::Authorship;
 use crate::model::ids::ChatId;
 use crate::model::limits;
-use crate::model::message::{Authorship, Incoming, Place, Press};
+use crate::model::message::{Incoming, Place, Press};
 use crate::model::reply::Reply;
 use crate::store::{StoreError, UpdateOutcome};
 
