@@ -171,7 +171,7 @@ def others_questions(program, work, url):
             for pair, score in sorted(bot.scores(home / f"{name}.jsonl").items()):
                 asked = [line for line in lines if line["language"] == pair]
                 scan = paraphrases.plain_scan(url, over, asked) if url else 0
-                by = f"of a plain scan {scan}, with words" if url else "by words"
+                by = f"a plain scan {scan}, Katana" if url else "by words"
                 print(f"        {kind}, {PAIRS[pair]}: {by} {score['hits'][1]} of {len(asked)} among three", flush=True)
                 found, plain = found + score["hits"][1], plain + scan
     if found < plain:

@@ -1,4 +1,4 @@
-"""Questions in other words than the text, by people who did not know the search: two sets of 40, never used to tune anything.
+"""Questions in other words than the text, by others who did not know the search: two sets of 40, never used to tune anything.
 
 `short.jsonl` has one short sentence each, as people ask in a chat. `riddles.jsonl` describes a situation in two or three sentences
 and avoids every word of the text. Both name all sections that answer. What vectors can find at all differs from set to set, so
