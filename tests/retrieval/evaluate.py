@@ -20,6 +20,7 @@ import time
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/deploy"), str(ROOT / "tests/retrieval")]
+import baseline
 import corpus
 import paraphrases
 from files import CACHE
@@ -122,7 +123,7 @@ def measure(program, figures, work, url, documents, others, headed):
     """All questions over one kind of documents."""
     folder = work / documents
     build(folder, others, headed)
-    way = "vectors" if url else "words"
+    way, ours, plain = "vectors" if url else "words", 0, 0
     for over in ("en", "de"):
         home = folder / f"home-{over}"
         home.mkdir()
@@ -138,6 +139,11 @@ def measure(program, figures, work, url, documents, others, headed):
             floor = FLOORS.get((documents, pair, way), 0)
             if score["hit_at_5"] < floor:
                 raise AssertionError(f"{documents} {pair} {way}: {score['hit_at_5']:.3f} of five, {floor} wanted")
+            by_fts5 = baseline.porter(folder / over, [row for row in rows if row["language"] == pair])
+            print(f"        {documents} {pair}: {by_fts5:.3f} by FTS5 with porter", flush=True)
+            ours, plain = ours + score["hit_at_5"], plain + by_fts5
+    if ours < plain:
+        raise AssertionError(f"{documents} {way}: {ours / 4:.3f} of five, and {plain / 4:.3f} by FTS5 alone")
 
 
 def hard(program, figures, work, url):
