@@ -15,6 +15,7 @@ use super::question::{Asked, Question};
 use crate::model::conversation::{AnswerMetadata, DocumentUse, Message, StopReason};
 use crate::model::ids::{InboxSeq, UserId};
 use crate::model::reply::Reply;
+use crate::observe::documents::DocumentsState;
 use crate::store::{NewTurn, StoreError};
 
 /// The provider of an answer that was kept.
@@ -27,6 +28,10 @@ const NOT_IN_DOCUMENTS: &str = "I found nothing about that in my documents, and 
 /// The same while there are none.
 const NO_DOCUMENTS: &str =
     "I answer from documents only, and I have none yet. My owner can send me some with /learn.";
+
+/// The same while they cannot be read.
+const UNREADABLE: &str = "I answer from documents only, and I cannot read them at the moment. Please ask again later; \
+                          my owner can see the reason in the log.";
 
 impl Answerer {
     /// Forgets the answers that are kept for this person.
@@ -47,7 +52,12 @@ impl AnswerEngine {
         if self.is_not_in_documents(&plan, call.asker.purpose) {
             self.vitals.increment("retrieval", "none");
             let has_any = self.knowledge.as_ref().is_some_and(|knowledge| knowledge.size().0 > 0);
-            let reply = Reply::markdown(if has_any { NOT_IN_DOCUMENTS } else { NO_DOCUMENTS });
+            let said = match **self.vitals.documents.load() {
+                _ if has_any => NOT_IN_DOCUMENTS,
+                DocumentsState::Unreadable => UNREADABLE,
+                _ => NO_DOCUMENTS,
+            };
+            let reply = Reply::markdown(said);
             return Ok((Answered::Answer { reply, turn: None }, false));
         }
         let slot = self.slot(&question, &plan, call.asker.purpose).await;

@@ -61,6 +61,7 @@ async fn work(
         // Nothing waits for a vector any more.
         vitals.index.rcu(|before| IndexState {
             unembedded_since_ms: None,
+            lacks_room_for_vectors: false,
             active: None,
             building: None,
             ..(**before).clone()
@@ -73,6 +74,9 @@ async fn work(
         (Err(e), _) | (_, Err(e)) => {
             let error = chain(&e);
             tracing::error!(error, "documents are searched by their words alone: {error}");
+            vitals
+                .index
+                .rcu(|before| IndexState { lacks_room_for_vectors: false, ..(**before).clone() });
             return end.cancelled().await;
         }
     };

@@ -262,11 +262,15 @@ impl Embedding {
         Ok(generation)
     }
 
-    /// A question was asked in a language of which it is not known how near a passage must be.
+    /// A question was asked in a language of which it is not known how near a passage must be. Never at once: what is
+    /// wanted stays wanted while what is searched cannot follow the index.
     async fn when_floors_are_wanted(&self) {
         let all = || self.searched.as_ref().map(|(searcher, _)| searcher.meanings());
-        while !all().is_some_and(|all| all.iter().any(|meaning| meaning.wants_floors())) {
+        loop {
             tokio::time::sleep(SOON).await;
+            if all().is_some_and(|all| all.iter().any(|meaning| meaning.wants_floors())) {
+                return;
+            }
         }
     }
 

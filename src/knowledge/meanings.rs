@@ -70,6 +70,9 @@ impl Meanings {
         if there.len() != 1 || !Arc::ptr_eq(&there[0], &meaning) {
             searcher.use_meanings(vec![Arc::clone(&meaning)]);
         }
+        if self.embedder.paused_for().is_some() {
+            return Ok(false);
+        }
         let languages = self.index.languages().await?;
         let languages = languages.iter().filter_map(|(code, _)| Language::of_code(code));
         let languages: Vec<Language> = languages.chain([Language::ENGLISH]).collect();

@@ -40,14 +40,29 @@ pub(crate) fn document<T: AsRef<str>>(pages: &[T], limits: &Limits) -> Result<Do
     if has_text { Ok(writer.finish()) } else { Err(Problem::NoText) }
 }
 
-/// A line without its numbers, those of the Romans among them.
-fn shape(line: &str) -> String {
+/// The shape of a Roman number.
+const ROMAN: &str = "ⅳ";
+
+/// A line without its numbers, those of the Romans among them (up to 39: others could be words, such as "ill"). `None`
+/// where a line has nothing but numbers and is not the number of a page: it is a row of a table.
+fn shape(line: &str) -> Option<String> {
     let line = line.trim();
-    let is_roman = |c: char| matches!(c.to_ascii_lowercase(), 'i' | 'v' | 'x' | 'l' | 'c');
+    let is_roman = |c: char| matches!(c.to_ascii_lowercase(), 'i' | 'v' | 'x');
     if !line.is_empty() && line.len() < 8 && line.chars().all(is_roman) {
-        return "ⅳ".to_owned();
+        return Some(ROMAN.to_owned());
     }
-    line.chars().filter(|c| !c.is_numeric()).collect::<String>().trim().to_owned()
+    let shape = line.chars().filter(|c| !c.is_numeric()).collect::<String>().trim().to_owned();
+    (shape.contains(char::is_alphabetic) || is_page_number(line)).then_some(shape)
+}
+
+/// Whether a line is "12", "- 12 -", "[12]", "61 / 223" or the like.
+fn is_page_number(line: &str) -> bool {
+    let is_around = |c: char| c.is_whitespace() || "/|-–—·[]()".contains(c);
+    let numbers: Vec<&str> = line.split(is_around).filter(|part| !part.is_empty()).collect();
+    let is_short = |number: &&str| number.len() <= 4 && number.chars().all(|c| c.is_ascii_digit());
+    // Two numbers with nothing but a space between them are columns.
+    let is_pair = numbers.len() == 2 && line.contains(|c| is_around(c) && !char::is_whitespace(c));
+    (numbers.len() == 1 || is_pair) && numbers.iter().all(is_short)
 }
 
 /// The first and the last lines that have text.
@@ -64,7 +79,8 @@ fn repeated<T: AsRef<str>>(pages: &[T]) -> HashSet<String> {
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (number, page) in pages.iter().enumerate() {
         for line in edges(page.as_ref()) {
-            let places = places.entry(shape(line)).or_default();
+            let Some(shape) = shape(line) else { continue };
+            let places = places.entry(shape).or_default();
             if places.last() != Some(&number) {
                 places.push(number);
             }
@@ -72,28 +88,36 @@ fn repeated<T: AsRef<str>>(pages: &[T]) -> HashSet<String> {
     }
     let is_near = |run: &[usize]| run[REPEATED - 1] - run[0] < 2 * REPEATED;
     places.retain(|shape, places| {
+        let is_title = shape == ROMAN || shape.chars().filter(|c| c.is_alphabetic()).count() > 2;
         shape.is_empty()
             || places.len() >= REPEATED.max(pages.len() / 4)
-            || places.windows(REPEATED).any(is_near)
+            || is_title && places.windows(REPEATED).any(is_near)
     });
     places.into_keys().collect()
 }
 
-/// The lines between what stands on every page: at most so many of each edge go, and only those next to it.
+/// The lines between what stands on every page: at most so many of each edge go, and only those next to it. A number by
+/// itself goes at most once.
 fn inner<'p>(lines: &'p [&'p str], repeated: &HashSet<String>) -> &'p [&'p str] {
-    let is_edge = |line: &str| line.is_empty() || repeated.contains(&shape(line));
+    let goes = |line: &str, had_number: &mut bool| {
+        let Some(shape) = shape(line).filter(|shape| repeated.contains(shape)) else {
+            return false;
+        };
+        let is_number = shape.is_empty();
+        !is_number || !std::mem::replace(had_number, true)
+    };
     let stays = |(_, line): &(usize, &&str)| !line.is_empty();
     let depth = depth(lines.iter().filter(|line| !line.is_empty()).count());
-    let mut lines = lines;
+    let (mut lines, mut at_top, mut at_bottom) = (lines, false, false);
     for _ in 0..depth {
         match lines.iter().enumerate().find(stays) {
-            Some((at, line)) if is_edge(line) => lines = &lines[at + 1..],
+            Some((at, line)) if goes(line, &mut at_top) => lines = &lines[at + 1..],
             _ => break,
         }
     }
     for _ in 0..depth {
         match lines.iter().enumerate().rev().find(stays) {
-            Some((at, line)) if is_edge(line) => lines = &lines[..at],
+            Some((at, line)) if goes(line, &mut at_bottom) => lines = &lines[..at],
             _ => break,
         }
     }
@@ -231,6 +255,27 @@ mod tests {
             texts(&["12 Chapters . . . . . . 57"])[1],
             Block::Text("12 Chapters … 57".into())
         );
+    }
+
+    #[test]
+    fn rows_of_numbers_are_no_numbers_of_pages() {
+        let page = |n: usize| {
+            format!("{n}.50 13.40\n{n} 7\n{n}\nill\ncivil\n{n}\n8 {n}\n{n}.00\n\n{n} / 12\n")
+        };
+        let pages: Vec<String> = (1..=12).map(page).collect();
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let all = texts(&pages)
+            .iter()
+            .filter_map(|block| match block {
+                Block::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        for kept in ["3.50 13.40", "3 7", "ill", "civil", "8 3", "3.00"] {
+            assert!(all.contains(kept), "{kept}: {all}");
+        }
+        assert!(!all.contains("/ 12"), "{all}");
     }
 
     #[test]
