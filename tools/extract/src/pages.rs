@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_numbers_are_no_numbers_of_pages() {
+    fn rows_of_numbers_are_text() {
         let page = |n: usize| {
             format!("{n}.50 13.40\n{n} 7\n{n}\nill\ncivil\n{n}\n8 {n}\n{n}.00\n\n{n} / 12\n")
         };
