@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hygiene::line::count;
 
@@ -24,6 +25,10 @@ use crate::store::{
 /// A file that changed this shortly before it was read may change again at the same time, as file systems
 /// count it.
 const UNSURE_NS: i64 = 2_000_000_000;
+
+/// Reading one document ends after this at the latest, also where the server of its mount went away after it was
+/// hashed. What needs a process of its own has 60 s there.
+const READING: Duration = Duration::from_secs(120);
 
 /// What a pass did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -346,7 +351,15 @@ impl Reading<'_> {
         }
         let known = before.map(|before| (before.hash, before.read_by.clone()));
         let content = match hash {
-            Ok(hash) => reading::read(&seen.path, file, hash, known).await?,
+            Ok(hash) => {
+                let read = reading::read(&seen.path, file, hash, known);
+                let Ok(content) = tokio::time::timeout(READING, read).await else {
+                    let (source, path) = (&seen.source, &seen.path);
+                    tracing::warn!(source, path, "a document is not read for now: {}", silent(dir));
+                    return None;
+                };
+                content?
+            }
             Err(e) => reading::unreadable(format!("it cannot be read: {e}")).into(),
         };
         // One that is being written is read at the next look.
